@@ -1,0 +1,112 @@
+//! The one table of outward error codes. `docs/errors.md` and `steersman explain-code` come from it.
+
+use std::fmt;
+
+/// One row: what a client sees when a call is refused or fails, and what to do about it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Code {
+    /// The stable name, `snake_case`.
+    pub name: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// The `type` of the OpenAI error object.
+    pub openai_type: &'static str,
+    /// Whether the same request may succeed later, unchanged.
+    pub retryable: bool,
+    /// What happened, one sentence.
+    pub meaning: &'static str,
+    /// What to do about it, one sentence.
+    pub hint: &'static str,
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+macro_rules! codes {
+    ($($ident:ident = $name:literal, $status:literal, $type:literal, $retryable:literal, $meaning:literal, $hint:literal;)*) => {
+        impl Code {
+            $(#[doc = $meaning] pub const $ident: &'static Self = &Self {
+                name: $name, status: $status, openai_type: $type, retryable: $retryable, meaning: $meaning, hint: $hint,
+            };)*
+            /// Every code, in the order of the documentation.
+            pub const ALL: &'static [&'static Self] = &[$(Self::$ident,)*];
+        }
+    };
+}
+
+codes! {
+    INVALID_JSON = "invalid_json", 400, "invalid_request_error", false,
+        "The request body is not valid JSON.", "Check the body at the byte that the message names.";
+    INVALID_REQUEST = "invalid_request", 400, "invalid_request_error", false,
+        "A field of the request has the wrong type or value.", "Correct the field that `param` names.";
+    INVALID_SCHEMA = "invalid_schema", 400, "invalid_request_error", false,
+        "A JSON Schema in the request cannot be used.", "Correct the schema that `param` names; references must stay inside it.";
+    MODEL_NOT_FOUND = "model_not_found", 404, "invalid_request_error", false,
+        "No configured provider serves this model.", "Use one of the names that the message gives, or list all with `GET /v1/models`.";
+    NOT_FOUND = "not_found", 404, "invalid_request_error", false,
+        "There is nothing at this address.", "Check the path; the gateway serves `/v1/chat/completions` and `/v1/models`.";
+    METHOD_NOT_ALLOWED = "method_not_allowed", 405, "invalid_request_error", false,
+        "The address exists, but not for this method.", "Use the method that the `allow` header names.";
+    BODY_TOO_LARGE = "body_too_large", 413, "invalid_request_error", false,
+        "The request body is larger than the configured limit.", "Send less, or raise `server.max_body_bytes`.";
+    REQUEST_TIMEOUT = "request_timeout", 408, "invalid_request_error", true,
+        "The client took too long to send its request.", "Send the request without pauses.";
+    INVALID_KEY = "invalid_api_key", 401, "authentication_error", false,
+        "The request carries no valid key of this gateway.", "Send the gateway's key as `authorization: Bearer KEY`.";
+    MISSING_KEY = "missing_key", 401, "authentication_error", false,
+        "The provider needs an API key and none is configured.", "Set the environment variable that the message names, then restart.";
+    UPSTREAM_AUTH = "upstream_auth", 502, "upstream_error", false,
+        "The provider refused the gateway's key.", "Check the key of this provider; `steersman doctor` tests it.";
+    UPSTREAM_REFUSED = "upstream_refused", 400, "invalid_request_error", false,
+        "The provider refused the request as invalid.", "Read the provider's message; the request was passed on unchanged.";
+    RATE_LIMITED = "rate_limited", 429, "rate_limit_error", true,
+        "The provider's rate limit was reached and the retries are spent.", "Wait as long as `retry-after` says.";
+    UPSTREAM_ERROR = "upstream_error", 502, "upstream_error", true,
+        "The provider answered with an error of its own.", "Try again; `steersman explain` shows each attempt.";
+    UPSTREAM_UNREACHABLE = "upstream_unreachable", 502, "upstream_error", true,
+        "No connection to the provider could be made.", "Check the network and the provider's `base_url`.";
+    UPSTREAM_TIMEOUT = "upstream_timeout", 504, "upstream_error", true,
+        "The provider did not answer in time.", "Try again, or raise the time-out that the message names.";
+    UPSTREAM_CUT = "upstream_cut", 502, "upstream_error", true,
+        "The provider's answer ended before it was complete.", "Try again; what arrived is on the record.";
+    UPSTREAM_MALFORMED = "upstream_malformed", 502, "upstream_error", true,
+        "The provider's answer could not be read.", "Try again; the raw answer is on the record.";
+    UNSUPPORTED = "unsupported", 400, "invalid_request_error", false,
+        "The chosen provider cannot express a part of this request.", "Remove the part that `param` names, or choose another model.";
+    OUTPUT_REJECTED = "output_rejected", 422, "output_error", true,
+        "The model's output broke the schema or a rule, and no safe repair exists.", "Read the violations; the raw text stands beside them.";
+    OUTPUT_TRUNCATED = "output_truncated", 422, "output_error", true,
+        "The model's output was cut before it was complete.", "Raise `max_completion_tokens`, or ask for less.";
+    OVERLOADED = "overloaded", 503, "server_error", true,
+        "The gateway is at its limit of requests in flight.", "Wait as long as `retry-after` says.";
+    SHUTTING_DOWN = "shutting_down", 503, "server_error", true,
+        "The gateway is shutting down and takes no new requests.", "Try another instance, or try again in a moment.";
+    CLIENT_GONE = "client_gone", 499, "client_error", false,
+        "The client closed the connection before the answer was complete.", "Nothing to do; the upstream call was cancelled.";
+    INTERNAL = "internal", 500, "server_error", false,
+        "The gateway broke one of its own invariants.", "This is our fault: report it with the request id.";
+}
+
+impl Code {
+    /// The row with this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<&'static Self> {
+        Self::ALL.iter().copied().find(|code| code.name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_each_row_says_what_to_do() {
+        for (i, code) in Code::ALL.iter().enumerate() {
+            assert!(code.meaning.ends_with('.') && code.hint.ends_with('.'), "`{code}` has half a sentence");
+            assert_eq!(Code::ALL.iter().position(|other| other.name == code.name), Some(i));
+        }
+    }
+}

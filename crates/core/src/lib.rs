@@ -1,0 +1,39 @@
+//! The words of the house.
+//!
+//! Every room speaks in the types of this crate: what a model said, what it cost, what came of it, what an
+//! operator says of a tool, and which code the outside sees when something is refused.
+//!
+//! What never happens here: no I/O, no clock read behind a caller's back, no async runtime, no wire format.
+//! A name that only one dialect uses (`prompt_tokens`) belongs to `steersman-wire`.
+
+mod canonical;
+mod code;
+mod contract;
+mod event;
+mod ids;
+mod message;
+mod money;
+mod nearest;
+mod outcome;
+mod rates;
+mod record;
+mod secret;
+mod upstream;
+mod usage;
+
+pub use canonical::canonical_json;
+pub use code::Code;
+pub use contract::{Contract, Effect, Idempotency};
+pub use event::{Event, FinishReason};
+pub use ids::{ContentHash, ModelName, ProviderName, RequestId, TaskName};
+pub use message::{
+    ChatRequest, Image, Message, Part, Reasoning, ResponseFormat, Role, ToolCall, ToolChoice, ToolResult, ToolSpec,
+};
+pub use money::{Price, Usd, picos_to_usd};
+pub use nearest::nearest;
+pub use outcome::{Layer, Outcome, Rejection, Violation};
+pub use rates::Rates;
+pub use record::{AttemptRecord, OutcomeKind, Recorder, RequestRecord, Timing};
+pub use secret::Secret;
+pub use upstream::{BoxFuture, ByteStream, Upstream, UpstreamAnswer, UpstreamCall, UpstreamError};
+pub use usage::Usage;

@@ -1,0 +1,79 @@
+//! The seam between the engine and whoever can reach a provider: bytes out, a status and a stream of bytes back.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_core::Stream;
+
+/// A future that may cross threads.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The body of an upstream answer, as it arrives.
+pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, UpstreamError>> + Send>>;
+
+/// One call to a provider, in the provider's own dialect.
+#[derive(Debug, Clone)]
+pub struct UpstreamCall {
+    /// The request body.
+    pub body: Bytes,
+    /// Whether the answer is to be streamed (sets `accept`).
+    pub stream: bool,
+    /// Headers of the client that the provider's dialect lets through, lower case.
+    pub headers: Vec<(String, String)>,
+}
+
+/// What a provider answered.
+pub struct UpstreamAnswer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The `content-type`, if any.
+    pub content_type: Option<String>,
+    /// How long the provider asks to wait before the next try.
+    pub retry_after: Option<Duration>,
+    /// The body. Dropping it cancels the call.
+    pub body: ByteStream,
+}
+
+impl std::fmt::Debug for UpstreamAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UpstreamAnswer").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+/// Why a provider could not be reached, or its answer broke off.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum UpstreamError {
+    /// The provider needs a key and has none. Holds the environment variable that would give one.
+    #[error("no API key: set `{0}`")]
+    MissingKey(String),
+    /// No connection.
+    #[error("could not connect to `{host}`: {cause}")]
+    Connect {
+        /// The host and port that were tried.
+        host: String,
+        /// The transport's own words.
+        cause: String,
+    },
+    /// The connection broke while bytes were on their way.
+    #[error("the connection broke: {0}")]
+    Broken(String),
+    /// A time-out, by name (`connect`, `first_token`, `idle`, `total`) with its limit.
+    #[error("no answer within the {kind} time-out of {limit:?}")]
+    Timeout {
+        /// Which time-out.
+        kind: &'static str,
+        /// Its limit.
+        limit: Duration,
+    },
+    /// The answer is larger than the house takes.
+    #[error("the answer is larger than {0} bytes")]
+    TooLarge(usize),
+}
+
+/// Whoever can reach one provider.
+pub trait Upstream: Send + Sync {
+    /// Sends one call and returns as soon as the answer's head is there. Dropping the future cancels the call.
+    fn call(&self, call: UpstreamCall) -> BoxFuture<'_, Result<UpstreamAnswer, UpstreamError>>;
+}

@@ -1,0 +1,143 @@
+//! Addresses that an operator may configure, checked once when they are read.
+//!
+//! Plain `http` is for loopback and for hosts that the operator names as trusted by writing `http://` with a private
+//! address: a key must not cross the open network in the clear. User names and passwords in an address are refused,
+//! since addresses are logged.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use http::Uri;
+use http::uri::{Authority, PathAndQuery, Scheme};
+
+/// A provider's base address: scheme, host, port and a path prefix without a trailing slash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseUrl {
+    scheme: Scheme,
+    authority: Authority,
+    prefix: String,
+}
+
+/// Why an address is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// It is no address.
+    #[error("`{0}` is not an address; write `https://host/path`")]
+    Malformed(String),
+    /// It is neither `https` nor `http`.
+    #[error("the scheme of `{0}` is neither `https` nor `http`")]
+    Scheme(String),
+    /// It carries a user name or password.
+    #[error("an address must not carry a user name or password; put the key in `api_key`")]
+    UserInfo,
+    /// It has a query or fragment.
+    #[error("the address `{0}` must not have a query or fragment")]
+    Query(String),
+    /// Plain `http` to a public host.
+    #[error("`{0}` would send the key in the clear; use `https`, or a loopback or private address")]
+    Cleartext(String),
+    /// A link-local address, where clouds keep their metadata services.
+    #[error("`{0}` is a link-local address; metadata services are not model providers")]
+    LinkLocal(String),
+}
+
+impl BaseUrl {
+    /// Reads an address.
+    ///
+    /// # Errors
+    /// As the variants of [`AddressError`] say.
+    pub fn parse(text: &str) -> Result<Self, AddressError> {
+        let malformed = || AddressError::Malformed(text.to_owned());
+        if text.contains('@') {
+            return Err(AddressError::UserInfo);
+        }
+        if text.contains(['?', '#']) {
+            return Err(AddressError::Query(text.to_owned()));
+        }
+        let parts = text.parse::<Uri>().map_err(|_| malformed())?.into_parts();
+        let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else {
+            return Err(malformed());
+        };
+        if scheme != Scheme::HTTPS && scheme != Scheme::HTTP {
+            return Err(AddressError::Scheme(text.to_owned()));
+        }
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        check_host(&host, &scheme)?;
+        let prefix = parts.path_and_query.as_ref().map_or("", PathAndQuery::path).trim_end_matches('/').to_owned();
+        Ok(Self { scheme, authority, prefix })
+    }
+
+    /// The address of `path` (starting with a slash) under this base.
+    #[must_use]
+    pub fn join(&self, path: &str) -> Option<Uri> {
+        let path = format!("{}{path}", self.prefix);
+        Uri::builder().scheme(self.scheme.clone()).authority(self.authority.clone()).path_and_query(path).build().ok()
+    }
+
+    /// Host and port, for messages.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.authority.as_str()
+    }
+}
+
+impl fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}{}", self.scheme, self.authority, self.prefix)
+    }
+}
+
+fn check_host(host: &str, scheme: &Scheme) -> Result<(), AddressError> {
+    let address = host.parse::<IpAddr>().ok();
+    if address.is_some_and(is_link_local) {
+        return Err(AddressError::LinkLocal(host.to_owned()));
+    }
+    let near = host == "localhost" || host.ends_with(".localhost") || address.is_some_and(is_private);
+    // A name without a dot cannot be a public host: it is a service name of the operator's own network.
+    let internal = address.is_none() && !host.contains('.');
+    if *scheme == Scheme::HTTP && !near && !internal {
+        return Err(AddressError::Cleartext(host.to_owned()));
+    }
+    Ok(())
+}
+
+const fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
+    }
+}
+
+const fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private(),
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(text: &str) -> String {
+        BaseUrl::parse(text).map_or_else(|error| error.to_string(), |base| base.join("/chat").unwrap().to_string())
+    }
+
+    #[test]
+    fn paths_are_joined_without_doubled_slashes() {
+        assert_eq!(verdict("https://api.openai.com/v1/"), "https://api.openai.com/v1/chat");
+        assert_eq!(verdict("http://127.0.0.1:9001"), "http://127.0.0.1:9001/chat");
+        assert_eq!(verdict("http://ollama:11434/v1"), "http://ollama:11434/v1/chat");
+        assert_eq!(verdict("http://[::1]:80/v1"), "http://[::1]:80/v1/chat");
+    }
+
+    #[test]
+    fn an_address_that_could_leak_is_refused_with_its_reason() {
+        assert!(verdict("http://api.openai.com/v1").contains("in the clear"));
+        assert!(verdict("http://169.254.169.254/latest").contains("link-local"));
+        assert!(verdict("https://user:pass@host/v1").contains("user name"));
+        assert!(verdict("https://host/v1?key=1").contains("query"));
+        assert!(verdict("ftp://host").contains("neither"));
+        assert!(verdict("api.openai.com").contains("not an address"));
+    }
+}
