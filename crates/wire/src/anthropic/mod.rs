@@ -1,0 +1,115 @@
+//! The Anthropic Messages dialect: `POST /v1/messages`.
+
+mod answer_decode;
+mod answer_encode;
+mod decode;
+mod encode;
+mod error;
+mod facts;
+mod head;
+mod usage;
+
+pub use answer_decode::{MessagesAnswerDecoder, decode_answer};
+pub use answer_encode::{MessagesAnswerEncoder, encode_answer};
+pub use decode::decode_request;
+pub use encode::{DEFAULT_MAX_TOKENS, encode_request};
+pub use error::{decode_error, encode_error};
+pub use facts::MessagesFacts;
+pub use head::request_head;
+
+use steersman_core::{ChatRequest, Event, FinishReason, Reasoning};
+
+use crate::answer::{Answer, AnswerDecoder, AnswerEncoder, AnswerOptions};
+use crate::dialect::Dialect;
+use crate::error::{DecodeError, EncodeError, Encoded, ErrorBody};
+use crate::facts::FactsReader;
+use crate::head::RequestHead;
+use crate::write::Object;
+
+/// The dialect's name.
+pub const NAME: &str = "anthropic.messages";
+
+/// The canonical reason of a `stop_reason`.
+fn finish_reason(word: &str) -> FinishReason {
+    match word {
+        "end_turn" | "stop_sequence" => FinishReason::Stop,
+        "max_tokens" | "model_context_window_exceeded" => FinishReason::Length,
+        "tool_use" => FinishReason::ToolCalls,
+        "refusal" => FinishReason::Refusal,
+        "pause_turn" => FinishReason::Pause,
+        _ => FinishReason::Other,
+    }
+}
+
+/// The members of a thinking block, redacted or not.
+fn write_thinking(thought: &Reasoning, out: &mut Object<'_>) {
+    match &thought.redacted {
+        Some(data) => {
+            out.string("type", "redacted_thinking");
+            out.string("data", data);
+        }
+        None => {
+            out.string("type", "thinking");
+            out.string("thinking", &thought.text);
+            out.string("signature", thought.signature.as_deref().unwrap_or_default());
+        }
+    }
+}
+
+/// The dialect, as an entry of [`crate::DIALECTS`].
+#[derive(Debug)]
+pub struct AnthropicMessages;
+
+impl Dialect for AnthropicMessages {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn path(&self) -> &'static str {
+        "/v1/messages"
+    }
+
+    fn request_headers(&self) -> &'static [&'static str] {
+        &["anthropic-version", "anthropic-beta", "idempotency-key"]
+    }
+
+    fn request_head<'a>(&self, body: &'a [u8]) -> Result<RequestHead<'a>, DecodeError> {
+        request_head(body)
+    }
+
+    fn decode_request(&self, body: &[u8]) -> Result<ChatRequest, DecodeError> {
+        decode_request(body)
+    }
+
+    fn encode_request(&self, request: &ChatRequest) -> Result<Encoded, EncodeError> {
+        encode_request(request)
+    }
+
+    fn decode_answer(&self, body: &[u8]) -> Result<Vec<Event>, DecodeError> {
+        decode_answer(body)
+    }
+
+    fn encode_answer(&self, answer: &Answer, _options: &AnswerOptions) -> Encoded {
+        encode_answer(answer)
+    }
+
+    fn answer_decoder(&self) -> Box<dyn AnswerDecoder> {
+        Box::new(MessagesAnswerDecoder::default())
+    }
+
+    fn answer_encoder(&self, _options: AnswerOptions) -> Box<dyn AnswerEncoder> {
+        Box::new(MessagesAnswerEncoder::default())
+    }
+
+    fn facts_reader(&self) -> Box<dyn FactsReader> {
+        Box::new(MessagesFacts::default())
+    }
+
+    fn decode_error(&self, body: &[u8]) -> Option<ErrorBody> {
+        decode_error(body)
+    }
+
+    fn encode_error(&self, error: &ErrorBody) -> Vec<u8> {
+        encode_error(error)
+    }
+}

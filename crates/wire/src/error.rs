@@ -1,0 +1,127 @@
+//! What can go wrong between bytes and the canonical form, named by the member that it happened at.
+//!
+//! `param` is written as the OpenAI API writes it: `messages[0].content[1].image_url`.
+
+use steersman_core::Code;
+
+use crate::json::JsonError;
+
+/// Why bytes could not be read as a request or an answer of a dialect.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// The bytes are no JSON object.
+    #[error(transparent)]
+    Json(#[from] JsonError),
+    /// A member is missing.
+    #[error("`{param}` is required")]
+    Missing {
+        /// The member.
+        param: String,
+    },
+    /// A member has the wrong JSON type.
+    #[error("`{param}` must be {expected}, not {found}")]
+    Type {
+        /// The member.
+        param: String,
+        /// What it must be, with its article.
+        expected: &'static str,
+        /// What it is, with its article.
+        found: &'static str,
+    },
+    /// A member has a value that the dialect does not know.
+    #[error("`{param}` must be {expected}, not `{found}`")]
+    Value {
+        /// The member.
+        param: String,
+        /// The allowed values.
+        expected: &'static str,
+        /// The value, cut to a readable length.
+        found: String,
+    },
+}
+
+impl DecodeError {
+    /// The member that is at fault, if one is.
+    #[must_use]
+    pub fn param(&self) -> Option<&str> {
+        match self {
+            Self::Json(_) => None,
+            Self::Missing { param } | Self::Type { param, .. } | Self::Value { param, .. } => Some(param),
+        }
+    }
+
+    /// The outward code when it is a client's request that could not be read.
+    #[must_use]
+    pub const fn code(&self) -> &'static Code {
+        match self {
+            Self::Json(_) => Code::INVALID_JSON,
+            _ => Code::INVALID_REQUEST,
+        }
+    }
+}
+
+/// Why a request cannot be written in a dialect.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EncodeError {
+    /// The dialect has no words for a part, and leaving it out would change what is asked.
+    #[error("`{param}`: {dialect} cannot express {what}")]
+    Unsupported {
+        /// The part, as the canonical form counts messages and parts.
+        param: String,
+        /// The dialect.
+        dialect: &'static str,
+        /// What it cannot express.
+        what: &'static str,
+    },
+}
+
+impl EncodeError {
+    /// The part that is at fault.
+    #[must_use]
+    pub fn param(&self) -> &str {
+        match self {
+            Self::Unsupported { param, .. } => param,
+        }
+    }
+}
+
+/// Something that was left out or changed because the dialect has no words for it, and that is told instead of hidden.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loss {
+    /// The part.
+    pub param: String,
+    /// What became of it.
+    pub what: &'static str,
+}
+
+impl Loss {
+    /// Adds a loss to a list unless it is there: a stream that loses the same thing in each chunk says so once.
+    pub(crate) fn record(losses: &mut Vec<Self>, param: impl Into<String>, what: &'static str) {
+        let loss = Self { param: param.into(), what };
+        if !losses.contains(&loss) {
+            losses.push(loss);
+        }
+    }
+}
+
+/// Bytes in a dialect, with everything that they do not say.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Encoded {
+    /// The body.
+    pub body: Vec<u8>,
+    /// What was left out or changed.
+    pub losses: Vec<Loss>,
+}
+
+/// A provider's error, in the terms all dialects share.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ErrorBody {
+    /// The dialect's error type (`invalid_request_error`).
+    pub kind: String,
+    /// What happened, for a person.
+    pub message: String,
+    /// The member of the request at fault.
+    pub param: Option<String>,
+    /// The stable code, where the dialect has one.
+    pub code: Option<String>,
+}

@@ -1,0 +1,30 @@
+//! Each dialect of the LLM APIs, written once: requests, answers, stream events and errors, to the canonical form of
+//! `steersman-core` and back.
+//!
+//! The HTTP surface, the providers and the simulator all speak through this crate. A request that stays in its dialect
+//! does not pass through the canonical form: [`json`] indexes its bytes and splices the few members that change.
+//! What one dialect says and another cannot express is a typed error or a named loss, never silence.
+//!
+//! What never happens here: no I/O, no clock, no runtime, no randomness.
+
+pub mod json;
+pub mod sse;
+
+mod answer;
+pub mod anthropic;
+mod dialect;
+mod error;
+mod extra;
+mod facts;
+mod fields;
+mod fingerprint;
+mod head;
+pub mod openai_chat;
+mod write;
+
+pub use answer::{Answer, AnswerDecoder, AnswerEncoder, AnswerOptions, Choice, WHOLE_PART};
+pub use dialect::{DIALECTS, Dialect, dialect};
+pub use error::{DecodeError, EncodeError, Encoded, ErrorBody, Loss};
+pub use facts::{ErrorFacts, FactsReader, Finishes, FrameFacts};
+pub use fingerprint::fingerprint;
+pub use head::RequestHead;

@@ -1,0 +1,128 @@
+//! The facts of chat completion chunks and bodies: typed, borrowed, everything else skipped.
+
+use serde::{Deserialize, Deserializer};
+use steersman_core::FinishReason;
+
+use super::usage::WireUsage;
+use crate::facts::{ErrorFacts, FactsReader, FrameFacts, Presence, Text};
+
+/// Reads the facts of one chat completion answer. It remembers whether a refusal was told: a stream's last chunk says
+/// `stop` for it.
+#[derive(Debug, Default)]
+pub struct ChatFacts {
+    refused: bool,
+}
+
+impl FactsReader for ChatFacts {
+    fn frame<'a>(&mut self, data: &'a [u8]) -> Option<FrameFacts<'a>> {
+        if data.trim_ascii() == b"[DONE]" {
+            return Some(FrameFacts { done: true, ..FrameFacts::default() });
+        }
+        self.body(data)
+    }
+
+    fn body<'a>(&mut self, body: &'a [u8]) -> Option<FrameFacts<'a>> {
+        let answer: Answer<'a> = serde_json::from_slice(body).ok()?;
+        let mut facts = FrameFacts { id: answer.id.0, model: answer.model.0, ..FrameFacts::default() };
+        facts.usage = answer.usage.map(WireUsage::into_canonical);
+        facts.usage_only = answer.choices.is_empty() && facts.usage.is_some();
+        facts.error = answer.error.map(|error| ErrorFacts {
+            kind: error.kind.0.or(error.code.0).unwrap_or_default(),
+            message: error.message.0.unwrap_or_default(),
+        });
+        for (position, choice) in (0..).zip(answer.choices) {
+            let said = [choice.delta, choice.message].into_iter().flatten();
+            for said in said {
+                facts.has_content |= said.has_content();
+                facts.has_refusal |= said.refusal.0;
+            }
+            self.refused |= facts.has_refusal;
+            if let Some(word) = choice.finish_reason.0 {
+                facts.finishes.push((choice.index.unwrap_or(position), finish_reason(&word, self.refused)));
+            }
+        }
+        Some(facts)
+    }
+}
+
+/// The canonical reason of a `finish_reason`. A refusal ends with `stop`; the text that came before tells it apart.
+pub(super) fn finish_reason(word: &str, refused: bool) -> FinishReason {
+    match word {
+        "stop" if refused => FinishReason::Refusal,
+        "stop" => FinishReason::Stop,
+        "length" => FinishReason::Length,
+        "tool_calls" | "function_call" => FinishReason::ToolCalls,
+        "content_filter" => FinishReason::ContentFilter,
+        _ => FinishReason::Other,
+    }
+}
+
+#[derive(Deserialize)]
+struct Answer<'a> {
+    #[serde(borrow, default)]
+    id: Text<'a>,
+    #[serde(borrow, default)]
+    model: Text<'a>,
+    #[serde(borrow, default, deserialize_with = "nullable")]
+    choices: smallvec::SmallVec<[Choice<'a>; 1]>,
+    #[serde(default)]
+    usage: Option<WireUsage>,
+    #[serde(borrow, default)]
+    error: Option<Error<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Choice<'a> {
+    #[serde(default)]
+    index: Option<u32>,
+    #[serde(default)]
+    delta: Option<Said>,
+    #[serde(default)]
+    message: Option<Said>,
+    #[serde(borrow, default)]
+    finish_reason: Text<'a>,
+}
+
+#[derive(Deserialize)]
+struct Said {
+    #[serde(default)]
+    content: Presence,
+    #[serde(default)]
+    reasoning_content: Presence,
+    #[serde(default)]
+    reasoning: Presence,
+    #[serde(default)]
+    refusal: Presence,
+    #[serde(default)]
+    tool_calls: Presence,
+    #[serde(default)]
+    function_call: Presence,
+    #[serde(default)]
+    audio: Presence,
+}
+
+impl Said {
+    const fn has_content(&self) -> bool {
+        self.content.0
+            || self.reasoning_content.0
+            || self.reasoning.0
+            || self.refusal.0
+            || self.tool_calls.0
+            || self.function_call.0
+            || self.audio.0
+    }
+}
+
+#[derive(Deserialize)]
+struct Error<'a> {
+    #[serde(borrow, default, rename = "type")]
+    kind: Text<'a>,
+    #[serde(borrow, default)]
+    code: Text<'a>,
+    #[serde(borrow, default)]
+    message: Text<'a>,
+}
+
+fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+    Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
+}
