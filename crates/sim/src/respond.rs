@@ -1,0 +1,255 @@
+//! One request, from its head to the body that will be sent.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use hyper::{Method, Request, Response};
+use steersman_wire::openai_chat::OpenAiChat;
+use steersman_wire::{AnswerOptions, DIALECTS, Dialect, ErrorBody, RequestHead};
+
+use crate::bill::Bill;
+use crate::body::{Course, Place, SimBody, Ticket};
+use crate::chance::Chance;
+use crate::compose::compose;
+use crate::render::{Frame, Rendered, streamed, whole};
+use crate::script::{Behaviour, Fault, Script, Seen};
+
+/// The largest request that is read.
+const MAX_BODY_BYTES: usize = 64 << 20;
+/// Prebuilt answers that are kept.
+const MAX_PREBUILT: usize = 256;
+/// The clock of a world without one.
+const CREATED_UNIX_S: u64 = 1_767_225_600;
+
+/// Everything the connections share.
+#[derive(Debug)]
+pub(crate) struct State {
+    script: Script,
+    books: Arc<Mutex<Bill>>,
+    arrived: AtomicU64,
+    in_flight: Arc<()>,
+    /// Answers of a constant script, by everything they depend on.
+    prebuilt: Option<Mutex<HashMap<Prebuilt, Arc<Rendered>>>>,
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Prebuilt {
+    dialect: &'static str,
+    model: String,
+    stream: bool,
+    include_usage: bool,
+    input: u64,
+    limit: Option<u64>,
+}
+
+type Answered = Response<SimBody>;
+
+impl State {
+    pub(crate) fn new(script: Script) -> Self {
+        let prebuilt = script.is_constant().then(Mutex::default);
+        Self { script, books: Arc::default(), arrived: AtomicU64::new(0), in_flight: Arc::default(), prebuilt }
+    }
+
+    pub(crate) fn bill(&self) -> Bill {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Answers one request; never, if the script says so.
+    pub(crate) async fn respond(self: Arc<Self>, request: Request<Incoming>) -> Answered {
+        let (parts, body) = request.into_parts();
+        let dialect = DIALECTS.iter().copied().find(|dialect| dialect.path() == parts.uri.path());
+        match (&parts.method, parts.uri.path(), dialect) {
+            (&Method::POST, _, Some(dialect)) => match Limited::new(body, MAX_BODY_BYTES).collect().await {
+                Ok(body) => self.chat(dialect, &parts.headers, body.to_bytes()).await,
+                Err(_) => error(dialect, 413, "the request is larger than the simulator reads", None),
+            },
+            (&Method::GET, "/v1/models", _) => self.models(),
+            (&Method::GET, "/sim/bill", _) => json(200, serde_json::json!(self.bill()).to_string()),
+            (_, path, _) => error(&OpenAiChat, 404, &format!("nothing at `{path}`"), None),
+        }
+    }
+
+    fn models(&self) -> Answered {
+        let models =
+            self.script.models.iter().map(
+                |id| serde_json::json!({"id": id, "object": "model", "created": CREATED_UNIX_S, "owned_by": "sim"}),
+            );
+        json(200, serde_json::json!({"object": "list", "data": models.collect::<Vec<_>>()}).to_string())
+    }
+
+    async fn chat(&self, dialect: &'static dyn Dialect, headers: &HeaderMap, body: Bytes) -> Answered {
+        let (index, place, in_flight) = self.arrive();
+        if !self.admits(headers) {
+            return error(dialect, 401, "the key is not the one of the script", None);
+        }
+        let head = match dialect.request_head(&body) {
+            Ok(head) => head,
+            Err(problem) => return error(dialect, 400, &problem.to_string(), problem.param()),
+        };
+        let seen = Seen {
+            index,
+            model: &head.model,
+            dialect: dialect.name(),
+            stream: head.stream,
+            messages: head.messages.get(),
+        };
+        let behaviour = self.script.behaviour(&seen);
+        let model = behaviour.served_model.clone().unwrap_or_else(|| head.model.clone().into_owned());
+        let ticket = Ticket::open(Arc::clone(&self.books), index, model.clone());
+        if self.script.max_in_flight.is_some_and(|most| in_flight > most) {
+            ticket.fail(429);
+            return error(dialect, 429, "too many requests at once", None);
+        }
+        let rendered = match self.rendered(dialect, &head, &body, &behaviour, &model, index) {
+            Ok(rendered) => rendered,
+            Err(refused) => {
+                ticket.fail(400);
+                return *refused;
+            }
+        };
+        if matches!(behaviour.fault, Some(Fault::HangBeforeHeaders)) {
+            std::future::pending::<()>().await;
+        }
+        wait(self.script.seed, index, &behaviour, &rendered).await;
+        if let Some(Fault::Error { status, retry_after_s }) = behaviour.fault {
+            ticket.fail(status);
+            let mut answer = error(dialect, status, "an error of the script", None);
+            if let Some(seconds) = retry_after_s {
+                answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+            }
+            return answer;
+        }
+        let kind = if rendered.streamed { "text/event-stream; charset=utf-8" } else { "application/json" };
+        let body = SimBody::billed(rendered, course(&behaviour), ticket, place);
+        let mut answer = typed(200, kind, body);
+        answer.headers_mut().insert("x-sim-request", HeaderValue::from(index));
+        answer
+    }
+
+    /// Counts a request in: its index, its place, and how many are in flight with it.
+    fn arrive(&self) -> (u64, Place, usize) {
+        let index = self.arrived.fetch_add(1, Ordering::Relaxed);
+        let place: Place = Arc::clone(&self.in_flight);
+        let in_flight = Arc::strong_count(&self.in_flight) - 1;
+        let mut bill = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+        bill.requests += 1;
+        bill.peak_in_flight = bill.peak_in_flight.max(u64::try_from(in_flight).unwrap_or(u64::MAX));
+        (index, place, in_flight)
+    }
+
+    fn admits(&self, headers: &HeaderMap) -> bool {
+        let Some(key) = &self.script.api_key else { return true };
+        let bearer = headers.get("authorization").and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+        bearer.or_else(|| headers.get("x-api-key")?.to_str().ok()) == Some(key)
+    }
+
+    /// The answer's bytes, prebuilt where the script is constant.
+    fn rendered(
+        &self,
+        dialect: &'static dyn Dialect,
+        head: &RequestHead<'_>,
+        body: &[u8],
+        behaviour: &Behaviour,
+        model: &str,
+        index: u64,
+    ) -> Result<Arc<Rendered>, Box<Answered>> {
+        let input = input_tokens(head);
+        let (stream, include_usage) = (head.stream, head.include_usage);
+        let plain = ["n", "stop", "stop_sequences"].iter().all(|key| head.object.get(key).is_none());
+        let slot = self.prebuilt.as_ref().filter(|_| plain).map(|prebuilt| {
+            let (model, limit) = (model.to_owned(), head.max_output_tokens);
+            (prebuilt, Prebuilt { dialect: dialect.name(), model, stream, include_usage, input, limit })
+        });
+        if let Some((prebuilt, key)) = &slot
+            && let Some(rendered) = prebuilt.lock().unwrap_or_else(PoisonError::into_inner).get(key)
+        {
+            return Ok(Arc::clone(rendered));
+        }
+        let request = dialect
+            .decode_request(body)
+            .map_err(|problem| Box::new(error(dialect, 400, &problem.to_string(), problem.param())))?;
+        let id = format!("sim-{index}");
+        let composed = compose(behaviour, &request, self.script.seed, id, model, input);
+        let options = AnswerOptions { created_unix_s: CREATED_UNIX_S, include_usage };
+        let mut rendered =
+            if stream { streamed(dialect, &composed, options) } else { whole(dialect, &composed, &options) };
+        if matches!(behaviour.fault, Some(Fault::Garbage)) {
+            let bytes = if stream { &b"data: {\"choices\": [<html>\n\n"[..] } else { b"<html>502 Bad Gateway</html>" };
+            rendered.frames = vec![Frame { bytes: Bytes::from_static(bytes), tokens: 0 }];
+        }
+        let rendered = Arc::new(rendered);
+        if let Some((prebuilt, key)) = slot {
+            let mut prebuilt = prebuilt.lock().unwrap_or_else(PoisonError::into_inner);
+            if prebuilt.len() < MAX_PREBUILT {
+                prebuilt.insert(key, Arc::clone(&rendered));
+            }
+        }
+        Ok(rendered)
+    }
+}
+
+/// A quarter of the bytes of everything the model reads.
+fn input_tokens(head: &RequestHead<'_>) -> u64 {
+    let mut bytes = head.messages.get().len() + head.tools.map_or(0, |raw| raw.get().len());
+    if head.object.get("system").is_some() {
+        bytes += head.system.iter().map(|raw| raw.get().len()).sum::<usize>();
+    }
+    u64::try_from(bytes.div_ceil(4)).unwrap_or(u64::MAX)
+}
+
+/// The time until the head goes out. An answer that is not streamed is made first, token by token.
+async fn wait(seed: u64, index: u64, behaviour: &Behaviour, rendered: &Rendered) {
+    let mut time = behaviour.latency.map_or(Duration::ZERO, |latency| latency.draw(&mut Chance::of(seed, &[0, index])));
+    if let Some(pace) = course(behaviour).pace.filter(|_| !rendered.streamed) {
+        let tokens = rendered.charge.visible + rendered.charge.reasoning;
+        time += pace * u32::try_from(tokens).unwrap_or(u32::MAX);
+    }
+    if !time.is_zero() {
+        tokio::time::sleep(time).await;
+    }
+}
+
+fn course(behaviour: &Behaviour) -> Course {
+    let pace = behaviour.tokens_per_second.map(|rate| Duration::from_secs_f64((1.0 / rate).min(3600.0)));
+    match behaviour.fault {
+        Some(Fault::HangAfterTokens(tokens)) => Course { pace, hang_after: Some(tokens), cut_after: None },
+        Some(Fault::CutAfterBytes(bytes)) => Course { pace, hang_after: None, cut_after: Some(bytes) },
+        _ => Course { pace, ..Course::default() },
+    }
+}
+
+/// An error answer, typed as the dialect's provider types it.
+fn error(dialect: &dyn Dialect, status: u16, message: &str, param: Option<&str>) -> Answered {
+    let anthropic = dialect.name() == steersman_wire::anthropic::NAME;
+    let kind = match (status, anthropic) {
+        (401, _) => "authentication_error",
+        (403, _) => "permission_error",
+        (404, true) => "not_found_error",
+        (413, true) => "request_too_large",
+        (429, _) => "rate_limit_error",
+        (529, true) => "overloaded_error",
+        (500.., true) => "api_error",
+        (500.., false) => "server_error",
+        _ => "invalid_request_error",
+    };
+    let code = (status == 429).then(|| "rate_limit_exceeded".to_owned());
+    let error = ErrorBody { kind: kind.to_owned(), message: message.to_owned(), param: param.map(str::to_owned), code };
+    json(status, dialect.encode_error(&error))
+}
+
+fn json(status: u16, body: impl Into<Bytes>) -> Answered {
+    typed(status, "application/json", SimBody::free(body))
+}
+
+fn typed(status: u16, kind: &'static str, body: SimBody) -> Answered {
+    let mut answer = Response::new(body);
+    *answer.status_mut() = hyper::StatusCode::from_u16(status).unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    answer
+}
