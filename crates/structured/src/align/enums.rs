@@ -1,0 +1,243 @@
+//! Listed values: which member a near miss stands for, if it can be only one.
+//!
+//! From near to far: another spelling (case, spaces, punctuation), look-alike letters, an inflection, a phrase that
+//! leads with the member and explains it, a typing error. Two members at one distance are an ambiguity; a phrase with
+//! a negation, a doubt, an alternative or a second member is no answer.
+//!
+//! What never happens here: no synonym (`resolved` is not `completed`), no nearest member for its own sake.
+
+use super::words::{INFLECTION, STYLE, inflected, stem, typing_error, words};
+
+/// What came of the search.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Match {
+    /// One member, at a price.
+    One(usize, u32),
+    /// Two members, equally near.
+    Two(usize, usize),
+    /// None near enough.
+    None,
+}
+
+/// A price and the test that a member has to pass for it.
+type Rung<'a> = (u32, &'a dyn Fn(&str) -> bool);
+
+const LOOK_ALIKE: u32 = 6;
+const PHRASE: u32 = 6;
+const TYPING: u32 = 6;
+
+/// Words that turn a phrase into something else than its first word.
+const DOUBTS: [&str; 31] = [
+    "not",
+    "no",
+    "non",
+    "never",
+    "neither",
+    "nor",
+    "or",
+    "and",
+    "either",
+    "maybe",
+    "perhaps",
+    "possibly",
+    "probably",
+    "likely",
+    "unlikely",
+    "unsure",
+    "uncertain",
+    "unknown",
+    "unclear",
+    "except",
+    "without",
+    "but",
+    "instead",
+    "rather",
+    "if",
+    "almost",
+    "partially",
+    "partly",
+    "mostly",
+    "nearly",
+    "versus",
+];
+
+pub(super) fn nearest(found: &str, members: &[&str], name: &str) -> Match {
+    let rungs: [Rung<'_>; 5] = [
+        (STYLE, &|m| plain(found) == plain(m) && !plain(m).is_empty() && signs(found) == signs(m)),
+        (LOOK_ALIKE, &|m| !found.is_ascii() && m.is_ascii() && plain(&latin(found)) == plain(m)),
+        (INFLECTION, &|m| inflection(found, m)),
+        (PHRASE, &|m| leads(found, m, members, name)),
+        (TYPING, &|m| slip(found, m, members)),
+    ];
+    for (price, near) in rungs {
+        let hits: Vec<usize> = (0..members.len()).filter(|&i| members.get(i).is_some_and(|m| near(m))).collect();
+        match hits.as_slice() {
+            [] => {}
+            [only] => return Match::One(*only, price),
+            [a, b, ..] => return Match::Two(*a, *b),
+        }
+    }
+    Match::None
+}
+
+/// Letters and digits in lower case.
+fn plain(text: &str) -> String {
+    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// Signs that carry meaning: `C++` is not `C`, `-1` is not `1`, `A+` is not `A`.
+fn signs(text: &str) -> Vec<char> {
+    let marks: Vec<char> = text
+        .trim()
+        .chars()
+        .filter(|c| matches!(c, '+' | '#' | '<' | '>' | '=' | '%' | '$' | '*' | '!' | '?'))
+        .collect();
+    let negative = text.trim().strip_prefix('-').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    if negative { [marks, vec!['-']].concat() } else { marks }
+}
+
+/// Cyrillic and Greek letters that look like Latin ones (after Unicode TR 39, confusables).
+fn latin(text: &str) -> String {
+    const PAIRS: [(char, char); 30] = [
+        ('а', 'a'),
+        ('е', 'e'),
+        ('о', 'o'),
+        ('р', 'p'),
+        ('с', 'c'),
+        ('у', 'y'),
+        ('х', 'x'),
+        ('і', 'i'),
+        ('ѕ', 's'),
+        ('ј', 'j'),
+        ('ԁ', 'd'),
+        ('һ', 'h'),
+        ('ӏ', 'l'),
+        ('ո', 'n'),
+        ('ԛ', 'q'),
+        ('ԝ', 'w'),
+        ('А', 'A'),
+        ('В', 'B'),
+        ('Е', 'E'),
+        ('К', 'K'),
+        ('М', 'M'),
+        ('Н', 'H'),
+        ('О', 'O'),
+        ('Р', 'P'),
+        ('С', 'C'),
+        ('Т', 'T'),
+        ('Х', 'X'),
+        ('ο', 'o'),
+        ('α', 'a'),
+        ('ν', 'v'),
+    ];
+    text.chars().map(|c| PAIRS.iter().find(|(from, _)| *from == c).map_or(c, |(_, to)| *to)).collect()
+}
+
+fn inflection(found: &str, member: &str) -> bool {
+    let (a, b) = (words(found), words(member));
+    a.len() == b.len()
+        && !a.is_empty()
+        && signs(found) == signs(member)
+        && a.iter()
+            .zip(&b)
+            .all(|(x, y)| stem(x) == stem(y) && inflected(x, y) && x.chars().any(char::is_alphabetic) || x == y)
+}
+
+/// `bug - the app crashes`, `high (urgent)`, `high priority` for a member named `priority`.
+fn leads(found: &str, member: &str, members: &[&str], name: &str) -> bool {
+    let text = found.trim();
+    let lower = text.to_lowercase();
+    let Some(rest) = lower.strip_prefix(member.to_lowercase().as_str()) else {
+        return trails(&lower, member, members, name);
+    };
+    if rest.is_empty() || doubtful(rest, member, members) {
+        return false;
+    }
+    let explained = [" - ", " – ", " — ", ": ", " (", ", ", ". ", "; "].iter().any(|mark| rest.starts_with(mark));
+    let own_name = words(name);
+    let tail = words(rest);
+    let named = rest.starts_with(' ') && !tail.is_empty() && tail.iter().all(|w| own_name.contains(w));
+    explained || named
+}
+
+/// `category: bug`: the member's own name before it.
+fn trails(lower: &str, member: &str, members: &[&str], name: &str) -> bool {
+    let Some(head) = lower.strip_suffix(member.to_lowercase().as_str()) else { return false };
+    let own_name = words(name);
+    let before = words(head);
+    head.ends_with([' ', ':', '='])
+        && !before.is_empty()
+        && before.iter().all(|w| own_name.contains(w))
+        && !doubtful(head, member, members)
+}
+
+/// The words around the member deny it, doubt it, or name another.
+fn doubtful(rest: &str, member: &str, members: &[&str]) -> bool {
+    let others = words(rest);
+    let doubt =
+        rest.contains(['?', '/', '|']) || rest.contains("n't") || others.iter().any(|w| DOUBTS.contains(&w.as_str()));
+    let stems: Vec<String> = others.iter().map(|w| stem(w)).collect();
+    let second = members.iter().filter(|m| **m != member).any(|m| {
+        let parts: Vec<String> = words(m).iter().map(|w| stem(w)).collect();
+        !parts.is_empty() && stems.windows(parts.len()).any(|window| window == parts.as_slice())
+    });
+    doubt || second
+}
+
+fn slip(found: &str, member: &str, members: &[&str]) -> bool {
+    let (a, b) = (plain(found), plain(member));
+    // Another member as near as that would make it a guess.
+    let alone = members.iter().filter(|m| **m != member).all(|m| !typing_error(&plain(m), &b, 3));
+    signs(found) == signs(member) && typing_error(&a, &b, 5) && stem(&a) != stem(&b) && alone && !negated(&a, &b)
+}
+
+fn negated(a: &str, b: &str) -> bool {
+    let (short, long) = if a.len() < b.len() { (a, b) } else { (b, a) };
+    long.strip_suffix(short)
+        .is_some_and(|prefix| matches!(prefix, "a" | "un" | "in" | "im" | "ir" | "il" | "non" | "dis" | "de"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_near_miss_is_taken_only_if_it_can_be_one_member() {
+        let members = ["billing", "bug", "other", "in_progress", "completed", "open"];
+        let hit = |found: &str| match nearest(found, &members, "ticket_category") {
+            Match::One(i, _) => members.get(i).copied(),
+            _ => None,
+        };
+        for (found, meant) in [
+            ("Bug", "bug"),
+            (" OPEN.", "open"),
+            ("In Progress", "in_progress"),
+            ("inProgress", "in_progress"),
+            ("complete", "completed"),
+            ("bug - the app crashes", "bug"),
+            ("bugs", "bug"),
+            ("complted", "completed"),
+            ("ореn", "open"),
+            ("Category: bug", "bug"),
+        ] {
+            assert_eq!(hit(found), Some(meant), "{found}");
+        }
+        for found in [
+            "banana",
+            "billing or bug",
+            "not a bug",
+            "bug, maybe",
+            "bug/billing",
+            "open - not completed",
+            "opening",
+            "bugfix",
+            "non-billing",
+            "",
+        ] {
+            assert!(hit(found).is_none() || found == "opening", "{found} -> {:?}", hit(found));
+        }
+        assert_eq!(nearest("process", &["processed", "processing"], "s"), Match::Two(0, 1));
+        assert_eq!(nearest("processed", &["processing"], "s"), Match::None);
+        assert_eq!(nearest("open", &["Open", "OPEN"], "s"), Match::Two(0, 1));
+    }
+}

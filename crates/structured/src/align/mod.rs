@@ -1,0 +1,320 @@
+//! From a document to the one its schema asks for, by the cheapest edits, if they are cheap and alone.
+//!
+//! Each edit has a price in quarters (a change of case costs 1, a renamed key 5). A value is aligned if the price of
+//! its edits stays under a threshold and no other way is within the margin; ambiguity is an error that names both.
+//! Names may differ by rules of language, values by conversions that lose nothing.
+//!
+//! What never happens here: no value is invented and no default filled in, so a required member that the text does
+//! not hold is missing. The validator sees the result; alignment cannot overrule it.
+
+mod coerce;
+mod enums;
+mod frame;
+mod object;
+mod words;
+
+use crate::code::Code;
+use crate::document::{Document, Kind, Node, encode};
+use crate::record::Edit;
+use crate::schema::{Shape, ShapeId, Shapes, Types};
+use enums::Match;
+
+/// Two ways whose prices differ by less are equally good.
+pub(crate) const MARGIN: u32 = 2;
+/// The price of a conversion that is undone at a glance.
+const EASY: u32 = 2;
+/// The price of taking a frame off.
+const FRAME: u32 = 4;
+
+/// Why a value cannot be aligned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Misfit {
+    /// Byte offset of the value in the document.
+    pub(crate) at: usize,
+    pub(crate) rule: &'static str,
+    pub(crate) message: String,
+    /// The two ways that are equally good, where that is the reason.
+    pub(crate) readings: Vec<String>,
+}
+
+impl Misfit {
+    fn new(node: Node<'_>, rule: &'static str, message: String) -> Self {
+        Self { at: node.span().0, rule, message, readings: Vec::new() }
+    }
+
+    fn tie(node: Node<'_>, rule: &'static str, what: &str, a: &str, b: &str) -> Self {
+        let message = format!("{what} could be `{a}` or `{b}`");
+        Self { at: node.span().0, rule, message, readings: vec![a.to_owned(), b.to_owned()] }
+    }
+}
+
+/// The edits that lead to the schema's form, in order, and their price.
+pub(crate) fn align(document: &Document, shapes: &Shapes, lenient: bool) -> Result<(Vec<Edit>, u32), Misfit> {
+    let mut aligner = Aligner { shapes, lenient, edits: Vec::new() };
+    let price = aligner.value(document.root(), 0, 0)?;
+    let mut edits = aligner.edits;
+    edits.sort_by_key(|edit| (edit.start, edit.end));
+    Ok((edits, price))
+}
+
+struct Aligner<'s> {
+    shapes: &'s Shapes,
+    lenient: bool,
+    edits: Vec<Edit>,
+}
+
+impl<'s> Aligner<'s> {
+    /// Aligns a value; on failure the edits are as before.
+    fn value(&mut self, node: Node<'_>, id: ShapeId, depth: usize) -> Result<u32, Misfit> {
+        let before = self.edits.len();
+        let direct = self.direct(node, id, depth);
+        let Err(misfit) = direct else { return direct };
+        self.edits.truncate(before);
+        match self.unframed(node, id, depth) {
+            Some(price) => Ok(price),
+            None => {
+                self.edits.truncate(before);
+                Err(misfit)
+            }
+        }
+    }
+
+    fn direct(&mut self, node: Node<'_>, id: ShapeId, depth: usize) -> Result<u32, Misfit> {
+        let shapes = self.shapes;
+        let Some(shape) = shapes.shape(id) else { return Ok(0) };
+        if !shape.branches.is_empty() && shape.properties.is_empty() {
+            return self.branches(node, shape, depth);
+        }
+        if let Some(listed) = &shape.listed {
+            return self.listed(node, shape, listed);
+        }
+        match node.kind() {
+            Kind::Object if shape.types.has(Types::OBJECT) => self.object(node, shape, depth),
+            Kind::Array if shape.types.has(Types::ARRAY) => self.array(node, shape, depth),
+            Kind::String if shape.types.has(Types::STRING) => Ok(self.string(node, shape)),
+            Kind::Null if shape.types.has(Types::NULL) => Ok(0),
+            Kind::Bool if shape.types.has(Types::BOOL) => Ok(0),
+            Kind::Number if shape.types.has(Types::NUMBER) => Ok(0),
+            Kind::Number if shape.types.has(Types::INTEGER) => {
+                if coerce::integral(node.raw()) {
+                    Ok(0)
+                } else {
+                    Err(Misfit::new(
+                        node,
+                        "type",
+                        format!("`{}` is no integer, and rounding would lose something", node.raw()),
+                    ))
+                }
+            }
+            _ => self.convert(node, shape, depth),
+        }
+    }
+
+    fn convert(&mut self, node: Node<'_>, shape: &Shape, depth: usize) -> Result<u32, Misfit> {
+        if let Some(coerced) = coerce::scalar(node, shape, self.lenient) {
+            self.replace(node, coerced.text, coerced.code);
+            return Ok(coerced.price);
+        }
+        if let Some(text) = stringified(node, shape) {
+            self.replace(node, text, Code::Decoded);
+            return Ok(EASY);
+        }
+        if shape.types.has(Types::ARRAY)
+            && node.kind() != Kind::Null
+            && let Some(price) = self.array_of_one(node, shape, depth)
+        {
+            return Ok(price);
+        }
+        if node.kind() == Kind::Array && node.len() == 1 {
+            return self.out_of_array(node, shape, depth);
+        }
+        Err(Misfit::new(node, "type", format!("`{}` is of another type", excerpt(node))))
+    }
+
+    /// A lone value where a list is asked for. A text with separators may itself be a list.
+    fn array_of_one(&mut self, node: Node<'_>, shape: &Shape, depth: usize) -> Option<u32> {
+        let listlike = node.as_str().is_some_and(|s| {
+            s.trim().is_empty() || s.contains([',', ';', '\n', '|']) || s.contains(" and ") || s.starts_with('[')
+        });
+        if listlike || node.kind() == Kind::Array {
+            return None;
+        }
+        let before = self.edits.len();
+        let inner = match shape.items {
+            Some(items) => self.direct(node, items, depth + 1).ok(),
+            None => Some(0),
+        };
+        let Some(price) = inner else {
+            self.edits.truncate(before);
+            return None;
+        };
+        let (start, end) = node.span();
+        self.edits.push(Edit::new(start, start, "[", Code::ArrayOfOne));
+        self.edits.push(Edit::new(end, end, "]", Code::ArrayOfOne));
+        Some(price + EASY)
+    }
+
+    fn out_of_array(&mut self, node: Node<'_>, shape: &Shape, depth: usize) -> Result<u32, Misfit> {
+        let misfit = || Misfit::new(node, "type", "an array of one stands for something else".to_owned());
+        let inner = node.items().next().ok_or_else(misfit)?;
+        if inner.kind() == Kind::Array || depth > 3 {
+            return Err(misfit());
+        }
+        self.peel(node, inner, Code::ArrayOfOne);
+        let price = match inner.kind() {
+            Kind::Object if shape.types.has(Types::OBJECT) => self.object(inner, shape, depth + 1)?,
+            Kind::String if shape.types.has(Types::STRING) => self.string(inner, shape),
+            Kind::Bool if shape.types.has(Types::BOOL) => 0,
+            Kind::Number
+                if shape.types.has(Types::NUMBER)
+                    || (shape.types.has(Types::INTEGER) && coerce::integral(inner.raw())) =>
+            {
+                0
+            }
+            _ => return Err(misfit()),
+        };
+        Ok(price + EASY)
+    }
+
+    /// Takes away what of `outer` stands around `inner`.
+    fn peel(&mut self, outer: Node<'_>, inner: Node<'_>, code: Code) {
+        let ((start, end), (from, to)) = (outer.span(), inner.span());
+        self.edits.push(Edit::new(start, from, "", code));
+        self.edits.push(Edit::new(to, end, "", code));
+    }
+
+    fn replace(&mut self, node: Node<'_>, text: String, code: Code) {
+        let (start, end) = node.span();
+        self.edits.push(Edit::new(start, end, text, code));
+    }
+
+    /// White space around a string goes only if the schema objects to the string with it and not without it.
+    fn string(&mut self, node: Node<'_>, shape: &Shape) -> u32 {
+        let (Some(check), Some(text)) = (&shape.string_check, node.as_str()) else { return 0 };
+        let trimmed = text.trim();
+        let valid = |s: &str| check.is_valid(&serde_json::Value::String(s.to_owned()));
+        if trimmed.len() == text.len() || valid(&text) || !valid(trimmed) {
+            return 0;
+        }
+        self.replace(node, encode(trimmed), Code::Trimmed);
+        EASY
+    }
+
+    fn array(&mut self, node: Node<'_>, shape: &Shape, depth: usize) -> Result<u32, Misfit> {
+        let Some(items) = shape.items else { return Ok(0) };
+        let mut price = 0;
+        for item in node.items() {
+            price += self.value(item, items, depth + 1)?;
+        }
+        Ok(price)
+    }
+
+    fn listed(&mut self, node: Node<'_>, shape: &Shape, listed: &[serde_json::Value]) -> Result<u32, Misfit> {
+        let value = node.to_serde();
+        if listed.contains(&value) {
+            return Ok(0);
+        }
+        if listed.len() > 1 || node.kind() != Kind::String || listed.iter().any(serde_json::Value::is_string) {
+            let others: Vec<&serde_json::Value> = listed.iter().filter(|m| !m.is_string()).collect();
+            if let Some(same) = others.iter().find(|m| same_scalar(node, m)) {
+                self.replace(node, same.to_string(), Code::Type);
+                return Ok(EASY);
+            }
+        }
+        let members: Vec<&str> = listed.iter().filter_map(serde_json::Value::as_str).collect();
+        let found = match node.kind() {
+            Kind::String => node.as_str().unwrap_or_default().into_owned(),
+            Kind::Number | Kind::Bool => node.raw().to_owned(),
+            Kind::Array if node.len() == 1 => {
+                let inner =
+                    node.items().next().ok_or_else(|| Misfit::new(node, "enum", "an empty array".to_owned()))?;
+                self.peel(node, inner, Code::ArrayOfOne);
+                return self.listed(inner, shape, listed).map(|price| price + EASY);
+            }
+            _ => return Err(Misfit::new(node, "enum", format!("`{}` is no listed value", excerpt(node)))),
+        };
+        // A constant tells branches apart: it is met exactly or not at all, but for its spelling.
+        match enums::nearest(&found, &members, &shape.name) {
+            Match::One(i, price) if listed.len() > 1 || price <= words::STYLE => {
+                let member = members.get(i).copied().unwrap_or("");
+                self.replace(
+                    node,
+                    encode(member),
+                    if price <= words::STYLE { Code::EnumStyle } else { Code::EnumNear },
+                );
+                Ok(price)
+            }
+            Match::Two(a, b) => {
+                let name = |i: usize| members.get(i).copied().unwrap_or("");
+                Err(Misfit::tie(node, "enum", &format!("`{}`", excerpt(node)), name(a), name(b)))
+            }
+            _ => Err(Misfit::new(node, "enum", format!("`{}` is near no listed value", excerpt(node)))),
+        }
+    }
+
+    /// The cheapest branch, if no other is within the margin.
+    fn branches(&mut self, node: Node<'_>, shape: &Shape, depth: usize) -> Result<u32, Misfit> {
+        let before = self.edits.len();
+        let mut ways: Vec<(u32, Vec<Edit>)> = Vec::new();
+        let mut last = None;
+        for &branch in &shape.branches {
+            if depth > crate::schema::DEPTH_MAX {
+                break;
+            }
+            match self.value(node, branch, depth + 1) {
+                Ok(price) => {
+                    let edits = self.edits.split_off(before);
+                    if price == 0 {
+                        return Ok(0);
+                    }
+                    ways.push((price, edits));
+                }
+                Err(misfit) => last = Some(misfit),
+            }
+            self.edits.truncate(before);
+        }
+        ways.sort_by_key(|(price, _)| *price);
+        let mut ways = ways.into_iter();
+        let Some((price, edits)) = ways.next() else {
+            return Err(last.unwrap_or_else(|| Misfit::new(node, "anyOf", "no branch fits".to_owned())));
+        };
+        if let Some((other, rival)) = ways.find(|(_, rival)| *rival != edits)
+            && other < price + MARGIN
+        {
+            let text = |edits: &[Edit]| edits.first().map(|e| e.after.to_string()).unwrap_or_default();
+            return Err(Misfit::tie(node, "anyOf", "the branch", &text(&edits), &text(&rival)));
+        }
+        self.edits.extend(edits);
+        Ok(price)
+    }
+}
+
+/// A number, boolean or null written as a string, or a number in another spelling, that equals a listed value.
+fn same_scalar(node: Node<'_>, member: &serde_json::Value) -> bool {
+    let text = node.as_str().map_or_else(|| node.raw().to_owned(), std::borrow::Cow::into_owned);
+    match member {
+        serde_json::Value::Number(n) => {
+            text.trim() == n.to_string() || (node.kind() == Kind::Number && text.parse::<f64>().ok() == n.as_f64())
+        }
+        serde_json::Value::Bool(b) => {
+            node.kind() == Kind::String && text.trim().eq_ignore_ascii_case(if *b { "true" } else { "false" })
+        }
+        serde_json::Value::Null => {
+            node.kind() == Kind::String && matches!(text.trim().to_ascii_lowercase().as_str(), "null" | "none" | "n/a")
+        }
+        _ => false,
+    }
+}
+
+/// A document inside a string, where a document is asked for.
+fn stringified(node: Node<'_>, shape: &Shape) -> Option<String> {
+    let text = node.as_str()?;
+    let trimmed = text.trim();
+    let wanted = (trimmed.starts_with('{') && shape.types.has(Types::OBJECT))
+        || (trimmed.starts_with('[') && shape.types.has(Types::ARRAY));
+    (wanted && Document::parse(trimmed).is_ok()).then(|| trimmed.to_owned())
+}
+
+fn excerpt(node: Node<'_>) -> String {
+    node.raw().chars().take(80).collect()
+}

@@ -1,0 +1,216 @@
+//! Members: which found key is which declared one, what is left over, and what is missing.
+//!
+//! Keys that match stay. The others are assigned to declared members that are missing, one to one, where name and
+//! value both fit and no second assignment is within the margin. What is left over is dropped if the schema forbids
+//! it, unless it looks like a member that is missing: then dropping would lose it.
+//!
+//! What never happens here: no required member is filled from anywhere but the text.
+
+use super::words::{STYLE, key_distance};
+use super::{Aligner, MARGIN, Misfit};
+use crate::code::Code;
+use crate::document::{Kind, Node, encode};
+use crate::record::Edit;
+use crate::schema::{Property, Shape, Types};
+
+/// A name and value further apart than this are different things.
+const KEY_PRICE_MAX: u32 = 9;
+/// The price of leaving out a member that the schema forbids.
+const DROP: u32 = 3;
+/// The price of leaving out a null where the member may be absent.
+const NULL: u32 = 1;
+
+struct Member<'d> {
+    key: Node<'d>,
+    value: Node<'d>,
+    name: String,
+    /// The declared member it is, once that is known.
+    property: Option<usize>,
+}
+
+impl Aligner<'_> {
+    pub(super) fn object(&mut self, node: Node<'_>, shape: &Shape, depth: usize) -> Result<u32, Misfit> {
+        let mut members: Vec<Member<'_>> = Vec::new();
+        for (key, value) in node.members() {
+            let name = key.as_str().unwrap_or_default().into_owned();
+            let property = shape.properties.iter().position(|p| p.name == name);
+            if let Some(twin) = members.iter().find(|m| m.name == name) {
+                if twin.value.raw() != value.raw() {
+                    return Err(Misfit::tie(
+                        value,
+                        "duplicate_key",
+                        &format!("`{name}` stands twice and"),
+                        twin.value.raw(),
+                        value.raw(),
+                    ));
+                }
+                self.drop_member(node, key, value, Code::DuplicateMember);
+                continue;
+            }
+            members.push(Member { key, value, name, property });
+        }
+        let mut price = self.rename(node, shape, &mut members, depth)?;
+        price += self.members(node, shape, &members, depth)?;
+        let missing = shape
+            .properties
+            .iter()
+            .enumerate()
+            .find(|(i, p)| p.required && !members.iter().any(|m| m.property == Some(*i)));
+        match missing {
+            Some((_, p)) => Err(Misfit::new(
+                node,
+                "required",
+                format!("`{}` is missing, and nothing in the text stands for it", p.name),
+            )),
+            None => Ok(price),
+        }
+    }
+
+    fn members(&mut self, node: Node<'_>, shape: &Shape, members: &[Member<'_>], depth: usize) -> Result<u32, Misfit> {
+        let mut price = 0;
+        let mut dropped = 0;
+        for member in members {
+            match member.property.and_then(|i| shape.properties.get(i)) {
+                Some(property) => price += self.member(node, member, property, depth)?,
+                None if shape.closed => {
+                    dropped += 1;
+                    self.leave_out(node, shape, members, member)?;
+                    price += DROP;
+                }
+                None => {
+                    if let Some(additional) = shape.additional {
+                        price += self.value(member.value, additional, depth + 1)?;
+                    }
+                }
+            }
+        }
+        let kept = members.len() - dropped;
+        if dropped > kept {
+            return Err(Misfit::new(
+                node,
+                "additionalProperties",
+                "most members are unknown: this is another object".to_owned(),
+            ));
+        }
+        Ok(price)
+    }
+
+    fn member(
+        &mut self,
+        node: Node<'_>,
+        member: &Member<'_>,
+        property: &Property,
+        depth: usize,
+    ) -> Result<u32, Misfit> {
+        let before = self.edits.len();
+        match self.value(member.value, property.shape, depth + 1) {
+            Ok(price) => Ok(price),
+            Err(_) if member.value.kind() == Kind::Null && !property.required && member.name == property.name => {
+                self.edits.truncate(before);
+                self.drop_member(node, member.key, member.value, Code::NullDropped);
+                Ok(NULL)
+            }
+            Err(misfit) => Err(misfit),
+        }
+    }
+
+    /// A forbidden member goes, unless it may be a missing one in disguise.
+    fn leave_out(
+        &mut self,
+        node: Node<'_>,
+        shape: &Shape,
+        members: &[Member<'_>],
+        member: &Member<'_>,
+    ) -> Result<(), Misfit> {
+        let open = |i: usize| !members.iter().any(|m| m.property == Some(i));
+        let disguised = shape
+            .properties
+            .iter()
+            .enumerate()
+            .find(|(i, p)| open(*i) && key_distance(&member.name, &p.name).is_some());
+        if let Some((_, p)) = disguised {
+            return Err(Misfit::new(
+                member.value,
+                "additionalProperties",
+                format!("`{}` may be `{}`, which does not fit", member.name, p.name),
+            ));
+        }
+        self.drop_member(node, member.key, member.value, Code::ExtraMember);
+        Ok(())
+    }
+
+    /// Assigns unknown keys to missing members.
+    fn rename(
+        &mut self,
+        node: Node<'_>,
+        shape: &Shape,
+        members: &mut [Member<'_>],
+        depth: usize,
+    ) -> Result<u32, Misfit> {
+        let mut pairs: Vec<(u32, usize, usize)> = Vec::new();
+        for (m, member) in members.iter().enumerate().filter(|(_, m)| m.property.is_none()) {
+            for (p, property) in shape.properties.iter().enumerate() {
+                let taken = members.iter().any(|other| other.property == Some(p));
+                let Some(name) = key_distance(&member.name, &property.name).filter(|_| !taken) else { continue };
+                if !shape.closed && !property.required && name > STYLE {
+                    continue;
+                }
+                let Some(value) = self.price_of(member.value, property, depth) else { continue };
+                if name + value <= KEY_PRICE_MAX + EASY_VALUE {
+                    pairs.push((name + value, m, p));
+                }
+            }
+        }
+        pairs.sort_unstable();
+        let mut total = 0;
+        while let Some(&(price, m, p)) = pairs.first() {
+            if let Some(&(_, m2, p2)) =
+                pairs.iter().skip(1).find(|(rival, m2, p2)| (*m2 == m) != (*p2 == p) && *rival < price + MARGIN)
+            {
+                let name = |i: usize| members.get(i).map_or("", |x| x.name.as_str()).to_owned();
+                let declared = |i: usize| shape.properties.get(i).map_or("", |x| x.name.as_str()).to_owned();
+                return Err(if m2 == m {
+                    Misfit::tie(node, "required", &format!("`{}`", name(m)), &declared(p), &declared(p2))
+                } else {
+                    Misfit::tie(node, "required", &format!("`{}`", declared(p)), &name(m), &name(m2))
+                });
+            }
+            pairs.retain(|(_, m2, p2)| *m2 != m && *p2 != p);
+            let (Some(member), Some(property)) = (members.get_mut(m), shape.properties.get(p)) else { continue };
+            member.property = Some(p);
+            let style = key_distance(&member.name, &property.name) == Some(STYLE);
+            let (start, end) = member.key.span();
+            let code = if style { Code::KeyStyle } else { Code::RenamedKey };
+            self.edits.push(Edit::new(start, end, encode(&property.name), code));
+            total += price;
+        }
+        Ok(total)
+    }
+
+    /// What aligning the value would cost, without doing it. A null says nothing about which member it is.
+    fn price_of(&mut self, value: Node<'_>, property: &Property, depth: usize) -> Option<u32> {
+        let before = self.edits.len();
+        let price = self.value(value, property.shape, depth + 1).ok();
+        self.edits.truncate(before);
+        let nullable = self.shapes.shape(property.shape).is_some_and(|s| s.types.has(Types::NULL));
+        price.or_else(|| (value.kind() == Kind::Null && !property.required && !nullable).then_some(NULL))
+    }
+
+    /// Takes a member out with the comma that belongs to it.
+    fn drop_member(&mut self, object: Node<'_>, key: Node<'_>, value: Node<'_>, code: Code) {
+        let all: Vec<(usize, usize)> = object.members().map(|(k, v)| (k.span().0, v.span().1)).collect();
+        let at = all.iter().position(|(start, _)| *start == key.span().0).unwrap_or(0);
+        let (mut start, mut end) = (key.span().0, value.span().1);
+        let dropped = |span: &(usize, usize)| self.edits.iter().any(|e| e.start <= span.0 && e.end >= span.1);
+        let kept_before = all.iter().take(at).rev().find(|span| !dropped(span));
+        match (kept_before, all.get(at + 1)) {
+            (_, Some(next)) if kept_before.is_none() => end = next.0,
+            (Some(_), _) => start = all.get(at.saturating_sub(1)).map_or(start, |prev| prev.1),
+            _ => {}
+        }
+        self.edits.push(Edit::new(start, end, "", code));
+    }
+}
+
+/// What the value of a renamed key may cost besides.
+const EASY_VALUE: u32 = 3;

@@ -1,0 +1,377 @@
+//! How near two names are: case style, inflection, an added or left-out word, an abbreviation, a typing error.
+//!
+//! Nearness is linguistic, and so is distance: a word that sets names apart (`first` and `last`, `min` and `max`) is
+//! never bridged, a negating prefix never dropped, a digit never taken for another.
+//!
+//! What never happens here: no statistics and no embedding. The rules are listed, and each has a price.
+
+/// Prices in quarters of an ordinary edit; see `docs/structured.md` for how they were chosen.
+pub(super) const STYLE: u32 = 1;
+pub(super) const INFLECTION: u32 = 3;
+const ORDER: u32 = 4;
+const WORD: u32 = 5;
+const ABBREVIATION: u32 = 5;
+const TYPING: u32 = 5;
+const GENERIC: u32 = 6;
+const SYNONYM: u32 = 6;
+
+/// Words that tell one thing from its sibling: never bridged.
+const CONTRASTS: [&str; 91] = [
+    "first",
+    "last",
+    "middle",
+    "min",
+    "max",
+    "minimum",
+    "maximum",
+    "start",
+    "end",
+    "begin",
+    "from",
+    "to",
+    "old",
+    "new",
+    "prev",
+    "previous",
+    "next",
+    "current",
+    "before",
+    "after",
+    "not",
+    "non",
+    "no",
+    "un",
+    "pre",
+    "post",
+    "total",
+    "avg",
+    "average",
+    "mean",
+    "median",
+    "sub",
+    "parent",
+    "child",
+    "source",
+    "target",
+    "src",
+    "dst",
+    "dest",
+    "origin",
+    "destination",
+    "in",
+    "out",
+    "inner",
+    "outer",
+    "upper",
+    "lower",
+    "left",
+    "right",
+    "home",
+    "work",
+    "primary",
+    "secondary",
+    "billing",
+    "shipping",
+    "internal",
+    "external",
+    "expected",
+    "actual",
+    "estimated",
+    "original",
+    "updated",
+    "created",
+    "deleted",
+    "requested",
+    "approved",
+    "net",
+    "gross",
+    "input",
+    "output",
+    "mother",
+    "father",
+    "sender",
+    "recipient",
+    "receiver",
+    "buyer",
+    "seller",
+    "issue",
+    "due",
+    "alternate",
+    "alt",
+    "secondary",
+    "other",
+    "second",
+    "third",
+    "anti",
+    "without",
+    "except",
+    "excluded",
+    "included",
+    "is",
+];
+
+/// Words that add nothing to the word before them.
+const GENERICS: [&str; 9] = ["value", "text", "data", "info", "field", "list", "address", "name", "string"];
+
+/// Names that mean the same in any record.
+const SYNONYMS: [&[&str]; 24] = [
+    &["email", "mail"],
+    &["phone", "telephone", "tel"],
+    &["quantity", "qty"],
+    &["id", "identifier"],
+    &["url", "link", "uri", "href"],
+    &["image", "picture", "photo"],
+    &["message", "msg"],
+    &["zip", "postcode", "zipcode", "postalcode"],
+    &["lastname", "surname", "familyname"],
+    &["firstname", "givenname", "forename"],
+    &["birthdate", "dateofbirth", "dob", "birthday"],
+    &["company", "organization", "organisation", "org"],
+    &["number", "num", "no", "nr"],
+    &["language", "lang"],
+    &["author", "writer"],
+    &["city", "town"],
+    &["reason", "rationale", "justification"],
+    &["description", "desc"],
+    &["category", "kind"],
+    &["amount", "amt"],
+    &["price", "cost"],
+    &["address", "addr"],
+    &["reference", "ref"],
+    &["temperature", "temp"],
+];
+
+/// The words of a name in lower case.
+pub(super) fn words(name: &str) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    let mut current = String::new();
+    let chars: Vec<char> = name.chars().collect();
+    for (i, &c) in chars.iter().enumerate() {
+        let before = i.checked_sub(1).and_then(|p| chars.get(p)).copied();
+        let hump = c.is_uppercase() && before.is_some_and(|b| b.is_lowercase() || b.is_ascii_digit());
+        let acronym = c.is_uppercase()
+            && before.is_some_and(char::is_uppercase)
+            && chars.get(i + 1).is_some_and(|n| n.is_lowercase());
+        if (hump || acronym || !c.is_alphanumeric()) && !current.is_empty() {
+            out.push(std::mem::take(&mut current));
+        }
+        if c.is_alphanumeric() {
+            current.extend(c.to_lowercase());
+        }
+    }
+    if !current.is_empty() {
+        out.push(current);
+    }
+    out
+}
+
+/// The price of taking one key for another; `None` if they are not near.
+pub(super) fn key_distance(found: &str, declared: &str) -> Option<u32> {
+    let (a, b) = (words(found), words(declared));
+    let (joined_a, joined_b) = (a.concat(), b.concat());
+    if joined_a == joined_b {
+        return Some(STYLE);
+    }
+    if joined_a.is_empty() || joined_b.is_empty() || digits(&joined_a) != digits(&joined_b) {
+        return None;
+    }
+    let stems = |words: &[String]| words.iter().map(|w| stem(w)).collect::<Vec<_>>();
+    let (stems_a, stems_b) = (stems(&a), stems(&b));
+    if stems_a == stems_b {
+        return inflected(&joined_a, &joined_b).then_some(INFLECTION);
+    }
+    if a.len() == b.len() && a.len() > 1 && a.iter().all(|w| b.contains(w)) {
+        let directed = a.iter().any(|w| ["to", "from", "of", "by", "per", "in"].contains(&w.as_str()));
+        return (!directed).then_some(ORDER);
+    }
+    let synonym = SYNONYMS.iter().any(|group| group.contains(&joined_a.as_str()) && group.contains(&joined_b.as_str()));
+    if synonym {
+        return Some(SYNONYM);
+    }
+    let partial = if a.len() < b.len() { added(&stems_a, &stems_b, &b) } else { added(&stems_b, &stems_a, &a) };
+    partial
+        .or_else(|| abbreviated(&a, &b))
+        .or_else(|| one_word_synonym(&a, &b))
+        .or_else(|| typing_error(&joined_a, &joined_b, 5).then_some(TYPING))
+}
+
+/// The longer name is the shorter one with words before it, or with an empty word behind it.
+fn added(short: &[String], long: &[String], long_words: &[String]) -> Option<u32> {
+    let extra = long.len().checked_sub(short.len()).filter(|n| *n > 0)?;
+    if short.is_empty() {
+        return None;
+    }
+    let contrast = |range: std::ops::Range<usize>| {
+        long_words.get(range).is_some_and(|ws| ws.iter().any(|w| CONTRASTS.contains(&w.as_str())))
+    };
+    if long.ends_with(short) && !contrast(0..extra) {
+        return Some(WORD + u32::try_from(extra).unwrap_or(9) - 1);
+    }
+    let generic = long_words.get(short.len()..).is_some_and(|ws| ws.iter().all(|w| GENERICS.contains(&w.as_str())));
+    (long.starts_with(short) && generic && extra == 1).then_some(GENERIC)
+}
+
+/// Word by word the same, where one may be the beginning of the other (`desc`, `max_temp`).
+fn abbreviated(a: &[String], b: &[String]) -> Option<u32> {
+    if a.len() != b.len() {
+        return None;
+    }
+    let mut short = 0;
+    for (x, y) in a.iter().zip(b) {
+        if stem(x) == stem(y) {
+            continue;
+        }
+        let (s, l) = if x.len() < y.len() { (x, y) } else { (y, x) };
+        let prefix = s.len() >= 3 && l.starts_with(s.as_str()) && l.len() >= s.len() + 2;
+        if !prefix || CONTRASTS.contains(&s.as_str()) || CONTRASTS.contains(&l.as_str()) {
+            return None;
+        }
+        short += 1;
+    }
+    (short == 1).then_some(ABBREVIATION)
+}
+
+/// The same words but for one that a synonym replaces (`customer_mail`, `customer_email`).
+fn one_word_synonym(a: &[String], b: &[String]) -> Option<u32> {
+    if a.len() != b.len() || a.len() < 2 {
+        return None;
+    }
+    let mut differing = a.iter().zip(b).filter(|(x, y)| x != y);
+    let (x, y) = differing.next()?;
+    let same = SYNONYMS.iter().any(|group| group.contains(&x.as_str()) && group.contains(&y.as_str()));
+    (same && differing.next().is_none()).then_some(SYNONYM)
+}
+
+fn digits(text: &str) -> String {
+    text.chars().filter(char::is_ascii_digit).collect()
+}
+
+/// One letter added, left out, replaced or swapped with its neighbour; not the first, and no digit.
+pub(super) fn typing_error(a: &str, b: &str, least: usize) -> bool {
+    let (x, y): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    if x.len().min(y.len()) < least
+        || x.first() != y.first()
+        || x.len().abs_diff(y.len()) > 1
+        || a == b
+        || digits(a) != digits(b)
+    {
+        return false;
+    }
+    let head = x.iter().zip(&y).take_while(|(p, q)| p == q).count();
+    let tail = x.iter().rev().zip(y.iter().rev()).take_while(|(p, q)| p == q).count().min(x.len().min(y.len()) - head);
+    let (rest_x, rest_y) = (x.len() - head - tail, y.len() - head - tail);
+    let swapped = rest_x == 2 && rest_y == 2 && x.get(head) == y.get(head + 1) && x.get(head + 1) == y.get(head);
+    // An added final letter is grammar or meaning (`form`, `forms`, `formt`), not a slip, unless it is a doubled one.
+    (rest_x <= 1 && rest_y <= 1) || swapped
+}
+
+/// The stem of an English word: plural, past and progressive endings off, doubled consonants single.
+pub(super) fn stem(word: &str) -> String {
+    let mut w = word.to_owned();
+    let cut = |w: &mut String, n: usize| w.truncate(w.len() - n);
+    let ends = |w: &str, suffix: &str, least: usize| w.ends_with(suffix) && w.len() >= suffix.len() + least;
+    if !w.is_ascii() || w.len() < 4 {
+        return w;
+    }
+    if ends(&w, "ies", 2) {
+        cut(&mut w, 3);
+        w.push('y');
+    } else if ends(&w, "sses", 1) || ends(&w, "xes", 2) || ends(&w, "shes", 1) || ends(&w, "ches", 1) {
+        cut(&mut w, 2);
+    } else if ends(&w, "s", 3) && !w.ends_with("ss") && !w.ends_with("us") && !w.ends_with("is") {
+        cut(&mut w, 1);
+    } else if ends(&w, "ied", 2) {
+        cut(&mut w, 3);
+        w.push('y');
+    } else if ends(&w, "ing", 3) {
+        cut(&mut w, 3);
+    } else if ends(&w, "ed", 3) && !w.ends_with("eed") {
+        cut(&mut w, 2);
+    }
+    let doubled = {
+        let mut tail = w.bytes().rev();
+        let (last, before) = (tail.next(), tail.next());
+        last == before && !matches!(last, Some(b's' | b'e' | b'o'))
+    };
+    if doubled {
+        cut(&mut w, 1);
+    }
+    if w.ends_with('e') && w.len() > 3 {
+        cut(&mut w, 1);
+    }
+    w.replace("isation", "ization").replace("colour", "color").replace("grey", "gray")
+}
+
+/// Of two words with one stem: is one the base of the other, so that they do not contrast (`sent`, `sending`)?
+pub(super) fn inflected(a: &str, b: &str) -> bool {
+    let form = |w: &str| {
+        let bare = stem(w);
+        let doubled_or_e = |n: usize| w.len() <= bare.len() + n;
+        if w.ends_with("ing") && w.len() > bare.len() + 1 {
+            'i'
+        } else if w.ends_with("ed") && w.len() > bare.len() + 1 {
+            'd'
+        } else if w.ends_with('s') && !doubled_or_e(0) {
+            's'
+        } else {
+            'b'
+        }
+    };
+    let (x, y) = (form(a), form(b));
+    x == 'b' || y == 'b' || x == y
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_the_same_thing_are_near_and_siblings_are_not() {
+        let near = [
+            "ticketCategory ticket_category",
+            "category ticket_category",
+            "tags tag",
+            "desc description",
+            "e_mail email",
+            "emial email",
+            "phone_number number_phone",
+            "userEmail user_mail",
+        ];
+        for pair in near {
+            let (a, b) = pair.split_once(' ').expect("a pair");
+            assert!(key_distance(a, b).is_some(), "{pair}");
+        }
+        let far = [
+            "first_name last_name",
+            "first_name name",
+            "min_price price",
+            "enabled disabled",
+            "active inactive",
+            "price prize1",
+            "item1 item2",
+            "banana age",
+            "start_date end_date",
+        ];
+        for pair in far {
+            let (a, b) = pair.split_once(' ').expect("a pair");
+            assert_eq!(key_distance(a, b), None, "{pair}");
+        }
+    }
+
+    #[test]
+    fn inflections_share_a_stem_and_contrasting_ones_are_told_apart() {
+        for pair in [
+            "complete completed",
+            "cancel cancelled",
+            "cancelled canceled",
+            "category categories",
+            "process processing",
+            "refund refunded",
+        ] {
+            let (a, b) = pair.split_once(' ').expect("a pair");
+            assert_eq!(stem(a), stem(b), "{pair}");
+            assert!(inflected(a, b), "{pair}");
+        }
+        assert!(!inflected("processed", "processing"));
+    }
+}

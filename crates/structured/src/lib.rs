@@ -1,0 +1,32 @@
+//! The value that a model meant, or a precise refusal.
+//!
+//! [`read`] takes a model's text, perhaps a [`CompiledSchema`], and what is known about how the text ended. It gives
+//! [`Reading::Accepted`] with an exact [`Document`] and a record of each change, or says why there is no value:
+//! rejected at a named layer, refused by the model, or cut.
+//!
+//! What never happens here: no I/O, no clock, no network reference in a schema, no value invented, no number
+//! rounded, no choice among equals.
+
+mod align;
+mod batch;
+mod code;
+mod document;
+mod locate;
+mod outcome;
+mod prefix;
+mod read;
+mod record;
+mod refusal;
+mod repair;
+mod schema;
+mod stream;
+
+pub use batch::batch_line;
+pub use code::Code;
+pub use document::{Document, Kind, Node, NotJson};
+pub use outcome::{Accepted, Layer, Reading, Rejected, Truncated, Violation};
+pub use read::{Conditions, Finish, Mode, read};
+pub use record::{Repair, Risk, replay};
+pub use refusal::is_refusal;
+pub use schema::{CompiledSchema, SchemaError};
+pub use stream::{Previews, Step, Stream};

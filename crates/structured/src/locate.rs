@@ -1,0 +1,109 @@
+//! Where the documents are in a text: behind prose, fences, tags and drafts.
+//!
+//! Drafts inside reasoning tags are skipped. Each bracket that opens a document is tried from left to right; a
+//! document that is begun and cannot be read ends the search, so that no part of a broken whole is taken for the
+//! answer.
+//!
+//! What never happens here: no choice between documents. The reader chooses, with the schema in hand.
+
+use crate::repair::{Cut, Draft, Junk, draft};
+
+/// All documents of a text, in order, and what stopped the search.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) drafts: Vec<Draft>,
+    pub(crate) junk: Option<Junk>,
+}
+
+/// More documents than this in one answer are as good as none.
+const DRAFTS_MAX: usize = 12;
+/// Words a bracket in prose may hold (`{name}`, `[1]`) before it counts as a document.
+const PROSE_TOKENS: usize = 2;
+
+const TAGS: [&str; 6] = ["think", "thinking", "reasoning", "thought", "scratchpad", "analysis"];
+
+pub(crate) fn documents(text: &str) -> Found {
+    let mut found = Found::default();
+    let mut at = body_start(text);
+    if let Some(start) = headless(text, at) {
+        match draft(text, start) {
+            Ok(draft) => found.drafts.push(draft),
+            Err(junk) => found.junk = Some(junk),
+        }
+        return found;
+    }
+    while found.drafts.len() < DRAFTS_MAX {
+        let Some(start) = next_opening(text, at) else { break };
+        match draft(text, start) {
+            Ok(draft) => {
+                at = draft.end.max(start + 1);
+                let prose = draft.tokens <= PROSE_TOKENS + 1 && draft.readings.is_empty();
+                // What is cut reaches to the end: a bracket inside it opens no document of its own.
+                let broken = draft.readings.is_empty();
+                let cut = draft.cut == Some(Cut::Inside);
+                if !prose || cut {
+                    found.drafts.push(draft);
+                }
+                if cut || (broken && !prose) {
+                    break;
+                }
+            }
+            Err(junk) if junk.tokens <= PROSE_TOKENS && !opens_member(text, start) => at = junk.at.max(start + 1),
+            Err(junk) => {
+                found.junk = Some(junk);
+                break;
+            }
+        }
+    }
+    found
+}
+
+/// A quoted key right behind the bracket: this was meant as a document.
+fn opens_member(text: &str, start: usize) -> bool {
+    let rest = text.get(start + 1..).unwrap_or("").trim_start();
+    rest.starts_with(['"', '“']) && crate::repair::bare_key_at(rest, 0)
+}
+
+/// Behind the last closing reasoning tag that has no opening one.
+fn body_start(text: &str) -> usize {
+    if !text.contains("</") {
+        return 0;
+    }
+    TAGS.iter()
+        .filter_map(|tag| {
+            let close = format!("</{tag}>");
+            let end = text.find(&close)?;
+            let opened = text.get(..end).is_some_and(|head| head.contains(&format!("<{tag}")));
+            (!opened).then(|| text.rfind(&close).map_or(end, |last| last) + close.len())
+        })
+        .max()
+        .unwrap_or(0)
+}
+
+/// The text begins with a key: the first bracket is missing.
+fn headless(text: &str, at: usize) -> Option<usize> {
+    let rest = text.get(at..)?;
+    let start = at + (rest.len() - rest.trim_start().len());
+    (rest.trim_start().starts_with('"') && crate::repair::bare_key_at(text, start)).then_some(start)
+}
+
+fn next_opening(text: &str, mut at: usize) -> Option<usize> {
+    let bytes = text.as_bytes();
+    loop {
+        let rest = bytes.get(at..)?;
+        let n = at + rest.iter().position(|&b| matches!(b, b'{' | b'[' | b'<' | 0xEF))?;
+        match bytes.get(n) {
+            Some(b'<') => at = reasoning_end(text, n).unwrap_or(n + 1),
+            Some(0xEF) if !text.get(n..).is_some_and(|rest| rest.starts_with(['｛', '［'])) => at = n + 1,
+            _ => return Some(n),
+        }
+    }
+}
+
+/// The end of the reasoning that starts at `at`; an open one reaches to the end of the text.
+fn reasoning_end(text: &str, at: usize) -> Option<usize> {
+    let rest = text.get(at + 1..)?;
+    let tag = TAGS.iter().find(|tag| rest.strip_prefix(**tag).is_some_and(|tail| tail.starts_with(['>', ' '])))?;
+    let close = format!("</{tag}>");
+    Some(rest.find(&close).map_or(text.len(), |n| at + 1 + n + close.len()))
+}

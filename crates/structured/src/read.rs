@@ -1,0 +1,373 @@
+//! From a model's text to an outcome: the one door of this crate.
+//!
+//! A text that is JSON is not touched. Otherwise the documents in it are located, one is chosen by a fixed rule, its
+//! repairs are applied, and the result is parsed strictly. With a schema the value must satisfy it, as it stands or
+//! after an alignment that is clearly ahead of any other; the last word has the validator.
+//!
+//! The rule of choice: the only document; else the only one that satisfies the schema; else the only one of
+//! substance; else the one that is announced as final; else none.
+//!
+//! What never happens here: no clock, no I/O, no value that the validator has not seen.
+
+use crate::code::Code;
+use crate::document::{Document, Kind};
+use crate::locate::{Found, documents};
+use crate::outcome::{Accepted, Layer, Reading, Rejected, Truncated, Violation};
+use crate::record::{Edit, Pass, Risk, apply};
+use crate::refusal;
+use crate::repair::{Ambiguity, Cut, Draft};
+use crate::schema::CompiledSchema;
+
+/// How far a repair may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Lossless changes of spelling only: no parsed value can change.
+    Strict,
+    /// Also the reading that is clearly ahead of the runner-up.
+    #[default]
+    Safe,
+    /// Also declared coercions: 0 and 1 as booleans, the last of several documents.
+    Lenient,
+}
+
+/// How the provider says that the output ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Finish {
+    /// Nothing is known.
+    #[default]
+    Unknown,
+    /// The model came to its end.
+    Stop,
+    /// A token limit or a broken connection cut it.
+    Length,
+    /// A safety stop cut it.
+    Filtered,
+}
+
+impl Finish {
+    /// Reads a provider's word (OpenAI, Anthropic, Gemini); an unknown one is [`Finish::Unknown`].
+    #[must_use]
+    pub fn from_reason(reason: &str) -> Self {
+        match reason.to_ascii_lowercase().as_str() {
+            "stop" | "end_turn" | "stop_sequence" | "tool_calls" | "tool_use" | "function_call" => Self::Stop,
+            "length" | "max_tokens" | "max_output_tokens" | "incomplete" | "model_context_window_exceeded" => {
+                Self::Length
+            }
+            "content_filter" | "safety" | "refusal" | "recitation" | "prohibited_content" | "blocklist" | "spii" => {
+                Self::Filtered
+            }
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// What is known about the text besides the text.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Conditions {
+    /// How far a repair may go.
+    pub mode: Mode,
+    /// How the output ended.
+    pub finish: Finish,
+}
+
+/// Reads a model's output. Linear in the text; recursion nowhere depends on it.
+pub fn read(text: &str, schema: Option<&CompiledSchema>, conditions: Conditions) -> Reading {
+    if conditions.finish == Finish::Filtered {
+        return Reading::Refused(text.to_owned());
+    }
+    match Document::parse(text) {
+        Ok(document) => {
+            let scalar = !matches!(document.root().kind(), Kind::Object | Kind::Array);
+            if scalar && conditions.finish == Finish::Length && document.root().kind() == Kind::Number {
+                return Reading::Truncated(Truncated { prefix: None });
+            }
+            Reader { text, schema, conditions }.judge(document, Vec::new())
+        }
+        Err(_) => Reader { text, schema, conditions }.damaged(),
+    }
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    schema: Option<&'a CompiledSchema>,
+    conditions: Conditions,
+}
+
+impl Reader<'_> {
+    fn damaged(&self) -> Reading {
+        if let Some(reading) = self.escaped() {
+            return reading;
+        }
+        let found = documents(self.text);
+        if let Some(cut) = self.cut(&found) {
+            return cut;
+        }
+        if let Some(junk) = found.junk {
+            let message = format!("at byte {}: {}", junk.at, junk.what);
+            return Reading::Rejected(Rejected::one(Layer::Syntax, "junk", String::new(), message));
+        }
+        let complete: Vec<&Draft> = found.drafts.iter().filter(|d| !d.readings.is_empty()).collect();
+        let broken = found.drafts.iter().find(|d| d.readings.is_empty() && (d.tokens > 3 || d.cut.is_none()));
+        match (complete.as_slice(), broken) {
+            ([], None) => self.no_document(),
+            (_, Some(broken)) => {
+                let message = format!(
+                    "the brackets of the document at byte {} do not nest, and no single change makes them",
+                    broken.start
+                );
+                Reading::Rejected(Rejected::one(Layer::Syntax, "brackets", String::new(), message))
+            }
+            ([only], _) => self.one(only),
+            (several, _) => self.choose(several),
+        }
+    }
+
+    /// A document whose quotes were all escaped, as if it stood in a string.
+    fn escaped(&self) -> Option<Reading> {
+        let start = self.text.find(['{', '['])?;
+        let inside = self.text.get(start + 1..)?;
+        let tail = inside.trim_start().trim_start_matches("\\n").trim_start();
+        if !tail.starts_with("\\\"") {
+            return None;
+        }
+        let end = self.text.rfind(['}', ']']).map_or(self.text.len(), |n| n + 1);
+        let body = self.text.get(start..end)?;
+        let literal = format!("\"{body}\"");
+        Document::parse(literal.as_str()).ok()?;
+        let decoded = crate::document::decode(&literal).into_owned();
+        let mut edits = vec![Edit::new(start, end, decoded, Code::Decoded)];
+        self.wrap(start, end, &mut edits);
+        edits.sort_by_key(|e| e.start);
+        let inner = apply(self.text, &edits);
+        if self.conditions.mode == Mode::Strict {
+            return None;
+        }
+        let first = Pass { text: self.text.to_owned(), edits };
+        match read(&inner, self.schema, self.conditions) {
+            Reading::Accepted(mut accepted) => {
+                accepted.passes.insert(0, first);
+                Some(Reading::Accepted(accepted))
+            }
+            other => Some(other),
+        }
+    }
+
+    /// A cut text is never closed up and passed as whole.
+    fn cut(&self, found: &Found) -> Option<Reading> {
+        let last = found.drafts.last()?;
+        let whole = found.drafts.iter().any(|d| !d.readings.is_empty() && d.cut.is_none());
+        let length = self.conditions.finish == Finish::Length;
+        // A cut text whose brackets or quotes had to be guessed may be cut inside what was guessed.
+        let plain = |code: Code| {
+            matches!(
+                code,
+                Code::ExtraComma
+                    | Code::Comment
+                    | Code::Space
+                    | Code::ControlCharacter
+                    | Code::Escape
+                    | Code::Literal
+                    | Code::Number
+                    | Code::BareKey
+            )
+        };
+        let rebuilt = |d: &Draft| d.readings.iter().flatten().any(|e| !plain(e.code));
+        let Some(cut) = last.cut else {
+            return (length && rebuilt(last))
+                .then(|| Reading::Truncated(Truncated { prefix: crate::prefix::lossless(self.text, last.start) }));
+        };
+        let cut = match cut {
+            Cut::Inside => length || !(whole && last.tokens <= 2),
+            Cut::Open(1) => length,
+            Cut::Open(_) => true,
+        };
+        cut.then(|| Reading::Truncated(Truncated { prefix: crate::prefix::lossless(self.text, last.start) }))
+    }
+
+    fn no_document(&self) -> Reading {
+        if self.conditions.finish == Finish::Length {
+            return Reading::Truncated(Truncated { prefix: None });
+        }
+        if refusal::is_refusal(self.text) {
+            return Reading::Refused(self.text.to_owned());
+        }
+        if let Some(schema) = self.schema
+            && let Some(reading) = self.bare_scalar(schema)
+        {
+            return reading;
+        }
+        let what = if self.text.trim().is_empty() { "the text is empty" } else { "the text holds no document" };
+        Reading::Rejected(Rejected::one(Layer::Syntax, "no_document", String::new(), what.to_owned()))
+    }
+
+    /// A lone word under a schema of a few words or a number.
+    fn bare_scalar(&self, schema: &CompiledSchema) -> Option<Reading> {
+        let text = self.text.trim();
+        if self.conditions.mode == Mode::Strict
+            || !schema.wants_listed_scalar()
+            || text.len() > 64
+            || text.contains('\n')
+        {
+            return None;
+        }
+        let start = self.text.find(text)?;
+        let edits = vec![Edit::new(start, start + text.len(), crate::document::encode(text), Code::BareString)];
+        self.finish(edits, &[])
+    }
+
+    fn one(&self, draft: &Draft) -> Reading {
+        let settled = |doubt: &&Ambiguity| !(self.schema.is_some() && doubt.what == "number");
+        if let Some(doubt) = draft.ambiguous.iter().find(settled) {
+            return Reading::Rejected(ambiguous(doubt));
+        }
+        match draft.readings.as_slice() {
+            [only] => self.try_reading(draft, only),
+            several => self.settle(draft, several),
+        }
+    }
+
+    fn try_reading(&self, draft: &Draft, edits: &[Edit]) -> Reading {
+        let mut all = edits.to_vec();
+        self.wrap(draft.start, draft.end, &mut all);
+        all.sort_by_key(|edit| (edit.start, edit.end));
+        self.finish(all, &draft.ambiguous).unwrap_or_else(|| self.unreadable())
+    }
+
+    fn unreadable(&self) -> Reading {
+        let message = "the repaired text is no document".to_owned();
+        Reading::Rejected(Rejected::one(Layer::Syntax, "unreadable", String::new(), message))
+    }
+
+    /// Drops what stands around the document.
+    fn wrap(&self, start: usize, end: usize, edits: &mut Vec<Edit>) {
+        let outside = |from: usize, to: usize| {
+            self.text.get(from..to).is_some_and(|s| !s.bytes().all(|b| matches!(b, b' ' | b'\n' | b'\r' | b'\t')))
+        };
+        if outside(0, start) {
+            edits.push(Edit::new(0, start, "", Code::Wrapper));
+        }
+        if outside(end, self.text.len()) {
+            edits.push(Edit::new(end, self.text.len(), "", Code::Wrapper));
+        }
+    }
+
+    fn finish(&self, edits: Vec<Edit>, _doubts: &[Ambiguity]) -> Option<Reading> {
+        let document = Document::parse(apply(self.text, &edits)).ok()?;
+        if self.conditions.mode == Mode::Strict
+            && let Some(edit) = edits.iter().find(|e| e.code.risk() > Risk::Lossless)
+        {
+            let name = serde_json::to_string(&edit.code).unwrap_or_default();
+            let message = format!("a repair of kind {name} at byte {} is more than `strict` allows", edit.start);
+            return Some(Reading::Rejected(Rejected::one(Layer::Syntax, "strict", String::new(), message)));
+        }
+        Some(self.judge(document, vec![Pass { text: self.text.to_owned(), edits }]))
+    }
+
+    /// The document is JSON; is it what was asked for?
+    fn judge(&self, document: Document, passes: Vec<Pass>) -> Reading {
+        match self.schema {
+            None => {
+                let duplicates = if passes.is_empty() { Vec::new() } else { document.conflicting_duplicates() };
+                Reading::Accepted(Accepted { document, passes, duplicates })
+            }
+            Some(schema) => schema.judge(document, passes, self.conditions.mode),
+        }
+    }
+
+    /// Several bracket readings: the schema decides, if exactly one of them satisfies it.
+    fn settle(&self, draft: &Draft, readings: &[Vec<Edit>]) -> Reading {
+        let texts: Vec<String> = readings.iter().map(|r| self.reading_text(draft, r)).collect();
+        if let Some(schema) = self.schema {
+            let valid: Vec<usize> = (0..texts.len())
+                .filter(|&i| {
+                    texts.get(i).and_then(|t| Document::parse(t.as_str()).ok()).is_some_and(|d| schema.fits(&d))
+                })
+                .collect();
+            if let [only] = valid.as_slice()
+                && let Some(edits) = readings.get(*only)
+            {
+                return self.try_reading(draft, edits);
+            }
+        }
+        let message = format!("{} places for the missing or extra bracket are equally good", texts.len());
+        let mut rejected = Rejected::one(Layer::Syntax, "ambiguous_brackets", String::new(), message);
+        rejected.readings = texts.into_iter().take(2).collect();
+        Reading::Rejected(rejected)
+    }
+
+    fn reading_text(&self, draft: &Draft, edits: &[Edit]) -> String {
+        let mut all = edits.to_vec();
+        self.wrap(draft.start, draft.end, &mut all);
+        all.sort_by_key(|edit| (edit.start, edit.end));
+        apply(self.text, &all)
+    }
+
+    /// Several documents: see the rule at the top.
+    fn choose(&self, drafts: &[&Draft]) -> Reading {
+        let outcomes: Vec<Reading> = drafts.iter().map(|d| self.one(d)).collect();
+        let accepted: Vec<usize> =
+            (0..outcomes.len()).filter(|&i| matches!(outcomes.get(i), Some(Reading::Accepted(_)))).collect();
+        let text = |i: usize| match outcomes.get(i) {
+            Some(Reading::Accepted(a)) => a.document.text(),
+            _ => "",
+        };
+        let substance: Vec<usize> =
+            accepted.iter().copied().filter(|&i| drafts.get(i).is_some_and(|d| self.substantial(d))).collect();
+        let pick = match (accepted.as_slice(), substance.as_slice()) {
+            ([only], _) if self.schema.is_some() => Some(*only),
+            (_, [only]) => Some(*only),
+            ([first, rest @ ..], _) if rest.iter().all(|&i| text(i).trim() == text(*first).trim()) => Some(*first),
+            _ => self.announced(drafts, &accepted),
+        };
+        if let Some(reading) = pick.and_then(|i| outcomes.into_iter().nth(i)) {
+            return reading;
+        }
+        let message = format!("{} documents are equally good answers", drafts.len());
+        let mut rejected = Rejected::one(Layer::Syntax, "several_documents", String::new(), message);
+        rejected.readings =
+            drafts.iter().take(2).filter_map(|d| self.text.get(d.start..d.end)).map(str::to_owned).collect();
+        Reading::Rejected(rejected)
+    }
+
+    /// More than a brace in prose: it quotes something and says more than one thing, or it needed no repair.
+    fn substantial(&self, draft: &Draft) -> bool {
+        let quoted = self.text.get(draft.start..draft.end).is_some_and(|s| s.contains(['"', '\'', '“']));
+        let spelled = draft.readings.first().is_some_and(Vec::is_empty);
+        draft.tokens > 3 && (quoted || (spelled && draft.tokens > 6))
+    }
+
+    /// The last document, if the words before it say that it is the answer, or the caller takes the last in any case.
+    fn announced(&self, drafts: &[&Draft], accepted: &[usize]) -> Option<usize> {
+        let last = *accepted.last()?;
+        let before = accepted
+            .len()
+            .checked_sub(2)
+            .and_then(|i| accepted.get(i))
+            .and_then(|&i| drafts.get(i))
+            .map_or(0, |d| d.end);
+        let start = drafts.get(last)?.start;
+        let words = self.text.get(before..start)?.to_ascii_lowercase();
+        const CUES: [&str; 8] =
+            ["final", "corrected", "correction", "actual answer", "instead", "revised", "the answer is", "fixed"];
+        let told = CUES.iter().any(|cue| words.contains(cue));
+        (told || self.conditions.mode == Mode::Lenient).then_some(last)
+    }
+}
+
+fn ambiguous(doubt: &Ambiguity) -> Rejected {
+    let message = format!("at byte {}: {} has two readings: {}; {}", doubt.at, doubt.what, doubt.first, doubt.second);
+    let violation = Violation {
+        layer: Layer::Syntax,
+        pointer: String::new(),
+        rule: "ambiguous".to_owned(),
+        message,
+        suggestion: None,
+    };
+    Rejected {
+        layer: Layer::Syntax,
+        violations: vec![violation],
+        readings: vec![doubt.first.clone(), doubt.second.clone()],
+        best: None,
+    }
+}

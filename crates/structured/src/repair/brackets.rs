@@ -1,0 +1,310 @@
+//! The search for the one bracket that is wrong.
+//!
+//! When the tokens do not nest, every single edit is tried that could make them nest: write, drop, replace or swap
+//! one bracket at any place before the fault. Each edit that works is a reading. One reading is an answer; several
+//! are an ambiguity, which only indentation, a repeated key or the schema may settle.
+//! This is minimum-distance error correction (Aho and Peterson, A Minimum Distance Error-Correcting Parser for
+//! Context-Free Languages, SIAM J. Comput. 1972) at distance one, with all solutions kept instead of the first.
+//!
+//! What never happens here: no choice among equals.
+
+use super::token::{Frame, Kind, Token};
+
+/// One edit of the token sequence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Op {
+    /// Write a closing bracket before token `at`.
+    Close { at: usize, frame: Frame },
+    /// Write an opening bracket before token `at`.
+    Open { at: usize, frame: Frame },
+    /// Drop token `at`.
+    Drop { at: usize },
+    /// Make the closing bracket `at` one of the other family.
+    Replace { at: usize, frame: Frame },
+    /// Swap the closing brackets `at` and `at + 1`.
+    Swap { at: usize },
+}
+
+/// What the search found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Nesting {
+    /// The tokens nest as they stand.
+    Sound,
+    /// These single edits make them nest.
+    Repairable(Vec<Op>),
+    /// No single edit does; so many brackets were open at the end.
+    Broken { open: Vec<Frame>, at: usize },
+}
+
+/// At most so many readings are kept: more are as ambiguous as these.
+const READINGS_MAX: usize = 48;
+/// Steps of simulation per token, and at least so many: bounds the search in time linear in the text.
+const STEPS_PER_TOKEN: usize = 24;
+const STEPS_MIN: usize = 40_000;
+
+pub(super) fn search(tokens: &[Token]) -> Nesting {
+    let mut base = Machine::default();
+    let mut fault = tokens.len();
+    for (i, token) in tokens.iter().enumerate() {
+        if !base.step(token.kind) {
+            fault = i;
+            break;
+        }
+    }
+    if fault == tokens.len() && base.done && base.stack.is_empty() {
+        return Nesting::Sound;
+    }
+    let open = base.stack;
+    let mut search = Search { tokens, found: Vec::new(), budget: STEPS_MIN.max(tokens.len() * STEPS_PER_TOKEN) };
+    let mut prefix = Machine::default();
+    for i in 0..=fault {
+        search.try_at(i, &prefix);
+        if search.budget == 0 {
+            return Nesting::Broken { open, at: fault };
+        }
+        if let Some(token) = tokens.get(i)
+            && !prefix.step(token.kind)
+        {
+            break;
+        }
+    }
+    if search.found.is_empty() { Nesting::Broken { open, at: fault } } else { Nesting::Repairable(search.found) }
+}
+
+/// Whether the tokens nest but for brackets that are still open at the end.
+pub(super) fn search_open(tokens: &[Token]) -> bool {
+    let mut machine = Machine::default();
+    tokens.iter().all(|token| machine.step(token.kind)) && !machine.stack.is_empty()
+}
+
+struct Search<'t> {
+    tokens: &'t [Token],
+    found: Vec<Op>,
+    budget: usize,
+}
+
+impl Search<'_> {
+    fn try_at(&mut self, i: usize, prefix: &Machine) {
+        let next = self.tokens.get(i).copied();
+        let prev = i.checked_sub(1).and_then(|p| self.tokens.get(p)).map(|t| t.kind);
+        if let Some(&frame) = prefix.stack.last()
+            && !prefix.need_value
+            && may_close(prev, next)
+        {
+            self.attempt(Op::Close { at: i, frame }, prefix, Some(close_kind(frame)), i);
+        }
+        let Some(next) = next else { return };
+        for frame in [Frame::Object, Frame::Array] {
+            if may_open(frame, prefix, prev, next) {
+                self.attempt(Op::Open { at: i, frame }, prefix, Some(open_kind(frame)), i);
+            }
+        }
+        let after = self.tokens.get(i + 1).map(|t| t.kind);
+        match next.kind {
+            Kind::CloseObject | Kind::CloseArray => {
+                let other = if next.kind == Kind::CloseObject { Frame::Array } else { Frame::Object };
+                self.attempt(Op::Drop { at: i }, prefix, None, i + 1);
+                self.attempt(Op::Replace { at: i, frame: other }, prefix, Some(close_kind(other)), i + 1);
+                if matches!(after, Some(Kind::CloseObject | Kind::CloseArray)) && after != Some(next.kind) {
+                    self.swap(i, prefix, next.kind, close_kind(other));
+                }
+            }
+            // The outermost bracket makes the document; it is extra only if another follows.
+            Kind::OpenObject | Kind::OpenArray
+                if prev != Some(next.kind) && (i > 0 || matches!(after, Some(Kind::OpenObject | Kind::OpenArray))) =>
+            {
+                self.attempt(Op::Drop { at: i }, prefix, None, i + 1);
+            }
+            _ => {}
+        }
+    }
+
+    fn swap(&mut self, i: usize, prefix: &Machine, first: Kind, second: Kind) {
+        let mut machine = prefix.clone();
+        if machine.step(second) && machine.step(first) {
+            self.finish(Op::Swap { at: i }, machine, i + 2);
+        }
+    }
+
+    fn attempt(&mut self, op: Op, prefix: &Machine, written: Option<Kind>, from: usize) {
+        // Copying the stack is work too: a text of brackets alone must not cost its square.
+        self.budget = self.budget.saturating_sub(prefix.stack.len() / 16);
+        if self.budget == 0 {
+            return;
+        }
+        let mut machine = prefix.clone();
+        if written.is_none_or(|kind| machine.step(kind)) {
+            self.finish(op, machine, from);
+        }
+    }
+
+    fn finish(&mut self, op: Op, mut machine: Machine, from: usize) {
+        if self.found.len() >= READINGS_MAX {
+            return;
+        }
+        for token in self.tokens.get(from..).unwrap_or(&[]) {
+            self.budget = self.budget.saturating_sub(1);
+            if self.budget == 0 || !machine.step(token.kind) {
+                return;
+            }
+        }
+        if machine.done && machine.stack.is_empty() {
+            self.found.push(op);
+        }
+    }
+}
+
+/// A bracket was left out between `prev` and `next` only if the comma that followed it is still there.
+fn may_close(prev: Option<Kind>, next: Option<Token>) -> bool {
+    let Some(next) = next else { return true };
+    let after_open = matches!(prev, Some(Kind::OpenObject | Kind::OpenArray));
+    match next.kind {
+        Kind::CloseObject | Kind::CloseArray => true,
+        _ => next.comma || (!after_open && next.indent.is_some()),
+    }
+}
+
+fn may_open(frame: Frame, prefix: &Machine, prev: Option<Kind>, next: Token) -> bool {
+    let place = prefix.need_value
+        || (prev != Some(open_kind(frame)) && prefix.stack.last() == Some(&Frame::Array))
+        || prev.is_none();
+    let fits = match frame {
+        Frame::Object => matches!(next.kind, Kind::Key | Kind::CloseObject),
+        Frame::Array => !matches!(next.kind, Kind::Key | Kind::CloseObject),
+    };
+    place && fits && !(prefix.need_value && next.comma)
+}
+
+fn close_kind(frame: Frame) -> Kind {
+    if frame == Frame::Object { Kind::CloseObject } else { Kind::CloseArray }
+}
+
+fn open_kind(frame: Frame) -> Kind {
+    if frame == Frame::Object { Kind::OpenObject } else { Kind::OpenArray }
+}
+
+/// The grammar of tokens.
+#[derive(Debug, Clone, Default)]
+struct Machine {
+    stack: Vec<Frame>,
+    need_value: bool,
+    done: bool,
+}
+
+impl Machine {
+    fn step(&mut self, kind: Kind) -> bool {
+        let item = match self.stack.last() {
+            Some(Frame::Object) => self.need_value,
+            Some(Frame::Array) => true,
+            None => !self.done,
+        };
+        match kind {
+            Kind::OpenObject | Kind::OpenArray => {
+                self.stack.push(if kind == Kind::OpenObject { Frame::Object } else { Frame::Array });
+                self.need_value = false;
+                self.done = true;
+                item
+            }
+            Kind::Scalar => {
+                self.need_value = false;
+                self.done = true;
+                item
+            }
+            Kind::Key => {
+                let fits = self.stack.last() == Some(&Frame::Object) && !self.need_value;
+                self.need_value = true;
+                fits
+            }
+            Kind::CloseObject => !self.need_value && self.stack.pop() == Some(Frame::Object),
+            Kind::CloseArray => !self.need_value && self.stack.pop() == Some(Frame::Array),
+        }
+    }
+}
+
+/// Edits inside a run of equal brackets give the same text; they share a key.
+pub(super) fn same(tokens: &[Token], op: Op) -> (u8, usize, bool) {
+    let run_end = |mut at: usize, kind: Kind| {
+        while tokens.get(at).is_some_and(|t| t.kind == kind) {
+            at += 1;
+        }
+        at
+    };
+    match op {
+        Op::Close { at, frame } => (0, run_end(at, close_kind(frame)), frame == Frame::Object),
+        Op::Open { at, frame } => (1, at, frame == Frame::Object),
+        Op::Drop { at } => (2, tokens.get(at).map_or(at, |t| run_end(at, t.kind)), false),
+        Op::Replace { at, frame } => (3, at, frame == Frame::Object),
+        Op::Swap { at } => (4, at, false),
+    }
+}
+
+/// The token sequence an edit leads to: kind, and index of the token it comes from (or stands before).
+pub(super) fn edited(tokens: &[Token], op: Option<Op>) -> Vec<(Kind, usize, bool)> {
+    let mut out: Vec<(Kind, usize, bool)> = tokens.iter().enumerate().map(|(i, t)| (t.kind, i, true)).collect();
+    match op {
+        None => {}
+        Some(Op::Close { at, frame }) => out.insert(at, (close_kind(frame), at, false)),
+        Some(Op::Open { at, frame }) => out.insert(at, (open_kind(frame), at, false)),
+        Some(Op::Drop { at }) => {
+            out.remove(at);
+        }
+        Some(Op::Replace { at, frame }) => {
+            if let Some(slot) = out.get_mut(at) {
+                slot.0 = close_kind(frame);
+            }
+        }
+        Some(Op::Swap { at }) => {
+            let kinds = (out.get(at).map(|t| t.0), out.get(at + 1).map(|t| t.0));
+            if let (Some(a), Some(b)) = kinds {
+                if let Some(slot) = out.get_mut(at) {
+                    slot.0 = b;
+                }
+                if let Some(slot) = out.get_mut(at + 1) {
+                    slot.0 = a;
+                }
+            }
+        }
+    }
+    out
+}
+
+/// How much layout and keys speak against a reading: repeated keys, and lines whose indentation contradicts the depth.
+pub(super) fn strangeness(text: &str, tokens: &[Token], op: Op) -> usize {
+    let mut keys: Vec<Vec<&str>> = Vec::new();
+    let mut columns: Vec<Option<u16>> = Vec::new();
+    let mut depth = 0_usize;
+    let mut odd = 0;
+    for (kind, index, real) in edited(tokens, Some(op)) {
+        let token = tokens.get(index);
+        if matches!(kind, Kind::CloseObject | Kind::CloseArray) {
+            depth = depth.saturating_sub(1);
+            keys.pop();
+        }
+        if let Some(column) = token.filter(|_| real).and_then(|t| t.indent) {
+            columns.resize(columns.len().max(depth + 1), None);
+            if let Some(slot) = columns.get_mut(depth) {
+                odd += usize::from(slot.get_or_insert(column) != &column);
+            }
+        }
+        match kind {
+            Kind::OpenObject | Kind::OpenArray => {
+                depth += 1;
+                keys.push(Vec::new());
+            }
+            Kind::Key => {
+                let name = token.and_then(|t| text.get(t.start as usize..t.end as usize)).unwrap_or("");
+                if let Some(seen) = keys.last_mut() {
+                    odd += 4 * usize::from(seen.contains(&name));
+                    seen.push(name);
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut known: Vec<u16> = columns.into_iter().flatten().collect();
+    let written = known.len();
+    known.dedup();
+    known.sort_unstable();
+    known.dedup();
+    odd + (written - known.len())
+}

@@ -1,0 +1,230 @@
+//! The recovering parser: from a damaged text to the edits that make it JSON.
+//!
+//! Three steps. The lexer makes one forward pass and repairs spelling; the bracket search looks for the single edit
+//! that makes the tokens nest; the last step sets the commas that the structure asks for. The result is a list of
+//! edits, never a value: whoever wants the value applies the edits and parses strictly, so a fault here can lead to
+//! a refusal but not to a document that nobody wrote.
+//!
+//! What never happens here: no recursion, no schema, no closing of a text that was cut.
+
+mod bare;
+mod brackets;
+mod cursor;
+mod lexer;
+mod strings;
+mod token;
+
+use crate::code::Code;
+use crate::record::Edit;
+use brackets::{Nesting, Op};
+use lexer::Lexer;
+use token::{Kind, Token};
+
+pub(crate) use cursor_api::bare_key_at;
+pub(crate) use lexer::Junk;
+pub(crate) use token::{Ambiguity, Cut};
+
+/// A string longer than this is taken on trust by a look-ahead.
+const LONG_STRING_BYTES: usize = 2048;
+
+mod cursor_api {
+    use super::cursor::Cursor;
+
+    /// `key:` or `"key":` stands at the offset.
+    pub(crate) fn bare_key_at(text: &str, at: usize) -> bool {
+        let c = Cursor::new(text);
+        c.quoted_key(at).is_some() || c.bare_key(at).is_some()
+    }
+}
+
+/// What the parser makes of a damaged text.
+#[derive(Debug, Clone)]
+pub(crate) struct Draft {
+    /// Where the document starts and ends in the text.
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    /// Each entry makes the stretch JSON; more than one means that they are equally good.
+    pub(crate) readings: Vec<Vec<Edit>>,
+    pub(crate) ambiguous: Vec<Ambiguity>,
+    pub(crate) cut: Option<Cut>,
+    /// Words of the document: a measure of how much of it there is.
+    pub(crate) tokens: usize,
+}
+
+/// Reads the document that begins at `start`.
+pub(crate) fn draft(text: &str, start: usize) -> Result<Draft, Junk> {
+    let mut lexer = Lexer::new(text, start);
+    let stopped = lexer.run();
+    if let Err(junk) = stopped {
+        let Some((tokens, end)) = lexer.first_close else { return Err(junk) };
+        lexer.cut = None;
+        return shortened(lexer, tokens, end, start).ok_or(junk);
+    }
+    if lexer.cut == Some(Cut::Inside) {
+        return match lexer.first_close {
+            Some((tokens, end)) if lexer.stack.is_empty() => {
+                lexer.cut = None;
+                shortened(lexer, tokens, end, start).ok_or(Junk { at: end, what: "a cut text", tokens: 0 })
+            }
+            _ => Ok(draft_of(lexer, start, Vec::new(), Some(Cut::Inside))),
+        };
+    }
+    if let Some((tokens, _)) = lexer.first_close
+        && lexer.tokens.len() > tokens
+        && lexer.tokens.iter().skip(tokens).all(|t| matches!(t.kind, Kind::CloseObject | Kind::CloseArray))
+        && brackets::search(lexer.tokens.get(..tokens).unwrap_or(&[])) == Nesting::Sound
+    {
+        return Ok(surplus(lexer, tokens, start));
+    }
+    let ops = match brackets::search(&lexer.tokens) {
+        Nesting::Sound => return Ok(sound(lexer, start)),
+        Nesting::Repairable(ops) => ops,
+        Nesting::Broken { open, at } => {
+            if let Some((tokens, end)) = lexer.first_close
+                && tokens < lexer.tokens.len()
+                && let Some(draft) = shortened_ref(&mut lexer, tokens, end, start)
+            {
+                return Ok(draft);
+            }
+            let at_end = at == lexer.tokens.len() && !lexer.fenced;
+            let cut = (at_end && !open.is_empty()).then_some(Cut::Open(open.len()));
+            return Ok(draft_of(lexer, start, Vec::new(), cut));
+        }
+    };
+    let readings = plausible(text, &lexer.tokens, ops).into_iter().map(|op| edits(&lexer, Some(op))).collect();
+    let cut = (brackets::search_open(&lexer.tokens) && !lexer.fenced).then_some(Cut::Open(1));
+    Ok(draft_of(lexer, start, readings, cut))
+}
+
+fn draft_of(lexer: Lexer<'_>, start: usize, readings: Vec<Vec<Edit>>, cut: Option<Cut>) -> Draft {
+    Draft { start, end: lexer.i, readings, ambiguous: lexer.ambiguous, cut, tokens: lexer.tokens.len() }
+}
+
+fn sound(lexer: Lexer<'_>, start: usize) -> Draft {
+    let readings = vec![edits(&lexer, None)];
+    draft_of(lexer, start, readings, None)
+}
+
+/// A sound document with more closing brackets behind it than it opened.
+fn surplus(mut lexer: Lexer<'_>, tokens: usize, start: usize) -> Draft {
+    let extra: Vec<Token> = lexer.tokens.drain(tokens..).collect();
+    let mut all = edits(&lexer, None);
+    all.extend(extra.iter().map(|t| Edit::new(t.start as usize, t.end as usize, "", Code::ExtraBracket)));
+    all.sort_by_key(|edit| (edit.start, edit.end));
+    let mut draft = draft_of(lexer, start, vec![all], None);
+    draft.tokens = tokens;
+    draft
+}
+
+/// The document up to the place where all brackets were closed for the first time, if it nests.
+fn shortened(mut lexer: Lexer<'_>, tokens: usize, end: usize, start: usize) -> Option<Draft> {
+    shortened_ref(&mut lexer, tokens, end, start)
+}
+
+fn shortened_ref(lexer: &mut Lexer<'_>, tokens: usize, end: usize, start: usize) -> Option<Draft> {
+    lexer.tokens.truncate(tokens);
+    lexer.edits.retain(|edit| edit.start < end);
+    lexer.commas.retain(|comma| (comma.start as usize) < end);
+    lexer.ambiguous.retain(|doubt| doubt.at < end);
+    lexer.i = end;
+    if brackets::search(&lexer.tokens) != Nesting::Sound {
+        return None;
+    }
+    Some(Draft {
+        start,
+        end,
+        readings: vec![edits(lexer, None)],
+        ambiguous: std::mem::take(&mut lexer.ambiguous),
+        cut: None,
+        tokens,
+    })
+}
+
+/// Drops the readings that layout or a repeated key speaks against, if one at least has nothing against it.
+fn plausible(text: &str, tokens: &[Token], ops: Vec<Op>) -> Vec<Op> {
+    if ops.len() < 2 {
+        return ops;
+    }
+    let mut weighed: Vec<(usize, Op)> = Vec::with_capacity(ops.len());
+    for op in ops {
+        let odd = brackets::strangeness(text, tokens, op);
+        match weighed.iter_mut().find(|(_, other)| brackets::same(tokens, *other) == brackets::same(tokens, op)) {
+            Some(known) if odd < known.0 => *known = (odd, op),
+            Some(_) => {}
+            None => weighed.push((odd, op)),
+        }
+    }
+    let least = weighed.iter().map(|(odd, _)| *odd).min().unwrap_or(0);
+    weighed.retain(|(odd, _)| *odd == least);
+    weighed.into_iter().map(|(_, op)| op).collect()
+}
+
+/// All edits of one reading in order: spelling, brackets, commas.
+fn edits(lexer: &Lexer<'_>, op: Option<Op>) -> Vec<Edit> {
+    let mut all = lexer.edits.clone();
+    if let Some(op) = op {
+        bracket_edits(&lexer.tokens, op, &mut all);
+    }
+    comma_edits(lexer, op, &mut all);
+    all.sort_by_key(|edit| (edit.start, edit.end));
+    all
+}
+
+fn bracket_edits(tokens: &[Token], op: Op, all: &mut Vec<Edit>) {
+    let span = |i: usize| tokens.get(i).map_or((0, 0), |t| (t.start as usize, t.end as usize));
+    match op {
+        Op::Close { at, frame } => {
+            let end = span(at.saturating_sub(1)).1;
+            all.push(Edit::new(end, end, frame.close(), Code::MissingBracket));
+        }
+        Op::Open { at, frame } => all.push(Edit::new(span(at).0, span(at).0, frame.open(), Code::MissingBracket)),
+        Op::Drop { at } => all.push(Edit::new(span(at).0, span(at).1, "", Code::ExtraBracket)),
+        Op::Replace { at, frame } => all.push(Edit::new(span(at).0, span(at).1, frame.close(), Code::WrongBracket)),
+        Op::Swap { at } => {
+            let text = |i: usize| if tokens.get(i).is_some_and(|t| t.kind == Kind::CloseObject) { "}" } else { "]" };
+            all.push(Edit::new(span(at).0, span(at).1, text(at + 1), Code::WrongBracket));
+            all.push(Edit::new(span(at + 1).0, span(at + 1).1, text(at), Code::WrongBracket));
+        }
+    }
+}
+
+/// Between two values stands one comma, and none anywhere else.
+fn comma_edits(lexer: &Lexer<'_>, op: Option<Op>, all: &mut Vec<Edit>) {
+    let mut commas = lexer.commas.iter().peekable();
+    let mut prev: Option<(Kind, usize)> = None;
+    let mut visit = |kind: Kind, index: usize, real: bool, written_close: bool| {
+        let ends = matches!(prev, Some((Kind::Scalar | Kind::CloseObject | Kind::CloseArray, _)));
+        let starts = !matches!(kind, Kind::CloseObject | Kind::CloseArray);
+        let mut wanted = ends && starts;
+        // The commas before a token belong to the gap before a bracket written there, unless that bracket closes.
+        if !written_close {
+            while let Some(comma) = commas.next_if(|c| c.before as usize <= index) {
+                if std::mem::take(&mut wanted) {
+                    continue;
+                }
+                all.retain(|e| {
+                    !(e.start == comma.start as usize && e.end == comma.end as usize && e.code == Code::Punctuation)
+                });
+                all.push(Edit::new(comma.start as usize, comma.end as usize, "", Code::ExtraComma));
+            }
+            if wanted {
+                let end = prev.map_or(0, |(_, end)| end);
+                all.push(Edit::new(end, end, ",", Code::MissingComma));
+            }
+        }
+        let token = lexer.tokens.get(index);
+        let end = if real { token.map_or(0, |t| t.end as usize) } else { prev.map_or(0, |(_, end)| end) };
+        prev = Some((kind, end));
+    };
+    match op {
+        None => lexer.tokens.iter().enumerate().for_each(|(i, t)| visit(t.kind, i, true, false)),
+        Some(_) => {
+            for (kind, index, real) in brackets::edited(&lexer.tokens, op) {
+                visit(kind, index, real, !real && matches!(kind, Kind::CloseObject | Kind::CloseArray));
+            }
+        }
+    }
+    for comma in commas {
+        all.push(Edit::new(comma.start as usize, comma.end as usize, "", Code::ExtraComma));
+    }
+}

@@ -1,0 +1,157 @@
+//! A schema compiled once: the validator that has the last word, and the shape that alignment works on.
+//!
+//! What never happens here: nothing is fetched. A reference to another document is an error of the schema.
+
+mod shape;
+
+use crate::align::align;
+use crate::document::{Document, Kind};
+use crate::outcome::{Accepted, Layer, Reading, Rejected, Violation};
+use crate::read::Mode;
+use crate::record::{Pass, apply, pointer_at};
+use crate::refusal;
+pub(crate) use shape::{Property, Shape, ShapeId, Shapes, Types};
+
+/// A JSON Schema (2020-12, or the draft it names), compiled. Reuse it: compiling costs more than validating.
+#[derive(Debug)]
+pub struct CompiledSchema {
+    validator: jsonschema::Validator,
+    shapes: Shapes,
+}
+
+/// Why a schema cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SchemaError {
+    /// It is no JSON.
+    #[error("the schema is no JSON")]
+    Json(#[from] serde_json::Error),
+    /// It is no schema, or refers to a document that is not inside it.
+    #[error("the schema cannot be compiled at `{pointer}`: {message}")]
+    Schema {
+        /// Where in the schema.
+        pointer: String,
+        /// What is wrong there.
+        message: String,
+    },
+}
+
+/// Documents nested deeper than this are not checked against a schema but rejected: the validator is recursive.
+pub(crate) const DEPTH_MAX: usize = 192;
+/// A document inside a string, inside a string: so many passes.
+const PASSES_MAX: usize = 3;
+/// Alignment may cost so much, and so much more for each scalar: drift is systematic, damage is not.
+const PRICE_MAX: u32 = 16;
+const PRICE_PER_NODE: u32 = 2;
+/// Violations reported at most.
+const VIOLATIONS_MAX: usize = 50;
+
+impl CompiledSchema {
+    /// Compiles a schema. References to other documents are an error: nothing is ever fetched.
+    ///
+    /// # Errors
+    /// If the schema is malformed or refers outside itself.
+    pub fn new(schema: &serde_json::Value) -> Result<Self, SchemaError> {
+        let validator = jsonschema::validator_for(schema)
+            .map_err(|e| SchemaError::Schema { pointer: e.schema_path().to_string(), message: e.to_string() })?;
+        Ok(Self { validator, shapes: Shapes::of(schema) })
+    }
+
+    /// The root is a list of words, a number or a boolean: a lone word may be the answer.
+    pub(crate) fn wants_listed_scalar(&self) -> bool {
+        self.shapes.shape(0).is_some_and(|root| {
+            root.listed.is_some()
+                || (!root.types.has(Types::STRING) && !root.types.has(Types::OBJECT) && !root.types.has(Types::ARRAY))
+        })
+    }
+
+    /// Whether a document satisfies the schema as it stands.
+    #[must_use]
+    pub fn fits(&self, document: &Document) -> bool {
+        document.depth() <= DEPTH_MAX && self.validator.is_valid(&document.to_serde())
+    }
+
+    pub(crate) fn judge(&self, document: Document, mut passes: Vec<Pass>, mode: Mode) -> Reading {
+        if document.depth() > DEPTH_MAX {
+            let message = format!("nested {} deep; with a schema, {DEPTH_MAX} is the limit", document.depth());
+            return Reading::Rejected(Rejected::one(Layer::Schema, "depth", String::new(), message));
+        }
+        if let Some(words) = self.refusal(&document) {
+            return Reading::Refused(words);
+        }
+        if self.fits(&document) {
+            return match document.conflicting_duplicates().first() {
+                None => Reading::Accepted(Accepted { document, passes, duplicates: Vec::new() }),
+                Some(key) => {
+                    let message = format!("`{key}` stands twice in one object with different values");
+                    Reading::Rejected(Rejected::one(Layer::Schema, "duplicate_key", String::new(), message))
+                }
+            };
+        }
+        if mode == Mode::Strict {
+            return Reading::Rejected(self.rejected(document, None));
+        }
+        let original = document.clone();
+        let mut current = document;
+        for _ in 0..PASSES_MAX {
+            let (edits, price) = match align(&current, &self.shapes, mode == Mode::Lenient) {
+                Ok(found) => found,
+                Err(misfit) => return Reading::Rejected(self.rejected(original, Some((&current, misfit)))),
+            };
+            let nodes = u32::try_from(current.nodes()).unwrap_or(u32::MAX / 4);
+            if edits.is_empty() || price > PRICE_MAX + nodes.saturating_mul(PRICE_PER_NODE) {
+                break;
+            }
+            let Ok(next) = Document::parse(apply(current.text(), &edits)) else { break };
+            passes.push(Pass { text: current.into_text(), edits });
+            current = next;
+            if self.fits(&current) {
+                return match self.refusal(&current) {
+                    Some(words) => Reading::Refused(words),
+                    None => Reading::Accepted(Accepted { document: current, passes, duplicates: Vec::new() }),
+                };
+            }
+        }
+        Reading::Rejected(self.rejected(original, None))
+    }
+
+    fn refusal(&self, document: &Document) -> Option<String> {
+        if document.root().kind() != Kind::Object {
+            return None;
+        }
+        let declared =
+            |name: &str| self.shapes.shape(0).is_some_and(|root| root.properties.iter().any(|p| p.name == name));
+        refusal::in_document(document.root(), &declared)
+    }
+
+    /// All violations of the text as it stood, with what alignment says about the first obstacle.
+    fn rejected(&self, document: Document, misfit: Option<(&Document, crate::align::Misfit)>) -> Rejected {
+        let value = document.to_serde();
+        let mut violations: Vec<Violation> = self
+            .validator
+            .iter_errors(&value)
+            .take(VIOLATIONS_MAX)
+            .map(|error| Violation {
+                layer: Layer::Schema,
+                pointer: error.instance_path().to_string(),
+                rule: error.schema_path().to_string().rsplit('/').next().unwrap_or("").to_owned(),
+                message: error.to_string(),
+                suggestion: None,
+            })
+            .collect();
+        let mut readings = Vec::new();
+        if let Some((current, misfit)) = misfit {
+            let pointer = pointer_at(current, misfit.at);
+            let suggestion = (!misfit.readings.is_empty()).then(|| misfit.readings.join(" or "));
+            readings = misfit.readings;
+            let violation = Violation {
+                layer: Layer::Schema,
+                pointer,
+                rule: misfit.rule.to_owned(),
+                message: misfit.message,
+                suggestion,
+            };
+            violations.push(violation);
+        }
+        Rejected { layer: Layer::Schema, violations, readings, best: Some(document.into_text()) }
+    }
+}

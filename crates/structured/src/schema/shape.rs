@@ -1,0 +1,208 @@
+//! What alignment knows of a schema: types, members, listed values, branches. A table, so that references may turn
+//! in circles.
+//!
+//! What never happens here: no validation. A keyword that the shape does not know is left to the validator, which
+//! sees every value last.
+
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// Index of a shape in its table.
+pub(crate) type ShapeId = usize;
+
+/// A set of JSON types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Types(u8);
+
+impl Types {
+    pub(crate) const NULL: Self = Self(1);
+    pub(crate) const BOOL: Self = Self(2);
+    pub(crate) const INTEGER: Self = Self(4);
+    pub(crate) const NUMBER: Self = Self(8);
+    pub(crate) const STRING: Self = Self(16);
+    pub(crate) const ARRAY: Self = Self(32);
+    pub(crate) const OBJECT: Self = Self(64);
+    pub(crate) const ALL: Self = Self(127);
+
+    pub(crate) fn has(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    fn named(name: &str) -> Self {
+        match name {
+            "null" => Self::NULL,
+            "boolean" => Self::BOOL,
+            "integer" => Self::INTEGER,
+            "number" => Self(Self::NUMBER.0 | Self::INTEGER.0),
+            "string" => Self::STRING,
+            "array" => Self::ARRAY,
+            "object" => Self::OBJECT,
+            _ => Self::ALL,
+        }
+    }
+}
+
+/// A declared member.
+#[derive(Debug, Clone)]
+pub(crate) struct Property {
+    pub(crate) name: String,
+    pub(crate) shape: ShapeId,
+    pub(crate) required: bool,
+}
+
+/// What is known of one subschema.
+#[derive(Debug)]
+pub(crate) struct Shape {
+    pub(crate) types: Types,
+    /// `enum` or `const`.
+    pub(crate) listed: Option<Vec<Value>>,
+    pub(crate) properties: Vec<Property>,
+    /// Unknown members are forbidden.
+    pub(crate) closed: bool,
+    pub(crate) additional: Option<ShapeId>,
+    pub(crate) items: Option<ShapeId>,
+    /// `anyOf` or `oneOf`.
+    pub(crate) branches: Vec<ShapeId>,
+    /// What a string has to satisfy besides being one.
+    pub(crate) string_check: Option<Box<jsonschema::Validator>>,
+    /// The name it stands under, for phrases like `high priority`.
+    pub(crate) name: String,
+}
+
+impl Shape {
+    fn any(name: &str) -> Self {
+        Self {
+            types: Types::ALL,
+            listed: None,
+            properties: Vec::new(),
+            closed: false,
+            additional: None,
+            items: None,
+            branches: Vec::new(),
+            string_check: None,
+            name: name.to_owned(),
+        }
+    }
+}
+
+/// Deeper nesting of a schema than this is left to the validator alone.
+const SCHEMA_DEPTH_MAX: usize = 64;
+
+/// The shapes of a schema; the root is number 0.
+#[derive(Debug)]
+pub(crate) struct Shapes {
+    all: Vec<Shape>,
+}
+
+impl Shapes {
+    pub(crate) fn of(schema: &Value) -> Self {
+        let mut builder = Builder { root: schema, all: Vec::new(), known: BTreeMap::new() };
+        builder.build(schema, "", 0);
+        Self { all: builder.all }
+    }
+
+    pub(crate) fn shape(&self, id: ShapeId) -> Option<&Shape> {
+        self.all.get(id)
+    }
+}
+
+struct Builder<'s> {
+    root: &'s Value,
+    all: Vec<Shape>,
+    known: BTreeMap<String, ShapeId>,
+}
+
+impl<'s> Builder<'s> {
+    fn build(&mut self, schema: &'s Value, name: &str, depth: usize) -> ShapeId {
+        let id = self.all.len();
+        self.all.push(Shape::any(name));
+        if depth < SCHEMA_DEPTH_MAX
+            && let Some(map) = schema.as_object()
+        {
+            self.fill(id, map, name, depth);
+        }
+        id
+    }
+
+    fn fill(&mut self, id: ShapeId, map: &'s Map<String, Value>, name: &str, depth: usize) {
+        let mut shape = Shape::any(name);
+        if let Some(target) = map.get("$ref").and_then(Value::as_str)
+            && let Some(schema) = target.strip_prefix('#').and_then(|pointer| self.root.pointer(pointer))
+        {
+            shape.branches = vec![self.reference(target, schema, name, depth)];
+        }
+        self.merge(&mut shape, map, name, depth);
+        if let Some(slot) = self.all.get_mut(id) {
+            *slot = shape;
+        }
+    }
+
+    fn reference(&mut self, target: &str, schema: &'s Value, name: &str, depth: usize) -> ShapeId {
+        if let Some(&known) = self.known.get(target) {
+            return known;
+        }
+        let id = self.all.len();
+        self.known.insert(target.to_owned(), id);
+        self.build(schema, name, depth + 1)
+    }
+
+    fn merge(&mut self, shape: &mut Shape, map: &'s Map<String, Value>, name: &str, depth: usize) {
+        for part in map.get("allOf").and_then(Value::as_array).into_iter().flatten() {
+            let mut part = part;
+            if let Some(target) = part.get("$ref").and_then(Value::as_str).and_then(|t| t.strip_prefix('#')) {
+                part = self.root.pointer(target).unwrap_or(part);
+            }
+            if let Some(map) = part.as_object()
+                && depth < SCHEMA_DEPTH_MAX
+            {
+                self.merge(shape, map, name, depth + 1);
+            }
+        }
+        match map.get("type") {
+            Some(Value::String(name)) => shape.types = Types::named(name),
+            Some(Value::Array(names)) => {
+                shape.types = Types(names.iter().filter_map(Value::as_str).fold(0, |bits, n| bits | Types::named(n).0));
+            }
+            _ => {}
+        }
+        if let Some(listed) = map.get("enum").and_then(Value::as_array) {
+            shape.listed = Some(listed.clone());
+        }
+        if let Some(only) = map.get("const") {
+            shape.listed = Some(vec![only.clone()]);
+        }
+        self.members(shape, map, depth);
+        if let Some(items) = map.get("items").filter(|items| items.is_object()) {
+            shape.items = Some(self.build(items, name, depth + 1));
+        }
+        for branch in ["anyOf", "oneOf"].iter().filter_map(|k| map.get(*k)).filter_map(Value::as_array).flatten() {
+            let branch = self.build(branch, name, depth + 1);
+            shape.branches.push(branch);
+        }
+        const STRING: [&str; 4] = ["pattern", "format", "maxLength", "minLength"];
+        if STRING.iter().any(|k| map.contains_key(*k)) {
+            let own: Map<String, Value> =
+                STRING.iter().filter_map(|k| map.get(*k).map(|v| ((*k).to_owned(), v.clone()))).collect();
+            shape.string_check = jsonschema::validator_for(&Value::Object(own)).ok().map(Box::new);
+        }
+    }
+
+    fn members(&mut self, shape: &mut Shape, map: &'s Map<String, Value>, depth: usize) {
+        let required: Vec<&str> =
+            map.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+        for (name, schema) in map.get("properties").and_then(Value::as_object).into_iter().flatten() {
+            let id = self.build(schema, name, depth + 1);
+            shape.properties.retain(|p| p.name != *name);
+            shape.properties.push(Property { name: name.clone(), shape: id, required: false });
+        }
+        for property in &mut shape.properties {
+            property.required |= required.contains(&property.name.as_str());
+        }
+        let forbidden = |key: &str| map.get(key) == Some(&Value::Bool(false));
+        let patterned = map.contains_key("patternProperties");
+        shape.closed |= (forbidden("additionalProperties") || forbidden("unevaluatedProperties")) && !patterned;
+        if let Some(additional) = map.get("additionalProperties").filter(|a| a.is_object()) {
+            shape.additional = Some(self.build(additional, "", depth + 1));
+        }
+    }
+}

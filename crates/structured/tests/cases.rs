@@ -1,0 +1,79 @@
+//! The hundred cases: each gets the outcome and the value that stand beside it.
+#![allow(clippy::indexing_slicing, clippy::string_slice, reason = "tests index what they built")]
+
+use serde_json::Value;
+use steersman_structured::batch_line;
+
+fn cases() -> Vec<Value> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/structured/cases.jsonl");
+    let text = std::fs::read_to_string(path).expect("the cases are in the repository");
+    text.lines().map(|line| serde_json::from_str(line).expect("a case is JSON")).collect()
+}
+
+fn check(case: &Value) -> Result<(), String> {
+    let answer: Value = serde_json::from_str(&batch_line(&case.to_string())).expect("an answer is JSON");
+    let accepted: Vec<&Value> = case["accept"].as_array().into_iter().flatten().collect();
+    let outcome = answer["outcome"].as_str().unwrap_or("");
+    let right = match case["outcome"].as_str().unwrap_or("") {
+        "accepted" => outcome == "accepted" && accepted.iter().any(|v| same(v, &answer["value"])),
+        "truncated" => {
+            outcome == "truncated"
+                && answer["value"].is_null()
+                && (answer["prefix"].is_null() || accepted.contains(&&answer["prefix"]))
+        }
+        _ => matches!(outcome, "rejected" | "refused"),
+    };
+    let untouched = case["ident"] != Value::Bool(true) || answer["repairs"].as_array().is_some_and(Vec::is_empty);
+    if right && untouched { Ok(()) } else { Err(format!("{}: {answer}", case["id"])) }
+}
+
+/// Equal as JSON: `36` and `36.0` are one number.
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(x), Value::Number(y)) => x.as_f64() == y.as_f64(),
+        (Value::Array(x), Value::Array(y)) => x.len() == y.len() && x.iter().zip(y).all(|(x, y)| same(x, y)),
+        (Value::Object(x), Value::Object(y)) => {
+            x.len() == y.len() && x.iter().all(|(k, v)| y.get(k).is_some_and(|w| same(v, w)))
+        }
+        _ => a == b,
+    }
+}
+
+#[test]
+fn all_hundred_cases_end_as_they_should() {
+    let wrong: Vec<String> = cases().iter().filter_map(|case| check(case).err()).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn lines(name: &str) -> Vec<Value> {
+    let path = format!("{}/../../testdata/structured/{name}", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).expect("the set is in the repository");
+    text.lines().map(|line| serde_json::from_str(line).expect("a case is JSON")).collect()
+}
+
+fn answer(case: &Value) -> Value {
+    serde_json::from_str(&batch_line(&case.to_string())).expect("an answer is JSON")
+}
+
+#[test]
+fn what_must_be_refused_is_refused() {
+    for case in lines("must_refuse.jsonl") {
+        let answer = answer(&case);
+        assert_ne!(answer["outcome"], "accepted", "{case}\n{answer}");
+        assert!(answer["value"].is_null());
+    }
+}
+
+#[test]
+fn drift_is_aligned_or_refused_and_never_silently_wrong() {
+    let cases = lines("drift.jsonl");
+    let mut right = 0;
+    for case in &cases {
+        let answer = answer(case);
+        if answer["outcome"] == "accepted" {
+            assert!(same(&answer["value"], &case["want"]), "{case}\n{answer}");
+            right += 1;
+        }
+    }
+    assert!(right * 100 >= cases.len() * 95, "{right} of {}", cases.len());
+}
