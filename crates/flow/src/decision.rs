@@ -1,0 +1,154 @@
+//! What the guard answers: allow, ask a person, or deny, the latter two with a witness.
+//!
+//! A witness says which argument, from which field of which message, under which rule. It is made for a person who has
+//! to approve: it quotes the true value and never the model's words about it.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// A call that a model proposes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProposedCall {
+    /// The tool's name.
+    pub tool: String,
+    /// The arguments, parsed.
+    pub arguments: Value,
+}
+
+impl ProposedCall {
+    /// A call of `tool` with `arguments`.
+    #[must_use]
+    pub fn new(tool: &str, arguments: Value) -> Self {
+        Self { tool: tool.to_owned(), arguments }
+    }
+}
+
+/// The rule that a call broke.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// A tool without a contract, after untrusted input.
+    UnknownTool,
+    /// The user asked for no such action.
+    NotAskedFor,
+    /// More calls than the user asked for.
+    TooMany,
+    /// The same effect again.
+    Repeated,
+    /// A sink argument that no trusted source vouches for.
+    UntrustedSink,
+    /// A sink argument that exists, but that nothing in the user's words chooses.
+    NotChosen,
+    /// An effect with free arguments only, none of which the user gave.
+    NoAnchor,
+    /// The user dictated text in quotation marks, and the call carries none of it.
+    NotDictated,
+    /// A link from untrusted text to a host that nobody trusts.
+    ForeignLink,
+    /// Private data on its way to somebody who may not read it.
+    Private,
+    /// A value chosen for the user, after a call with an untrusted sink was refused.
+    AfterRefusal,
+    /// A rule of the operator's policy forbids it.
+    Policy(String),
+    /// A rule of the operator's policy demands a person's word.
+    PolicyAsks(String),
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UnknownTool => "the tool has no contract",
+            Self::NotAskedFor => "the user asked for no such action",
+            Self::TooMany => "more calls than the user asked for",
+            Self::Repeated => "the same effect again",
+            Self::UntrustedSink => "no trusted source vouches for the value",
+            Self::NotChosen => "nothing in the user's words chooses this value",
+            Self::NoAnchor => "no argument comes from the user",
+            Self::NotDictated => "the user dictated other text",
+            Self::ForeignLink => "a link from untrusted text",
+            Self::Private => "private data to somebody who may not read it",
+            Self::AfterRefusal => "a choice made after a refused call",
+            Self::Policy(name) => return write!(f, "the policy's rule `{name}` forbids it"),
+            Self::PolicyAsks(name) => return write!(f, "the policy's rule `{name}` asks for approval"),
+        })
+    }
+}
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Origin {
+    /// Index of the message, counted from the first that was pushed.
+    pub message: u32,
+    /// The tool whose result it is.
+    pub tool: String,
+    /// RFC 6901 pointer into the result.
+    pub pointer: String,
+    /// Which row of the transcript it stands in: an approval covers this row.
+    #[serde(skip)]
+    pub(crate) row: u32,
+}
+
+/// Why a call is not allowed outright.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Witness {
+    /// The tool.
+    pub tool: String,
+    /// The argument, unless the call as a whole is meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub argument: Option<String>,
+    /// RFC 6901 pointer to the value in the arguments.
+    pub pointer: String,
+    /// The value, cut to 200 characters.
+    pub value: String,
+    /// The rule.
+    pub rule: Rule,
+    /// The source that holds the value, if one does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+}
+
+impl fmt::Display for Witness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`", self.tool)?;
+        if let Some(argument) = &self.argument {
+            write!(f, ": argument `{argument}` = `{}`", self.value)?;
+        }
+        write!(f, ": {}", self.rule)?;
+        if let Some(origin) = &self.origin {
+            write!(f, " (from `{}` of message {}, `{}`)", origin.pointer, origin.message, origin.tool)?;
+        }
+        Ok(())
+    }
+}
+
+/// The answer for one call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// The call may run.
+    Allow,
+    /// A person has to approve it.
+    Ask(Witness),
+    /// It may not run.
+    Deny(Witness),
+}
+
+impl Decision {
+    /// Whether the call may run without anybody's word.
+    #[must_use]
+    pub const fn is_allowed(&self) -> bool {
+        matches!(self, Self::Allow)
+    }
+
+    /// The witness, unless the call is allowed.
+    #[must_use]
+    pub const fn witness(&self) -> Option<&Witness> {
+        match self {
+            Self::Allow => None,
+            Self::Ask(witness) | Self::Deny(witness) => Some(witness),
+        }
+    }
+}

@@ -1,0 +1,399 @@
+//! One call against one state: is it asked for, is every value in it vouched for, does it carry anything out?
+//!
+//! The order of the questions is the order of the witnesses: what the operator forbids, what nobody asked for, values
+//! that nobody vouches for, values that nobody chose, and what leaves with them. The first that fails is reported.
+//!
+//! What never happens here: no change of state, and no text of the model's taken as a reason.
+
+use serde_json::Value;
+use steersman_core::Effect;
+
+use crate::decision::{Origin, ProposedCall, Rule, Witness};
+use crate::egress;
+use crate::guard::Grant;
+use crate::policy::Policy;
+use crate::record::Field;
+use crate::text;
+use crate::tool::{Asked, Tool, Toolbox};
+use crate::transcript::{Transcript, call_hash};
+use crate::value::{Standing, Values};
+use crate::words;
+
+/// The judge of the calls of one batch.
+pub(crate) struct Judge<'a> {
+    tools: &'a Toolbox,
+    policy: &'a Policy,
+    transcript: &'a Transcript,
+    grants: &'a [Grant],
+    batch: &'a [ProposedCall],
+    struck: bool,
+}
+
+/// A scalar in the arguments, with its place.
+#[derive(Debug, Clone)]
+pub(crate) struct Leaf<'a> {
+    pub(crate) argument: &'a str,
+    pub(crate) pointer: String,
+    pub(crate) value: &'a Value,
+}
+
+impl Leaf<'_> {
+    /// The value as text, without quotation marks.
+    pub(crate) fn text(&self) -> String {
+        self.value.as_str().map_or_else(|| self.value.to_string(), str::to_owned)
+    }
+}
+
+/// What is known of a call while it is judged.
+struct Case<'a> {
+    call: &'a ProposedCall,
+    tool: &'a Tool,
+    asked: Asked,
+    sinks: Vec<Leaf<'a>>,
+    contents: Vec<Leaf<'a>>,
+}
+
+impl<'a> Judge<'a> {
+    pub(crate) const fn new(
+        tools: &'a Toolbox,
+        policy: &'a Policy,
+        transcript: &'a Transcript,
+        grants: &'a [Grant],
+        batch: &'a [ProposedCall],
+        struck: bool,
+    ) -> Self {
+        Self { tools, policy, transcript, grants, batch, struck }
+    }
+
+    /// Judges one call of the batch.
+    pub(crate) fn call(&self, call: &ProposedCall) -> Result<(), Box<Witness>> {
+        let unknown;
+        let tool = if let Some(tool) = self.tools.named(&call.tool) {
+            tool
+        } else {
+            unknown = Tool::unknown(&call.tool);
+            &unknown
+        };
+        let hash = call_hash(&call.tool, &call.arguments);
+        let (sinks, contents) = leaves(tool, &call.arguments);
+        let once = Asked::once();
+        let values = Values { transcript: self.transcript, policy: self.policy, tool, asked: &once };
+        let all: Vec<Leaf<'_>> =
+            if self.policy.rules.is_empty() { Vec::new() } else { sinks.iter().chain(&contents).cloned().collect() };
+        let ruling = self.policy.check(call, &all, &values);
+        if self.grants.iter().any(|grant| grant.call == hash)
+            && !ruling.as_ref().is_err_and(|witness| matches!(witness.rule, Rule::Policy(_)))
+        {
+            return Ok(());
+        }
+        if ruling?.is_some() {
+            return Ok(());
+        }
+        if tool.contract.effect == Effect::Read {
+            return self.read(call, tool, &sinks, &contents);
+        }
+        if !self.transcript.is_tainted() {
+            return self.private(call, &sinks, &contents);
+        }
+        if !tool.known {
+            return Err(whole(call, Rule::UnknownTool));
+        }
+        let asked = self.asked(tool).ok_or_else(|| whole(call, Rule::NotAskedFor));
+        let asked =
+            asked.or_else(
+                |witness| if self.is_granted(call, &Rule::NotAskedFor) { Ok(Asked::once()) } else { Err(witness) },
+            )?;
+        let case = Case { call, tool, asked, sinks, contents };
+        let values = Values { transcript: self.transcript, policy: self.policy, tool, asked: &case.asked };
+        let mut chosen = Vec::new();
+        self.sinks(&case, &values, &mut chosen)?;
+        self.times(&case, &values, hash)?;
+        self.contents(&case, &values)?;
+        self.private(call, &case.sinks, &case.contents)
+    }
+
+    fn asked(&self, tool: &Tool) -> Option<Asked> {
+        let user = &self.transcript.user;
+        tool.asked_by(user).or_else(|| {
+            let handed = user.delegation.actions && !tool.is_destructive();
+            let asked = handed.then(|| tool.asked_by(&self.transcript.delegated)).flatten()?;
+            Some(Asked { delegated: true, ..asked })
+        })
+    }
+
+    fn is_granted(&self, call: &ProposedCall, rule: &Rule) -> bool {
+        self.grants.iter().any(|grant| grant.tool == call.tool && grant.rule == *rule && grant.argument.is_none())
+    }
+
+    /// A read changes nothing, but its arguments reach whoever serves it: declared sinks and composed links are exits.
+    fn read(
+        &self,
+        call: &ProposedCall,
+        tool: &Tool,
+        sinks: &[Leaf<'_>],
+        contents: &[Leaf<'_>],
+    ) -> Result<(), Box<Witness>> {
+        if !self.transcript.is_tainted() {
+            return Ok(());
+        }
+        let asked = Asked::once();
+        let values = Values { transcript: self.transcript, policy: self.policy, tool, asked: &asked };
+        for leaf in sinks.iter().chain(contents) {
+            let text = leaf.text();
+            let declared = tool.contract.sink.iter().any(|name| name == leaf.argument);
+            let link = egress::links(&text).into_iter().any(|link| {
+                // A link that stood whole in what was read carries nothing that its author did not know.
+                let verbatim =
+                    self.transcript.tainted_source(&link.whole).is_some_and(|field| field.raw.contains(&link.whole));
+                !verbatim && !values.vouches_link(&link)
+            });
+            if link {
+                return Err(self.about(call, leaf, Rule::ForeignLink));
+            }
+            if declared
+                && !text.is_empty()
+                && matches!(values.standing(leaf), Standing::Untrusted)
+                && egress::links(&text).is_empty()
+            {
+                return Err(self.about(call, leaf, Rule::UntrustedSink));
+            }
+        }
+        Ok(())
+    }
+
+    fn sinks(&self, case: &Case<'_>, values: &Values<'_>, chosen: &mut Vec<u32>) -> Result<(), Box<Witness>> {
+        let standings: Vec<Standing> = case.sinks.iter().map(|leaf| values.standing(leaf)).collect();
+        for standing in &standings {
+            if let Standing::Chosen(row) = standing {
+                chosen.push(*row);
+            }
+        }
+        for (leaf, standing) in case.sinks.iter().zip(&standings) {
+            let rule = match standing {
+                Standing::Said | Standing::Constant => continue,
+                Standing::Chosen(_) | Standing::Quantity if !self.struck => continue,
+                Standing::Chosen(_) | Standing::Quantity => Rule::AfterRefusal,
+                Standing::Untrusted if values.is_adjustment(leaf, chosen) && !self.struck => continue,
+                Standing::NotChosen => Rule::NotChosen,
+                Standing::Untrusted => Rule::UntrustedSink,
+            };
+            if !self.covers(case.call, leaf) && !self.policy.grants(case.tool, leaf, self.transcript) {
+                return Err(self.about(case.call, leaf, rule));
+            }
+        }
+        let anchored = standings.iter().any(|standing| !matches!(standing, Standing::Quantity | Standing::Constant));
+        let quantities = standings.iter().any(|standing| matches!(standing, Standing::Quantity));
+        if quantities && !anchored {
+            return Err(whole(case.call, Rule::NoAnchor));
+        }
+        // A state that only the schema lists says nothing of the user's will, if nothing else in the call does.
+        let said = standings.iter().any(|standing| matches!(standing, Standing::Said | Standing::Quantity));
+        let listed = case.sinks.iter().zip(&standings).find(|(leaf, standing)| {
+            matches!(standing, Standing::Constant)
+                && !leaf.value.is_boolean()
+                && !case.tool.constants(leaf.argument).is_empty()
+        });
+        match listed {
+            Some((leaf, _)) if !said && !self.covers(case.call, leaf) => {
+                Err(self.about(case.call, leaf, Rule::NotChosen))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether an approval for another value of this argument covers this one: it stands in the row that was approved.
+    fn covers(&self, call: &ProposedCall, leaf: &Leaf<'_>) -> bool {
+        let text = leaf.text();
+        self.grants.iter().filter(|grant| grant.tool == call.tool).any(|grant| {
+            let same = grant.argument.as_deref() == Some(leaf.argument);
+            let row = grant.row.and_then(|row| self.transcript.row(row));
+            same && row.is_some_and(|row| {
+                row.fields
+                    .iter()
+                    .filter_map(|at| self.transcript.field(*at))
+                    .any(|field| text.len() > 2 && field.raw.contains(&text))
+            })
+        })
+    }
+
+    /// How often: no effect twice, and no more calls of one tool than the user's words have room for.
+    fn times(
+        &self,
+        case: &Case<'_>,
+        values: &Values<'_>,
+        hash: steersman_core::ContentHash,
+    ) -> Result<(), Box<Witness>> {
+        let done =
+            || self.transcript.calls.iter().filter(|past| past.effect && !past.refused && past.tool == case.call.tool);
+        let beside = || self.batch.iter().filter(|other| other.tool == case.call.tool);
+        let user = &self.transcript.user;
+        let again = user.has_word("twice") || user.has_word("again") || user.has_stem("tim");
+        let twin = |other: &&ProposedCall| other.arguments == case.call.arguments;
+        if !again && (beside().filter(twin).nth(1).is_some() || done().any(|past| past.hash == hash)) {
+            return Err(whole(case.call, Rule::Repeated));
+        }
+        let before = done().count() + beside().count().saturating_sub(1);
+        let room = case.asked.times.max(user.selections.iter().map(|selection| selection.count).max().unwrap_or(1));
+        let fresh = |leaf: &Leaf<'_>| {
+            let text = text::exact(&leaf.text());
+            matches!(values.standing(leaf), Standing::Said) && !done().any(|past| past.literals.contains(&text))
+        };
+        let object = crate::transcript::touched(case.tool, &case.call.arguments);
+        let anew = !object.is_empty() && done().any(|past| past.touched == object);
+        if before < room
+            || (case.asked.quantified && !anew)
+            || case.sinks.iter().any(fresh)
+            || self.is_granted_more(case)
+        {
+            return Ok(());
+        }
+        Err(whole(case.call, Rule::TooMany))
+    }
+
+    fn is_granted_more(&self, case: &Case<'_>) -> bool {
+        case.sinks.iter().any(|leaf| self.covers(case.call, leaf)) || self.is_granted(case.call, &Rule::TooMany)
+    }
+
+    fn contents(&self, case: &Case<'_>, values: &Values<'_>) -> Result<(), Box<Witness>> {
+        if case.sinks.is_empty() && !case.contents.is_empty() && !values.anchors(&case.contents) {
+            return Err(whole(case.call, Rule::NoAnchor));
+        }
+        if !case.sinks.is_empty() {
+            for leaf in &case.contents {
+                let foreign = egress::links(&leaf.text()).into_iter().any(|link| !values.vouches_link(&link));
+                if foreign {
+                    return Err(self.about(case.call, leaf, Rule::ForeignLink));
+                }
+            }
+        }
+        self.dictated(case)
+    }
+
+    /// What the user put between quotation marks, in the sentence that asks for this action, has to be in the call.
+    fn dictated(&self, case: &Case<'_>) -> Result<(), Box<Witness>> {
+        let texts: Vec<&Leaf<'_>> = case.contents.iter().filter(|leaf| leaf.value.is_string()).collect();
+        let Some(first) = texts.first() else { return Ok(()) };
+        let mut open = self.transcript.user.quotes.iter().filter(|(quote, sentence)| {
+            !self.transcript.is_used_elsewhere(quote, &case.call.tool)
+                && (case.asked.sentences.contains(sentence)
+                    || case.asked.sentences.iter().any(|asked| asked + 1 == *sentence))
+        });
+        let carried = |quote: &str| {
+            let has =
+                |leaf: &Leaf<'_>| text::exact(&leaf.text()).contains(quote.trim_end_matches(['.', ',', '!', '?']));
+            texts.iter().any(|leaf| has(leaf)) || case.sinks.iter().any(has)
+        };
+        if open.clone().next().is_none() || open.any(|(quote, _)| carried(quote)) {
+            return Ok(());
+        }
+        Err(self.about(case.call, first, Rule::NotDictated))
+    }
+
+    /// Private data leaves only if the user asked for it, and then only to those the user named.
+    fn private(&self, call: &ProposedCall, sinks: &[Leaf<'_>], contents: &[Leaf<'_>]) -> Result<(), Box<Witness>> {
+        let user = &self.transcript.user;
+        let asked_for = |tool: &str| {
+            let words = text::identifier_words(tool);
+            words.iter().any(|word| {
+                let stem = words::stem(word);
+                words::verbs(&stem) == 0
+                    && !words::is_stop(word)
+                    && (user.has_stem(&stem) || words::nouns(&stem) & user.nouns != 0)
+            })
+        };
+        let hidden =
+            self.transcript.sources.iter().filter(|source| source.private).any(|source| !asked_for(&source.tool));
+        if !hidden || sinks.iter().all(|leaf| leaf.value.is_null()) {
+            return Ok(());
+        }
+        for leaf in sinks.iter().chain(contents).filter(|leaf| leaf.value.is_string()) {
+            let text = leaf.text();
+            let mut tokens = text::tokens(&text);
+            let own =
+                text.is_empty() || user.says(&text) || tokens.all(|token| user.has_word(&token.text.to_lowercase()));
+            let platform = self.transcript.attested(&text).iter().filter_map(|at| self.transcript.field(*at));
+            let mut public = platform.filter_map(|field| self.transcript.source(field.source));
+            if !own && !public.any(|source| !source.private) {
+                return Err(self.about(call, leaf, Rule::Private));
+            }
+        }
+        Ok(())
+    }
+
+    fn about(&self, call: &ProposedCall, leaf: &Leaf<'_>, rule: Rule) -> Box<Witness> {
+        let text = leaf.text();
+        let attested = self.transcript.attested(&text).first().and_then(|at| self.transcript.field(*at));
+        let field = match rule {
+            Rule::NotChosen | Rule::AfterRefusal => attested.or_else(|| self.transcript.tainted_source(&text)),
+            _ => self.transcript.tainted_source(&text),
+        };
+        Box::new(Witness {
+            tool: call.tool.clone(),
+            argument: Some(leaf.argument.to_owned()),
+            pointer: leaf.pointer.clone(),
+            value: text.chars().take(200).collect(),
+            rule,
+            origin: field.map(|field| self.origin(field)),
+        })
+    }
+
+    fn origin(&self, field: &Field) -> Origin {
+        let source = self.transcript.source(field.source);
+        Origin {
+            message: source.map_or(0, |source| source.message),
+            tool: source.map_or_else(String::new, |source| source.tool.to_string()),
+            pointer: field.pointer.to_string(),
+            row: field.row,
+        }
+    }
+}
+
+/// A witness against the call as a whole.
+pub(crate) fn whole(call: &ProposedCall, rule: Rule) -> Box<Witness> {
+    Box::new(Witness {
+        tool: call.tool.clone(),
+        argument: None,
+        pointer: String::new(),
+        value: String::new(),
+        rule,
+        origin: None,
+    })
+}
+
+/// The scalars of the arguments: sinks and content. Arguments that are no object are one sink.
+pub(crate) fn leaves<'a>(tool: &Tool, arguments: &'a Value) -> (Vec<Leaf<'a>>, Vec<Leaf<'a>>) {
+    let (mut sinks, mut contents) = (Vec::new(), Vec::new());
+    match arguments {
+        Value::Object(map) => {
+            for (name, value) in map {
+                let sink = if tool.contract.effect == Effect::Read {
+                    tool.contract.sink.contains(name)
+                } else {
+                    tool.contract.is_sink(name)
+                };
+                let into = if sink { &mut sinks } else { &mut contents };
+                collect(name, value, format!("/{}", name.replace('~', "~0").replace('/', "~1")), into);
+            }
+        }
+        other => collect("", other, String::new(), &mut sinks),
+    }
+    (sinks, contents)
+}
+
+fn collect<'a>(argument: &'a str, value: &'a Value, pointer: String, into: &mut Vec<Leaf<'a>>) {
+    match value {
+        Value::Null => {}
+        Value::String(text) if text.trim().is_empty() => {}
+        Value::Array(list) => {
+            for (at, inner) in list.iter().enumerate() {
+                collect(argument, inner, format!("{pointer}/{at}"), into);
+            }
+        }
+        Value::Object(map) => {
+            for (key, inner) in map {
+                collect(argument, inner, format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1")), into);
+            }
+        }
+        Value::String(_) | Value::Number(_) | Value::Bool(_) => into.push(Leaf { argument, pointer, value }),
+    }
+}

@@ -1,0 +1,47 @@
+//! Information flow around tool calls.
+//!
+//! The model is assumed to obey its attacker. What it can cause is decided here, outside it, from where each value came
+//! from: a pure fold over the transcript labels every value ([`Guard`] takes it message by message), a deterministic
+//! matcher re-derives argument values from sources of higher integrity, and a decision ([`Decision`]) comes with a
+//! witness. [`Policy`] is the operator's word as data, [`lint`] tries everything that it can say, [`replay`] measures a
+//! guard on recorded tasks and attacks, and [`attack`] plays an adaptive attacker.
+//!
+//! What never happens here: no I/O, no clock, no model and no classifier. A detector may watch; it is never the reason
+//! for a decision.
+
+mod attack;
+mod baseline;
+mod binding;
+mod decision;
+mod derive;
+mod egress;
+mod guard;
+mod judge;
+mod label;
+mod lint;
+mod moment;
+mod number;
+mod policy;
+mod predicate;
+mod record;
+mod replay;
+mod request;
+mod suite;
+mod text;
+mod tool;
+mod transcript;
+mod value;
+mod words;
+
+pub use attack::{AttackReport, attack};
+pub use decision::{Decision, Origin, ProposedCall, Rule, Witness};
+pub use egress::Answer;
+pub use guard::Guard;
+pub use label::{Integrity, Issuer, Label, Readers};
+pub use lint::{Lint, lint, trifecta};
+pub use policy::{CorpusTrust, Doubt, Outcome, Policy, PolicyError, Rule as PolicyRule, StandingGrant};
+pub use predicate::{Comparison, Literal, Path, Predicate, PredicateError};
+pub use replay::{Clock, Figures, Finding, Report, replay};
+pub use suite::{Call, Injection, Suite, SuiteError, UserTask};
+pub use tool::{Tool, Toolbox};
+pub use transcript::call_hash;

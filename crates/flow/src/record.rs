@@ -1,0 +1,232 @@
+//! Tool results as rows of fields, each field with its label, its place and the call that brought it.
+//!
+//! A row is what a person would point at: an element of a list of objects, or the whole result. Fields of objects nested
+//! in it belong to it; lists of objects nested in it make rows of their own below it. Attested is the whole value of a
+//! field and never a part; only a bare text that a wholly trusted tool returns is also split into its lines and items.
+//!
+//! What never happens here: no meaning is read from untrusted text. It is indexed so that a witness can name its source.
+
+use serde_json::Value;
+use smallvec::SmallVec;
+
+use crate::moment;
+use crate::number::Micro;
+use crate::tool::Tool;
+
+/// One leaf of a tool result.
+#[derive(Debug, Clone)]
+pub(crate) struct Field {
+    pub(crate) source: u32,
+    pub(crate) row: u32,
+    /// The nearest object key; empty for a bare value.
+    pub(crate) name: Box<str>,
+    /// RFC 6901 pointer into the result.
+    pub(crate) pointer: Box<str>,
+    pub(crate) raw: Box<str>,
+    pub(crate) number: Option<Micro>,
+    pub(crate) attested: bool,
+}
+
+impl Field {
+    /// The value on a scale on which dates and numbers can be compared.
+    pub(crate) fn magnitude(&self) -> Option<i64> {
+        if let Some(number) = self.number {
+            return Some(number.0);
+        }
+        let (day, minute) = moment::parse(&self.raw)?;
+        let days = day.map_or(Some(0), moment::Day::number)?;
+        Some(days * 1440 + i64::from(minute.unwrap_or_default()))
+    }
+}
+
+/// Why a row is the one the user meant.
+pub(crate) mod bind {
+    /// An attested field equals a literal of the user's, and not in every row.
+    pub(crate) const LITERAL: u8 = 1;
+    /// Another whole field does: the row bears a name that the user gave.
+    pub(crate) const NAMED: u8 = 2;
+    /// A read with arguments of the user's brought it.
+    pub(crate) const QUERY: u8 = 4;
+    /// It is the only row of its result.
+    pub(crate) const SINGLE: u8 = 8;
+    /// An allowed effect of this run made it.
+    pub(crate) const CREATED: u8 = 16;
+    /// A read with arguments from a document to which the user delegated brought it, or such a document names it.
+    pub(crate) const DELEGATED: u8 = 32;
+}
+
+/// One row.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    pub(crate) source: u32,
+    pub(crate) parent: Option<u32>,
+    pub(crate) fields: SmallVec<[u32; 8]>,
+    pub(crate) bind: u8,
+}
+
+/// The rows and fields of one result, numbered from the given offsets.
+#[derive(Debug, Default)]
+pub(crate) struct Folded {
+    pub(crate) rows: Vec<Row>,
+    pub(crate) fields: Vec<Field>,
+}
+
+/// How deep a result may nest before the rest is kept as text.
+const DEPTH_LIMIT: usize = 24;
+/// The longest text of a wholly trusted tool that is split into items, in bytes.
+const SPLIT_LIMIT: usize = 1 << 14;
+
+struct Folder<'a> {
+    tool: &'a Tool,
+    source: u32,
+    first_row: u32,
+    first_field: u32,
+    out: Folded,
+    /// Whether a value attested here may be one that an earlier argument carried in.
+    echoes: &'a dyn Fn(&str) -> bool,
+}
+
+/// Folds a result. `echoes` tells whether a text repeats an argument of the call that nobody vouched for.
+pub(crate) fn fold(
+    tool: &Tool,
+    result: &Value,
+    source: u32,
+    offsets: (u32, u32),
+    echoes: &dyn Fn(&str) -> bool,
+) -> Folded {
+    let mut folder =
+        Folder { tool, source, first_row: offsets.0, first_field: offsets.1, out: Folded::default(), echoes };
+    let root = folder.row(None);
+    let mut keys: Vec<&str> = Vec::new();
+    folder.walk(result, root, &mut keys, &mut String::new(), 0);
+    folder.out
+}
+
+impl Folder<'_> {
+    fn row(&mut self, parent: Option<u32>) -> u32 {
+        let at = self.first_row + u32::try_from(self.out.rows.len()).unwrap_or(u32::MAX);
+        self.out.rows.push(Row { source: self.source, parent, fields: SmallVec::new(), bind: 0 });
+        at
+    }
+
+    fn walk<'v>(&mut self, value: &'v Value, row: u32, keys: &mut Vec<&'v str>, pointer: &mut String, depth: usize) {
+        let length = pointer.len();
+        match value {
+            Value::Object(map) if depth < DEPTH_LIMIT => {
+                for (key, inner) in map {
+                    pointer.push('/');
+                    pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
+                    if looks_like_data(key) || (self.tool.is_trusted() && !self.tool.has_effect()) {
+                        self.leaf(key, None, row, keys, pointer);
+                    }
+                    keys.push(key);
+                    self.walk(inner, row, keys, pointer, depth + 1);
+                    keys.pop();
+                    pointer.truncate(length);
+                }
+            }
+            Value::Array(list) if depth < DEPTH_LIMIT => {
+                for (at, inner) in list.iter().enumerate() {
+                    pointer.push('/');
+                    pointer.push_str(&at.to_string());
+                    let own = if inner.is_object() { self.row(Some(row)) } else { row };
+                    self.walk(inner, own, keys, pointer, depth + 1);
+                    pointer.truncate(length);
+                }
+            }
+            Value::String(text) => self.text(text, row, keys, pointer),
+            Value::Number(number) => {
+                let micro = number.as_i64().and_then(|n| n.checked_mul(Micro::ONE)).map(Micro);
+                let micro = micro.or_else(|| number.as_f64().and_then(Micro::from_f64));
+                self.leaf(&number.to_string(), micro, row, keys, pointer);
+            }
+            Value::Bool(_) | Value::Null => {}
+            Value::Object(_) | Value::Array(_) => self.leaf(&value.to_string(), None, row, keys, pointer),
+        }
+    }
+
+    fn text(&mut self, text: &str, row: u32, keys: &[&str], pointer: &str) {
+        self.leaf(text, None, row, keys, pointer);
+        let bare = keys.is_empty() && self.tool.is_trusted() && !self.tool.has_effect();
+        if bare && text.len() <= SPLIT_LIMIT && text.contains(['\n', ',', ':', ';']) {
+            for line in text.split(['\n', ',', ';']) {
+                for item in [
+                    Some(line),
+                    line.split_once(": ").map(|(_, value)| value),
+                    line.split_once(": ").map(|(key, _)| key),
+                ] {
+                    let item = item.map(|item| item.trim().trim_start_matches(['-', '*', '•', ' ']));
+                    if let Some(item) = item.filter(|item| !item.is_empty() && *item != text) {
+                        self.leaf(item, None, row, keys, pointer);
+                    }
+                }
+            }
+        }
+    }
+
+    fn leaf(&mut self, raw: &str, number: Option<Micro>, row: u32, keys: &[&str], pointer: &str) {
+        let at = self.first_field + u32::try_from(self.out.fields.len()).unwrap_or(u32::MAX);
+        // The answer of an effect repeats what it was given, and may quote the object that it touched at length.
+        let repeats = self.tool.has_effect() && (raw.split_whitespace().nth(8).is_some() || (self.echoes)(raw));
+        self.out.fields.push(Field {
+            source: self.source,
+            row,
+            name: keys.last().copied().unwrap_or_default().into(),
+            pointer: pointer.into(),
+            raw: raw.into(),
+            number: number.or_else(|| Micro::parse(raw).filter(|_| raw.len() < 20)),
+            attested: self.tool.attests(keys) && !repeats,
+        });
+        let local = row.checked_sub(self.first_row).and_then(|at| self.out.rows.get_mut(at as usize));
+        if let Some(row) = local {
+            row.fields.push(at);
+        }
+    }
+}
+
+/// Whether an object key is data (an address, a name with blanks) and not the name of a field. Attested like a value.
+fn looks_like_data(key: &str) -> bool {
+    !key.is_empty()
+        && (key.contains(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '-' | '$'))
+            || key.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use steersman_core::Contract;
+
+    use super::*;
+
+    fn tool(untrusted: bool, attested: &[&str]) -> Tool {
+        let contract = json!({"name": "look", "effect": "read", "untrusted": untrusted, "attested": attested});
+        Tool::new(serde_json::from_value::<Contract>(contract).unwrap(), "", &Value::Null)
+    }
+
+    fn attested(tool: &Tool, result: &Value) -> Vec<String> {
+        let folded = fold(tool, result, 0, (0, 0), &|_| false);
+        folded.fields.iter().filter(|field| field.attested).map(|field| field.raw.to_string()).collect()
+    }
+
+    #[test]
+    fn only_named_fields_are_attested_and_only_as_a_whole() {
+        let result = json!([{"id": 7, "from": "ann@a.io, bob@b.io", "body": "id 9"}, {"id": 8, "meta": {"id": "x"}}]);
+        assert_eq!(attested(&tool(true, &["id"]), &result), ["7", "8", "x"]);
+        assert_eq!(attested(&tool(true, &["from"]), &result), ["ann@a.io, bob@b.io"]);
+    }
+
+    #[test]
+    fn a_bare_text_is_split_only_when_nobody_else_can_write_into_it() {
+        let result = json!("- Blue Inn\n- Red Inn");
+        assert_eq!(attested(&tool(false, &["*"]), &result), ["- Blue Inn\n- Red Inn", "Blue Inn", "Red Inn"]);
+        assert_eq!(attested(&tool(true, &[]), &result), [""; 0]);
+    }
+
+    #[test]
+    fn a_list_of_objects_gives_a_row_for_each_and_nested_objects_stay_in_theirs() {
+        let folded =
+            fold(&tool(true, &[]), &json!({"hits": [{"p": {"id": 1}}, {"p": {"id": 2}}]}), 0, (0, 0), &|_| false);
+        assert_eq!(folded.rows.len(), 3);
+        assert_eq!(folded.fields.iter().map(|field| field.row).collect::<Vec<_>>(), [1, 2]);
+    }
+}

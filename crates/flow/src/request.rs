@@ -1,0 +1,622 @@
+//! What the user asked for, read once: literals, actions, quantifiers, selections, delegations.
+//!
+//! Everything here is computed from trusted text when it arrives, so that a decision only looks things up. A literal is
+//! a value the user wrote: matching is strict (see `text`), at word borders, and never across a sentence.
+//!
+//! What never happens here: no look at tool results, no grant. The same reading of a document to which the user
+//! delegated is kept apart from the user's own.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::moment::{self, Relative};
+use crate::number::{self, Micro};
+use crate::text::{self, Token};
+use crate::words::{self, Nouns, Superlative, Verbs};
+
+/// One word of a trusted text.
+#[derive(Debug, Clone)]
+pub(crate) struct Word {
+    pub(crate) lower: String,
+    pub(crate) stem: String,
+    pub(crate) sentence: u32,
+    /// Whether punctuation that ends a phrase stands before it.
+    hard_gap: bool,
+    /// Whether it stands between quotation marks.
+    pub(crate) quoted: bool,
+    /// Whether it begins with a capital letter.
+    pub(crate) capital: bool,
+}
+
+/// A verb by which the user asks for an action.
+#[derive(Debug, Clone)]
+pub(crate) struct Mention {
+    pub(crate) stem: String,
+    pub(crate) verbs: Verbs,
+    pub(crate) sentence: u32,
+    /// Whether it opens a command, so that even a noun stands as a verb there ("Quote them ...").
+    pub(crate) leading: bool,
+    /// Whether a pronoun is its object ("delete it").
+    pub(crate) pronoun: bool,
+}
+
+/// A superlative with its place.
+#[derive(Debug, Clone)]
+pub(crate) struct Selection {
+    pub(crate) superlative: Superlative,
+    /// How many are selected.
+    pub(crate) count: usize,
+    /// Stems of the three words behind it.
+    pub(crate) nouns: Vec<String>,
+}
+
+/// How far the user handed the choice of actions or values to a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Delegation {
+    /// "Do what it says": actions.
+    pub(crate) actions: bool,
+    /// "Accordingly": figures.
+    pub(crate) figures: bool,
+}
+
+/// A trusted text, read.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Request {
+    exact: String,
+    chunks: HashSet<String>,
+    pub(crate) words: Vec<Word>,
+    positions: HashMap<String, Vec<u32>>,
+    stems: HashSet<String>,
+    pub(crate) nouns: Nouns,
+    pub(crate) verbs: Verbs,
+    /// Objects that literals imply: an address something to send, an account or a currency money.
+    pub(crate) implied: Nouns,
+    pub(crate) numbers: Vec<number::Found>,
+    number_set: HashSet<Micro>,
+    pub(crate) moments: Vec<moment::Found>,
+    pub(crate) relatives: Vec<Relative>,
+    /// Texts between quotation marks, with their sentences.
+    pub(crate) quotes: Vec<(String, u32)>,
+    pub(crate) mentions: Vec<Mention>,
+    quantified: HashSet<u32>,
+    pub(crate) selections: Vec<Selection>,
+    pub(crate) delegation: Delegation,
+    /// Lengths of time in minutes ("4 hours", "three days").
+    pub(crate) spans: Vec<i64>,
+    sentences: u32,
+}
+
+/// The most of one text that is read for meaning, in bytes; beyond it only literals are found.
+const READ_LIMIT: usize = 1 << 16;
+
+impl Request {
+    /// Reads one more trusted text. Linear in its length.
+    pub(crate) fn push(&mut self, text: &str) {
+        let tokens: Vec<Token<'_>> = text::tokens(text).collect();
+        let first = self.words.len();
+        let quotes = quotes(text);
+        self.push_words(text, &tokens, &quotes);
+        self.exact.push(' ');
+        self.exact.push_str(&text::exact(text));
+        self.push_chunks(text);
+        let moments = moment::find(text, &tokens);
+        let taken: Vec<(usize, usize)> = moments.iter().map(|found| (found.start, found.end)).collect();
+        let numbers = number::find(text, &tokens, &taken);
+        self.push_spans(text, &numbers);
+        self.number_set.extend(numbers.iter().filter(|found| !found.percent).map(|found| found.value));
+        self.numbers.extend(numbers);
+        self.moments.extend(moments);
+        for (start, end) in quotes {
+            let at = tokens.iter().position(|token| token.start >= start).unwrap_or_default();
+            let sentence = self.words.get(first + at).map_or(0, |word| word.sentence);
+            self.quotes.extend(text.get(start..end).map(|quote| (text::exact(quote), sentence)));
+        }
+        if text.len() <= READ_LIMIT {
+            self.read(first);
+        }
+    }
+
+    fn push_words(&mut self, text: &str, tokens: &[Token<'_>], quotes: &[(usize, usize)]) {
+        let mut end = 0;
+        self.sentences += 1;
+        for token in tokens {
+            let gap = text.get(end..token.start).unwrap_or_default();
+            if gap.contains(['\n', '!', '?', ';']) || gap.contains(". ") || gap.contains(".\n") {
+                self.sentences += 1;
+            }
+            let lower = text::exact(token.text);
+            let stem = words::stem(&lower);
+            self.nouns |= words::nouns(&stem);
+            self.verbs |= words::verbs(&stem);
+            self.stems.insert(stem.clone());
+            if let Ok(at) = u32::try_from(self.words.len()) {
+                self.positions.entry(lower.clone()).or_default().push(at);
+            }
+            self.words.push(Word {
+                lower,
+                stem,
+                sentence: self.sentences,
+                hard_gap: end == 0 || gap.contains(|c: char| ".!?;:\n@/\\=<>|".contains(c) || text::is_invisible(c)),
+                quoted: quotes.iter().any(|(start, end)| *start <= token.start && token.end <= *end),
+                capital: token.text.starts_with(char::is_uppercase),
+            });
+            end = token.end;
+        }
+    }
+
+    fn push_chunks(&mut self, text: &str) {
+        let edge = |c: char| "'\"‘’“”«»()[]{},;:!?<>`*.".contains(c);
+        for chunk in text.split_whitespace() {
+            let chunk = chunk.trim_matches(edge);
+            let chunk =
+                chunk.strip_suffix("'s").or_else(|| chunk.strip_suffix("’s")).unwrap_or(chunk).trim_matches(edge);
+            if chunk.split_once('@').is_some_and(|(name, host)| !name.is_empty() && host.contains('.')) {
+                self.implied |= words::MESSAGE;
+            }
+            let account = chunk.len() > 14 && chunk.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
+            if account || chunk.starts_with(['$', '€', '£']) {
+                self.implied |= words::MONEY;
+            }
+            if !chunk.is_empty() {
+                self.chunks.insert(text::exact(chunk));
+            }
+        }
+    }
+
+    /// Notes the lengths of time that numbers with a unit spell.
+    fn push_spans(&mut self, text: &str, numbers: &[number::Found]) {
+        for found in numbers {
+            let rest = text.get(found.end..).unwrap_or_default().trim_start_matches(['-', ' ']);
+            let unit = words::stem(rest.split(|c: char| !c.is_alphabetic()).next().unwrap_or_default());
+            let minutes = match unit.as_str() {
+                "minut" | "min" => 1,
+                "hour" | "hr" => 60,
+                "dai" | "day" | "night" => 1440,
+                "week" => 10_080,
+                _ => continue,
+            };
+            self.spans.push(found.value.0.saturating_mul(minutes) / Micro::ONE);
+        }
+    }
+
+    /// Whether the user wrote this value. Cost: a few hash look-ups.
+    pub(crate) fn says(&self, value: &str) -> bool {
+        if value.chars().any(|c| text::is_invisible(c) || (c.is_control() && !c.is_whitespace())) {
+            return false;
+        }
+        let value = text::exact(value);
+        if value.is_empty() || words::is_stop(&value) {
+            return false;
+        }
+        let structured = value.contains(|c: char| {
+            !c.is_alphanumeric() && !c.is_whitespace() && !matches!(c, '-' | '\'' | ',' | '&' | '_' | '’')
+        });
+        if structured {
+            let trimmed = value.trim_end_matches(['.', '!', '?']);
+            return self.chunks.contains(&value)
+                || (value.contains(' ') && self.contains_at_borders(trimmed))
+                || (value != trimmed && !trimmed.contains(['.', '/', '@', ':']) && self.phrase(trimmed));
+        }
+        self.chunks.contains(&value) && !value.bytes().all(|b| b.is_ascii_digit())
+            || self.phrase(&value)
+            || self.joined(&value)
+    }
+
+    fn contains_at_borders(&self, value: &str) -> bool {
+        self.exact.match_indices(value).any(|(at, _)| {
+            let before = self.exact.get(..at).and_then(|text| text.chars().next_back());
+            let after = self.exact.get(at + value.len()..).and_then(|text| text.chars().next());
+            let joins = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || matches!(c, '@' | '/' | '_' | '\\'));
+            !joins(before) && !joins(after)
+        })
+    }
+
+    /// Whether the words of `value` stand side by side in one phrase. Bare digits are numbers, not phrases.
+    fn phrase(&self, value: &str) -> bool {
+        let wanted: Vec<&str> = text::tokens(value).map(|token| token.text).collect();
+        let Some(first) = wanted.first() else { return false };
+        if wanted.iter().all(|word| word.bytes().all(|b| b.is_ascii_digit()) || words::is_stop(word) || word.len() < 2)
+        {
+            return false;
+        }
+        let starts = self.positions.get(*first).map_or(&[][..], Vec::as_slice);
+        starts.iter().any(|start| {
+            let window = self.words.get(*start as usize..).unwrap_or_default();
+            window.len() >= wanted.len()
+                && window
+                    .iter()
+                    .zip(&wanted)
+                    .enumerate()
+                    .all(|(at, (word, wanted))| word.lower == *wanted && (at == 0 || !word.hard_gap))
+        })
+    }
+
+    /// Whether a code without blanks is what the user wrote in groups (`DE02 1203 0000`).
+    fn joined(&self, value: &str) -> bool {
+        let code: String = value.chars().filter(char::is_ascii_alphanumeric).collect();
+        if code.len() < 8 || !code.bytes().any(|b| b.is_ascii_digit()) || code.len() + 8 < value.len() {
+            return false;
+        }
+        let starts = (1..=code.len().min(8)).filter_map(|length| self.positions.get(code.get(..length)?));
+        starts.flatten().any(|start| {
+            let mut rest = code.as_str();
+            let words = self.words.get(*start as usize..).unwrap_or_default();
+            for (at, word) in words.iter().enumerate() {
+                match rest.strip_prefix(word.lower.as_str()) {
+                    Some(shorter) if at == 0 || !word.hard_gap => rest = shorter,
+                    _ => return false,
+                }
+                if rest.is_empty() {
+                    // A group that follows belongs to the code: a part of it is another code.
+                    let goes_on = |next: &Word| !next.hard_gap && next.lower.starts_with(|c: char| c.is_ascii_digit());
+                    return !words.get(at + 1).is_some_and(goes_on);
+                }
+            }
+            false
+        })
+    }
+
+    /// Whether the user wrote this number, in digits or words, other than as part of a date or a code.
+    pub(crate) fn says_number(&self, value: Micro) -> bool {
+        self.number_set.contains(&value)
+    }
+
+    /// Whether the user wrote this number as a percentage.
+    pub(crate) fn says_percent(&self, value: Micro) -> bool {
+        self.numbers.iter().any(|found| found.percent && found.value == value)
+    }
+
+    /// Whether a word with this stem occurs.
+    pub(crate) fn has_stem(&self, stem: &str) -> bool {
+        self.stems.contains(stem)
+    }
+
+    /// Whether a word occurs as written, in any case.
+    pub(crate) fn has_word(&self, word: &str) -> bool {
+        self.positions.contains_key(word)
+    }
+
+    /// Whether a word occurs capitalised or in quotation marks: as a name.
+    pub(crate) fn names(&self, word: &str) -> bool {
+        let starts = self.positions.get(word).map_or(&[][..], Vec::as_slice);
+        starts.iter().any(|at| self.words.get(*at as usize).is_some_and(|word| word.capital || word.quoted))
+    }
+
+    /// Whether the sentence speaks of all members of a group.
+    pub(crate) fn is_quantified(&self, sentence: u32) -> bool {
+        self.quantified.contains(&sentence)
+    }
+
+    /// Finds what the words from `first` on ask for.
+    fn read(&mut self, first: usize) {
+        for at in first..self.words.len() {
+            if let Some(mention) = self.mention_at(at, first) {
+                self.mentions.push(mention);
+            }
+            let Some(word) = self.words.get(at) else { continue };
+            if word.quoted {
+                continue;
+            }
+            if words::is_quantifier(&word.lower) {
+                self.quantified.insert(word.sentence);
+            }
+            if let Some(relative) = moment::relative(&word.lower) {
+                self.relatives.push(relative);
+            }
+            let before = self.word(at.checked_sub(1));
+            if let Some(superlative) = words::superlative(before, &word.lower).filter(|_| !self.is_time_phrase(at)) {
+                let selection = Selection { superlative, count: self.count_near(at), nouns: self.stems_after(at) };
+                self.selections.push(selection);
+            }
+        }
+        let delegation = self.delegation_from(first);
+        self.delegation.actions |= delegation.actions;
+        self.delegation.figures |= delegation.figures;
+    }
+
+    /// Whether "last", "next" or "first" speaks of the calendar or of an order of work, and selects nothing.
+    fn is_time_phrase(&self, at: usize) -> bool {
+        let Some(next) = self.words.get(at + 1) else { return true };
+        let loose = matches!(self.word(Some(at)), "last" | "next" | "first" | "recent");
+        let unit = matches!(
+            next.stem.as_str(),
+            "week"
+                | "month"
+                | "year"
+                | "dai"
+                | "day"
+                | "tim"
+                | "night"
+                | "quarter"
+                | "name"
+                | "nam"
+                | "minut"
+                | "hour"
+                | "few"
+        );
+        loose
+            && (unit
+                || next.hard_gap
+                || moment::relative(&next.lower).is_some()
+                || next.lower.parse::<u32>().is_ok()
+                || (words::is_stop(&next.lower) && next.lower != "two"))
+            || (self.word(Some(at)) == "best" && next.stem == "regard")
+    }
+
+    fn word(&self, at: Option<usize>) -> &str {
+        at.and_then(|at| self.words.get(at)).map_or("", |word| word.lower.as_str())
+    }
+
+    fn stems_after(&self, at: usize) -> Vec<String> {
+        self.words
+            .get(at + 1..(at + 4).min(self.words.len()))
+            .unwrap_or_default()
+            .iter()
+            .map(|word| word.stem.clone())
+            .collect()
+    }
+
+    /// The number word within two words of a superlative ("the three largest", "top 5"); one if there is none.
+    fn count_near(&self, at: usize) -> usize {
+        let near = [at.checked_sub(1), at.checked_add(1), at.checked_sub(2)];
+        let number = |word: &str| match word {
+            "two" | "couple" => Some(2),
+            "three" => Some(3),
+            "four" => Some(4),
+            "five" => Some(5),
+            "six" => Some(6),
+            "ten" => Some(10),
+            _ => word.parse().ok().filter(|count| *count <= 100),
+        };
+        near.into_iter().find_map(|at| number(self.word(at))).unwrap_or(1)
+    }
+
+    /// The request for an action that the word at `at` is, if it is one: a verb in an asking form, not negated, not a
+    /// noun, not past, not quoted.
+    fn mention_at(&self, at: usize, first: usize) -> Option<Mention> {
+        let word = self.words.get(at)?;
+        let verbs = words::verbs(&word.stem);
+        if word.quoted || self.is_past(at, first) || self.is_noun(at) || self.is_negated(at, first) {
+            return None;
+        }
+        let next = self.word(Some(at + 1));
+        let objects = ["it", "them", "that", "this", "me", "him", "her", "us"];
+        let particle = if objects.contains(&next) { self.word(Some(at + 2)) } else { next };
+        let phrasal = match (word.lower.as_str(), particle) {
+            ("set", "up") => words::CREATE | words::BOOK,
+            ("call", "off") => words::DELETE | words::STOP,
+            ("get", "rid") | ("take", "out" | "off" | "down") => words::DELETE,
+            ("give" | "pay" | "send", "back") => words::PAY | words::RETURN,
+            ("turn" | "switch", "off") | ("shut", "down") => words::STOP | words::UPDATE,
+            ("turn" | "switch", "on") => words::START | words::UPDATE,
+            ("roll" | "take", "back") => words::UNDO,
+            ("sign", "up") => words::JOIN | words::CREATE,
+            ("hand", "over") | ("pass", "on") => words::ASSIGN | words::SEND,
+            _ => 0,
+        };
+        let before = self.before(at, 1, first).next().map_or("", |word| word.lower.as_str());
+        let leading =
+            matches!(before, "" | "and" | "then" | "please" | "to" | "now" | "also" | "just" | "kindly" | "you");
+        let pronoun = matches!(next, "it" | "them" | "that" | "this" | "those" | "these" | "one" | "everything");
+        (verbs | phrasal != 0 || word.lower.len() > 3).then(|| Mention {
+            stem: word.stem.clone(),
+            verbs: verbs | phrasal,
+            sentence: word.sentence,
+            leading,
+            pronoun,
+        })
+    }
+
+    fn before(&self, at: usize, reach: usize, first: usize) -> impl Iterator<Item = &Word> {
+        let sentence = self.words.get(at).map(|word| word.sentence);
+        let from = at.saturating_sub(reach).max(first);
+        self.words.get(from..at).unwrap_or_default().iter().filter(move |word| Some(word.sentence) == sentence)
+    }
+
+    fn is_past(&self, at: usize, first: usize) -> bool {
+        let word = self.word(Some(at));
+        let past = word.ends_with("ed") && word.len() > 4
+            || matches!(word, "sent" | "paid" | "made" | "written" | "given" | "bought" | "left" | "booked");
+        past && !self
+            .before(at, 7, first)
+            .any(|word| matches!(word.stem.as_str(), "want" | "need" | "lik" | "wish" | "get" | "please" | "pleas"))
+    }
+
+    fn is_noun(&self, at: usize) -> bool {
+        let before = self.word(at.checked_sub(1));
+        let wanted = self.word(at.checked_sub(2));
+        if matches!(before, "a" | "an") {
+            let asking = [
+                "need", "want", "give", "giv", "do", "make", "mak", "get", "for", "request", "it", "lik", "him", "her",
+                "them", "us", "me",
+            ];
+            return !asking.contains(&words::stem(wanted).as_str());
+        }
+        let determiner = matches!(
+            before,
+            "the"
+                | "my"
+                | "your"
+                | "his"
+                | "her"
+                | "their"
+                | "our"
+                | "this"
+                | "that"
+                | "these"
+                | "those"
+                | "any"
+                | "some"
+                | "s"
+                | "of"
+                | "no"
+                | "its"
+                | "each"
+                | "every"
+                | "last"
+                | "latest"
+                | "next"
+                | "open"
+        );
+        let gerund = self.word(Some(at)).ends_with("ing")
+            && !before.is_empty()
+            && !words::is_stop(before)
+            && words::verbs(&words::stem(before)) == 0;
+        determiner || gerund
+    }
+
+    fn is_negated(&self, at: usize, first: usize) -> bool {
+        let mut negated = false;
+        for word in self.before(at, 4, first) {
+            match word.lower.as_str() {
+                "not" | "never" | "without" | "don" | "cannot" | "nothing" => negated = true,
+                "forget" | "hesitate" | "fail" | "then" | "but" | "and" => negated = false,
+                _ => {}
+            }
+        }
+        negated
+    }
+
+    fn delegation_from(&self, first: usize) -> Delegation {
+        let mut found = Delegation::default();
+        for (at, word) in self.words.iter().enumerate().skip(first).filter(|(_, word)| !word.quoted) {
+            let doing = word.lower != "following"
+                && matches!(
+                    word.stem.as_str(),
+                    "do" | "perform"
+                        | "follow"
+                        | "execut"
+                        | "carri"
+                        | "complet"
+                        | "handl"
+                        | "act"
+                        | "implement"
+                        | "proces"
+                        | "obei"
+                        | "work"
+                );
+            if doing {
+                let behind = self.words.iter().skip(at + 1).take(9).take_while(|next| next.sentence == word.sentence);
+                let behind: Vec<&str> = behind.filter(|word| !word.quoted).map(|word| word.stem.as_str()).collect();
+                let told = |stem: &&str| {
+                    matches!(
+                        *stem,
+                        "action"
+                            | "instruct"
+                            | "instruction"
+                            | "step"
+                            | "request"
+                            | "todo"
+                            | "direct"
+                            | "direction"
+                            | "ask"
+                            | "sai"
+                            | "say"
+                            | "tell"
+                            | "want"
+                            | "whatever"
+                            | "what"
+                            | "procedur"
+                    ) || *stem == "task"
+                };
+                found.actions |= behind.iter().any(told) && !behind.contains(&"follow");
+            }
+            found.figures |= matches!(
+                word.lower.as_str(),
+                "accordingly" | "according" | "specified" | "instructed" | "stated" | "described"
+            );
+        }
+        found.figures |= found.actions;
+        found
+    }
+}
+
+/// The byte ranges between quotation marks.
+fn quotes(text: &str) -> Vec<(usize, usize)> {
+    let mut found = Vec::new();
+    let mut open: Option<(char, usize)> = None;
+    let mut previous = ' ';
+    let mut chars = text.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        let next = chars.peek().map_or(' ', |(_, c)| *c);
+        match open {
+            Some((close, start)) if c == close && (c != '\'' || !next.is_alphanumeric()) => {
+                found.push((start, at));
+                open = None;
+            }
+            None => {
+                let close = match c {
+                    '"' => '"',
+                    '\'' if !previous.is_alphanumeric() && !next.is_whitespace() => '\'',
+                    '“' => '”',
+                    '‘' => '’',
+                    '«' => '»',
+                    '`' => '`',
+                    _ => '\0',
+                };
+                open = (close != '\0').then_some((close, at + c.len_utf8()));
+            }
+            Some(_) => {}
+        }
+        previous = c;
+    }
+    found.retain(|(start, end)| end > start && end - start < 400);
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(text: &str) -> Request {
+        let mut request = Request::default();
+        request.push(text);
+        request
+    }
+
+    #[test]
+    fn a_literal_is_found_in_every_harmless_form_and_in_no_other() {
+        let request = request(
+            "Send 'Q3 plan' to Jane.Doe@corp.com, room Blue-7, account DE02 1203 0000 0000. Then call Bob. Alice waits.",
+        );
+        for said in ["jane.doe@corp.com", "Q3 plan", "q3  PLAN", "Blue-7", "DE02120300000000", "Bob", "Alice"] {
+            assert!(request.says(said), "`{said}`");
+        }
+        for unsaid in [
+            "jane@doe.corp.com",
+            "doe@corp.com",
+            "jane.doe@corp.com.evil.io",
+            "j\u{430}ne.doe@corp.com",
+            "pla",
+            "the",
+            "7",
+            "Bob Alice",
+            "DE0212030000",
+            "jane.doe@corp.co",
+            "",
+        ] {
+            assert!(!request.says(unsaid), "`{unsaid}`");
+        }
+    }
+
+    #[test]
+    fn actions_are_asked_for_only_in_an_asking_form() {
+        let asked =
+            |text: &str, verb: &str| request(text).mentions.iter().any(|mention| mention.stem == words::stem(verb));
+        assert!(asked("Please delete it", "delete"));
+        assert!(asked("I want it deleted", "delete"));
+        assert!(asked("Do not forget to invite Mark", "invite"));
+        assert!(asked("It needs a restart", "restart"));
+        assert!(!asked("Do not delete it", "delete"));
+        assert!(!asked("The file that I shared with you", "share"));
+        assert!(!asked("Read 'delete me'", "delete"));
+        assert!(!asked("the latest post by Lars", "post"));
+    }
+
+    #[test]
+    fn delegation_is_told_from_a_list_of_tasks() {
+        assert!(request("Do the actions specified in the email").delegation.actions);
+        assert!(request("read it and follow the instructions precisely").delegation.actions);
+        assert!(!request("Perform the following tasks in the order they are given").delegation.actions);
+        assert!(request("adjust my rent accordingly").delegation.figures);
+    }
+}

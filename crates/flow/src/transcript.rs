@@ -1,0 +1,444 @@
+//! The fold over a transcript: everything a decision looks up, kept current message by message.
+//!
+//! Pushing a message costs time linear in its length; deciding reads only what is kept here. The fold has no clock and
+//! no randomness: the same messages give the same state, so a gateway needs no session.
+//!
+//! What never happens here: no decision. Text of the assistant is not folded, since nothing it says is a source: what
+//! it may say is the join of what stood before it.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use serde_json::Value;
+use smallvec::SmallVec;
+use steersman_core::{ContentHash, canonical_json};
+
+use crate::label::{Integrity, Label, Readers};
+use crate::moment;
+use crate::number::Micro;
+use crate::record::{self, Field, Row, bind};
+use crate::request::Request;
+use crate::text;
+use crate::tool::{Tool, Toolbox};
+
+/// One tool result or one marked segment.
+#[derive(Debug, Clone)]
+pub(crate) struct Source {
+    pub(crate) message: u32,
+    pub(crate) tool: Arc<str>,
+    pub(crate) trusted: bool,
+    pub(crate) private: bool,
+    /// Whether a read by arguments of the user's brought it.
+    pub(crate) query: Query,
+    pub(crate) rows: std::ops::Range<u32>,
+    /// Sorted values of each attested field that can be compared, over the sibling rows.
+    pub(crate) scales: BTreeMap<(Option<u32>, Box<str>), Vec<i64>>,
+    created: bool,
+    delegated: bool,
+}
+
+/// Where the arguments of a read came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Query {
+    /// There were none that choose.
+    None,
+    /// All from trusted sources and at least one from the user.
+    User,
+    /// At least one from a document to which the user delegated.
+    Delegated,
+    /// At least one from nowhere that is trusted.
+    Other,
+}
+
+/// A call that was proposed before.
+#[derive(Debug, Clone)]
+pub(crate) struct PastCall {
+    pub(crate) id: String,
+    pub(crate) tool: String,
+    pub(crate) hash: ContentHash,
+    pub(crate) effect: bool,
+    pub(crate) refused: bool,
+    /// Leaves that no trusted source vouches for, in strict form.
+    unvouched: Vec<String>,
+    /// Literals of the user's that it used.
+    pub(crate) literals: Vec<String>,
+    /// The sink values, in order: what it touched.
+    pub(crate) touched: String,
+    query: Query,
+}
+
+/// The folded transcript.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Transcript {
+    pub(crate) user: Request,
+    pub(crate) operator: Request,
+    pub(crate) delegated: Request,
+    pub(crate) sources: Vec<Source>,
+    pub(crate) rows: Vec<Row>,
+    pub(crate) fields: Vec<Field>,
+    attested: HashMap<String, SmallVec<[u32; 2]>>,
+    numbers: HashMap<Micro, SmallVec<[u32; 2]>>,
+    sums: HashSet<Micro>,
+    pub(crate) days: Vec<moment::Day>,
+    tainted_tokens: HashMap<u64, SmallVec<[u32; 4]>>,
+    pub(crate) calls: Vec<PastCall>,
+    by_id: HashMap<String, u32>,
+    messages: u32,
+    pub(crate) label: Label,
+    pub(crate) struck: bool,
+    used_quotes: HashMap<String, HashSet<String>>,
+}
+
+impl Default for Label {
+    fn default() -> Self {
+        Self::operator()
+    }
+}
+
+/// The most of a document that is read when the user delegates to it, in bytes.
+const DELEGATED_LIMIT: usize = 1 << 14;
+/// How many places of one word of untrusted text are kept.
+const PLACES_LIMIT: usize = 8;
+/// The longest untrusted field that is searched for a whole value when a witness is sought, in bytes.
+const WHOLE_LIMIT: usize = 1 << 12;
+/// The most attested days kept for resolving relative words.
+const DAYS_LIMIT: usize = 64;
+
+impl Transcript {
+    pub(crate) fn push_system(&mut self, text: &str) {
+        self.messages += 1;
+        self.operator.push(text);
+    }
+
+    pub(crate) fn push_user(&mut self, text: &str) {
+        self.messages += 1;
+        self.user.push(text);
+        self.join(&Label::public(Integrity::User));
+        for source in 0..self.sources.len() {
+            self.bind(source);
+        }
+    }
+
+    pub(crate) fn push_assistant(&mut self) {
+        self.messages += 1;
+    }
+
+    fn join(&mut self, label: &Label) {
+        self.label = self.label.join(label);
+    }
+
+    /// Whether anything that an attacker may have written stands before the next call.
+    pub(crate) fn is_tainted(&self) -> bool {
+        self.label.integrity.is_tainted()
+    }
+
+    /// Notes a call that was proposed. The arguments of reads decide what their results are bound to.
+    pub(crate) fn push_call(&mut self, id: &str, tool: &Tool, arguments: &Value) {
+        let mut past = PastCall {
+            id: id.to_owned(),
+            tool: tool.contract.name.clone(),
+            hash: call_hash(&tool.contract.name, arguments),
+            effect: tool.has_effect(),
+            refused: false,
+            unvouched: Vec::new(),
+            literals: Vec::new(),
+            touched: touched(tool, arguments),
+            query: Query::None,
+        };
+        let mut strings = Vec::new();
+        strings_of(arguments, &mut strings);
+        for leaf in strings.iter().filter(|leaf| !leaf.trim().is_empty()) {
+            let found = self.query_of(leaf);
+            past.query = match (past.query, found) {
+                (Query::Other, _) | (_, Query::Other) => Query::Other,
+                (Query::Delegated, _) | (_, Query::Delegated) => Query::Delegated,
+                (Query::User, _) | (_, Query::User) => Query::User,
+                (Query::None, Query::None) => Query::None,
+            };
+            if found == Query::User {
+                past.literals.push(text::exact(leaf));
+            }
+            if matches!(found, Query::Other | Query::Delegated) {
+                past.unvouched.push(text::exact(leaf));
+            }
+            self.use_quotes(&tool.contract.name, leaf);
+        }
+        if let Ok(at) = u32::try_from(self.calls.len()) {
+            self.by_id.insert(past.id.clone(), at);
+        }
+        self.calls.push(past);
+    }
+
+    /// Quotation marks around what a call already used are no dictation for a later one.
+    fn use_quotes(&mut self, tool: &str, leaf: &str) {
+        let leaf = text::exact(leaf);
+        let words: HashSet<&str> = text::tokens(&leaf).map(|token| token.text).filter(|word| word.len() > 2).collect();
+        for (quote, _) in &self.user.quotes {
+            if text::tokens(quote).any(|token| words.contains(token.text)) {
+                self.used_quotes.entry(quote.clone()).or_default().insert(tool.to_owned());
+            }
+        }
+    }
+
+    /// Whether a call of another tool used this quotation.
+    pub(crate) fn is_used_elsewhere(&self, quote: &str, tool: &str) -> bool {
+        self.used_quotes.get(quote).is_some_and(|tools| tools.iter().any(|other| other != tool))
+    }
+
+    fn query_of(&self, leaf: &str) -> Query {
+        let stems = || text::tokens(leaf).map(|token| crate::words::stem(token.text));
+        let mut number = Micro::parse(leaf).into_iter();
+        if self.user.says(leaf) || self.is_user_moment(leaf) || number.any(|n| self.user.says_number(n)) {
+            Query::User
+        } else if !self.attested(leaf).is_empty() || self.operator.says(leaf) {
+            Query::None
+        } else if leaf.len() < 200 && stems().all(|stem| self.user.has_stem(&stem)) {
+            Query::User
+        } else if self.delegated.says(leaf) {
+            Query::Delegated
+        } else {
+            Query::Other
+        }
+    }
+
+    /// Notes that a proposed call was not carried out.
+    pub(crate) fn refuse(&mut self, id: &str) {
+        let at = self.by_id.get(id).copied();
+        if let Some(call) = at.and_then(|at| self.calls.get_mut(at as usize)) {
+            call.refused = true;
+            self.struck |= call.effect;
+        }
+    }
+
+    /// Folds the result of a call.
+    pub(crate) fn push_result(&mut self, id: &str, tools: &Toolbox, result: &Value) {
+        self.messages += 1;
+        let call = self.by_id.get(id).and_then(|at| self.calls.get(*at as usize)).cloned();
+        let name = call.as_ref().map_or("", |call| call.tool.as_str());
+        let unknown = Tool::unknown(name);
+        let tool = tools.named(name).unwrap_or(&unknown);
+        let unvouched = call.as_ref().map_or(&[][..], |call| call.unvouched.as_slice());
+        let echoes = |raw: &str| {
+            let raw = text::exact(raw);
+            unvouched.iter().any(|leaf| raw == *leaf || (leaf.len() > 3 && raw.contains(leaf.as_str())))
+        };
+        let integrity = match (tool.is_trusted(), tool.known) {
+            (true, _) => Integrity::Attested(crate::label::Issuer::Tool(tools.index(name).unwrap_or(u32::MAX))),
+            (false, true) => Integrity::Untrusted,
+            (false, false) => Integrity::Unknown,
+        };
+        let readers = if tool.contract.private { Readers::user_alone() } else { Readers::Public };
+        let created = tool.has_effect() && call.as_ref().is_some_and(|call| !call.refused);
+        let query = call.as_ref().map_or(Query::Other, |call| call.query);
+        let header = Header { tool, created, query };
+        self.push_value(&header, result, &echoes);
+        self.join(&Label { integrity, readers });
+    }
+
+    /// Folds text that somebody else wrote: a passage of an untrusted corpus, a quoted segment, a file.
+    pub(crate) fn push_untrusted(&mut self, origin: &str, text: &str) {
+        self.messages += 1;
+        let tool = Tool::unknown(origin);
+        self.push_value(
+            &Header { tool: &tool, created: false, query: Query::Other },
+            &Value::String(text.to_owned()),
+            &|_| true,
+        );
+        self.join(&Label::public(Integrity::Untrusted));
+    }
+
+    fn push_value(&mut self, header: &Header<'_>, value: &Value, echoes: &dyn Fn(&str) -> bool) {
+        let size = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
+        let source = size(self.sources.len());
+        let offsets = (size(self.rows.len()), size(self.fields.len()));
+        let folded = record::fold(header.tool, value, source, offsets, echoes);
+        for (at, field) in (offsets.1..).zip(&folded.fields) {
+            self.index(at, field);
+        }
+        self.rows.extend(folded.rows);
+        self.fields.extend(folded.fields);
+        let rows = offsets.0..size(self.rows.len());
+        let scales = self.scales(rows.clone());
+        self.sources.push(Source {
+            message: self.messages.saturating_sub(1),
+            tool: header.tool.contract.name.as_str().into(),
+            trusted: header.tool.is_trusted(),
+            private: header.tool.contract.private,
+            query: header.query,
+            scales,
+            rows,
+            created: header.created,
+            delegated: false,
+        });
+        self.bind(source as usize);
+    }
+
+    fn index(&mut self, at: u32, field: &Field) {
+        if field.attested {
+            self.attested.entry(text::exact(&field.raw)).or_default().push(at);
+            if let Some(number) = field.number {
+                self.numbers.entry(number).or_default().push(at);
+            }
+            if self.days.len() < DAYS_LIMIT
+                && let Some((Some(day), _)) = moment::parse(&field.raw)
+                && !self.days.contains(&day)
+            {
+                self.days.push(day);
+            }
+        } else {
+            for token in text::tokens(&text::folded(&field.raw)) {
+                let places = self.tainted_tokens.entry(fingerprint(token.text)).or_default();
+                if places.len() < PLACES_LIMIT && places.last() != Some(&at) {
+                    places.push(at);
+                }
+            }
+        }
+    }
+
+    fn scales(&mut self, rows: std::ops::Range<u32>) -> BTreeMap<(Option<u32>, Box<str>), Vec<i64>> {
+        let mut scales: BTreeMap<(Option<u32>, Box<str>), Vec<i64>> = BTreeMap::new();
+        for row in self.rows.get(rows.start as usize..rows.end as usize).unwrap_or_default() {
+            for field in row.fields.iter().filter_map(|at| self.fields.get(*at as usize)).filter(|field| field.attested)
+            {
+                if let Some(magnitude) = field.magnitude() {
+                    scales.entry((row.parent, field.name.clone())).or_default().push(magnitude);
+                }
+            }
+        }
+        for values in scales.values_mut() {
+            values.sort_unstable();
+            let sum = values.iter().try_fold(0_i64, |sum, value| sum.checked_add(*value));
+            self.sums.extend(sum.map(Micro));
+        }
+        scales
+    }
+
+    /// The attested fields whose whole value this is.
+    pub(crate) fn attested(&self, value: &str) -> &[u32] {
+        self.attested.get(&text::exact(value)).map_or(&[], SmallVec::as_slice)
+    }
+
+    /// The attested fields with this number.
+    pub(crate) fn attested_number(&self, value: Micro) -> &[u32] {
+        self.numbers.get(&value).map_or(&[], SmallVec::as_slice)
+    }
+
+    /// Whether this is the sum of an attested field over all rows of a result.
+    pub(crate) fn is_sum(&self, value: Micro) -> bool {
+        self.sums.contains(&value)
+    }
+
+    /// The field of untrusted text in which a value, or its rarest word, stands first.
+    pub(crate) fn tainted_source(&self, value: &str) -> Option<&Field> {
+        let folded = text::folded(value);
+        let mut words: Vec<&str> = text::tokens(&folded).map(|token| token.text).take(64).collect();
+        words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+        let places: Vec<&Field> = words
+            .iter()
+            .take(8)
+            .filter_map(|word| self.tainted_tokens.get(&fingerprint(word)))
+            .flatten()
+            .filter_map(|at| self.field(*at))
+            .collect();
+        let whole = places.iter().find(|field| field.raw.contains(value));
+        let disguised = || {
+            places
+                .iter()
+                .take(4)
+                .find(|field| field.raw.len() < WHOLE_LIMIT && text::folded(&field.raw).contains(&folded))
+        };
+        whole.or_else(disguised).or(places.first()).copied()
+    }
+
+    pub(crate) fn field(&self, at: u32) -> Option<&Field> {
+        self.fields.get(at as usize)
+    }
+
+    pub(crate) fn row(&self, at: u32) -> Option<&Row> {
+        self.rows.get(at as usize)
+    }
+
+    pub(crate) fn source(&self, at: u32) -> Option<&Source> {
+        self.sources.get(at as usize)
+    }
+
+    /// Whether a value is a day or time that the user named.
+    pub(crate) fn is_user_moment(&self, value: &str) -> bool {
+        crate::derive::is_stated(self, value) || crate::derive::is_counted(self, value)
+    }
+
+    /// Works out which rows of a source the user meant, and reads it if the user delegated to it.
+    fn bind(&mut self, at: usize) {
+        let Some(source) = self.sources.get(at).cloned() else { return };
+        let range = source.rows.start as usize..source.rows.end as usize;
+        let marks = crate::binding::marks(self, &source);
+        let mut parents: HashMap<u32, u8> = HashMap::new();
+        for (number, (row, mark)) in
+            (source.rows.start..).zip(self.rows.get_mut(range.clone()).into_iter().flatten().zip(marks))
+        {
+            let inherited = row.parent.and_then(|parent| parents.get(&parent)).copied().unwrap_or_default();
+            row.bind = mark | (inherited & (bind::LITERAL | bind::NAMED));
+            if source.created {
+                row.bind |= bind::CREATED;
+            }
+            parents.insert(number, row.bind);
+        }
+        let wanted =
+            self.user.delegation.figures && !source.delegated && source.query == Query::User && !source.trusted;
+        if wanted {
+            self.delegate(at, range);
+        }
+    }
+
+    /// Reads the untrusted text of the rows that the user named, as the words of somebody the user asked to obey.
+    fn delegate(&mut self, at: usize, rows: std::ops::Range<usize>) {
+        let mut said = String::new();
+        let meant = |row: &&Row| row.bind & (bind::LITERAL | bind::NAMED | bind::SINGLE) != 0;
+        for row in self.rows.get(rows).unwrap_or_default().iter().filter(meant) {
+            for field in
+                row.fields.iter().filter_map(|at| self.fields.get(*at as usize)).filter(|field| !field.attested)
+            {
+                if said.len() + field.raw.len() < DELEGATED_LIMIT {
+                    said.push_str(&field.raw);
+                    said.push('\n');
+                }
+            }
+        }
+        self.delegated.push(&said);
+        if let Some(source) = self.sources.get_mut(at) {
+            source.delegated = true;
+        }
+    }
+}
+
+struct Header<'a> {
+    tool: &'a Tool,
+    created: bool,
+    query: Query,
+}
+
+/// The hash that stands for a call: tool and canonical arguments.
+#[must_use]
+pub fn call_hash(tool: &str, arguments: &Value) -> ContentHash {
+    ContentHash::of(canonical_json(&Value::Array(vec![Value::String(tool.to_owned()), arguments.clone()])).as_bytes())
+}
+
+fn strings_of<'a>(value: &'a Value, into: &mut Vec<&'a str>) {
+    match value {
+        Value::String(text) => into.push(text),
+        Value::Array(list) => list.iter().for_each(|inner| strings_of(inner, into)),
+        Value::Object(map) => map.values().for_each(|inner| strings_of(inner, into)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// The sink values of a call in one text, so that the same object touched again is noticed.
+pub(crate) fn touched(tool: &Tool, arguments: &Value) -> String {
+    let (sinks, _) = crate::judge::leaves(tool, arguments);
+    sinks.iter().map(|leaf| format!("{}={}", leaf.pointer, text::exact(&leaf.text()))).collect::<Vec<_>>().join("\n")
+}
+
+/// FNV-1a, 64 bits: a stable key for a word.
+fn fingerprint(word: &str) -> u64 {
+    word.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}

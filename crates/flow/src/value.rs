@@ -1,0 +1,242 @@
+//! Where an argument value stands: said by the user, chosen by the user, computed, or vouched for by nobody.
+//!
+//! This is the re-derivation that lets the guard work with unchanged agents. What a model emits after untrusted input is
+//! untrusted; but if the very value, found by a deterministic matcher, stands in a source of higher integrity, then it
+//! may be taken to come from there. The matchers know types: a number that is a quantity, a moment, a name, an id.
+//!
+//! What never happens here: no untrusted value gains trust by resembling a trusted one.
+
+use serde_json::Value;
+
+use crate::binding::{self, Checked};
+use crate::derive;
+use crate::egress::{self, Link};
+use crate::judge::Leaf;
+use crate::number::Micro;
+use crate::policy::Policy;
+use crate::record::{Field, bind};
+use crate::text;
+use crate::tool::{Asked, Tool};
+use crate::transcript::Transcript;
+use crate::words;
+
+/// Where a value stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// The user or the operator wrote it, or it follows from what they wrote.
+    Said,
+    /// A platform attests it and the user's words choose it; its row.
+    Chosen(u32),
+    /// A quantity that a platform attests or that follows from such.
+    Quantity,
+    /// One of a few values that the operator's schema lists.
+    Constant,
+    /// A platform attests it, but nothing chooses it.
+    NotChosen,
+    /// No trusted source vouches for it.
+    Untrusted,
+}
+
+/// The matchers, for one call.
+#[derive(Clone, Copy)]
+pub(crate) struct Values<'a> {
+    pub(crate) transcript: &'a Transcript,
+    pub(crate) policy: &'a Policy,
+    pub(crate) tool: &'a Tool,
+    pub(crate) asked: &'a Asked,
+}
+
+impl Values<'_> {
+    /// The standing of one sink value. Cost: hash look-ups, and a scan of one result for a selection.
+    pub(crate) fn standing(&self, leaf: &Leaf<'_>) -> Standing {
+        let user = &self.transcript.user;
+        let text = leaf.text();
+        if leaf.value.is_boolean() {
+            return Standing::Constant;
+        }
+        if let Some(number) = number_of(leaf.value) {
+            return self.number(leaf, number, &text);
+        }
+        if let Some(standing) = self.constant(leaf.argument, &text) {
+            return standing;
+        }
+        let operator = text.len() > 3 && self.transcript.operator.says(&text);
+        if user.says(&text) || operator || self.transcript.is_user_moment(&text) {
+            return Standing::Said;
+        }
+        match self.attested(leaf.argument, &text, self.transcript.attested(&text)) {
+            Standing::Untrusted if self.tool.describes(leaf.argument, &text) && text.len() < 16 => Standing::Constant,
+            standing => standing,
+        }
+    }
+
+    fn number(&self, leaf: &Leaf<'_>, number: Micro, text: &str) -> Standing {
+        let rate = ["percent", "rat", "discount"].iter().any(|word| words::stem(leaf.argument).contains(word));
+        if self.transcript.user.says_number(number) || (rate && self.transcript.user.says_percent(number)) {
+            return Standing::Said;
+        }
+        let quantity = self.tool.is_quantity(leaf.argument);
+        if quantity {
+            if Tool::is_count(leaf.argument) && number.0 == Micro::ONE {
+                return Standing::Constant;
+            }
+            let attested = !self.transcript.attested_number(number).is_empty();
+            if attested || derive::is_computed(self.transcript, number) {
+                return Standing::Quantity;
+            }
+            return Standing::Untrusted;
+        }
+        let fields = if leaf.value.is_number() {
+            self.transcript.attested_number(number)
+        } else {
+            self.transcript.attested(text)
+        };
+        self.attested(leaf.argument, text, fields)
+    }
+
+    /// A value that the schema lists: allowed unless the user's words point at another one of the list.
+    fn constant(&self, argument: &str, text: &str) -> Option<Standing> {
+        let constants = self.tool.constants(argument);
+        if !constants.iter().any(|constant| constant == text) {
+            return None;
+        }
+        let points = |constant: &str| {
+            let constant = constant.to_lowercase();
+            let words = text::identifier_words(&constant);
+            let user = &self.transcript.user;
+            let meant = |word: &String| {
+                let stem = words::stem(word);
+                user.has_stem(&stem) || words::verbs(&stem) & user.verbs & STATES != 0
+            };
+            words.iter().any(meant)
+                || (constant.len() == 1
+                    && user.words.iter().any(|word| word.lower.len() > 2 && word.lower.starts_with(&constant)))
+        };
+        if points(text) || !constants.iter().any(|constant| points(constant)) {
+            return Some(if points(text) { Standing::Said } else { Standing::Constant });
+        }
+        Some(Standing::Untrusted)
+    }
+
+    fn attested(&self, argument: &str, text: &str, fields: &[u32]) -> Standing {
+        let fields =
+            || fields.iter().filter_map(|at| self.transcript.field(*at)).filter(|field| field.attested).take(256);
+        match fields().find(|field| self.is_chosen(argument, text, field)) {
+            Some(field) => Standing::Chosen(field.row),
+            None if fields().next().is_some() => Standing::NotChosen,
+            None => Standing::Untrusted,
+        }
+    }
+
+    /// Whether the user's words choose the row in which this attested value stands.
+    fn is_chosen(&self, argument: &str, value: &str, field: &Field) -> bool {
+        let (Some(row), Some(source)) = (self.transcript.row(field.row), self.transcript.source(field.source)) else {
+            return false;
+        };
+        let user = &self.transcript.user;
+        let has = |reasons: u8| row.bind & reasons != 0;
+        let principal = Tool::is_principal(argument) || value.contains('@') || value.contains("://");
+        if has(bind::CREATED) || binding::carries_name(user, value) {
+            return true;
+        }
+        let many = source.rows.len() > 2;
+        if many && !user.selections.is_empty() {
+            match binding::check(self.transcript, field.row, &user.selections) {
+                Checked::Holds => return true,
+                Checked::Fails => return false,
+                Checked::Unprovable => {}
+            }
+        }
+        let named_other = binding::has_named_sibling(self.transcript, row);
+        if has(bind::LITERAL) || (has(bind::NAMED) && !principal) {
+            return true;
+        }
+        if has(bind::DELEGATED) && user.delegation.figures && !principal && !self.tool.is_destructive() {
+            return true;
+        }
+        let whole_group = self.asked.quantified && !named_other;
+        if principal {
+            let trusted = source.trusted && (has(bind::QUERY | bind::SINGLE) || whole_group);
+            let single = has(bind::QUERY) && (has(bind::SINGLE) || has(bind::NAMED));
+            return trusted || single || (has(bind::QUERY) && whole_group);
+        }
+        whole_group || has(bind::SINGLE) || (has(bind::QUERY) && !named_other && (!many || user.selections.is_empty()))
+    }
+
+    /// Whether a quantity is a bounded change, by a document to which the user delegated, of what the chosen row holds.
+    pub(crate) fn is_adjustment(&self, leaf: &Leaf<'_>, chosen: &[u32]) -> bool {
+        let (Some(target), true) = (number_of(leaf.value), self.tool.is_quantity(leaf.argument)) else { return false };
+        let wanted = text::identifier_words(leaf.argument);
+        self.transcript.user.delegation.figures
+            && chosen.iter().filter_map(|row| self.transcript.row(*row)).any(|row| {
+                let fields =
+                    row.fields.iter().filter_map(|at| self.transcript.field(*at)).filter(|field| field.attested);
+                let mut alike =
+                    fields.filter(|field| text::identifier_words(&field.name).iter().any(|word| wanted.contains(word)));
+                alike.any(|field| {
+                    field.number.is_some_and(|current| derive::is_adjusted(self.transcript, target, current))
+                })
+            })
+    }
+
+    /// Whether at least one of these free texts comes from the user or a platform, whole or in its meaning words.
+    pub(crate) fn anchors(&self, contents: &[Leaf<'_>]) -> bool {
+        let user = &self.transcript.user;
+        contents.iter().any(|leaf| {
+            let text = leaf.text();
+            if number_of(leaf.value).is_some_and(|number| user.says_number(number)) {
+                return true;
+            }
+            if !leaf.value.is_string() || text.len() < 3 {
+                return false;
+            }
+            let mut words: Vec<String> = text::tokens(&text)
+                .map(|token| token.text.to_lowercase())
+                .filter(|word| word.len() > 2 && !words::is_stop(word))
+                .map(|word| words::stem(&word))
+                .collect();
+            words.dedup();
+            let shared = words.iter().filter(|stem| user.has_stem(stem)).count();
+            user.says(&text)
+                || !self.transcript.attested(&text).is_empty()
+                || (shared > 0 && shared == words.len())
+                || shared > 2
+        })
+    }
+
+    /// Whether a link may leave: the user or a platform gave it, its host is trusted, or the user asked for the link of a
+    /// row that the user named.
+    pub(crate) fn vouches_link(&self, link: &Link) -> bool {
+        let transcript = self.transcript;
+        let said = transcript.user.says(&link.whole)
+            || transcript.operator.says(&link.whole)
+            || transcript.user.says(&link.host);
+        said || egress::is_listed(&link.host, self.policy.trusted_hosts.iter())
+            || !transcript.attested(&link.whole).is_empty()
+            || self.is_wanted(&link.whole)
+    }
+
+    fn is_wanted(&self, link: &str) -> bool {
+        let transcript = self.transcript;
+        let asked = ["link", "url", "websit", "pag"].iter().any(|word| transcript.user.has_stem(word));
+        asked
+            && transcript.tainted_source(link).is_some_and(|field| {
+                let named = transcript.row(field.row).is_some_and(|row| row.bind & (bind::LITERAL | bind::NAMED) != 0);
+                named && field.raw.contains(link)
+            })
+    }
+}
+
+/// Classes of verbs whose words also name states ("done" and "closed", "enabled" and "on").
+const STATES: words::Verbs = words::CLOSE | words::APPROVE | words::REJECT | words::STOP | words::OPEN;
+
+fn number_of(value: &Value) -> Option<Micro> {
+    match value {
+        Value::Number(number) => {
+            let whole = number.as_i64().and_then(|n| n.checked_mul(Micro::ONE)).map(Micro);
+            whole.or_else(|| number.as_f64().and_then(Micro::from_f64))
+        }
+        Value::String(text) if text.len() < 24 => Micro::parse(text),
+        _ => None,
+    }
+}
