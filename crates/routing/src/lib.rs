@@ -1,0 +1,46 @@
+//! The decision core: which arm answers a request, how good that must be, and what shows that it is.
+//!
+//! ```text
+//! recorded traffic -> Router (scores, ladder) -> Climb (what each rung would have done)
+//!                                                  |
+//! labels -> fixed-sequence test of the floor -> highest rung that is shown to be good enough
+//! ```
+//!
+//! A [`Router`] orders choices by estimated quality and cost. It promises nothing. The promise, "at least `floor` times
+//! the quality of the reference, at this confidence", is made by [`Climb::highest_safe`], from graded requests and a bound
+//! that assumes no model of them. [`replay()`] judges both on rows that neither has seen.
+//!
+//! What never happens here: no I/O, no clock, no async runtime, no hidden randomness.
+
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counts of rows and rungs become floats in statistics all over this crate; none comes near 2^53"
+)]
+
+mod agreement;
+mod baselines;
+mod cascade;
+mod climb;
+mod dense;
+mod features;
+mod frontier;
+mod labels;
+mod logistic;
+mod packed;
+mod prehoc;
+mod replay;
+mod router;
+mod traffic;
+
+pub use agreement::Seen;
+pub use cascade::{Cascade, Recorded, Rung, Step, Worth};
+pub use climb::{Bound, Climb, FloorTest, Hunches, Label, Path, drawn_between};
+pub use features::Features;
+pub use frontier::{Frontier, Point};
+pub use labels::LabelPlan;
+pub use prehoc::{Grades, Prehoc, probability};
+pub use replay::{Figures, Prepared, Replay, ReplayError, ReplayPlan, replay};
+pub use router::{Economise, FitError, FitPlan, Fitted, Followed, Method, Router, mean_cost, read_prompts, records};
+pub use traffic::{Answered, Split, Traffic, TrafficError};

@@ -1,0 +1,357 @@
+//! Replay of recorded traffic: what an objective would have saved, and whether its floor would have held.
+//!
+//! `train` fits the router, `calib` decides how far up its ladder the evidence carries, `test` gives the figures. Then
+//! `calib` and `test` are pooled and split again many times, as a stream of which a part gets labels and all that comes
+//! after is judged: the share of splits whose judged rows fall below the floor is the miss rate.
+//!
+//! What never happens here: a judged row that was fitted on or labelled, or a saving on a cost that is not known.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use steersman_lab::stats::{Interval, Rng, bootstrap_ratio, clopper_pearson};
+
+use crate::baselines::{Fixed, Outcome, Outcomes, fixed_policies, random_at_cost};
+use crate::cascade::Recorded;
+use crate::climb::{Bound, Climb, FloorTest, Hunches, Label};
+use crate::labels::LabelPlan;
+use crate::router::{FitError, FitPlan, Fitted, Method, Router, mean_cost, read_prompts, records};
+use crate::traffic::{Split, Traffic};
+
+/// What is to be replayed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReplayPlan {
+    /// The arm whose quality is the measure.
+    pub reference: String,
+    /// Arms that may stand in for it.
+    pub candidates: Vec<String>,
+    /// Quality floor as a share of the reference's.
+    pub floor: f64,
+    /// Confidence that the floor holds.
+    pub confidence: f64,
+    /// How many times calib and test are split again.
+    pub splits: usize,
+    /// Labels spent in each split; `None`: as many as calib has, at most 1,000.
+    pub labels: Option<usize>,
+    /// How the regret is bounded.
+    pub bound: Bound,
+    /// Seed of all resampling.
+    pub seed: u64,
+}
+
+/// What a policy did, each figure with its 95 % interval. `None` where it cannot be known.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Figures {
+    /// Quality as a share of the reference's on the same rows.
+    pub relative_quality: f64,
+    /// Its interval.
+    pub relative_quality_ci: [f64; 2],
+    /// Cost as a share of all-reference; `None` if a price is unknown.
+    pub relative_cost: Option<f64>,
+    /// Its interval.
+    pub relative_cost_ci: Option<[f64; 2]>,
+    /// Share of requests on which the reference was called.
+    pub escalated: f64,
+    /// Its interval.
+    pub escalated_ci: [f64; 2],
+    /// Share of splits in which the judged rows fell below the floor; `None` without splits.
+    pub miss_rate: Option<f64>,
+    /// Its interval (Clopper-Pearson).
+    pub miss_rate_ci: Option<[f64; 2]>,
+}
+
+/// The result of a replay.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Replay {
+    /// What was asked.
+    pub plan: ReplayPlan,
+    /// The arms in order of calling, the reference last.
+    pub arms: Vec<String>,
+    /// What the router looks at.
+    pub method: Method,
+    /// Rows in train, calib and test on which all arms were graded.
+    pub rows: [usize; 3],
+    /// The rung that the calib labels carry to, of how many. Rung 0 is the reference alone.
+    pub rung: usize,
+    /// The thriftiest rung.
+    pub rungs: usize,
+    /// Labels spent in each split.
+    pub labels_per_split: usize,
+    /// Whether a saving is claimed: armed, every price known, and the whole interval of the cost below the reference's.
+    pub saving_claimed: bool,
+    /// The objective's policy.
+    pub policy: Figures,
+    /// The same for policies that anybody could run.
+    pub baselines: BTreeMap<String, Figures>,
+}
+
+/// Why a replay could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// The router could not be fitted.
+    #[error("cannot fit a router")]
+    Fit(#[from] FitError),
+    /// A split has too few graded rows.
+    #[error("split `{split}` has {found} rows on which all arms were graded; at least {needed} are needed")]
+    TooFewRows {
+        /// Which split.
+        split: &'static str,
+        /// Rows found.
+        found: usize,
+        /// Rows needed.
+        needed: usize,
+    },
+    /// The floor or the confidence is no share.
+    #[error("`{name}` is {value}; it must lie between 0 and 1")]
+    NoShare {
+        /// `floor` or `confidence`.
+        name: &'static str,
+        /// What was given.
+        value: f64,
+    },
+}
+
+/// Fewer calib or test rows than this say nothing.
+const FEWEST_JUDGED: usize = 50;
+const RESAMPLES: usize = 1_000;
+const MOST_LABELS: usize = 1_000;
+
+/// A fitted router with the outcomes of all its rungs on calib and test rows; the part of a replay that is slow.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// The router.
+    pub router: Router,
+    /// Its outcomes on the training rows, by scores that did not see them.
+    pub training: Climb,
+    /// Its outcomes on calib rows followed by test rows.
+    pub pool: Climb,
+    /// The same rung by rung, undithered: for frontiers and textbook baselines.
+    pub pure: Climb,
+    /// How many of the pool's rows are calib rows.
+    pub calib: usize,
+    records: Vec<Recorded>,
+    prices_known: bool,
+}
+
+impl Prepared {
+    /// Fits on `train` and follows calib and test rows through every rung.
+    ///
+    /// # Errors
+    /// [`ReplayError`] for unknown arms or too few rows.
+    pub fn new(traffic: &Traffic, reference: &str, candidates: &[String], plan: FitPlan) -> Result<Self, ReplayError> {
+        let find = |name: &str| traffic.arm(name).ok_or_else(|| FitError::UnknownArm(name.to_owned()));
+        let reference = find(reference)?;
+        let candidates: Vec<usize> = candidates.iter().map(|name| find(name)).collect::<Result<_, _>>()?;
+        let asked: Vec<usize> = candidates.iter().copied().chain([reference]).collect();
+        let rows = |split| traffic.graded_rows(split, &asked);
+        let (train, calib, test) = (rows(Split::Train), rows(Split::Calib), rows(Split::Test));
+        for (split, found) in [("calib", calib.len()), ("test", test.len())] {
+            if found < FEWEST_JUDGED {
+                return Err(ReplayError::TooFewRows { split, found, needed: FEWEST_JUDGED });
+            }
+        }
+        let Fitted { router, training } = Router::fit(traffic, &candidates, reference, &train, plan)?;
+        let pool: Vec<usize> = calib.iter().chain(&test).copied().collect();
+        let records = score_records(&router, traffic, &pool, reference, &train);
+        let prices_known = asked.iter().all(|&arm| mean_cost(traffic, arm, &pool).is_some());
+        Ok(Self {
+            training: Climb::new(&router, &training),
+            pool: Climb::new(&router, &records),
+            pure: Climb::with_path(&router, &records, crate::climb::Path::Pure),
+            calib: calib.len(),
+            router,
+            records,
+            prices_known,
+        })
+    }
+
+    /// The pool's rows that belong to `test`.
+    #[must_use]
+    pub fn test_rows(&self) -> Vec<usize> {
+        (self.calib..self.pool.rows()).collect()
+    }
+}
+
+fn score_records(
+    router: &Router,
+    traffic: &Traffic,
+    rows: &[usize],
+    reference: usize,
+    train: &[usize],
+) -> Vec<Recorded> {
+    let arms: Vec<usize> = router.arms.iter().filter_map(|name| traffic.arm(name)).collect();
+    let score = |prompt| {
+        let mut scores = Vec::new();
+        router.score(prompt, &mut scores);
+        scores
+    };
+    let scores = read_prompts(traffic, rows).iter().map(score).collect();
+    records(traffic, &arms, rows, scores, mean_cost(traffic, reference, train))
+}
+
+/// Replays an objective over a recording. Cost: dominated by the fit, about a second for 10,000 rows and an arm.
+///
+/// # Errors
+/// [`ReplayError`] for shares out of range, unknown arms or too few rows.
+pub fn replay(traffic: &Traffic, plan: &ReplayPlan) -> Result<Replay, ReplayError> {
+    for (name, value) in [("floor", plan.floor), ("confidence", plan.confidence)] {
+        if !(value > 0.0 && value < 1.0) {
+            return Err(ReplayError::NoShare { name, value });
+        }
+    }
+    let cascade = Prepared::new(traffic, &plan.reference, &plan.candidates, FitPlan::default())?;
+    let prompt_only = match cascade.router.method {
+        Method::PromptOnly => None,
+        Method::Cascade => {
+            let fit = FitPlan { method: Some(Method::PromptOnly), ..FitPlan::default() };
+            Some(Prepared::new(traffic, &plan.reference, &plan.candidates, fit)?)
+        }
+    };
+    Ok(replay_prepared(plan, &cascade, prompt_only.as_ref().unwrap_or(&cascade)))
+}
+
+/// One policy of the table: how it picks its outcomes from labels.
+enum Contender<'a> {
+    Ladder { climb: &'a Climb, test: FloorTest },
+    Fixed(&'a Fixed),
+    Random,
+}
+
+fn replay_prepared(plan: &ReplayPlan, main: &Prepared, prompt_only: &Prepared) -> Replay {
+    let test = |of: &Prepared, bound| FloorTest {
+        alpha: 1.0 - plan.confidence,
+        bound,
+        horizon: None,
+        hunches: Hunches::new(&of.training, plan.floor),
+    };
+    let fixed = fixed_policies(&main.records, plan.floor, main.router.reference());
+    let mut contenders: Vec<(&str, Contender)> = vec![
+        ("policy", Contender::Ladder { climb: &main.pool, test: test(main, plan.bound) }),
+        ("prompt_only", Contender::Ladder { climb: &prompt_only.pool, test: test(prompt_only, plan.bound) }),
+        ("naive_threshold", Contender::Ladder { climb: &main.pure, test: test(main, Bound::None) }),
+        ("random", Contender::Random),
+    ];
+    contenders.extend(fixed.iter().map(|(name, policy)| (*name, Contender::Fixed(policy))));
+    let judged = Judged { plan, main, contenders: &contenders };
+    let labels: Vec<Label> = (0..main.calib).map(|row| (row, 1.0)).collect();
+    let uniform = LabelPlan::uniform(main.pool.rows());
+    let (chosen, rungs) = judged.choose(&labels, &uniform, main.pool.rows() - main.calib);
+    let per_split = plan.labels.unwrap_or(main.calib.min(MOST_LABELS));
+    let misses = judged.misses(per_split);
+    let test_rows = main.test_rows();
+    let mut rng = Rng::seeded(plan.seed);
+    let mut table: BTreeMap<String, Figures> = contenders
+        .iter()
+        .zip(&chosen)
+        .enumerate()
+        .map(|(place, ((name, _), outcomes))| {
+            let missed = misses.as_ref().and_then(|counts| counts.get(place)).map(|&count| (count, plan.splits));
+            ((*name).to_owned(), figures(outcomes, &test_rows, missed, main.prices_known, &mut rng))
+        })
+        .collect();
+    let policy = table.remove("policy").unwrap_or_else(|| unreachable!("invariant: the policy is a contender"));
+    let rung = rungs.first().copied().unwrap_or(0);
+    let saving_claimed = rung > 0 && policy.relative_cost_ci.is_some_and(|[_, high]| high < 1.0);
+    Replay {
+        plan: plan.clone(),
+        arms: main.router.arms.clone(),
+        method: main.router.method,
+        rows: [main.training.rows(), main.calib, test_rows.len()],
+        rung,
+        rungs: main.pool.rungs(),
+        labels_per_split: per_split,
+        saving_claimed,
+        policy,
+        baselines: table,
+    }
+}
+
+struct Judged<'a> {
+    plan: &'a ReplayPlan,
+    main: &'a Prepared,
+    contenders: &'a [(&'a str, Contender<'a>)],
+}
+
+impl Judged<'_> {
+    /// What each contender does after seeing these labels, to be judged over `horizon` requests; the random mix is matched to the first one's cost.
+    fn choose(&self, labels: &[Label], design: &LabelPlan, horizon: usize) -> (Vec<Outcomes<'_>>, Vec<usize>) {
+        let mut rungs = Vec::new();
+        let mut chosen: Vec<Outcomes> = Vec::new();
+        for (_, contender) in self.contenders {
+            let outcomes = match contender {
+                Contender::Ladder { climb, test } => {
+                    let test = FloorTest { horizon: Some(horizon), ..test.clone() };
+                    let rung = climb.highest_safe(labels, design, self.plan.floor, &test);
+                    rungs.push(rung);
+                    Outcomes::Rung(climb, rung)
+                }
+                Contender::Fixed(policy) => Outcomes::Rows(policy.outcomes(labels)),
+                Contender::Random => {
+                    let rung = rungs.first().copied().unwrap_or(0);
+                    Outcomes::Mixed(random_at_cost(&self.main.pool, &self.main.records, rung))
+                }
+            };
+            chosen.push(outcomes);
+        }
+        (chosen, rungs)
+    }
+
+    /// In how many splits each contender fell below the floor.
+    fn misses(&self, labels: usize) -> Option<Vec<usize>> {
+        if self.plan.splits == 0 {
+            return None;
+        }
+        let rows = self.main.pool.rows();
+        let design = LabelPlan::designed(&self.main.pool, &Hunches::new(&self.main.training, self.plan.floor));
+        let mut rng = Rng::seeded(self.plan.seed ^ 0x5317);
+        let mut order: Vec<usize> = (0..rows).collect();
+        let mut counts = vec![0; self.contenders.len()];
+        for _ in 0..self.plan.splits {
+            rng.shuffle(&mut order);
+            let (drawn, seen) = design.draw(&order, labels, &mut rng);
+            let after = order.get(seen..).unwrap_or_default();
+            let (chosen, _) = self.choose(&drawn, &design, after.len());
+            for (count, outcomes) in counts.iter_mut().zip(&chosen) {
+                let surplus: f64 = after.iter().map(|&row| surplus(&outcomes.of(row), self.plan.floor)).sum();
+                *count += usize::from(surplus < -1e-9);
+            }
+        }
+        Some(counts)
+    }
+}
+
+fn surplus(outcome: &Outcome, floor: f64) -> f64 {
+    outcome.quality - floor * outcome.reference_quality
+}
+
+fn figures(
+    outcomes: &Outcomes,
+    rows: &[usize],
+    missed: Option<(usize, usize)>,
+    prices_known: bool,
+    rng: &mut Rng,
+) -> Figures {
+    let of: Vec<Outcome> = rows.iter().map(|&row| outcomes.of(row)).collect();
+    let mut ratio = |above: fn(&Outcome) -> f64, below: fn(&Outcome) -> f64| {
+        let pairs: Vec<(f64, f64)> = of.iter().map(|o| (above(o), below(o))).collect();
+        let total = pairs.iter().fold((0.0, 0.0), |sum, pair| (sum.0 + pair.0, sum.1 + pair.1));
+        (total.0 / total.1, ends(bootstrap_ratio(&pairs, RESAMPLES, 0.95, rng)))
+    };
+    let (relative_quality, relative_quality_ci) = ratio(|o| o.quality, |o| o.reference_quality);
+    let (relative_cost, relative_cost_ci) = ratio(|o| o.cost, |o| o.reference_cost);
+    let (escalated, escalated_ci) = ratio(|o| o.escalated, |_| 1.0);
+    Figures {
+        relative_quality,
+        relative_quality_ci,
+        relative_cost: prices_known.then_some(relative_cost),
+        relative_cost_ci: prices_known.then_some(relative_cost_ci),
+        escalated,
+        escalated_ci,
+        miss_rate: missed.map(|(count, splits)| count as f64 / splits as f64),
+        miss_rate_ci: missed.map(|(count, splits)| ends(clopper_pearson(count as u64, splits as u64, 0.95))),
+    }
+}
+
+fn ends(interval: Interval) -> [f64; 2] {
+    [interval.low, interval.high]
+}

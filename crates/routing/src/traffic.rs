@@ -1,0 +1,252 @@
+//! Recorded traffic: what several arms answered to the same requests, and how good that was.
+//!
+//! One JSON object a line; columns in memory, so that a replay touches only what it needs. A field that is missing is
+//! unknown, which is never the same as zero or false. Money becomes integers here, at the edge.
+//!
+//! What never happens here: no file is opened. A caller hands in text.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use steersman_core::Usd;
+
+/// Which part of the recording a request belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Split {
+    /// Fits predictors.
+    Train,
+    /// Picks thresholds and bounds.
+    Calib,
+    /// Is for reported figures only.
+    Test,
+}
+
+/// What one arm did with one request.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Answered {
+    /// Graded quality in `[0, 1]`.
+    pub quality: Option<f32>,
+    /// What the call cost.
+    pub cost: Option<Usd>,
+    /// The short answer, interned: equal numbers are equal answers within one recording.
+    pub answer: Option<u32>,
+    /// Whether the output satisfied its schema.
+    pub valid: Option<bool>,
+    /// Time to the whole answer, in milliseconds.
+    pub latency_ms: Option<f32>,
+    /// Hidden tokens of thought.
+    pub reasoning_tokens: Option<u32>,
+}
+
+/// A recording, column by column. All vectors over requests have the same length.
+#[derive(Debug, Clone, Default)]
+pub struct Traffic {
+    /// What a router may see of each request.
+    pub texts: Vec<String>,
+    /// Index into `group_names` for each request.
+    pub groups: Vec<u32>,
+    /// Split of each request.
+    pub splits: Vec<Split>,
+    /// Names of groups in order of first appearance.
+    pub group_names: Vec<String>,
+    /// Names of arms in order of first appearance.
+    pub arm_names: Vec<String>,
+    /// One column for each arm.
+    pub arms: Vec<Vec<Answered>>,
+}
+
+/// Why a recording could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum TrafficError {
+    /// A line is not an object of the format.
+    #[error("line {line} is not a recorded request")]
+    Line {
+        /// Counted from 1.
+        line: usize,
+        /// What the JSON parser said.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A figure on this line is not one.
+    #[error("line {line}: quality of arm `{arm}` is {quality}, outside 0..1")]
+    Quality {
+        /// Counted from 1.
+        line: usize,
+        /// The arm.
+        arm: String,
+        /// What stood there.
+        quality: f64,
+    },
+    /// No line held a request.
+    #[error("the recording is empty")]
+    Empty,
+}
+
+#[derive(Deserialize)]
+struct Line {
+    text: String,
+    #[serde(default)]
+    group: String,
+    split: Split,
+    arms: serde_json::Map<String, serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+struct Cell {
+    quality: Option<f64>,
+    cost_usd: Option<f64>,
+    answer: Option<serde_json::Value>,
+    valid: Option<bool>,
+    latency_ms: Option<f32>,
+    reasoning_tokens: Option<f64>,
+}
+
+impl Traffic {
+    /// Reads a recording, one JSON object a line; blank lines are skipped.
+    ///
+    /// # Errors
+    /// [`TrafficError`] with the number of the first line that is none, or `Empty`.
+    pub fn parse(text: &str) -> Result<Self, TrafficError> {
+        let mut reader = Reader::default();
+        for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+            reader.line(index + 1, line)?;
+        }
+        if reader.traffic.is_empty() { Err(TrafficError::Empty) } else { Ok(reader.traffic) }
+    }
+
+    /// How many requests it holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.texts.len()
+    }
+
+    /// Whether it holds none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.texts.is_empty()
+    }
+
+    /// The column of an arm by its name.
+    #[must_use]
+    pub fn arm(&self, name: &str) -> Option<usize> {
+        self.arm_names.iter().position(|known| known == name)
+    }
+
+    /// What `arm` did with request `row`; all unknown if there is no such cell.
+    #[must_use]
+    pub fn answered(&self, arm: usize, row: usize) -> Answered {
+        self.arms.get(arm).and_then(|column| column.get(row)).copied().unwrap_or_default()
+    }
+
+    /// The requests of a split on which all of `arms` were graded.
+    #[must_use]
+    pub fn graded_rows(&self, split: Split, arms: &[usize]) -> Vec<usize> {
+        let graded = |row: &usize| arms.iter().all(|&arm| self.answered(arm, *row).quality.is_some());
+        let of_split = self.splits.iter().enumerate().filter(|(_, found)| **found == split);
+        of_split.map(|(row, _)| row).filter(graded).collect()
+    }
+}
+
+#[derive(Default)]
+struct Reader {
+    traffic: Traffic,
+    groups: HashMap<String, u32>,
+    answers: HashMap<String, u32>,
+}
+
+impl Reader {
+    #[allow(clippy::cast_possible_truncation)]
+    fn line(&mut self, number: usize, line: &str) -> Result<(), TrafficError> {
+        let at = |source| TrafficError::Line { line: number, source };
+        let parsed: Line = serde_json::from_str(line).map_err(at)?;
+        let row = self.traffic.len();
+        let next = self.groups.len() as u32;
+        let group = *self.groups.entry(parsed.group).or_insert_with_key(|name| {
+            self.traffic.group_names.push(name.clone());
+            next
+        });
+        self.traffic.texts.push(parsed.text);
+        self.traffic.groups.push(group);
+        self.traffic.splits.push(parsed.split);
+        for (name, value) in parsed.arms {
+            let cell: Cell = serde_json::from_value(value).map_err(at)?;
+            if let Some(quality) = cell.quality.filter(|q| !(0.0..=1.0).contains(q)) {
+                return Err(TrafficError::Quality { line: number, arm: name, quality });
+            }
+            let arm = self.traffic.arm(&name).unwrap_or_else(|| {
+                self.traffic.arm_names.push(name);
+                self.traffic.arms.push(Vec::new());
+                self.traffic.arms.len() - 1
+            });
+            let answered = self.answered(cell);
+            if let Some(column) = self.traffic.arms.get_mut(arm) {
+                column.resize(row, Answered::default());
+                column.push(answered);
+            }
+        }
+        for column in &mut self.traffic.arms {
+            column.resize(row + 1, Answered::default());
+        }
+        Ok(())
+    }
+
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    fn answered(&mut self, cell: Cell) -> Answered {
+        let text = cell.answer.and_then(|answer| match answer {
+            serde_json::Value::Null => None,
+            serde_json::Value::String(text) => Some(normalised(&text)),
+            other => Some(normalised(&other.to_string())),
+        });
+        let next = self.answers.len() as u32;
+        Answered {
+            quality: cell.quality.map(|q| q as f32),
+            cost: cell.cost_usd.and_then(Usd::from_decimal),
+            answer: text.filter(|text| !text.is_empty()).map(|text| *self.answers.entry(text).or_insert(next)),
+            valid: cell.valid,
+            latency_ms: cell.latency_ms,
+            reasoning_tokens: cell.reasoning_tokens.map(|n| n as u32),
+        }
+    }
+}
+
+/// Short answers are compared without case, spaces and a final full stop: `[(4, 1)]` is `[(4,1)]`.
+fn normalised(answer: &str) -> String {
+    let folded = answer.trim().trim_end_matches('.').to_lowercase();
+    folded.chars().filter(|c| !c.is_whitespace()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TWO: &str = r#"
+{"id":"a","text":"1+1","group":"sums","split":"train","arms":{"small":{"quality":1,"cost_usd":2.5e-7,"answer":" 2. "},"big":{"quality":1,"answer":2}}}
+{"id":"b","text":"2+2","split":"test","arms":{"big":{"quality":0.5,"latency_ms":120,"extra":[1]}}}"#;
+
+    #[test]
+    fn a_missing_field_is_unknown_and_not_zero() {
+        let traffic = Traffic::parse(TWO).unwrap();
+        let (small, big) = (traffic.arm("small").unwrap(), traffic.arm("big").unwrap());
+        assert_eq!(traffic.answered(small, 0).cost, Some(Usd::from_nanos(250)));
+        assert_eq!(traffic.answered(big, 0).cost, None);
+        assert_eq!(traffic.answered(small, 1), Answered::default());
+        assert_eq!(traffic.answered(big, 1).latency_ms, Some(120.0));
+        assert_eq!(traffic.graded_rows(Split::Test, &[small, big]), Vec::<usize>::new());
+    }
+
+    #[test]
+    fn answers_that_differ_in_spaces_and_case_only_are_equal() {
+        let traffic = Traffic::parse(TWO).unwrap();
+        assert_eq!(traffic.answered(0, 0).answer, traffic.answered(1, 0).answer);
+    }
+
+    #[test]
+    fn a_bad_line_is_named_by_its_number() {
+        let error = Traffic::parse("{\"text\":1}").unwrap_err();
+        assert!(matches!(error, TrafficError::Line { line: 1, .. }));
+        let graded = r#"{"text":"x","split":"test","arms":{"a":{"quality":7}}}"#;
+        assert_eq!(Traffic::parse(graded).unwrap_err().to_string(), "line 1: quality of arm `a` is 7, outside 0..1");
+        assert!(matches!(Traffic::parse("\n").unwrap_err(), TrafficError::Empty));
+    }
+}
