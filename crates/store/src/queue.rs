@@ -1,0 +1,298 @@
+//! The way from a request to the writer: a bounded queue that never makes anyone wait, and counts what it refuses.
+//!
+//! The writer sleeps while it gathers a batch, so offering a record is one push and a few atomic additions; only the
+//! first record after a pause wakes a thread.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+
+use steersman_core::{Recorder, RequestRecord};
+use tokio::sync::watch;
+
+use crate::mark::Mark;
+use crate::rows::RecorderStats;
+
+/// What those who flush or close wait for.
+#[derive(Debug, Clone, Copy, Default)]
+struct Progress {
+    /// Written and failed together.
+    settled: u64,
+    /// The writer is gone.
+    ended: bool,
+}
+
+/// The requests' end of the queue, and the counts of both ends.
+pub(crate) struct Queue {
+    sender: SyncSender<Box<RequestRecord>>,
+    capacity: usize,
+    max_bytes: usize,
+    /// Bytes of bodies that wait.
+    bytes: AtomicUsize,
+    /// Requests that are inside [`Recorder::record`] at this moment.
+    entering: AtomicUsize,
+    closed: AtomicBool,
+    /// Someone waits: write now.
+    hurry: AtomicBool,
+    /// The writer sleeps until a record comes.
+    idle: AtomicBool,
+    mark: Mark,
+    written: AtomicU64,
+    progress: watch::Sender<Progress>,
+    last_error: Mutex<Option<String>>,
+    writer: OnceLock<Thread>,
+    /// The counts when the writer ended; from then on the mark may be another's.
+    last_stats: OnceLock<RecorderStats>,
+    /// Refused after closing.
+    late: AtomicU64,
+}
+
+impl Queue {
+    /// A queue and the writer's end of it.
+    pub(crate) fn new(mark: Mark, capacity: usize, max_bytes: usize) -> (Arc<Self>, Receiver<Box<RequestRecord>>) {
+        let (sender, receiver) = sync_channel(capacity.max(1));
+        let queue = Self {
+            sender,
+            capacity,
+            max_bytes,
+            bytes: AtomicUsize::new(0),
+            entering: AtomicUsize::new(0),
+            closed: AtomicBool::new(false),
+            hurry: AtomicBool::new(false),
+            idle: AtomicBool::new(false),
+            mark,
+            written: AtomicU64::new(0),
+            progress: watch::Sender::new(Progress::default()),
+            last_error: Mutex::new(None),
+            writer: OnceLock::new(),
+            last_stats: OnceLock::new(),
+            late: AtomicU64::new(0),
+        };
+        (Arc::new(queue), receiver)
+    }
+
+    pub(crate) const fn mark(&self) -> &Mark {
+        &self.mark
+    }
+
+    /// The counts so far.
+    pub(crate) fn stats(&self) -> RecorderStats {
+        let mut stats = self.last_stats.get().cloned().unwrap_or_else(|| self.current_stats());
+        stats.dropped += self.late.load(Ordering::SeqCst);
+        stats
+    }
+
+    fn current_stats(&self) -> RecorderStats {
+        let counters = self.mark.counters();
+        // Settled before accepted: read the other way round, a record could be settled and not yet accepted.
+        let written = self.written.load(Ordering::SeqCst);
+        let failed = counters.failed.load(Ordering::SeqCst);
+        let accepted = counters.accepted.load(Ordering::SeqCst);
+        RecorderStats {
+            accepted,
+            written,
+            dropped: counters.dropped.load(Ordering::SeqCst),
+            failed,
+            queued: accepted.saturating_sub(written + failed),
+            queue_records: self.capacity as u64,
+            last_error: self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        }
+    }
+
+    /// Returns once as many records are settled as were accepted before the call; `false` if the writer ended first.
+    pub(crate) async fn flushed(&self) -> bool {
+        let target = self.stats().accepted;
+        let mut progress = self.progress.subscribe();
+        self.wake();
+        let done = progress.wait_for(|now| now.settled >= target || now.ended).await;
+        done.is_ok_and(|now| now.settled >= target)
+    }
+
+    /// Returns once the writer is gone.
+    pub(crate) async fn ended(&self) {
+        // The sender is `self`, so waiting cannot fail.
+        drop(self.progress.subscribe().wait_for(|now| now.ended).await);
+    }
+
+    /// Refuses further records and tells the writer to end.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        self.wake();
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    fn wake(&self) {
+        self.hurry.store(true, Ordering::SeqCst);
+        if let Some(writer) = self.writer.get() {
+            writer.unpark();
+        }
+    }
+
+    /// Counts records that were committed.
+    pub(crate) fn count_written(&self, records: u64) {
+        self.written.fetch_add(records, Ordering::SeqCst);
+        *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.settle(records);
+    }
+
+    /// Counts records that were given up.
+    pub(crate) fn count_failed(&self, records: u64, why: &str) {
+        self.mark.counters().failed.fetch_add(records, Ordering::SeqCst);
+        self.note_error(why);
+        self.settle(records);
+    }
+
+    /// Keeps the database's words for whoever looks at the statistics.
+    pub(crate) fn note_error(&self, why: &str) {
+        *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.to_owned());
+    }
+
+    fn settle(&self, records: u64) {
+        self.progress.send_modify(|now| now.settled += records);
+    }
+}
+
+/// Says, when the writer's thread ends in whatever way, that nothing will be written any more.
+pub(crate) struct WriterAlive(pub(crate) Arc<Queue>);
+
+impl Drop for WriterAlive {
+    fn drop(&mut self) {
+        self.0.close();
+        let left = self.0.stats().queued;
+        if left > 0 {
+            self.0.count_failed(left, "the writer ended");
+        }
+        self.0.last_stats.get_or_init(|| self.0.current_stats());
+        self.0.mark.release();
+        self.0.progress.send_modify(|now| now.ended = true);
+    }
+}
+
+impl Recorder for Queue {
+    fn record(&self, record: RequestRecord) {
+        self.entering.fetch_add(1, Ordering::SeqCst);
+        if self.is_closed() {
+            self.late.fetch_add(1, Ordering::SeqCst);
+        } else {
+            self.push(record);
+        }
+        self.entering.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Queue {
+    fn push(&self, record: RequestRecord) {
+        let size = body_bytes(&record);
+        let waiting = self.bytes.fetch_add(size, Ordering::SeqCst);
+        // One record larger than the whole limit is let in alone, else it could never be kept.
+        let fits = waiting == 0 || waiting.saturating_add(size) <= self.max_bytes;
+        let counters = self.mark.counters();
+        if fits && self.sender.try_send(Box::new(record)).is_ok() {
+            counters.accepted.fetch_add(1, Ordering::SeqCst);
+        } else {
+            self.bytes.fetch_sub(size, Ordering::SeqCst);
+            counters.dropped.fetch_add(1, Ordering::SeqCst);
+        }
+        if self.idle.swap(false, Ordering::SeqCst)
+            && let Some(writer) = self.writer.get()
+        {
+            writer.unpark();
+        }
+    }
+}
+
+fn body_bytes(record: &RequestRecord) -> usize {
+    let attempts = record.attempts.iter().flat_map(|attempt| [&attempt.request_body, &attempt.response_body]);
+    let further: usize = attempts.flatten().map(bytes::Bytes::len).sum();
+    record.request_body.len() + record.response_body.len() + record.parameters.len() + further
+}
+
+/// How much one batch may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BatchLimits {
+    pub(crate) age: Duration,
+    pub(crate) records: usize,
+    pub(crate) bytes: usize,
+}
+
+/// The writer's end of the queue.
+pub(crate) struct Intake {
+    queue: Arc<Queue>,
+    receiver: Receiver<Box<RequestRecord>>,
+    /// The last batch was cut at its limit: more is waiting, so there is nothing to wait for.
+    backlog: bool,
+}
+
+impl Intake {
+    /// To be made on the writer's thread: it is the one that is woken.
+    pub(crate) fn new(queue: Arc<Queue>, receiver: Receiver<Box<RequestRecord>>) -> Self {
+        queue.writer.get_or_init(std::thread::current);
+        Self { queue, receiver, backlog: false }
+    }
+
+    /// Hands on the records of the next batch, and says how many: waits for the first as long as `patience`, then lets
+    /// others gather. 0 if none came, or the queue was closed and is empty.
+    pub(crate) fn gather(
+        &mut self,
+        limits: BatchLimits,
+        patience: Duration,
+        mut take: impl FnMut(RequestRecord),
+    ) -> usize {
+        let Some(first) = self.first(patience) else { return 0 };
+        if !self.backlog {
+            self.let_gather(limits.age);
+        }
+        let (mut records, mut bytes) = (0, 0);
+        let mut next = Some(first);
+        self.backlog = false;
+        while let Some(record) = next {
+            let size = body_bytes(&record);
+            self.queue.bytes.fetch_sub(size, Ordering::SeqCst);
+            take(*record);
+            records += 1;
+            bytes += size;
+            self.backlog = records >= limits.records || bytes >= limits.bytes;
+            next = if self.backlog { None } else { self.receiver.try_recv().ok() };
+        }
+        records
+    }
+
+    /// Whether the queue is closed and nothing can come any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.queue.is_closed() && self.queue.entering.load(Ordering::SeqCst) == 0
+    }
+
+    fn first(&self, patience: Duration) -> Option<Box<RequestRecord>> {
+        let deadline = Instant::now() + patience;
+        loop {
+            self.queue.idle.store(true, Ordering::SeqCst);
+            // After the flag: a record pushed before it is found here, one pushed after it wakes this thread.
+            if let Ok(first) = self.receiver.try_recv() {
+                self.queue.idle.store(false, Ordering::SeqCst);
+                return Some(first);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() || self.queue.is_closed() {
+                self.queue.idle.store(false, Ordering::SeqCst);
+                return self.receiver.try_recv().ok();
+            }
+            std::thread::park_timeout(left);
+        }
+    }
+
+    fn let_gather(&self, age: Duration) {
+        let deadline = Instant::now() + age;
+        while !self.queue.hurry.swap(false, Ordering::SeqCst) && !self.queue.is_closed() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            std::thread::park_timeout(left);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! One request whole: its line, its attempts, its bodies unpacked.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use steersman_core::RequestId;
+
+use super::{Reader, list};
+use crate::StoreError;
+use crate::bodies::unpack;
+use crate::rows::{AttemptRow, BodyRow, RequestStory};
+use crate::value::{Cell, Fields};
+
+const ATTEMPT_SQL: &str = "SELECT started_us, provider, requested_model, served_model, response_id, status, code,
+        finish_reason, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens, cost_nanos,
+        connect_us, first_token_us, hold_us, total_us, reason, request_body, response_body
+    FROM attempts WHERE request_id = $1 ORDER BY position";
+
+/// Bodies by the bytes of their names.
+type Unpacked = BTreeMap<Vec<u8>, BodyRow>;
+
+/// Everything that is kept of one request.
+pub(super) async fn whole(reader: &Reader, id: &RequestId) -> Result<Option<RequestStory>, StoreError> {
+    let doing = "read a request";
+    let key = vec![Cell::Text(id.to_string())];
+    let sql = format!("SELECT {}, parameters, request_body, response_body FROM requests WHERE id = $1", list::COLUMNS);
+    let Some(cells) = reader.ask(doing, sql, key.clone()).await?.into_iter().next() else { return Ok(None) };
+    let attempts = reader.ask(doing, ATTEMPT_SQL.to_owned(), key).await?;
+    let bodies = unpacked(reader, names_in(&cells, &attempts)).await?;
+    let mut fields = Fields::new("request", cells);
+    Ok(Some(RequestStory {
+        request: list::row(&mut fields)?,
+        parameters: fields.text()?,
+        request_body: body(&mut fields, &bodies)?,
+        response_body: body(&mut fields, &bodies)?,
+        attempts: attempts.into_iter().map(|cells| attempt(cells, &bodies)).collect::<Result<_, _>>()?,
+    }))
+}
+
+/// The names of bodies stand in the last two columns of every row.
+fn names_in(request: &[Cell], attempts: &[Vec<Cell>]) -> Vec<Vec<u8>> {
+    let rows = std::iter::once(request).chain(attempts.iter().map(Vec::as_slice));
+    let cells = rows.flat_map(|row| row.iter().rev().take(2));
+    let mut names: Vec<_> = cells
+        .filter_map(|cell| match cell {
+            Cell::Blob(name) => Some(name.clone()),
+            Cell::Null | Cell::Int(_) | Cell::Text(_) => None,
+        })
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+async fn unpacked(reader: &Reader, names: Vec<Vec<u8>>) -> Result<Unpacked, StoreError> {
+    let sql = "SELECT hash, size, content FROM bodies WHERE hash = $1";
+    let mut bodies = Unpacked::new();
+    for name in names {
+        for cells in reader.ask("read a body", sql.to_owned(), vec![Cell::Blob(name.clone())]).await? {
+            let mut fields = Fields::new("body", cells);
+            let hash = list::hex(&fields.blob()?);
+            let size: usize = fields.number()?;
+            let content = unpack(&fields.blob()?, size).ok_or_else(|| fields.corrupt())?;
+            bodies.insert(name.clone(), BodyRow { hash, content: Bytes::from(content) });
+        }
+    }
+    Ok(bodies)
+}
+
+fn body(fields: &mut Fields, bodies: &Unpacked) -> Result<Option<BodyRow>, StoreError> {
+    Ok(fields.maybe_blob()?.and_then(|name| bodies.get(&name).cloned()))
+}
+
+fn attempt(cells: Vec<Cell>, bodies: &Unpacked) -> Result<AttemptRow, StoreError> {
+    let mut fields = Fields::new("attempt", cells);
+    Ok(AttemptRow {
+        started_us: fields.number()?,
+        provider: fields.text()?,
+        requested_model: fields.text()?,
+        served_model: fields.maybe_text()?,
+        response_id: fields.maybe_text()?,
+        status: fields.maybe_number()?,
+        code: fields.maybe_text()?,
+        finish_reason: fields.maybe_text()?,
+        usage: list::usage(&mut fields)?,
+        cost: fields.maybe_int()?.map(steersman_core::Usd::from_nanos),
+        timing: list::timing(&mut fields)?,
+        reason: fields.text()?,
+        request_body: body(&mut fields, bodies)?,
+        response_body: body(&mut fields, bodies)?,
+    })
+}

@@ -1,0 +1,450 @@
+//! What every engine must do: the same statements about the store, held against SQLite and PostgreSQL.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "statements held against both engines are plain functions"
+)]
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use steersman_core::{Code, FinishReason, OutcomeKind, Recorder, Secret, Timing, Usage, Usd};
+use steersman_store::rows::RequestRow;
+use steersman_store::{OverviewQuery, Page, Reader, RequestFilter, Retention, Store, StoreError, TimeRange};
+use support::{DAY_MS, Place, attempt, failed, id, record};
+
+macro_rules! on_both_engines {
+    ($($name:ident,)*) => {
+        mod on_sqlite {
+            $(#[tokio::test] async fn $name() { super::$name(super::Place::sqlite()).await; })*
+        }
+        mod on_postgres {
+            $(#[tokio::test] async fn $name() { super::$name(super::Place::postgres().await).await; })*
+        }
+    };
+}
+
+on_both_engines! {
+    a_request_is_read_back_whole,
+    what_is_unknown_stays_unknown,
+    each_filter_finds_its_own_and_nothing_else,
+    pages_visit_every_request_once_and_newest_first,
+    a_log_is_followed_without_a_gap,
+    equal_bodies_are_kept_once,
+    the_overview_shows_each_model_over_time,
+    facets_count_every_name,
+    a_rollup_grows_over_batches_and_runs,
+    a_second_record_of_one_id_is_counted_and_not_kept,
+    a_store_reopened_still_has_its_records_and_its_runs,
+    a_newer_schema_is_refused,
+    planted_secrets_are_read_back_nowhere,
+    requests_past_their_days_go_with_their_bodies,
+    a_name_with_a_zero_byte_does_not_cost_its_batch,
+    names_that_clients_invent_do_not_multiply_rollups,
+    records_after_closing_are_dropped_and_counted,
+}
+
+async fn write(store: &Store, records: impl IntoIterator<Item = steersman_core::RequestRecord>) {
+    records.into_iter().for_each(|record| store.record(record));
+    store.flush().await.unwrap();
+}
+
+async fn listed(reader: &Reader, filter: RequestFilter) -> Vec<RequestRow> {
+    reader.requests(&filter, &Page::newest(100)).await.unwrap().requests
+}
+
+async fn a_request_is_read_back_whole(place: Place) {
+    let store = place.open().await;
+    let mut whole = record(1);
+    let mut first = attempt("anthropic", "claude");
+    first.status = Some(529);
+    first.code = Some(Code::UPSTREAM_ERROR);
+    first.finish_reason = None;
+    first.request_body = Some(Bytes::from_static(b"sent upstream"));
+    first.response_body = Some(Bytes::from_static(b"overloaded \xff"));
+    let mut second = attempt("openai", "gpt-4o");
+    second.reason = "retry";
+    second.finish_reason = Some(FinishReason::ToolCalls);
+    whole.attempts = vec![first, second];
+    whole.streamed = true;
+    whole.usage.reasoning_tokens = Some(7);
+    write(&store, [whole.clone()]).await;
+
+    let story = store.reader().request(&whole.id).await.unwrap().unwrap();
+    let line = &story.request;
+    assert_eq!((line.id.clone(), line.started_at_us), (whole.id.clone(), whole.started_at_us));
+    assert_eq!((line.task.as_str(), line.protocol.as_str(), line.streamed), ("triage", "openai.chat", true));
+    assert_eq!((line.requested_model.as_str(), line.model.as_deref()), ("fast", Some("gpt-4o")));
+    assert_eq!((line.provider.as_deref(), line.status, line.outcome), (Some("openai"), 200, OutcomeKind::Accepted));
+    assert_eq!((line.usage, line.cost, line.timing), (whole.usage, whole.cost, whole.timing));
+    assert_eq!((line.attempts, &line.fingerprint), (2, &whole.fingerprint.to_string()));
+    assert_eq!(story.parameters, whole.parameters);
+    assert_eq!(story.request_body.as_ref().unwrap().content, whole.request_body);
+    assert_eq!(story.response_body.as_ref().unwrap().content, whole.response_body);
+    let [first, second] = &story.attempts[..] else { panic!("two attempts") };
+    assert_eq!(
+        (first.status, first.code.as_deref(), first.finish_reason.as_deref()),
+        (Some(529), Some("upstream_error"), None)
+    );
+    assert_eq!(first.request_body.as_ref().unwrap().content, b"sent upstream"[..]);
+    assert_eq!(first.response_body.as_ref().unwrap().content, b"overloaded \xff"[..]);
+    assert_eq!((second.reason.as_str(), second.finish_reason.as_deref()), ("retry", Some("tool_calls")));
+    assert_eq!(
+        (second.served_model.as_deref(), second.response_id.as_deref()),
+        (Some("gpt-4o-2026-01-01"), Some("chatcmpl-1"))
+    );
+    assert_eq!(
+        (second.usage, second.cost, second.timing),
+        (whole.attempts[1].usage, whole.attempts[1].cost, whole.attempts[1].timing)
+    );
+    assert_eq!(store.reader().request(&id(2)).await.unwrap(), None);
+}
+
+async fn what_is_unknown_stays_unknown(place: Place) {
+    let store = place.open().await;
+    let mut bare = record(1);
+    bare.usage = Usage::default();
+    bare.cost = None;
+    bare.timing = Timing { total_us: 9, ..Timing::default() };
+    bare.attempts.clear();
+    bare.response_body = Bytes::new();
+    write(&store, [bare.clone()]).await;
+    let story = store.reader().request(&bare.id).await.unwrap().unwrap();
+    assert_eq!((story.request.usage, story.request.cost), (Usage::default(), None));
+    assert_eq!((story.request.timing, story.request.model, story.request.provider), (bare.timing, None, None));
+    assert_eq!(story.response_body, None);
+    let total = day_overview(store.reader(), 24).await.total;
+    assert_eq!((total.cost_known, total.cost_unknown_requests), (Usd::ZERO, 1));
+    assert_eq!(total.first_token.p50_us, None);
+    assert_eq!(
+        place.number("SELECT COUNT(*) FROM requests WHERE cost_nanos IS NULL AND input_tokens IS NULL").await,
+        1
+    );
+}
+
+async fn each_filter_finds_its_own_and_nothing_else(place: Place) {
+    let store = place.open().await;
+    let mut other = record(2);
+    other.task = "summary".into();
+    other.attempts = vec![attempt("anthropic", "claude")];
+    other.timing.total_us = 3_000_000;
+    write(&store, [record(1), other, failed(3)]).await;
+    let all = RequestFilter::default;
+    let us = |n: u64| Some(i64::try_from((DAY_MS + n) * 1_000).unwrap());
+    let table = [
+        (all(), vec![3, 2, 1]),
+        (RequestFilter { task: Some("summary".into()), ..all() }, vec![2]),
+        (RequestFilter { model: Some("gpt-4o-mini".into()), ..all() }, vec![3, 1]),
+        (RequestFilter { provider: Some("anthropic".into()), ..all() }, vec![2]),
+        (RequestFilter { outcome: Some(OutcomeKind::Failed), ..all() }, vec![3]),
+        (RequestFilter { code: Some("upstream_error".into()), ..all() }, vec![3]),
+        (RequestFilter { status_class: Some(2), ..all() }, vec![2, 1]),
+        (RequestFilter { status_class: Some(5), task: Some("triage".into()), ..all() }, vec![3]),
+        (RequestFilter { min_latency_us: Some(1_000_000), ..all() }, vec![2]),
+        (RequestFilter { id_contains: Some(id(2).to_string()), ..all() }, vec![2]),
+        (RequestFilter { id_contains: Some(id(3).to_string()[10..].to_uppercase()), ..all() }, vec![3]),
+        (RequestFilter { id_contains: Some("100%".into()), ..all() }, vec![]),
+        (RequestFilter { range: TimeRange { from_us: us(2), until_us: us(3) }, ..all() }, vec![2]),
+        (RequestFilter { range: TimeRange { from_us: us(2), until_us: None }, ..all() }, vec![3, 2]),
+    ];
+    for (filter, expected) in table {
+        let found: Vec<_> = listed(store.reader(), filter.clone()).await.into_iter().map(|row| row.id).collect();
+        assert_eq!(found, expected.into_iter().map(id).collect::<Vec<_>>(), "{filter:?}");
+    }
+}
+
+async fn pages_visit_every_request_once_and_newest_first(place: Place) {
+    let store = place.open().await;
+    write(&store, (0..25).map(record)).await;
+    let filter = RequestFilter { provider: Some("openai".into()), ..RequestFilter::default() };
+    let (mut seen, mut page) = (Vec::new(), Page::newest(10));
+    loop {
+        let found = store.reader().requests(&filter, &page).await.unwrap();
+        seen.extend(found.requests.into_iter().map(|row| row.id));
+        let Some(next) = found.next else { break };
+        page.before = Some(next);
+    }
+    assert_eq!(seen, (0..25).rev().map(id).collect::<Vec<_>>());
+}
+
+async fn a_log_is_followed_without_a_gap(place: Place) {
+    let store = place.open().await;
+    write(&store, (0..25).map(record)).await;
+    let (mut seen, mut after) = (Vec::new(), id(4));
+    loop {
+        let page = Page { limit: 8, before: None, after: Some(after.clone()) };
+        let found = store.reader().requests(&RequestFilter::default(), &page).await.unwrap().requests;
+        let Some(newest) = found.first() else { break };
+        after = newest.id.clone();
+        seen.extend(found.into_iter().rev().map(|row| row.id));
+    }
+    assert_eq!(seen, (5..25).map(id).collect::<Vec<_>>());
+}
+
+async fn equal_bodies_are_kept_once(place: Place) {
+    let store = place.open().await;
+    let same = |n| {
+        let mut record = record(n);
+        record.request_body = Bytes::from_static(b"the same question");
+        record
+    };
+    write(&store, (0..5).map(same)).await;
+    write(&store, (5..10).map(same)).await;
+    store.close().await;
+    // A new process does not remember, the database does.
+    let store = place.open().await;
+    write(&store, (10..15).map(same)).await;
+    assert_eq!(place.number("SELECT COUNT(*) FROM bodies").await, 2);
+    let story = store.reader().request(&id(12)).await.unwrap().unwrap();
+    assert_eq!(story.request_body.unwrap().content, b"the same question"[..]);
+}
+
+async fn day_overview(reader: &Reader, max_points: u32) -> steersman_store::rows::Overview {
+    let from_us = i64::try_from(DAY_MS * 1_000).unwrap();
+    let until_us = from_us + 86_400 * 1_000_000;
+    let query = OverviewQuery { from_us, until_us, max_points, task: None, model: None, provider: None };
+    reader.overview(&query).await.unwrap()
+}
+
+async fn the_overview_shows_each_model_over_time(place: Place) {
+    let store = place.open().await;
+    let hour_ms = 3_600_000;
+    let slow = (0..100).map(|n| {
+        let mut record = record(n);
+        record.timing.total_us = (n + 1) * 1_000;
+        record
+    });
+    let mut other = record(5 * hour_ms);
+    other.attempts = vec![attempt("anthropic", "claude")];
+    let mut refused = failed(5 * hour_ms + 1);
+    refused.outcome = OutcomeKind::Refused;
+    write(&store, slow.chain([other, refused, failed(5 * hour_ms + 2)])).await;
+
+    let overview = day_overview(store.reader(), 24).await;
+    assert_eq!((overview.step_us, overview.steps), (3_600_000_000, 24));
+    assert_eq!((overview.total.requests, overview.total.errors, overview.total.refused), (103, 1, 1));
+    assert_eq!((overview.total.cost_known.nanos(), overview.total.cost_unknown_requests), (101 * 1_500, 2));
+    assert_eq!((overview.total.tokens.input, overview.total.tokens.output), (10_300, 1_030));
+    let models: Vec<_> =
+        overview.models.iter().map(|line| (line.model.as_deref().unwrap(), line.total.requests)).collect();
+    assert_eq!(models, [("gpt-4o-mini", 102), ("claude", 1)]);
+    let points: Vec<_> = overview.models[0]
+        .points
+        .iter()
+        .map(|point| (point.at_us - overview.from_us, point.aggregate.requests))
+        .collect();
+    assert_eq!(points, [(0, 100), (5 * 3_600_000_000, 2)]);
+    let latency = overview.models[0].points[0].aggregate.latency;
+    for (found, truth) in [(latency.p50_us, 50_000), (latency.p95_us, 95_000), (latency.p99_us, 99_000)] {
+        assert!(found.unwrap().abs_diff(truth) <= truth / 50, "{found:?} for {truth}");
+    }
+    assert_eq!(overview.points.iter().map(|point| point.aggregate.requests).sum::<u64>(), 103);
+
+    let fine = day_overview(store.reader(), 1_000).await;
+    assert_eq!((fine.step_us, fine.total), (120_000_000, overview.total));
+}
+
+async fn facets_count_every_name(place: Place) {
+    let store = place.open().await;
+    let mut other = record(2);
+    other.task = "summary".into();
+    other.attempts.clear();
+    write(&store, [record(0), record(1), other, failed(3)]).await;
+    let whole = store.reader().facets(TimeRange::default()).await.unwrap();
+    let from_us = i64::try_from(DAY_MS * 1_000).unwrap();
+    let within = TimeRange { from_us: Some(from_us), until_us: Some(from_us + 60_000_000) };
+    assert_eq!(store.reader().facets(within).await.unwrap(), whole);
+    let named = |facets: &[steersman_store::rows::Facet]| {
+        facets.iter().map(|f| (f.name.clone(), f.requests)).collect::<Vec<_>>()
+    };
+    assert_eq!(named(&whole.tasks), [("triage".to_owned(), 3), ("summary".to_owned(), 1)]);
+    assert_eq!(named(&whole.models), [("gpt-4o-mini".to_owned(), 3)]);
+    assert_eq!(named(&whole.providers), [("openai".to_owned(), 3)]);
+    assert_eq!(named(&whole.outcomes), [("accepted".to_owned(), 3), ("failed".to_owned(), 1)]);
+    assert_eq!(named(&whole.codes), [("upstream_error".to_owned(), 1)]);
+    let before = TimeRange { from_us: None, until_us: Some(from_us - 86_400_000_000) };
+    assert_eq!(store.reader().facets(before).await.unwrap().tasks, []);
+}
+
+async fn a_rollup_grows_over_batches_and_runs(place: Place) {
+    for run in 0..3 {
+        let store = place.open().await;
+        for batch in 0..3 {
+            write(&store, [record(run * 10 + batch)]).await;
+        }
+        store.close().await;
+    }
+    let store = place.open().await;
+    assert_eq!(day_overview(store.reader(), 24).await.total.requests, 9);
+    // One row a tier and run, not one a batch.
+    assert_eq!(place.number("SELECT COUNT(*) FROM rollups").await, 9);
+}
+
+async fn a_second_record_of_one_id_is_counted_and_not_kept(place: Place) {
+    let store = place.open().await;
+    write(&store, [record(1), record(1), record(2)]).await;
+    let stats = store.stats();
+    assert_eq!((stats.accepted, stats.written, stats.failed, stats.queued), (3, 2, 1, 0));
+    assert!(stats.last_error.unwrap().contains("same id"));
+    assert_eq!(day_overview(store.reader(), 24).await.total.requests, 2);
+}
+
+async fn a_store_reopened_still_has_its_records_and_its_runs(place: Place) {
+    let store = place.open().await;
+    write(&store, (0..3).map(record)).await;
+    let stats = store.close().await;
+    assert_eq!((stats.accepted, stats.written, stats.queued), (3, 3, 0));
+    let store = place.open().await;
+    assert_eq!(listed(store.reader(), RequestFilter::default()).await.len(), 3);
+    let reader = Reader::open(&place.engine).await.unwrap();
+    let runs = reader.runs(10).await.unwrap();
+    let [now, before] = &runs[..] else { panic!("two runs: {runs:?}") };
+    assert_eq!((now.ended_at_us, now.written), (None, 0));
+    assert!(before.ended_at_us.is_some());
+    assert_eq!((before.accepted, before.written, before.dropped, before.failed, before.lost_by_kill), (3, 3, 0, 0, 0));
+}
+
+async fn a_newer_schema_is_refused(place: Place) {
+    place.open().await.close().await;
+    place.number("UPDATE steersman_schema SET version = 99 RETURNING version").await;
+    for refused in [Store::open(place.config()).await.err(), Reader::open(&place.engine).await.err()] {
+        let error = refused.unwrap();
+        assert!(matches!(error, StoreError::NewerSchema { found: 99, .. }), "{error}");
+        assert!(error.to_string().contains("hint: use the newer steersman"), "{error}");
+    }
+}
+
+async fn planted_secrets_are_read_back_nowhere(place: Place) {
+    const CONFIGURED: &str = "wonderland-0123456789";
+    const KNOWN: &str = "sk-proj-abcdEFGH1234abcdEFGH1234";
+    let mut config = place.config();
+    config.secrets = vec![Secret::new(CONFIGURED)];
+    let store = Store::open(config).await.unwrap();
+    let planted = |n: u64, secret: &str| {
+        let mut record = record(n);
+        let body = Bytes::from(format!(r#"{{"content":"it is {secret}, keep it"}}"#));
+        record.request_body = body.clone();
+        record.response_body = body.clone();
+        record.parameters = format!(r#"{{"user":"{secret}"}}"#);
+        record.task = format!("task {secret}").into();
+        record.requested_model = secret.into();
+        record.attempts[0].requested_model = secret.into();
+        record.attempts[0].served_model = Some(secret.into());
+        record.attempts[0].response_id = Some(secret.to_owned());
+        record.attempts[0].request_body = Some(body.clone());
+        record.attempts[0].response_body = Some(body);
+        record
+    };
+    write(&store, [planted(1, CONFIGURED), planted(2, KNOWN)]).await;
+    for n in [1, 2] {
+        let story = store.reader().request(&id(n)).await.unwrap().unwrap();
+        let shown = serde_json::to_string(&story).unwrap();
+        assert!(!shown.contains(CONFIGURED) && !shown.contains(KNOWN), "{shown}");
+        assert_eq!(shown.matches("[redacted:").count(), 11, "{shown}");
+    }
+    let facets = serde_json::to_string(&store.reader().facets(TimeRange::default()).await.unwrap()).unwrap();
+    assert!(!facets.contains(CONFIGURED) && !facets.contains(KNOWN), "{facets}");
+}
+
+async fn requests_past_their_days_go_with_their_bodies(place: Place) {
+    let store = place.open().await;
+    let now_ms = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
+    let fresh = |n: u64| {
+        let mut fresh = record(n);
+        fresh.id = steersman_core::RequestId::new(u64::try_from(now_ms).unwrap());
+        fresh.started_at_us = i64::try_from(now_ms * 1_000).unwrap();
+        fresh
+    };
+    // The response is shared by old and new, the request of each is its own.
+    let (old, kept) = ((0..600).map(|n| aged(n, now_ms)), fresh(1_000));
+    write(&store, old.chain([kept.clone()])).await;
+    assert_eq!(place.number("SELECT COUNT(*) FROM bodies").await, 602);
+    store.close().await;
+
+    let mut config = place.config();
+    config.retention = Retention { max_bytes: None, max_days: Some(30) };
+    let store = Store::open(config).await.unwrap();
+    let next = fresh(1_001);
+    write(&store, [next.clone()]).await;
+    let rows = listed(store.reader(), RequestFilter::default()).await;
+    assert_eq!(rows.into_iter().map(|row| row.id).collect::<BTreeSet<_>>(), BTreeSet::from([kept.id.clone(), next.id]));
+    assert_eq!(place.number("SELECT COUNT(*) FROM attempts").await, 2);
+    assert_eq!(place.number("SELECT COUNT(*) FROM bodies").await, 3);
+    let story = store.reader().request(&kept.id).await.unwrap().unwrap();
+    assert_eq!(story.response_body.unwrap().content, kept.response_body);
+}
+
+/// A request of forty days ago.
+fn aged(n: u64, now_ms: u128) -> steersman_core::RequestRecord {
+    let mut old = record(n);
+    let at_ms = u64::try_from(now_ms).unwrap() - 40 * 86_400_000 + n;
+    old.id = steersman_core::RequestId::new(at_ms);
+    old.started_at_us = i64::try_from(at_ms * 1_000).unwrap();
+    old
+}
+
+async fn a_name_with_a_zero_byte_does_not_cost_its_batch(place: Place) {
+    let store = place.open().await;
+    let mut odd = record(2);
+    odd.task = "a\0b".into();
+    odd.attempts[0].response_id = Some("\0".to_owned());
+    write(&store, [record(1), odd, record(3)]).await;
+    assert_eq!((store.stats().written, store.stats().failed), (3, 0));
+    assert_eq!(listed(store.reader(), RequestFilter::default()).await.len(), 3);
+}
+
+async fn names_that_clients_invent_do_not_multiply_rollups(place: Place) {
+    let store = place.open().await;
+    let invented = (0..600).map(|n| {
+        let mut record = record(n);
+        record.task = format!("task {n}").into();
+        record
+    });
+    write(&store, invented).await;
+    let rows = place.number("SELECT COUNT(*) FROM rollups").await;
+    assert!(rows <= 3 * 257, "{rows}");
+    let facets = store.reader().facets(TimeRange::default()).await.unwrap();
+    assert_eq!(facets.tasks.iter().map(|facet| facet.requests).sum::<u64>(), 600);
+    assert_eq!((facets.tasks[0].name.as_str(), facets.tasks[0].requests), ("(other)", 600 - 256));
+}
+
+async fn records_after_closing_are_dropped_and_counted(place: Place) {
+    let store = place.open().await;
+    write(&store, [record(1)]).await;
+    store.close().await;
+    store.record(record(2));
+    let stats = store.stats();
+    assert_eq!((stats.accepted, stats.written, stats.dropped, stats.queued), (1, 1, 1, 0));
+    store.flush().await.unwrap();
+}
+
+#[tokio::test]
+async fn two_gateways_on_one_postgres_share_bodies_and_add_up() {
+    let place = Place::postgres().await;
+    let mut other_config = place.config();
+    let steersman_store::Engine::Postgres { mark, .. } = &mut other_config.engine else { panic!("a postgres") };
+    *mark = Some(place.folder.path().join("other-mark"));
+    let (one, other) = (place.open().await, Store::open(other_config).await.unwrap());
+    for round in 0..5 {
+        for n in 0..40 {
+            let numbered = |gateway: u64| {
+                let mut record = record(round * 1_000 + n * 2 + gateway);
+                // In opposite orders, so that a lock taken in the order of arrival would meet itself.
+                let shared = if gateway == 0 { n } else { 39 - n };
+                record.request_body = Bytes::from(format!("shared question {round} {shared}"));
+                record
+            };
+            one.record(numbered(0));
+            other.record(numbered(1));
+        }
+        let (first, second) = tokio::join!(one.flush(), other.flush());
+        first.and(second).unwrap();
+    }
+    assert_eq!((one.stats().written, other.stats().written), (200, 200));
+    assert_eq!(place.number("SELECT COUNT(*) FROM bodies").await, 201);
+    assert_eq!(day_overview(one.reader(), 24).await.total.requests, 400);
+}

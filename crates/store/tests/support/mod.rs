@@ -1,0 +1,168 @@
+//! What the tests of this crate share: records to write, places to write them to, a PostgreSQL of their own.
+
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "test code outside a test function; each test file uses a part of it"
+)]
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use bytes::Bytes;
+use steersman_core::{
+    AttemptRecord, Code, ContentHash, FinishReason, OutcomeKind, RequestId, RequestRecord, Secret, Timing, Usage, Usd,
+};
+use steersman_store::{Engine, Store, StoreConfig};
+use tempfile::TempDir;
+
+/// 24 November 2026, 00:00 UTC, in milliseconds.
+pub(crate) const DAY_MS: u64 = 1_795_478_400_000;
+
+/// A place for one store, empty and its own.
+pub(crate) struct Place {
+    pub(crate) engine: Engine,
+    pub(crate) folder: TempDir,
+}
+
+impl Place {
+    pub(crate) fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { engine: Engine::Sqlite { path: folder.path().join("steersman.db") }, folder }
+    }
+
+    /// A new database on the server that `STEERSMAN_TEST_POSTGRES` names, or on one that this process starts.
+    pub(crate) async fn postgres() -> Self {
+        static DATABASES: AtomicU32 = AtomicU32::new(0);
+        let server = postgres_server();
+        let number = DATABASES.fetch_add(1, Ordering::SeqCst);
+        let name = format!("steersman_test_{}_{number}", std::process::id());
+        let (client, connection) = tokio_postgres::connect(server, tokio_postgres::NoTls).await.unwrap();
+        let mover = tokio::spawn(connection);
+        client.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
+        drop(client);
+        mover.await.unwrap().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let url = Secret::new(&with_database(server, &name));
+        Self { engine: Engine::Postgres { url, mark: Some(folder.path().join("mark")) }, folder }
+    }
+
+    pub(crate) fn config(&self) -> StoreConfig {
+        StoreConfig::new(self.engine.clone())
+    }
+
+    pub(crate) async fn open(&self) -> Store {
+        Store::open(self.config()).await.unwrap()
+    }
+
+    /// Runs SQL behind the store's back and gives the first column of the first row.
+    pub(crate) async fn number(&self, sql: &str) -> i64 {
+        match &self.engine {
+            Engine::Sqlite { path } => {
+                let connection = rusqlite::Connection::open(path).unwrap();
+                connection.query_row(sql, [], |row| row.get(0)).unwrap()
+            }
+            Engine::Postgres { url, .. } => {
+                let (client, connection) = tokio_postgres::connect(url.expose(), tokio_postgres::NoTls).await.unwrap();
+                tokio::spawn(connection);
+                client.query_one(sql, &[]).await.unwrap().get(0)
+            }
+        }
+    }
+}
+
+fn with_database(server: &str, name: &str) -> String {
+    let (address, options) = server.split_once('?').unwrap_or((server, ""));
+    let base = address.rsplit_once('/').unwrap().0;
+    format!("{base}/{name}?{options}")
+}
+
+fn postgres_server() -> &'static str {
+    static SERVER: OnceLock<(String, Option<Child>)> = OnceLock::new();
+    let (url, _) = SERVER.get_or_init(|| match std::env::var("STEERSMAN_TEST_POSTGRES") {
+        Ok(url) => (url, None),
+        Err(_) => start_postgres(),
+    });
+    url
+}
+
+/// The server ends when this process does: its input closes.
+fn start_postgres() -> (String, Option<Child>) {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/postgres_server.py");
+    let cache = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/test-postgres");
+    let hint = "these tests need a PostgreSQL: set STEERSMAN_TEST_POSTGRES to the address of one on which databases may \
+        be created, or let `python3` with venv and pip start one";
+    let started = Command::new("python3")
+        .args([script, cache])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .spawn();
+    let mut child = started.unwrap_or_else(|error| panic!("cannot run `python3` ({error}); {hint}"));
+    let mut url = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
+    assert!(url.starts_with("postgresql://"), "`{script}` started no server; {hint}");
+    (url.trim().to_owned(), Some(child))
+}
+
+/// An id of the n-th millisecond of the day.
+pub(crate) fn id(n: u64) -> RequestId {
+    RequestId::from_parts(DAY_MS + n, n.to_le_bytes().into_iter().chain([0; 2]).collect::<Vec<_>>().try_into().unwrap())
+}
+
+/// A plain accepted request of the n-th millisecond of the day, with one attempt.
+pub(crate) fn record(n: u64) -> RequestRecord {
+    let usage = Usage { input_tokens: Some(100), output_tokens: Some(10), ..Usage::default() };
+    let timing = Timing { connect_us: Some(5), first_token_us: Some(1_000), hold_us: 0, total_us: 20_000 };
+    RequestRecord {
+        id: id(n),
+        started_at_us: i64::try_from((DAY_MS + n) * 1_000).unwrap(),
+        task: "triage".into(),
+        protocol: "openai.chat",
+        streamed: false,
+        requested_model: "fast".into(),
+        status: 200,
+        outcome: OutcomeKind::Accepted,
+        code: None,
+        usage,
+        cost: Some(Usd::from_nanos(1_500)),
+        timing,
+        fingerprint: ContentHash::of(b"system"),
+        parameters: r#"{"temperature":0.5}"#.to_owned(),
+        request_body: Bytes::from(format!(r#"{{"messages":[{{"content":"question {n}"}}]}}"#)),
+        response_body: Bytes::from_static(br#"{"choices":[]}"#),
+        attempts: vec![attempt("openai", "gpt-4o-mini")],
+    }
+}
+
+/// A plain attempt that succeeded.
+pub(crate) fn attempt(provider: &str, model: &str) -> AttemptRecord {
+    AttemptRecord {
+        started_us: 10,
+        provider: provider.into(),
+        requested_model: model.into(),
+        served_model: Some(format!("{model}-2026-01-01").into()),
+        response_id: Some("chatcmpl-1".to_owned()),
+        status: Some(200),
+        code: None,
+        finish_reason: Some(FinishReason::Stop),
+        usage: Usage { input_tokens: Some(100), output_tokens: Some(10), ..Usage::default() },
+        cost: Some(Usd::from_nanos(1_500)),
+        timing: Timing { connect_us: Some(5), first_token_us: Some(900), hold_us: 0, total_us: 19_000 },
+        reason: "first",
+        request_body: None,
+        response_body: None,
+    }
+}
+
+/// A request that failed upstream.
+pub(crate) fn failed(n: u64) -> RequestRecord {
+    let mut record = record(n);
+    record.outcome = OutcomeKind::Failed;
+    record.code = Some(Code::UPSTREAM_ERROR);
+    record.status = 502;
+    record.cost = None;
+    record
+}
