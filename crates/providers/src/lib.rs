@@ -1,0 +1,15 @@
+//! Model providers: a wire dialect, quirks and auth each, and what their models cost.
+//!
+//! A vendor is one file under `vendors/` and one line in [`VENDORS`]; the command line, the configuration's key names
+//! and the documentation come from that slice. Keys are read by the binary and handed in; this crate never looks at
+//! the environment and never logs a header.
+
+mod http_upstream;
+mod prices;
+mod vendor;
+mod vendors;
+
+pub use http_upstream::{HttpUpstream, SetUpError};
+pub use prices::{PriceTable, PriceTableError};
+pub use vendor::{Auth, Vendor};
+pub use vendors::VENDORS;

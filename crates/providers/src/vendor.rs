@@ -1,0 +1,50 @@
+//! What is known of a vendor before anything is configured.
+
+use steersman_wire::{Dialect, openai_chat};
+
+/// One vendor's API.
+#[derive(Debug)]
+pub struct Vendor {
+    /// The name in configuration, in `vendor/model` and in records.
+    pub name: &'static str,
+    /// The dialect that it speaks.
+    pub dialect: &'static dyn Dialect,
+    /// The base address without the dialect's path; empty where only the operator knows it.
+    pub base_url: &'static str,
+    /// The environment variable that usually holds the key; `None` where no key is needed.
+    pub key_env: Option<&'static str>,
+    /// How the key travels.
+    pub auth: Auth,
+    /// Headers that every call carries.
+    pub headers: &'static [(&'static str, &'static str)],
+    /// Whether the vendor takes `max_completion_tokens`; otherwise the older `max_tokens` is sent in its place.
+    pub max_completion_tokens: bool,
+    /// Whether `stream_options.include_usage` may be sent; without it a stream reports no tokens.
+    pub stream_usage: bool,
+}
+
+/// How a key travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Auth {
+    /// `authorization: Bearer KEY`.
+    Bearer,
+    /// The key alone in this header.
+    Header(&'static str),
+}
+
+impl Vendor {
+    /// A vendor that speaks the OpenAI chat format with all of its newer members.
+    #[must_use]
+    pub const fn openai_compatible(name: &'static str, base_url: &'static str, key_env: Option<&'static str>) -> Self {
+        Self {
+            name,
+            dialect: &openai_chat::OpenAiChat,
+            base_url,
+            key_env,
+            auth: Auth::Bearer,
+            headers: &[],
+            max_completion_tokens: true,
+            stream_usage: true,
+        }
+    }
+}

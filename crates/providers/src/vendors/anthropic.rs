@@ -1,0 +1,16 @@
+//! Anthropic. Source: docs.anthropic.com, Messages API; the version header is required.
+
+use steersman_wire::anthropic;
+
+use crate::{Auth, Vendor};
+
+pub(super) static ANTHROPIC: Vendor = Vendor {
+    name: "anthropic",
+    dialect: &anthropic::AnthropicMessages,
+    base_url: "https://api.anthropic.com/v1",
+    key_env: Some("ANTHROPIC_API_KEY"),
+    auth: Auth::Header("x-api-key"),
+    headers: &[("anthropic-version", "2023-06-01")],
+    max_completion_tokens: true,
+    stream_usage: true,
+};

@@ -1,0 +1,55 @@
+//! One file a vendor, one line in [`VENDORS`].
+
+use crate::Vendor;
+
+mod anthropic;
+mod compatible;
+mod deepseek;
+mod groq;
+mod local;
+mod mistral;
+mod ollama;
+mod openai;
+mod openrouter;
+mod together;
+mod vllm;
+mod xai;
+
+/// Every vendor known by name.
+pub static VENDORS: &[&Vendor] = &[
+    &openai::OPENAI,
+    &anthropic::ANTHROPIC,
+    &deepseek::DEEPSEEK,
+    &groq::GROQ,
+    &mistral::MISTRAL,
+    &openrouter::OPENROUTER,
+    &together::TOGETHER,
+    &xai::XAI,
+    &ollama::OLLAMA,
+    &vllm::VLLM,
+    &local::LOCAL,
+    &compatible::COMPATIBLE,
+];
+
+impl Vendor {
+    /// The vendor with this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<&'static Self> {
+        VENDORS.iter().copied().find(|vendor| vendor.name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use steersman_net::BaseUrl;
+
+    use super::*;
+
+    #[test]
+    fn every_vendor_is_reachable_by_name_and_has_a_usable_address() {
+        for vendor in VENDORS {
+            assert!(std::ptr::eq(Vendor::named(vendor.name).unwrap(), *vendor), "`{}` stands twice", vendor.name);
+            assert!(vendor.base_url.is_empty() || BaseUrl::parse(vendor.base_url).is_ok(), "`{}`", vendor.name);
+        }
+    }
+}

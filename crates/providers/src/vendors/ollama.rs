@@ -1,0 +1,6 @@
+//! Ollama on this machine. Source: docs.ollama.com, OpenAI compatibility: no key, `max_tokens` only.
+
+use crate::Vendor;
+
+pub(super) static OLLAMA: Vendor =
+    Vendor { max_completion_tokens: false, ..Vendor::openai_compatible("ollama", "http://127.0.0.1:11434/v1", None) };
