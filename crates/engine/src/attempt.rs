@@ -1,0 +1,223 @@
+//! One upstream call: what was sent, what came back, and whether it may be made again.
+
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use steersman_core::{
+    AttemptRecord, ByteStream, Code, FinishReason, ModelName, Timing, UpstreamAnswer, UpstreamError, Usage,
+};
+use steersman_wire::FrameFacts;
+
+use crate::catalog::Candidate;
+use crate::checks::Held;
+use crate::prepare::Target;
+use crate::refusal::Refusal;
+
+/// The largest error body that is read; a provider has no more to say than that.
+const MAX_ERROR_BYTES: usize = 64 << 10;
+
+/// The attempt under way.
+pub(crate) struct Attempt {
+    record: AttemptRecord,
+    candidate: Candidate,
+    started: Instant,
+    refused: bool,
+}
+
+impl Attempt {
+    /// Starts the clock of a new attempt.
+    pub(crate) fn start(target: &Target, since_request_us: u64, reason: &'static str) -> Self {
+        let candidate = target.candidate.clone();
+        let record = AttemptRecord {
+            started_us: since_request_us,
+            provider: candidate.provider.name.clone(),
+            requested_model: candidate.model.clone(),
+            served_model: None,
+            response_id: None,
+            status: None,
+            code: None,
+            finish_reason: None,
+            usage: Usage::default(),
+            cost: None,
+            timing: Timing::default(),
+            reason,
+            request_body: target.edited.then(|| target.body.clone()),
+            response_body: None,
+        };
+        Self { record, candidate, started: Instant::now(), refused: false }
+    }
+
+    /// Notes the head of the answer.
+    pub(crate) fn head(&mut self, answer: &UpstreamAnswer) {
+        self.record.status = Some(answer.status);
+        self.record.timing.connect_us = Some(self.elapsed_us());
+    }
+
+    /// Notes what a frame or a body says.
+    pub(crate) fn learn(&mut self, facts: &FrameFacts<'_>) {
+        if facts.has_content && self.record.timing.first_token_us.is_none() {
+            self.record.timing.first_token_us = Some(self.elapsed_us());
+        }
+        if let (Some(id), None) = (&facts.id, &self.record.response_id) {
+            self.record.response_id = Some(id.clone().into_owned());
+        }
+        if let (Some(model), None) = (&facts.model, &self.record.served_model) {
+            self.record.served_model = Some(ModelName::from(&**model));
+        }
+        if let Some(usage) = &facts.usage {
+            self.record.usage.update(usage);
+        }
+        if let Some((_, reason)) = facts.finishes.first() {
+            self.record.finish_reason = Some(*reason);
+        }
+        self.refused |= facts.has_refusal;
+    }
+
+    /// Why the answer ended, if it came to an end.
+    pub(crate) const fn finish_reason(&self) -> Option<FinishReason> {
+        self.record.finish_reason
+    }
+
+    /// Whether the model declined.
+    pub(crate) fn is_refusal(&self) -> bool {
+        self.refused || matches!(self.record.finish_reason, Some(FinishReason::Refusal | FinishReason::ContentFilter))
+    }
+
+    /// Keeps the provider's answer, where the client does not receive it as it is.
+    pub(crate) fn keep(&mut self, body: Bytes) {
+        self.record.response_body = Some(body);
+    }
+
+    /// Ends the attempt: its record, priced.
+    pub(crate) fn end(mut self, code: Option<&'static Code>) -> AttemptRecord {
+        self.record.code = code;
+        self.record.timing.total_us = self.elapsed_us();
+        let served = self.record.served_model.as_ref();
+        self.record.cost = self.candidate.provider.cost(&self.candidate.model, served, &self.record.usage);
+        self.record
+    }
+
+    fn elapsed_us(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
+/// A failed attempt: what the client will hear if it was the last one, and whether another may follow.
+#[derive(Debug)]
+pub(crate) struct AttemptFailure {
+    /// What to tell the client.
+    pub(crate) refusal: Box<Refusal>,
+    /// Whether the same request may succeed if it is made again.
+    pub(crate) retryable: bool,
+    /// How long the provider asks to wait.
+    pub(crate) retry_after: Option<Duration>,
+    /// The answer itself, where one came and was not good enough to be released.
+    pub(crate) held: Option<Box<Held>>,
+}
+
+impl AttemptFailure {
+    pub(crate) fn from_upstream(error: &UpstreamError) -> Self {
+        let (code, retryable) = match error {
+            UpstreamError::MissingKey(_) => (Code::MISSING_KEY, false),
+            UpstreamError::Connect { .. } => (Code::UPSTREAM_UNREACHABLE, true),
+            UpstreamError::Broken(_) => (Code::UPSTREAM_CUT, true),
+            UpstreamError::Timeout { kind, .. } => (Code::UPSTREAM_TIMEOUT, *kind != "total"),
+            UpstreamError::TooLarge(_) => (Code::UPSTREAM_MALFORMED, false),
+        };
+        Self { refusal: Box::new(Refusal::new(code, error.to_string())), retryable, retry_after: None, held: None }
+    }
+
+    pub(crate) fn malformed(message: impl Into<String>) -> Self {
+        Self {
+            refusal: Box::new(Refusal::new(Code::UPSTREAM_MALFORMED, message)),
+            retryable: true,
+            retry_after: None,
+            held: None,
+        }
+    }
+
+    pub(crate) fn cut(message: impl Into<String>) -> Self {
+        Self {
+            refusal: Box::new(Refusal::new(Code::UPSTREAM_CUT, message)),
+            retryable: true,
+            retry_after: None,
+            held: None,
+        }
+    }
+
+    /// An answer that came and may not be released.
+    pub(crate) fn from_held(held: Box<Held>) -> Self {
+        Self { refusal: Box::new(held.refusal.clone()), retryable: false, retry_after: None, held: Some(held) }
+    }
+
+    /// An error status. A provider's word on the client's own request is handed on in the client's dialect; its word on
+    /// our key is not, since it may repeat a part of it.
+    pub(crate) fn from_status(target: &Target, status: u16, retry_after: Option<Duration>, body: &Bytes) -> Self {
+        let provider = &target.candidate.provider;
+        let said = provider.dialect.decode_error(body);
+        let words = said.as_ref().map_or_else(|| format!("HTTP {status}"), |error| error.message.clone());
+        let message = format!("`{}` answered: {words}", provider.name);
+        let (code, retryable) = match status {
+            401 | 403 => (Code::UPSTREAM_AUTH, false),
+            429 => (Code::RATE_LIMITED, true),
+            408 | 409 | 425 => (Code::UPSTREAM_ERROR, true),
+            400..=499 => (Code::UPSTREAM_REFUSED, false),
+            _ => (Code::UPSTREAM_ERROR, true),
+        };
+        let mut refusal = if code == Code::UPSTREAM_AUTH {
+            Refusal::new(code, format!("`{}` refused the gateway's key (HTTP {status})", provider.name))
+        } else {
+            Refusal::new(code, message)
+        };
+        if matches!(code.name, "upstream_refused" | "rate_limited") {
+            refusal.status = status;
+            refusal.param = said.as_ref().and_then(|error| error.param.clone());
+            refusal.body = (target.same_dialect && said.is_some()).then(|| body.clone());
+        }
+        refusal.retry_after_s = retry_after.map(|wish| wish.as_secs());
+        Self { refusal: Box::new(refusal), retryable, retry_after, held: None }
+    }
+}
+
+/// Reads a body to its end, at most `limit` bytes of it, with a time-out between pieces.
+pub(crate) async fn read_whole(body: &mut ByteStream, idle: Duration) -> Result<Bytes, UpstreamError> {
+    let mut first: Option<Bytes> = None;
+    let mut rest = BytesMut::new();
+    while let Some(piece) = next_piece(body, idle, "idle").await? {
+        match (&first, rest.is_empty()) {
+            (None, _) => first = Some(piece),
+            (Some(start), true) => {
+                rest.extend_from_slice(start);
+                rest.extend_from_slice(&piece);
+            }
+            (Some(_), false) => rest.extend_from_slice(&piece),
+        }
+    }
+    Ok(if rest.is_empty() { first.unwrap_or_default() } else { rest.freeze() })
+}
+
+/// Reads the beginning of an error body; whatever goes wrong meanwhile, the status is the news.
+pub(crate) async fn read_error(body: &mut ByteStream, idle: Duration) -> Bytes {
+    let mut read = BytesMut::new();
+    while let Ok(Some(piece)) = next_piece(body, idle, "idle").await {
+        let room = MAX_ERROR_BYTES.saturating_sub(read.len());
+        read.extend_from_slice(piece.get(..room).unwrap_or(&piece));
+        if read.len() >= MAX_ERROR_BYTES {
+            break;
+        }
+    }
+    read.freeze()
+}
+
+/// The next piece of a body, or a time-out by name.
+pub(crate) async fn next_piece(
+    body: &mut ByteStream,
+    limit: Duration,
+    kind: &'static str,
+) -> Result<Option<Bytes>, UpstreamError> {
+    match tokio::time::timeout(limit, body.next()).await {
+        Err(_) => Err(UpstreamError::Timeout { kind, limit }),
+        Ok(piece) => piece.transpose(),
+    }
+}

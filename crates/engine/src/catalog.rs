@@ -1,0 +1,154 @@
+//! Which models there are, who serves them and what they cost.
+//!
+//! A name is looked up in this order: a model of the catalogue, `provider/model` for any model of a provider, and
+//! `task/name` for a named task. Anything else is unknown, and the refusal names the nearest.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use steersman_core::{ModelName, ProviderName, Rates, TaskName, Upstream, Usage, Usd, nearest};
+use steersman_wire::Dialect;
+
+/// A provider as the engine needs it.
+pub struct Provider {
+    /// Its configured name.
+    pub name: ProviderName,
+    /// The dialect that it speaks.
+    pub dialect: &'static dyn Dialect,
+    /// Whether it takes `max_completion_tokens` (else `max_tokens`).
+    pub max_completion_tokens: bool,
+    /// Whether a stream's usage must be asked for (and may be).
+    pub stream_usage: bool,
+    /// What its models cost, by upstream name.
+    pub rates: BTreeMap<String, Rates>,
+    /// How it is reached.
+    pub upstream: Arc<dyn Upstream>,
+}
+
+impl Provider {
+    /// The cost of a usage: by the model that was served where that is known, else by the one that was asked for.
+    ///
+    /// `None` for an unknown price. A served name that adds a date to the asked one (`gpt-4o-mini-2024-07-18`) is the
+    /// same model.
+    #[must_use]
+    pub fn cost(&self, asked: &ModelName, served: Option<&ModelName>, usage: &Usage) -> Option<Usd> {
+        let served = served.unwrap_or(asked).as_str();
+        let rates = self
+            .rates
+            .get(served)
+            .or_else(|| served.starts_with(asked.as_str()).then(|| self.rates.get(asked.as_str())).flatten());
+        rates?.cost(usage)
+    }
+}
+
+/// One model of one provider: what a request is sent to.
+#[derive(Clone)]
+pub struct Candidate {
+    /// Who serves it.
+    pub provider: Arc<Provider>,
+    /// The name that the provider knows it by.
+    pub model: ModelName,
+}
+
+/// What a client's `model` means.
+#[derive(Clone)]
+pub struct Resolved {
+    /// Where the request may go, in the order of trying; at least one.
+    pub candidates: Vec<Candidate>,
+    /// The task, where the name says one.
+    pub task: Option<TaskName>,
+}
+
+/// No provider serves the model.
+#[derive(Debug, PartialEq, Eq)]
+pub struct UnknownModel {
+    /// What was asked for, cut to a printable length.
+    pub asked: String,
+    /// The nearest names there are.
+    pub nearest: Vec<String>,
+}
+
+/// All models, providers and tasks.
+#[derive(Default)]
+pub struct Catalog {
+    providers: BTreeMap<String, Arc<Provider>>,
+    models: BTreeMap<String, Candidate>,
+    tasks: BTreeMap<String, Vec<String>>,
+}
+
+impl Catalog {
+    /// Adds a provider and the models that it lists.
+    pub fn add_provider(&mut self, provider: Provider, models: impl IntoIterator<Item = String>) {
+        let provider = Arc::new(provider);
+        for model in models {
+            let candidate = Candidate { provider: Arc::clone(&provider), model: model.as_str().into() };
+            self.models.entry(model).or_insert(candidate);
+        }
+        self.providers.insert(provider.name.as_str().to_owned(), provider);
+    }
+
+    /// Adds a model under a name of its own. False if there is no such provider.
+    pub fn add_model(&mut self, name: &str, provider: &str, upstream: &str) -> bool {
+        let Some(provider) = self.providers.get(provider) else { return false };
+        let candidate = Candidate { provider: Arc::clone(provider), model: upstream.into() };
+        self.models.insert(name.to_owned(), candidate);
+        true
+    }
+
+    /// Adds another name for a model that there is. False if there is none.
+    pub fn add_alias(&mut self, name: &str, model: &str) -> bool {
+        let Ok(candidate) = self.candidate(model) else { return false };
+        self.models.insert(name.to_owned(), candidate);
+        true
+    }
+
+    /// Adds a task and the models that serve it, in the order of trying.
+    pub fn add_task(&mut self, task: &str, models: Vec<String>) {
+        self.tasks.insert(task.to_owned(), models);
+    }
+
+    /// What `name` means.
+    ///
+    /// # Errors
+    /// [`UnknownModel`], with the nearest names.
+    pub fn resolve(&self, name: &str) -> Result<Resolved, UnknownModel> {
+        if let Some(task) = name.strip_prefix("task/")
+            && let Some(models) = self.tasks.get(task)
+        {
+            let candidates = models.iter().map(|model| self.candidate(model)).collect::<Result<_, _>>()?;
+            return Ok(Resolved { task: Some(task.into()), candidates });
+        }
+        Ok(Resolved { candidates: vec![self.candidate(name)?], task: None })
+    }
+
+    /// The names of all models with their providers, in order of name.
+    pub fn models(&self) -> impl Iterator<Item = (&str, &Candidate)> {
+        self.models.iter().map(|(name, candidate)| (name.as_str(), candidate))
+    }
+
+    /// The names of all tasks, in order.
+    pub fn tasks(&self) -> impl Iterator<Item = &str> {
+        self.tasks.keys().map(String::as_str)
+    }
+
+    /// The model with this name.
+    ///
+    /// # Errors
+    /// [`UnknownModel`], with the nearest names.
+    pub fn candidate(&self, name: &str) -> Result<Candidate, UnknownModel> {
+        self.models.get(name).cloned().or_else(|| self.qualified(name)).ok_or_else(|| self.unknown(name))
+    }
+
+    fn qualified(&self, name: &str) -> Option<Candidate> {
+        let (provider, model) = name.split_once('/')?;
+        let provider = self.providers.get(provider)?;
+        (!model.is_empty()).then(|| Candidate { provider: Arc::clone(provider), model: model.into() })
+    }
+
+    fn unknown(&self, name: &str) -> UnknownModel {
+        let tasks: Vec<String> = self.tasks.keys().map(|task| format!("task/{task}")).collect();
+        let known = self.models.keys().chain(&tasks).map(String::as_str);
+        let nearest = nearest(name, known).into_iter().map(str::to_owned).collect();
+        UnknownModel { asked: name.chars().take(80).collect(), nearest }
+    }
+}

@@ -1,0 +1,175 @@
+//! Release policy `whole`: an answer is read to its end, judged, and only then released, as it came or repaired.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use steersman_core::Event;
+use steersman_structured::Repair;
+use steersman_wire::sse::{SseDecoder, write_frame};
+use steersman_wire::{Answer, AnswerOptions, Dialect};
+use tokio::time::Instant;
+
+use crate::attempt::{AttemptFailure, next_piece};
+use crate::checks::{Checks, Passed, Revision};
+use crate::pipeline::Streaming;
+use crate::recording::Recording;
+use crate::relay::Released;
+
+/// The largest frame of a held answer.
+const MAX_FRAME_BYTES: usize = 64 << 20;
+
+/// What a held stream is judged by, and whom it is written for.
+pub(crate) struct Judge<'a> {
+    /// What the answer must be.
+    pub(crate) checks: &'a Checks,
+    /// The dialect it comes in.
+    pub(crate) provider: &'static dyn Dialect,
+    /// The dialect it leaves in.
+    pub(crate) client: &'static dyn Dialect,
+    /// How it is written if it must be rewritten.
+    pub(crate) options: AnswerOptions,
+}
+
+impl Judge<'_> {
+    /// Reads a stream to its end, judges the answer, and puts all that the client will receive into `first`.
+    pub(crate) async fn hold(
+        self,
+        streaming: &mut Streaming,
+        mut pieces: Vec<Bytes>,
+        idle: Duration,
+        recording: &mut Recording,
+    ) -> Result<(), AttemptFailure> {
+        let began = Instant::now();
+        let mut frames = std::mem::take(&mut streaming.first).bytes.to_vec();
+        while !streaming.relay.is_done() {
+            let piece = next_piece(&mut streaming.body, idle, "idle").await;
+            let piece = piece.map_err(|error| AttemptFailure::from_upstream(&error))?;
+            let (Some(piece), Some(attempt)) = (piece, recording.attempt()) else {
+                return Err(AttemptFailure::cut("the answer ended before it was complete"));
+            };
+            pieces.push(piece.clone());
+            frames.extend_from_slice(&streaming.relay.push(piece, attempt)?.bytes);
+        }
+        if let Some(words) = streaming.relay.failure() {
+            return Err(AttemptFailure::cut(format!("the provider broke off: {words}")));
+        }
+        let events = events(self.provider, &pieces)?;
+        let passed = self.checks.judge(&Answer::collect(&events)).map_err(AttemptFailure::from_held)?;
+        if !passed.revisions.is_empty() {
+            frames = write_revised(self.client, self.options, &events, &passed);
+        }
+        recording.held(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
+        recording.repaired(passed.repairs);
+        streaming.first = Released { bytes: Bytes::from(frames), has_content: true };
+        Ok(())
+    }
+}
+
+/// An unstreamed answer after its judgement.
+pub(crate) struct Whole {
+    /// The body in the client's dialect; `None` if it can leave as it came.
+    pub(crate) rewritten: Option<Vec<u8>>,
+    /// Each change that was made.
+    pub(crate) repairs: Vec<Repair>,
+}
+
+/// Judges an unstreamed answer, and writes it again where it was repaired or must change its dialect.
+pub(crate) fn judge_whole(
+    checks: Option<&Checks>,
+    provider: &dyn Dialect,
+    client: &dyn Dialect,
+    body: &[u8],
+    options: &AnswerOptions,
+) -> Result<Whole, AttemptFailure> {
+    let events = provider.decode_answer(body).map_err(|error| AttemptFailure::malformed(error.to_string()))?;
+    let judged = checks.map(|checks| checks.judge(&Answer::collect(&events))).transpose();
+    let passed = judged.map_err(AttemptFailure::from_held)?.unwrap_or_default();
+    if passed.revisions.is_empty() && provider.name() == client.name() {
+        return Ok(Whole { rewritten: None, repairs: Vec::new() });
+    }
+    let answer = Answer::collect(&revise(&events, &passed.revisions));
+    Ok(Whole { rewritten: Some(client.encode_answer(&answer, options).body), repairs: passed.repairs })
+}
+
+/// The events of a whole stream.
+fn events(provider: &dyn Dialect, pieces: &[Bytes]) -> Result<Vec<Event>, AttemptFailure> {
+    let malformed = |error: &dyn std::fmt::Display| AttemptFailure::malformed(error.to_string());
+    let mut frames = SseDecoder::new(MAX_FRAME_BYTES);
+    let mut decoder = provider.answer_decoder();
+    let mut events = Vec::new();
+    for piece in pieces {
+        frames.push(piece.clone());
+        while let Some(frame) = frames.next_frame().map_err(|error| malformed(&error))? {
+            if let Some(data) = frame.data() {
+                events.extend(decoder.frame(frame.event(), data).map_err(|error| malformed(&error))?);
+            }
+        }
+    }
+    Ok(events)
+}
+
+/// The stream again, with the revised parts in place of the old ones and the repairs before its end.
+fn write_revised(client: &dyn Dialect, options: AnswerOptions, events: &[Event], passed: &Passed) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut encoder = client.answer_encoder(options);
+    for event in revise(events, &passed.revisions) {
+        if event == Event::Done {
+            write_repairs(&mut out, client, &passed.repairs);
+        }
+        encoder.event(&event, &mut out);
+    }
+    out
+}
+
+/// Clients of the OpenAI format skip a chunk without choices; other formats get a comment.
+fn write_repairs(out: &mut Vec<u8>, client: &dyn Dialect, repairs: &[Repair]) {
+    if client.name() == steersman_wire::openai_chat::NAME {
+        let chunk = serde_json::json!({
+            "id": "steersman", "object": "chat.completion.chunk", "created": 0, "model": "",
+            "choices": [], "steersman": { "repairs": repairs },
+        });
+        write_frame(out, None, chunk.to_string().as_bytes());
+    }
+}
+
+/// Events with the texts of `revisions` in place of the parts they replace. The whole new text comes where the old one
+/// began.
+fn revise(events: &[Event], revisions: &[Revision]) -> Vec<Event> {
+    let mut pending: Vec<Option<&Revision>> = revisions.iter().map(Some).collect();
+    let mut calls: Vec<(u32, u32)> = Vec::new();
+    let mut revised = Vec::with_capacity(events.len());
+    for event in events {
+        let place = match event {
+            Event::ToolCall { choice, index, .. } => {
+                calls.push((*choice, *index));
+                None
+            }
+            Event::Text { choice, .. } => Some((*choice, None)),
+            Event::ToolArguments { choice, index, .. } => {
+                let position = calls.iter().filter(|(of, _)| of == choice).position(|(_, known)| known == index);
+                Some((*choice, position))
+            }
+            _ => None,
+        };
+        let found = place.and_then(|(choice, call)| {
+            let matches = |revision: &Revision| u32::try_from(revision.choice) == Ok(choice) && revision.call == call;
+            revisions.iter().position(matches)
+        });
+        let Some(found) = found else {
+            revised.push(event.clone());
+            continue;
+        };
+        if let Some(revision) = pending.get_mut(found).and_then(Option::take) {
+            revised.push(with_text(event, &revision.text));
+        }
+    }
+    revised
+}
+
+fn with_text(event: &Event, text: &str) -> Event {
+    let mut event = event.clone();
+    if let Event::Text { text: old, .. } | Event::ToolArguments { text: old, .. } = &mut event {
+        text.clone_into(old);
+    }
+    event
+}

@@ -1,0 +1,28 @@
+//! The request pipeline: what happens to a call between the client and its provider.
+//!
+//! [`Engine::serve`] is the whole of it: `prepare` reads the request and writes the provider's version of it,
+//! `attempt_until_accepted` makes upstream calls until one gives an answer that may be released, `finish` releases it.
+//! Providers and the store are behind the seams `Upstream` and `Recorder` of `steersman-core`.
+//!
+//! What never happens here: no socket, no HTTP client, no SQL, no detached task.
+
+mod attempt;
+mod backoff;
+mod catalog;
+mod checks;
+mod judged;
+mod live;
+mod pipeline;
+mod plan;
+mod prepare;
+mod recording;
+mod refusal;
+mod relay;
+mod reply;
+
+pub use backoff::Backoff;
+pub use catalog::{Candidate, Catalog, Provider, Resolved, UnknownModel};
+pub use checks::Policy;
+pub use pipeline::{Engine, Settings};
+pub use refusal::Refusal;
+pub use reply::{Inbound, Reply, ReplyBody};

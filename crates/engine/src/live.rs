@@ -1,0 +1,110 @@
+//! A stream under way: pieces from the provider, frames to the client, until the end, a failure or a client that leaves.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::Stream;
+use steersman_core::{Code, Event, UpstreamError};
+use steersman_wire::{AnswerOptions, Dialect};
+use tokio::time::Instant;
+
+use crate::attempt::{AttemptFailure, next_piece};
+use crate::pipeline::Streaming;
+use crate::recording::Recording;
+use crate::refusal::Refusal;
+
+/// The stream's state. Dropping it cancels the upstream call; its recording then says that the client left.
+pub(crate) struct Live {
+    streaming: Streaming,
+    /// Taken once the request has ended, one way or the other.
+    recording: Option<Recording>,
+    dialect: &'static dyn Dialect,
+    idle: Duration,
+    deadline: Instant,
+    begun: bool,
+}
+
+impl Live {
+    pub(crate) const fn new(
+        streaming: Streaming,
+        recording: Recording,
+        dialect: &'static dyn Dialect,
+        idle: Duration,
+        deadline: Instant,
+    ) -> Self {
+        Self { streaming, recording: Some(recording), dialect, idle, deadline, begun: false }
+    }
+
+    /// The bytes for the client.
+    pub(crate) fn into_stream(self) -> impl Stream<Item = Bytes> + Send {
+        futures_util::stream::unfold(self, |mut live| async move { live.next().await.map(|bytes| (bytes, live)) })
+    }
+
+    async fn next(&mut self) -> Option<Bytes> {
+        if !self.begun {
+            self.begun = true;
+            let first = std::mem::take(&mut self.streaming.first);
+            return Some(self.release(first.bytes, first.has_content));
+        }
+        loop {
+            // Once the record is closed, the rest is only read so that the connection can be used again.
+            let piece = self.next_piece().await;
+            let Some(recording) = &mut self.recording else {
+                match piece {
+                    Ok(Some(_)) => continue,
+                    _ => return None,
+                }
+            };
+            let released = match (piece, recording.attempt()) {
+                (Ok(Some(piece)), Some(attempt)) => self.streaming.relay.push(piece, attempt),
+                (Ok(_), _) => Err(AttemptFailure::cut("the answer ended before it was complete")),
+                (Err(error), _) => Err(AttemptFailure::from_upstream(&error)),
+            };
+            match released {
+                Ok(released) if released.bytes.is_empty() => {}
+                Ok(released) => return Some(self.release(released.bytes, released.has_content)),
+                Err(failure) => return Some(self.break_off(&failure.refusal)),
+            }
+        }
+    }
+
+    async fn next_piece(&mut self) -> Result<Option<Bytes>, UpstreamError> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left < self.idle {
+            return next_piece(&mut self.streaming.body, left, "total").await;
+        }
+        next_piece(&mut self.streaming.body, self.idle, "idle").await
+    }
+
+    /// Hands bytes to the client, and closes the record with the last of them: a client may leave as soon as it has
+    /// read the end marker.
+    fn release(&mut self, bytes: Bytes, has_content: bool) -> Bytes {
+        if let Some(recording) = &mut self.recording {
+            recording.release(&bytes, has_content);
+        }
+        if self.streaming.relay.is_done()
+            && let Some(recording) = self.recording.take()
+        {
+            match self.streaming.relay.failure() {
+                None => {
+                    recording.deliver();
+                }
+                Some(_) => recording.fail(200, Code::UPSTREAM_CUT),
+            }
+        }
+        bytes
+    }
+
+    /// The stream cannot go on: the client gets an error frame, the record its code.
+    fn break_off(&mut self, refusal: &Refusal) -> Bytes {
+        let mut frame = Vec::new();
+        let error = Event::Error { kind: refusal.code.name.to_owned(), message: refusal.message.clone() };
+        self.dialect.answer_encoder(AnswerOptions::default()).event(&error, &mut frame);
+        let frame = Bytes::from(frame);
+        if let Some(mut recording) = self.recording.take() {
+            recording.release(&frame, false);
+            recording.fail(200, refusal.code);
+        }
+        frame
+    }
+}

@@ -1,0 +1,310 @@
+//! What happens to a call between the client and its provider, top to bottom.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use steersman_core::{ByteStream, ContentHash, Recorder, UpstreamAnswer, UpstreamCall, UpstreamError};
+use steersman_wire::AnswerOptions;
+use tokio::time::Instant;
+
+use crate::attempt::{AttemptFailure, next_piece, read_error, read_whole};
+use crate::backoff::Backoff;
+use crate::catalog::Catalog;
+use crate::checks::Schemas;
+use crate::judged::{Judge, judge_whole};
+use crate::live::Live;
+use crate::plan::Plan;
+use crate::prepare::{Prepared, Target, prepare};
+use crate::recording::Recording;
+use crate::refusal::Refusal;
+use crate::relay::{Relay, Released};
+use crate::reply::{Inbound, Reply, ReplyBody};
+
+/// Limits of the pipeline.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// From sending a request to the first byte of the answer's body.
+    pub first_token: Duration,
+    /// Between two pieces of an answer.
+    pub idle: Duration,
+    /// For a whole request, retries included.
+    pub total: Duration,
+    /// How often one request may be tried in all.
+    pub attempts: u32,
+    /// Pauses between attempts.
+    pub backoff: Backoff,
+}
+
+/// The pipeline and what it needs.
+pub struct Engine {
+    catalog: Catalog,
+    settings: Settings,
+    schemas: Schemas,
+    recorder: Arc<dyn Recorder>,
+}
+
+/// An answer that is good enough to be released.
+enum Accepted {
+    /// A whole body in the client's dialect.
+    Whole(Bytes),
+    /// A stream whose first frames are there.
+    Live(Streaming),
+}
+
+/// A stream that has begun.
+pub(crate) struct Streaming {
+    /// What is left of the answer.
+    pub(crate) body: ByteStream,
+    /// Where it is looked at and translated.
+    pub(crate) relay: Relay,
+    /// What its first pieces gave.
+    pub(crate) first: Released,
+}
+
+impl Engine {
+    /// A pipeline over these models.
+    #[must_use]
+    pub fn new(catalog: Catalog, settings: Settings, recorder: Arc<dyn Recorder>) -> Self {
+        Self { catalog, settings, schemas: Schemas::default(), recorder }
+    }
+
+    /// All models, providers and tasks.
+    #[must_use]
+    pub const fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// Answers one request. Dropping the future, or the stream in its reply, cancels the upstream call; the record is
+    /// offered in any case.
+    pub async fn serve(&self, inbound: Inbound) -> Reply {
+        let mut recording = Recording::open(Arc::clone(&self.recorder), &inbound);
+        let prepared = match prepare(&self.catalog, &self.schemas, &inbound) {
+            Ok(prepared) => prepared,
+            Err(refusal) => return refuse(&inbound, &refusal, recording),
+        };
+        recording.describe(&prepared);
+        let deadline = Instant::now() + self.settings.total;
+        match self.attempt_until_accepted(&prepared, &inbound, &mut recording, deadline).await {
+            Ok((target, accepted)) => self.finish(&inbound, &prepared, &target, accepted, recording, deadline),
+            Err(refusal) => refuse(&inbound, &refusal, recording),
+        }
+    }
+
+    /// Makes attempts until one gives an answer that may be released, the attempts are spent, or a failure is final.
+    /// Nothing has been released yet, so each attempt starts afresh: the same again after a passing failure, once more
+    /// with what was wrong after an answer that broke its form, and then the next candidate.
+    async fn attempt_until_accepted(
+        &self,
+        prepared: &Prepared,
+        inbound: &Inbound,
+        recording: &mut Recording,
+        deadline: Instant,
+    ) -> Result<(Target, Accepted), Refusal> {
+        let mut plan = Plan::new(inbound, &prepared.candidates)?;
+        let mut number = 1;
+        loop {
+            recording.start_attempt(&plan.target, plan.reason);
+            let attempt = self.attempt(prepared, &plan.target, inbound, recording);
+            let failure = match tokio::time::timeout_at(deadline, attempt).await {
+                Ok(Ok(accepted)) => return Ok((plan.target, accepted)),
+                Ok(Err(failure)) => failure,
+                Err(_) => AttemptFailure::from_upstream(&self.out_of_time()),
+            };
+            recording.end_attempt(Some(failure.refusal.code));
+            if number >= self.settings.attempts {
+                return Err(*failure.refusal);
+            }
+            let pause = self.settings.backoff.pause(number, failure.retry_after, jitter(inbound, number));
+            match plan.after(inbound, &failure, pause)? {
+                Some(pause) if Instant::now() + pause < deadline => tokio::time::sleep(pause).await,
+                _ => return Err(*failure.refusal),
+            }
+            number += 1;
+        }
+    }
+
+    /// One attempt, up to the point where its answer can be released.
+    async fn attempt(
+        &self,
+        prepared: &Prepared,
+        target: &Target,
+        inbound: &Inbound,
+        recording: &mut Recording,
+    ) -> Result<Accepted, AttemptFailure> {
+        let upstream = &target.candidate.provider.upstream;
+        let call =
+            UpstreamCall { body: target.body.clone(), stream: prepared.stream, headers: target.headers(inbound) };
+        let limit = self.settings.first_token;
+        let mut answer = match tokio::time::timeout(limit, upstream.call(call)).await {
+            Err(_) => {
+                return Err(AttemptFailure::from_upstream(&UpstreamError::Timeout { kind: "first_token", limit }));
+            }
+            Ok(answer) => answer.map_err(|error| AttemptFailure::from_upstream(&error))?,
+        };
+        if let Some(attempt) = recording.attempt() {
+            attempt.head(&answer);
+        }
+        if answer.status >= 400 {
+            return Err(self.read_failure(target, &mut answer, recording).await);
+        }
+        if prepared.stream {
+            self.begin_stream(prepared, target, inbound, answer, recording).await.map(Accepted::Live)
+        } else {
+            self.read_answer(prepared, target, inbound, answer, recording).await.map(Accepted::Whole)
+        }
+    }
+
+    async fn read_failure(
+        &self,
+        target: &Target,
+        answer: &mut UpstreamAnswer,
+        recording: &mut Recording,
+    ) -> AttemptFailure {
+        let body = read_error(&mut answer.body, self.settings.idle).await;
+        if let Some(attempt) = recording.attempt() {
+            attempt.keep(body.clone());
+        }
+        AttemptFailure::from_status(target, answer.status, answer.retry_after, &body)
+    }
+
+    /// Reads on until there is something to release: the first frames, or, where the answer must be judged, all of it.
+    async fn begin_stream(
+        &self,
+        prepared: &Prepared,
+        target: &Target,
+        inbound: &Inbound,
+        answer: UpstreamAnswer,
+        recording: &mut Recording,
+    ) -> Result<Streaming, AttemptFailure> {
+        let relay = Relay::new(prepared, target, created(inbound));
+        let mut streaming = Streaming { body: answer.body, relay, first: Released::default() };
+        let mut pieces = Vec::new();
+        while streaming.first.bytes.is_empty() {
+            let piece = next_piece(&mut streaming.body, self.settings.first_token, "first_token").await;
+            let piece = piece.map_err(|error| AttemptFailure::from_upstream(&error))?;
+            let (Some(piece), Some(attempt)) = (piece, recording.attempt()) else {
+                return Err(AttemptFailure::cut("the answer ended before it began"));
+            };
+            pieces.push(piece.clone());
+            streaming.first = streaming.relay.push(piece, attempt)?;
+            if let Some(words) = streaming.relay.failure() {
+                return Err(AttemptFailure::cut(format!("the provider broke off: {words}")));
+            }
+        }
+        if let Some(checks) = &prepared.checks {
+            let options = AnswerOptions { created_unix_s: created(inbound), include_usage: prepared.include_usage };
+            let judge =
+                Judge { checks, provider: target.candidate.provider.dialect, client: prepared.dialect, options };
+            judge.hold(&mut streaming, pieces, self.settings.idle, recording).await?;
+        }
+        Ok(streaming)
+    }
+
+    /// Reads an unstreamed answer whole, judges it where it must be, and puts it into the client's dialect.
+    async fn read_answer(
+        &self,
+        prepared: &Prepared,
+        target: &Target,
+        inbound: &Inbound,
+        mut answer: UpstreamAnswer,
+        recording: &mut Recording,
+    ) -> Result<Bytes, AttemptFailure> {
+        let body = read_whole(&mut answer.body, self.settings.idle).await;
+        let body = body.map_err(|error| AttemptFailure::from_upstream(&error))?;
+        let provider = target.candidate.provider.dialect;
+        let mut reader = provider.facts_reader();
+        let facts = reader.body(&body).ok_or_else(|| AttemptFailure::malformed("the answer is not of the dialect"))?;
+        let Some(attempt) = recording.attempt() else {
+            return Err(AttemptFailure::cut("the attempt has ended"));
+        };
+        attempt.learn(&facts);
+        if target.same_dialect && prepared.checks.is_none() {
+            return Ok(body);
+        }
+        let options = AnswerOptions { created_unix_s: created(inbound), include_usage: true };
+        let whole = judge_whole(prepared.checks.as_ref(), provider, prepared.dialect, &body, &options)?;
+        recording.repaired(whole.repairs);
+        Ok(match whole.rewritten {
+            None => body,
+            Some(rewritten) => {
+                if let Some(attempt) = recording.attempt() {
+                    attempt.keep(body);
+                }
+                Bytes::from(rewritten)
+            }
+        })
+    }
+
+    fn finish(
+        &self,
+        inbound: &Inbound,
+        prepared: &Prepared,
+        target: &Target,
+        accepted: Accepted,
+        mut recording: Recording,
+        deadline: Instant,
+    ) -> Reply {
+        let mut headers = headers(inbound, prepared, target, recording.attempts() + 1);
+        headers.extend(recording.repairs_header().map(|repairs| ("x-steersman-repairs", repairs)));
+        let body = match accepted {
+            Accepted::Live(streaming) => {
+                let live = Live::new(streaming, recording, prepared.dialect, self.settings.idle, deadline);
+                ReplyBody::Stream(Box::pin(live.into_stream()))
+            }
+            Accepted::Whole(body) => {
+                recording.release(&body, true);
+                if let Some(cost) = recording.deliver() {
+                    headers.push(("x-steersman-cost-usd", cost.to_string().replace('$', "")));
+                }
+                ReplyBody::Whole(body)
+            }
+        };
+        Reply { status: 200, headers, body }
+    }
+
+    const fn out_of_time(&self) -> UpstreamError {
+        UpstreamError::Timeout { kind: "total", limit: self.settings.total }
+    }
+}
+
+fn refuse(inbound: &Inbound, refusal: &Refusal, mut recording: Recording) -> Reply {
+    let encoded = || Bytes::from(inbound.dialect.encode_error(&refusal.to_error_body()));
+    let body = refusal.body.clone().unwrap_or_else(encoded);
+    recording.release(&body, false);
+    recording.fail(refusal.status, refusal.code);
+    let mut headers =
+        vec![("x-request-id", inbound.id.to_string()), ("x-steersman-code", refusal.code.name.to_owned())];
+    if let Some(seconds) = refusal.retry_after_s {
+        headers.push(("retry-after", seconds.to_string()));
+    }
+    Reply { status: refusal.status, headers, body: ReplyBody::Whole(body) }
+}
+
+fn headers(inbound: &Inbound, prepared: &Prepared, target: &Target, attempts: usize) -> Vec<(&'static str, String)> {
+    let candidate = &target.candidate;
+    let mut headers = vec![
+        ("x-request-id", inbound.id.to_string()),
+        ("x-steersman-model", format!("{}/{}", candidate.provider.name, candidate.model)),
+        ("x-steersman-task", prepared.task.to_string()),
+    ];
+    if attempts > 1 {
+        headers.push(("x-steersman-attempts", attempts.to_string()));
+    }
+    if !target.losses.is_empty() {
+        let lost: Vec<_> = target.losses.iter().map(|loss| loss.param.as_str()).collect();
+        headers.push(("x-steersman-losses", lost.join(", ")));
+    }
+    headers
+}
+
+fn created(inbound: &Inbound) -> u64 {
+    u64::try_from(inbound.started_at_us / 1_000_000).unwrap_or(0)
+}
+
+/// Spread over requests and attempts, and the same again in a replay of the same request.
+fn jitter(inbound: &Inbound, attempt: u32) -> u32 {
+    let hash = ContentHash::of(format!("{}/{attempt}", inbound.id).as_bytes());
+    let [a, b, c, d, ..] = *hash.as_bytes();
+    u32::from_le_bytes([a, b, c, d])
+}

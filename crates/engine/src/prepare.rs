@@ -1,0 +1,198 @@
+//! Steps before an attempt: read the request, find the task and the models, write what a provider will receive.
+
+use bytes::Bytes;
+use serde_json::value::RawValue;
+use steersman_core::{Code, ContentHash, ModelName, TaskName};
+use steersman_structured::Mode;
+use steersman_wire::json::{RawObject, Splice};
+use steersman_wire::{Dialect, Loss, RequestHead, fingerprint, openai_chat};
+
+use crate::catalog::{Candidate, Catalog};
+use crate::checks::{Checks, Policy, Schemas};
+use crate::refusal::Refusal;
+use crate::reply::Inbound;
+
+/// Sampling parameters that are kept on the record, in the spellings of all dialects.
+const PARAMETERS: &[&str] = &[
+    "temperature",
+    "top_p",
+    "top_k",
+    "max_tokens",
+    "max_completion_tokens",
+    "n",
+    "seed",
+    "stop",
+    "stop_sequences",
+    "presence_penalty",
+    "frequency_penalty",
+    "reasoning_effort",
+    "tool_choice",
+    "parallel_tool_calls",
+    "logprobs",
+];
+
+/// Longer values (a long `stop`, a named `tool_choice` with a schema) are not parameters but content.
+const MAX_PARAMETER_BYTES: usize = 200;
+
+/// A request that has been read and understood.
+pub(crate) struct Prepared {
+    /// The dialect of the client.
+    pub(crate) dialect: &'static dyn Dialect,
+    /// Whether the answer is streamed.
+    pub(crate) stream: bool,
+    /// Whether the client wants a usage report at the end of a stream.
+    pub(crate) include_usage: bool,
+    /// The name that the client used.
+    pub(crate) asked: ModelName,
+    /// The task.
+    pub(crate) task: TaskName,
+    /// Hash of system text, schema and tools.
+    pub(crate) fingerprint: ContentHash,
+    /// Sampling parameters, as a JSON object.
+    pub(crate) parameters: String,
+    /// What the answer must be. `Some` fixes the release policy: the answer is held back whole until it has been judged.
+    pub(crate) checks: Option<Checks>,
+    /// Where it may go, in the order of trying.
+    pub(crate) candidates: Vec<Candidate>,
+}
+
+/// One candidate and what it will receive.
+#[derive(Clone)]
+pub(crate) struct Target {
+    /// Who.
+    pub(crate) candidate: Candidate,
+    /// The provider's version of the body.
+    pub(crate) body: Bytes,
+    /// Whether that differs from what the client sent.
+    pub(crate) edited: bool,
+    /// Whether the answer can pass as it comes.
+    pub(crate) same_dialect: bool,
+    /// What the provider's dialect has no words for.
+    pub(crate) losses: Vec<Loss>,
+}
+
+impl Target {
+    /// The client's headers that this provider may see: those of its own dialect.
+    pub(crate) fn headers(&self, inbound: &Inbound) -> Vec<(String, String)> {
+        if self.same_dialect { inbound.headers.clone() } else { Vec::new() }
+    }
+}
+
+/// Reads a request.
+pub(crate) fn prepare(catalog: &Catalog, schemas: &Schemas, inbound: &Inbound) -> Result<Prepared, Refusal> {
+    let head = inbound.dialect.request_head(&inbound.body).map_err(Refusal::from)?;
+    let resolved = catalog.resolve(&head.model)?;
+    let fingerprint = fingerprint(&head);
+    let task = resolved
+        .task
+        .or_else(|| inbound.task.as_deref().map(TaskName::from))
+        .or_else(|| head.task.as_deref().map(TaskName::from))
+        .unwrap_or_else(|| derived_task(&fingerprint));
+    Ok(Prepared {
+        dialect: inbound.dialect,
+        stream: head.stream,
+        include_usage: head.include_usage,
+        asked: ModelName::from(&*head.model),
+        task,
+        fingerprint,
+        parameters: parameters(&head.object),
+        checks: Checks::of(&head, policy(inbound)?, schemas)?,
+        candidates: resolved.candidates,
+    })
+}
+
+/// Writes what one candidate will receive.
+pub(crate) fn target(inbound: &Inbound, candidate: &Candidate) -> Result<Target, Refusal> {
+    let head = inbound.dialect.request_head(&inbound.body).map_err(Refusal::from)?;
+    let (edited, losses) = write_body(&head, inbound, candidate)?;
+    Ok(Target {
+        candidate: candidate.clone(),
+        edited: edited.is_some(),
+        body: edited.map_or_else(|| inbound.body.clone(), Bytes::from),
+        same_dialect: candidate.provider.dialect.name() == inbound.dialect.name(),
+        losses,
+    })
+}
+
+/// What the client wants done with an answer that has a form to keep.
+fn policy(inbound: &Inbound) -> Result<Policy, Refusal> {
+    let Some(word) = &inbound.structured else { return Ok(Policy::Repair(Mode::Safe)) };
+    Policy::named(word).ok_or_else(|| {
+        let words: Vec<_> = Policy::WORDS.iter().map(|(word, _)| *word).collect();
+        let asked: String = word.chars().take(40).collect();
+        Refusal::new(
+            Code::INVALID_REQUEST,
+            format!("`x-steersman-structured` must be one of {}, not `{asked}`", words.join(", ")),
+        )
+    })
+}
+
+/// `auto/` and the first eight digits of the fingerprint.
+fn derived_task(fingerprint: &ContentHash) -> TaskName {
+    let hex = fingerprint.to_string();
+    TaskName::from(format!("auto/{}", hex.get(..8).unwrap_or(&hex)))
+}
+
+/// The provider's version of the body; `None` where it is the client's own, byte for byte.
+fn write_body(
+    head: &RequestHead<'_>,
+    inbound: &Inbound,
+    candidate: &Candidate,
+) -> Result<(Option<Vec<u8>>, Vec<Loss>), Refusal> {
+    let provider = &candidate.provider;
+    if provider.dialect.name() != inbound.dialect.name() {
+        let mut request = inbound.dialect.decode_request(&inbound.body).map_err(Refusal::from)?;
+        candidate.model.as_str().clone_into(&mut request.model);
+        request.include_usage = request.stream;
+        let encoded = provider.dialect.encode_request(&request).map_err(Refusal::from)?;
+        return Ok((Some(encoded.body), encoded.losses));
+    }
+    let mut splice = head.object.splice();
+    let mut edited = false;
+    if head.model != candidate.model.as_str() {
+        splice = splice.set("model", candidate.model.as_str());
+        edited = true;
+    }
+    if head.stream && !head.include_usage && provider.stream_usage && provider.dialect.name() == openai_chat::NAME {
+        splice = ask_for_usage(splice, &head.object);
+        edited = true;
+    }
+    if !provider.max_completion_tokens
+        && let Some(limit) = head.object.get("max_completion_tokens")
+    {
+        splice = splice.remove("max_completion_tokens").set_raw("max_tokens", limit.to_owned());
+        edited = true;
+    }
+    Ok((edited.then(|| splice.finish()), Vec::new()))
+}
+
+/// Sets `stream_options.include_usage`, keeping the options that are there.
+fn ask_for_usage<'o, 'a>(splice: Splice<'o, 'a>, object: &RawObject<'a>) -> Splice<'o, 'a> {
+    let given = object.get("stream_options").and_then(|options| RawObject::of(options).ok());
+    let merged = given.and_then(|options| {
+        let text = String::from_utf8(options.splice().set("include_usage", &true).finish()).ok()?;
+        RawValue::from_string(text).ok()
+    });
+    match merged {
+        Some(options) => splice.set_raw("stream_options", options),
+        None => splice.set("stream_options", &serde_json::json!({ "include_usage": true })),
+    }
+}
+
+fn parameters(object: &RawObject<'_>) -> String {
+    let mut out = String::from("{");
+    for member in object.members() {
+        let value = member.value.get();
+        if PARAMETERS.contains(&&*member.key) && value.len() <= MAX_PARAMETER_BYTES {
+            if out.len() > 1 {
+                out.push(',');
+            }
+            out.push('"');
+            out.push_str(&member.key);
+            out.push_str("\":");
+            out.push_str(value);
+        }
+    }
+    out.push('}');
+    out
+}

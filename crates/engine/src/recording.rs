@@ -1,0 +1,233 @@
+//! One request's record while it is being made.
+//!
+//! Whoever holds the [`Recording`] owns the request's fate: [`Recording::finish`] says how it ended, and dropping it
+//! without that says that the client went away. Either way the record is offered exactly once, with the attempt that
+//! was under way.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::{Bytes, BytesMut};
+use steersman_core::{
+    AttemptRecord, Code, ContentHash, FinishReason, ModelName, OutcomeKind, Recorder, RequestRecord, TaskName, Timing,
+    Usage, Usd,
+};
+
+use steersman_structured::Repair;
+
+use crate::attempt::Attempt;
+use crate::prepare::{Prepared, Target};
+use crate::reply::Inbound;
+
+/// The largest answer that is kept; a longer one is cut here, and the record says so by its length.
+const MAX_KEPT_BYTES: usize = 4 << 20;
+
+/// The longest header value that is written.
+const MAX_HEADER_BYTES: usize = 4 << 10;
+
+/// A record in the making.
+pub(crate) struct Recording {
+    record: Option<Box<RequestRecord>>,
+    recorder: Arc<dyn Recorder>,
+    started: Instant,
+    current: Option<Attempt>,
+    released: Vec<Bytes>,
+    released_bytes: usize,
+    repairs: Vec<Repair>,
+}
+
+impl Recording {
+    /// Starts the record of a request.
+    #[must_use]
+    pub(crate) fn open(recorder: Arc<dyn Recorder>, inbound: &Inbound) -> Self {
+        let record = RequestRecord {
+            id: inbound.id.clone(),
+            started_at_us: inbound.started_at_us,
+            task: TaskName::from("none"),
+            protocol: inbound.dialect.name(),
+            streamed: false,
+            requested_model: ModelName::from(""),
+            status: 0,
+            outcome: OutcomeKind::Cancelled,
+            code: None,
+            usage: Usage::default(),
+            cost: None,
+            timing: Timing::default(),
+            fingerprint: ContentHash::from_bytes([0; 32]),
+            parameters: String::new(),
+            request_body: inbound.body.clone(),
+            response_body: Bytes::new(),
+            attempts: Vec::new(),
+        };
+        Self {
+            record: Some(Box::new(record)),
+            recorder,
+            started: inbound.started,
+            current: None,
+            released: Vec::new(),
+            released_bytes: 0,
+            repairs: Vec::new(),
+        }
+    }
+
+    /// Fills in what the request turned out to be.
+    pub(crate) fn describe(&mut self, prepared: &Prepared) {
+        if let Some(record) = &mut self.record {
+            record.task = prepared.task.clone();
+            record.streamed = prepared.stream;
+            record.requested_model = prepared.asked.clone();
+            record.fingerprint = prepared.fingerprint;
+            record.parameters.clone_from(&prepared.parameters);
+        }
+    }
+
+    /// Microseconds since the request's first byte.
+    fn elapsed_us(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// Starts the clock of an attempt.
+    pub(crate) fn start_attempt(&mut self, target: &Target, reason: &'static str) {
+        self.current = Some(Attempt::start(target, self.elapsed_us(), reason));
+    }
+
+    /// The attempt under way.
+    pub(crate) const fn attempt(&mut self) -> Option<&mut Attempt> {
+        self.current.as_mut()
+    }
+
+    /// Ends the attempt under way.
+    pub(crate) fn end_attempt(&mut self, code: Option<&'static Code>) {
+        if let (Some(attempt), Some(record)) = (self.current.take(), &mut self.record) {
+            record.attempts.push(attempt.end(code));
+        }
+    }
+
+    /// How many attempts have ended.
+    pub(crate) fn attempts(&self) -> usize {
+        self.record.as_ref().map_or(0, |record| record.attempts.len())
+    }
+
+    /// Notes bytes that go to the client; the first content among them stops the first-token clock.
+    pub(crate) fn release(&mut self, bytes: &Bytes, has_content: bool) {
+        if self.released_bytes < MAX_KEPT_BYTES {
+            self.released_bytes += bytes.len();
+            self.released.push(bytes.clone());
+        }
+        if has_content && self.record.as_ref().is_some_and(|record| record.timing.first_token_us.is_none()) {
+            let now = self.elapsed_us();
+            if let Some(record) = &mut self.record {
+                record.timing.first_token_us = Some(now);
+            }
+        }
+    }
+
+    /// Notes how long the gate held an answer that was ready.
+    pub(crate) fn held(&mut self, hold_us: u64) {
+        if let Some(record) = &mut self.record {
+            record.timing.hold_us += hold_us;
+        }
+    }
+
+    /// Notes each change that was made to the answer.
+    pub(crate) fn repaired(&mut self, repairs: Vec<Repair>) {
+        self.repairs.extend(repairs);
+    }
+
+    /// The changes as a header's value: JSON, cut to what a header may hold; `None` if there were none.
+    pub(crate) fn repairs_header(&self) -> Option<String> {
+        let mut shown = self.repairs.as_slice();
+        while !shown.is_empty() {
+            let text = serde_json::to_string(shown).ok()?;
+            if text.len() <= MAX_HEADER_BYTES && text.is_ascii() {
+                return Some(text);
+            }
+            shown = shown.split_last().map_or(&[], |(_, fewer)| fewer);
+        }
+        (!self.repairs.is_empty()).then(|| format!("{} repairs", self.repairs.len()))
+    }
+
+    /// Ends a request whose answer was delivered: what the last attempt says of it decides the outcome. Gives the cost.
+    pub(crate) fn deliver(mut self) -> Option<Usd> {
+        let outcome = match &self.current {
+            Some(attempt) if attempt.is_refusal() => OutcomeKind::Refused,
+            Some(attempt) if attempt.finish_reason() == Some(FinishReason::Length) => OutcomeKind::Truncated,
+            _ => OutcomeKind::Accepted,
+        };
+        self.end_attempt(None);
+        let cost = self.record.as_ref().and_then(|record| total_cost(&record.attempts));
+        self.close(200, outcome, None);
+        cost
+    }
+
+    /// Ends a request that failed.
+    pub(crate) fn fail(mut self, status: u16, code: &'static Code) {
+        self.end_attempt(Some(code));
+        let outcome = match code.name {
+            "output_rejected" => OutcomeKind::Rejected,
+            "output_truncated" => OutcomeKind::Truncated,
+            _ => OutcomeKind::Failed,
+        };
+        self.close(status, outcome, Some(code));
+    }
+
+    fn close(&mut self, status: u16, outcome: OutcomeKind, code: Option<&'static Code>) {
+        let total_us = self.elapsed_us();
+        let Some(mut record) = self.record.take() else { return };
+        record.status = status;
+        record.outcome = outcome;
+        record.code = code;
+        record.timing.total_us = total_us;
+        record.timing.connect_us = record.attempts.last().and_then(|attempt| attempt.timing.connect_us);
+        for attempt in &record.attempts {
+            record.usage = sum(&record.usage, &attempt.usage);
+        }
+        record.cost = total_cost(&record.attempts);
+        record.response_body = join(&self.released, self.released_bytes);
+        self.recorder.record(*record);
+    }
+}
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        self.end_attempt(Some(Code::CLIENT_GONE));
+        self.close(Code::CLIENT_GONE.status, OutcomeKind::Cancelled, Some(Code::CLIENT_GONE));
+    }
+}
+
+/// An attempt that got no answer at all (no status) is not billed; any other without a known cost makes the sum unknown.
+fn total_cost(attempts: &[AttemptRecord]) -> Option<Usd> {
+    attempts
+        .iter()
+        .filter(|attempt| attempt.status.is_some_and(|status| status < 400))
+        .map(|attempt| attempt.cost)
+        .sum()
+}
+
+fn sum(a: &Usage, b: &Usage) -> Usage {
+    let add = |x: Option<u64>, y: Option<u64>| match (x, y) {
+        (None, None) => None,
+        _ => Some(x.unwrap_or(0) + y.unwrap_or(0)),
+    };
+    Usage {
+        input_tokens: add(a.input_tokens, b.input_tokens),
+        cache_read_tokens: add(a.cache_read_tokens, b.cache_read_tokens),
+        cache_write_tokens: add(a.cache_write_tokens, b.cache_write_tokens),
+        output_tokens: add(a.output_tokens, b.output_tokens),
+        reasoning_tokens: add(a.reasoning_tokens, b.reasoning_tokens),
+    }
+}
+
+fn join(parts: &[Bytes], total: usize) -> Bytes {
+    match parts {
+        [] => Bytes::new(),
+        [only] => only.clone(),
+        many => {
+            let mut joined = BytesMut::with_capacity(total);
+            for part in many {
+                joined.extend_from_slice(part);
+            }
+            joined.freeze()
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! What the engine hands back to whoever speaks HTTP with the client.
+
+use std::pin::Pin;
+use std::time::Instant;
+
+use bytes::Bytes;
+use futures_util::Stream;
+use steersman_core::RequestId;
+use steersman_wire::Dialect;
+
+/// A request as it came in, decoded no further than its transport.
+#[derive(Debug)]
+pub struct Inbound {
+    /// Its id.
+    pub id: RequestId,
+    /// When its first byte came.
+    pub started: Instant,
+    /// The same moment in microseconds since the Unix epoch.
+    pub started_at_us: i64,
+    /// The dialect that the client speaks.
+    pub dialect: &'static dyn Dialect,
+    /// The body.
+    pub body: Bytes,
+    /// The task that the client names in a header.
+    pub task: Option<String>,
+    /// What the client wants done with an answer that has a form to keep, as it says in a header.
+    pub structured: Option<String>,
+    /// Client headers that the dialect lets through to a provider, lower case.
+    pub headers: Vec<(String, String)>,
+}
+
+/// An answer for the client.
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// Headers beside `content-type`, lower case.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: ReplyBody,
+}
+
+/// The body of a reply. Dropping a stream cancels the upstream call and closes the record.
+pub enum ReplyBody {
+    /// A JSON document.
+    Whole(Bytes),
+    /// Server-sent events.
+    Stream(Pin<Box<dyn Stream<Item = Bytes> + Send>>),
+}
