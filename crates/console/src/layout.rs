@@ -1,0 +1,70 @@
+//! What every page shares: head, navigation, style.
+
+use maud::{DOCTYPE, Markup, html};
+
+/// One entry of the navigation.
+#[derive(Debug)]
+pub struct NavigationEntry {
+    /// The address.
+    pub path: &'static str,
+    /// The words.
+    pub title: &'static str,
+}
+
+/// Every page that can be reached from everywhere, in order.
+pub static NAVIGATION: &[NavigationEntry] = &[
+    NavigationEntry { path: "/console", title: "Overview" },
+    NavigationEntry { path: "/console/requests", title: "Requests" },
+];
+
+/// The style sheet.
+pub const STYLE: &str = include_str!("style.css");
+
+/// A page with its frame.
+pub(crate) fn page(title: &str, active: &str, content: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) " · Steersman" }
+                link rel="stylesheet" href="/console/style.css";
+                link rel="icon" href="data:,";
+            }
+            body {
+                header.top {
+                    a.brand href="/console" { "Steersman" }
+                    nav aria-label="Pages" {
+                        @for entry in NAVIGATION {
+                            a href=(entry.path) aria-current=[(entry.path == active).then_some("page")] { (entry.title) }
+                        }
+                    }
+                }
+                main { (content) }
+            }
+        }
+    }
+}
+
+/// The page for an address or id that leads nowhere.
+#[must_use]
+pub fn not_found(what: &str) -> Markup {
+    let content = html! {
+        h1 { "Not found" }
+        p { "There is no " (what) ". It may be older than the store keeps." }
+        p { a href="/console/requests" { "All requests" } }
+    };
+    page("Not found", "", &content)
+}
+
+/// The page for when the store cannot be read. Requests are served all the same.
+#[must_use]
+pub fn unavailable(cause: &str) -> Markup {
+    let content = html! {
+        h1 { "The store cannot be read" }
+        p { "Requests are still served; only the records are out of reach at the moment." }
+        pre { (cause) }
+    };
+    page("Store out of reach", "", &content)
+}

@@ -1,0 +1,17 @@
+//! The console's pages, as functions from rows to HTML.
+//!
+//! A page is one file and one line in [`NAVIGATION`]. Every page is whole without script: filters are links and forms,
+//! charts are SVG, and the address holds the state. What is shown is what the store kept, so it is redacted already;
+//! everything is escaped by the template engine.
+//!
+//! What never happens here: a query, a route, a script that a page needs.
+
+mod chart;
+mod format;
+mod layout;
+pub mod overview;
+pub mod request;
+pub mod requests;
+mod transcript;
+
+pub use layout::{NAVIGATION, NavigationEntry, STYLE, not_found, unavailable};

@@ -1,0 +1,49 @@
+//! `steersman check`: parse and validate a configuration, without network and without touching the data folder.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::{Command, Failure, config_file, parse};
+
+pub(crate) static COMMAND: Command = Command {
+    name: "check",
+    about: "Parse and validate a configuration, without network",
+    arguments: Arguments::augment_args,
+    run: |matches| run(&parse(matches)?),
+};
+
+#[derive(Args)]
+struct Arguments {
+    /// The configuration [default: steersman.toml, if there is one]
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let loaded = config_file::load(arguments.config.as_deref())?;
+    let providers: Vec<_> = loaded.config.providers.iter().map(|provider| provider.name.as_str()).collect();
+    if arguments.json {
+        let report = serde_json::json!({
+            "ok": true,
+            "file": loaded.file,
+            "listen": loaded.config.listen,
+            "providers": providers,
+            "models": loaded.config.models.iter().map(|model| &model.name).collect::<Vec<_>>(),
+            "tasks": loaded.config.tasks.iter().map(|task| &task.name).collect::<Vec<_>>(),
+        });
+        anstream::println!("{report}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let file =
+        loaded.file.as_ref().map_or_else(|| "no file, defaults only".to_owned(), |file| file.display().to_string());
+    anstream::println!("fine: {file}");
+    anstream::println!("listens on {}", loaded.config.listen);
+    let list = if providers.is_empty() { "none; a local model can be served".to_owned() } else { providers.join(", ") };
+    anstream::println!("providers: {list}");
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,145 @@
+//! `steersman doctor`: what is there, what is missing, and one hint for each line.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::config_file::{data_folder, load};
+use super::{Command, Failure, parse};
+use crate::compose::environment;
+use crate::config::Config;
+use crate::local::{binary, models_folder};
+
+pub(crate) static COMMAND: Command = Command {
+    name: "doctor",
+    about: "Tell what is there, what is missing, and what to do about it",
+    arguments: Arguments::augment_args,
+    run: |matches| run(&parse(matches)?),
+};
+
+#[derive(Args)]
+struct Arguments {
+    /// The configuration [default: steersman.toml, if there is one]
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// The data folder, in place of `store.path`
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// One finding.
+struct Finding {
+    what: String,
+    fine: bool,
+    hint: Option<String>,
+}
+
+impl Finding {
+    fn fine(what: String) -> Self {
+        Self { what, fine: true, hint: None }
+    }
+
+    fn missing(what: String, hint: &str) -> Self {
+        Self { what, fine: false, hint: Some(hint.to_owned()) }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let loaded = load(arguments.config.as_deref())?;
+    let data = data_folder(&loaded.config, arguments.data.as_deref())?;
+    let mut findings = vec![match &loaded.file {
+        Some(file) => Finding::fine(format!("configuration {}", file.display())),
+        None => Finding::fine("no configuration file; the defaults hold".to_owned()),
+    }];
+    findings.push(data_finding(&data));
+    findings.push(listen_finding(&loaded.config));
+    findings.extend(provider_findings(&loaded.config));
+    findings.extend(local_findings(&loaded.config, &data));
+    let healthy = findings.iter().all(|finding| finding.fine);
+    if arguments.json {
+        let rows = findings
+            .iter()
+            .map(|finding| serde_json::json!({ "what": finding.what, "fine": finding.fine, "hint": finding.hint }));
+        anstream::println!("{}", serde_json::json!({ "healthy": healthy, "findings": rows.collect::<Vec<_>>() }));
+    } else {
+        for finding in &findings {
+            anstream::println!("{} {}", if finding.fine { "ok     " } else { "missing" }, finding.what);
+            if let Some(hint) = &finding.hint {
+                anstream::println!("        hint: {hint}");
+            }
+        }
+    }
+    Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn data_finding(data: &Path) -> Finding {
+    let probe = data.join(".doctor");
+    let written = std::fs::create_dir_all(data)
+        .and_then(|()| std::fs::write(&probe, b""))
+        .and_then(|()| std::fs::remove_file(&probe));
+    match written {
+        Ok(()) => Finding::fine(format!("data folder {}", data.display())),
+        Err(error) => Finding::missing(
+            format!("data folder {}: {error}", data.display()),
+            "make it writable, or name another with `--data FOLDER` or `store.path`",
+        ),
+    }
+}
+
+fn listen_finding(config: &Config) -> Finding {
+    match TcpListener::bind(config.listen) {
+        Ok(_) => Finding::fine(format!("{} is free to listen on", config.listen)),
+        Err(error) => Finding::missing(
+            format!("{} cannot be listened on: {error}", config.listen),
+            "a gateway may be running already; else choose another with `--listen` or `server.listen`",
+        ),
+    }
+}
+
+fn provider_findings(config: &Config) -> Vec<Finding> {
+    let one = |provider: &crate::config::ProviderConfig| match &provider.api_key {
+        None => Finding::fine(format!("provider {} at {} (no key needed)", provider.name, provider.base_url)),
+        Some(source) => match source.fetch(environment) {
+            Ok(_) => Finding::fine(format!("provider {} at {} (key from {source})", provider.name, provider.base_url)),
+            Err(error) => Finding::missing(format!("provider {}: {error}", provider.name), "set it and start again"),
+        },
+    };
+    if config.providers.is_empty() {
+        let hint = "set a key (OPENAI_API_KEY, ANTHROPIC_API_KEY, ...) or fetch a local model: steersman models pull smollm2-135m";
+        return vec![Finding {
+            what: "no remote provider is configured".to_owned(),
+            fine: true,
+            hint: Some(hint.to_owned()),
+        }];
+    }
+    config.providers.iter().map(one).collect()
+}
+
+fn local_findings(config: &Config, data: &Path) -> Vec<Finding> {
+    let folder = models_folder(data);
+    let installed = folder.list().unwrap_or_default();
+    let names: Vec<_> = installed.iter().map(|model| model.name.as_str()).collect();
+    let models = if names.is_empty() {
+        Finding {
+            what: format!("no local model in {}", folder.root().display()),
+            fine: !config.providers.is_empty(),
+            hint: Some("steersman models pull smollm2-135m (98 MB)".to_owned()),
+        }
+    } else {
+        Finding::fine(format!("local models: {}", names.join(", ")))
+    };
+    let server = match binary(config) {
+        Some(path) => Finding::fine(format!("local model server {}", path.display())),
+        None => Finding {
+            what: "no `steersman-local` beside `steersman` or on the PATH".to_owned(),
+            fine: names.is_empty(),
+            hint: Some("cargo build --release -p steersman-local --features llama".to_owned()),
+        },
+    };
+    vec![models, server]
+}

@@ -1,0 +1,94 @@
+//! The command line: one file a command, one line in [`COMMANDS`].
+//!
+//! Help, man page, completions, `docs/cli.md` and dispatch all come from that slice, so nothing can drift. stdout is
+//! data and stderr is talk; every command that prints data takes `--json`.
+
+mod check;
+mod config_file;
+mod docs;
+mod doctor;
+mod explain;
+mod explain_code;
+mod failure;
+mod guard;
+mod init;
+mod log;
+mod models;
+mod records;
+mod sim;
+mod talk;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::ArgMatches;
+
+pub(crate) use failure::Failure;
+
+/// One command.
+pub(crate) struct Command {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// One line of help.
+    pub(crate) about: &'static str,
+    /// Adds its arguments (usually `Args::augment_args`).
+    pub(crate) arguments: fn(clap::Command) -> clap::Command,
+    /// Runs it.
+    pub(crate) run: fn(&ArgMatches) -> Result<ExitCode, Failure>,
+}
+
+/// Every command, in the order of the help.
+pub(crate) static COMMANDS: &[&Command] = &[
+    &up::COMMAND,
+    &init::COMMAND,
+    &check::COMMAND,
+    &doctor::COMMAND,
+    &log::COMMAND,
+    &explain::COMMAND,
+    &explain_code::COMMAND,
+    &models::COMMAND,
+    &sim::COMMAND,
+    &guard::COMMAND,
+    &docs::COMMAND,
+];
+
+/// The whole command line, as clap sees it.
+pub(crate) fn definition() -> clap::Command {
+    let root = clap::Command::new("steersman")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("The production runtime around LLM calls: one binary between an application and its model providers")
+        .subcommand_required(true)
+        .arg_required_else_help(true);
+    COMMANDS.iter().fold(root, |root, command| {
+        root.subcommand((command.arguments)(clap::Command::new(command.name).about(command.about)))
+    })
+}
+
+/// Parses the arguments, runs the command and turns a failure into a message, a hint and an exit code.
+pub(crate) fn run() -> ExitCode {
+    let matches = definition().get_matches();
+    let Some((name, arguments)) = matches.subcommand() else {
+        return ExitCode::from(2);
+    };
+    let command = COMMANDS.iter().find(|command| command.name == name);
+    let result = command.map_or(Ok(ExitCode::from(2)), |command| (command.run)(arguments));
+    result.unwrap_or_else(|failure| failure.report())
+}
+
+/// Reads a command's typed arguments out of clap's matches.
+pub(crate) fn parse<T: clap::FromArgMatches>(matches: &ArgMatches) -> Result<T, Failure> {
+    T::from_arg_matches(matches).map_err(|error| Failure::new(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_is_well_formed_and_says_what_it_does() {
+        definition().debug_assert();
+        for command in COMMANDS {
+            assert!(!command.about.is_empty() && !command.about.ends_with('.'), "`{}`", command.name);
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! `steersman models`: fetch weights for local models, and list what there is.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use steersman_models::{CATALOGUE, Model, ModelFolder, Wanted, pull, stderr_progress};
+
+use super::config_file::{data_folder, load};
+use super::{Command, Failure, parse};
+use crate::local::{binary, models_folder};
+
+pub(crate) static COMMAND: Command = Command {
+    name: "models",
+    about: "Fetch and list the weights of local models",
+    arguments: Arguments::augment_args,
+    run: |matches| run(&parse(matches)?),
+};
+
+#[derive(Args)]
+struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+    /// The configuration [default: steersman.toml, if there is one]
+    #[arg(long, global = true)]
+    config: Option<PathBuf>,
+    /// The data folder, in place of `store.path`
+    #[arg(long, global = true)]
+    data: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Fetch a model and check its sha256
+    Pull {
+        /// A name of the catalogue, or the path of a GGUF file
+        model: String,
+    },
+    /// List the catalogue and what is here
+    List,
+}
+
+fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let loaded = load(arguments.config.as_deref())?;
+    let folder = models_folder(&data_folder(&loaded.config, arguments.data.as_deref())?);
+    match &arguments.action {
+        Action::List => list(&folder, arguments.json)?,
+        Action::Pull { model } => {
+            fetch(&folder, model, arguments.json)?;
+            if binary(&loaded.config).is_none() {
+                anstream::eprintln!("hint: serving it needs `steersman-local` beside `steersman`:");
+                anstream::eprintln!("      cargo build --release -p steersman-local --features llama");
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn fetch(folder: &ModelFolder, model: &str, json: bool) -> Result<(), Failure> {
+    let installed = pull(folder, &Wanted::parse(model)?, &mut stderr_progress(model))?;
+    let path = folder.path_of(&installed);
+    if json {
+        anstream::println!("{}", serde_json::json!({ "installed": installed, "path": path }));
+    } else {
+        anstream::println!("{} is here: {}", installed.name, path.display());
+    }
+    Ok(())
+}
+
+fn list(folder: &ModelFolder, json: bool) -> Result<(), Failure> {
+    let installed = folder.list()?;
+    let here = |name: &str| installed.iter().any(|one| one.name == name);
+    if json {
+        let row = |model: &Model| {
+            serde_json::json!({
+                "name": model.name, "bytes": model.bytes, "licence": model.licence, "about": model.about,
+                "here": here(model.name),
+            })
+        };
+        let known: Vec<_> = CATALOGUE.iter().map(row).collect();
+        anstream::println!("{}", serde_json::json!({ "catalogue": known, "installed": installed }));
+        return Ok(());
+    }
+    for model in CATALOGUE {
+        let mark = if here(model.name) { "here" } else { "    " };
+        anstream::println!("{mark}  {:<22} {:>5} MB  {}", model.name, model.bytes / 1_000_000, model.licence);
+        anstream::println!("      {}", model.about);
+    }
+    for one in installed.iter().filter(|one| Model::named(&one.name).is_none()) {
+        anstream::println!("here  {:<22} {:>5} MB  {}", one.name, one.bytes / 1_000_000, one.source);
+    }
+    Ok(())
+}

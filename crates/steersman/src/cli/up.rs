@@ -1,0 +1,162 @@
+//! `steersman up`: the gateway, its records and its console on one port.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use steersman_core::Recorder;
+use steersman_store::Store;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use super::config_file::{Loaded, data_folder, load};
+use super::{Command, Failure, parse};
+use crate::compose;
+use crate::config::Config;
+use crate::http::{Server, ServerLimits, Surface, router};
+use crate::local::LocalModels;
+
+pub(crate) static COMMAND: Command = Command {
+    name: "up",
+    about: "Start the gateway and its console",
+    arguments: Arguments::augment_args,
+    run: |matches| run(&parse(matches)?),
+};
+
+#[derive(Args)]
+struct Arguments {
+    /// The configuration [default: steersman.toml, if there is one]
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Address and port, in place of `server.listen`
+    #[arg(long)]
+    listen: Option<SocketAddr>,
+    /// The data folder, in place of `store.path`
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Print the ready line as JSON on stdout.
+    #[arg(long)]
+    json: bool,
+}
+
+fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let started = Instant::now();
+    super::talk::init();
+    let Loaded { mut config, file } = load(arguments.config.as_deref())?;
+    if let Some(listen) = arguments.listen {
+        config.move_to(listen)?;
+    }
+    let data = data_folder(&config, arguments.data.as_deref())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let up = Up { config, file, data, json: arguments.json, started };
+    let drained = runtime.block_on(up.serve())?;
+    // A blocking call that hangs (a database on a dead disk) must not keep the process.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    Ok(if drained { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+struct Up {
+    config: Config,
+    file: Option<PathBuf>,
+    data: PathBuf,
+    json: bool,
+    started: Instant,
+}
+
+impl Up {
+    /// Serves until a signal comes. True if every request under way could end.
+    async fn serve(self) -> Result<bool, Failure> {
+        let config = &self.config;
+        let client = compose::client(config);
+        let local = LocalModels::start(config, &self.data, &client);
+        let providers = compose::providers(config, &client, &local)?;
+        let count = providers.catalog.models().count();
+        let store = Arc::new(compose::store(config, &self.data, providers.secrets).await?);
+        let recorder: Arc<dyn Recorder> = Arc::clone(&store) as _;
+        let limits = ServerLimits { head_timeout: config.request_timeout, grace: config.shutdown_grace };
+        let server = Server::bind(config.listen, limits).await.map_err(|error| self.cannot_listen(&error))?;
+        let address = format!("http://{}", server.address()?);
+        let draining = CancellationToken::new();
+        let surface = Arc::new(Surface {
+            engine: compose::engine(config, providers.catalog, recorder),
+            store: Arc::clone(&store),
+            address: address.clone(),
+            api_key: config.api_key.as_ref().map(|source| source.fetch(compose::environment)).transpose()?,
+            places: Arc::new(Semaphore::new(config.max_in_flight.min(Semaphore::MAX_PERMITS))),
+            max_body_bytes: config.max_body_bytes,
+            body_timeout: config.request_timeout,
+            draining: draining.clone(),
+        });
+        let stop = stop_on_signal(draining.clone())?;
+        self.say_ready(&address, count);
+        let drained = server.run(router(&surface), draining).await;
+        stop.abort();
+        drop(local);
+        farewell(&store, drained).await;
+        Ok(drained)
+    }
+
+    fn cannot_listen(&self, error: &std::io::Error) -> Failure {
+        let failure = Failure::new(format!("cannot listen on `{}`: {error}", self.config.listen));
+        match error.kind() {
+            std::io::ErrorKind::AddrInUse => {
+                failure.hint("something else listens there; choose another with `--listen 127.0.0.1:PORT`")
+            }
+            _ => failure,
+        }
+    }
+
+    fn say_ready(&self, address: &str, models: usize) {
+        let ready_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if self.json {
+            let line = serde_json::json!({
+                "address": address, "console": format!("{address}/console"), "base_url": format!("{address}/v1"),
+                "models": models, "data": self.data, "config": self.file, "ready_ms": ready_ms,
+            });
+            anstream::println!("{line}");
+        }
+        anstream::eprintln!("steersman is up at {address} (console: {address}/console) after {ready_ms} ms");
+        if models == 0 {
+            anstream::eprintln!(
+                "hint: no model can be reached yet; set a provider's key (OPENAI_API_KEY, ANTHROPIC_API_KEY, ...)"
+            );
+            anstream::eprintln!("      or fetch a small local model: steersman models pull smollm2-135m");
+        }
+    }
+}
+
+/// Turns SIGTERM and SIGINT into the token; a second signal ends the process at once.
+fn stop_on_signal(draining: CancellationToken) -> Result<tokio::task::JoinHandle<()>, Failure> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(tokio::spawn(async move {
+        let mut first = true;
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if !first {
+                std::process::exit(130);
+            }
+            first = false;
+            anstream::eprintln!("shutting down; requests under way may end (a second signal ends at once)");
+            draining.cancel();
+        }
+    }))
+}
+
+async fn farewell(store: &Store, drained: bool) {
+    let stats = store.close().await;
+    if !drained {
+        anstream::eprintln!("the grace ended before every request did; the rest was cancelled");
+    }
+    let lost = stats.dropped + stats.failed;
+    if lost > 0 {
+        anstream::eprintln!("{lost} records were lost of {}", stats.accepted + stats.dropped);
+    }
+}

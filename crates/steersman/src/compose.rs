@@ -1,0 +1,159 @@
+//! Where the rooms are put together: a checked configuration becomes a catalogue, an engine and a surface.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use steersman_core::{Recorder, Secret};
+use steersman_engine::{Backoff, Catalog, Engine, Provider, Settings};
+use steersman_net::{Client, Limits};
+use steersman_providers::{HttpUpstream, PriceTable};
+use steersman_store::{Retention, Store, StoreConfig};
+
+use crate::cli::Failure;
+use crate::config::{Config, ProviderConfig, SecretSource};
+use crate::local::LocalModels;
+
+/// A catalogue and the secrets that went into it, for the redactor.
+pub(crate) struct Providers {
+    /// All models and who serves them.
+    pub(crate) catalog: Catalog,
+    /// Every key that this process holds.
+    pub(crate) secrets: Vec<Secret>,
+}
+
+/// Why the configured providers cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ComposeError {
+    /// A provider's client cannot be built.
+    #[error("the provider `{name}` cannot be set up")]
+    Provider {
+        /// The provider.
+        name: String,
+        /// Why.
+        #[source]
+        cause: steersman_providers::SetUpError,
+    },
+    /// A model without a provider to serve it.
+    #[error("no provider serves the configured model `{0}`; set `models.\"{0}\".provider`")]
+    Homeless(String),
+    /// A task whose model does not exist.
+    #[error("the task `{task}` wants the model `{model}`, which no provider serves")]
+    Task {
+        /// The task.
+        task: String,
+        /// The model.
+        model: String,
+    },
+}
+
+/// The client that all providers share.
+pub(crate) fn client(config: &Config) -> Client {
+    Client::new(Limits { connect: config.connect_timeout, ..Limits::default() })
+}
+
+/// Builds the catalogue of all configured providers and the local models.
+pub(crate) fn providers(config: &Config, client: &Client, local: &LocalModels) -> Result<Providers, ComposeError> {
+    let prices = PriceTable::builtin();
+    let mut catalog = Catalog::default();
+    let mut secrets = Vec::new();
+    for provider in &config.providers {
+        let key = provider.api_key.as_ref().and_then(|source| source.fetch(environment).ok());
+        secrets.extend(key.clone());
+        let listed = || prices.models(provider.vendor.name).map(str::to_owned).collect();
+        let models: Vec<String> = provider.models.clone().unwrap_or_else(listed);
+        catalog.add_provider(build(config, provider, key.as_ref(), &prices, client)?, models);
+    }
+    local.add_to(&mut catalog);
+    add_models(config, &mut catalog)?;
+    for task in &config.tasks {
+        for model in &task.models {
+            let unserved = |_| ComposeError::Task { task: task.name.clone(), model: model.clone() };
+            catalog.candidate(model).map_err(unserved)?;
+        }
+        catalog.add_task(&task.name, task.models.clone());
+    }
+    Ok(Providers { catalog, secrets })
+}
+
+/// Opens the store for writing.
+pub(crate) async fn store(config: &Config, data: &Path, mut secrets: Vec<Secret>) -> Result<Store, Failure> {
+    std::fs::create_dir_all(data)
+        .map_err(|error| Failure::new(format!("the data folder `{}` cannot be made: {error}", data.display())))?;
+    secrets.extend(config.api_key.as_ref().and_then(|source| source.fetch(environment).ok()));
+    let engine = store_engine(config, data)?;
+    let retention = Retention {
+        max_bytes: Some(config.retention_bytes.max(Retention::MIN_BYTES)),
+        max_days: Some(u32::try_from(config.retention_days).unwrap_or(u32::MAX)),
+    };
+    let settings = StoreConfig { retention, secrets, queue_records: config.store_queue, ..StoreConfig::new(engine) };
+    Ok(Store::open(settings).await?)
+}
+
+/// Where records are kept: PostgreSQL where an address is set, else SQLite in the data folder.
+pub(crate) fn store_engine(config: &Config, data: &Path) -> Result<steersman_store::Engine, Failure> {
+    let url = config.database_url.as_ref().map(|source| source.fetch(environment)).transpose()?;
+    Ok(match url {
+        Some(url) => steersman_store::Engine::Postgres { url, mark: Some(data.join("records.mark")) },
+        None => steersman_store::Engine::Sqlite { path: data.join("steersman.db") },
+    })
+}
+
+/// The engine with these models.
+pub(crate) fn engine(config: &Config, catalog: Catalog, recorder: Arc<dyn Recorder>) -> Engine {
+    let settings = Settings {
+        first_token: config.first_token_timeout,
+        idle: config.idle_timeout,
+        total: config.total_timeout,
+        attempts: config.attempts,
+        backoff: Backoff { base: config.retry_base, max: config.retry_max },
+    };
+    Engine::new(catalog, settings, recorder)
+}
+
+/// A variable of the process's environment.
+pub(crate) fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn build(
+    config: &Config,
+    provider: &ProviderConfig,
+    key: Option<&Secret>,
+    prices: &PriceTable,
+    client: &Client,
+) -> Result<Provider, ComposeError> {
+    let vendor = provider.vendor;
+    let wanted = provider.api_key.as_ref().map(SecretSource::to_string);
+    let upstream = HttpUpstream::new(vendor, &provider.base_url, key, wanted, client.clone())
+        .map_err(|cause| ComposeError::Provider { name: provider.name.clone(), cause })?;
+    let mut rates = prices.all(vendor.name);
+    for model in &config.models {
+        if model.provider.as_ref().is_none_or(|name| *name == provider.name)
+            && let Some(own) = model.rates
+        {
+            rates.insert(model.upstream.clone().unwrap_or_else(|| model.name.clone()), own);
+        }
+    }
+    Ok(Provider {
+        name: provider.name.as_str().into(),
+        dialect: vendor.dialect,
+        max_completion_tokens: vendor.max_completion_tokens,
+        stream_usage: vendor.stream_usage,
+        rates,
+        upstream: Arc::new(upstream),
+    })
+}
+
+fn add_models(config: &Config, catalog: &mut Catalog) -> Result<(), ComposeError> {
+    for model in &config.models {
+        let upstream = model.upstream.as_deref().unwrap_or(&model.name);
+        let added = match &model.provider {
+            Some(provider) => catalog.add_model(&model.name, provider, upstream),
+            None => catalog.add_alias(&model.name, upstream),
+        };
+        if !added {
+            return Err(ComposeError::Homeless(model.name.clone()));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,135 @@
+//! A configuration file as a flat list of values with their places, checked against [`keys`](super::keys).
+
+use std::ops::Range;
+
+use steersman_core::nearest;
+use toml::de::{DeTable, DeValue};
+
+use super::error::ConfigError;
+use super::keys::{self, Kind};
+
+/// One value as it was written.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Value {
+    /// A string.
+    Text(String),
+    /// A whole number that is not negative.
+    Integer(u64),
+    /// Any other number that is not negative.
+    Number(f64),
+    /// A list of strings.
+    Texts(Vec<String>),
+}
+
+/// A parsed file: every value has a known key and the right kind.
+#[derive(Debug, Default)]
+pub(crate) struct Document {
+    file: String,
+    source: String,
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    path: Vec<String>,
+    value: Value,
+    span: Range<usize>,
+}
+
+impl Document {
+    /// Reads a file's text.
+    pub(crate) fn parse(file: &str, source: &str) -> Result<Self, ConfigError> {
+        let mut document = Self { file: file.to_owned(), source: source.to_owned(), entries: Vec::new() };
+        let table = DeTable::parse(source)
+            .map_err(|error| document.error(error.message().to_owned(), &error.span().unwrap_or(0..0)))?;
+        let mut path = Vec::new();
+        document.walk(table.get_ref(), &mut path)?;
+        Ok(document)
+    }
+
+    /// An error at a place of this file.
+    pub(crate) fn error(&self, message: String, span: &Range<usize>) -> ConfigError {
+        ConfigError::new(message).at(&self.file, &self.source, span)
+    }
+
+    /// The value at a path and its place.
+    pub(crate) fn find(&self, path: &[&str]) -> Option<(&Value, &Range<usize>)> {
+        let entry = self.entries.iter().find(|entry| entry.path == path)?;
+        Some((&entry.value, &entry.span))
+    }
+
+    /// The names that the operator chose below a section (`providers`), in order of the file.
+    pub(crate) fn names(&self, section: &str) -> Vec<&str> {
+        let mut names: Vec<(usize, &str)> = Vec::new();
+        for entry in &self.entries {
+            if let [first, name, _] = entry.path.as_slice()
+                && first == section
+                && !names.iter().any(|(_, known)| known == name)
+            {
+                names.push((entry.span.start, name));
+            }
+        }
+        names.sort_unstable();
+        names.into_iter().map(|(_, name)| name).collect()
+    }
+
+    fn walk(&mut self, table: &DeTable<'_>, path: &mut Vec<String>) -> Result<(), ConfigError> {
+        for (key, value) in table {
+            let name = key.get_ref().to_string();
+            if let Some(allowed) = keys::allowed_below(path)
+                && !allowed.contains(&name.as_str())
+            {
+                return Err(self.unknown(&name, path, &allowed, &key.span()));
+            }
+            path.push(name);
+            if let DeValue::Table(inner) = value.get_ref() {
+                self.walk(inner, path)?;
+            } else {
+                let entry = self.entry(path, value.get_ref(), value.span())?;
+                self.entries.push(entry);
+            }
+            path.pop();
+        }
+        Ok(())
+    }
+
+    fn unknown(&self, name: &str, path: &[String], allowed: &[&str], span: &Range<usize>) -> ConfigError {
+        let place = if path.is_empty() { String::new() } else { format!(" in `[{}]`", path.join(".")) };
+        let list = allowed.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let close = nearest(name, allowed.iter().copied());
+        let hint = match close.first() {
+            Some(close) => format!("did you mean `{close}`? allowed here: {list}"),
+            None => format!("allowed here: {list}"),
+        };
+        self.error(format!("unknown key `{name}`{place}"), span).hint(hint)
+    }
+
+    fn entry(&self, path: &[String], value: &DeValue<'_>, span: Range<usize>) -> Result<Entry, ConfigError> {
+        let dotted = path.join(".");
+        let Some(key) = keys::find(path) else {
+            return Err(self
+                .error(format!("`{dotted}` is a section, not a value"), &span)
+                .hint(format!("write it as a table: `[{dotted}]`")));
+        };
+        let read = match (key.kind, value) {
+            (Kind::Text | Kind::Secret, DeValue::String(text)) => Some(Value::Text(text.to_string())),
+            (Kind::Integer, DeValue::Integer(number)) => number.to_string().parse().ok().map(Value::Integer),
+            (Kind::Number, DeValue::Integer(number)) => read_number(&number.to_string()),
+            (Kind::Number, DeValue::Float(number)) => read_number(&number.to_string()),
+            (Kind::Texts, DeValue::Array(items)) => items
+                .iter()
+                .map(|item| item.get_ref().as_str().map(str::to_owned))
+                .collect::<Option<Vec<_>>>()
+                .map(Value::Texts),
+            _ => None,
+        };
+        match read {
+            Some(value) => Ok(Entry { path: path.to_vec(), value, span }),
+            None => Err(self.error(format!("`{dotted}` must be {}", key.kind.describe()), &span)),
+        }
+    }
+}
+
+fn read_number(text: &str) -> Option<Value> {
+    text.parse().ok().filter(|number: &f64| number.is_finite() && *number >= 0.0).map(Value::Number)
+}

@@ -1,0 +1,133 @@
+//! Every configuration key: one row each. Defaults, the unknown-key check, `steersman init` and `docs/config.md` all
+//! come from these rows, so none can disagree with another.
+
+/// What a key's value looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A string.
+    Text,
+    /// A whole number, not negative.
+    Integer,
+    /// A number, not negative.
+    Number,
+    /// A list of strings.
+    Texts,
+    /// `env:NAME` or `file:path`; never the secret itself.
+    Secret,
+}
+
+impl Kind {
+    /// The kind in a person's words.
+    pub(crate) const fn describe(self) -> &'static str {
+        match self {
+            Self::Text => "a string",
+            Self::Integer => "a whole number",
+            Self::Number => "a number",
+            Self::Texts => "a list of strings",
+            Self::Secret => "`env:NAME` or `file:path`",
+        }
+    }
+
+    /// A value of this kind as TOML writes it.
+    pub(crate) fn literal(self, value: &str) -> String {
+        match self {
+            Self::Text | Self::Secret => format!("\"{value}\""),
+            Self::Integer | Self::Number | Self::Texts => value.to_owned(),
+        }
+    }
+}
+
+/// One key. `*` in the path stands for a name that the operator chooses.
+#[derive(Debug)]
+pub(crate) struct Key {
+    /// The path, dotted.
+    pub(crate) path: &'static str,
+    /// What the value looks like.
+    pub(crate) kind: Kind,
+    /// The default, as it would be written; empty for none.
+    pub(crate) default: &'static str,
+    /// An example, where the default does not show the form.
+    pub(crate) example: &'static str,
+    /// What it does, in one or two sentences.
+    pub(crate) doc: &'static str,
+}
+
+const fn key(path: &'static str, kind: Kind, default: &'static str, example: &'static str, doc: &'static str) -> Key {
+    Key { path, kind, default, example, doc }
+}
+
+/// What each section is for, in the order of the documentation.
+pub(crate) static SECTIONS: &[(&str, &str)] = &[
+    ("server", "Where the gateway listens and what it takes."),
+    ("store", "Where records are kept and for how long."),
+    ("timeouts", "How long each phase of an upstream call may take."),
+    ("retry", "When and how often a failed attempt is made again."),
+    ("providers.*", "One table a provider. Providers whose key is in its usual environment variable need none."),
+    ("models.*", "One table a model that needs saying something of: another name, another provider, another price."),
+    ("tasks.*", "One table a named use of a model; clients ask for it as `model: \"task/NAME\"`."),
+    ("local", "Models served on this machine by `steersman-local`."),
+];
+
+/// Every key, in the order of the documentation.
+#[rustfmt::skip]
+pub(crate) static KEYS: &[Key] = &[
+    key("server.listen", Kind::Text, "127.0.0.1:4180", "", "Address and port. An address other than loopback needs `server.api_key`."),
+    key("server.api_key", Kind::Secret, "", "env:STEERSMAN_API_KEY", "The key that clients must send as `authorization: Bearer` (or `x-api-key`). None: loopback clients need no key."),
+    key("server.max_body_bytes", Kind::Integer, "20971520", "", "The largest request body; a larger one is refused with 413."),
+    key("server.request_timeout_ms", Kind::Integer, "30000", "", "How long a client may take to send its request, head and body each."),
+    key("server.max_in_flight", Kind::Integer, "2048", "", "How many requests may be under way at once; one more is refused with 503."),
+    key("server.shutdown_grace_ms", Kind::Integer, "10000", "", "How long requests under way may go on after SIGTERM."),
+    key("store.path", Kind::Text, "", "/var/lib/steersman", "The data folder. Default: `steersman` in the user's data folder."),
+    key("store.database_url", Kind::Secret, "", "env:DATABASE_URL", "A PostgreSQL address; without it records are kept in SQLite in the data folder."),
+    key("store.retention_days", Kind::Integer, "30", "", "Records older than this are deleted."),
+    key("store.retention_mb", Kind::Integer, "4096", "", "The oldest records are deleted once the store is larger than this."),
+    key("store.queue", Kind::Integer, "4096", "", "How many finished records may wait for the writer; more are dropped and counted."),
+    key("timeouts.connect_ms", Kind::Integer, "5000", "", "Until a connection stands, TLS included."),
+    key("timeouts.first_token_ms", Kind::Integer, "120000", "", "From sending the request to the first byte of the answer's body."),
+    key("timeouts.idle_ms", Kind::Integer, "60000", "", "Between two pieces of an answer."),
+    key("timeouts.total_ms", Kind::Integer, "900000", "", "For a whole request, retries included."),
+    key("retry.attempts", Kind::Integer, "3", "", "How often one request may be tried in all. Only failures before the first byte of an answer are tried again."),
+    key("retry.base_ms", Kind::Integer, "250", "", "The first pause lies between zero and this; each further one may be twice as long (full jitter)."),
+    key("retry.max_ms", Kind::Integer, "8000", "", "The longest pause. A provider that asks for a longer one (`retry-after`) is not tried again."),
+    key("providers.*.kind", Kind::Text, "", "openai", "The vendor. Default: the table's name, if a vendor has it."),
+    key("providers.*.base_url", Kind::Text, "", "https://api.example.com/v1", "The address up to and including the version. Default: the vendor's own."),
+    key("providers.*.api_key", Kind::Secret, "", "env:OPENAI_API_KEY", "The key. Default: the vendor's usual environment variable."),
+    key("providers.*.models", Kind::Texts, "", "[\"gpt-4o-mini\"]", "The models to list. Default: those of the price table. Any other is reached as `provider/model`."),
+    key("models.*.provider", Kind::Text, "", "openai", "The provider that serves it."),
+    key("models.*.upstream", Kind::Text, "", "gpt-4o-mini-2024-07-18", "The name that the provider knows it by. Default: the table's name."),
+    key("models.*.input_usd_per_million", Kind::Number, "", "0.15", "Price of a million input tokens; overrides the price table."),
+    key("models.*.output_usd_per_million", Kind::Number, "", "0.60", "Price of a million output tokens."),
+    key("models.*.cache_read_usd_per_million", Kind::Number, "", "0.075", "Price of a million input tokens read from the prompt cache."),
+    key("models.*.cache_write_usd_per_million", Kind::Number, "", "3.75", "Price of a million input tokens written to the prompt cache."),
+    key("tasks.*.model", Kind::Text, "", "gpt-4o-mini", "The model that serves this task."),
+    key("tasks.*.escalate_to", Kind::Texts, "", "[\"gpt-4o\"]", "Models to try, in order, when an answer breaks its form or the model cannot be reached."),
+    key("local.models", Kind::Texts, "", "[\"smollm2-135m\"]", "Models to serve: catalogue names or paths of GGUF files. Default: every model that was pulled."),
+    key("local.binary", Kind::Text, "", "/usr/local/bin/steersman-local", "The `steersman-local` binary. Default: beside `steersman`, then on the PATH."),
+    key("local.threads", Kind::Integer, "", "4", "Threads for inference. Default: all cores but one."),
+];
+
+/// The row for a path, if there is one.
+pub(crate) fn find(path: &[String]) -> Option<&'static Key> {
+    KEYS.iter().find(|key| matches(key.path, path))
+}
+
+/// The names allowed right below `prefix`: `None` where the operator chooses the name.
+pub(crate) fn allowed_below(prefix: &[String]) -> Option<Vec<&'static str>> {
+    let mut names: Vec<&'static str> = Vec::new();
+    for key in KEYS {
+        let mut segments = key.path.split('.');
+        if prefix.iter().all(|name| segments.next().is_some_and(|segment| segment == "*" || segment == name)) {
+            match segments.next() {
+                Some("*") => return None,
+                Some(name) if !names.contains(&name) => names.push(name),
+                _ => {}
+            }
+        }
+    }
+    Some(names)
+}
+
+fn matches(pattern: &str, path: &[String]) -> bool {
+    pattern.split('.').count() == path.len()
+        && pattern.split('.').zip(path).all(|(segment, name)| segment == "*" || segment == name)
+}

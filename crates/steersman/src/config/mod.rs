@@ -1,0 +1,17 @@
+//! Configuration in two stages: a file's text becomes a [`Document`] of known keys, then a validated [`Config`].
+//!
+//! Neither stage opens a socket or writes a file; secrets are fetched last, by [`Config::load`], so that
+//! `steersman check` can tell everything else without them. A file is not needed: without one, every provider whose
+//! key is in its usual environment variable is there.
+
+mod document;
+mod error;
+mod keys;
+mod secret;
+mod settings;
+
+pub(crate) use document::Document;
+pub(crate) use error::ConfigError;
+pub(crate) use keys::{KEYS, SECTIONS};
+pub(crate) use secret::SecretSource;
+pub(crate) use settings::{Config, ProviderConfig};

@@ -1,0 +1,66 @@
+//! Secrets come from the environment or from a file, never from the configuration's own text.
+
+use std::path::Path;
+
+use steersman_core::Secret;
+
+/// Why a secret cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SecretError {
+    /// The text is neither `env:` nor `file:`; it may be the secret itself, so it is not shown.
+    #[error("a secret must be written as `env:NAME` or `file:path`, never as the secret itself")]
+    Literal,
+    /// The variable is not set, or empty.
+    #[error("the environment variable `{0}` is not set")]
+    Unset(String),
+    /// The file cannot be read.
+    #[error("the secret file `{path}` cannot be read: {cause}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// The system's own words.
+        cause: std::io::Error,
+    },
+}
+
+/// Where a secret is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SecretSource {
+    /// In this environment variable.
+    Environment(String),
+    /// In this file.
+    File(String),
+}
+
+impl SecretSource {
+    /// Reads `env:NAME` or `file:path`.
+    pub(crate) fn parse(text: &str) -> Result<Self, SecretError> {
+        match text.split_once(':') {
+            Some(("env", name)) if !name.is_empty() => Ok(Self::Environment(name.to_owned())),
+            Some(("file", path)) if !path.is_empty() => Ok(Self::File(path.to_owned())),
+            _ => Err(SecretError::Literal),
+        }
+    }
+
+    /// Fetches the secret, without its trailing line break.
+    pub(crate) fn fetch(&self, environment: impl Fn(&str) -> Option<String>) -> Result<Secret, SecretError> {
+        match self {
+            Self::Environment(name) => environment(name)
+                .filter(|value| !value.trim().is_empty())
+                .map(|value| Secret::new(value.trim()))
+                .ok_or_else(|| SecretError::Unset(name.clone())),
+            Self::File(path) => std::fs::read_to_string(Path::new(path))
+                .map(|text| Secret::new(text.trim()))
+                .map_err(|cause| SecretError::Unreadable { path: path.clone(), cause }),
+        }
+    }
+}
+
+impl std::fmt::Display for SecretSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Environment(name) => write!(f, "env:{name}"),
+            Self::File(path) => write!(f, "file:{path}"),
+        }
+    }
+}

@@ -1,0 +1,376 @@
+//! The validated configuration.
+
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use steersman_core::{Price, Rates, nearest};
+use steersman_net::BaseUrl;
+use steersman_providers::{VENDORS, Vendor};
+
+use super::document::{Document, Value};
+use super::error::ConfigError;
+use super::keys::KEYS;
+use super::secret::SecretSource;
+
+/// Everything that an operator can set, checked.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) listen: SocketAddr,
+    pub(crate) api_key: Option<SecretSource>,
+    pub(crate) max_body_bytes: usize,
+    pub(crate) request_timeout: Duration,
+    pub(crate) max_in_flight: usize,
+    pub(crate) shutdown_grace: Duration,
+    pub(crate) data: Option<PathBuf>,
+    pub(crate) database_url: Option<SecretSource>,
+    pub(crate) retention_days: u64,
+    pub(crate) retention_bytes: u64,
+    pub(crate) store_queue: usize,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) first_token_timeout: Duration,
+    pub(crate) idle_timeout: Duration,
+    pub(crate) total_timeout: Duration,
+    pub(crate) attempts: u32,
+    pub(crate) retry_base: Duration,
+    pub(crate) retry_max: Duration,
+    pub(crate) providers: Vec<ProviderConfig>,
+    pub(crate) models: Vec<ModelConfig>,
+    pub(crate) tasks: Vec<TaskConfig>,
+    pub(crate) local_models: Option<Vec<String>>,
+    pub(crate) local_binary: Option<PathBuf>,
+    pub(crate) local_threads: Option<usize>,
+}
+
+/// One provider.
+#[derive(Debug, Clone)]
+pub(crate) struct ProviderConfig {
+    pub(crate) name: String,
+    pub(crate) vendor: &'static Vendor,
+    pub(crate) base_url: BaseUrl,
+    pub(crate) api_key: Option<SecretSource>,
+    pub(crate) models: Option<Vec<String>>,
+}
+
+/// A named use of a model.
+#[derive(Debug, Clone)]
+pub(crate) struct TaskConfig {
+    pub(crate) name: String,
+    /// The models that serve it, in the order of trying; at least one.
+    pub(crate) models: Vec<String>,
+}
+
+/// What is said of one model.
+#[derive(Debug, Clone)]
+pub(crate) struct ModelConfig {
+    pub(crate) name: String,
+    pub(crate) provider: Option<String>,
+    pub(crate) upstream: Option<String>,
+    pub(crate) rates: Option<Rates>,
+}
+
+impl Config {
+    /// Checks a document. `environment` tells whether a variable is set: providers are picked up from it.
+    pub(crate) fn from_document(
+        document: &Document,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
+        let read = Reader { document };
+        let providers = providers(&read, environment)?;
+        let config = Self {
+            listen: read.parsed(&["server", "listen"], "an address and port such as `127.0.0.1:4180`")?,
+            api_key: read.secret(&["server", "api_key"])?,
+            max_body_bytes: read.size(&["server", "max_body_bytes"])?,
+            request_timeout: read.millis(&["server", "request_timeout_ms"])?,
+            max_in_flight: read.size(&["server", "max_in_flight"])?,
+            shutdown_grace: read.millis(&["server", "shutdown_grace_ms"])?,
+            data: read.text(&["store", "path"]).map(PathBuf::from),
+            database_url: read.secret(&["store", "database_url"])?,
+            retention_days: read.integer(&["store", "retention_days"])?,
+            retention_bytes: read.integer(&["store", "retention_mb"])?.saturating_mul(1 << 20),
+            store_queue: read.size(&["store", "queue"])?,
+            connect_timeout: read.millis(&["timeouts", "connect_ms"])?,
+            first_token_timeout: read.millis(&["timeouts", "first_token_ms"])?,
+            idle_timeout: read.millis(&["timeouts", "idle_ms"])?,
+            total_timeout: read.millis(&["timeouts", "total_ms"])?,
+            attempts: u32::try_from(read.positive(&["retry", "attempts"])?).unwrap_or(u32::MAX),
+            retry_base: read.millis(&["retry", "base_ms"])?,
+            retry_max: read.millis(&["retry", "max_ms"])?,
+            models: models(&read, &providers)?,
+            tasks: tasks(&read)?,
+            providers,
+            local_models: read.texts(&["local", "models"]),
+            local_binary: read.text(&["local", "binary"]).map(PathBuf::from),
+            local_threads: read.optional_size(&["local", "threads"])?,
+        };
+        config.check_exposure(document)?;
+        Ok(config)
+    }
+
+    /// Listens elsewhere, as the command line wants it.
+    pub(crate) fn move_to(&mut self, listen: SocketAddr) -> Result<(), ConfigError> {
+        self.listen = listen;
+        self.check_exposure(&Document::default())
+    }
+
+    fn check_exposure(&self, document: &Document) -> Result<(), ConfigError> {
+        if self.listen.ip().is_loopback() || self.api_key.is_some() {
+            return Ok(());
+        }
+        let message = format!("`{}` is reachable from other machines, and no key is set", self.listen);
+        let error = match document.find(&["server", "listen"]) {
+            Some((_, span)) => document.error(message, span),
+            None => ConfigError::new(message),
+        };
+        Err(error.hint("set `server.api_key = \"env:STEERSMAN_API_KEY\"`, or listen on 127.0.0.1"))
+    }
+}
+
+/// Typed reads: the value in the file, else the default of the key's row.
+struct Reader<'a> {
+    document: &'a Document,
+}
+
+impl Reader<'_> {
+    fn text(&self, path: &[&str]) -> Option<String> {
+        match self.document.find(path) {
+            Some((Value::Text(text), _)) => Some(text.clone()),
+            Some(_) => None,
+            None => default(path).filter(|text| !text.is_empty()).map(str::to_owned),
+        }
+    }
+
+    fn texts(&self, path: &[&str]) -> Option<Vec<String>> {
+        match self.document.find(path) {
+            Some((Value::Texts(texts), _)) => Some(texts.clone()),
+            _ => None,
+        }
+    }
+
+    fn parsed<T: std::str::FromStr>(&self, path: &[&str], form: &str) -> Result<T, ConfigError> {
+        let text = self.text(path).unwrap_or_default();
+        text.parse().map_err(|_| self.wrong(path, &format!("`{text}` is not {form}")))
+    }
+
+    fn integer(&self, path: &[&str]) -> Result<u64, ConfigError> {
+        match self.document.find(path) {
+            Some((Value::Integer(number), _)) => Ok(*number),
+            _ => default(path)
+                .and_then(|text| text.parse().ok())
+                .ok_or_else(|| self.wrong(path, &format!("`{}` must be a whole number", path.join(".")))),
+        }
+    }
+
+    fn positive(&self, path: &[&str]) -> Result<u64, ConfigError> {
+        match self.integer(path)? {
+            0 => Err(self.wrong(path, &format!("`{}` must be at least 1", path.join(".")))),
+            number => Ok(number),
+        }
+    }
+
+    fn size(&self, path: &[&str]) -> Result<usize, ConfigError> {
+        self.positive(path).map(|number| usize::try_from(number).unwrap_or(usize::MAX))
+    }
+
+    fn optional_size(&self, path: &[&str]) -> Result<Option<usize>, ConfigError> {
+        self.document.find(path).map(|_| self.size(path)).transpose()
+    }
+
+    fn millis(&self, path: &[&str]) -> Result<Duration, ConfigError> {
+        self.positive(path).map(Duration::from_millis)
+    }
+
+    fn secret(&self, path: &[&str]) -> Result<Option<SecretSource>, ConfigError> {
+        let Some(text) = self.text(path) else { return Ok(None) };
+        SecretSource::parse(&text).map(Some).map_err(|error| {
+            // The caret line would print the secret itself.
+            ConfigError::new(format!("`{}`: {error}", path.join(".")))
+        })
+    }
+
+    fn price(&self, path: &[&str]) -> Result<Option<Price>, ConfigError> {
+        match self.document.find(path) {
+            Some((Value::Number(usd), _)) => Price::from_usd_per_million(*usd)
+                .map(Some)
+                .ok_or_else(|| self.wrong(path, &format!("`{}` is no price", path.join(".")))),
+            _ => Ok(None),
+        }
+    }
+
+    /// An error at the value, or at any place of the section if the value is absent.
+    fn wrong(&self, path: &[&str], message: &str) -> ConfigError {
+        match self.place(path) {
+            Some(span) => self.document.error(message.to_owned(), &span),
+            None => ConfigError::new(message),
+        }
+    }
+
+    fn place(&self, path: &[&str]) -> Option<Range<usize>> {
+        self.document.find(path).map(|(_, span)| span.clone())
+    }
+}
+
+fn default(path: &[&str]) -> Option<&'static str> {
+    KEYS.iter().find(|key| key.path.split('.').eq(path.iter().copied())).map(|key| key.default)
+}
+
+fn providers(
+    read: &Reader<'_>,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<Vec<ProviderConfig>, ConfigError> {
+    let mut providers = Vec::new();
+    for name in read.document.names("providers") {
+        providers.push(provider(read, name)?);
+    }
+    for vendor in VENDORS {
+        let taken = providers.iter().any(|provider: &ProviderConfig| provider.name == vendor.name);
+        let (Some(variable), false) = (vendor.key_env, taken) else { continue };
+        if environment(variable).is_some_and(|value| !value.trim().is_empty())
+            && let Ok(base_url) = BaseUrl::parse(vendor.base_url)
+        {
+            let api_key = Some(SecretSource::Environment(variable.to_owned()));
+            providers.push(ProviderConfig { name: vendor.name.to_owned(), vendor, base_url, api_key, models: None });
+        }
+    }
+    Ok(providers)
+}
+
+fn provider(read: &Reader<'_>, name: &str) -> Result<ProviderConfig, ConfigError> {
+    let at = |key| ["providers", name, key];
+    let kind = read.text(&at("kind")).unwrap_or_else(|| name.to_owned());
+    let vendor = Vendor::named(&kind).ok_or_else(|| {
+        let known: Vec<_> = VENDORS.iter().map(|vendor| vendor.name).collect();
+        let close = nearest(&kind, known.iter().copied()).first().map(|close| format!("did you mean `{close}`? "));
+        read.wrong(&at("kind"), &format!("`{kind}` is not a vendor, so `providers.{name}` needs a `kind`"))
+            .hint(format!("{}known: {}", close.unwrap_or_default(), known.join(", ")))
+    })?;
+    let address = read.text(&at("base_url")).unwrap_or_else(|| vendor.base_url.to_owned());
+    if address.is_empty() {
+        return Err(read
+            .wrong(&at("kind"), &format!("`providers.{name}` needs a `base_url`"))
+            .hint("write the address up to and including the version: `https://host/v1`"));
+    }
+    let base_url = BaseUrl::parse(&address).map_err(|error| read.wrong(&at("base_url"), &error.to_string()))?;
+    let usual = || vendor.key_env.map(|variable| SecretSource::Environment(variable.to_owned()));
+    let api_key = read.secret(&at("api_key"))?.or_else(usual);
+    Ok(ProviderConfig { name: name.to_owned(), vendor, base_url, api_key, models: read.texts(&at("models")) })
+}
+
+fn models(read: &Reader<'_>, providers: &[ProviderConfig]) -> Result<Vec<ModelConfig>, ConfigError> {
+    read.document.names("models").into_iter().map(|name| model(read, name, providers)).collect()
+}
+
+fn model(read: &Reader<'_>, name: &str, providers: &[ProviderConfig]) -> Result<ModelConfig, ConfigError> {
+    let at = |key| ["models", name, key];
+    let provider = read.text(&at("provider"));
+    if let Some(wanted) = &provider
+        && wanted != "local"
+        && !providers.iter().any(|provider| &provider.name == wanted)
+    {
+        let known: Vec<_> = providers.iter().map(|provider| provider.name.as_str()).collect();
+        return Err(read
+            .wrong(&at("provider"), &format!("there is no provider `{wanted}`"))
+            .hint(format!("add `[providers.{wanted}]`; configured: {}", or_none(&known))));
+    }
+    let input = read.price(&at("input_usd_per_million"))?;
+    let output = read.price(&at("output_usd_per_million"))?;
+    let (cache_read, cache_write) =
+        (read.price(&at("cache_read_usd_per_million"))?, read.price(&at("cache_write_usd_per_million"))?);
+    let rates = match (input, output) {
+        (Some(input), Some(output)) => Some(Rates { input, output, cache_read, cache_write }),
+        (None, None) if cache_read.is_none() && cache_write.is_none() => None,
+        _ => {
+            return Err(ConfigError::new(format!("`models.{name}` gives only a part of its price"))
+                .hint("set both `input_usd_per_million` and `output_usd_per_million`"));
+        }
+    };
+    Ok(ModelConfig { name: name.to_owned(), provider, upstream: read.text(&at("upstream")), rates })
+}
+
+fn tasks(read: &Reader<'_>) -> Result<Vec<TaskConfig>, ConfigError> {
+    let task = |name: &str| {
+        let model = read.text(&["tasks", name, "model"]);
+        let model = model.ok_or_else(|| ConfigError::new(format!("`tasks.{name}` needs a `model`")))?;
+        let escalation = read.texts(&["tasks", name, "escalate_to"]).unwrap_or_default();
+        let models = std::iter::once(model).chain(escalation).collect();
+        Ok(TaskConfig { name: name.to_owned(), models })
+    };
+    read.document.names("tasks").into_iter().map(task).collect()
+}
+
+fn or_none(names: &[&str]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(source: &str) -> String {
+        let parsed = Document::parse("steersman.toml", source).and_then(|document| {
+            Config::from_document(&document, &|name| (name == "GROQ_API_KEY").then(|| "k".into()))
+        });
+        match parsed {
+            Ok(_) => "fine".to_owned(),
+            Err(error) => format!("{error}\nhint: {}", error.hint.as_deref().unwrap_or("-")),
+        }
+    }
+
+    #[test]
+    fn an_empty_file_is_a_configuration_and_keys_in_the_environment_are_picked_up() {
+        let config = Config::from_document(&Document::default(), &|name| (name == "GROQ_API_KEY").then(|| "k".into()));
+        let providers = config.unwrap().providers;
+        assert_eq!(providers.iter().map(|provider| provider.name.as_str()).collect::<Vec<_>>(), ["groq"]);
+    }
+
+    #[test]
+    fn an_unknown_key_shows_its_place_and_the_nearest_spelling() {
+        insta::assert_snapshot!(verdict("[server]\nlsiten = \"127.0.0.1:1\"\n"), @r#"
+        unknown key `lsiten` in `[server]`
+         --> steersman.toml:2:1
+          |
+        2 | lsiten = "127.0.0.1:1"
+          | ^^^^^^
+        hint: did you mean `listen`? allowed here: `listen`, `api_key`, `max_body_bytes`, `request_timeout_ms`, `max_in_flight`, `shutdown_grace_ms`
+        "#);
+    }
+
+    #[test]
+    fn a_wrong_value_shows_its_place() {
+        insta::assert_snapshot!(verdict("[server]\nlisten = \"here\"\n"), @r#"
+        `here` is not an address and port such as `127.0.0.1:4180`
+         --> steersman.toml:2:10
+          |
+        2 | listen = "here"
+          |          ^^^^^^
+        hint: -
+        "#);
+        insta::assert_snapshot!(verdict("[retry]\nattempts = \"three\"\n"), @r#"
+        `retry.attempts` must be a whole number
+         --> steersman.toml:2:12
+          |
+        2 | attempts = "three"
+          |            ^^^^^^^
+        hint: -
+        "#);
+    }
+
+    #[test]
+    fn a_key_written_into_the_file_is_refused_and_not_repeated() {
+        let verdict = verdict("[providers.openai]\napi_key = \"sk-planted-secret\"\n");
+        assert!(verdict.contains("env:NAME") && !verdict.contains("planted"), "{verdict}");
+    }
+
+    #[test]
+    fn an_address_that_others_can_reach_needs_a_key() {
+        assert!(verdict("[server]\nlisten = \"0.0.0.0:4180\"\n").contains("no key is set"));
+        assert_eq!(verdict("[server]\nlisten = \"0.0.0.0:4180\"\napi_key = \"env:K\"\n"), "fine");
+    }
+
+    #[test]
+    fn a_model_of_an_unknown_provider_or_with_half_a_price_is_refused() {
+        assert!(verdict("[models.a]\nprovider = \"nobody\"\n").contains("there is no provider `nobody`"));
+        assert!(verdict("[models.a]\nprovider = \"groq\"\ninput_usd_per_million = 1\n").contains("part of its price"));
+    }
+}

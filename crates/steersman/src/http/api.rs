@@ -1,0 +1,102 @@
+//! The model endpoints: read a request whole, hand it to the engine, write its reply.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use axum::routing::post;
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use steersman_core::{Code, RequestId};
+use steersman_engine::Inbound;
+use steersman_wire::{DIALECTS, Dialect, openai_chat};
+
+use super::{Surface, body, error};
+
+/// The header that names a task.
+const TASK_HEADER: &str = "x-steersman-task";
+/// The header that says what to do with an answer that has a form to keep.
+const STRUCTURED_HEADER: &str = "x-steersman-structured";
+
+/// One address for each dialect: whoever adds a dialect serves it.
+pub(super) fn router() -> Router<Arc<Surface>> {
+    DIALECTS.iter().fold(Router::new(), |router, &dialect| {
+        let handler = move |State(surface): State<Arc<Surface>>, request: Request| async move {
+            serve(&surface, dialect, request).await
+        };
+        router.route(dialect.path(), post(handler))
+    })
+}
+
+/// Lets a request through if it carries the key, or if no key is set.
+pub(super) async fn require_key(State(surface): State<Arc<Surface>>, request: Request, next: Next) -> Response {
+    let Some(key) = &surface.api_key else { return next.run(request).await };
+    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let bearer = given.and_then(|value| value.strip_prefix("Bearer "));
+    let bare = request.headers().get("x-api-key").and_then(|value| value.to_str().ok());
+    // Hashing both sides makes the comparison's time independent of how much of the key is right.
+    let right = |candidate: &str| blake3::hash(candidate.as_bytes()) == blake3::hash(key.expose().as_bytes());
+    if bearer.or(bare).is_some_and(right) {
+        next.run(request).await
+    } else {
+        error::refuse(dialect_of(request.uri().path()), Code::INVALID_KEY, Code::INVALID_KEY.meaning, None)
+    }
+}
+
+async fn serve(surface: &Surface, dialect: &'static dyn Dialect, request: Request) -> Response {
+    let started = Instant::now();
+    if surface.draining.is_cancelled() {
+        return error::refuse(dialect, Code::SHUTTING_DOWN, Code::SHUTTING_DOWN.meaning, None);
+    }
+    let Ok(place) = Arc::clone(&surface.places).try_acquire_owned() else {
+        return error::refuse(dialect, Code::OVERLOADED, Code::OVERLOADED.meaning, None);
+    };
+    let (head, body) = request.into_parts();
+    let body = match read_body(surface, body).await {
+        Ok(body) => body,
+        Err((code, message)) => return error::refuse(dialect, code, &message, None),
+    };
+    let started_at_us = super::now_us();
+    let inbound = Inbound {
+        id: RequestId::new(u64::try_from(started_at_us / 1_000).unwrap_or(0)),
+        started,
+        started_at_us,
+        dialect,
+        body,
+        task: text(&head.headers, TASK_HEADER),
+        structured: text(&head.headers, STRUCTURED_HEADER),
+        headers: passed_through(dialect, &head.headers),
+    };
+    body::respond(surface.engine.serve(inbound).await, place)
+}
+
+/// The dialect whose address this is; the first one's errors serve all other addresses.
+pub(super) fn dialect_of(path: &str) -> &'static dyn Dialect {
+    DIALECTS.iter().copied().find(|dialect| dialect.path() == path).unwrap_or(&openai_chat::OpenAiChat)
+}
+
+async fn read_body(surface: &Surface, body: Body) -> Result<Bytes, (&'static Code, String)> {
+    let limited = Limited::new(body, surface.max_body_bytes);
+    match tokio::time::timeout(surface.body_timeout, limited.collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            Err((Code::BODY_TOO_LARGE, format!("the body is larger than {} bytes", surface.max_body_bytes)))
+        }
+        Ok(Err(error)) => Err((Code::INVALID_REQUEST, format!("the body could not be read: {error}"))),
+        Err(_) => Err((Code::REQUEST_TIMEOUT, format!("no whole body within {:?}", surface.body_timeout))),
+    }
+}
+
+fn passed_through(dialect: &'static dyn Dialect, headers: &HeaderMap) -> Vec<(String, String)> {
+    let names = dialect.request_headers();
+    names.iter().filter_map(|name| Some(((*name).to_owned(), text(headers, name)?))).collect()
+}
+
+fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+}

@@ -1,0 +1,48 @@
+//! The engine's reply as an HTTP response.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::Stream;
+use steersman_engine::{Reply, ReplyBody};
+use tokio::sync::OwnedSemaphorePermit;
+
+/// Writes a reply out. The place is held until the body is done or dropped.
+pub(super) fn respond(reply: Reply, place: OwnedSemaphorePermit) -> Response {
+    let (content_type, body) = match reply.body {
+        ReplyBody::Whole(bytes) => ("application/json", Body::from(bytes)),
+        ReplyBody::Stream(stream) => {
+            ("text/event-stream; charset=utf-8", Body::from_stream(Held { stream, _place: place }))
+        }
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::BAD_GATEWAY);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    if content_type.starts_with("text/event-stream") {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    }
+    for (name, value) in reply.headers {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    }
+    response
+}
+
+struct Held {
+    stream: Pin<Box<dyn Stream<Item = Bytes> + Send>>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Stream for Held {
+    type Item = Result<Bytes, std::convert::Infallible>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.stream.as_mut().poll_next(context).map(|item| item.map(Ok))
+    }
+}

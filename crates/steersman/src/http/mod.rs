@@ -1,0 +1,62 @@
+//! The HTTP surface: addresses, limits of the transport, and nothing of what happens to a request.
+
+mod api;
+mod body;
+mod error;
+mod health;
+mod models;
+mod pages;
+mod serve;
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::Router;
+use axum::routing::get;
+use steersman_core::Secret;
+use steersman_engine::Engine;
+use steersman_store::Store;
+use tokio::sync::Semaphore;
+
+pub(crate) use serve::{Server, ServerLimits};
+
+/// What every handler can reach.
+pub(crate) struct Surface {
+    /// The pipeline.
+    pub(crate) engine: Engine,
+    /// The records.
+    pub(crate) store: Arc<Store>,
+    /// The address that clients reach, for the console's examples.
+    pub(crate) address: String,
+    /// The key that clients must send, if one is set.
+    pub(crate) api_key: Option<Secret>,
+    /// Places for requests under way.
+    pub(crate) places: Arc<Semaphore>,
+    /// The largest request body.
+    pub(crate) max_body_bytes: usize,
+    /// How long a client may take to send a body.
+    pub(crate) body_timeout: std::time::Duration,
+    /// Set once the process has begun to shut down.
+    pub(crate) draining: tokio_util::sync::CancellationToken,
+}
+
+/// Microseconds since the Unix epoch.
+fn now_us() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// All addresses, the console's included; all but the health checks want the key, if one is set.
+pub(crate) fn router(surface: &Arc<Surface>) -> Router {
+    Router::new()
+        .merge(api::router())
+        .route("/v1/models", get(models::list))
+        .route("/v1/models/{*id}", get(models::retrieve))
+        .merge(pages::router())
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(surface), api::require_key))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .fallback(error::not_found)
+        .method_not_allowed_fallback(error::method_not_allowed)
+        .with_state(Arc::clone(surface))
+}

@@ -1,0 +1,149 @@
+//! Models of this machine: one `steersman-local` process for each, kept alive while the gateway runs.
+//!
+//! Such a process is just another provider. It loads its weights while the gateway already serves; a request that comes
+//! meanwhile waits for it. Its crash is a failed attempt, never ours.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use steersman_core::{BoxFuture, Price, Rates, Upstream, UpstreamAnswer, UpstreamCall, UpstreamError};
+use steersman_engine::{Catalog, Provider};
+use steersman_models::{LocalProcess, LocalSpec, ModelFolder};
+use steersman_net::{BaseUrl, Client};
+use steersman_providers::{HttpUpstream, Vendor};
+
+use crate::config::Config;
+
+/// How long a request waits for weights that are still being loaded.
+const LOADING: Duration = Duration::from_secs(60);
+
+/// The binary's name.
+const BINARY: &str = "steersman-local";
+
+/// The processes, by the names of their models.
+pub(crate) struct LocalModels {
+    models: Vec<(String, Arc<LocalUpstream>)>,
+}
+
+impl LocalModels {
+    /// Starts a process for each model that is there. Returns at once: loading goes on beside. What cannot be started
+    /// is said on stderr; the gateway serves the rest.
+    pub(crate) fn start(config: &Config, data: &Path, client: &Client) -> Self {
+        let weights = weights(config, data);
+        let Some(binary) = binary(config) else {
+            if !weights.is_empty() {
+                tracing::warn!("there are local models but no `{BINARY}` to serve them; `steersman doctor` says how");
+            }
+            return Self { models: Vec::new() };
+        };
+        let models = weights.into_iter().filter_map(|(name, path)| {
+            let threads = config.local_threads.and_then(|threads| u32::try_from(threads).ok());
+            let spec = LocalSpec { threads, ..LocalSpec::new(&binary, path, &name) };
+            match LocalProcess::spawn(spec, |line| tracing::debug!("{BINARY}: {line}")) {
+                Ok(process) => {
+                    Some((name, Arc::new(LocalUpstream { process, client: client.clone(), http: OnceLock::new() })))
+                }
+                Err(error) => {
+                    tracing::warn!(%error, model = name, "a local model does not start");
+                    None
+                }
+            }
+        });
+        Self { models: models.collect() }
+    }
+
+    /// Adds the models to the catalogue, as `NAME` and `local/NAME`.
+    pub(crate) fn add_to(&self, catalog: &mut Catalog) {
+        let Some(vendor) = Vendor::named("local") else { return };
+        for (name, upstream) in &self.models {
+            let free = Price::from_picos(0);
+            let rates = Rates { input: free, output: free, cache_read: Some(free), cache_write: Some(free) };
+            let provider = Provider {
+                name: vendor.name.into(),
+                dialect: vendor.dialect,
+                max_completion_tokens: vendor.max_completion_tokens,
+                stream_usage: vendor.stream_usage,
+                rates: [(name.clone(), rates)].into(),
+                upstream: Arc::new(Handle(Arc::clone(upstream))),
+            };
+            catalog.add_provider(provider, [name.clone()]);
+            catalog.add_alias(&format!("local/{name}"), name);
+        }
+    }
+}
+
+/// The models to serve: as configured, else all that were pulled.
+fn weights(config: &Config, data: &Path) -> Vec<(String, PathBuf)> {
+    let folder = models_folder(data);
+    let installed = folder.list().unwrap_or_default();
+    let Some(wanted) = &config.local_models else {
+        return installed.iter().map(|model| (model.name.clone(), folder.path_of(model))).collect();
+    };
+    let find = |word: &String| {
+        if let Some(model) = installed.iter().find(|model| &model.name == word) {
+            return Some((model.name.clone(), folder.path_of(model)));
+        }
+        let path = PathBuf::from(word);
+        if !path.is_file() {
+            tracing::warn!("the local model `{word}` is not there; `steersman models pull {word}` fetches it");
+            return None;
+        }
+        let name = path.file_stem()?.to_string_lossy().into_owned();
+        Some((name, path))
+    };
+    wanted.iter().filter_map(find).collect()
+}
+
+/// Where weights are kept: a folder that all data folders of a user share, unless `STEERSMAN_MODELS` names another.
+pub(crate) fn models_folder(data: &Path) -> ModelFolder {
+    ModelFolder::at(env::var_os("STEERSMAN_MODELS").map_or_else(|| data.join("models"), PathBuf::from))
+}
+
+/// The binary: as configured, else beside this one, else on the PATH.
+pub(crate) fn binary(config: &Config) -> Option<PathBuf> {
+    if let Some(binary) = &config.local_binary {
+        return Some(binary.clone());
+    }
+    let beside = env::current_exe().ok().and_then(|own| Some(own.parent()?.join(BINARY)));
+    let path = env::var_os("PATH").unwrap_or_default();
+    let on_path = env::split_paths(&path).map(|folder| folder.join(BINARY)).collect::<Vec<_>>();
+    beside.into_iter().chain(on_path).find(|candidate| candidate.is_file())
+}
+
+/// One model's process as a provider.
+struct LocalUpstream {
+    process: LocalProcess,
+    client: Client,
+    /// Set once the process has said where it listens; it is always put back on the same address.
+    http: OnceLock<HttpUpstream>,
+}
+
+impl LocalUpstream {
+    async fn http(self: &Arc<Self>) -> Result<&HttpUpstream, UpstreamError> {
+        if let Some(http) = self.http.get() {
+            return Ok(http);
+        }
+        let waiting = Arc::clone(self);
+        let ready = tokio::task::spawn_blocking(move || waiting.process.wait_ready(LOADING)).await;
+        let not_there = |cause: String| UpstreamError::Connect { host: "the local model".to_owned(), cause };
+        let ready =
+            ready.map_err(|error| not_there(error.to_string()))?.map_err(|error| not_there(error.to_string()))?;
+        let vendor = Vendor::named("local").ok_or_else(|| not_there("the vendor is missing".to_owned()))?;
+        let base = BaseUrl::parse(&format!("http://{}/v1", ready.address));
+        let base = base.map_err(|error| not_there(error.to_string()))?;
+        let http = HttpUpstream::new(vendor, &base, None, None, self.client.clone());
+        let http = http.map_err(|error| not_there(error.to_string()))?;
+        Ok(self.http.get_or_init(|| http))
+    }
+}
+
+/// The handle that the engine holds: waiting for the process needs an `Arc` of its own.
+struct Handle(Arc<LocalUpstream>);
+
+impl Upstream for Handle {
+    fn call(&self, call: UpstreamCall) -> BoxFuture<'_, Result<UpstreamAnswer, UpstreamError>> {
+        Box::pin(async move { self.0.http().await?.call(call).await })
+    }
+}

@@ -1,0 +1,442 @@
+//! The real binary over a real socket, against the simulated provider: what a client sees, what the records say, what
+//! happens to bad input, and how it ends.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "a test that panics has failed")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use steersman_sim::{Script, Sim};
+
+const SECRET: &str = "sk-planted-0123456789abcdefghijklmnop";
+
+/// A gateway process with its data folder and its simulated provider.
+struct House {
+    gateway: Child,
+    address: SocketAddr,
+    data: tempfile::TempDir,
+    runtime: tokio::runtime::Runtime,
+    sim: Option<Sim>,
+}
+
+impl House {
+    fn start(script: &str) -> Self {
+        Self::start_with(script, "")
+    }
+
+    fn start_with(script: &str, more: &str) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let sim = runtime.block_on(Sim::start(Script::from_toml(script).unwrap())).unwrap();
+        let data = tempfile::tempdir().unwrap();
+        let config = data.path().join("steersman.toml");
+        let text = format!(
+            "{more}\n[retry]\nbase_ms = 1\nmax_ms = 2000\n\
+             [providers.sim]\nkind = \"openai-compatible\"\nbase_url = \"{0}/v1\"\napi_key = \"env:SIM_KEY\"\nmodels = [\"small\", \"large\"]\n\
+             [providers.claude]\nkind = \"anthropic\"\nbase_url = \"{0}/v1\"\napi_key = \"env:SIM_KEY\"\nmodels = [\"opus\"]\n\
+             [models.small]\nprovider = \"sim\"\ninput_usd_per_million = 1.0\noutput_usd_per_million = 2.0\n",
+            sim.base_url()
+        );
+        std::fs::write(&config, text).unwrap();
+        let (gateway, address) = spawn(&config, data.path());
+        Self { gateway, address, data, runtime, sim: Some(sim) }
+    }
+
+    fn bill(&self) -> steersman_sim::Bill {
+        self.sim.as_ref().unwrap().bill()
+    }
+
+    fn ask(&self, body: &Value) -> Answer {
+        post(self.address, "/v1/chat/completions", body.to_string().as_bytes())
+    }
+
+    /// Everything that `steersman log` knows, oldest first, once there are `count` of them.
+    fn log(&self, count: usize) -> Vec<Value> {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            let out = self.run(&["log", "--json", "-n", "1000"]);
+            let rows: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+            if rows.len() >= count {
+                return rows;
+            }
+            assert!(Instant::now() < deadline, "only {} of {count} records after ten seconds", rows.len());
+            std::thread::yield_now();
+        }
+    }
+
+    fn run(&self, arguments: &[&str]) -> String {
+        let config = self.data.path().join("steersman.toml");
+        let out = Command::new(env!("CARGO_BIN_EXE_steersman"))
+            .args(arguments)
+            .arg("--config")
+            .arg(config)
+            .arg("--data")
+            .arg(self.data.path())
+            .env("SIM_KEY", SECRET)
+            .output()
+            .unwrap();
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8(out.stdout).unwrap()
+    }
+
+    /// SIGTERM, by the system's own `kill`. Gives the exit status.
+    fn terminate(&mut self) -> std::process::ExitStatus {
+        let killed = Command::new("kill").arg(self.gateway.id().to_string()).status().unwrap();
+        assert!(killed.success());
+        self.gateway.wait().unwrap()
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        drop(self.gateway.kill());
+        drop(self.gateway.wait());
+        if let Some(sim) = self.sim.take() {
+            self.runtime.block_on(sim.shutdown());
+        }
+    }
+}
+
+fn spawn(config: &Path, data: &Path) -> (Child, SocketAddr) {
+    let mut gateway = Command::new(env!("CARGO_BIN_EXE_steersman"))
+        .args(["up", "--json", "--listen", "127.0.0.1:0", "--config"])
+        .arg(config)
+        .arg("--data")
+        .arg(data)
+        .env("SIM_KEY", SECRET)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(gateway.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let ready: Value = serde_json::from_str(&line).unwrap();
+    let address = ready["address"].as_str().unwrap().trim_start_matches("http://").parse().unwrap();
+    (gateway, address)
+}
+
+/// One HTTP answer, read to its end.
+struct Answer {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+}
+
+fn post(address: SocketAddr, path: &str, body: &[u8]) -> Answer {
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: gateway\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    raw(address, &[head.as_bytes(), body].concat())
+}
+
+fn get(address: SocketAddr, path: &str) -> Answer {
+    raw(address, format!("GET {path} HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\n\r\n").as_bytes())
+}
+
+fn raw(address: SocketAddr, request: &[u8]) -> Answer {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    // A server that refuses early may close before it has read everything.
+    drop(stream.write_all(request));
+    read(&mut stream)
+}
+
+fn read(stream: &mut TcpStream) -> Answer {
+    let mut bytes = Vec::new();
+    drop(stream.read_to_end(&mut bytes));
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+    let head = head.to_ascii_lowercase();
+    let body = if head.contains("transfer-encoding: chunked") { unchunk(body) } else { body.to_owned() };
+    Answer { status, head, body }
+}
+
+fn unchunk(mut body: &str) -> String {
+    let mut whole = String::new();
+    while let Some((size, rest)) = body.split_once("\r\n") {
+        let Ok(size) = usize::from_str_radix(size, 16) else { break };
+        if size == 0 || rest.len() < size {
+            break;
+        }
+        whole.push_str(&rest[..size]);
+        body = rest[size..].trim_start_matches("\r\n");
+    }
+    whole
+}
+
+fn hello(model: &str) -> Value {
+    json!({ "model": model, "messages": [{ "role": "user", "content": "hello" }] })
+}
+
+#[test]
+fn a_request_is_answered_recorded_priced_and_explained() {
+    let house = House::start("");
+    let answer = house.ask(&hello("small"));
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(answer.header("x-steersman-model"), Some("sim/small"));
+    let id = answer.header("x-request-id").unwrap().to_owned();
+    let row = &house.log(1)[0];
+    let (bill, usage) = (house.bill(), &row["usage"]);
+    assert_eq!(usage["input_tokens"], json!(bill.models["small"].input_tokens), "our record is the provider's bill");
+    assert_eq!(usage["output_tokens"], json!(bill.models["small"].output_tokens));
+    let nanos = bill.models["small"].input_tokens * 1_000 + bill.models["small"].output_tokens * 2_000;
+    assert_eq!(row["cost"], json!(nanos));
+    let story = house.run(&["explain", &id]);
+    assert!(story.contains("attempt 1") && story.contains("sim/small"), "{story}");
+    let page = get(house.address, &format!("/console/requests/{id}"));
+    assert!(page.status == 200 && page.body.contains("hello"), "{}", page.body);
+    assert_eq!(get(house.address, "/console").status, 200);
+    assert!(get(house.address, "/console/requests?model=small").body.contains(&id));
+}
+
+#[test]
+fn a_model_without_a_price_has_an_unknown_cost() {
+    let house = House::start("");
+    assert_eq!(house.ask(&hello("large")).status, 200);
+    assert_eq!(house.log(1)[0]["cost"], Value::Null);
+}
+
+#[test]
+fn a_stream_ends_with_its_marker_and_shows_usage_only_when_asked() {
+    let house = House::start("");
+    let mut body = hello("small");
+    body["stream"] = json!(true);
+    let answer = house.ask(&body);
+    assert!(answer.body.ends_with("data: [DONE]\n\n") && !answer.body.contains("prompt_tokens\":"), "{}", answer.body);
+    body["stream_options"] = json!({ "include_usage": true });
+    assert!(house.ask(&body).body.contains("prompt_tokens\":"));
+    let rows = house.log(2);
+    assert!(rows.iter().all(|row| row["usage"]["input_tokens"].is_u64()), "usage is known either way");
+}
+
+#[test]
+fn the_first_token_of_a_stream_is_not_held_back() {
+    let house = House::start(
+        "[default]\ntokens_per_second = 20\nanswer = { text = \"one two three four five six seven eight\" }",
+    );
+    let mut body = hello("small");
+    body["stream"] = json!(true);
+    let text = body.to_string();
+    let mut stream = TcpStream::connect(house.address).unwrap();
+    let began = Instant::now();
+    write!(
+        stream,
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{text}",
+        text.len()
+    )
+    .unwrap();
+    let mut seen = Vec::new();
+    let mut first = None;
+    let mut buffer = [0; 4096];
+    while let Ok(count @ 1..) = stream.read(&mut buffer) {
+        seen.extend_from_slice(&buffer[..count]);
+        if first.is_none() && seen.windows(10).any(|window| window == b"\"content\":") {
+            first = Some(began.elapsed());
+        }
+    }
+    let (first, total) = (first.unwrap(), began.elapsed());
+    assert!(first * 2 < total, "the first token took {first:?} of {total:?}");
+}
+
+#[test]
+fn every_protocol_reaches_every_provider() {
+    let house = House::start("[default]\nanswer = { text = \"well met\" }");
+    let chat = |model| house.ask(&hello(model)).json()["choices"][0]["message"]["content"].clone();
+    assert_eq!(chat("small"), "well met");
+    assert_eq!(chat("opus"), "well met");
+    let messages = |model: &str| {
+        let body = json!({ "model": model, "max_tokens": 50, "messages": [{ "role": "user", "content": "hello" }] });
+        post(house.address, "/v1/messages", body.to_string().as_bytes()).json()["content"][0]["text"].clone()
+    };
+    assert_eq!(messages("small"), "well met");
+    assert_eq!(messages("opus"), "well met");
+}
+
+#[test]
+fn failures_before_the_first_byte_are_hidden_and_the_bill_matches() {
+    let house = House::start("[[rules]]\nwhen = { every = 3 }\nthen = { fault = { error = { status = 503 } } }\n");
+    for _ in 0..30 {
+        assert_eq!(house.ask(&hello("small")).status, 200);
+    }
+    let rows = house.log(30);
+    let recorded: u64 = rows.iter().map(|row| row["usage"]["output_tokens"].as_u64().unwrap()).sum();
+    let attempts: u64 = rows.iter().map(|row| row["attempts"].as_u64().unwrap()).sum();
+    let bill = house.bill();
+    assert_eq!(recorded, bill.models["small"].output_tokens);
+    assert_eq!(attempts, bill.requests);
+    assert!(attempts > 30, "the faults were there");
+}
+
+#[test]
+fn a_broken_form_is_repaired_asked_again_or_refused_by_name() {
+    let schema = json!({ "type": "object", "properties": { "category": { "type": "string", "enum": ["bug", "billing"] } },
+        "required": ["category"], "additionalProperties": false });
+    let mut body = hello("small");
+    body["response_format"] = json!({ "type": "json_schema", "json_schema": { "name": "ticket", "schema": schema } });
+
+    let house = House::start("[default]\nmalformed = \"fenced\"");
+    let answer = house.ask(&body);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert!(answer.header("x-steersman-repairs").is_some());
+    let content = answer.json()["choices"][0]["message"]["content"].as_str().unwrap().to_owned();
+    let value: Value = serde_json::from_str(&content).unwrap();
+    assert!(value["category"].is_string());
+
+    let house = House::start("[default]\nmalformed = \"missing_field\"");
+    let answer = house.ask(&body);
+    assert_eq!((answer.status, answer.json()["error"]["code"].clone()), (422, json!("output_rejected")));
+    let row = &house.log(1)[0];
+    assert_eq!((row["outcome"].clone(), row["attempts"].clone()), (json!("rejected"), json!(2)), "asked again once");
+}
+
+#[test]
+fn a_task_escalates_when_its_first_model_breaks_the_form() {
+    let house = House::start_with(
+        "[[rules]]\nwhen = { model = \"small\" }\nthen = { malformed = \"missing_field\" }",
+        "[tasks.triage]\nmodel = \"small\"\nescalate_to = [\"large\"]\n",
+    );
+    let mut body = hello("task/triage");
+    let schema = json!({ "type": "object", "properties": { "n": { "type": "integer" } }, "required": ["n"] });
+    body["response_format"] = json!({ "type": "json_schema", "json_schema": { "name": "n", "schema": schema } });
+    let answer = house.ask(&body);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(answer.header("x-steersman-model"), Some("sim/large"));
+    assert_eq!(house.log(1)[0]["task"], "triage");
+}
+
+#[test]
+fn bad_input_gets_the_right_status_and_disturbs_nothing() {
+    let house = House::start_with("", "[server]\nmax_body_bytes = 2000\nrequest_timeout_ms = 300\n");
+    let at = |body: &[u8]| post(house.address, "/v1/chat/completions", body);
+    let check = |answer: &Answer, status: u16, code: &str, hint: &str| {
+        let error = answer.json()["error"].clone();
+        assert_eq!((answer.status, error["code"].as_str()), (status, Some(code)), "{}", answer.body);
+        assert!(error["message"].as_str().unwrap().contains(hint), "{error}");
+    };
+    check(&at(b"{\"model\": "), 400, "invalid_json", "byte");
+    check(&at(b"[1]"), 400, "invalid_json", "object");
+    check(&at(b"\xff\xfe{}"), 400, "invalid_json", "UTF-8");
+    check(&at(br#"{"messages":[]}"#), 400, "invalid_request", "model");
+    check(&at(br#"{"model":"small","messages":"hi"}"#), 400, "invalid_request", "messages");
+    check(&at(br#"{"model":"smal","messages":[]}"#), 404, "model_not_found", "`small`");
+    check(&at(&[b' '; 5000]), 413, "body_too_large", "2000");
+    check(&get(house.address, "/v1/completions"), 404, "not_found", "/v1/completions");
+    check(&get(house.address, "/v1/chat/completions"), 405, "method_not_allowed", "GET");
+
+    let slow = b"POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\ncontent-length: 50\r\n\r\n{";
+    check(&raw(house.address, slow), 408, "request_timeout", "300ms");
+    let bomb = format!("GET /healthz HTTP/1.1\r\nhost: g\r\n{}\r\n", "x-a: b\r\n".repeat(500));
+    assert!(matches!(raw(house.address, bomb.as_bytes()).status, 0 | 431));
+    let smuggled = b"POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\nGET /x HTTP/1.1\r\n\r\n";
+    assert!(matches!(raw(house.address, smuggled).status, 0 | 400 | 404 | 408));
+    assert_eq!(house.ask(&hello("small")).status, 200, "all others are served as before");
+}
+
+#[test]
+fn a_client_that_leaves_cancels_the_upstream_call() {
+    let house = House::start(
+        "[default]\ntokens_per_second = 5\nanswer = { text = \"a long answer that takes its time to be said\" }",
+    );
+    let mut body = hello("small");
+    body["stream"] = json!(true);
+    let text = body.to_string();
+    let mut stream = TcpStream::connect(house.address).unwrap();
+    write!(stream, "POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\ncontent-length: {}\r\n\r\n{text}", text.len())
+        .unwrap();
+    let mut byte = [0; 64];
+    assert!(stream.read(&mut byte).unwrap() > 0);
+    drop(stream);
+    assert_eq!(house.log(1)[0]["outcome"], "cancelled");
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while house.bill().cancelled.is_empty() {
+        assert!(Instant::now() < deadline, "the provider went on talking to nobody");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_planted_secret_is_found_in_no_sink() {
+    let house = House::start("");
+    let mut body = hello("small");
+    body["messages"][0]["content"] = json!(format!("my key is {SECRET} and Bearer {SECRET}"));
+    let answer = house.ask(&body);
+    let id = answer.header("x-request-id").unwrap().to_owned();
+    house.log(1);
+    let page = get(house.address, &format!("/console/requests/{id}")).body;
+    let told = house.run(&["explain", &id, "--json"]);
+    assert!(!page.contains(SECRET) && !told.contains(SECRET));
+    for entry in std::fs::read_dir(house.data.path()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            let bytes = std::fs::read(&path).unwrap();
+            assert!(!bytes.windows(SECRET.len()).any(|window| window == SECRET.as_bytes()), "{}", path.display());
+        }
+    }
+}
+
+#[test]
+fn sigterm_lets_a_stream_under_way_end_and_takes_nothing_new() {
+    let mut house =
+        House::start("[default]\ntokens_per_second = 20\nanswer = { text = \"a long answer that takes a while\" }");
+    let mut body = hello("small");
+    body["stream"] = json!(true);
+    let text = body.to_string();
+    let mut stream = TcpStream::connect(house.address).unwrap();
+    write!(
+        stream,
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{text}",
+        text.len()
+    )
+    .unwrap();
+    let mut first = [0; 16];
+    stream.read_exact(&mut first).unwrap();
+    assert!(house.terminate().success(), "a drained exit is a good one");
+    let rest = read(&mut stream);
+    assert!(rest.head.contains("[done]") || rest.body.contains("[DONE]"), "{}", rest.body);
+    assert!(TcpStream::connect(house.address).is_err());
+}
+
+#[test]
+fn records_survive_a_kill() {
+    let mut house = House::start("");
+    for _ in 0..5 {
+        assert_eq!(house.ask(&hello("small")).status, 200);
+    }
+    house.log(5);
+    house.gateway.kill().unwrap();
+    house.gateway.wait().unwrap();
+    let (gateway, address) = spawn(&house.data.path().join("steersman.toml"), house.data.path());
+    (house.gateway, house.address) = (gateway, address);
+    assert_eq!(house.ask(&hello("small")).status, 200);
+    assert_eq!(house.log(6).len(), 6);
+}
+
+#[test]
+fn the_gateways_own_key_is_wanted_by_all_but_the_health_checks() {
+    let house = House::start_with("", "[server]\napi_key = \"env:SIM_KEY\"\n");
+    let answer = house.ask(&hello("small"));
+    assert_eq!((answer.status, answer.json()["error"]["code"].clone()), (401, json!("invalid_api_key")));
+    assert_eq!(get(house.address, "/console").status, 401);
+    assert_eq!(get(house.address, "/healthz").status, 200);
+    let body = hello("small").to_string();
+    let request = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\nconnection: close\r\nauthorization: Bearer {SECRET}\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    assert_eq!(raw(house.address, request.as_bytes()).status, 200);
+}
