@@ -1,4 +1,4 @@
-//! What the simulator costs as a benchmark's upstream: `cargo run --release -p steersman-sim --example cost`.
+//! What the simulator costs as a benchmark's upstream: `cargo run --release -p steersman-sim --example upstream_cost`.
 //!
 //! The simulator runs on a thread of its own; printed is the CPU time of that thread for each request (Linux), over one
 //! kept-alive connection from another.
