@@ -255,4 +255,6 @@ fn error_bodies_are_read_in_every_shape_that_vendors_use() {
         steersman_wire::ErrorBody { kind: "t".into(), message: "m".into(), param: Some("p".into()), code: None };
     insta::assert_snapshot!(String::from_utf8_lossy(&openai_chat::encode_error(&error)), @r#"{"error":{"message":"m","type":"t","param":"p","code":null}}"#);
     insta::assert_snapshot!(String::from_utf8_lossy(&anthropic::encode_error(&error)), @r#"{"type":"error","error":{"type":"t","message":"m"}}"#);
+    let ours = steersman_wire::ErrorBody { code: Some("model_not_found".to_owned()), ..error };
+    insta::assert_snapshot!(String::from_utf8_lossy(&anthropic::encode_error(&ours)), @r#"{"type":"error","error":{"type":"not_found_error","message":"m"}}"#);
 }

@@ -1,5 +1,7 @@
 //! The error object: `{"type": "error", "error": {"type", "message"}}`.
 
+use steersman_core::Code;
+
 use crate::error::ErrorBody;
 use crate::openai_chat;
 use crate::write;
@@ -11,11 +13,26 @@ pub fn encode_error(error: &ErrorBody) -> Vec<u8> {
     write::object(&mut body, |out| {
         out.string("type", "error");
         out.object("error", |out| {
-            out.string("type", &error.kind);
+            out.string("type", kind(error));
             out.string("message", &error.message);
         });
     });
     body
+}
+
+/// The dialect's own word for one of our codes; another's error keeps its kind.
+fn kind(error: &ErrorBody) -> &str {
+    let Some(code) = error.code.as_deref().and_then(Code::named) else { return &error.kind };
+    match code.status {
+        401 => "authentication_error",
+        404 => "not_found_error",
+        413 => "request_too_large",
+        429 => "rate_limit_error",
+        503 => "overloaded_error",
+        504 => "timeout_error",
+        500 | 502 => "api_error",
+        _ => "invalid_request_error",
+    }
 }
 
 /// Reads an error body. Its `error` member has the shape of OpenAI's, less two members.
