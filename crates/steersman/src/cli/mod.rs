@@ -4,6 +4,7 @@
 //! data and stderr is talk; every command that prints data takes `--json`.
 
 mod check;
+mod completions;
 mod config_file;
 mod docs;
 mod doctor;
@@ -13,6 +14,7 @@ mod failure;
 mod guard;
 mod init;
 mod log;
+mod man;
 mod models;
 mod records;
 mod sim;
@@ -49,6 +51,8 @@ pub(crate) static COMMANDS: &[&Command] = &[
     &models::COMMAND,
     &sim::COMMAND,
     &guard::COMMAND,
+    &completions::COMMAND,
+    &man::COMMAND,
     &docs::COMMAND,
 ];
 
@@ -60,12 +64,15 @@ pub(crate) fn definition() -> clap::Command {
         .subcommand_required(true)
         .arg_required_else_help(true);
     COMMANDS.iter().fold(root, |root, command| {
-        root.subcommand((command.arguments)(clap::Command::new(command.name).about(command.about)))
+        // Last, because a flattened group of arguments brings a text of its own.
+        let whole = (command.arguments)(clap::Command::new(command.name)).about(command.about).long_about(None);
+        root.subcommand(whole)
     })
 }
 
 /// Parses the arguments, runs the command and turns a failure into a message, a hint and an exit code.
 pub(crate) fn run() -> ExitCode {
+    end_quietly_with_the_pipe();
     let matches = definition().get_matches();
     let Some((name, arguments)) = matches.subcommand() else {
         return ExitCode::from(2);
@@ -73,6 +80,18 @@ pub(crate) fn run() -> ExitCode {
     let command = COMMANDS.iter().find(|command| command.name == name);
     let result = command.map_or(Ok(ExitCode::from(2)), |command| (command.run)(arguments));
     result.unwrap_or_else(|failure| failure.report())
+}
+
+/// `steersman log | head` is no failure: whoever reads may stop reading, and the macros that print would panic then.
+fn end_quietly_with_the_pipe() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let said = panic.payload_as_str().unwrap_or_default();
+        if said.starts_with("failed printing to") && said.contains("Broken pipe") {
+            std::process::exit(0);
+        }
+        usual(panic);
+    }));
 }
 
 /// Reads a command's typed arguments out of clap's matches.
@@ -89,6 +108,9 @@ mod tests {
         definition().debug_assert();
         for command in COMMANDS {
             assert!(!command.about.is_empty() && !command.about.ends_with('.'), "`{}`", command.name);
+            let defined = definition();
+            let shown = defined.find_subcommand(command.name).and_then(clap::Command::get_about);
+            assert_eq!(shown.map(ToString::to_string).as_deref(), Some(command.about));
         }
     }
 }

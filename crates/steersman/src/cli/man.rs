@@ -1,0 +1,20 @@
+//! `steersman man`: the manual page, written from the same table as the help.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use super::{Command, Failure, definition};
+
+pub(crate) static COMMAND: Command = Command {
+    name: "man",
+    about: "Print the manual page (roff): `steersman man | man -l -`",
+    arguments: |command| command,
+    run: |_| run(),
+};
+
+fn run() -> Result<ExitCode, Failure> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(definition()).render(&mut page)?;
+    std::io::stdout().write_all(&page)?;
+    Ok(ExitCode::SUCCESS)
+}
