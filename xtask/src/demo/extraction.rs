@@ -9,9 +9,9 @@ pub(super) fn run(session: &Session) -> Result<Vec<Row>, Failure> {
     let schema = json!({
         "type": "object",
         "properties": {
-            "name": { "type": "string" },
+            "name": { "type": "string", "maxLength": 40 },
             "category": { "type": "string", "enum": ["delivery", "billing", "other"] },
-            "order": { "type": "integer" },
+            "order": { "type": "integer", "minimum": 0, "maximum": 999999 },
         },
         "required": ["name", "category", "order"],
         "additionalProperties": false,
@@ -22,7 +22,7 @@ pub(super) fn run(session: &Session) -> Result<Vec<Row>, Failure> {
             { "role": "user", "content": "I am Ada Brown. My parcel, order 4711, has not been delivered." },
         ],
         "response_format": { "type": "json_schema", "json_schema": { "name": "ticket", "strict": true, "schema": schema } },
-        "temperature": 0, "max_completion_tokens": 80,
+        "temperature": 0, "max_completion_tokens": 100,
     }))?;
     let text = text_at(&answer.body, "/choices/0/message/content")?;
     let value: Value = serde_json::from_str(&text)?;

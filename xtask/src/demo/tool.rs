@@ -8,7 +8,7 @@ use crate::Failure;
 pub(super) fn run(session: &Session) -> Result<Vec<Row>, Failure> {
     let parameters = json!({
         "type": "object",
-        "properties": { "city": { "type": "string" }, "unit": { "type": "string", "enum": ["celsius", "fahrenheit"] } },
+        "properties": { "city": { "type": "string", "maxLength": 20 }, "unit": { "type": "string", "enum": ["celsius", "fahrenheit"] } },
         "required": ["city", "unit"],
         "additionalProperties": false,
     });
@@ -18,7 +18,7 @@ pub(super) fn run(session: &Session) -> Result<Vec<Row>, Failure> {
             "name": "get_temperature", "description": "The temperature of a city.", "parameters": parameters,
         } }],
         "tool_choice": { "type": "function", "function": { "name": "get_temperature" } },
-        "temperature": 0, "max_completion_tokens": 60,
+        "temperature": 0, "max_completion_tokens": 80,
     }))?;
     let call = "/choices/0/message/tool_calls/0/function";
     let name = text_at(&answer.body, &format!("{call}/name"))?;
