@@ -9,6 +9,7 @@
 //! What never happens here: no I/O, no clock, no model and no classifier. A detector may watch; it is never the reason
 //! for a decision.
 
+mod asking;
 mod attack;
 mod baseline;
 mod binding;

@@ -236,7 +236,6 @@ async fn a_journal_has_one_owner_at_a_time() {
     assert!(matches!(second, Err(OpenError::Owned)));
     let epoch = first.opened().epoch;
     Arc::into_inner(first).unwrap().close().await;
-    tokio::time::sleep(Duration::from_millis(1)).await;
     let second = Journal::open(again, JournalOptions::default()).await.unwrap();
     assert_eq!((second.opened().epoch, second.opened().lost_bytes), (epoch + 1, 0));
 }

@@ -10,6 +10,7 @@
 mod bare;
 mod brackets;
 mod cursor;
+mod follow;
 mod lexer;
 mod strings;
 mod token;

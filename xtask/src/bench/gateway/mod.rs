@@ -44,7 +44,7 @@ struct Arguments {
     json: bool,
 }
 
-/// What is sent, from the bars: small and large requests, one and many connections, streams.
+/// What is sent: small and large requests, one and many connections, streams.
 static SCENARIOS: &[Scenario] = &[
     Scenario { name: "2 KB, 1 connection", requests: 2_000, connections: 1, bytes: 2_000, answer: Answer::Whole },
     Scenario { name: "2 KB, 32 connections", requests: 8_000, connections: 32, bytes: 2_000, answer: Answer::Whole },
