@@ -15,6 +15,7 @@ pub fn page(story: &RequestStory, address: &str) -> Markup {
         div.heading { h1 { (row.model.as_deref().unwrap_or(&row.requested_model)) } div { (requests::outcome(row)) } }
         (facts(row))
         (waterfall(story))
+        (notes(story))
         (conversation(story))
         (raw(story, address))
     };
@@ -93,6 +94,18 @@ fn place(start_us: u64, length_us: u64, total_us: u64) -> String {
     let per_mille = |us: u64| us.min(total_us).saturating_mul(1_000) / total_us;
     let (left, width) = (per_mille(start_us), per_mille(length_us));
     format!("left:{}.{}%;width:{}.{}%", left / 10, left % 10, width / 10, width % 10)
+}
+
+/// What each room decided, as it wrote it down.
+fn notes(story: &RequestStory) -> Markup {
+    html! {
+        @if !story.notes.is_empty() {
+            h2 { "Decisions" }
+            @for (room, content) in &story.notes {
+                details open { summary { (room) } pre { (pretty(&content.to_string())) } }
+            }
+        }
+    }
 }
 
 fn conversation(story: &RequestStory) -> Markup {

@@ -33,7 +33,7 @@ pub use money::{Price, Usd, picos_to_usd};
 pub use nearest::nearest;
 pub use outcome::{Layer, Outcome, Rejection, Violation};
 pub use rates::Rates;
-pub use record::{AttemptRecord, OutcomeKind, Recorder, RequestRecord, Timing};
+pub use record::{AttemptRecord, Note, OutcomeKind, Recorder, RequestRecord, Timing};
 pub use secret::Secret;
 pub use upstream::{BoxFuture, ByteStream, Upstream, UpstreamAnswer, UpstreamCall, UpstreamError};
 pub use usage::Usage;

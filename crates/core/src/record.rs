@@ -94,6 +94,15 @@ pub struct AttemptRecord {
     pub response_body: Option<Bytes>,
 }
 
+/// What one room of the house decided about a request and on what grounds: shown, never read by the gateway again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// The room (`route`, `guard`, `structured`, ...); one note a room and request.
+    pub room: &'static str,
+    /// What it has to say, as a JSON value in text.
+    pub content: String,
+}
+
 /// One request with everything that is kept of it.
 #[derive(Debug, Clone)]
 pub struct RequestRecord {
@@ -131,6 +140,8 @@ pub struct RequestRecord {
     pub response_body: Bytes,
     /// Each upstream call, in order of start.
     pub attempts: Vec<AttemptRecord>,
+    /// What the rooms decided on its way, in the order in which they did.
+    pub notes: Vec<Note>,
 }
 
 /// Where records go. Offering one never blocks and never fails: a full queue drops the record and counts it.

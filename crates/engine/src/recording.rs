@@ -9,8 +9,8 @@ use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use steersman_core::{
-    AttemptRecord, Code, ContentHash, FinishReason, ModelName, OutcomeKind, Recorder, RequestRecord, TaskName, Timing,
-    Usage, Usd,
+    AttemptRecord, Code, ContentHash, FinishReason, ModelName, Note, OutcomeKind, Recorder, RequestRecord, TaskName,
+    Timing, Usage, Usd,
 };
 
 use steersman_structured::Repair;
@@ -58,6 +58,7 @@ impl Recording {
             request_body: inbound.body.clone(),
             response_body: Bytes::new(),
             attempts: Vec::new(),
+            notes: Vec::new(),
         };
         Self {
             record: Some(Box::new(record)),
@@ -129,9 +130,25 @@ impl Recording {
         }
     }
 
+    /// Keeps what a room decided; a second note of one room takes the place of its first.
+    ///
+    /// A note that cannot be written as JSON is left out: the record is telemetry and fails open.
+    pub(crate) fn note(&mut self, room: &'static str, content: &impl serde::Serialize) {
+        let Some(record) = &mut self.record else { return };
+        let Ok(content) = serde_json::to_string(content) else { return };
+        record.notes.retain(|note| note.room != room);
+        record.notes.push(Note { room, content });
+    }
+
     /// Notes each change that was made to the answer.
     pub(crate) fn repaired(&mut self, repairs: Vec<Repair>) {
+        if repairs.is_empty() {
+            return;
+        }
         self.repairs.extend(repairs);
+        let kept = std::mem::take(&mut self.repairs);
+        self.note("structured", &serde_json::json!({ "repairs": kept }));
+        self.repairs = kept;
     }
 
     /// The changes as a header's value: JSON, cut to what a header may hold; `None` if there were none.

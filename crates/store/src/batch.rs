@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use steersman_core::{AttemptRecord, ContentHash, FinishReason, RequestRecord, Timing, Usage};
+use steersman_core::{AttemptRecord, ContentHash, FinishReason, Note, RequestRecord, Timing, Usage};
 
 use crate::bodies::{Bodies, NewBody};
 use crate::driver::{DatabaseError, Driver};
@@ -21,11 +21,12 @@ const REQUEST_BYTES: u64 = 640;
 /// The same of an attempt's row.
 const ATTEMPT_BYTES: u64 = 256;
 
-/// The names of the two bodies of a request or an attempt.
+/// The names of the bodies of a request or an attempt; only a request has notes.
 #[derive(Debug, Clone, Copy, Default)]
 struct Names {
     request: Option<ContentHash>,
     response: Option<ContentHash>,
+    notes: Option<ContentHash>,
 }
 
 /// One record without its bodies.
@@ -47,9 +48,9 @@ const INSERT_REQUEST: &str =
     "INSERT INTO requests (id, started_at_us, task, protocol, streamed, requested_model, model,
         provider, status, outcome, code, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens,
         reasoning_tokens, cost_nanos, connect_us, first_token_us, hold_us, total_us, attempts, fingerprint, parameters,
-        request_body, response_body)
+        request_body, response_body, notes)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
-        $24, $25, $26)
+        $24, $25, $26, $27)
     ON CONFLICT (id) DO NOTHING";
 
 const INSERT_ATTEMPT: &str = "INSERT INTO attempts (request_id, position, started_us, provider, requested_model,
@@ -72,12 +73,14 @@ impl Batch {
         let names = Names {
             request: keep(&std::mem::take(&mut record.request_body)),
             response: keep(&std::mem::take(&mut record.response_body)),
+            notes: keep(notes_text(&record.notes).as_bytes()),
         };
         let mut attempts = Vec::with_capacity(record.attempts.len());
         for attempt in &mut record.attempts {
             attempts.push(Names {
                 request: attempt.request_body.take().and_then(|body| keep(&body)),
                 response: attempt.response_body.take().and_then(|body| keep(&body)),
+                notes: None,
             });
         }
         let new_bytes: usize = self.new_bodies.iter().skip(before).map(|body| body.content.len() + 96).sum();
@@ -168,6 +171,12 @@ fn timing_values(timing: &Timing) -> [Value<'static>; 4] {
     ]
 }
 
+/// All notes of a request as one JSON object by room; empty where there are none.
+fn notes_text(notes: &[Note]) -> String {
+    let members: Vec<String> = notes.iter().map(|note| format!("\"{}\":{}", note.room, note.content)).collect();
+    if members.is_empty() { String::new() } else { format!("{{{}}}", members.join(",")) }
+}
+
 fn name_values(names: &Names) -> [Value<'_>; 2] {
     [&names.request, &names.response]
         .map(|name| Value::blob_or_null(name.as_ref().map(|hash| hash.as_bytes().as_slice())))
@@ -176,7 +185,7 @@ fn name_values(names: &Names) -> [Value<'_>; 2] {
 fn request_values(ready: &Ready) -> Vec<Value<'_>> {
     let record = &ready.record;
     let last = record.attempts.last();
-    let mut row = Vec::with_capacity(26);
+    let mut row = Vec::with_capacity(27);
     row.extend([
         Value::Text(record.id.as_str()),
         Value::Int(record.started_at_us),
@@ -199,6 +208,7 @@ fn request_values(ready: &Ready) -> Vec<Value<'_>> {
         Value::Text(&record.parameters),
     ]);
     row.extend(name_values(&ready.bodies));
+    row.push(Value::blob_or_null(ready.bodies.notes.as_ref().map(|hash| hash.as_bytes().as_slice())));
     row
 }
 

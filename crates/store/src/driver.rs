@@ -23,6 +23,13 @@ pub struct DatabaseError {
     pub(crate) message: String,
 }
 
+impl DatabaseError {
+    /// One that trying again does not mend.
+    pub(crate) fn lasting(message: impl Into<String>) -> Self {
+        Self { trouble: Trouble::Lasting, message: message.into() }
+    }
+}
+
 /// Bytes of the store's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Size {

@@ -12,7 +12,7 @@ use steersman_core::RequestId;
 use crate::postgres::{PostgresReaders, config_of, on_disk_sql};
 use crate::retention::OLDEST_SQL;
 use crate::rows::{DiskStats, Facets, Overview, RequestPage, RequestStory, RunRow};
-use crate::schema::{VERSION_SQL, check_version, version_from};
+use crate::schema::RECORDS;
 use crate::sqlite::SqliteReaders;
 use crate::value::{Cell, Fields};
 use crate::{Engine, OverviewQuery, Page, RequestFilter, StoreError, TimeRange};
@@ -42,8 +42,8 @@ impl Reader {
             let source = std::io::Error::from(std::io::ErrorKind::NotFound);
             return Err(StoreError::File { path: path.clone(), source });
         }
-        let rows = reader.ask("read the schema's version", VERSION_SQL.to_owned(), vec![]).await?;
-        check_version(version_from(&rows))?;
+        let rows = reader.ask("read the schema's version", RECORDS.version_sql(), vec![]).await?;
+        RECORDS.check(&rows)?;
         Ok(reader)
     }
 

@@ -3,6 +3,8 @@
 //! Times of day are microseconds since the Unix epoch, spans are microseconds, sizes are bytes. What is not known
 //! is `None`, never zero.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use serde::{Serialize, Serializer};
 use steersman_core::{OutcomeKind, RequestId, Timing, Usage, Usd};
@@ -104,6 +106,8 @@ pub struct RequestStory {
     pub response_body: Option<BodyRow>,
     /// Each upstream call, in order of start.
     pub attempts: Vec<AttemptRow>,
+    /// What the rooms decided on its way: room and JSON value.
+    pub notes: BTreeMap<String, serde_json::Value>,
 }
 
 /// One page of a list, newest first.

@@ -4,8 +4,8 @@
 //! is never edited: a change is a new one.
 
 use crate::StoreError;
-use crate::driver::{DatabaseError, Driver, Step};
-use crate::value::{Cell, Value};
+use crate::driver::{Driver, Step};
+use crate::value::Cell;
 
 /// Which words the DDL is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,72 +15,82 @@ pub(crate) enum Dialect {
 }
 
 /// One step of the schema.
-struct Migration {
+pub(crate) struct Migration {
     /// For both engines, in SQLite's words.
-    both: &'static str,
+    pub(crate) both: &'static str,
     /// What only PostgreSQL needs, after it.
-    postgres: &'static str,
+    pub(crate) postgres: &'static str,
 }
 
-/// Version n is the n-th of these, counted from 1.
-const MIGRATIONS: &[Migration] = &[Migration {
-    both: include_str!("../migrations/0001_records.sql"),
-    postgres: include_str!("../migrations/0001_postgres.sql"),
-}];
+/// A set of tables that grow together, with a table for their version. Version n is the n-th step, counted from 1.
+pub(crate) struct Schema {
+    version_table: &'static str,
+    steps: &'static [Migration],
+}
 
-/// The newest version that this build knows.
-#[expect(clippy::cast_possible_wrap, reason = "there are few migrations")]
-pub(crate) const NEWEST: i64 = MIGRATIONS.len() as i64;
+/// Requests and what belongs to them.
+pub(crate) static RECORDS: Schema = Schema {
+    version_table: "steersman_schema",
+    steps: &[
+        Migration {
+            both: include_str!("../migrations/0001_records.sql"),
+            postgres: include_str!("../migrations/0001_postgres.sql"),
+        },
+        Migration { both: include_str!("../migrations/0002_notes.sql"), postgres: "" },
+    ],
+};
 
-/// Brings the schema up to date.
-pub(crate) fn migrate(driver: &mut dyn Driver, dialect: Dialect) -> Result<(), StoreError> {
+/// Keys, approvals, effects: what must be durable before anyone sees it.
+pub(crate) static STATE: Schema = Schema { version_table: "steersman_state_schema", steps: crate::state::MIGRATIONS };
+
+impl Schema {
+    /// The newest version that this build knows.
+    fn newest(&self) -> i64 {
+        i64::try_from(self.steps.len()).unwrap_or(i64::MAX)
+    }
+
+    /// The question that [`Schema::check`] judges the answer of.
+    pub(crate) fn version_sql(&self) -> String {
+        format!("SELECT version FROM {}", self.version_table)
+    }
+
+    /// The version among the rows, 0 for a new database; refuses what a newer build wrote.
+    pub(crate) fn check(&self, rows: &[Vec<Cell>]) -> Result<i64, StoreError> {
+        let found = match rows.first().and_then(|row| row.first()) {
+            Some(Cell::Int(version)) => *version,
+            _ => 0,
+        };
+        if found > self.newest() { Err(StoreError::NewerSchema { found, known: self.newest() }) } else { Ok(found) }
+    }
+}
+
+/// Brings a schema up to date.
+pub(crate) fn migrate(driver: &mut dyn Driver, dialect: Dialect, schema: &Schema) -> Result<(), StoreError> {
     let doing = |source| StoreError::Database { doing: "migrate the schema", source };
     driver.transaction(Step::Begin).map_err(doing)?;
-    let result = migrate_inside(driver, dialect);
+    let result = migrate_inside(driver, dialect, schema);
     let end = if result.is_ok() { Step::Commit } else { Step::Rollback };
     driver.transaction(end).map_err(doing)?;
     result
 }
 
-fn migrate_inside(driver: &mut dyn Driver, dialect: Dialect) -> Result<(), StoreError> {
+fn migrate_inside(driver: &mut dyn Driver, dialect: Dialect, schema: &Schema) -> Result<(), StoreError> {
     let doing = |source| StoreError::Database { doing: "migrate the schema", source };
+    let table = schema.version_table;
     if dialect == Dialect::Postgres {
         // Two gateways that start at once must not both migrate.
         driver.script("SELECT pg_advisory_xact_lock(7306938163427)").map_err(doing)?;
     }
-    driver.script("CREATE TABLE IF NOT EXISTS steersman_schema (version BIGINT NOT NULL)").map_err(doing)?;
-    let found = version(driver).map_err(doing)?;
-    check_version(found)?;
-    for (number, migration) in (1..).zip(MIGRATIONS) {
+    driver.script(&format!("CREATE TABLE IF NOT EXISTS {table} (version BIGINT NOT NULL)")).map_err(doing)?;
+    let found = schema.check(&driver.query(&schema.version_sql(), &[]).map_err(doing)?)?;
+    for (number, migration) in (1..).zip(schema.steps) {
         if number > found {
             driver.script(&in_words_of(dialect, migration)).map_err(doing)?;
-            driver.execute("DELETE FROM steersman_schema", &[vec![]]).map_err(doing)?;
-            driver
-                .execute("INSERT INTO steersman_schema (version) VALUES ($1)", &[vec![Value::Int(number)]])
-                .map_err(doing)?;
+            let noted = format!("DELETE FROM {table}; INSERT INTO {table} (version) VALUES ({number})");
+            driver.script(&noted).map_err(doing)?;
         }
     }
     Ok(())
-}
-
-/// Refuses what a newer version wrote.
-pub(crate) const fn check_version(found: i64) -> Result<(), StoreError> {
-    if found > NEWEST { Err(StoreError::NewerSchema { found, known: NEWEST }) } else { Ok(()) }
-}
-
-/// The question that [`version_from`] answers.
-pub(crate) const VERSION_SQL: &str = "SELECT version FROM steersman_schema";
-
-fn version(driver: &mut dyn Driver) -> Result<i64, DatabaseError> {
-    Ok(version_from(&driver.query(VERSION_SQL, &[])?))
-}
-
-/// The version among the rows; 0 for a new database.
-pub(crate) fn version_from(rows: &[Vec<Cell>]) -> i64 {
-    match rows.first().and_then(|row| row.first()) {
-        Some(Cell::Int(version)) => *version,
-        _ => 0,
-    }
 }
 
 fn in_words_of(dialect: Dialect, migration: &Migration) -> String {

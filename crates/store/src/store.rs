@@ -8,7 +8,7 @@ use crate::mark::Mark;
 use crate::queue::Queue;
 use crate::rows::RecorderStats;
 use crate::sqlite::beside;
-use crate::{Engine, Reader, Retention, StoreConfig, StoreError, writer};
+use crate::{Engine, Reader, Retention, State, StoreConfig, StoreError, writer};
 
 /// An open store: the recorder and a reader. Cheap to clone.
 ///
@@ -22,6 +22,7 @@ pub struct Store {
 struct Inner {
     queue: Arc<Queue>,
     reader: Reader,
+    state: State,
 }
 
 impl Drop for Inner {
@@ -39,16 +40,24 @@ impl Store {
         config.retention.max_bytes = config.retention.max_bytes.map(|bytes| bytes.max(Retention::MIN_BYTES));
         let mark = open_mark(&config.engine)?;
         let reader = Reader::of(&config.engine)?;
+        let engine = config.engine.clone();
         let (queue, receiver) = Queue::new(mark, config.queue_records, config.queue_bytes);
         let opened = writer::start(config, Arc::clone(&queue), receiver)?;
         opened.await.map_err(|_| StoreError::Closed)??;
-        Ok(Self { inner: Arc::new(Inner { queue, reader }) })
+        let state = State::open(&engine).await?;
+        Ok(Self { inner: Arc::new(Inner { queue, reader, state }) })
     }
 
     /// The reader.
     #[must_use]
     pub fn reader(&self) -> &Reader {
         &self.inner.reader
+    }
+
+    /// What is durable before anyone sees it.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.inner.state
     }
 
     /// What became of the records so far. Costs a few atomic loads.

@@ -25,7 +25,7 @@ use crate::retention::Keeper;
 use crate::rollup::OpenRollups;
 use crate::rows::RecorderStats;
 use crate::runs::{self, Run};
-use crate::schema::{Dialect, migrate};
+use crate::schema::{Dialect, RECORDS, migrate};
 use crate::sqlite::{FileLimits, SqliteWriter};
 use crate::{Engine, StoreConfig, StoreError};
 
@@ -89,7 +89,7 @@ impl Writer {
             Engine::Sqlite { path } => (Box::new(SqliteWriter::open(path, limits)?), Dialect::Sqlite),
             Engine::Postgres { url, .. } => (Box::new(PostgresWriter::open(config_of(url)?)?), Dialect::Postgres),
         };
-        migrate(&mut *driver, dialect)?;
+        migrate(&mut *driver, dialect, &RECORDS)?;
         let run = begin_run(&mut *driver, queue.mark(), dialect).map_err(doing)?;
         let bodies = Bodies::new(config.retention.max_bytes)
             .map_err(|source| StoreError::File { path: "zstd".into(), source })?;

@@ -12,21 +12,10 @@ mod support;
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use steersman_core::{Code, FinishReason, OutcomeKind, Recorder, Secret, Timing, Usage, Usd};
+use steersman_core::{Code, FinishReason, Note, OutcomeKind, Recorder, Secret, Timing, Usage, Usd};
 use steersman_store::rows::RequestRow;
 use steersman_store::{OverviewQuery, Page, Reader, RequestFilter, Retention, Store, StoreError, TimeRange};
-use support::{DAY_MS, Place, attempt, failed, id, record};
-
-macro_rules! on_both_engines {
-    ($($name:ident,)*) => {
-        mod on_sqlite {
-            $(#[tokio::test] async fn $name() { super::$name(super::Place::sqlite()).await; })*
-        }
-        mod on_postgres {
-            $(#[tokio::test] async fn $name() { super::$name(super::Place::postgres().await).await; })*
-        }
-    };
-}
+use support::{DAY_MS, Place, attempt, failed, id, on_both_engines, record};
 
 on_both_engines! {
     a_request_is_read_back_whole,
@@ -71,10 +60,15 @@ async fn a_request_is_read_back_whole(place: Place) {
     second.finish_reason = Some(FinishReason::ToolCalls);
     whole.attempts = vec![first, second];
     whole.streamed = true;
+    whole.notes = vec![
+        Note { room: "route", content: r#"{"reason":"pinned"}"#.to_owned() },
+        Note { room: "guard", content: "[]".to_owned() },
+    ];
     whole.usage.reasoning_tokens = Some(7);
     write(&store, [whole.clone()]).await;
 
     let story = store.reader().request(&whole.id).await.unwrap().unwrap();
+    assert_eq!(story.notes["route"]["reason"], "pinned");
     let line = &story.request;
     assert_eq!((line.id.clone(), line.started_at_us), (whole.id.clone(), whole.started_at_us));
     assert_eq!((line.task.as_str(), line.protocol.as_str(), line.streamed), ("triage", "openai.chat", true));

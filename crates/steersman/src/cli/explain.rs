@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use steersman_core::{Code, RequestId};
-use steersman_store::rows::{AttemptRow, RequestStory};
+use steersman_store::rows::{AttemptRow, RequestRow, RequestStory};
 
 use super::records::{Where, with_reader};
 use super::{Command, Failure, parse};
@@ -53,15 +53,22 @@ fn tell(story: &RequestStory) {
     for (index, attempt) in story.attempts.iter().enumerate() {
         tell_attempt(index + 1, attempt);
     }
+    for (room, content) in &story.notes {
+        anstream::println!("  {room:<11} {content}");
+    }
+    tell_bill(row);
+    if let Some(code) = row.code.as_deref().and_then(Code::named) {
+        anstream::println!("  ended with  {} ({}): {}", code.name, row.status, code.meaning);
+        anstream::println!("  do          {}", code.hint);
+    }
+}
+
+fn tell_bill(row: &RequestRow) {
     let tokens = |count: Option<u64>| count.map_or_else(|| "unknown".to_owned(), |count| count.to_string());
     anstream::println!("  tokens      {} in, {} out", tokens(row.usage.input_tokens), tokens(row.usage.output_tokens));
     let cost = row.cost.map_or_else(|| "unknown: a price or a count is missing".to_owned(), |cost| cost.to_string());
     anstream::println!("  cost        {cost}");
     anstream::println!("  took        {}", times(row.timing.first_token_us, row.timing.total_us));
-    if let Some(code) = row.code.as_deref().and_then(Code::named) {
-        anstream::println!("  ended with  {} ({}): {}", code.name, row.status, code.meaning);
-        anstream::println!("  do          {}", code.hint);
-    }
 }
 
 fn tell_attempt(number: usize, attempt: &AttemptRow) {

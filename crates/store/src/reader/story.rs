@@ -23,7 +23,8 @@ type Unpacked = BTreeMap<Vec<u8>, BodyRow>;
 pub(super) async fn whole(reader: &Reader, id: &RequestId) -> Result<Option<RequestStory>, StoreError> {
     let doing = "read a request";
     let key = vec![Cell::Text(id.to_string())];
-    let sql = format!("SELECT {}, parameters, request_body, response_body FROM requests WHERE id = $1", list::COLUMNS);
+    let sql =
+        format!("SELECT {}, parameters, request_body, response_body, notes FROM requests WHERE id = $1", list::COLUMNS);
     let Some(cells) = reader.ask(doing, sql, key.clone()).await?.into_iter().next() else { return Ok(None) };
     let attempts = reader.ask(doing, ATTEMPT_SQL.to_owned(), key).await?;
     let bodies = unpacked(reader, names_in(&cells, &attempts)).await?;
@@ -33,14 +34,15 @@ pub(super) async fn whole(reader: &Reader, id: &RequestId) -> Result<Option<Requ
         parameters: fields.text()?,
         request_body: body(&mut fields, &bodies)?,
         response_body: body(&mut fields, &bodies)?,
+        notes: notes(&mut fields, &bodies)?,
         attempts: attempts.into_iter().map(|cells| attempt(cells, &bodies)).collect::<Result<_, _>>()?,
     }))
 }
 
-/// The names of bodies stand in the last two columns of every row.
+/// The names of bodies stand in the last columns of every row: two, and with its notes three of a request's.
 fn names_in(request: &[Cell], attempts: &[Vec<Cell>]) -> Vec<Vec<u8>> {
-    let rows = std::iter::once(request).chain(attempts.iter().map(Vec::as_slice));
-    let cells = rows.flat_map(|row| row.iter().rev().take(2));
+    let of_request = request.iter().rev().take(3);
+    let cells = of_request.chain(attempts.iter().flat_map(|row| row.iter().rev().take(2)));
     let mut names: Vec<_> = cells
         .filter_map(|cell| match cell {
             Cell::Blob(name) => Some(name.clone()),
@@ -69,6 +71,13 @@ async fn unpacked(reader: &Reader, names: Vec<Vec<u8>>) -> Result<Unpacked, Stor
 
 fn body(fields: &mut Fields, bodies: &Unpacked) -> Result<Option<BodyRow>, StoreError> {
     Ok(fields.maybe_blob()?.and_then(|name| bodies.get(&name).cloned()))
+}
+
+/// Notes whose text redaction has made something else than JSON are shown as text.
+fn notes(fields: &mut Fields, bodies: &Unpacked) -> Result<BTreeMap<String, serde_json::Value>, StoreError> {
+    let Some(kept) = body(fields, bodies)? else { return Ok(BTreeMap::new()) };
+    let as_text = |_| BTreeMap::from([("text".to_owned(), String::from_utf8_lossy(&kept.content).into())]);
+    Ok(serde_json::from_slice(&kept.content).unwrap_or_else(as_text))
 }
 
 fn attempt(cells: Vec<Cell>, bodies: &Unpacked) -> Result<AttemptRow, StoreError> {

@@ -134,6 +134,7 @@ pub(crate) fn record(n: u64) -> RequestRecord {
         request_body: Bytes::from(format!(r#"{{"messages":[{{"content":"question {n}"}}]}}"#)),
         response_body: Bytes::from_static(br#"{"choices":[]}"#),
         attempts: vec![attempt("openai", "gpt-4o-mini")],
+        notes: Vec::new(),
     }
 }
 
@@ -166,3 +167,16 @@ pub(crate) fn failed(n: u64) -> RequestRecord {
     record.cost = None;
     record
 }
+
+/// Holds each statement against an empty SQLite and an empty PostgreSQL.
+macro_rules! on_both_engines {
+    ($($name:ident,)*) => {
+        mod on_sqlite {
+            $(#[tokio::test] async fn $name() { super::$name(super::Place::sqlite()).await; })*
+        }
+        mod on_postgres {
+            $(#[tokio::test] async fn $name() { super::$name(super::Place::postgres().await).await; })*
+        }
+    };
+}
+pub(crate) use on_both_engines;

@@ -1,0 +1,105 @@
+//! Durable state: what must be on disk before anyone sees its id. Keys, approvals, effects, stored responses.
+//!
+//! One thread owns one connection. Whoever changes something hands it a piece of work; all pieces that wait share one
+//! transaction, each behind a savepoint of its own, and hear of their result only after the commit. On SQLite the state
+//! has a file of its own (`state.db`), synchronous in full, so that neither records nor retention stand in its way.
+//!
+//! A noun is one file here with its SQL and its operations, one file of DDL, and one line in [`MIGRATIONS`]. Each change is
+//! one conditional statement (`UPDATE ... WHERE spent + held + $n <= cap`), never a read and then a write: several gateways
+//! may share one PostgreSQL.
+//!
+//! What never happens here: a record of telemetry, a secret in the clear, an answer before its commit.
+
+pub mod documents;
+mod writer;
+
+use std::path::PathBuf;
+use std::sync::mpsc;
+
+use tokio::sync::oneshot;
+
+use crate::driver::{DatabaseError, Driver};
+use crate::schema::Migration;
+use crate::sqlite::beside;
+use crate::{Engine, StoreError};
+
+/// The version n of the state's schema is the n-th of these, counted from 1.
+pub(crate) const MIGRATIONS: &[Migration] = &[writer::MIGRATION, documents::MIGRATION];
+
+/// How many pieces of work may wait; one more waits for a place.
+const QUEUE: usize = 1_024;
+
+/// A piece of work inside a transaction, and how its result goes back once the commit is known.
+pub(crate) trait Work: Send {
+    /// Does the work. An error undoes what it did and leaves the others alone.
+    fn run(&mut self, driver: &mut dyn Driver) -> Result<(), DatabaseError>;
+    /// Sends the result, or why there is none.
+    fn settle(self: Box<Self>, committed: Result<(), DatabaseError>);
+}
+
+/// The state; cheap to clone.
+#[derive(Clone)]
+pub struct State {
+    sender: mpsc::SyncSender<Box<dyn Work>>,
+}
+
+struct Piece<T, F> {
+    doing: F,
+    result: Option<T>,
+    answer: oneshot::Sender<Result<T, DatabaseError>>,
+}
+
+impl<T, F> Work for Piece<T, F>
+where
+    T: Send,
+    F: FnMut(&mut dyn Driver) -> Result<T, DatabaseError> + Send,
+{
+    fn run(&mut self, driver: &mut dyn Driver) -> Result<(), DatabaseError> {
+        self.result = Some((self.doing)(driver)?);
+        Ok(())
+    }
+
+    fn settle(self: Box<Self>, committed: Result<(), DatabaseError>) {
+        let Self { result, answer, .. } = *self;
+        let lost = || DatabaseError::lasting("the work gave no result");
+        // Whoever asked may have gone; what was committed stays committed.
+        drop(answer.send(committed.and_then(|()| result.ok_or_else(lost))));
+    }
+}
+
+impl State {
+    /// Opens the state of this engine and brings its schema up to date.
+    pub(crate) async fn open(engine: &Engine) -> Result<Self, StoreError> {
+        let (sender, receiver) = mpsc::sync_channel(QUEUE);
+        let opened = writer::start(engine.clone(), receiver)?;
+        opened.await.map_err(|_| StoreError::Closed)??;
+        Ok(Self { sender })
+    }
+
+    /// Runs `work` in a transaction and returns its result once that is durable. `doing` names it in an error. `work` runs
+    /// again if the transaction that held it was rolled back and repeated; it takes effect once.
+    pub(crate) async fn apply<T, F>(&self, doing: &'static str, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut dyn Driver) -> Result<T, DatabaseError> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let piece: Box<dyn Work> = Box::new(Piece { doing: work, result: None, answer });
+        match self.sender.try_send(piece) {
+            Ok(()) => {}
+            Err(mpsc::TrySendError::Full(piece)) => {
+                let sender = self.sender.clone();
+                let sent = tokio::task::spawn_blocking(move || sender.send(piece)).await;
+                sent.map_err(|_| StoreError::Closed)?.map_err(|_| StoreError::Closed)?;
+            }
+            Err(mpsc::TrySendError::Disconnected(_)) => return Err(StoreError::Closed),
+        }
+        let result = answered.await.map_err(|_| StoreError::Closed)?;
+        result.map_err(|source| StoreError::Database { doing, source })
+    }
+}
+
+/// Where SQLite keeps the state: beside the records.
+pub(crate) fn state_path(records: &std::path::Path) -> PathBuf {
+    records.file_name().map_or_else(|| beside(records, "-state"), |_| records.with_file_name("state.db"))
+}

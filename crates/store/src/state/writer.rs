@@ -1,0 +1,156 @@
+//! The state's one thread: gathers what waits, commits it together, and only then answers.
+//!
+//! A transaction that meets a lock or a lost connection is tried again, whole, for as long as a person would wait; a piece
+//! of work that fails by itself is undone behind its savepoint and fails alone.
+//!
+//! What never happens here: an answer before its commit.
+
+use std::sync::mpsc::Receiver;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::oneshot;
+
+use super::{Migration, Work, state_path};
+use crate::driver::{DatabaseError, Driver, Step, Trouble};
+use crate::postgres::{PostgresWriter, config_of};
+use crate::runs::new_id;
+use crate::schema::{Dialect, STATE, migrate};
+use crate::sqlite::SqliteWriter;
+use crate::value::{Cell, Value};
+use crate::{Engine, StoreError};
+
+/// Pieces that share one transaction: more would only delay the first.
+const MAX_TOGETHER: usize = 256;
+/// How long one transaction is tried again.
+const PATIENCE: Duration = Duration::from_secs(10);
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+
+pub(super) const MIGRATION: Migration =
+    Migration { both: include_str!("../../migrations/state_0001_commits.sql"), postgres: "" };
+
+/// What became of each piece inside a transaction.
+type Outcomes = Vec<Result<(), DatabaseError>>;
+
+/// The thread's state.
+struct Writer {
+    driver: Box<dyn Driver>,
+    /// Random; names this process among those that share a database.
+    id: String,
+    /// Transactions committed so far.
+    batch: u64,
+}
+
+/// Starts the thread; the answer comes when the state is open, or tells why it is not.
+pub(super) fn start(
+    engine: Engine,
+    receiver: Receiver<Box<dyn Work>>,
+) -> Result<oneshot::Receiver<Result<(), StoreError>>, StoreError> {
+    let (opened, answer) = oneshot::channel();
+    let work = move || match open(&engine) {
+        Ok(mut writer) => {
+            if opened.send(Ok(())).is_ok() {
+                writer.serve(&receiver);
+            }
+        }
+        Err(error) => drop(opened.send(Err(error))),
+    };
+    let thread = thread::Builder::new().name("steersman-state".to_owned()).spawn(work);
+    thread.map(|_| answer).map_err(|source| StoreError::File { path: "steersman-state".into(), source })
+}
+
+fn open(engine: &Engine) -> Result<Writer, StoreError> {
+    let (mut driver, dialect): (Box<dyn Driver>, _) = match engine {
+        Engine::Sqlite { path } => {
+            let mut writer = SqliteWriter::open(&state_path(path), None)?;
+            let durable = writer.script("PRAGMA synchronous = FULL");
+            durable.map_err(|source| StoreError::Database { doing: "make the state durable", source })?;
+            (Box::new(writer), Dialect::Sqlite)
+        }
+        Engine::Postgres { url, .. } => (Box::new(PostgresWriter::open(config_of(url)?)?), Dialect::Postgres),
+    };
+    migrate(&mut *driver, dialect, &STATE)?;
+    let old = vec![Value::Int(unix_millis() - MARK_DAYS * 86_400_000)];
+    let forgotten = driver.execute("DELETE FROM state_commits WHERE at_ms < $1", &[old]);
+    forgotten.map_err(|source| StoreError::Database { doing: "open the state", source })?;
+    Ok(Writer { driver, id: format!("{:016x}", new_id()), batch: 0 })
+}
+
+impl Writer {
+    /// Serves until the last handle is gone.
+    fn serve(&mut self, receiver: &Receiver<Box<dyn Work>>) {
+        while let Ok(first) = receiver.recv() {
+            let mut together = vec![first];
+            while together.len() < MAX_TOGETHER
+                && let Ok(next) = receiver.try_recv()
+            {
+                together.push(next);
+            }
+            match self.commit_patiently(&mut together) {
+                Ok(outcomes) => together.into_iter().zip(outcomes).for_each(|(work, outcome)| work.settle(outcome)),
+                Err(error) => together.into_iter().for_each(|work| work.settle(Err(error.clone()))),
+            }
+        }
+    }
+
+    fn commit_patiently(&mut self, together: &mut [Box<dyn Work>]) -> Result<Outcomes, DatabaseError> {
+        let begun = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let mut outcomes = Vec::with_capacity(together.len());
+            let Err(error) = self.commit(together, &mut outcomes) else { return Ok(outcomes) };
+            // A transaction that cannot be rolled back is gone with its connection.
+            drop(self.driver.transaction(Step::Rollback));
+            if outcomes.len() == together.len() && self.took_place() {
+                self.batch += 1;
+                return Ok(outcomes);
+            }
+            if error.trouble != Trouble::Passing || begun.elapsed() >= PATIENCE {
+                return Err(error);
+            }
+            thread::sleep(pause);
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// One try: one transaction, one savepoint a piece.
+    fn commit(&mut self, together: &mut [Box<dyn Work>], outcomes: &mut Outcomes) -> Result<(), DatabaseError> {
+        let driver = &mut *self.driver;
+        driver.transaction(Step::Begin)?;
+        for work in together {
+            driver.script("SAVEPOINT piece")?;
+            let outcome = work.run(driver);
+            match &outcome {
+                Ok(()) => driver.script("RELEASE SAVEPOINT piece")?,
+                Err(error) if error.trouble == Trouble::Passing => return Err(error.clone()),
+                Err(_) => driver.script("ROLLBACK TO SAVEPOINT piece; RELEASE SAVEPOINT piece")?,
+            }
+            outcomes.push(outcome);
+        }
+        let next = vec![Value::Text(&self.id), Value::count(self.batch + 1), Value::Int(unix_millis())];
+        driver.execute(MARK_SQL, &[next])?;
+        driver.transaction(Step::Commit)?;
+        self.batch += 1;
+        Ok(())
+    }
+
+    /// Whether a commit whose answer was lost took place all the same.
+    fn took_place(&mut self) -> bool {
+        let sql = "SELECT batch FROM state_commits WHERE writer = $1";
+        let Ok(rows) = self.driver.query(sql, &[Value::Text(&self.id)]) else { return false };
+        let wanted = i64::try_from(self.batch + 1).unwrap_or(i64::MAX);
+        rows.first().and_then(|row| row.first()) == Some(&Cell::Int(wanted))
+    }
+}
+
+const MARK_SQL: &str = "INSERT INTO state_commits (writer, batch, at_ms) VALUES ($1, $2, $3)
+    ON CONFLICT (writer) DO UPDATE SET batch = excluded.batch, at_ms = excluded.at_ms";
+
+/// Marks of processes that have not written for so long are of no use to anyone.
+const MARK_DAYS: i64 = 7;
+
+fn unix_millis() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
+}
