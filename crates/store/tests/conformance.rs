@@ -15,7 +15,7 @@ use bytes::Bytes;
 use steersman_core::{Code, FinishReason, Note, OutcomeKind, Recorder, Secret, Timing, Usage, Usd};
 use steersman_store::rows::RequestRow;
 use steersman_store::{OverviewQuery, Page, Reader, RequestFilter, Retention, Store, StoreError, TimeRange};
-use support::{DAY_MS, Place, attempt, failed, id, on_both_engines, record};
+use support::{Place, attempt, day_ms, failed, id, on_both_engines, record};
 
 on_both_engines! {
     a_request_is_read_back_whole,
@@ -128,7 +128,7 @@ async fn each_filter_finds_its_own_and_nothing_else(place: Place) {
     other.timing.total_us = 3_000_000;
     write(&store, [record(1), other, failed(3)]).await;
     let all = RequestFilter::default;
-    let us = |n: u64| Some(i64::try_from((DAY_MS + n) * 1_000).unwrap());
+    let us = |n: u64| Some(i64::try_from((day_ms() + n) * 1_000).unwrap());
     let table = [
         (all(), vec![3, 2, 1]),
         (RequestFilter { task: Some("summary".into()), ..all() }, vec![2]),
@@ -198,7 +198,7 @@ async fn equal_bodies_are_kept_once(place: Place) {
 }
 
 async fn day_overview(reader: &Reader, max_points: u32) -> steersman_store::rows::Overview {
-    let from_us = i64::try_from(DAY_MS * 1_000).unwrap();
+    let from_us = i64::try_from(day_ms() * 1_000).unwrap();
     let until_us = from_us + 86_400 * 1_000_000;
     let query = OverviewQuery { from_us, until_us, max_points, task: None, model: None, provider: None };
     reader.overview(&query).await.unwrap()
@@ -249,7 +249,7 @@ async fn facets_count_every_name(place: Place) {
     other.attempts.clear();
     write(&store, [record(0), record(1), other, failed(3)]).await;
     let whole = store.reader().facets(TimeRange::default()).await.unwrap();
-    let from_us = i64::try_from(DAY_MS * 1_000).unwrap();
+    let from_us = i64::try_from(day_ms() * 1_000).unwrap();
     let within = TimeRange { from_us: Some(from_us), until_us: Some(from_us + 60_000_000) };
     assert_eq!(store.reader().facets(within).await.unwrap(), whole);
     let named = |facets: &[steersman_store::rows::Facet]| {

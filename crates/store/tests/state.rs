@@ -10,14 +10,13 @@ mod support;
 
 use std::collections::BTreeSet;
 
-use steersman_store::Store;
+use steersman_store::{Engine, Store};
 use support::{Place, on_both_engines};
 
 on_both_engines! {
     a_document_is_changed_only_by_who_has_seen_it,
     of_many_that_race_exactly_one_wins_each_version,
     state_survives_a_store_that_is_opened_again,
-    two_gateways_see_one_state,
 }
 
 async fn a_document_is_changed_only_by_who_has_seen_it(place: Place) {
@@ -65,11 +64,15 @@ async fn state_survives_a_store_that_is_opened_again(place: Place) {
     assert_eq!(kept, names);
 }
 
-async fn two_gateways_see_one_state(place: Place) {
-    let steersman_store::Engine::Postgres { url, .. } = &place.engine else { return };
-    let second = steersman_store::Engine::Postgres { url: url.clone(), mark: None };
+#[tokio::test]
+async fn two_gateways_on_one_postgres_see_one_state() {
+    let place = Place::postgres().await;
     let first = place.open().await;
-    let second = Store::open(steersman_store::StoreConfig::new(second)).await.unwrap();
+    let mut beside = place.config();
+    if let Engine::Postgres { mark, .. } = &mut beside.engine {
+        *mark = None;
+    }
+    let second = Store::open(beside).await.unwrap();
     first.state().put_document("test", "shared", None, "from the first", 0).await.unwrap();
     let seen = second.state().document("test", "shared").await.unwrap().unwrap();
     assert_eq!(seen.content, "from the first");

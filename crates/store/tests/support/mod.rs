@@ -10,6 +10,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use steersman_core::{
@@ -18,8 +19,15 @@ use steersman_core::{
 use steersman_store::{Engine, Store, StoreConfig};
 use tempfile::TempDir;
 
-/// 24 November 2026, 00:00 UTC, in milliseconds.
-pub(crate) const DAY_MS: u64 = 1_795_478_400_000;
+/// Yesterday, 00:00 UTC, in milliseconds: a fixed day would one day be older than what is kept.
+pub(crate) fn day_ms() -> u64 {
+    const DAY: u64 = 86_400_000;
+    static YESTERDAY: OnceLock<u64> = OnceLock::new();
+    *YESTERDAY.get_or_init(|| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+        (u64::try_from(now).unwrap() / DAY - 1) * DAY
+    })
+}
 
 /// A place for one store, empty and its own.
 pub(crate) struct Place {
@@ -109,7 +117,10 @@ fn start_postgres() -> (String, Option<Child>) {
 
 /// An id of the n-th millisecond of the day.
 pub(crate) fn id(n: u64) -> RequestId {
-    RequestId::from_parts(DAY_MS + n, n.to_le_bytes().into_iter().chain([0; 2]).collect::<Vec<_>>().try_into().unwrap())
+    RequestId::from_parts(
+        day_ms() + n,
+        n.to_le_bytes().into_iter().chain([0; 2]).collect::<Vec<_>>().try_into().unwrap(),
+    )
 }
 
 /// A plain accepted request of the n-th millisecond of the day, with one attempt.
@@ -118,7 +129,7 @@ pub(crate) fn record(n: u64) -> RequestRecord {
     let timing = Timing { connect_us: Some(5), first_token_us: Some(1_000), hold_us: 0, total_us: 20_000 };
     RequestRecord {
         id: id(n),
-        started_at_us: i64::try_from((DAY_MS + n) * 1_000).unwrap(),
+        started_at_us: i64::try_from((day_ms() + n) * 1_000).unwrap(),
         task: "triage".into(),
         protocol: "openai.chat",
         streamed: false,
