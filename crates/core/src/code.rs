@@ -80,6 +80,8 @@ codes! {
         "The model's output broke the schema or a rule, and no safe repair exists.", "Read the violations; the raw text stands beside them.";
     OUTPUT_TRUNCATED = "output_truncated", 422, "output_error", true,
         "The model's output was cut before it was complete.", "Raise `max_completion_tokens`, or ask for less.";
+    GUARD_DENIED = "guard_denied", 403, "permission_error", false,
+        "The model proposed a tool call that the guard does not allow.", "`steersman explain` shows the argument and its source; a person may approve the call by the hash in the message.";
     OVERLOADED = "overloaded", 503, "server_error", true,
         "The gateway is at its limit of requests in flight.", "Wait as long as `retry-after` says.";
     SHUTTING_DOWN = "shutting_down", 503, "server_error", true,

@@ -137,6 +137,11 @@ impl AttemptFailure {
         }
     }
 
+    /// The guard allows no part of the answer; another model would read the same untrusted text.
+    pub(crate) fn denied(refusal: Refusal) -> Self {
+        Self { refusal: Box::new(refusal), retryable: false, retry_after: None, held: None }
+    }
+
     pub(crate) fn cut(message: impl Into<String>) -> Self {
         Self {
             refusal: Box::new(Refusal::new(Code::UPSTREAM_CUT, message)),

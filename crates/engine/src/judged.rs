@@ -1,5 +1,6 @@
 //! Release policy `whole`: an answer is read to its end, judged, and only then released, as it came or repaired.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,7 +11,8 @@ use steersman_wire::{Answer, AnswerOptions, Dialect};
 use tokio::time::Instant;
 
 use crate::attempt::{AttemptFailure, next_piece};
-use crate::checks::{Checks, Passed, Revision};
+use crate::checks::{Checks, Revision};
+use crate::guard::{self, Gate, Guarded};
 use crate::pipeline::Streaming;
 use crate::recording::Recording;
 use crate::relay::Released;
@@ -22,6 +24,8 @@ const MAX_FRAME_BYTES: usize = 64 << 20;
 pub(crate) struct Judge<'a> {
     /// What the answer must be.
     pub(crate) checks: &'a Checks,
+    /// The labelled conversation, where the guard is on.
+    pub(crate) guarded: Option<&'a Arc<Guarded>>,
     /// The dialect it comes in.
     pub(crate) provider: &'static dyn Dialect,
     /// The dialect it leaves in.
@@ -55,8 +59,10 @@ impl Judge<'_> {
         }
         let events = events(self.provider, &pieces)?;
         let passed = self.checks.judge(&Answer::collect(&events)).map_err(AttemptFailure::from_held)?;
-        if !passed.revisions.is_empty() {
-            frames = write_revised(self.client, self.options, &events, &passed);
+        let revised = revise(&events, &passed.revisions);
+        let gated = through_gate(self.guarded, &revised)?;
+        if gated.is_some() || !passed.revisions.is_empty() {
+            frames = write_frames(self.client, self.options, &gated.unwrap_or(revised), &passed.repairs);
         }
         recording.held(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
         recording.repaired(passed.repairs);
@@ -73,22 +79,46 @@ pub(crate) struct Whole {
     pub(crate) repairs: Vec<Repair>,
 }
 
-/// Judges an unstreamed answer, and writes it again where it was repaired or must change its dialect.
-pub(crate) fn judge_whole(
-    checks: Option<&Checks>,
-    provider: &dyn Dialect,
-    client: &dyn Dialect,
-    body: &[u8],
-    options: &AnswerOptions,
-) -> Result<Whole, AttemptFailure> {
-    let events = provider.decode_answer(body).map_err(|error| AttemptFailure::malformed(error.to_string()))?;
-    let judged = checks.map(|checks| checks.judge(&Answer::collect(&events))).transpose();
-    let passed = judged.map_err(AttemptFailure::from_held)?.unwrap_or_default();
-    if passed.revisions.is_empty() && provider.name() == client.name() {
-        return Ok(Whole { rewritten: None, repairs: Vec::new() });
+/// What an unstreamed answer is judged by.
+pub(crate) struct WholeJudge<'a> {
+    /// What the answer must be, if it has a form to keep.
+    pub(crate) checks: Option<&'a Checks>,
+    /// The labelled conversation, where the guard is on.
+    pub(crate) guarded: Option<&'a Arc<Guarded>>,
+}
+
+impl WholeJudge<'_> {
+    /// Judges an answer, and writes it again where it was repaired, where a call was not allowed, or where it must change
+    /// its dialect.
+    pub(crate) fn judge(
+        &self,
+        provider: &dyn Dialect,
+        client: &dyn Dialect,
+        body: &[u8],
+        options: &AnswerOptions,
+    ) -> Result<Whole, AttemptFailure> {
+        let events = provider.decode_answer(body).map_err(|error| AttemptFailure::malformed(error.to_string()))?;
+        let judged = self.checks.map(|checks| checks.judge(&Answer::collect(&events))).transpose();
+        let passed = judged.map_err(AttemptFailure::from_held)?.unwrap_or_default();
+        let revised = revise(&events, &passed.revisions);
+        let gated = through_gate(self.guarded, &revised)?;
+        if gated.is_none() && passed.revisions.is_empty() && provider.name() == client.name() {
+            return Ok(Whole { rewritten: None, repairs: Vec::new() });
+        }
+        let answer = Answer::collect(&gated.unwrap_or(revised));
+        Ok(Whole { rewritten: Some(client.encode_answer(&answer, options).body), repairs: passed.repairs })
     }
-    let answer = Answer::collect(&revise(&events, &passed.revisions));
-    Ok(Whole { rewritten: Some(client.encode_answer(&answer, options).body), repairs: passed.repairs })
+}
+
+/// The events that the guard lets through; `None` if all may leave as they are.
+fn through_gate(guarded: Option<&Arc<Guarded>>, events: &[Event]) -> Result<Option<Vec<Event>>, AttemptFailure> {
+    let Some(guarded) = guarded else { return Ok(None) };
+    let mut gate = Gate::new(Arc::clone(guarded));
+    let released = gate.whole(events);
+    match gate.refuses() {
+        Some(report) => Err(AttemptFailure::denied(guard::denied(report))),
+        None => Ok(released),
+    }
 }
 
 /// The events of a whole stream.
@@ -108,15 +138,15 @@ fn events(provider: &dyn Dialect, pieces: &[Bytes]) -> Result<Vec<Event>, Attemp
     Ok(events)
 }
 
-/// The stream again, with the revised parts in place of the old ones and the repairs before its end.
-fn write_revised(client: &dyn Dialect, options: AnswerOptions, events: &[Event], passed: &Passed) -> Vec<u8> {
+/// The stream again, with the repairs before its end.
+fn write_frames(client: &dyn Dialect, options: AnswerOptions, events: &[Event], repairs: &[Repair]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut encoder = client.answer_encoder(options);
-    for event in revise(events, &passed.revisions) {
-        if event == Event::Done {
-            write_repairs(&mut out, client, &passed.repairs);
+    for event in events {
+        if *event == Event::Done && !repairs.is_empty() {
+            write_repairs(&mut out, client, repairs);
         }
-        encoder.event(&event, &mut out);
+        encoder.event(event, &mut out);
     }
     out
 }

@@ -83,8 +83,11 @@ impl Live {
             recording.release(&bytes, has_content);
         }
         if self.streaming.relay.is_done()
-            && let Some(recording) = self.recording.take()
+            && let Some(mut recording) = self.recording.take()
         {
+            if let Some(report) = self.streaming.relay.guard_report() {
+                recording.note("guard", report);
+            }
             match self.streaming.relay.failure() {
                 None => {
                     recording.deliver();

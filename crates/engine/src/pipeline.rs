@@ -12,7 +12,8 @@ use crate::attempt::{AttemptFailure, next_piece, read_error, read_whole};
 use crate::backoff::Backoff;
 use crate::catalog::Catalog;
 use crate::checks::Schemas;
-use crate::judged::{Judge, judge_whole};
+use crate::guard::{GuardRoom, GuardSettings};
+use crate::judged::{Judge, WholeJudge};
 use crate::live::Live;
 use crate::plan::Plan;
 use crate::prepare::{Prepared, Target, prepare};
@@ -41,6 +42,7 @@ pub struct Engine {
     catalog: Catalog,
     settings: Settings,
     schemas: Schemas,
+    guard: GuardRoom,
     recorder: Arc<dyn Recorder>,
 }
 
@@ -66,7 +68,14 @@ impl Engine {
     /// A pipeline over these models.
     #[must_use]
     pub fn new(catalog: Catalog, settings: Settings, recorder: Arc<dyn Recorder>) -> Self {
-        Self { catalog, settings, schemas: Schemas::default(), recorder }
+        Self { catalog, settings, schemas: Schemas::default(), guard: GuardRoom::default(), recorder }
+    }
+
+    /// With a guard around tool calls.
+    #[must_use]
+    pub fn with_guard(mut self, settings: GuardSettings) -> Self {
+        self.guard = GuardRoom::new(settings);
+        self
     }
 
     /// All models, providers and tasks.
@@ -79,13 +88,22 @@ impl Engine {
     /// offered in any case.
     pub async fn serve(&self, inbound: Inbound) -> Reply {
         let mut recording = Recording::open(Arc::clone(&self.recorder), &inbound);
-        let prepared = match prepare(&self.catalog, &self.schemas, &inbound) {
+        let mut prepared = match prepare(&self.catalog, &self.schemas, &inbound) {
             Ok(prepared) => prepared,
             Err(refusal) => return refuse(&inbound, &refusal, recording),
         };
         recording.describe(&prepared);
+        prepared.guarded = match self.guard.label(&inbound, &prepared) {
+            Ok(guarded) => guarded,
+            Err(refusal) => return refuse(&inbound, &refusal, recording),
+        };
         let deadline = Instant::now() + self.settings.total;
-        match self.attempt_until_accepted(&prepared, &inbound, &mut recording, deadline).await {
+        let attempted = self.attempt_until_accepted(&prepared, &inbound, &mut recording, deadline).await;
+        // A stream that is still under way notes it at its end.
+        if let Some(report) = prepared.guarded.as_ref().and_then(|guarded| guarded.report()) {
+            recording.note("guard", &report);
+        }
+        match attempted {
             Ok((target, accepted)) => self.finish(&inbound, &prepared, &target, accepted, recording, deadline),
             Err(refusal) => refuse(&inbound, &refusal, recording),
         }
@@ -194,8 +212,9 @@ impl Engine {
         }
         if let Some(checks) = &prepared.checks {
             let options = AnswerOptions { created_unix_s: created(inbound), include_usage: prepared.include_usage };
-            let judge =
-                Judge { checks, provider: target.candidate.provider.dialect, client: prepared.dialect, options };
+            let provider = target.candidate.provider.dialect;
+            let guarded = prepared.guarded.as_ref();
+            let judge = Judge { checks, guarded, provider, client: prepared.dialect, options };
             judge.hold(&mut streaming, pieces, self.settings.idle, recording).await?;
         }
         Ok(streaming)
@@ -219,11 +238,12 @@ impl Engine {
             return Err(AttemptFailure::cut("the attempt has ended"));
         };
         attempt.learn(&facts);
-        if target.same_dialect && prepared.checks.is_none() {
+        if target.same_dialect && prepared.checks.is_none() && prepared.guarded.is_none() {
             return Ok(body);
         }
         let options = AnswerOptions { created_unix_s: created(inbound), include_usage: true };
-        let whole = judge_whole(prepared.checks.as_ref(), provider, prepared.dialect, &body, &options)?;
+        let judge = WholeJudge { checks: prepared.checks.as_ref(), guarded: prepared.guarded.as_ref() };
+        let whole = judge.judge(provider, prepared.dialect, &body, &options)?;
         recording.repaired(whole.repairs);
         Ok(match whole.rewritten {
             None => body,
@@ -247,6 +267,7 @@ impl Engine {
     ) -> Reply {
         let mut headers = headers(inbound, prepared, target, recording.attempts() + 1);
         headers.extend(recording.repairs_header().map(|repairs| ("x-steersman-repairs", repairs)));
+        headers.extend(prepared.guarded.as_ref().map(|guarded| ("x-steersman-guard", guarded.header())));
         let body = match accepted {
             Accepted::Live(streaming) => {
                 let live = Live::new(streaming, recording, prepared.dialect, self.settings.idle, deadline);

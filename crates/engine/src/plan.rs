@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
+use steersman_core::Code;
 use steersman_wire::json::RawObject;
 
 use crate::attempt::AttemptFailure;
@@ -42,6 +43,9 @@ impl<'a> Plan<'a> {
         failure: &AttemptFailure,
         pause: Option<Duration>,
     ) -> Result<Option<Duration>, Refusal> {
+        if failure.refusal.code == Code::GUARD_DENIED {
+            return Ok(None);
+        }
         if let Some(held) = &failure.held {
             if !self.asked_again && held.worth_asking_again {
                 self.asked_again = true;

@@ -1,5 +1,7 @@
 //! Steps before an attempt: read the request, find the task and the models, write what a provider will receive.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use steersman_core::{Code, ContentHash, ModelName, TaskName};
@@ -9,6 +11,7 @@ use steersman_wire::{Dialect, Loss, RequestHead, fingerprint, openai_chat};
 
 use crate::catalog::{Candidate, Catalog};
 use crate::checks::{Checks, Policy, Schemas};
+use crate::guard::Guarded;
 use crate::refusal::Refusal;
 use crate::reply::Inbound;
 
@@ -52,6 +55,8 @@ pub(crate) struct Prepared {
     pub(crate) parameters: String,
     /// What the answer must be. `Some` fixes the release policy: the answer is held back whole until it has been judged.
     pub(crate) checks: Option<Checks>,
+    /// The labelled conversation; `None` where the guard is off.
+    pub(crate) guarded: Option<Arc<Guarded>>,
     /// Where it may go, in the order of trying.
     pub(crate) candidates: Vec<Candidate>,
 }
@@ -97,6 +102,7 @@ pub(crate) fn prepare(catalog: &Catalog, schemas: &Schemas, inbound: &Inbound) -
         fingerprint,
         parameters: parameters(&head.object),
         checks: Checks::of(&head, policy(inbound)?, schemas)?,
+        guarded: None,
         candidates: resolved.candidates,
     })
 }

@@ -4,12 +4,15 @@
 //! again. A relay is a machine without I/O: pieces in, bytes for the client out. It never holds back a complete frame
 //! and never lets an incomplete one through, so what a client has received can always be followed by an error frame.
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 use steersman_core::Event;
-use steersman_wire::sse::SseDecoder;
+use steersman_wire::sse::{Frame, SseDecoder};
 use steersman_wire::{AnswerDecoder, AnswerEncoder, AnswerOptions, FactsReader, FrameFacts};
 
 use crate::attempt::{Attempt, AttemptFailure};
+use crate::guard::{self, Gate, Report};
 use crate::prepare::{Prepared, Target};
 
 /// The largest single frame. A whole answer in one frame is 64 MiB at most, as for a body.
@@ -20,13 +23,14 @@ pub(crate) struct Relay {
     decoder: SseDecoder,
     facts: Box<dyn FactsReader>,
     path: Path,
+    gate: Option<Box<Gate>>,
     done: bool,
     failed: Option<String>,
 }
 
 enum Path {
     /// Frames pass as they came; a usage report that nobody asked for is taken out.
-    Pass { strip_usage: bool },
+    Pass { strip_usage: bool, watching: Option<Box<dyn AnswerDecoder>> },
     /// Frames become events and frames again.
     Translate { decoder: Box<dyn AnswerDecoder>, encoder: Box<dyn AnswerEncoder> },
 }
@@ -44,14 +48,19 @@ impl Relay {
     /// A relay for one attempt's stream.
     pub(crate) fn new(prepared: &Prepared, target: &Target, created_unix_s: u64) -> Self {
         let provider = target.candidate.provider.dialect;
-        let path = if target.same_dialect {
-            Path::Pass { strip_usage: !prepared.include_usage }
+        // An answer that is judged whole passes the gate there.
+        let gate = prepared.guarded.as_ref().filter(|_| prepared.checks.is_none());
+        let rewrites = gate.is_some_and(|guarded| guarded.rewrites());
+        let path = if target.same_dialect && !rewrites {
+            let watching = gate.map(|_| provider.answer_decoder());
+            Path::Pass { strip_usage: !prepared.include_usage, watching }
         } else {
             let options = AnswerOptions { created_unix_s, include_usage: prepared.include_usage };
             Path::Translate { decoder: provider.answer_decoder(), encoder: prepared.dialect.answer_encoder(options) }
         };
         let decoder = SseDecoder::new(MAX_FRAME_BYTES);
-        Self { decoder, facts: provider.facts_reader(), path, done: false, failed: None }
+        let gate = gate.map(|guarded| Box::new(Gate::new(Arc::clone(guarded))));
+        Self { decoder, facts: provider.facts_reader(), path, gate, done: false, failed: None }
     }
 
     /// Takes the next piece of the answer.
@@ -70,7 +79,8 @@ impl Relay {
             attempt.learn(&facts);
             self.note(&facts);
             match &mut self.path {
-                Path::Pass { strip_usage } => {
+                Path::Pass { strip_usage, watching } => {
+                    watch(watching.as_deref_mut(), self.gate.as_deref_mut(), &frame);
                     if !(*strip_usage && facts.usage_only) {
                         out.push(frame.raw());
                     }
@@ -80,7 +90,7 @@ impl Relay {
                     let events = decoder
                         .frame(frame.event(), data)
                         .map_err(|error| AttemptFailure::malformed(error.to_string()))?;
-                    out.events(&events, encoder.as_mut());
+                    out.events(&gated(self.gate.as_deref_mut(), events)?, encoder.as_mut());
                 }
             }
         }
@@ -90,6 +100,11 @@ impl Relay {
     /// Whether the end of the answer was seen.
     pub(crate) const fn is_done(&self) -> bool {
         self.done
+    }
+
+    /// What the guard decided, once the answer has ended.
+    pub(crate) fn guard_report(&self) -> Option<&Report> {
+        self.gate.as_deref().and_then(Gate::report)
     }
 
     /// The provider's own word that the answer failed, if it said so inside the stream.
@@ -102,6 +117,25 @@ impl Relay {
         if let (Some(error), None) = (&facts.error, &self.failed) {
             self.failed = Some(error.message.clone().into_owned());
         }
+    }
+}
+
+/// Shows a frame to a guard that only observes. What it cannot read is none of the client's trouble.
+fn watch(decoder: Option<&mut (dyn AnswerDecoder + 'static)>, gate: Option<&mut Gate>, frame: &Frame) {
+    let (Some(decoder), Some(gate), Some(data)) = (decoder, gate, frame.data()) else { return };
+    for event in decoder.frame(frame.event(), data).unwrap_or_default() {
+        gate.push(&event, &mut Vec::new());
+    }
+}
+
+/// What the guard lets through of these events.
+fn gated(gate: Option<&mut Gate>, events: Vec<Event>) -> Result<Vec<Event>, AttemptFailure> {
+    let Some(gate) = gate else { return Ok(events) };
+    let mut released = Vec::with_capacity(events.len());
+    events.iter().for_each(|event| gate.push(event, &mut released));
+    match gate.refuses() {
+        Some(report) => Err(AttemptFailure::denied(guard::denied(report))),
+        None => Ok(released),
     }
 }
 

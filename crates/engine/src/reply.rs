@@ -25,6 +25,10 @@ pub struct Inbound {
     pub task: Option<String>,
     /// What the client wants done with an answer that has a form to keep, as it says in a header.
     pub structured: Option<String>,
+    /// Which texts of the body somebody else wrote, as the client says in a header.
+    pub quoted: Option<String>,
+    /// Hashes of calls that a person approved, as the client says in a header.
+    pub approved: Option<String>,
     /// Client headers that the dialect lets through to a provider, lower case.
     pub headers: Vec<(String, String)>,
 }

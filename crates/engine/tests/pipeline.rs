@@ -122,6 +122,8 @@ impl House {
                 body: Bytes::from_static(body.as_bytes()),
                 task: None,
                 structured: None,
+                quoted: None,
+                approved: None,
                 headers: Vec::new(),
             })
             .await

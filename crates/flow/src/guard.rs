@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
+use steersman_core::ContentHash;
 
 use crate::decision::{Decision, ProposedCall, Rule, Witness};
 use crate::egress::{self, Answer};
@@ -25,7 +26,7 @@ pub(crate) struct Grant {
     pub(crate) argument: Option<String>,
     pub(crate) row: Option<u32>,
     pub(crate) rule: Rule,
-    pub(crate) call: steersman_core::ContentHash,
+    pub(crate) call: ContentHash,
 }
 
 /// The guard of one conversation.
@@ -91,6 +92,17 @@ impl Guard {
     /// effect that nobody asked for is not trusted to choose for the user any more.
     pub fn push_refusal(&mut self, id: &str) {
         self.transcript.refuse(id);
+    }
+
+    /// A call of this conversation was refused, and the call itself is not in the transcript any more.
+    pub fn strike(&mut self) {
+        self.transcript.struck = true;
+    }
+
+    /// A person approved the call with this hash (`call_hash`), and no other. A policy that denies it still does.
+    pub fn approve_call(&mut self, call: ContentHash) {
+        let rule = Rule::NotAskedFor;
+        self.grants.push(Grant { tool: String::new(), argument: None, row: None, rule, call });
     }
 
     /// The label of the whole context: what an assistant message written now would carry.

@@ -38,6 +38,18 @@ pub enum Integrity {
 }
 
 impl Integrity {
+    /// Its word in policies and reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::User => "user",
+            Self::Attested(_) => "attested",
+            Self::Untrusted => "untrusted",
+            Self::Unknown => "unknown",
+        }
+    }
+
     const fn rank(self) -> u8 {
         match self {
             Self::Operator => 0,

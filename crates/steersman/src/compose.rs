@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use steersman_core::{Recorder, Secret};
-use steersman_engine::{Backoff, Catalog, Engine, Provider, Settings};
+use steersman_engine::{Backoff, Catalog, Engine, GuardSettings, Provider, Settings};
 use steersman_net::{Client, Limits};
 use steersman_providers::{HttpUpstream, PriceTable};
 use steersman_store::{Retention, Store, StoreConfig};
@@ -107,7 +107,19 @@ pub(crate) fn engine(config: &Config, catalog: Catalog, recorder: Arc<dyn Record
         attempts: config.attempts,
         backoff: Backoff { base: config.retry_base, max: config.retry_max },
     };
-    Engine::new(catalog, settings, recorder)
+    Engine::new(catalog, settings, recorder).with_guard(guard(config))
+}
+
+/// The guard, for each task as configured.
+fn guard(config: &Config) -> GuardSettings {
+    let own = |task: &crate::config::TaskConfig| Some((task.name.clone(), task.guard?));
+    GuardSettings {
+        mode: config.guard.mode,
+        tasks: config.tasks.iter().filter_map(own).collect(),
+        on_deny: config.guard.on_deny,
+        history: config.guard.history,
+        policy: Arc::clone(&config.guard.policy),
+    }
 }
 
 /// A variable of the process's environment.

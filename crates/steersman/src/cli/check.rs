@@ -34,6 +34,8 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             "listen": loaded.config.listen,
             "providers": providers,
             "models": loaded.config.models.iter().map(|model| &model.name).collect::<Vec<_>>(),
+            "tools": loaded.config.contracts.iter().map(|contract| &contract.name).collect::<Vec<_>>(),
+            "guard": { "mode": loaded.config.guard.mode.name(), "warnings": loaded.config.guard.warnings },
             "tasks": loaded.config.tasks.iter().map(|task| &task.name).collect::<Vec<_>>(),
         });
         anstream::println!("{report}");
@@ -45,5 +47,8 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     anstream::println!("listens on {}", loaded.config.listen);
     let list = if providers.is_empty() { "none; a local model can be served".to_owned() } else { providers.join(", ") };
     anstream::println!("providers: {list}");
+    let guard = &loaded.config.guard;
+    anstream::println!("guard: {}, with contracts for {} tools", guard.mode.name(), loaded.config.contracts.len());
+    guard.warnings.iter().for_each(|lint| anstream::eprintln!("warning: {lint}"));
     Ok(ExitCode::SUCCESS)
 }

@@ -77,7 +77,10 @@ mod tests {
             .filter(|line| line.starts_with('[') || line.contains(" = "))
             .map(|line| line.replace(".NAME]", ".openai]") + "\n")
             .collect();
-        let document = Document::parse("steersman.toml", &uncommented).unwrap_or_else(|error| panic!("{error}"));
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("policy.toml"), "").unwrap();
+        let file = folder.path().join("steersman.toml").display().to_string();
+        let document = Document::parse(&file, &uncommented).unwrap_or_else(|error| panic!("{error}"));
         Config::from_document(&document, &|_| None).unwrap_or_else(|error| panic!("{error}"));
     }
 }

@@ -1,6 +1,7 @@
 //! A configuration file as a flat list of values with their places, checked against [`keys`](super::keys).
 
 use std::ops::Range;
+use std::path::Path;
 
 use steersman_core::nearest;
 use toml::de::{DeTable, DeValue};
@@ -19,6 +20,8 @@ pub(crate) enum Value {
     Number(f64),
     /// A list of strings.
     Texts(Vec<String>),
+    /// `true` or `false`.
+    Flag(bool),
 }
 
 /// A parsed file: every value has a known key and the right kind.
@@ -50,6 +53,11 @@ impl Document {
     /// An error at a place of this file.
     pub(crate) fn error(&self, message: String, span: &Range<usize>) -> ConfigError {
         ConfigError::new(message).at(&self.file, &self.source, span)
+    }
+
+    /// The folder that paths in this file start from.
+    pub(crate) fn folder(&self) -> &Path {
+        Path::new(&self.file).parent().unwrap_or(Path::new(""))
     }
 
     /// The value at a path and its place.
@@ -116,6 +124,7 @@ impl Document {
             (Kind::Integer, DeValue::Integer(number)) => number.to_string().parse().ok().map(Value::Integer),
             (Kind::Number, DeValue::Integer(number)) => read_number(&number.to_string()),
             (Kind::Number, DeValue::Float(number)) => read_number(&number.to_string()),
+            (Kind::Flag, DeValue::Boolean(flag)) => Some(Value::Flag(*flag)),
             (Kind::Texts, DeValue::Array(items)) => items
                 .iter()
                 .map(|item| item.get_ref().as_str().map(str::to_owned))

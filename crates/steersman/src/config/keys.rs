@@ -12,6 +12,8 @@ pub(crate) enum Kind {
     Number,
     /// A list of strings.
     Texts,
+    /// `true` or `false`.
+    Flag,
     /// `env:NAME` or `file:path`; never the secret itself.
     Secret,
 }
@@ -24,6 +26,7 @@ impl Kind {
             Self::Integer => "a whole number",
             Self::Number => "a number",
             Self::Texts => "a list of strings",
+            Self::Flag => "`true` or `false`",
             Self::Secret => "`env:NAME` or `file:path`",
         }
     }
@@ -32,7 +35,7 @@ impl Kind {
     pub(crate) fn literal(self, value: &str) -> String {
         match self {
             Self::Text | Self::Secret => format!("\"{value}\""),
-            Self::Integer | Self::Number | Self::Texts => value.to_owned(),
+            Self::Integer | Self::Number | Self::Texts | Self::Flag => value.to_owned(),
         }
     }
 }
@@ -65,6 +68,11 @@ pub(crate) static SECTIONS: &[(&str, &str)] = &[
     ("providers.*", "One table a provider. Providers whose key is in its usual environment variable need none."),
     ("models.*", "One table a model that needs saying something of: another name, another provider, another price."),
     ("tasks.*", "One table a named use of a model; clients ask for it as `model: \"task/NAME\"`."),
+    ("guard", "What tool calls may do, given where their values came from (`docs/guard.md`)."),
+    (
+        "tools.*",
+        "One table a tool: its contract, which the guard and the agent loop share. The name is the one that models see.",
+    ),
     ("local", "Models served on this machine by `steersman-local`."),
 ];
 
@@ -101,6 +109,23 @@ pub(crate) static KEYS: &[Key] = &[
     key("models.*.cache_write_usd_per_million", Kind::Number, "", "3.75", "Price of a million input tokens written to the prompt cache."),
     key("tasks.*.model", Kind::Text, "", "gpt-4o-mini", "The model that serves this task."),
     key("tasks.*.escalate_to", Kind::Texts, "", "[\"gpt-4o\"]", "Models to try, in order, when an answer breaks its form or the model cannot be reached."),
+    key("tasks.*.guard", Kind::Text, "", "observe", "The guard's mode for this task. Default: `guard.mode`."),
+    key("guard.mode", Kind::Text, "", "on", "`on` decides on every tool call, `observe` decides and only records, `off` does nothing. Default: `on` if a tool has a contract or a policy is named, else `off`."),
+    key("guard.on_deny", Kind::Text, "refuse", "strip", "What becomes of a call that is not allowed: `refuse` puts the reason in its place, `strip` takes it out, `error` refuses the whole answer."),
+    key("guard.history", Kind::Text, "application", "end_users", "Who writes the messages of a request. `end_users`: they can write tool results themselves, so every tool result is untrusted."),
+    key("guard.policy", Kind::Text, "", "policy.toml", "A policy file: more contracts, rules, grants, corpora. Relative to this file."),
+    key("guard.trusted_hosts", Kind::Texts, "", "[\".example.com\"]", "Hosts to which links may lead; a leading dot stands for all hosts below."),
+    key("guard.always_ask", Kind::Texts, "", "[\"send_mail\"]", "Tools each use of which a person approves once untrusted text was read."),
+    key("tools.*.effect", Kind::Text, "", "irreversible", "What a call does to the world: `read`, `write` (can be changed back) or `irreversible`. Must be set."),
+    key("tools.*.sink", Kind::Texts, "", "[\"to\"]", "Arguments that say who or what is touched. For a tool with effects, every argument that is not `content` counts as one."),
+    key("tools.*.content", Kind::Texts, "", "[\"subject\", \"body\"]", "Free arguments: bodies, titles, notes."),
+    key("tools.*.untrusted", Kind::Flag, "true", "false", "Whether its output may carry text that an attacker wrote."),
+    key("tools.*.attested", Kind::Texts, "", "[\"id\"]", "Output fields whose whole value the platform itself guarantees; `[]` is the elements of a bare list, `*` everything."),
+    key("tools.*.private", Kind::Flag, "false", "true", "Whether its output is private to the user."),
+    key("tools.*.idempotency", Kind::Text, "opaque", "header:Idempotency-Key", "What makes a repeated call safe: a key in `header:NAME` or `argument:NAME`, or `lookup:TOOL`, which tells whether an effect happened."),
+    key("tools.*.timeout_ms", Kind::Integer, "", "10000", "How long one call may take."),
+    key("tools.*.attempts", Kind::Integer, "1", "3", "How often a call that is safe to repeat may be tried in all."),
+    key("tools.*.cost_usd", Kind::Number, "", "0.01", "What one call costs."),
     key("local.models", Kind::Texts, "", "[\"smollm2-135m\"]", "Models to serve: catalogue names or paths of GGUF files. Default: every model that was pulled."),
     key("local.binary", Kind::Text, "", "/usr/local/bin/steersman-local", "The `steersman-local` binary. Default: beside `steersman`, then on the PATH."),
     key("local.threads", Kind::Integer, "", "4", "Threads for inference. Default: all cores but one."),
@@ -127,7 +152,12 @@ pub(crate) fn allowed_below(prefix: &[String]) -> Option<Vec<&'static str>> {
     Some(names)
 }
 
-fn matches(pattern: &str, path: &[String]) -> bool {
+/// The default of a path, as it would be written; empty for none.
+pub(crate) fn default(path: &[&str]) -> Option<&'static str> {
+    KEYS.iter().find(|key| matches(key.path, path)).map(|key| key.default)
+}
+
+fn matches<S: AsRef<str>>(pattern: &str, path: &[S]) -> bool {
     pattern.split('.').count() == path.len()
-        && pattern.split('.').zip(path).all(|(segment, name)| segment == "*" || segment == name)
+        && pattern.split('.').zip(path).all(|(segment, name)| segment == "*" || name.as_ref() == segment)
 }

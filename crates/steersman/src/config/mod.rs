@@ -6,12 +6,14 @@
 
 mod document;
 mod error;
+mod guard;
 mod keys;
 mod secret;
 mod settings;
+mod tools;
 
 pub(crate) use document::Document;
 pub(crate) use error::ConfigError;
 pub(crate) use keys::{KEYS, SECTIONS};
 pub(crate) use secret::SecretSource;
-pub(crate) use settings::{Config, ProviderConfig};
+pub(crate) use settings::{Config, ProviderConfig, TaskConfig};

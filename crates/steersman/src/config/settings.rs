@@ -5,13 +5,14 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use steersman_core::{Price, Rates, nearest};
+use steersman_core::{Contract, Price, Rates, nearest};
 use steersman_net::BaseUrl;
 use steersman_providers::{VENDORS, Vendor};
 
 use super::document::{Document, Value};
 use super::error::ConfigError;
-use super::keys::KEYS;
+use super::guard::GuardConfig;
+use super::keys::default;
 use super::secret::SecretSource;
 
 /// Everything that an operator can set, checked.
@@ -38,6 +39,9 @@ pub(crate) struct Config {
     pub(crate) providers: Vec<ProviderConfig>,
     pub(crate) models: Vec<ModelConfig>,
     pub(crate) tasks: Vec<TaskConfig>,
+    /// What the operator says of tools, from `[tools.NAME]` and the policy file; each name once.
+    pub(crate) contracts: Vec<Contract>,
+    pub(crate) guard: GuardConfig,
     pub(crate) local_models: Option<Vec<String>>,
     pub(crate) local_binary: Option<PathBuf>,
     pub(crate) local_threads: Option<usize>,
@@ -59,6 +63,7 @@ pub(crate) struct TaskConfig {
     pub(crate) name: String,
     /// The models that serve it, in the order of trying; at least one.
     pub(crate) models: Vec<String>,
+    pub(crate) guard: Option<steersman_engine::GuardMode>,
 }
 
 /// What is said of one model.
@@ -78,6 +83,7 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let read = Reader { document };
         let providers = providers(&read, environment)?;
+        let (contracts, guard) = super::guard::read(&read)?;
         let config = Self {
             listen: read.parsed(&["server", "listen"], "an address and port such as `127.0.0.1:4180`")?,
             api_key: read.secret(&["server", "api_key"])?,
@@ -100,6 +106,8 @@ impl Config {
             models: models(&read, &providers)?,
             tasks: tasks(&read)?,
             providers,
+            contracts,
+            guard,
             local_models: read.texts(&["local", "models"]),
             local_binary: read.text(&["local", "binary"]).map(PathBuf::from),
             local_threads: read.optional_size(&["local", "threads"])?,
@@ -128,12 +136,12 @@ impl Config {
 }
 
 /// Typed reads: the value in the file, else the default of the key's row.
-struct Reader<'a> {
-    document: &'a Document,
+pub(super) struct Reader<'a> {
+    pub(super) document: &'a Document,
 }
 
 impl Reader<'_> {
-    fn text(&self, path: &[&str]) -> Option<String> {
+    pub(super) fn text(&self, path: &[&str]) -> Option<String> {
         match self.document.find(path) {
             Some((Value::Text(text), _)) => Some(text.clone()),
             Some(_) => None,
@@ -141,19 +149,19 @@ impl Reader<'_> {
         }
     }
 
-    fn texts(&self, path: &[&str]) -> Option<Vec<String>> {
+    pub(super) fn texts(&self, path: &[&str]) -> Option<Vec<String>> {
         match self.document.find(path) {
             Some((Value::Texts(texts), _)) => Some(texts.clone()),
             _ => None,
         }
     }
 
-    fn parsed<T: std::str::FromStr>(&self, path: &[&str], form: &str) -> Result<T, ConfigError> {
+    pub(super) fn parsed<T: std::str::FromStr>(&self, path: &[&str], form: &str) -> Result<T, ConfigError> {
         let text = self.text(path).unwrap_or_default();
         text.parse().map_err(|_| self.wrong(path, &format!("`{text}` is not {form}")))
     }
 
-    fn integer(&self, path: &[&str]) -> Result<u64, ConfigError> {
+    pub(super) fn integer(&self, path: &[&str]) -> Result<u64, ConfigError> {
         match self.document.find(path) {
             Some((Value::Integer(number), _)) => Ok(*number),
             _ => default(path)
@@ -162,26 +170,26 @@ impl Reader<'_> {
         }
     }
 
-    fn positive(&self, path: &[&str]) -> Result<u64, ConfigError> {
+    pub(super) fn positive(&self, path: &[&str]) -> Result<u64, ConfigError> {
         match self.integer(path)? {
             0 => Err(self.wrong(path, &format!("`{}` must be at least 1", path.join(".")))),
             number => Ok(number),
         }
     }
 
-    fn size(&self, path: &[&str]) -> Result<usize, ConfigError> {
+    pub(super) fn size(&self, path: &[&str]) -> Result<usize, ConfigError> {
         self.positive(path).map(|number| usize::try_from(number).unwrap_or(usize::MAX))
     }
 
-    fn optional_size(&self, path: &[&str]) -> Result<Option<usize>, ConfigError> {
+    pub(super) fn optional_size(&self, path: &[&str]) -> Result<Option<usize>, ConfigError> {
         self.document.find(path).map(|_| self.size(path)).transpose()
     }
 
-    fn millis(&self, path: &[&str]) -> Result<Duration, ConfigError> {
+    pub(super) fn millis(&self, path: &[&str]) -> Result<Duration, ConfigError> {
         self.positive(path).map(Duration::from_millis)
     }
 
-    fn secret(&self, path: &[&str]) -> Result<Option<SecretSource>, ConfigError> {
+    pub(super) fn secret(&self, path: &[&str]) -> Result<Option<SecretSource>, ConfigError> {
         let Some(text) = self.text(path) else { return Ok(None) };
         SecretSource::parse(&text).map(Some).map_err(|error| {
             // The caret line would print the secret itself.
@@ -189,7 +197,35 @@ impl Reader<'_> {
         })
     }
 
-    fn price(&self, path: &[&str]) -> Result<Option<Price>, ConfigError> {
+    pub(super) fn flag(&self, path: &[&str]) -> bool {
+        match self.document.find(path) {
+            Some((Value::Flag(flag), _)) => *flag,
+            _ => default(path) == Some("true"),
+        }
+    }
+
+    /// One of these words; `None` where the file has none and the key no default.
+    pub(super) fn word<T: Copy>(&self, path: &[&str], words: &[(&str, T)]) -> Result<Option<T>, ConfigError> {
+        let Some(text) = self.text(path) else { return Ok(None) };
+        if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
+            return Ok(Some(*value));
+        }
+        let allowed: Vec<_> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
+        let error = self.wrong(path, &format!("`{}` must be {}", path.join("."), allowed.join(" or ")));
+        Err(match nearest(&text, words.iter().map(|(word, _)| *word)).first() {
+            Some(close) => error.hint(format!("did you mean `{close}`?")),
+            None => error,
+        })
+    }
+
+    pub(super) fn number(&self, path: &[&str]) -> Option<f64> {
+        match self.document.find(path) {
+            Some((Value::Number(number), _)) => Some(*number),
+            _ => None,
+        }
+    }
+
+    pub(super) fn price(&self, path: &[&str]) -> Result<Option<Price>, ConfigError> {
         match self.document.find(path) {
             Some((Value::Number(usd), _)) => Price::from_usd_per_million(*usd)
                 .map(Some)
@@ -199,20 +235,16 @@ impl Reader<'_> {
     }
 
     /// An error at the value, or at any place of the section if the value is absent.
-    fn wrong(&self, path: &[&str], message: &str) -> ConfigError {
+    pub(super) fn wrong(&self, path: &[&str], message: &str) -> ConfigError {
         match self.place(path) {
             Some(span) => self.document.error(message.to_owned(), &span),
             None => ConfigError::new(message),
         }
     }
 
-    fn place(&self, path: &[&str]) -> Option<Range<usize>> {
+    pub(super) fn place(&self, path: &[&str]) -> Option<Range<usize>> {
         self.document.find(path).map(|(_, span)| span.clone())
     }
-}
-
-fn default(path: &[&str]) -> Option<&'static str> {
-    KEYS.iter().find(|key| key.path.split('.').eq(path.iter().copied())).map(|key| key.default)
 }
 
 fn providers(
@@ -294,7 +326,8 @@ fn tasks(read: &Reader<'_>) -> Result<Vec<TaskConfig>, ConfigError> {
         let model = model.ok_or_else(|| ConfigError::new(format!("`tasks.{name}` needs a `model`")))?;
         let escalation = read.texts(&["tasks", name, "escalate_to"]).unwrap_or_default();
         let models = std::iter::once(model).chain(escalation).collect();
-        Ok(TaskConfig { name: name.to_owned(), models })
+        let guard = read.word(&["tasks", name, "guard"], super::guard::MODES)?;
+        Ok(TaskConfig { name: name.to_owned(), models, guard })
     };
     read.document.names("tasks").into_iter().map(task).collect()
 }

@@ -22,6 +22,10 @@ use super::{Surface, body, error};
 const TASK_HEADER: &str = "x-steersman-task";
 /// The header that says what to do with an answer that has a form to keep.
 const STRUCTURED_HEADER: &str = "x-steersman-structured";
+/// The header that marks texts of the body which somebody else wrote.
+const QUOTED_HEADER: &str = "x-steersman-quoted";
+/// The header with hashes of tool calls that a person approved.
+const APPROVED_HEADER: &str = "x-steersman-approved";
 
 /// One address for each dialect: whoever adds a dialect serves it.
 pub(super) fn router() -> Router<Arc<Surface>> {
@@ -70,6 +74,8 @@ async fn serve(surface: &Surface, dialect: &'static dyn Dialect, request: Reques
         body,
         task: text(&head.headers, TASK_HEADER),
         structured: text(&head.headers, STRUCTURED_HEADER),
+        quoted: text(&head.headers, QUOTED_HEADER),
+        approved: text(&head.headers, APPROVED_HEADER),
         headers: passed_through(dialect, &head.headers),
     };
     body::respond(surface.engine.serve(inbound).await, place)

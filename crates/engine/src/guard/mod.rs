@@ -1,0 +1,211 @@
+//! The guard in the request's path: step 1 labels the conversation, step 8 decides on the tool calls of the answer.
+//!
+//! [`GuardRoom::label`] folds the transcript once for each request; a [`Gate`] then stands between the provider's events
+//! and the client's, holds tool calls until they are decided, and takes foreign links out of the answer's text. It is
+//! the same machine for answers that stream, that are held back whole, and that come at once.
+//!
+//! What never happens here: no decision of its own (`steersman-flow` decides), no I/O, and no text of a model's taken
+//! as a reason.
+
+mod fold;
+mod gate;
+mod report;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use steersman_core::{Code, ContentHash};
+use steersman_flow::{Guard, Policy, Tool, Toolbox};
+
+use crate::prepare::Prepared;
+use crate::refusal::Refusal;
+use crate::reply::Inbound;
+
+pub(crate) use gate::Gate;
+pub(crate) use report::Report;
+
+/// Whether the guard decides for a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum GuardMode {
+    /// It does nothing.
+    #[default]
+    Off,
+    /// It decides and records, and changes nothing.
+    Observe,
+    /// It decides, and only what is allowed passes.
+    On,
+}
+
+impl GuardMode {
+    /// Its word in configurations, headers and records.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Observe => "observe",
+            Self::On => "on",
+        }
+    }
+}
+
+/// What becomes of a call that is not allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnDeny {
+    /// The reason stands in its place, as text that the model reads on its next turn.
+    #[default]
+    Refuse,
+    /// It is taken out.
+    Strip,
+    /// The whole answer is refused.
+    Error,
+}
+
+/// Who writes the messages of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum History {
+    /// The application, which keeps its own transcript.
+    #[default]
+    Application,
+    /// End users: they could write a tool's result themselves, so none is trusted.
+    EndUsers,
+}
+
+/// What the operator decided about the guard.
+#[derive(Debug, Clone, Default)]
+pub struct GuardSettings {
+    /// For tasks that say nothing else.
+    pub mode: GuardMode,
+    /// By the name of the task.
+    pub tasks: BTreeMap<String, GuardMode>,
+    /// What becomes of a call that is not allowed.
+    pub on_deny: OnDeny,
+    /// Who writes the messages.
+    pub history: History,
+    /// Contracts, rules, grants, corpora, hosts.
+    pub policy: Arc<Policy>,
+}
+
+/// The guard of an engine: its settings, and the tools it has read before.
+#[derive(Default)]
+pub(crate) struct GuardRoom {
+    settings: GuardSettings,
+    toolboxes: Mutex<BTreeMap<ContentHash, Arc<Toolbox>>>,
+}
+
+/// The labelled conversation of one request.
+pub(crate) struct Guarded {
+    /// The folded transcript.
+    pub(crate) guard: Guard,
+    /// `On` or `Observe`.
+    pub(crate) mode: GuardMode,
+    /// What becomes of a call that is not allowed.
+    pub(crate) on_deny: OnDeny,
+    /// Tools with a contract: only their names are repeated in a refusal.
+    policy: Arc<Policy>,
+    report: Mutex<Option<Report>>,
+}
+
+/// More lists of tools than this in use at once are read anew now and then.
+const MAX_TOOLBOXES: usize = 256;
+
+impl GuardRoom {
+    pub(crate) fn new(settings: GuardSettings) -> Self {
+        Self { settings, toolboxes: Mutex::default() }
+    }
+
+    /// Step 1: labels every value of the conversation. `None` where the guard is off for the task.
+    ///
+    /// # Errors
+    /// A request that cannot be read whole, or that marks as quoted what is not there: the guard fails closed.
+    pub(crate) fn label(&self, inbound: &Inbound, prepared: &Prepared) -> Result<Option<Arc<Guarded>>, Refusal> {
+        let mode = self.settings.tasks.get(prepared.task.as_str()).copied().unwrap_or(self.settings.mode);
+        if mode == GuardMode::Off {
+            return Ok(None);
+        }
+        let request = match inbound.dialect.decode_request(&inbound.body) {
+            Ok(request) => request,
+            // Whoever only observes leaves the complaint to the provider.
+            Err(_) if mode == GuardMode::Observe => return Ok(None),
+            Err(error) => return Err(Refusal::from(error)),
+        };
+        let quoted = fold::quoted(inbound)?;
+        let tools = self.toolbox(&request.tools);
+        let mut guard = Guard::new(tools, Arc::clone(&self.settings.policy));
+        fold::fold(&mut guard, &request, &quoted, self.settings.history);
+        if self.settings.history == History::Application {
+            fold::approvals(inbound)?.into_iter().for_each(|hash| guard.approve_call(hash));
+        }
+        Ok(Some(Arc::new(Guarded {
+            guard,
+            mode,
+            on_deny: self.settings.on_deny,
+            policy: Arc::clone(&self.settings.policy),
+            report: Mutex::default(),
+        })))
+    }
+
+    /// The operator's contracts, with what the request says of each tool. Kept by the hash of the latter.
+    fn toolbox(&self, offered: &[steersman_core::ToolSpec]) -> Arc<Toolbox> {
+        let mut said = String::new();
+        for tool in offered {
+            let parameters = tool.parameters.as_ref().map_or("", |schema| schema.get());
+            for text in [&tool.name, tool.description.as_deref().unwrap_or_default(), parameters] {
+                said.push_str(text);
+                said.push('\0');
+            }
+        }
+        let hash = ContentHash::of(said.as_bytes());
+        let mut kept = self.toolboxes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = kept.get(&hash) {
+            return Arc::clone(known);
+        }
+        let tool = |contract: &steersman_core::Contract| {
+            let offered = offered.iter().find(|tool| tool.name == contract.name);
+            let description = offered.and_then(|tool| tool.description.as_deref()).unwrap_or_default();
+            let parameters = offered.and_then(|tool| tool.parameters.as_ref());
+            let parameters = parameters.and_then(|schema| serde_json::from_str(schema.get()).ok()).unwrap_or_default();
+            Tool::new(contract.clone(), description, &parameters)
+        };
+        let toolbox = Arc::new(Toolbox::new(self.settings.policy.contracts.iter().map(tool)));
+        if kept.len() >= MAX_TOOLBOXES {
+            kept.clear();
+        }
+        kept.insert(hash, Arc::clone(&toolbox));
+        toolbox
+    }
+}
+
+impl Guarded {
+    /// Whether answers must pass through the gate event by event.
+    pub(crate) fn rewrites(&self) -> bool {
+        self.mode == GuardMode::On
+    }
+
+    /// The value of `x-steersman-guard`: what was decided, or that it will be while the answer streams.
+    pub(crate) fn header(&self) -> String {
+        self.report().map_or_else(|| format!("{}; streaming", self.mode.name()), |report| report.header())
+    }
+
+    /// What was decided, once the gate is through.
+    pub(crate) fn report(&self) -> Option<Report> {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn keep(&self, report: Report) {
+        *self.report.lock().unwrap_or_else(PoisonError::into_inner) = Some(report);
+    }
+
+    /// A tool's name as it may be repeated to a reader: one that a contract has, since others are the model's own words.
+    fn shown<'a>(&self, tool: &'a str) -> &'a str {
+        if self.policy.contracts.iter().any(|contract| contract.name == tool) {
+            tool
+        } else {
+            "(a tool without a contract)"
+        }
+    }
+}
+
+/// The refusal of a whole answer, where the operator wants one.
+pub(crate) fn denied(report: &Report) -> Refusal {
+    Refusal::new(Code::GUARD_DENIED, report.reasons())
+}
