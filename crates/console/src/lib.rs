@@ -8,6 +8,7 @@
 
 mod chart;
 mod format;
+pub mod frontier;
 mod layout;
 pub mod overview;
 pub mod request;

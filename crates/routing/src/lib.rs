@@ -20,6 +20,7 @@
 )]
 
 mod agreement;
+mod artefact;
 mod baselines;
 mod cascade;
 mod climb;
@@ -35,12 +36,13 @@ mod router;
 mod traffic;
 
 pub use agreement::Seen;
+pub use artefact::{ArtefactError, Lineage, RouterFile};
 pub use cascade::{Cascade, Recorded, Rung, Step, Worth};
 pub use climb::{Bound, Climb, FloorTest, Hunches, Label, Path, drawn_between};
 pub use features::Features;
 pub use frontier::{Frontier, Point};
 pub use labels::LabelPlan;
 pub use prehoc::{Grades, Prehoc, probability};
-pub use replay::{Figures, Prepared, Replay, ReplayError, ReplayPlan, replay};
+pub use replay::{Figures, Prepared, Replay, ReplayError, ReplayPlan, replay, replay_fitted};
 pub use router::{Economise, FitError, FitPlan, Fitted, Followed, Method, Router, mean_cost, read_prompts, records};
 pub use traffic::{Answered, Split, Traffic, TrafficError};

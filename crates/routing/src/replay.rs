@@ -101,6 +101,9 @@ pub enum ReplayError {
         /// Rows needed.
         needed: usize,
     },
+    /// There is nothing to be relative to.
+    #[error("the reference `{0}` has a quality of zero on split `{1}`; no other arm can be measured by it")]
+    WorthlessReference(String, &'static str),
     /// The floor or the confidence is no share.
     #[error("`{name}` is {value}; it must lie between 0 and 1")]
     NoShare {
@@ -150,6 +153,14 @@ impl Prepared {
                 return Err(ReplayError::TooFewRows { split, found, needed: FEWEST_JUDGED });
             }
         }
+        for (split, rows) in [("calib", &calib), ("test", &test)] {
+            if rows.iter().all(|&row| traffic.answered(reference, row).quality == Some(0.0)) {
+                return Err(ReplayError::WorthlessReference(
+                    traffic.arm_names.get(reference).cloned().unwrap_or_default(),
+                    split,
+                ));
+            }
+        }
         let Fitted { router, training } = Router::fit(traffic, &candidates, reference, &train, plan)?;
         let pool: Vec<usize> = calib.iter().chain(&test).copied().collect();
         let records = score_records(&router, traffic, &pool, reference, &train);
@@ -194,6 +205,14 @@ fn score_records(
 /// # Errors
 /// [`ReplayError`] for shares out of range, unknown arms or too few rows.
 pub fn replay(traffic: &Traffic, plan: &ReplayPlan) -> Result<Replay, ReplayError> {
+    Ok(replay_fitted(traffic, plan)?.0)
+}
+
+/// The same, with the router that was fitted and its outcomes: what a router's file is made of.
+///
+/// # Errors
+/// As for [`replay`].
+pub fn replay_fitted(traffic: &Traffic, plan: &ReplayPlan) -> Result<(Replay, Prepared), ReplayError> {
     for (name, value) in [("floor", plan.floor), ("confidence", plan.confidence)] {
         if !(value > 0.0 && value < 1.0) {
             return Err(ReplayError::NoShare { name, value });
@@ -207,7 +226,8 @@ pub fn replay(traffic: &Traffic, plan: &ReplayPlan) -> Result<Replay, ReplayErro
             Some(Prepared::new(traffic, &plan.reference, &plan.candidates, fit)?)
         }
     };
-    Ok(replay_prepared(plan, &cascade, prompt_only.as_ref().unwrap_or(&cascade)))
+    let replay = replay_prepared(plan, &cascade, prompt_only.as_ref().unwrap_or(&cascade));
+    Ok((replay, cascade))
 }
 
 /// One policy of the table: how it picks its outcomes from labels.

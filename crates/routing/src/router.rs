@@ -71,6 +71,9 @@ pub enum FitError {
     /// The recording has no such arm.
     #[error("the recording has no arm `{0}`")]
     UnknownArm(String),
+    /// The measure cannot be measured by itself.
+    #[error("`{0}` is the reference and a candidate at once")]
+    ReferenceAsCandidate(String),
     /// No candidate was named.
     #[error("no candidate beside the reference `{0}`")]
     NoCandidate(String),
@@ -129,6 +132,9 @@ impl Router {
         let name = |arm: usize| traffic.arm_names.get(arm).cloned().unwrap_or_default();
         if candidates.is_empty() {
             return Err(FitError::NoCandidate(name(reference)));
+        }
+        if candidates.contains(&reference) {
+            return Err(FitError::ReferenceAsCandidate(name(reference)));
         }
         if rows.len() < FEWEST_ROWS {
             return Err(FitError::TooFewRows { found: rows.len(), needed: FEWEST_ROWS });

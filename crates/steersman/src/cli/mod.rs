@@ -17,6 +17,7 @@ mod log;
 mod man;
 mod models;
 mod records;
+mod route;
 mod sim;
 mod talk;
 mod up;
@@ -51,6 +52,7 @@ pub(crate) static COMMANDS: &[&Command] = &[
     &models::COMMAND,
     &sim::COMMAND,
     &guard::COMMAND,
+    &route::COMMAND,
     &completions::COMMAND,
     &man::COMMAND,
     &docs::COMMAND,
