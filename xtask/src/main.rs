@@ -3,6 +3,7 @@
 //! Nothing here runs in production, and nothing here is needed to use what does.
 
 mod bench;
+mod chaos;
 mod demo;
 mod failure;
 mod house;
@@ -19,7 +20,7 @@ use crate::failure::Failure;
 use crate::task::Task;
 
 /// Every task, in the order of the help.
-static TASKS: &[&Task] = &[&test::TASK, &tidy::TASK, &demo::TASK, &bench::TASK];
+static TASKS: &[&Task] = &[&test::TASK, &tidy::TASK, &demo::TASK, &bench::TASK, &chaos::TASK];
 
 /// The whole command line, as clap sees it.
 fn definition() -> clap::Command {

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use steersman_core::{BoxFuture, ContentHash, Contract, Effect, ToolCall};
 use steersman_scope::{
-    Budget, Caps, Child, DiskFiles, Dispatch, Journal, JournalOptions, Ledger, Means, NewEffect, Root, RunId, Runner,
-    RunnerOptions, Scope, Slot, Start, Tool, ToolFault, piped,
+    Amount, Budget, Caps, Child, DiskFiles, Dispatch, Journal, JournalOptions, Kind, Ledger, Means, NewEffect, Root,
+    RunId, Runner, RunnerOptions, Scope, Slot, Start, Tool, ToolFault, piped,
 };
 
 struct Echo(Contract);
@@ -139,21 +139,80 @@ async fn hostile() -> (f64, f64) {
     quantiles(times)
 }
 
-/// Scopes that are opened with one call, cancelled and joined: how many a second, and what is left of them.
-async fn churn(scopes: u32) -> (f64, usize) {
-    let root = Root::unlimited("bench");
+/// Many calls race for a budget that has room for half of them: how far it was ever overshot, at any moment.
+async fn races(rounds: u32) -> serde_json::Value {
+    let mut overshoot = 0;
+    for _ in 0..rounds {
+        let cap = 128;
+        let budget = Budget::new("all", Caps { calls: Some(cap), ..Caps::default() });
+        let root = Root::new("bench", &budget, Duration::from_millis(100));
+        let racers = (0..256u32).map(|i| {
+            let budget = budget.clone();
+            Child::<u64, String>::new(i.to_string(), move |_| async move {
+                let Ok(mut hold) = budget.reserve(Amount::calls(1)) else { return Ok(0) };
+                tokio::task::yield_now().await;
+                hold.charge(Amount::calls(1));
+                Ok((budget.spent().of(Kind::Calls) + budget.held().of(Kind::Calls)).saturating_sub(cap))
+            })
+        });
+        let seen = root.scope("racers").all_or_nothing(racers).await.unwrap();
+        overshoot =
+            seen.into_iter().chain([budget.spent().of(Kind::Calls).saturating_sub(cap), overshoot]).max().unwrap();
+    }
+    json!({ "overshoot": overshoot, "races": rounds, "racers": 256 })
+}
+
+fn descriptors() -> i64 {
+    i64::try_from(std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)).unwrap()
+}
+
+/// Processes whose parent this is, the dead and unreaped among them.
+fn children() -> i64 {
+    let me = format!(" {} ", std::process::id());
+    let stat = |entry: std::fs::DirEntry| std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+    let parent = |stat: &str| {
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.get(1..).is_some_and(|rest| rest.starts_with(&me)))
+    };
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    i64::try_from(
+        processes
+            .filter(|entry| entry.file_name().to_string_lossy().starts_with(|c: char| c.is_ascii_digit()))
+            .map(stat)
+            .filter(|stat| parent(stat))
+            .count(),
+    )
+    .unwrap()
+}
+
+/// Scopes that are opened with a call that holds of the budget, cancelled and joined: how many a second, and what is left
+/// of them. Every thousandth holds a child process and a socket as well.
+async fn churn(scopes: u32) -> serde_json::Value {
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let (budget, tasks_before) = (Budget::new("all", Caps::default()), tasks());
+    let root = Root::new("bench", &budget, Duration::from_secs(1));
+    let (descriptors_before, children_before) = (descriptors(), children());
     let start = Instant::now();
     for i in 0..scopes {
         let child = Child::<(), String>::new("call", move |scope: Scope| async move {
+            let _held = scope.reserve(Amount::calls(1)).map_err(|error| error.to_string())?;
+            let _heavy = (i % 1_000 == 0).then(|| {
+                let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+                (scope.process(piped("sleep", &["60"])).unwrap(), socket)
+            });
             scope.cancel();
             std::future::pending().await
         });
         let name = if i.is_multiple_of(2) { "even" } else { "odd" };
         root.scope(name).best_effort([child]).await.fold(|_, ()| (), |_| ()).unwrap();
     }
-    root.idle().await;
-    let left = tokio::runtime::Handle::current().metrics().num_alive_tasks();
-    (f64::from(scopes) / start.elapsed().as_secs_f64(), left)
+    root.shutdown().await;
+    let per_s = f64::from(scopes) / start.elapsed().as_secs_f64();
+    json!({
+        "scopes": scopes, "per_s": per_s,
+        "tasks_left": tasks().saturating_sub(tasks_before),
+        "descriptors_left": descriptors() - descriptors_before, "children_left": children() - children_before,
+        "held_left": budget.held().of(Kind::Calls),
+    })
 }
 
 fn main() {
@@ -167,8 +226,9 @@ fn main() {
         let start = Instant::now();
         let open_effects = open(&at("intents")).await.open_effects().await.unwrap().len();
         let recovery_s = start.elapsed().as_secs_f64();
-        let (scopes, (per_s, left)) =
-            if full { (1_000_000, churn(1_000_000).await) } else { (50_000, churn(50_000).await) };
+        // Once before, so that what a process opens once and keeps (the signal pipe) is there.
+        churn(1).await;
+        let scopes = if full { 1_000_000 } else { 50_000 };
         json!({
             "read_call_us": read_us,
             "intents_per_s_at_256_in_flight": intents_per_s,
@@ -176,7 +236,8 @@ fn main() {
             "open_journal": { "open_effects": open_effects, "seconds": recovery_s },
             "cancel_1000_calls_to_joined_us": { "p50": cancellation().await.0, "p99": cancellation().await.1 },
             "hostile_process_beyond_grace_us": { "p50": hostile().await.0, "p99": hostile().await.1 },
-            "cancelled_scopes": { "scopes": scopes, "per_s": per_s, "tasks_left": left },
+            "budget": races(if full { 1_000 } else { 200 }).await,
+            "cancelled_scopes": churn(scopes).await,
         })
     });
     println!("{figures:#}");

@@ -2,7 +2,7 @@
 
 use super::counts::{Counts, ONE, counted};
 use super::{Length, Stopped};
-use crate::{house, tidy};
+use crate::{Failure, chaos, house, tidy};
 
 /// Cases of each law when there is time.
 const MANY_CASES: &str = "4096";
@@ -51,6 +51,20 @@ pub(super) fn tests(length: Length) -> Result<Counts, Stopped> {
         test.env("PROPTEST_CASES", MANY_CASES).env("STEERSMAN_TEST_FULL", "1");
     }
     counted(&mut test)
+}
+
+/// Real processes, killed at every fail point, once each; the simulation is among the tests.
+pub(super) fn chaos(length: Length) -> Result<Counts, Stopped> {
+    let seeds = if length == Length::Full { 20 } else { 1 };
+    let run = chaos::scenarios(seeds, true, None)?;
+    let cells = run.get("scenarios").ok_or_else(|| Failure::new("the scenarios printed no cells"))?;
+    let broken = chaos::broken(cells);
+    let passed = cells.as_array().map_or(0, Vec::len).saturating_sub(broken.len());
+    if broken.is_empty() && passed > 0 {
+        return Ok(Counts { passed, failed: 0 });
+    }
+    let failure = Failure::new(format!("broken promises in: {}", broken.join("; ")));
+    Err(Stopped { counts: Counts { passed, failed: broken.len() }, failure })
 }
 
 /// The chapters that the binary writes are as it would write them.

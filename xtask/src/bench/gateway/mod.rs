@@ -4,7 +4,6 @@
 //! processor time a request and its ratio to the floor's; latencies mean something on a quiet machine only.
 
 mod instructions;
-mod machine;
 mod round;
 mod start;
 mod table;
@@ -15,7 +14,7 @@ use std::process::Command;
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::bench::{keep, release};
+use crate::bench::{keep, machine, release};
 use crate::server::{Gateway, Server};
 use crate::task::{Task, parse};
 use crate::{Failure, house};

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::house;
 
 /// Processor, cores, load, kernel, compiler and the commit.
-pub(super) fn describe() -> Value {
+pub(crate) fn describe() -> Value {
     let said = |command: &mut Command| house::output(command).map(|text| text.trim().to_owned()).unwrap_or_default();
     let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ")).map(|(_, name)| name);
