@@ -1,80 +1,174 @@
 //! One JSON line in, one JSON line out: the format of `steersman structure batch` and of the test sets.
 //!
 //! A line holds `id`, `input`, `schema` (or null) and perhaps `finish_reason`, `prompt` and `mode`. The answer holds
-//! `id`, `outcome`, `value` (exact source text; null unless accepted), `repairs`, `violations`, and `prefix` or
-//! `runner_up` where there is one.
+//! `id`, `outcome`, `value` (exact source text; null unless accepted), `repairs`, `violations`, and, where there is
+//! one, `runner_up`, `readings`, `best`, `duplicates`, `prefix` or `refusal`.
 //!
-//! What never happens here: no state between lines, no number that passes through a float.
+//! What never happens here: no state between lines, no number that passes through a float, no line without an answer.
 
-use crate::outcome::{Reading, Rejected, Violation};
-use crate::read::{Conditions, Finish, Mode, read};
-use crate::schema::CompiledSchema;
-use serde::Deserialize;
-use serde_json::json;
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use crate::outcome::{Layer, Reading, Rejected, Violation};
+use crate::read::{Conditions, Finish, Mode, read};
+use crate::schema::CompiledSchema;
+
+/// The members of a line, each as it stands: a member that is wrong must not cost the line its `id`.
 #[derive(Deserialize)]
-struct Line {
-    #[serde(default)]
-    id: serde_json::Value,
-    input: String,
-    #[serde(default)]
-    schema: Option<serde_json::Value>,
-    #[serde(default)]
-    finish_reason: Option<String>,
-    #[serde(default)]
-    mode: Option<Mode>,
+struct Line<'l> {
+    #[serde(borrow, default)]
+    id: Option<&'l RawValue>,
+    #[serde(borrow, default)]
+    input: Option<&'l RawValue>,
+    #[serde(borrow, default)]
+    schema: Option<&'l RawValue>,
+    #[serde(borrow, default)]
+    finish_reason: Option<&'l RawValue>,
+    #[serde(borrow, default)]
+    mode: Option<&'l RawValue>,
 }
 
-/// Answers one line. A line that is no case at all is answered with outcome `rejected` and rule `line`.
+/// What is wrong with a line, as the rule of its violation and a message.
+struct BadLine(&'static str, String);
+
+/// Answers one line. A line that is no case is answered with outcome `rejected` and rule `line`, one whose schema is
+/// no schema with rule `schema`; its `id` comes back in any case where it can be found.
 #[must_use]
-pub fn batch_line(line: &str) -> String {
-    let case: Line = match serde_json::from_str(line) {
-        Ok(case) => case,
-        Err(error) => return failure(&serde_json::Value::Null, "line", &error.to_string()),
+pub fn batch_line(line: &[u8]) -> String {
+    let text = String::from_utf8_lossy(line);
+    let text = text.trim_start_matches('\u{feff}').trim();
+    let case = match serde_json::from_str::<Line<'_>>(text) {
+        Ok(case) if text.starts_with('{') => case,
+        Ok(_) => return answer("null", &rejected("line", "the line is no JSON object".to_owned())),
+        Err(error) => return answer("null", &rejected("line", format!("the line is no case: {error}"))),
     };
-    let schema = match case.schema.as_ref().map(CompiledSchema::new).transpose() {
-        Ok(schema) => schema,
-        Err(error) => return failure(&case.id, "schema", &error.to_string()),
+    let reading = match std::str::from_utf8(line) {
+        Ok(_) => judged(&case),
+        Err(error) => Err(BadLine("line", format!("the line is no UTF-8 from byte {} on", error.valid_up_to()))),
     };
-    let finish = case.finish_reason.as_deref().map_or(Finish::Unknown, Finish::from_reason);
-    let conditions = Conditions { mode: case.mode.unwrap_or_default(), finish };
-    answer(&case.id, read(&case.input, schema.as_ref(), conditions))
+    let id = case.id.map_or("null", RawValue::get);
+    answer(id, &reading.unwrap_or_else(|BadLine(rule, message)| rejected(rule, message)))
 }
 
-fn failure(id: &serde_json::Value, rule: &str, message: &str) -> String {
-    json!({"id": id, "outcome": "rejected", "value": null, "repairs": [], "violations": [{"layer": "syntax", "pointer": "", "rule": rule, "message": message}]})
-        .to_string()
+fn judged(case: &Line<'_>) -> Result<Reading, BadLine> {
+    let input: Cow<'_, str> = member(case.input, "input")?.ok_or_else(|| {
+        BadLine("line", "`input` is missing; a line holds `id`, `input` and `schema` (or null)".to_owned())
+    })?;
+    let finish_reason: Option<Cow<'_, str>> = member(case.finish_reason, "finish_reason")?;
+    let mode: Option<Mode> = member(case.mode, "mode")?;
+    let schema = case.schema.filter(|schema| schema.get() != "null");
+    let bad = |error: &dyn std::fmt::Display| BadLine("schema", error.to_string());
+    let schema = match schema {
+        None => None,
+        Some(schema) => {
+            let value = serde_json::from_str(schema.get()).map_err(|error| bad(&error))?;
+            Some(CompiledSchema::new(&value).map_err(|error| bad(&error))?)
+        }
+    };
+    let finish = finish_reason.as_deref().map_or(Finish::Unknown, Finish::from_reason);
+    Ok(read(&input, schema.as_ref(), Conditions { mode: mode.unwrap_or_default(), finish }))
 }
 
-fn answer(id: &serde_json::Value, reading: Reading) -> String {
+fn member<'l, T: Deserialize<'l>>(raw: Option<&'l RawValue>, name: &str) -> Result<Option<T>, BadLine> {
+    raw.map_or(Ok(None), |raw| {
+        serde_json::from_str(raw.get()).map_err(|error| BadLine("line", format!("`{name}`: {error}")))
+    })
+}
+
+fn rejected(rule: &str, message: String) -> Reading {
+    Reading::Rejected(Rejected::one(Layer::Syntax, rule, String::new(), message))
+}
+
+/// A reading as one line of JSON under an `id` that is itself JSON.
+#[must_use]
+pub fn answer(id: &str, reading: &Reading) -> String {
     let mut out = format!("{{\"id\":{id},\"outcome\":");
     let list = |violations: &[Violation]| serde_json::to_string(violations).unwrap_or_default();
     let written = match reading {
         Reading::Accepted(accepted) => {
             let repairs = serde_json::to_string(&accepted.repairs()).unwrap_or_default();
-            let value = accepted.document().text().trim().replace(['\n', '\r'], " ");
-            write!(out, "\"accepted\",\"value\":{value},\"repairs\":{repairs},\"violations\":[]")
+            let value = one_line(accepted.document().text());
+            let start = write!(out, "\"accepted\",\"value\":{value},\"repairs\":{repairs},\"violations\":[]");
+            let duplicates = accepted.duplicates();
+            start.and_then(|()| match duplicates.as_slice() {
+                [] => Ok(()),
+                keys => write!(out, ",\"duplicates\":{}", json!(keys)),
+            })
         }
-        Reading::Rejected(Rejected { violations, readings, best, .. }) => {
-            let runner_up = readings.get(1).or(best.as_ref());
-            write!(
-                out,
-                "\"rejected\",\"value\":null,\"repairs\":[],\"violations\":{},\"readings\":{},\"runner_up\":{}",
-                list(&violations),
-                json!(readings),
-                json!(runner_up)
-            )
+        Reading::Rejected(rejected) => {
+            let violations = list(&rejected.violations);
+            let start = write!(out, "\"rejected\",\"value\":null,\"repairs\":[],\"violations\":{violations}");
+            start.and_then(|()| write_beside(&mut out, rejected))
         }
         Reading::Refused(words) => {
             write!(out, "\"refused\",\"value\":null,\"repairs\":[],\"violations\":[],\"refusal\":{}", json!(words))
         }
         Reading::Truncated(cut) => {
-            let prefix = cut.prefix.as_deref().unwrap_or("null").replace(['\n', '\r'], " ");
-            write!(out, "\"truncated\",\"value\":null,\"prefix\":{prefix},\"repairs\":[],\"violations\":[]")
+            let prefix = cut.prefix.as_deref().map_or_else(|| "null".to_owned(), one_line);
+            write!(out, "\"truncated\",\"value\":null,\"repairs\":[],\"violations\":[],\"prefix\":{prefix}")
         }
     };
     debug_assert!(written.is_ok(), "writing to a string cannot fail");
     out.push('}');
     out
+}
+
+/// What stands beside a rejection, never in its place.
+fn write_beside(out: &mut String, rejected: &Rejected) -> std::fmt::Result {
+    if let Some(runner_up) = rejected.readings.get(1) {
+        write!(out, ",\"readings\":{},\"runner_up\":{}", json!(rejected.readings), json!(runner_up))?;
+    }
+    rejected.best.as_ref().map_or(Ok(()), |best| write!(out, ",\"best\":{}", json!(best)))
+}
+
+/// Line ends stand in JSON only between tokens, where a space is as good.
+fn one_line(json: &str) -> String {
+    json.trim().replace(['\n', '\r'], " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(line: &[u8], id: &str, rule: &str) {
+        let answered: serde_json::Value = serde_json::from_str(&batch_line(line)).expect("an answer is JSON");
+        let said =
+            (answered["id"].to_string(), answered["violations"][0]["rule"].as_str().unwrap_or("accepted").to_owned());
+        assert_eq!(said, (id.to_owned(), rule.to_owned()), "{}", String::from_utf8_lossy(line));
+    }
+
+    #[test]
+    fn every_line_has_an_answer_under_its_own_id() {
+        check(b"\xef\xbb\xbf{\"id\":\"a\",\"input\":\"{}\"}\r\n", "\"a\"", "accepted");
+        check(br#"{"id":7,"input":"{}","schema":null,"finish_reason":null,"mode":null,"more":[1]}"#, "7", "accepted");
+        check(br#"{"input":"{\"a\":1,}"}"#, "null", "accepted");
+        check(br#"{"id":"a","schema":null}"#, "\"a\"", "line");
+        check(br#"{"id":"a","input":{"a":1}}"#, "\"a\"", "line");
+        check(br#"{"id":"a","input":"{}","mode":"wild"}"#, "\"a\"", "line");
+        check(br#"{"id":"a","input":"\ud800"}"#, "\"a\"", "line");
+        check(br#"{"id":"a","input":"{}","schema":{"type":"banana"}}"#, "\"a\"", "schema");
+        check(br#"{"id":"a","input":"{}","schema":{"$ref":"https://example.org/s.json"}}"#, "\"a\"", "schema");
+        check(br#"{"id":"a","input":"{}","schema":"{}"}"#, "\"a\"", "schema");
+        check(b"{\"id\":\"a\",\"input\":\"\xff\"}", "\"a\"", "line");
+        check(b"[1]", "null", "line");
+        check(b"", "null", "line");
+    }
+
+    #[test]
+    fn a_value_keeps_its_numbers_and_stands_on_one_line() {
+        let line = br#"{"id":1.50,"input":"{\"n\":\n12345678901234567890.10}"}"#;
+        let wanted =
+            r#"{"id":1.50,"outcome":"accepted","value":{"n": 12345678901234567890.10},"repairs":[],"violations":[]}"#;
+        assert_eq!(batch_line(line), wanted);
+    }
+
+    #[test]
+    fn a_key_that_stands_twice_is_named_beside_the_value() {
+        let answered = batch_line(br#"{"id":"d","input":"{\"a\":1,\"a\":2}"}"#);
+        assert!(answered.ends_with(r#""duplicates":["a"]}"#), "{answered}");
+    }
 }

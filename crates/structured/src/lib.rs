@@ -21,7 +21,7 @@ mod repair;
 mod schema;
 mod stream;
 
-pub use batch::batch_line;
+pub use batch::{answer, batch_line};
 pub use code::Code;
 pub use document::{Document, Kind, Node, NotJson};
 pub use outcome::{Accepted, Layer, Reading, Rejected, Truncated, Violation};

@@ -26,7 +26,6 @@ pub enum Reading {
 pub struct Accepted {
     pub(crate) document: Document,
     pub(crate) passes: Vec<Pass>,
-    pub(crate) duplicates: Vec<String>,
 }
 
 impl Accepted {
@@ -48,10 +47,11 @@ impl Accepted {
         repairs(&self.passes, &self.document)
     }
 
-    /// Keys that one object carries twice with different values; possible only where no schema was given.
+    /// Keys that one object carries twice with different values; possible only where no schema was given. Looked for on
+    /// demand: one pass over the document.
     #[must_use]
-    pub fn duplicates(&self) -> &[String] {
-        &self.duplicates
+    pub fn duplicates(&self) -> Vec<String> {
+        self.document.conflicting_duplicates()
     }
 }
 

@@ -267,10 +267,7 @@ impl Reader<'_> {
     /// The document is JSON; is it what was asked for?
     fn judge(&self, document: Document, passes: Vec<Pass>) -> Reading {
         match self.schema {
-            None => {
-                let duplicates = if passes.is_empty() { Vec::new() } else { document.conflicting_duplicates() };
-                Reading::Accepted(Accepted { document, passes, duplicates })
-            }
+            None => Reading::Accepted(Accepted { document, passes }),
             Some(schema) => schema.judge(document, passes, self.conditions.mode),
         }
     }

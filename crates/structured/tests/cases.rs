@@ -11,7 +11,7 @@ fn cases() -> Vec<Value> {
 }
 
 fn check(case: &Value) -> Result<(), String> {
-    let answer: Value = serde_json::from_str(&batch_line(&case.to_string())).expect("an answer is JSON");
+    let answer: Value = serde_json::from_str(&batch_line(case.to_string().as_bytes())).expect("an answer is JSON");
     let accepted: Vec<&Value> = case["accept"].as_array().into_iter().flatten().collect();
     let outcome = answer["outcome"].as_str().unwrap_or("");
     let right = match case["outcome"].as_str().unwrap_or("") {
@@ -52,7 +52,7 @@ fn lines(name: &str) -> Vec<Value> {
 }
 
 fn answer(case: &Value) -> Value {
-    serde_json::from_str(&batch_line(&case.to_string())).expect("an answer is JSON")
+    serde_json::from_str(&batch_line(case.to_string().as_bytes())).expect("an answer is JSON")
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod models;
 mod records;
 mod route;
 mod sim;
+mod structure;
 mod talk;
 mod up;
 
@@ -53,6 +54,7 @@ pub(crate) static COMMANDS: &[&Command] = &[
     &sim::COMMAND,
     &guard::COMMAND,
     &route::COMMAND,
+    &structure::COMMAND,
     &completions::COMMAND,
     &man::COMMAND,
     &docs::COMMAND,

@@ -44,6 +44,15 @@ const PRICE_MAX: u32 = 16;
 const PRICE_PER_NODE: u32 = 2;
 /// Violations reported at most.
 const VIOLATIONS_MAX: usize = 50;
+/// The validator quotes the value it complains of, which may be the whole document.
+const MESSAGE_CHARS_MAX: usize = 240;
+
+fn short(message: &str) -> String {
+    match message.char_indices().nth(MESSAGE_CHARS_MAX) {
+        Some((end, _)) => format!("{}...", message.get(..end).unwrap_or_default()),
+        None => message.to_owned(),
+    }
+}
 
 impl CompiledSchema {
     /// Compiles a schema. References to other documents are an error: nothing is ever fetched.
@@ -80,7 +89,7 @@ impl CompiledSchema {
         }
         if self.fits(&document) {
             return match document.conflicting_duplicates().first() {
-                None => Reading::Accepted(Accepted { document, passes, duplicates: Vec::new() }),
+                None => Reading::Accepted(Accepted { document, passes }),
                 Some(key) => {
                     let message = format!("`{key}` stands twice in one object with different values");
                     Reading::Rejected(Rejected::one(Layer::Schema, "duplicate_key", String::new(), message))
@@ -107,7 +116,7 @@ impl CompiledSchema {
             if self.fits(&current) {
                 return match self.refusal(&current) {
                     Some(words) => Reading::Refused(words),
-                    None => Reading::Accepted(Accepted { document: current, passes, duplicates: Vec::new() }),
+                    None => Reading::Accepted(Accepted { document: current, passes }),
                 };
             }
         }
@@ -134,7 +143,7 @@ impl CompiledSchema {
                 layer: Layer::Schema,
                 pointer: error.instance_path().to_string(),
                 rule: error.schema_path().to_string().rsplit('/').next().unwrap_or("").to_owned(),
-                message: error.to_string(),
+                message: short(&error.to_string()),
                 suggestion: None,
             })
             .collect();

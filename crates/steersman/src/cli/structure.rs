@@ -1,0 +1,190 @@
+//! `steersman structure`: the value that a model's text meant, one text or a file of cases at a time.
+//!
+//! Texts are read here; everything is decided in `steersman-structured`, which opens no file.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::Value;
+use steersman_structured::{CompiledSchema, Conditions, Finish, Mode, Reading, Rejected, answer, batch_line, read};
+
+use super::{Command, Failure, parse};
+
+pub(crate) static COMMAND: Command = Command {
+    name: "structure",
+    about: "Repair a model's JSON, one text or a file of cases, or say why there is no value",
+    arguments: Arguments::augment_args,
+    run: |matches| run(&parse(matches)?),
+};
+
+#[derive(Args)]
+struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Read one text and print the value that was meant; exit code 1 if there is none.
+    Repair {
+        /// The text; standard input where none is named.
+        file: Option<PathBuf>,
+        /// The JSON Schema that the value must satisfy.
+        #[arg(long)]
+        schema: Option<PathBuf>,
+        /// How far a repair may go.
+        #[arg(long, value_enum, default_value_t = ModeArgument::Safe)]
+        mode: ModeArgument,
+        /// How the provider says that the text ended (`stop`, `length`, `end_turn`, ...).
+        #[arg(long)]
+        finish_reason: Option<String>,
+        /// Print the outcome, each repair and each violation as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Answer a file of cases, a line of JSON each, with a line of JSON each.
+    Batch {
+        /// Lines of `id`, `input`, `schema` or null, and perhaps `finish_reason` and `mode`; `-` is standard input.
+        file: PathBuf,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ModeArgument {
+    /// Lossless changes of spelling only.
+    Strict,
+    /// Also the reading that is clearly ahead of the runner-up.
+    Safe,
+    /// Also declared coercions.
+    Lenient,
+}
+
+impl From<ModeArgument> for Mode {
+    fn from(mode: ModeArgument) -> Self {
+        match mode {
+            ModeArgument::Strict => Self::Strict,
+            ModeArgument::Safe => Self::Safe,
+            ModeArgument::Lenient => Self::Lenient,
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    match &arguments.action {
+        Action::Repair { file, schema, mode, finish_reason, json } => {
+            let text = read_text(file.as_deref())?;
+            let schema = schema.as_deref().map(read_schema).transpose()?;
+            let finish = finish_reason.as_deref().map_or(Finish::Unknown, Finish::from_reason);
+            let reading = read(&text, schema.as_ref(), Conditions { mode: (*mode).into(), finish });
+            if *json {
+                anstream::println!("{}", answer("null", &reading));
+            } else {
+                tell(&reading);
+            }
+            Ok(ExitCode::from(u8::from(!matches!(reading, Reading::Accepted(_)))))
+        }
+        Action::Batch { file } => run_batch(file),
+    }
+}
+
+fn read_text(path: Option<&Path>) -> Result<String, Failure> {
+    let named = path.filter(|path| *path != Path::new("-"));
+    let mut bytes = Vec::new();
+    let read = match named {
+        Some(path) => std::fs::File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)),
+        None => std::io::stdin().lock().read_to_end(&mut bytes),
+    };
+    let name = named.map_or("standard input".into(), Path::to_string_lossy);
+    read.map_err(|error| Failure::new(format!("reading `{name}`: {error}")))?;
+    String::from_utf8(bytes).map_err(|error| {
+        Failure::new(format!("`{name}` is no UTF-8 from byte {} on", error.utf8_error().valid_up_to()))
+    })
+}
+
+fn read_schema(path: &Path) -> Result<CompiledSchema, Failure> {
+    let value: Value = serde_json::from_str(&read_text(Some(path))?)
+        .map_err(|error| Failure::new(format!("`{}` is no JSON: {error}", path.display())))?;
+    let hint = "references to other documents are never fetched; put them under `$defs`";
+    CompiledSchema::new(&value).map_err(|error| Failure::from(error).hint(format!("in `{}`; {hint}", path.display())))
+}
+
+/// The value on stdout, and on stderr what was changed for it or why there is none.
+fn tell(reading: &Reading) {
+    match reading {
+        Reading::Accepted(accepted) => {
+            for repair in accepted.repairs() {
+                let code = serde_json::to_value(repair.code).unwrap_or_default();
+                let place = if repair.pointer.is_empty() { "/" } else { &repair.pointer };
+                let (before, after) = (clipped(&repair.before), clipped(&repair.after));
+                anstream::eprintln!("{} at `{place}`: `{before}` -> `{after}`", code.as_str().unwrap_or_default());
+            }
+            for key in accepted.duplicates() {
+                anstream::eprintln!("warning: `{key}` stands twice in one object with different values");
+            }
+            anstream::println!("{}", accepted.document().text().trim());
+        }
+        Reading::Rejected(rejected) => tell_rejected(rejected),
+        Reading::Refused(words) => anstream::eprintln!("refused: the model declined: {}", clipped(words)),
+        Reading::Truncated(cut) => {
+            anstream::eprintln!("truncated: the text was cut before its document ended");
+            if let Some(prefix) = &cut.prefix {
+                anstream::eprintln!("hint: certain so far: {prefix}");
+            }
+        }
+    }
+}
+
+fn tell_rejected(rejected: &Rejected) {
+    for violation in &rejected.violations {
+        let place = if violation.pointer.is_empty() { "/" } else { &violation.pointer };
+        anstream::eprintln!("rejected at `{place}` ({}): {}", violation.rule, violation.message);
+        if let Some(suggestion) = &violation.suggestion {
+            anstream::eprintln!("hint: perhaps {suggestion}");
+        }
+    }
+    for reading in &rejected.readings {
+        anstream::eprintln!("hint: a reading: {}", clipped(reading));
+    }
+}
+
+/// Cut to what a line of a terminal bears.
+fn clipped(text: &str) -> String {
+    const MAX_CHARS: usize = 120;
+    let flat = text.replace('\n', "\\n");
+    match flat.char_indices().nth(MAX_CHARS) {
+        Some((end, _)) => format!("{}...", flat.get(..end).unwrap_or_default()),
+        None => flat,
+    }
+}
+
+/// One answer a line, in the order of the lines; blank lines are skipped. A line that is no case is answered too.
+fn run_batch(path: &Path) -> Result<ExitCode, Failure> {
+    let failed = |error: std::io::Error| Failure::new(format!("reading `{}`: {error}", path.display()));
+    let mut lines: Box<dyn BufRead> = if path == Path::new("-") {
+        Box::new(std::io::stdin().lock())
+    } else {
+        Box::new(BufReader::with_capacity(1 << 16, std::fs::File::open(path).map_err(failed)?))
+    };
+    let mut out = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
+    let mut line = Vec::new();
+    while lines.read_until(b'\n', &mut line).map_err(failed)? > 0 {
+        if !line.trim_ascii().is_empty() {
+            let answered = batch_line(&line);
+            if let Err(error) = out.write_all(answered.as_bytes()).and_then(|()| out.write_all(b"\n")) {
+                return ended(&error);
+            }
+        }
+        line.clear();
+    }
+    out.flush().map_or_else(|error| ended(&error), |()| Ok(ExitCode::SUCCESS))
+}
+
+/// Whoever reads may stop reading: that is no failure.
+fn ended(error: &std::io::Error) -> Result<ExitCode, Failure> {
+    if error.kind() == std::io::ErrorKind::BrokenPipe {
+        return Ok(ExitCode::SUCCESS);
+    }
+    Err(Failure::new(format!("writing the answers: {error}")))
+}
