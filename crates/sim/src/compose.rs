@@ -32,7 +32,7 @@ pub(crate) struct Composed {
 enum Said {
     Text(String),
     Refusal(String),
-    Calls(Vec<(String, String)>),
+    Calls { before: String, calls: Vec<(String, String)> },
 }
 
 /// Composes the answer. The same seed, request and behaviour give the same answer; `id` names it.
@@ -75,7 +75,7 @@ pub(crate) fn compose(
         let mut budget = budget.clone();
         let visible = budget.speak(&said, choice, &mut steps);
         charge.visible += visible;
-        let reason = match (budget.cut, said.first().map(|(said, _)| said)) {
+        let reason = match (budget.cut, said.last().map(|(said, _)| said)) {
             (true, _) => FinishReason::Length,
             (false, Some(Piece::Refusal)) => FinishReason::Refusal,
             (false, Some(Piece::Call { .. })) => FinishReason::ToolCalls,
@@ -161,10 +161,13 @@ fn say(behaviour: &Behaviour, request: &ChatRequest, seed: u64) -> Vec<(Piece, V
     };
     match said {
         Said::Refusal(text) => vec![(Piece::Refusal, pieces(&text))],
-        Said::Calls(calls) => (0u32..)
-            .zip(calls)
-            .map(|(index, (name, arguments))| (Piece::Call { index, name }, pieces(&broken(behaviour, arguments))))
-            .collect(),
+        Said::Calls { before, calls } => {
+            let text = (!before.is_empty()).then(|| (Piece::Text, pieces(&before)));
+            let call = |(index, (name, arguments)): (u32, (String, String))| {
+                (Piece::Call { index, name }, pieces(&broken(behaviour, arguments)))
+            };
+            text.into_iter().chain((0u32..).zip(calls).map(call)).collect()
+        }
         Said::Text(text) => {
             let text = broken(behaviour, text);
             let end = request.stop.iter().filter_map(|stop| text.find(stop.as_str())).min();
@@ -194,8 +197,9 @@ fn content(answer: &Answer, request: &ChatRequest, seed: u64) -> Said {
     match answer {
         Answer::Text(text) => Said::Text(text.clone()),
         Answer::Echo => Said::Text(last_user_text(&request.messages)),
-        Answer::ToolCall(calls) if may_call => Said::Calls(tool_calls(request, *calls, seed)),
-        Answer::Auto if schema.is_none() && may_call && !reported => Said::Calls(tool_calls(request, 1, seed)),
+        Answer::Obey => obey(request, seed),
+        Answer::ToolCall(calls) if may_call => called(tool_calls(request, *calls, seed)),
+        Answer::Auto if schema.is_none() && may_call && !reported => called(tool_calls(request, 1, seed)),
         Answer::Json if schema.is_none() => Said::Text(json!({"answer": sentence(seed, Truth::Right)}).to_string()),
         answer => {
             let truth = if *answer == Answer::Wrong { Truth::Wrong } else { Truth::Right };
@@ -203,6 +207,19 @@ fn content(answer: &Answer, request: &ChatRequest, seed: u64) -> Said {
                 schema.map_or_else(|| sentence(seed, truth), |schema| value_for(&schema, seed, truth).to_string()),
             )
         }
+    }
+}
+
+const fn called(calls: Vec<(String, String)>) -> Said {
+    Said::Calls { before: String::new(), calls }
+}
+
+fn obey(request: &ChatRequest, seed: u64) -> Said {
+    let commands = crate::obey::commands(request);
+    match (commands.calls.is_empty(), commands.text.is_empty()) {
+        (false, _) => Said::Calls { before: commands.text, calls: commands.calls },
+        (true, false) => Said::Text(commands.text),
+        (true, true) => Said::Text(sentence(seed, Truth::Right)),
     }
 }
 

@@ -25,6 +25,7 @@ mod chance;
 mod compose;
 mod latency;
 mod malformed;
+mod obey;
 mod render;
 mod respond;
 mod schema;

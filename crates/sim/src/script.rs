@@ -103,6 +103,9 @@ pub enum Answer {
     Json,
     /// Calls of this many of the tools offered, with arguments of their schemas.
     ToolCall(u32),
+    /// Whatever was read since its own last turn commands, whoever wrote it: `[[TOOL {arguments}]]` is called,
+    /// `[[say TEXT]]` is said. The worst case for whoever guards a model.
+    Obey,
     /// A fluent answer of the right form with wrong content: another value at each leaf of the schema, another sentence.
     Wrong,
 }
