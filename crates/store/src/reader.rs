@@ -4,6 +4,7 @@
 //! blocking is allowed, PostgreSQL on the caller's runtime; a handful of connections each.
 
 mod list;
+mod noted;
 mod series;
 mod story;
 
@@ -11,7 +12,7 @@ use steersman_core::RequestId;
 
 use crate::postgres::{PostgresReaders, config_of, on_disk_sql};
 use crate::retention::OLDEST_SQL;
-use crate::rows::{DiskStats, Facets, Overview, RequestPage, RequestStory, RunRow};
+use crate::rows::{DiskStats, Facets, NotedPage, Overview, RequestPage, RequestStory, RunRow};
 use crate::schema::RECORDS;
 use crate::sqlite::SqliteReaders;
 use crate::value::{Cell, Fields};
@@ -72,6 +73,16 @@ impl Reader {
     /// The database cannot be read.
     pub async fn requests(&self, filter: &RequestFilter, page: &Page) -> Result<RequestPage, StoreError> {
         list::page(self, filter, page).await
+    }
+
+    /// What one room decided, newest first: at most `limit` requests that hold a note of it, `before` a cursor.
+    ///
+    /// A page may be short and yet have a `next`: one question looks at no more than 1,000 requests with notes.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn noted(&self, room: &str, before: Option<&RequestId>, limit: usize) -> Result<NotedPage, StoreError> {
+        noted::page(self, room, before, limit).await
     }
 
     /// One request whole; `None` if it is not kept (or not yet: the writer is up to 100 ms behind).

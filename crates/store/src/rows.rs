@@ -110,6 +110,28 @@ pub struct RequestStory {
     pub notes: BTreeMap<String, serde_json::Value>,
 }
 
+/// What one room decided on one request.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NotedRow {
+    /// The request.
+    pub id: RequestId,
+    /// When it began, in microseconds since the Unix epoch.
+    pub started_at_us: i64,
+    /// Its task.
+    pub task: String,
+    /// The note.
+    pub note: serde_json::Value,
+}
+
+/// One page of a room's notes, newest first.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct NotedPage {
+    /// The lines.
+    pub rows: Vec<NotedRow>,
+    /// The cursor of the next, older page. `None`: this was the last.
+    pub next: Option<RequestId>,
+}
+
 /// One page of a list, newest first.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RequestPage {

@@ -20,6 +20,7 @@ use support::{Place, attempt, day_ms, failed, id, on_both_engines, record};
 on_both_engines! {
     a_request_is_read_back_whole,
     what_is_unknown_stays_unknown,
+    a_rooms_notes_are_paged_newest_first,
     each_filter_finds_its_own_and_nothing_else,
     pages_visit_every_request_once_and_newest_first,
     a_log_is_followed_without_a_gap,
@@ -44,6 +45,26 @@ async fn write(store: &Store, records: impl IntoIterator<Item = steersman_core::
 
 async fn listed(reader: &Reader, filter: RequestFilter) -> Vec<RequestRow> {
     reader.requests(&filter, &Page::newest(100)).await.unwrap().requests
+}
+
+async fn a_rooms_notes_are_paged_newest_first(place: Place) {
+    let store = place.open().await;
+    let noted = |number: u64| {
+        let mut noted = record(number);
+        let room = if number.is_multiple_of(2) { "guard" } else { "route" };
+        noted.notes = vec![Note { room, content: format!(r#"{{"number":{number}}}"#) }];
+        noted
+    };
+    write(&store, (1..=7).map(noted)).await;
+    write(&store, [record(8)]).await;
+    let numbers = |page: &steersman_store::rows::NotedPage| -> Vec<i64> {
+        page.rows.iter().map(|row| row.note["number"].as_i64().unwrap()).collect()
+    };
+    let first = store.reader().noted("guard", None, 2).await.unwrap();
+    assert_eq!(numbers(&first), [6, 4]);
+    let second = store.reader().noted("guard", first.next.as_ref(), 2).await.unwrap();
+    assert_eq!((numbers(&second), second.next), (vec![2], None));
+    assert!(store.reader().noted("nobody", None, 2).await.unwrap().rows.is_empty());
 }
 
 async fn a_request_is_read_back_whole(place: Place) {

@@ -142,7 +142,7 @@ fn pattern_of(part: &str) -> String {
     if possible { format!("%{part}%") } else { String::new() }
 }
 
-fn id(fields: &mut Fields) -> Result<RequestId, StoreError> {
+pub(super) fn id(fields: &mut Fields) -> Result<RequestId, StoreError> {
     RequestId::parse(&fields.text()?).ok_or_else(|| fields.corrupt())
 }
 
