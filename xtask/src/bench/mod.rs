@@ -4,6 +4,7 @@
 //! ([`release`]) and never times code of its own. Each keeps its run in `bench/runs/NAME.json`.
 
 mod gateway;
+mod guard;
 pub(crate) mod machine;
 mod scope;
 
@@ -22,7 +23,7 @@ pub(crate) static TASK: Task = Task {
 };
 
 /// Every benchmark, in the order of the help.
-pub(crate) static BENCHES: &[&Task] = &[&gateway::BENCH, &scope::BENCH];
+pub(crate) static BENCHES: &[&Task] = &[&gateway::BENCH, &guard::BENCH, &scope::BENCH];
 
 /// Builds an optimised binary of the workspace and gives its path.
 pub(crate) fn release(package: &str, binary: &str) -> Result<PathBuf, Failure> {
