@@ -15,6 +15,7 @@ pub struct NavigationEntry {
 pub static NAVIGATION: &[NavigationEntry] = &[
     NavigationEntry { path: "/console", title: "Overview" },
     NavigationEntry { path: "/console/requests", title: "Requests" },
+    NavigationEntry { path: "/console/guard", title: "Guard" },
 ];
 
 /// The style sheet.

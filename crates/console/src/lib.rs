@@ -9,6 +9,7 @@
 mod chart;
 mod format;
 pub mod frontier;
+pub mod guard;
 mod layout;
 pub mod overview;
 pub mod request;

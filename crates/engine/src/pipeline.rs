@@ -12,7 +12,7 @@ use crate::attempt::{AttemptFailure, next_piece, read_error, read_whole};
 use crate::backoff::Backoff;
 use crate::catalog::Catalog;
 use crate::checks::Schemas;
-use crate::guard::{GuardRoom, GuardSettings};
+use crate::guard::{GuardMode, GuardRoom, GuardSettings};
 use crate::judged::{Judge, WholeJudge};
 use crate::live::Live;
 use crate::plan::Plan;
@@ -76,6 +76,12 @@ impl Engine {
     pub fn with_guard(mut self, settings: GuardSettings) -> Self {
         self.guard = GuardRoom::new(settings);
         self
+    }
+
+    /// The guard's mode for tasks that say nothing else.
+    #[must_use]
+    pub const fn guard_mode(&self) -> GuardMode {
+        self.guard.mode()
     }
 
     /// All models, providers and tasks.

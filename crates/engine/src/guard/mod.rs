@@ -113,6 +113,10 @@ impl GuardRoom {
         Self { settings, toolboxes: Mutex::default() }
     }
 
+    pub(crate) const fn mode(&self) -> GuardMode {
+        self.settings.mode
+    }
+
     /// Step 1: labels every value of the conversation. `None` where the guard is off for the task.
     ///
     /// # Errors

@@ -35,7 +35,10 @@ pub(crate) struct Judged {
     pub(crate) decision: &'static str,
     /// The hash of tool and canonical arguments: what an approval is bound to.
     pub(crate) call: String,
-    /// Why it was not allowed.
+    /// Why it was not allowed, for a person; it quotes the value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) why: Option<String>,
+    /// The same for a program.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) witness: Option<Witness>,
     #[serde(skip)]
@@ -50,7 +53,8 @@ impl Judged {
             Decision::Deny(_) => "deny",
         };
         let witness = decision.witness().cloned();
-        Self { tool: tool.to_owned(), decision: word, call: call.to_string(), witness, shown: shown.to_owned() }
+        let why = witness.as_ref().map(ToString::to_string);
+        Self { tool: tool.to_owned(), decision: word, call: call.to_string(), why, witness, shown: shown.to_owned() }
     }
 
     /// Why the call was not made, in words of this house only.

@@ -3,6 +3,7 @@
 mod api;
 mod body;
 mod error;
+mod guard;
 mod health;
 mod models;
 mod pages;

@@ -29,6 +29,7 @@ pub(super) fn router() -> Router<Arc<Surface>> {
         .route("/console", get(overview))
         .route("/console/requests", get(requests))
         .route("/console/requests/{id}", get(request))
+        .route("/console/guard", get(super::guard::decisions))
         .route("/console/style.css", get(style))
 }
 
@@ -133,13 +134,13 @@ async fn style() -> Response {
     (headers, console::STYLE).into_response()
 }
 
-fn out_of_reach(error: &StoreError) -> Response {
+pub(super) fn out_of_reach(error: &StoreError) -> Response {
     page(StatusCode::SERVICE_UNAVAILABLE, &console::unavailable(&error.to_string()))
 }
 
 /// A page that can load nothing from elsewhere, run no script, and be framed by nobody: what it shows was written by
 /// models and their users.
-fn page(status: StatusCode, markup: &Markup) -> Response {
+pub(super) fn page(status: StatusCode, markup: &Markup) -> Response {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
         (

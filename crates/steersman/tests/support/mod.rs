@@ -1,0 +1,185 @@
+//! A gateway process, its simulated provider, and a client that reads answers to their end: shared by the tests that
+//! drive the real binary over a real socket.
+
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use steersman_sim::{Script, Sim};
+
+pub(crate) const SECRET: &str = "sk-planted-0123456789abcdefghijklmnop";
+
+/// A gateway process with its data folder and its simulated provider.
+pub(crate) struct House {
+    pub(crate) gateway: Child,
+    pub(crate) address: SocketAddr,
+    pub(crate) data: tempfile::TempDir,
+    pub(crate) runtime: tokio::runtime::Runtime,
+    pub(crate) sim: Option<Sim>,
+}
+
+impl House {
+    pub(crate) fn start(script: &str) -> Self {
+        Self::start_with(script, "")
+    }
+
+    pub(crate) fn start_with(script: &str, more: &str) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let sim = runtime.block_on(Sim::start(Script::from_toml(script).unwrap())).unwrap();
+        let data = tempfile::tempdir().unwrap();
+        let config = data.path().join("steersman.toml");
+        let text = format!(
+            "{more}\n[retry]\nbase_ms = 1\nmax_ms = 2000\n\
+             [providers.sim]\nkind = \"openai-compatible\"\nbase_url = \"{0}/v1\"\napi_key = \"env:SIM_KEY\"\nmodels = [\"small\", \"large\"]\n\
+             [providers.claude]\nkind = \"anthropic\"\nbase_url = \"{0}/v1\"\napi_key = \"env:SIM_KEY\"\nmodels = [\"opus\"]\n\
+             [models.small]\nprovider = \"sim\"\ninput_usd_per_million = 1.0\noutput_usd_per_million = 2.0\n",
+            sim.base_url()
+        );
+        std::fs::write(&config, text).unwrap();
+        let (gateway, address) = spawn(&config, data.path());
+        Self { gateway, address, data, runtime, sim: Some(sim) }
+    }
+
+    pub(crate) fn bill(&self) -> steersman_sim::Bill {
+        self.sim.as_ref().unwrap().bill()
+    }
+
+    pub(crate) fn ask(&self, body: &Value) -> Answer {
+        post(self.address, "/v1/chat/completions", body.to_string().as_bytes())
+    }
+
+    /// Everything that `steersman log` knows, oldest first, once there are `count` of them.
+    pub(crate) fn log(&self, count: usize) -> Vec<Value> {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            let out = self.run(&["log", "--json", "-n", "1000"]);
+            let rows: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+            if rows.len() >= count {
+                return rows;
+            }
+            assert!(Instant::now() < deadline, "only {} of {count} records after ten seconds", rows.len());
+            std::thread::yield_now();
+        }
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> String {
+        let config = self.data.path().join("steersman.toml");
+        let out = Command::new(env!("CARGO_BIN_EXE_steersman"))
+            .args(arguments)
+            .arg("--config")
+            .arg(config)
+            .arg("--data")
+            .arg(self.data.path())
+            .env("SIM_KEY", SECRET)
+            .output()
+            .unwrap();
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8(out.stdout).unwrap()
+    }
+
+    /// SIGTERM, by the system's own `kill`. Gives the exit status.
+    pub(crate) fn terminate(&mut self) -> std::process::ExitStatus {
+        let killed = Command::new("kill").arg(self.gateway.id().to_string()).status().unwrap();
+        assert!(killed.success());
+        self.gateway.wait().unwrap()
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        drop(self.gateway.kill());
+        drop(self.gateway.wait());
+        if let Some(sim) = self.sim.take() {
+            self.runtime.block_on(sim.shutdown());
+        }
+    }
+}
+
+pub(crate) fn spawn(config: &Path, data: &Path) -> (Child, SocketAddr) {
+    let mut gateway = Command::new(env!("CARGO_BIN_EXE_steersman"))
+        .args(["up", "--json", "--listen", "127.0.0.1:0", "--config"])
+        .arg(config)
+        .arg("--data")
+        .arg(data)
+        .env("SIM_KEY", SECRET)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(gateway.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let ready: Value = serde_json::from_str(&line).unwrap();
+    let address = ready["address"].as_str().unwrap().trim_start_matches("http://").parse().unwrap();
+    (gateway, address)
+}
+
+/// One HTTP answer, read to its end.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+}
+
+pub(crate) fn post(address: SocketAddr, path: &str, body: &[u8]) -> Answer {
+    post_with(address, path, "", body)
+}
+
+/// `headers` are whole lines, each with its end.
+pub(crate) fn post_with(address: SocketAddr, path: &str, headers: &str, body: &[u8]) -> Answer {
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: gateway\r\ncontent-type: application/json\r\nconnection: close\r\n{headers}content-length: {}\r\n\r\n",
+        body.len()
+    );
+    raw(address, &[head.as_bytes(), body].concat())
+}
+
+pub(crate) fn get(address: SocketAddr, path: &str) -> Answer {
+    raw(address, format!("GET {path} HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\n\r\n").as_bytes())
+}
+
+pub(crate) fn raw(address: SocketAddr, request: &[u8]) -> Answer {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    // A server that refuses early may close before it has read everything.
+    drop(stream.write_all(request));
+    read(&mut stream)
+}
+
+pub(crate) fn read(stream: &mut TcpStream) -> Answer {
+    let mut bytes = Vec::new();
+    drop(stream.read_to_end(&mut bytes));
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+    let head = head.to_ascii_lowercase();
+    let body = if head.contains("transfer-encoding: chunked") { unchunk(body) } else { body.to_owned() };
+    Answer { status, head, body }
+}
+
+pub(crate) fn unchunk(mut body: &str) -> String {
+    let mut whole = String::new();
+    while let Some((size, rest)) = body.split_once("\r\n") {
+        let Ok(size) = usize::from_str_radix(size, 16) else { break };
+        if size == 0 || rest.len() < size {
+            break;
+        }
+        whole.push_str(&rest[..size]);
+        body = rest[size..].trim_start_matches("\r\n");
+    }
+    whole
+}
