@@ -149,7 +149,8 @@ fn text(body: &BodyRow) -> String {
 
 /// The request as a command, quoted for a POSIX shell.
 fn curl(address: &str, protocol: &str, body: &BodyRow) -> String {
-    let path = steersman_wire::dialect(protocol).map_or("/v1/chat/completions", |dialect| dialect.path());
+    let path =
+        steersman_wire::dialect(protocol).and_then(|dialect| dialect.served().path()).unwrap_or("/v1/chat/completions");
     let body = String::from_utf8_lossy(&body.content).replace('\'', "'\\''");
     format!("curl {address}{path} \\\n  -H 'content-type: application/json' \\\n  -d '{body}'")
 }

@@ -115,3 +115,21 @@ pub enum Event {
     /// The stream is complete: its end marker was seen.
     Done,
 }
+
+impl Event {
+    /// Which answer the event belongs to; `None` where it belongs to all.
+    #[must_use]
+    pub const fn choice(&self) -> Option<u32> {
+        match self {
+            Self::Text { choice, .. }
+            | Self::Reasoning { choice, .. }
+            | Self::ReasoningSeal { choice, .. }
+            | Self::Refusal { choice, .. }
+            | Self::ToolCall { choice, .. }
+            | Self::ToolArguments { choice, .. }
+            | Self::Finish { choice, .. } => Some(*choice),
+            Self::Foreign { choice, .. } => *choice,
+            Self::Start { .. } | Self::Usage(_) | Self::Error { .. } | Self::Done => None,
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! The seam between the engine and whoever can reach a provider: bytes out, a status and a stream of bytes back.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -16,12 +17,24 @@ pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, UpstreamError>> + 
 /// One call to a provider, in the provider's own dialect.
 #[derive(Debug, Clone)]
 pub struct UpstreamCall {
-    /// The request body.
+    /// The HTTP method.
+    pub method: &'static str,
+    /// The path and query below the provider's base address, beginning with a slash.
+    pub path: Cow<'static, str>,
+    /// The request body; nothing is sent where it is empty.
     pub body: Bytes,
     /// Whether the answer is to be streamed (sets `accept`).
     pub stream: bool,
     /// Headers of the client that the provider's dialect lets through, lower case.
     pub headers: Vec<(String, String)>,
+}
+
+impl UpstreamCall {
+    /// A call with a body.
+    #[must_use]
+    pub const fn post(path: Cow<'static, str>, body: Bytes, stream: bool, headers: Vec<(String, String)>) -> Self {
+        Self { method: "POST", path, body, stream, headers }
+    }
 }
 
 /// What a provider answered.
@@ -48,6 +61,9 @@ pub enum UpstreamError {
     /// The provider needs a key and has none. Holds the environment variable that would give one.
     #[error("no API key: set `{0}`")]
     MissingKey(String),
+    /// The path of a call makes no address below the provider's.
+    #[error("`{0}` is no path of an address")]
+    Address(String),
     /// No connection.
     #[error("could not connect to `{host}`: {cause}")]
     Connect {

@@ -120,6 +120,7 @@ impl AttemptFailure {
     pub(crate) fn from_upstream(error: &UpstreamError) -> Self {
         let (code, retryable) = match error {
             UpstreamError::MissingKey(_) => (Code::MISSING_KEY, false),
+            UpstreamError::Address(_) => (Code::INVALID_REQUEST, false),
             UpstreamError::Connect { .. } => (Code::UPSTREAM_UNREACHABLE, true),
             UpstreamError::Broken(_) => (Code::UPSTREAM_CUT, true),
             UpstreamError::Timeout { kind, .. } => (Code::UPSTREAM_TIMEOUT, *kind != "total"),
@@ -160,7 +161,7 @@ impl AttemptFailure {
     /// our key is not, since it may repeat a part of it.
     pub(crate) fn from_status(target: &Target, status: u16, retry_after: Option<Duration>, body: &Bytes) -> Self {
         let provider = &target.candidate.provider;
-        let said = provider.dialect.decode_error(body);
+        let said = target.dialect.decode_error(body);
         let words = said.as_ref().map_or_else(|| format!("HTTP {status}"), |error| error.message.clone());
         let message = format!("`{}` answered: {words}", provider.name);
         let (code, retryable) = match status {

@@ -15,6 +15,8 @@ pub struct Provider {
     pub name: ProviderName,
     /// The dialect that it speaks.
     pub dialect: &'static dyn Dialect,
+    /// Further dialects that it speaks: a client of one of these is passed through as it came.
+    pub also: &'static [&'static dyn Dialect],
     /// Whether it takes `max_completion_tokens` (else `max_tokens`).
     pub max_completion_tokens: bool,
     /// Whether a stream's usage must be asked for (and may be).
@@ -26,6 +28,13 @@ pub struct Provider {
 }
 
 impl Provider {
+    /// The dialect in which a client's request goes on: its own where the provider speaks it.
+    #[must_use]
+    pub fn dialect_for(&self, client: &dyn Dialect) -> &'static dyn Dialect {
+        let spoken = self.also.iter().copied().find(|dialect| dialect.name() == client.name());
+        spoken.unwrap_or(self.dialect)
+    }
+
     /// The cost of a usage: by the model that was served where that is known, else by the one that was asked for.
     ///
     /// `None` for an unknown price. A served name that adds a date to the asked one (`gpt-4o-mini-2024-07-18`) is the

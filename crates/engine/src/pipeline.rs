@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use steersman_core::{ByteStream, ContentHash, Recorder, UpstreamAnswer, UpstreamCall, UpstreamError};
-use steersman_wire::AnswerOptions;
+use steersman_core::{ByteStream, ContentHash, Recorder, UpstreamAnswer, UpstreamError};
 use tokio::time::Instant;
 
 use crate::attempt::{AttemptFailure, next_piece, read_error, read_whole};
@@ -157,8 +156,7 @@ impl Engine {
         recording: &mut Recording,
     ) -> Result<Accepted, AttemptFailure> {
         let upstream = &target.candidate.provider.upstream;
-        let call =
-            UpstreamCall { body: target.body.clone(), stream: prepared.stream, headers: target.headers(inbound) };
+        let call = target.call(inbound, prepared.stream);
         let limit = self.settings.first_token;
         let mut answer = match tokio::time::timeout(limit, upstream.call(call)).await {
             Err(_) => {
@@ -201,7 +199,7 @@ impl Engine {
         answer: UpstreamAnswer,
         recording: &mut Recording,
     ) -> Result<Streaming, AttemptFailure> {
-        let relay = Relay::new(prepared, target, created(inbound));
+        let relay = Relay::new(prepared, target, inbound.answer_options(prepared.include_usage));
         let mut streaming = Streaming { body: answer.body, relay, first: Released::default() };
         let mut pieces = Vec::new();
         while streaming.first.bytes.is_empty() {
@@ -217,8 +215,8 @@ impl Engine {
             }
         }
         if let Some(checks) = &prepared.checks {
-            let options = AnswerOptions { created_unix_s: created(inbound), include_usage: prepared.include_usage };
-            let provider = target.candidate.provider.dialect;
+            let options = inbound.answer_options(prepared.include_usage);
+            let provider = target.dialect;
             let guarded = prepared.guarded.as_ref();
             let judge = Judge { checks, guarded, provider, client: prepared.dialect, options };
             judge.hold(&mut streaming, pieces, self.settings.idle, recording).await?;
@@ -237,7 +235,7 @@ impl Engine {
     ) -> Result<Bytes, AttemptFailure> {
         let body = read_whole(&mut answer.body, self.settings.idle).await;
         let body = body.map_err(|error| AttemptFailure::from_upstream(&error))?;
-        let provider = target.candidate.provider.dialect;
+        let provider = target.dialect;
         let mut reader = provider.facts_reader();
         let facts = reader.body(&body).ok_or_else(|| AttemptFailure::malformed("the answer is not of the dialect"))?;
         let Some(attempt) = recording.attempt() else {
@@ -247,7 +245,7 @@ impl Engine {
         if target.same_dialect && prepared.checks.is_none() && prepared.guarded.is_none() {
             return Ok(body);
         }
-        let options = AnswerOptions { created_unix_s: created(inbound), include_usage: true };
+        let options = inbound.answer_options(true);
         let judge = WholeJudge { checks: prepared.checks.as_ref(), guarded: prepared.guarded.as_ref() };
         let whole = judge.judge(provider, prepared.dialect, &body, &options)?;
         recording.repaired(whole.repairs);
@@ -323,10 +321,6 @@ fn headers(inbound: &Inbound, prepared: &Prepared, target: &Target, attempts: us
         headers.push(("x-steersman-losses", lost.join(", ")));
     }
     headers
-}
-
-fn created(inbound: &Inbound) -> u64 {
-    u64::try_from(inbound.started_at_us / 1_000_000).unwrap_or(0)
 }
 
 /// Spread over requests and attempts, and the same again in a replay of the same request.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use steersman_core::Code;
+use steersman_core::Role;
 use steersman_wire::json::RawObject;
 
 use crate::attempt::AttemptFailure;
@@ -49,7 +50,7 @@ impl<'a> Plan<'a> {
         if let Some(held) = &failure.held {
             if !self.asked_again && held.worth_asking_again {
                 self.asked_again = true;
-                if let Some(body) = ask_again(&self.target.body, held) {
+                if let Some(body) = ask_again(&self.target, held) {
                     self.target.body = body;
                     self.target.edited = true;
                     self.reason = "reask";
@@ -76,15 +77,19 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// The body with the wrong answer and what was wrong with it after the conversation. Both dialects keep it in `messages`,
-/// and a user's turn comes last in both.
-fn ask_again(body: &[u8], held: &Held) -> Option<Bytes> {
-    let object = RawObject::parse(body).ok()?;
-    let messages = object.get("messages")?.get().trim_ascii_end().strip_suffix(']')?;
-    let wrong = serde_json::json!({ "role": "assistant", "content": held.raw });
-    let what = serde_json::json!({ "role": "user", "content": complaint(held) });
-    let longer = RawValue::from_string(format!("{messages},{wrong},{what}]")).ok()?;
-    Some(Bytes::from(object.splice().set_raw("messages", longer).finish()))
+/// The body with the wrong answer and what was wrong with it after the conversation, in the provider's dialect.
+fn ask_again(target: &Target, held: &Held) -> Option<Bytes> {
+    let dialect = target.dialect;
+    let object = RawObject::parse(&target.body).ok()?;
+    let wrong = dialect.turn(Role::Assistant, &held.raw);
+    let what = dialect.turn(Role::User, &complaint(held));
+    let turns = object.get(dialect.conversation())?.get();
+    let longer = match serde_json::from_str::<String>(turns) {
+        Ok(text) => format!("[{},{wrong},{what}]", dialect.turn(Role::User, &text)),
+        Err(_) => format!("{},{wrong},{what}]", turns.trim_ascii_end().strip_suffix(']')?),
+    };
+    let longer = RawValue::from_string(longer).ok()?;
+    Some(Bytes::from(object.splice().set_raw(dialect.conversation(), longer).finish()))
 }
 
 fn complaint(held: &Held) -> String {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
-use steersman_core::{Code, ContentHash, ModelName, TaskName};
+use steersman_core::{Code, ContentHash, ModelName, TaskName, UpstreamCall};
 use steersman_structured::Mode;
 use steersman_wire::json::{RawObject, Splice};
 use steersman_wire::{Dialect, Loss, RequestHead, fingerprint, openai_chat};
@@ -66,6 +66,8 @@ pub(crate) struct Prepared {
 pub(crate) struct Target {
     /// Who.
     pub(crate) candidate: Candidate,
+    /// The dialect in which it is asked.
+    pub(crate) dialect: &'static dyn Dialect,
     /// The provider's version of the body.
     pub(crate) body: Bytes,
     /// Whether that differs from what the client sent.
@@ -77,6 +79,12 @@ pub(crate) struct Target {
 }
 
 impl Target {
+    /// The call that asks it.
+    pub(crate) fn call(&self, inbound: &Inbound, stream: bool) -> UpstreamCall {
+        let path = self.dialect.call_path(self.candidate.model.as_str(), stream);
+        UpstreamCall::post(path, self.body.clone(), stream, self.headers(inbound))
+    }
+
     /// The client's headers that this provider may see: those of its own dialect.
     pub(crate) fn headers(&self, inbound: &Inbound) -> Vec<(String, String)> {
         if self.same_dialect { inbound.headers.clone() } else { Vec::new() }
@@ -110,12 +118,14 @@ pub(crate) fn prepare(catalog: &Catalog, schemas: &Schemas, inbound: &Inbound) -
 /// Writes what one candidate will receive.
 pub(crate) fn target(inbound: &Inbound, candidate: &Candidate) -> Result<Target, Refusal> {
     let head = inbound.dialect.request_head(&inbound.body).map_err(Refusal::from)?;
-    let (edited, losses) = write_body(&head, inbound, candidate)?;
+    let dialect = candidate.provider.dialect_for(inbound.dialect);
+    let (edited, losses) = write_body(&head, inbound, candidate, dialect)?;
     Ok(Target {
         candidate: candidate.clone(),
+        dialect,
         edited: edited.is_some(),
         body: edited.map_or_else(|| inbound.body.clone(), Bytes::from),
-        same_dialect: candidate.provider.dialect.name() == inbound.dialect.name(),
+        same_dialect: dialect.name() == inbound.dialect.name(),
         losses,
     })
 }
@@ -144,13 +154,14 @@ fn write_body(
     head: &RequestHead<'_>,
     inbound: &Inbound,
     candidate: &Candidate,
+    dialect: &dyn Dialect,
 ) -> Result<(Option<Vec<u8>>, Vec<Loss>), Refusal> {
     let provider = &candidate.provider;
-    if provider.dialect.name() != inbound.dialect.name() {
+    if dialect.name() != inbound.dialect.name() {
         let mut request = inbound.dialect.decode_request(&inbound.body).map_err(Refusal::from)?;
         candidate.model.as_str().clone_into(&mut request.model);
         request.include_usage = request.stream;
-        let encoded = provider.dialect.encode_request(&request).map_err(Refusal::from)?;
+        let encoded = dialect.encode_request(&request).map_err(Refusal::from)?;
         return Ok((Some(encoded.body), encoded.losses));
     }
     let mut splice = head.object.splice();
@@ -159,7 +170,7 @@ fn write_body(
         splice = splice.set("model", candidate.model.as_str());
         edited = true;
     }
-    if head.stream && !head.include_usage && provider.stream_usage && provider.dialect.name() == openai_chat::NAME {
+    if head.stream && !head.include_usage && provider.stream_usage && dialect.name() == openai_chat::NAME {
         splice = ask_for_usage(splice, &head.object);
         edited = true;
     }

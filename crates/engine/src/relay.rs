@@ -46,8 +46,8 @@ pub(crate) struct Released {
 
 impl Relay {
     /// A relay for one attempt's stream.
-    pub(crate) fn new(prepared: &Prepared, target: &Target, created_unix_s: u64) -> Self {
-        let provider = target.candidate.provider.dialect;
+    pub(crate) fn new(prepared: &Prepared, target: &Target, options: AnswerOptions) -> Self {
+        let provider = target.dialect;
         // An answer that is judged whole passes the gate there.
         let gate = prepared.guarded.as_ref().filter(|_| prepared.checks.is_none());
         let rewrites = gate.is_some_and(|guarded| guarded.rewrites());
@@ -55,7 +55,6 @@ impl Relay {
             let watching = gate.map(|_| provider.answer_decoder());
             Path::Pass { strip_usage: !prepared.include_usage, watching }
         } else {
-            let options = AnswerOptions { created_unix_s, include_usage: prepared.include_usage };
             Path::Translate { decoder: provider.answer_decoder(), encoder: prepared.dialect.answer_encoder(options) }
         };
         let decoder = SseDecoder::new(MAX_FRAME_BYTES);

@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use futures_util::Stream;
 use steersman_core::RequestId;
-use steersman_wire::Dialect;
+use steersman_wire::{AnswerOptions, Dialect};
 
 /// A request as it came in, decoded no further than its transport.
 #[derive(Debug)]
@@ -31,6 +31,19 @@ pub struct Inbound {
     pub approved: Option<String>,
     /// Client headers that the dialect lets through to a provider, lower case.
     pub headers: Vec<(String, String)>,
+}
+
+impl Inbound {
+    /// How an answer to it is written.
+    pub(crate) fn answer_options(&self, include_usage: bool) -> AnswerOptions {
+        let id = self.id.as_str();
+        AnswerOptions {
+            created_unix_s: u64::try_from(self.started_at_us / 1_000_000).unwrap_or(0),
+            include_usage,
+            answer_id: Some(format!("resp_{}", id.strip_prefix("req_").unwrap_or(id))),
+            request: self.body.clone(),
+        }
+    }
 }
 
 /// An answer for the client.

@@ -101,6 +101,7 @@ impl House {
         let provider = Provider {
             name: "p".into(),
             dialect,
+            also: &[],
             max_completion_tokens: true,
             stream_usage: true,
             rates: [("m".to_owned(), rates)].into(),
@@ -386,6 +387,7 @@ async fn a_rejection_escalates_to_the_next_model_of_the_task() {
     let provider = |name: &str| Provider {
         name: name.into(),
         dialect: &openai_chat::OpenAiChat,
+        also: &[],
         max_completion_tokens: true,
         stream_usage: true,
         rates: [].into(),

@@ -105,7 +105,11 @@ impl Service {
         let id = format!("chatcmpl-{:016x}", getrandom::u64().map_err(Failure::Random)?);
         let is_constrained = prepared.constraint.is_some();
         let reader = AnswerReader::new(id, self.facts.name.clone(), prepared.reading.clone(), is_constrained);
-        let options = AnswerOptions { created_unix_s: unix_seconds(), include_usage: request.include_usage };
+        let options = AnswerOptions {
+            created_unix_s: unix_seconds(),
+            include_usage: request.include_usage,
+            ..AnswerOptions::default()
+        };
         Ok(Answering { ticket: self.slots.enter(prepared)?, reader, options })
     }
 }

@@ -1,7 +1,7 @@
 //! A vendor's API over HTTP.
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Request, Uri, header};
+use http::{HeaderName, HeaderValue, Request, header};
 use http_body_util::Full;
 use steersman_core::{BoxFuture, Secret, Upstream, UpstreamAnswer, UpstreamCall, UpstreamError};
 use steersman_net::{BaseUrl, Client};
@@ -12,7 +12,7 @@ use crate::{Auth, Vendor};
 pub struct HttpUpstream {
     vendor: &'static Vendor,
     client: Client,
-    uri: Uri,
+    base_url: BaseUrl,
     key: Option<HeaderValue>,
     key_source: Option<String>,
 }
@@ -23,9 +23,6 @@ pub enum SetUpError {
     /// The key holds bytes that no header can carry.
     #[error("the key holds characters that an HTTP header cannot carry")]
     Key,
-    /// The address and the dialect's path make no URI.
-    #[error("`{0}` and the dialect's path make no address")]
-    Address(String),
 }
 
 impl HttpUpstream {
@@ -41,16 +38,16 @@ impl HttpUpstream {
         key_source: Option<String>,
         client: Client,
     ) -> Result<Self, SetUpError> {
-        // A base address ends with the version, as clients of these APIs write it.
-        let path = vendor.dialect.path();
-        let path = path.strip_prefix("/v1").unwrap_or(path);
-        let uri = base_url.join(path).ok_or_else(|| SetUpError::Address(base_url.to_string()))?;
         let key = key.map(|key| key_header(vendor.auth, key)).transpose()?;
-        Ok(Self { vendor, client, uri, key, key_source })
+        Ok(Self { vendor, client, base_url: base_url.clone(), key, key_source })
     }
 
     fn request(&self, call: UpstreamCall) -> Result<Request<Full<Bytes>>, UpstreamError> {
-        let mut request = Request::post(self.uri.clone()).header(header::CONTENT_TYPE, "application/json");
+        let uri = self.base_url.join(&call.path).ok_or_else(|| UpstreamError::Address(call.path.to_string()))?;
+        let mut request = Request::builder().method(call.method).uri(uri);
+        if !call.body.is_empty() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
         request = request.header(header::ACCEPT, if call.stream { "text/event-stream" } else { "application/json" });
         for (name, value) in self.vendor.headers {
             request = request.header(*name, *value);

@@ -9,6 +9,8 @@ pub struct Vendor {
     pub name: &'static str,
     /// The dialect that it speaks.
     pub dialect: &'static dyn Dialect,
+    /// Further dialects that it speaks.
+    pub also: &'static [&'static dyn Dialect],
     /// The base address without the dialect's path; empty where only the operator knows it.
     pub base_url: &'static str,
     /// The environment variable that usually holds the key; `None` where no key is needed.
@@ -39,6 +41,7 @@ impl Vendor {
         Self {
             name,
             dialect: &openai_chat::OpenAiChat,
+            also: &[],
             base_url,
             key_env,
             auth: Auth::Bearer,

@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use hyper::{Method, Request, Response};
 use steersman_wire::openai_chat::OpenAiChat;
-use steersman_wire::{AnswerOptions, DIALECTS, Dialect, ErrorBody, RequestHead};
+use steersman_wire::{AnswerOptions, Dialect, ErrorBody, RequestHead, dialect_at};
 
 use crate::bill::Bill;
 use crate::body::{Course, Place, SimBody, Ticket};
@@ -63,7 +63,7 @@ impl State {
     /// Answers one request; never, if the script says so.
     pub(crate) async fn respond(self: Arc<Self>, request: Request<Incoming>) -> Answered {
         let (parts, body) = request.into_parts();
-        let dialect = DIALECTS.iter().copied().find(|dialect| dialect.path() == parts.uri.path());
+        let dialect = dialect_at(parts.uri.path());
         match (&parts.method, parts.uri.path(), dialect) {
             (&Method::POST, _, Some(dialect)) => match Limited::new(body, MAX_BODY_BYTES).collect().await {
                 Ok(body) => self.chat(dialect, &parts.headers, body.to_bytes()).await,
@@ -176,7 +176,7 @@ impl State {
             .map_err(|problem| Box::new(error(dialect, 400, &problem.to_string(), problem.param())))?;
         let id = format!("sim-{index}");
         let composed = compose(behaviour, &request, self.script.seed, id, model, input);
-        let options = AnswerOptions { created_unix_s: CREATED_UNIX_S, include_usage };
+        let options = AnswerOptions { created_unix_s: CREATED_UNIX_S, include_usage, ..AnswerOptions::default() };
         let mut rendered =
             if stream { streamed(dialect, &composed, options) } else { whole(dialect, &composed, &options) };
         if matches!(behaviour.fault, Some(Fault::Garbage)) {

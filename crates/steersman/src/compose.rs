@@ -149,6 +149,7 @@ fn build(
     Ok(Provider {
         name: provider.name.as_str().into(),
         dialect: vendor.dialect,
+        also: vendor.also,
         max_completion_tokens: vendor.max_completion_tokens,
         stream_usage: vendor.stream_usage,
         rates,

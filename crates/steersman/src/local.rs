@@ -63,6 +63,7 @@ impl LocalModels {
             let provider = Provider {
                 name: vendor.name.into(),
                 dialect: vendor.dialect,
+                also: vendor.also,
                 max_completion_tokens: vendor.max_completion_tokens,
                 stream_usage: vendor.stream_usage,
                 rates: [(name.clone(), rates)].into(),

@@ -33,6 +33,10 @@ pub struct AnswerOptions {
     pub created_unix_s: u64,
     /// Whether the client wants a usage report at the end of a stream.
     pub include_usage: bool,
+    /// The id that the client gets, for a dialect whose answers can be asked for again; else the provider's own.
+    pub answer_id: Option<String>,
+    /// The client's request, for a dialect whose answers repeat it.
+    pub request: bytes::Bytes,
 }
 
 /// A whole answer: its events, put together.

@@ -1,22 +1,52 @@
 //! The dialects, as one slice: whoever adds one adds a module and a line here.
 
+use std::borrow::Cow;
 use std::fmt::Debug;
 
-use steersman_core::{ChatRequest, Event};
+use steersman_core::{ChatRequest, Event, Role};
 
 use crate::answer::{Answer, AnswerDecoder, AnswerEncoder, AnswerOptions};
 use crate::error::{DecodeError, EncodeError, Encoded, ErrorBody};
 use crate::facts::FactsReader;
 use crate::head::RequestHead;
-use crate::{anthropic, openai_chat};
+use crate::{anthropic, openai_chat, openai_responses};
+
+/// Where the gateway serves a dialect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Served {
+    /// At this path: `/v1/chat/completions`.
+    At(&'static str),
+    /// Nowhere: only providers speak it.
+    Nowhere,
+}
+
+impl Served {
+    /// The path, if there is one.
+    #[must_use]
+    pub const fn path(self) -> Option<&'static str> {
+        match self {
+            Self::At(path) => Some(path),
+            Self::Nowhere => None,
+        }
+    }
+}
 
 /// One wire format, both directions.
 pub trait Dialect: Debug + Send + Sync {
     /// Its name: `openai.chat`.
     fn name(&self) -> &'static str;
 
-    /// Its path below a provider's base address, and below ours: `/v1/chat/completions`.
-    fn path(&self) -> &'static str;
+    /// Where the gateway serves it.
+    fn served(&self) -> Served;
+
+    /// The path of a call below a provider's base address, which ends with the version: `/chat/completions`.
+    fn call_path(&self, model: &str, stream: bool) -> Cow<'static, str>;
+
+    /// The member of a request that holds the conversation, a list.
+    fn conversation(&self) -> &'static str;
+
+    /// One turn of a conversation as an element of that list: JSON text. Anyone but the assistant speaks as the user.
+    fn turn(&self, role: Role, text: &str) -> String;
 
     /// Headers of a client that go on to a provider of the same dialect, lower case. Keys and cookies are not among them.
     fn request_headers(&self) -> &'static [&'static str];
@@ -65,10 +95,17 @@ pub trait Dialect: Debug + Send + Sync {
 }
 
 /// Every dialect, in the order of the documentation.
-pub static DIALECTS: &[&dyn Dialect] = &[&openai_chat::OpenAiChat, &anthropic::AnthropicMessages];
+pub static DIALECTS: &[&dyn Dialect] =
+    &[&openai_chat::OpenAiChat, &openai_responses::OpenAiResponses, &anthropic::AnthropicMessages];
 
 /// The dialect with this name.
 #[must_use]
 pub fn dialect(name: &str) -> Option<&'static dyn Dialect> {
     DIALECTS.iter().copied().find(|dialect| dialect.name() == name)
+}
+
+/// The dialect that the gateway serves at this path.
+#[must_use]
+pub fn dialect_at(path: &str) -> Option<&'static dyn Dialect> {
+    DIALECTS.iter().copied().find(|dialect| dialect.served().path() == Some(path))
 }

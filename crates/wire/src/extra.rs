@@ -15,7 +15,10 @@ use crate::fields::{Fields, pointer_token};
 use crate::write::Object;
 
 /// Members that spell a modelled value in one of two ways; the value itself is in the canonical form.
-const SPELLINGS: &[&str] = &["role", "max_tokens"];
+const SPELLINGS: &[&str] = &["role", "max_tokens", "instructions"];
+
+/// A provider's own book-keeping of items it once sent; no other provider could read it.
+const BOOKKEEPING: &[&str] = &["id", "status"];
 
 /// Members that advise, label or price a call. Without them the answer to the same question may come slower, dearer
 /// or less well sorted, but it answers the same question.
@@ -26,11 +29,16 @@ const ADVICE: &[&str] = &[
     "context_management",
     "description",
     "detail",
+    "encrypted_content",
     "frequency_penalty",
+    "generate_summary",
+    "include",
     "include_obfuscation",
     "inference_geo",
+    "max_tool_calls",
     "metadata",
     "name",
+    "phase",
     "prediction",
     "presence_penalty",
     "prompt_cache_key",
@@ -39,8 +47,10 @@ const ADVICE: &[&str] = &[
     "service_tier",
     "speed",
     "store",
+    "summary",
     "thinking",
     "top_k",
+    "truncation",
     "verbosity",
 ];
 
@@ -75,7 +85,11 @@ impl<'r> Extras<'r> {
         for (name, value) in &request.extra {
             let member = name.rsplit('/').next().unwrap_or(name);
             let whole_tool = member.bytes().all(|b| b.is_ascii_digit());
-            if SPELLINGS.contains(&member) {
+            if SPELLINGS.contains(&member) || name.starts_with('/') && BOOKKEEPING.contains(&member) {
+                continue;
+            }
+            // Whatever a provider is told, the gateway keeps the responses that it hands out.
+            if name == "store" && request.dialect == Some(crate::openai_responses::NAME) {
                 continue;
             }
             let inert = matches!(value.get(), "null" | "false");

@@ -20,10 +20,11 @@ mod fields;
 mod fingerprint;
 mod head;
 pub mod openai_chat;
+pub mod openai_responses;
 mod write;
 
 pub use answer::{Answer, AnswerDecoder, AnswerEncoder, AnswerOptions, Choice, WHOLE_PART};
-pub use dialect::{DIALECTS, Dialect, dialect};
+pub use dialect::{DIALECTS, Dialect, Served, dialect, dialect_at};
 pub use error::{DecodeError, EncodeError, Encoded, ErrorBody, Loss};
 pub use facts::{ErrorFacts, FactsReader, Finishes, FrameFacts};
 pub use fingerprint::fingerprint;

@@ -1,4 +1,4 @@
-//! Golden transcripts of answers: what they mean, what the other dialect makes of them, and that neither depends on
+//! Golden transcripts of answers: what they mean, what the other dialects make of them, and that neither depends on
 //! where the bytes were cut.
 
 use std::fmt::Write as _;
@@ -9,11 +9,15 @@ use steersman_core::{Event, Usage};
 use steersman_wire::sse::SseDecoder;
 use steersman_wire::{Answer, AnswerOptions, DIALECTS, Dialect};
 
-fn dialects_of(file: &str) -> (&'static dyn Dialect, &'static dyn Dialect) {
-    let native = if file.starts_with("openai") { "openai.chat" } else { "anthropic.messages" };
-    let of =
-        |is_native: bool| DIALECTS.iter().copied().find(|d| (d.name() == native) == is_native).expect("two dialects");
-    (of(true), of(false))
+/// The dialect that a file is in, and the others.
+fn dialects_of(file: &str) -> (&'static dyn Dialect, Vec<&'static dyn Dialect>) {
+    let native = match file.split_once('_') {
+        Some(("openai", _)) => "openai.chat",
+        Some(("responses", _)) => "openai.responses",
+        _ => "anthropic.messages",
+    };
+    let others = DIALECTS.iter().copied().filter(|dialect| dialect.name() != native).collect();
+    (steersman_wire::dialect(native).expect("a dialect"), others)
 }
 
 fn golden(extension: &str) -> Vec<(String, Vec<u8>)> {
@@ -43,7 +47,7 @@ fn decode<'c>(dialect: &dyn Dialect, chunks: impl Iterator<Item = &'c [u8]>) -> 
 }
 
 fn options() -> AnswerOptions {
-    AnswerOptions { created_unix_s: 1_772_000_000, include_usage: true }
+    AnswerOptions { created_unix_s: 1_772_000_000, include_usage: true, ..AnswerOptions::default() }
 }
 
 fn encode(dialect: &dyn Dialect, events: &[Event]) -> (Vec<u8>, String) {
@@ -79,21 +83,25 @@ fn meaning(events: &[Event]) -> String {
 }
 
 #[test]
-fn streams_mean_what_the_golden_files_say_in_both_dialects() {
+fn streams_mean_what_the_golden_files_say_in_every_dialect() {
     for (name, stream) in golden("sse") {
-        let (native, other) = dialects_of(&name);
+        let (native, others) = dialects_of(&name);
         let events = decode(native, std::iter::once(stream.as_slice()));
-        let (translated, lost) = encode(other, &events);
-        let whole = other.encode_answer(&Answer::collect(&events), &options());
-        let text = format!(
-            "{}\n=== streamed as {}\n{}\n=== losses\n{lost}\n=== whole as {}\n{}\n=== losses\n{}",
-            listed(&events),
-            other.name(),
-            String::from_utf8_lossy(&translated),
-            other.name(),
-            String::from_utf8_lossy(&whole.body),
-            losses(&whole.losses),
-        );
+        let mut text = listed(&events);
+        for other in others {
+            let (translated, lost) = encode(other, &events);
+            let whole = other.encode_answer(&Answer::collect(&events), &options());
+            write!(
+                text,
+                "\n=== streamed as {}\n{}\n=== losses\n{lost}\n=== whole as {}\n{}\n=== losses\n{}",
+                other.name(),
+                String::from_utf8_lossy(&translated),
+                other.name(),
+                String::from_utf8_lossy(&whole.body),
+                losses(&whole.losses),
+            )
+            .expect("memory");
+        }
         insta::with_settings!({snapshot_path => "golden", prepend_module_to_snapshot => false, omit_expression => true}, {
             insta::assert_snapshot!(name.as_str(), text);
         });
@@ -101,18 +109,16 @@ fn streams_mean_what_the_golden_files_say_in_both_dialects() {
 }
 
 #[test]
-fn whole_answers_mean_what_the_golden_files_say_in_both_dialects() {
+fn whole_answers_mean_what_the_golden_files_say_in_every_dialect() {
     for (name, body) in golden("json") {
-        let (native, other) = dialects_of(&name);
+        let (native, others) = dialects_of(&name);
         let events = native.decode_answer(&body).expect("an answer of the dialect");
-        let whole = other.encode_answer(&Answer::collect(&events), &options());
-        let text = format!(
-            "{}\n=== whole as {}\n{}\n=== losses\n{}",
-            listed(&events),
-            other.name(),
-            String::from_utf8_lossy(&whole.body),
-            losses(&whole.losses)
-        );
+        let mut text = listed(&events);
+        for other in others {
+            let whole = other.encode_answer(&Answer::collect(&events), &options());
+            let (body, lost) = (String::from_utf8_lossy(&whole.body), losses(&whole.losses));
+            write!(text, "\n=== whole as {}\n{body}\n=== losses\n{lost}", other.name()).expect("memory");
+        }
         insta::with_settings!({snapshot_path => "golden", prepend_module_to_snapshot => false, omit_expression => true}, {
             insta::assert_snapshot!(name.as_str(), text);
         });
@@ -148,7 +154,7 @@ fn an_answer_that_goes_back_to_its_dialect_says_the_same() {
 }
 
 #[test]
-fn text_thinking_and_tools_survive_the_way_through_the_other_dialect() {
+fn text_thinking_and_tools_survive_the_way_through_each_other_dialect() {
     for name in [
         "openai_text",
         "openai_tools",
@@ -156,14 +162,19 @@ fn text_thinking_and_tools_survive_the_way_through_the_other_dialect() {
         "anthropic_text",
         "anthropic_cached_tools",
         "anthropic_thinking",
+        "responses_text",
+        "responses_parallel_tools",
+        "responses_reasoning",
     ] {
         let stream = golden("sse").into_iter().find(|(found, _)| found == name).expect("the transcript").1;
-        let (native, other) = dialects_of(name);
+        let (native, others) = dialects_of(name);
         let mut events = decode(native, std::iter::once(stream.as_slice()));
         events.retain(|event| !matches!(event, Event::Foreign { .. }));
-        let (translated, _) = encode(other, &events);
-        let back = decode(other, std::iter::once(translated.as_slice()));
-        assert_eq!(meaning(&back), meaning(&events), "{name}");
+        for other in others {
+            let (translated, _) = encode(other, &events);
+            let back = decode(other, std::iter::once(translated.as_slice()));
+            assert_eq!(meaning(&back), meaning(&events), "{name} as {}", other.name());
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use crate::{Auth, Vendor};
 pub(super) static ANTHROPIC: Vendor = Vendor {
     name: "anthropic",
     dialect: &anthropic::AnthropicMessages,
+    also: &[],
     base_url: "https://api.anthropic.com/v1",
     key_env: Some("ANTHROPIC_API_KEY"),
     auth: Auth::Header("x-api-key"),

@@ -10,6 +10,7 @@ mod local;
 mod mistral;
 mod ollama;
 mod openai;
+mod openai_responses;
 mod openrouter;
 mod together;
 mod vllm;
@@ -18,6 +19,7 @@ mod xai;
 /// Every vendor known by name.
 pub static VENDORS: &[&Vendor] = &[
     &openai::OPENAI,
+    &openai_responses::OPENAI_RESPONSES,
     &anthropic::ANTHROPIC,
     &deepseek::DEEPSEEK,
     &groq::GROQ,

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use steersman_core::{Code, RequestId};
 use steersman_engine::Inbound;
-use steersman_wire::{DIALECTS, Dialect, openai_chat};
+use steersman_wire::{DIALECTS, Dialect, dialect_at, openai_chat};
 
 use super::{Surface, body, error};
 
@@ -33,7 +33,10 @@ pub(super) fn router() -> Router<Arc<Surface>> {
         let handler = move |State(surface): State<Arc<Surface>>, request: Request| async move {
             serve(&surface, dialect, request).await
         };
-        router.route(dialect.path(), post(handler))
+        match dialect.served().path() {
+            Some(path) => router.route(path, post(handler)),
+            None => router,
+        }
     })
 }
 
@@ -83,7 +86,7 @@ async fn serve(surface: &Surface, dialect: &'static dyn Dialect, request: Reques
 
 /// The dialect whose address this is; the first one's errors serve all other addresses.
 pub(super) fn dialect_of(path: &str) -> &'static dyn Dialect {
-    DIALECTS.iter().copied().find(|dialect| dialect.path() == path).unwrap_or(&openai_chat::OpenAiChat)
+    dialect_at(path).unwrap_or(&openai_chat::OpenAiChat)
 }
 
 async fn read_body(surface: &Surface, body: Body) -> Result<Bytes, (&'static Code, String)> {

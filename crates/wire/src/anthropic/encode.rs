@@ -13,6 +13,7 @@ use super::NAME;
 use crate::error::{EncodeError, Encoded, Loss};
 use crate::extra::Extras;
 use crate::json::RawObject;
+use crate::openai_responses::is_sealed_here;
 use crate::write::{self, Object};
 
 /// The limit that is written where the request has none: the dialect demands one. It is the largest that every model
@@ -158,6 +159,10 @@ impl Turns<'_, '_> {
             Part::Reasoning(thought) if !self.native && thought.signature.is_none() && thought.redacted.is_none() => {
                 self.losses
                     .push(Loss { param: param(), what: "left out: thinking without a signature cannot go back" });
+                Ok(false)
+            }
+            Part::Reasoning(thought) if thought.signature.as_deref().is_some_and(is_sealed_here) => {
+                self.losses.push(Loss { param: param(), what: "left out: another provider sealed this thinking" });
                 Ok(false)
             }
             Part::Refusal(_) => {

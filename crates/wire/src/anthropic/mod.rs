@@ -17,10 +17,12 @@ pub use error::{decode_error, encode_error};
 pub use facts::MessagesFacts;
 pub use head::request_head;
 
-use steersman_core::{ChatRequest, Event, FinishReason, Reasoning};
+use std::borrow::Cow;
+
+use steersman_core::{ChatRequest, Event, FinishReason, Reasoning, Role};
 
 use crate::answer::{Answer, AnswerDecoder, AnswerEncoder, AnswerOptions};
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, Served};
 use crate::error::{DecodeError, EncodeError, Encoded, ErrorBody};
 use crate::facts::FactsReader;
 use crate::head::RequestHead;
@@ -65,8 +67,21 @@ impl Dialect for AnthropicMessages {
         NAME
     }
 
-    fn path(&self) -> &'static str {
-        "/v1/messages"
+    fn served(&self) -> Served {
+        Served::At("/v1/messages")
+    }
+
+    fn call_path(&self, _model: &str, _stream: bool) -> Cow<'static, str> {
+        Cow::Borrowed("/messages")
+    }
+
+    fn conversation(&self) -> &'static str {
+        "messages"
+    }
+
+    fn turn(&self, role: Role, text: &str) -> String {
+        let role = if role == Role::Assistant { "assistant" } else { "user" };
+        serde_json::json!({ "role": role, "content": text }).to_string()
     }
 
     fn request_headers(&self) -> &'static [&'static str] {

@@ -147,7 +147,7 @@ fn decode_part(raw: &RawValue, path: Path<'_>, pointer: &str, extra: &mut Extra)
 }
 
 /// A base64 data URL becomes its parts; any other address stays one.
-fn image_of(url: String) -> Image {
+pub(crate) fn image_of(url: String) -> Image {
     let inline = url.strip_prefix("data:").and_then(|rest| rest.split_once(";base64,"));
     match inline {
         Some((media_type, data)) => Image::Base64 { media_type: media_type.to_owned(), data: data.to_owned() },

@@ -15,15 +15,18 @@ mod usage;
 pub use answer_decode::{ChatAnswerDecoder, decode_answer};
 pub use answer_encode::{ChatAnswerEncoder, encode_answer};
 pub use decode::decode_request;
+pub(crate) use decode::image_of;
 pub use encode::encode_request;
 pub use error::{decode_error, encode_error};
 pub use facts::ChatFacts;
 pub use head::request_head;
 
-use steersman_core::{ChatRequest, Event, Reasoning};
+use std::borrow::Cow;
+
+use steersman_core::{ChatRequest, Event, Reasoning, Role};
 
 use crate::answer::{Answer, AnswerDecoder, AnswerEncoder, AnswerOptions};
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, Served};
 use crate::error::{DecodeError, EncodeError, Encoded, ErrorBody};
 use crate::facts::FactsReader;
 use crate::head::RequestHead;
@@ -56,8 +59,21 @@ impl Dialect for OpenAiChat {
         NAME
     }
 
-    fn path(&self) -> &'static str {
-        "/v1/chat/completions"
+    fn served(&self) -> Served {
+        Served::At("/v1/chat/completions")
+    }
+
+    fn call_path(&self, _model: &str, _stream: bool) -> Cow<'static, str> {
+        Cow::Borrowed("/chat/completions")
+    }
+
+    fn conversation(&self) -> &'static str {
+        "messages"
+    }
+
+    fn turn(&self, role: Role, text: &str) -> String {
+        let role = if role == Role::Assistant { "assistant" } else { "user" };
+        serde_json::json!({ "role": role, "content": text }).to_string()
     }
 
     fn request_headers(&self) -> &'static [&'static str] {

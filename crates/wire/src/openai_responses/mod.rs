@@ -1,0 +1,110 @@
+//! The OpenAI responses dialect: `POST /v1/responses`.
+//!
+//! A conversation here is a list of items, not of messages: what the model thought, said and called stands side by side.
+//! Neighbouring items of the model's side are one assistant message of the canonical form, so that parallel calls stay
+//! together. Thinking travels sealed in `encrypted_content`; a seal of another provider is marked, so that it finds its
+//! way back to whoever made it and is shown to nobody else.
+
+mod answer_decode;
+mod answer_encode;
+mod decode;
+mod encode;
+mod error;
+mod facts;
+mod head;
+mod item;
+mod seal;
+mod usage;
+
+pub use answer_decode::{ResponsesAnswerDecoder, decode_answer};
+pub use answer_encode::{ResponsesAnswerEncoder, encode_answer};
+pub use decode::decode_request;
+pub use encode::encode_request;
+pub use facts::ResponsesFacts;
+pub use head::request_head;
+pub(crate) use seal::is_sealed_here;
+
+use std::borrow::Cow;
+
+use steersman_core::{ChatRequest, Event, Role};
+
+use crate::answer::{Answer, AnswerDecoder, AnswerEncoder, AnswerOptions};
+use crate::dialect::{Dialect, Served};
+use crate::error::{DecodeError, EncodeError, Encoded, ErrorBody};
+use crate::facts::FactsReader;
+use crate::head::RequestHead;
+use crate::openai_chat;
+
+/// The dialect's name.
+pub const NAME: &str = "openai.responses";
+
+/// The dialect, as an entry of [`crate::DIALECTS`].
+#[derive(Debug)]
+pub struct OpenAiResponses;
+
+impl Dialect for OpenAiResponses {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn served(&self) -> Served {
+        Served::At("/v1/responses")
+    }
+
+    fn call_path(&self, _model: &str, _stream: bool) -> Cow<'static, str> {
+        Cow::Borrowed("/responses")
+    }
+
+    fn turn(&self, role: Role, text: &str) -> String {
+        let role = if role == Role::Assistant { "assistant" } else { "user" };
+        serde_json::json!({ "role": role, "content": text }).to_string()
+    }
+
+    fn conversation(&self) -> &'static str {
+        "input"
+    }
+
+    fn request_headers(&self) -> &'static [&'static str] {
+        openai_chat::OpenAiChat.request_headers()
+    }
+
+    fn request_head<'a>(&self, body: &'a [u8]) -> Result<RequestHead<'a>, DecodeError> {
+        request_head(body)
+    }
+
+    fn decode_request(&self, body: &[u8]) -> Result<ChatRequest, DecodeError> {
+        decode_request(body)
+    }
+
+    fn encode_request(&self, request: &ChatRequest) -> Result<Encoded, EncodeError> {
+        encode_request(request)
+    }
+
+    fn decode_answer(&self, body: &[u8]) -> Result<Vec<Event>, DecodeError> {
+        decode_answer(body)
+    }
+
+    fn encode_answer(&self, answer: &Answer, options: &AnswerOptions) -> Encoded {
+        encode_answer(answer, options)
+    }
+
+    fn answer_decoder(&self) -> Box<dyn AnswerDecoder> {
+        Box::new(ResponsesAnswerDecoder::default())
+    }
+
+    fn answer_encoder(&self, options: AnswerOptions) -> Box<dyn AnswerEncoder> {
+        Box::new(ResponsesAnswerEncoder::new(&options))
+    }
+
+    fn facts_reader(&self) -> Box<dyn FactsReader> {
+        Box::new(ResponsesFacts::default())
+    }
+
+    fn decode_error(&self, body: &[u8]) -> Option<ErrorBody> {
+        openai_chat::decode_error(body)
+    }
+
+    fn encode_error(&self, error: &ErrorBody) -> Vec<u8> {
+        openai_chat::encode_error(error)
+    }
+}
