@@ -86,6 +86,8 @@ codes! {
         "The gateway is at its limit of requests in flight.", "Wait as long as `retry-after` says.";
     SHUTTING_DOWN = "shutting_down", 503, "server_error", true,
         "The gateway is shutting down and takes no new requests.", "Try another instance, or try again in a moment.";
+    HEDGE_LOST = "hedge_lost", 499, "client_error", false,
+        "Another attempt at the same request answered first, and this one was cancelled.", "Nothing to do; it stands on the record beside the one that won.";
     CLIENT_GONE = "client_gone", 499, "client_error", false,
         "The client closed the connection before the answer was complete.", "Nothing to do; the upstream call was cancelled.";
     INTERNAL = "internal", 500, "server_error", false,

@@ -1,5 +1,6 @@
 //! One upstream call: what was sent, what came back, and whether it may be made again.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -11,6 +12,7 @@ use steersman_wire::FrameFacts;
 
 use crate::catalog::Candidate;
 use crate::checks::Held;
+use crate::health::Turn;
 use crate::prepare::Target;
 use crate::refusal::Refusal;
 
@@ -23,6 +25,9 @@ pub(crate) struct Attempt {
     candidate: Candidate,
     started: Instant,
     refused: bool,
+    streamed: bool,
+    retry_after: Option<Duration>,
+    turn: Option<Turn>,
 }
 
 impl Attempt {
@@ -45,13 +50,17 @@ impl Attempt {
             request_body: target.edited.then(|| target.body.clone()),
             response_body: None,
         };
-        Self { record, candidate, started: Instant::now(), refused: false }
+        let turn = target.place.as_ref().map(|place| Arc::clone(place).begin());
+        let started = Instant::now();
+        Self { record, candidate, started, refused: false, streamed: false, retry_after: None, turn }
     }
 
     /// Notes the head of the answer.
     pub(crate) fn head(&mut self, answer: &UpstreamAnswer) {
         self.record.status = Some(answer.status);
         self.record.timing.connect_us = Some(self.elapsed_us());
+        self.retry_after = answer.retry_after;
+        self.streamed = answer.content_type.as_deref().is_some_and(|kind| kind.starts_with("text/event-stream"));
     }
 
     /// Notes what a frame or a body says.
@@ -95,6 +104,11 @@ impl Attempt {
         self.record.timing.total_us = self.elapsed_us();
         let served = self.record.served_model.as_ref();
         self.record.cost = self.candidate.provider.cost(&self.candidate.model, served, &self.record.usage);
+        if let Some(turn) = self.turn.take() {
+            let timing = &self.record.timing;
+            let took = if self.streamed { timing.first_token_us } else { Some(timing.total_us) };
+            turn.end(code, self.retry_after, took.map(|took| (Duration::from_micros(took), self.streamed)));
+        }
         self.record
     }
 

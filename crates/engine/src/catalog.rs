@@ -9,6 +9,8 @@ use std::sync::Arc;
 use steersman_core::{ModelName, ProviderName, Rates, TaskName, Upstream, Usage, Usd, nearest};
 use steersman_wire::Dialect;
 
+use crate::balance::Deployment;
+
 /// A provider as the engine needs it.
 pub struct Provider {
     /// Its configured name.
@@ -57,6 +59,8 @@ pub struct Candidate {
     pub provider: Arc<Provider>,
     /// The name that the provider knows it by.
     pub model: ModelName,
+    /// All places that serve it, where there are several; empty: this one alone.
+    pub deployments: Arc<[Deployment]>,
 }
 
 /// What a client's `model` means.
@@ -83,6 +87,7 @@ pub struct Catalog {
     providers: BTreeMap<String, Arc<Provider>>,
     models: BTreeMap<String, Candidate>,
     tasks: BTreeMap<String, Vec<String>>,
+    fallbacks: BTreeMap<String, Vec<String>>,
 }
 
 impl Catalog {
@@ -90,7 +95,11 @@ impl Catalog {
     pub fn add_provider(&mut self, provider: Provider, models: impl IntoIterator<Item = String>) {
         let provider = Arc::new(provider);
         for model in models {
-            let candidate = Candidate { provider: Arc::clone(&provider), model: model.as_str().into() };
+            let candidate = Candidate {
+                provider: Arc::clone(&provider),
+                model: model.as_str().into(),
+                deployments: Arc::default(),
+            };
             self.models.entry(model).or_insert(candidate);
         }
         self.providers.insert(provider.name.as_str().to_owned(), provider);
@@ -99,7 +108,8 @@ impl Catalog {
     /// Adds a model under a name of its own. False if there is no such provider.
     pub fn add_model(&mut self, name: &str, provider: &str, upstream: &str) -> bool {
         let Some(provider) = self.providers.get(provider) else { return false };
-        let candidate = Candidate { provider: Arc::clone(provider), model: upstream.into() };
+        let candidate =
+            Candidate { provider: Arc::clone(provider), model: upstream.into(), deployments: Arc::default() };
         self.models.insert(name.to_owned(), candidate);
         true
     }
@@ -109,6 +119,23 @@ impl Catalog {
         let Ok(candidate) = self.candidate(model) else { return false };
         self.models.insert(name.to_owned(), candidate);
         true
+    }
+
+    /// Says which places serve a model: names of models and their weights. False if one of them is unknown.
+    pub fn add_deployments(&mut self, name: &str, targets: &[(String, u32)]) -> bool {
+        let deployment = |(target, weight): &(String, u32)| {
+            let Candidate { provider, model, .. } = self.candidate(target).ok()?;
+            Some(Deployment { provider, model, weight: *weight })
+        };
+        let Some(deployments) = targets.iter().map(deployment).collect::<Option<Arc<[_]>>>() else { return false };
+        let Some(Deployment { provider, model, .. }) = deployments.first().cloned() else { return false };
+        self.models.insert(name.to_owned(), Candidate { provider, model, deployments });
+        true
+    }
+
+    /// Says which models are tried when a model's own places have failed. They are looked up when a request comes.
+    pub fn add_fallbacks(&mut self, name: &str, models: Vec<String>) {
+        self.fallbacks.insert(name.to_owned(), models);
     }
 
     /// Adds a task and the models that serve it, in the order of trying.
@@ -124,10 +151,21 @@ impl Catalog {
         if let Some(task) = name.strip_prefix("task/")
             && let Some(models) = self.tasks.get(task)
         {
-            let candidates = models.iter().map(|model| self.candidate(model)).collect::<Result<_, _>>()?;
+            let mut candidates = models.iter().map(|model| self.candidate(model)).collect::<Result<Vec<_>, _>>()?;
+            // What a task names itself comes first; the last model's fallbacks follow.
+            if let Some(last) = models.last() {
+                candidates.extend(self.fallbacks_of(last)?);
+            }
             return Ok(Resolved { task: Some(task.into()), candidates });
         }
-        Ok(Resolved { candidates: vec![self.candidate(name)?], task: None })
+        let mut candidates = vec![self.candidate(name)?];
+        candidates.extend(self.fallbacks_of(name)?);
+        Ok(Resolved { candidates, task: None })
+    }
+
+    fn fallbacks_of(&self, name: &str) -> Result<Vec<Candidate>, UnknownModel> {
+        let models = self.fallbacks.get(name).map_or(&[][..], Vec::as_slice);
+        models.iter().map(|model| self.candidate(model)).collect()
     }
 
     /// The names of all models with their providers, in order of name.
@@ -151,7 +189,11 @@ impl Catalog {
     fn qualified(&self, name: &str) -> Option<Candidate> {
         let (provider, model) = name.split_once('/')?;
         let provider = self.providers.get(provider)?;
-        (!model.is_empty()).then(|| Candidate { provider: Arc::clone(provider), model: model.into() })
+        (!model.is_empty()).then(|| Candidate {
+            provider: Arc::clone(provider),
+            model: model.into(),
+            deployments: Arc::default(),
+        })
     }
 
     fn unknown(&self, name: &str) -> UnknownModel {

@@ -8,10 +8,14 @@
 
 mod attempt;
 mod backoff;
+mod balance;
 mod catalog;
 mod checks;
 mod guard;
+mod health;
+mod hedge;
 mod judged;
+mod latency;
 mod live;
 mod pipeline;
 mod plan;
@@ -20,11 +24,15 @@ mod recording;
 mod refusal;
 mod relay;
 mod reply;
+mod resilience;
 
 pub use backoff::Backoff;
+pub use balance::{Deployment, Strategy};
 pub use catalog::{Candidate, Catalog, Provider, Resolved, UnknownModel};
 pub use checks::Policy;
 pub use guard::{GuardMode, GuardSettings, History, OnDeny};
+pub use health::{BreakerSettings, PlaceReport, Places};
 pub use pipeline::{Engine, Settings};
 pub use refusal::Refusal;
 pub use reply::{Inbound, Reply, ReplyBody};
+pub use resilience::{HedgeSettings, Resilience};

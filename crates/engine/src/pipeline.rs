@@ -12,6 +12,7 @@ use crate::backoff::Backoff;
 use crate::catalog::Catalog;
 use crate::checks::Schemas;
 use crate::guard::{GuardMode, GuardRoom, GuardSettings};
+use crate::health::Places;
 use crate::judged::{Judge, WholeJudge};
 use crate::live::Live;
 use crate::plan::Plan;
@@ -20,6 +21,7 @@ use crate::recording::Recording;
 use crate::refusal::Refusal;
 use crate::relay::{Relay, Released};
 use crate::reply::{Inbound, Reply, ReplyBody};
+use crate::resilience::{Bearing, Resilience};
 
 /// Limits of the pipeline.
 #[derive(Debug, Clone, Copy)]
@@ -43,10 +45,11 @@ pub struct Engine {
     schemas: Schemas,
     guard: GuardRoom,
     recorder: Arc<dyn Recorder>,
+    bearing: Bearing,
 }
 
 /// An answer that is good enough to be released.
-enum Accepted {
+pub(crate) enum Accepted {
     /// A whole body in the client's dialect.
     Whole(Bytes),
     /// A stream whose first frames are there.
@@ -67,7 +70,9 @@ impl Engine {
     /// A pipeline over these models.
     #[must_use]
     pub fn new(catalog: Catalog, settings: Settings, recorder: Arc<dyn Recorder>) -> Self {
-        Self { catalog, settings, schemas: Schemas::default(), guard: GuardRoom::default(), recorder }
+        let bearing = Bearing::new(Resilience::default(), None);
+        let (schemas, guard) = (Schemas::default(), GuardRoom::default());
+        Self { catalog, settings, schemas, guard, recorder, bearing }
     }
 
     /// With a guard around tool calls.
@@ -81,6 +86,23 @@ impl Engine {
     #[must_use]
     pub const fn guard_mode(&self) -> GuardMode {
         self.guard.mode()
+    }
+
+    /// Bears failure like this. What is known of places is taken over from `before`, where there is one.
+    #[must_use]
+    pub fn resilient(mut self, resilience: Resilience, before: Option<&Self>) -> Self {
+        self.bearing = Bearing::new(resilience, before.map(|before| Arc::clone(&before.bearing.places)));
+        self
+    }
+
+    /// How each place that was called is doing.
+    #[must_use]
+    pub fn places(&self) -> &Places {
+        &self.bearing.places
+    }
+
+    pub(crate) const fn bearing(&self) -> &Bearing {
+        &self.bearing
     }
 
     /// All models, providers and tasks.
@@ -124,22 +146,24 @@ impl Engine {
         recording: &mut Recording,
         deadline: Instant,
     ) -> Result<(Target, Accepted), Refusal> {
-        let mut plan = Plan::new(inbound, &prepared.candidates)?;
+        self.bearing.earn();
+        let mut plan = Plan::new(inbound, &prepared.candidates, &self.bearing)?;
+        let attempts = Plan::attempts(self.settings.attempts, &prepared.candidates);
         let mut number = 1;
         loop {
             recording.start_attempt(&plan.target, plan.reason);
-            let attempt = self.attempt(prepared, &plan.target, inbound, recording);
+            let attempt = self.attempt_or_hedge(prepared, &mut plan, inbound, recording);
             let failure = match tokio::time::timeout_at(deadline, attempt).await {
                 Ok(Ok(accepted)) => return Ok((plan.target, accepted)),
                 Ok(Err(failure)) => failure,
                 Err(_) => AttemptFailure::from_upstream(&self.out_of_time()),
             };
             recording.end_attempt(Some(failure.refusal.code));
-            if number >= self.settings.attempts {
+            if number >= attempts {
                 return Err(*failure.refusal);
             }
             let pause = self.settings.backoff.pause(number, failure.retry_after, jitter(inbound, number));
-            match plan.after(inbound, &failure, pause)? {
+            match plan.after(inbound, &failure, pause, attempts - number)? {
                 Some(pause) if Instant::now() + pause < deadline => tokio::time::sleep(pause).await,
                 _ => return Err(*failure.refusal),
             }
@@ -148,7 +172,7 @@ impl Engine {
     }
 
     /// One attempt, up to the point where its answer can be released.
-    async fn attempt(
+    pub(crate) async fn attempt(
         &self,
         prepared: &Prepared,
         target: &Target,

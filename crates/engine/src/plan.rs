@@ -1,8 +1,12 @@
-//! What comes after a failed attempt: the same again, the question again with what was wrong, or the next candidate.
+//! What comes after a failed attempt: another place that serves the same model, the same again, the question again with
+//! what was wrong, or the next candidate.
+//!
+//! Each further attempt after a failure of the provider is paid for from a budget that all requests share.
 //!
 //! An answer that broke its form is the best sign that the model was too weak for the question, and it is free: it is
 //! asked again once, with the violations in its own terms, and then the next candidate is tried.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,11 +16,14 @@ use steersman_core::Role;
 use steersman_wire::json::RawObject;
 
 use crate::attempt::AttemptFailure;
+use crate::balance::Choice;
 use crate::catalog::Candidate;
 use crate::checks::Held;
+use crate::health::Place;
 use crate::prepare::{Target, target};
 use crate::refusal::Refusal;
 use crate::reply::Inbound;
+use crate::resilience::Bearing;
 
 /// The next attempt of a request.
 pub(crate) struct Plan<'a> {
@@ -24,25 +31,52 @@ pub(crate) struct Plan<'a> {
     pub(crate) target: Target,
     /// Why, as the record says it.
     pub(crate) reason: &'static str,
+    bearing: &'a Bearing,
+    candidate: &'a Candidate,
     left: std::slice::Iter<'a, Candidate>,
+    /// Places of this candidate that failed.
+    tried: Vec<Arc<Place>>,
     asked_again: bool,
 }
 
 impl<'a> Plan<'a> {
-    /// The first attempt.
-    pub(crate) fn new(inbound: &Inbound, candidates: &'a [Candidate]) -> Result<Self, Refusal> {
+    /// The first attempt: at the first candidate that has an open place, else at the first.
+    pub(crate) fn new(inbound: &Inbound, candidates: &'a [Candidate], bearing: &'a Bearing) -> Result<Self, Refusal> {
         let mut left = candidates.iter();
-        let first = left.next().expect("invariant: a resolved model has a candidate");
-        Ok(Self { target: target(inbound, first)?, reason: "first", left, asked_again: false })
+        let mut candidate = left.next().expect("invariant: a resolved model has a candidate");
+        let mut chosen = bearing.balancer.choose(&bearing.places, candidate, &[]);
+        let mut reason = "first";
+        while chosen.is_none()
+            && let Some(next) = left.as_slice().first()
+        {
+            candidate = next;
+            chosen = bearing.balancer.choose(&bearing.places, candidate, &[]);
+            reason = "failover";
+            left.next();
+        }
+        if chosen.is_none() {
+            left = candidates.iter();
+            candidate = left.next().expect("invariant: a resolved model has a candidate");
+            reason = "first";
+        }
+        let chosen = chosen.unwrap_or_else(|| bearing.balancer.choose_any(&bearing.places, candidate));
+        let target = sent_to(inbound, chosen)?;
+        Ok(Self { target, reason, bearing, candidate, left, tried: Vec::new(), asked_again: false })
     }
 
-    /// Turns to the attempt after a failure. Gives the pause before it; `None` if there is nothing left to try.
-    /// `pause` is what a retry would have to wait; `None` if it would have to wait too long.
+    /// How many attempts a request may have where `wanted` are configured: each candidate gets at least one.
+    pub(crate) fn attempts(wanted: u32, candidates: &[Candidate]) -> u32 {
+        wanted.max(u32::try_from(candidates.len()).unwrap_or(u32::MAX))
+    }
+
+    /// Turns to the attempt after a failure, of which `more` may still be made. Gives the pause before it; `None` if
+    /// there is nothing left to try. `pause` is what a retry would have to wait; `None` if it would have to wait too long.
     pub(crate) fn after(
         &mut self,
         inbound: &Inbound,
         failure: &AttemptFailure,
         pause: Option<Duration>,
+        more: u32,
     ) -> Result<Option<Duration>, Refusal> {
         if failure.refusal.code == Code::GUARD_DENIED {
             return Ok(None);
@@ -57,24 +91,68 @@ impl<'a> Plan<'a> {
                     return Ok(Some(Duration::ZERO));
                 }
             }
-            return self.escalate(inbound);
+            return self.next_candidate(inbound, "escalation");
         }
+        let code = failure.refusal.code;
+        if code == Code::UPSTREAM_REFUSED {
+            return self.next_candidate(inbound, "escalation");
+        }
+        // A storm of retries is what turns a bad minute into an outage.
+        if !self.bearing.retries.spend() {
+            return Ok(None);
+        }
+        self.tried.extend(self.target.place.take());
+        let others = self.bearing.balancer.choose(&self.bearing.places, self.candidate, &self.tried);
+        if let Some(other) = others {
+            self.target = sent_to(inbound, other)?;
+            self.reason = "failover";
+            return Ok(Some(Duration::ZERO));
+        }
+        let may_wait = more > u32::try_from(self.left.len()).unwrap_or(u32::MAX);
         if failure.retryable
+            && (may_wait || self.left.len() == 0)
             && let Some(pause) = pause
         {
+            self.tried.clear();
+            self.target = sent_to(inbound, self.bearing.balancer.choose_any(&self.bearing.places, self.candidate))?;
             self.reason = "retry";
             return Ok(Some(pause));
         }
-        self.escalate(inbound)
+        self.next_candidate(inbound, "failover")
     }
 
-    fn escalate(&mut self, inbound: &Inbound) -> Result<Option<Duration>, Refusal> {
+    /// What a second attempt beside this one is sent, and where: to another place if one is open.
+    pub(crate) fn beside(&self, inbound: &Inbound) -> Result<Target, Refusal> {
+        let Bearing { balancer, places, .. } = self.bearing;
+        let here: Vec<_> = self.target.place.iter().chain(&self.tried).cloned().collect();
+        let mut target = match balancer.choose(places, self.candidate, &here) {
+            Some(other) => sent_to(inbound, other)?,
+            None => self.target.clone(),
+        };
+        if self.reason == "reask" {
+            // The question as it was asked again, not as it came; both places speak the dialect it was written in.
+            target.body = self.target.body.clone();
+            target.edited = true;
+        }
+        Ok(target)
+    }
+
+    fn next_candidate(&mut self, inbound: &Inbound, reason: &'static str) -> Result<Option<Duration>, Refusal> {
         let Some(next) = self.left.next() else { return Ok(None) };
-        self.target = target(inbound, next)?;
-        self.reason = "escalation";
+        self.candidate = next;
+        self.target = sent_to(inbound, self.bearing.balancer.choose_any(&self.bearing.places, next))?;
+        self.reason = reason;
+        self.tried.clear();
         self.asked_again = false;
         Ok(Some(Duration::ZERO))
     }
+}
+
+/// What the chosen place will receive.
+fn sent_to(inbound: &Inbound, choice: Choice) -> Result<Target, Refusal> {
+    let mut target = target(inbound, &choice.candidate)?;
+    target.place = Some(choice.place);
+    Ok(target)
 }
 
 /// The body with the wrong answer and what was wrong with it after the conversation, in the provider's dialect.

@@ -12,6 +12,7 @@ use steersman_wire::{Dialect, Loss, RequestHead, fingerprint, openai_chat};
 use crate::catalog::{Candidate, Catalog};
 use crate::checks::{Checks, Policy, Schemas};
 use crate::guard::Guarded;
+use crate::health::Place;
 use crate::refusal::Refusal;
 use crate::reply::Inbound;
 
@@ -76,6 +77,8 @@ pub(crate) struct Target {
     pub(crate) same_dialect: bool,
     /// What the provider's dialect has no words for.
     pub(crate) losses: Vec<Loss>,
+    /// Where it is served, once that was chosen.
+    pub(crate) place: Option<Arc<Place>>,
 }
 
 impl Target {
@@ -127,6 +130,7 @@ pub(crate) fn target(inbound: &Inbound, candidate: &Candidate) -> Result<Target,
         body: edited.map_or_else(|| inbound.body.clone(), Bytes::from),
         same_dialect: dialect.name() == inbound.dialect.name(),
         losses,
+        place: None,
     })
 }
 

@@ -4,7 +4,7 @@
 //! without that says that the client went away. Either way the record is offered exactly once, with the attempt that
 //! was under way.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
@@ -34,6 +34,18 @@ pub(crate) struct Recording {
     released: Vec<Bytes>,
     released_bytes: usize,
     repairs: Vec<Repair>,
+    /// Attempts of others beside this one, which end up on this record.
+    beside: Arc<Mutex<Vec<AttemptRecord>>>,
+    role: Role,
+}
+
+/// Whose record it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// The request's own.
+    Whole,
+    /// A second attempt's; all that it leaves is that attempt.
+    Aside,
 }
 
 impl Recording {
@@ -68,7 +80,30 @@ impl Recording {
             released: Vec::new(),
             released_bytes: 0,
             repairs: Vec::new(),
+            beside: Arc::default(),
+            role: Role::Whole,
         }
+    }
+
+    /// A recording for one attempt beside this one's. Dropped, it leaves that attempt on this record.
+    pub(crate) fn aside(&self) -> Self {
+        Self {
+            record: None,
+            recorder: Arc::clone(&self.recorder),
+            started: self.started,
+            current: None,
+            released: Vec::new(),
+            released_bytes: 0,
+            repairs: Vec::new(),
+            beside: Arc::clone(&self.beside),
+            role: Role::Aside,
+        }
+    }
+
+    /// Goes on with the attempt of a recording that ran beside this one.
+    pub(crate) fn adopt(&mut self, mut aside: Self) {
+        self.current = aside.current.take();
+        self.repaired(std::mem::take(&mut aside.repairs));
     }
 
     /// Fills in what the request turned out to be.
@@ -99,8 +134,10 @@ impl Recording {
 
     /// Ends the attempt under way.
     pub(crate) fn end_attempt(&mut self, code: Option<&'static Code>) {
-        if let (Some(attempt), Some(record)) = (self.current.take(), &mut self.record) {
-            record.attempts.push(attempt.end(code));
+        let Some(attempt) = self.current.take() else { return };
+        match &mut self.record {
+            Some(record) => record.attempts.push(attempt.end(code)),
+            None => self.beside.lock().unwrap_or_else(PoisonError::into_inner).push(attempt.end(code)),
         }
     }
 
@@ -172,9 +209,16 @@ impl Recording {
             _ => OutcomeKind::Accepted,
         };
         self.end_attempt(None);
-        let cost = self.record.as_ref().and_then(|record| total_cost(&record.attempts));
+        let cost = self.cost();
         self.close(200, outcome, None);
         cost
+    }
+
+    /// What all attempts so far cost together.
+    fn cost(&self) -> Option<Usd> {
+        let beside = self.beside.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = self.record.as_ref().map_or(&[][..], |record| &record.attempts);
+        Some(total_cost(own)? + total_cost(&beside)?)
     }
 
     /// Ends a request that failed.
@@ -195,6 +239,11 @@ impl Recording {
         record.outcome = outcome;
         record.code = code;
         record.timing.total_us = total_us;
+        let beside = std::mem::take(&mut *self.beside.lock().unwrap_or_else(PoisonError::into_inner));
+        if !beside.is_empty() {
+            record.attempts.extend(beside);
+            record.attempts.sort_by_key(|attempt| attempt.started_us);
+        }
         record.timing.connect_us = record.attempts.last().and_then(|attempt| attempt.timing.connect_us);
         for attempt in &record.attempts {
             record.usage = sum(&record.usage, &attempt.usage);
@@ -208,6 +257,9 @@ impl Recording {
 impl Drop for Recording {
     fn drop(&mut self) {
         self.end_attempt(Some(Code::CLIENT_GONE));
+        if self.role == Role::Aside {
+            return;
+        }
         self.close(Code::CLIENT_GONE.status, OutcomeKind::Cancelled, Some(Code::CLIENT_GONE));
     }
 }

@@ -24,6 +24,8 @@ pub(crate) struct Relay {
     facts: Box<dyn FactsReader>,
     path: Path,
     gate: Option<Box<Gate>>,
+    /// Whether a frame with data came.
+    begun: bool,
     done: bool,
     failed: Option<String>,
 }
@@ -59,7 +61,7 @@ impl Relay {
         };
         let decoder = SseDecoder::new(MAX_FRAME_BYTES);
         let gate = gate.map(|guarded| Box::new(Gate::new(Arc::clone(guarded))));
-        Self { decoder, facts: provider.facts_reader(), path, gate, done: false, failed: None }
+        Self { decoder, facts: provider.facts_reader(), path, gate, begun: false, done: false, failed: None }
     }
 
     /// Takes the next piece of the answer.
@@ -73,7 +75,13 @@ impl Relay {
         while let Some(frame) =
             self.decoder.next_frame().map_err(|error| AttemptFailure::malformed(error.to_string()))?
         {
-            let facts = frame.data().and_then(|data| self.facts.frame(data)).unwrap_or_default();
+            let read = frame.data().map(|data| self.facts.frame(data));
+            // A provider may add kinds of frames later on; one that begins like this speaks something else.
+            if !self.begun && matches!(read, Some(None)) {
+                return Err(AttemptFailure::malformed("the answer does not begin as its dialect does"));
+            }
+            self.begun |= read.is_some();
+            let facts = read.flatten().unwrap_or_default();
             has_content |= facts.has_content;
             attempt.learn(&facts);
             self.note(&facts);

@@ -241,6 +241,14 @@ async fn a_stream_that_ends_without_its_end_marker_is_cut() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stream_that_does_not_begin_as_its_dialect_does_is_tried_again() {
+    let garbage = ok(&[Act::Say("data: <html>busy</html>\n\n"), Act::Say(DONE)]);
+    let house = House::new(&openai_chat::OpenAiChat, vec![garbage, ok(&[Act::Say(HELLO), Act::Say(DONE)])]);
+    assert_eq!(text(house.ask(ASK_STREAMED).await).await, [HELLO, DONE].concat());
+    assert_eq!(house.only_record().attempts[0].code, Some(Code::UPSTREAM_MALFORMED));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stall_is_a_time_out_and_names_which() {
     let house = House::new(&openai_chat::OpenAiChat, vec![ok(&[Act::Say(HELLO), Act::Wait(60_000), Act::Say(DONE)])]);
     let said = text(house.ask(ASK_STREAMED).await).await;

@@ -42,6 +42,20 @@ pub struct ModelBill {
     pub output_tokens: u64,
     /// Of those, reasoning.
     pub reasoning_tokens: u64,
+    /// What of it no client can know: answers that were cut or cancelled before they reported their usage.
+    #[serde(default)]
+    pub unreported: Unreported,
+}
+
+/// Charges without a report.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unreported {
+    /// Answers whose head went out and whose end did not.
+    pub answers: u64,
+    /// Prompt tokens.
+    pub input_tokens: u64,
+    /// Output tokens.
+    pub output_tokens: u64,
 }
 
 /// An answer that its client did not wait for.
@@ -80,6 +94,11 @@ impl Bill {
         account.cache_read_tokens += charge.cache_read;
         account.output_tokens += sent + charge.reasoning;
         account.reasoning_tokens += charge.reasoning;
+        if ended != Ended::Complete && charge.input > 0 {
+            account.unreported.answers += 1;
+            account.unreported.input_tokens += charge.input;
+            account.unreported.output_tokens += sent + charge.reasoning;
+        }
         match ended {
             Ended::Complete => account.answered += 1,
             Ended::Cut => account.cut += 1,

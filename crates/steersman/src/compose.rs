@@ -34,8 +34,16 @@ pub(crate) enum ComposeError {
         cause: steersman_providers::SetUpError,
     },
     /// A model without a provider to serve it.
-    #[error("no provider serves the configured model `{0}`; set `models.\"{0}\".provider`")]
+    #[error("no provider serves the configured model `{0}`, or one of its targets; set `models.\"{0}\".provider`")]
     Homeless(String),
+    /// A fallback that does not exist.
+    #[error("the model `{model}` falls back to `{fallback}`, which no provider serves")]
+    Fallback {
+        /// The model.
+        model: String,
+        /// Its fallback.
+        fallback: String,
+    },
     /// A task whose model does not exist.
     #[error("the task `{task}` wants the model `{model}`, which no provider serves")]
     Task {
@@ -107,7 +115,7 @@ pub(crate) fn engine(config: &Config, catalog: Catalog, recorder: Arc<dyn Record
         attempts: config.attempts,
         backoff: Backoff { base: config.retry_base, max: config.retry_max },
     };
-    Engine::new(catalog, settings, recorder).with_guard(guard(config))
+    Engine::new(catalog, settings, recorder).with_guard(guard(config)).resilient(config.resilience, None)
 }
 
 /// The guard, for each task as configured.
@@ -140,9 +148,15 @@ fn build(
         .map_err(|cause| ComposeError::Provider { name: provider.name.clone(), cause })?;
     let mut rates = prices.all(vendor.name);
     for model in &config.models {
-        if model.provider.as_ref().is_none_or(|name| *name == provider.name)
-            && let Some(own) = model.rates
-        {
+        let Some(own) = model.rates else { continue };
+        for (target, _) in &model.targets {
+            if let Some((name, upstream)) = target.split_once('/')
+                && name == provider.name
+            {
+                rates.insert(upstream.to_owned(), own);
+            }
+        }
+        if model.targets.is_empty() && model.provider.as_ref().is_none_or(|name| *name == provider.name) {
             rates.insert(model.upstream.clone().unwrap_or_else(|| model.name.clone()), own);
         }
     }
@@ -161,12 +175,20 @@ fn add_models(config: &Config, catalog: &mut Catalog) -> Result<(), ComposeError
     for model in &config.models {
         let upstream = model.upstream.as_deref().unwrap_or(&model.name);
         let added = match &model.provider {
+            _ if !model.targets.is_empty() => catalog.add_deployments(&model.name, &model.targets),
             Some(provider) => catalog.add_model(&model.name, provider, upstream),
             None => catalog.add_alias(&model.name, upstream),
         };
         if !added {
             return Err(ComposeError::Homeless(model.name.clone()));
         }
+    }
+    for model in config.models.iter().filter(|model| !model.fallbacks.is_empty()) {
+        for fallback in &model.fallbacks {
+            let unserved = |_| ComposeError::Fallback { model: model.name.clone(), fallback: fallback.clone() };
+            catalog.candidate(fallback).map_err(unserved)?;
+        }
+        catalog.add_fallbacks(&model.name, model.fallbacks.clone());
     }
     Ok(())
 }

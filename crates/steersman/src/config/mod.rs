@@ -8,6 +8,7 @@ mod document;
 mod error;
 mod guard;
 mod keys;
+mod resilience;
 mod secret;
 mod settings;
 mod tools;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use steersman_core::{Contract, Price, Rates, nearest};
+use steersman_engine::Resilience;
 use steersman_net::BaseUrl;
 use steersman_providers::{VENDORS, Vendor};
 
@@ -36,6 +37,7 @@ pub(crate) struct Config {
     pub(crate) attempts: u32,
     pub(crate) retry_base: Duration,
     pub(crate) retry_max: Duration,
+    pub(crate) resilience: Resilience,
     pub(crate) providers: Vec<ProviderConfig>,
     pub(crate) models: Vec<ModelConfig>,
     pub(crate) tasks: Vec<TaskConfig>,
@@ -73,6 +75,9 @@ pub(crate) struct ModelConfig {
     pub(crate) provider: Option<String>,
     pub(crate) upstream: Option<String>,
     pub(crate) rates: Option<Rates>,
+    /// Places that serve it, with their weights, in place of `provider` and `upstream`.
+    pub(crate) targets: Vec<(String, u32)>,
+    pub(crate) fallbacks: Vec<String>,
 }
 
 impl Config {
@@ -103,6 +108,7 @@ impl Config {
             attempts: u32::try_from(read.positive(&["retry", "attempts"])?).unwrap_or(u32::MAX),
             retry_base: read.millis(&["retry", "base_ms"])?,
             retry_max: read.millis(&["retry", "max_ms"])?,
+            resilience: super::resilience::read(&read)?,
             models: models(&read, &providers)?,
             tasks: tasks(&read)?,
             providers,
@@ -317,7 +323,10 @@ fn model(read: &Reader<'_>, name: &str, providers: &[ProviderConfig]) -> Result<
                 .hint("set both `input_usd_per_million` and `output_usd_per_million`"));
         }
     };
-    Ok(ModelConfig { name: name.to_owned(), provider, upstream: read.text(&at("upstream")), rates })
+    let upstream = read.text(&at("upstream"));
+    let targets = super::resilience::targets(read, name, provider.is_some() || upstream.is_some())?;
+    let fallbacks = read.texts(&at("fallbacks")).unwrap_or_default();
+    Ok(ModelConfig { name: name.to_owned(), provider, upstream, rates, targets, fallbacks })
 }
 
 fn tasks(read: &Reader<'_>) -> Result<Vec<TaskConfig>, ConfigError> {
