@@ -10,7 +10,7 @@ use steersman_providers::{HttpUpstream, PriceTable};
 use steersman_store::{Retention, Store, StoreConfig};
 
 use crate::cli::Failure;
-use crate::config::{Config, ProviderConfig, SecretSource};
+use crate::config::{Config, ModelConfig, ProviderConfig, SecretSource};
 use crate::local::LocalModels;
 
 /// A catalogue and the secrets that went into it, for the redactor.
@@ -156,7 +156,7 @@ fn build(
                 rates.insert(upstream.to_owned(), own);
             }
         }
-        if model.targets.is_empty() && model.provider.as_ref().is_none_or(|name| *name == provider.name) {
+        if model.provider.as_ref().is_none_or(|name| *name == provider.name) {
             rates.insert(model.upstream.clone().unwrap_or_else(|| model.name.clone()), own);
         }
     }
@@ -175,7 +175,7 @@ fn add_models(config: &Config, catalog: &mut Catalog) -> Result<(), ComposeError
     for model in &config.models {
         let upstream = model.upstream.as_deref().unwrap_or(&model.name);
         let added = match &model.provider {
-            _ if !model.targets.is_empty() => catalog.add_deployments(&model.name, &model.targets),
+            _ if !model.targets.is_empty() => catalog.add_deployments(&model.name, &places(model, upstream)),
             Some(provider) => catalog.add_model(&model.name, provider, upstream),
             None => catalog.add_alias(&model.name, upstream),
         };
@@ -191,4 +191,10 @@ fn add_models(config: &Config, catalog: &mut Catalog) -> Result<(), ComposeError
         catalog.add_fallbacks(&model.name, model.fallbacks.clone());
     }
     Ok(())
+}
+
+/// Every place of a model: its own, where it names one, and its targets.
+fn places(model: &ModelConfig, upstream: &str) -> Vec<(String, u32)> {
+    let own = model.provider.as_ref().map(|provider| (format!("{provider}/{upstream}"), 1));
+    own.into_iter().chain(model.targets.iter().cloned()).collect()
 }

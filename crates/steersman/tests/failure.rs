@@ -50,6 +50,7 @@ impl House {
             let provider = Provider {
                 name: name.into(),
                 dialect: vendor.dialect,
+                also: &[],
                 max_completion_tokens: true,
                 stream_usage: true,
                 rates: BTreeMap::new(),
@@ -71,9 +72,9 @@ impl House {
         Self { engine: Arc::new(engine), records, sims }
     }
 
-    /// Sends requests from 32 clients. Each third is streamed, and of those each tenth is left after its first bytes.
-    /// Gives how many of those that were not left were answered whole.
-    async fn send(&self, requests: u64) -> Sent {
+    /// Sends requests from 32 clients. With streams among them each third is one, and of those each tenth is left after its
+    /// first bytes. Gives how many of those that were not left were answered whole.
+    async fn send(&self, requests: u64, streams: Streams) -> Sent {
         let (next, answered, left) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
         let client = async || {
             loop {
@@ -81,9 +82,9 @@ impl House {
                 if number >= requests {
                     return;
                 }
-                let streamed = number.is_multiple_of(3);
+                let streamed = streams == Streams::Some && number.is_multiple_of(3);
                 let reply = self.engine.serve(inbound(number, streamed)).await;
-                if leaves(number) {
+                if streamed && leaves(number) {
                     left.fetch_add(1, Ordering::Relaxed);
                     leave(reply).await;
                 } else {
@@ -111,6 +112,12 @@ impl House {
     }
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Streams {
+    Some,
+    None,
+}
+
 struct Sent {
     answered: u64,
     stayed: u64,
@@ -128,7 +135,7 @@ const fn leaves(number: u64) -> bool {
 }
 
 fn inbound(number: u64, streamed: bool) -> Inbound {
-    let words = if leaves(number) { "leaving ".to_owned() } else { String::new() };
+    let words = if streamed && leaves(number) { "leaving ".to_owned() } else { String::new() };
     let words = words + &"word ".repeat(usize::try_from(number % 17).unwrap() + 1);
     let body = format!(r#"{{"model":"m","stream":{streamed},"messages":[{{"role":"user","content":"{words}"}}]}}"#);
     Inbound {
@@ -210,7 +217,7 @@ async fn with_three_of_ten_attempts_failing_at_one_provider_clients_do_not_notic
     // Without a breaker, or the flaky one would soon be left alone.
     let breaker = BreakerSettings { failures: 0, ..BreakerSettings::default() };
     let house = House::new([FLAKY, STEADY], Resilience { breaker, ..Resilience::default() }).await;
-    let sent = house.send(REQUESTS).await;
+    let sent = house.send(REQUESTS, Streams::Some).await;
     assert!(sent.answered * 1_000 >= sent.stayed * 999, "{} of {} answered", sent.answered, sent.stayed);
     let attempts = house.attempts();
     let failed = attempts.iter().filter(|a| a.code.is_some_and(|code| code.name.starts_with("upstream"))).count();
@@ -224,7 +231,7 @@ async fn with_three_of_ten_attempts_failing_at_one_provider_clients_do_not_notic
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_breaker_keeps_traffic_away_from_the_failing_provider() {
     let house = House::new([FLAKY, STEADY], Resilience::default()).await;
-    let sent = house.send(1_000).await;
+    let sent = house.send(1_000, Streams::Some).await;
     assert_eq!(sent.answered, sent.stayed);
     let places = house.engine.places().report();
     let flaky = places.iter().find(|place| place.provider.as_str() == "flaky").unwrap();
@@ -253,7 +260,7 @@ async fn a_stalled_call_is_overtaken_by_a_hedge_and_both_stand_on_the_record() {
     let hedge = HedgeSettings { quantile: 0.9, percent: 15 };
     let resilience = Resilience { hedge: Some(hedge), strategy: Strategy::LeastOutstanding, ..Resilience::default() };
     let house = House::new([STALLING, STALLING], resilience).await;
-    let sent = house.send(1_500).await;
+    let sent = house.send(1_500, Streams::None).await;
     assert_eq!(sent.answered, sent.stayed);
     let records = house.records.0.lock().unwrap().clone();
     let lost = |a: &AttemptRecord| a.code.is_some_and(|code| code.name == "hedge_lost");
@@ -272,7 +279,7 @@ async fn a_stalled_call_is_overtaken_by_a_hedge_and_both_stand_on_the_record() {
 }
 
 /// As above, where an answer may have been on its way when its call was overtaken: complete for the provider, unread by
-/// the gateway. Each of those is an attempt that the records call lost; its answer has four tokens like all others.
+/// the gateway. Each of those is an attempt that the records call lost; its answer has five tokens like all others.
 fn assert_bill_is_recorded_but_for_overtaken_answers(attempts: &[AttemptRecord], bills: &[Bill]) {
     let accounts: Vec<_> = bills.iter().flat_map(|bill| bill.models.values()).collect();
     let answered: u64 = accounts.iter().map(|a| a.answered).sum();
@@ -282,5 +289,5 @@ fn assert_bill_is_recorded_but_for_overtaken_answers(attempts: &[AttemptRecord],
     let unread = answered - known;
     assert!(unread <= lost, "{unread} answers were not read, {lost} calls were overtaken");
     let recorded: u64 = attempts.iter().filter_map(|a| a.usage.output_tokens).sum();
-    assert_eq!(recorded + 4 * unread, reported_output);
+    assert_eq!(recorded + 5 * unread, reported_output);
 }

@@ -112,7 +112,7 @@ pub(crate) static KEYS: &[Key] = &[
     key("providers.*.models", Kind::Texts, "", "[\"gpt-4o-mini\"]", "The models to list. Default: those of the price table. Any other is reached as `provider/model`."),
     key("models.*.provider", Kind::Text, "", "openai", "The provider that serves it."),
     key("models.*.upstream", Kind::Text, "", "gpt-4o-mini-2024-07-18", "The name that the provider knows it by. Default: the table's name."),
-    key("models.*.targets", Kind::Texts, "", "[\"openai/gpt-4o-mini; weight=3\", \"azure/gpt-4o-mini\"]", "Places that serve this model, in place of `provider` and `upstream`: another key, region or vendor. A failure moves on to the next; `balance.strategy` chooses."),
+    key("models.*.targets", Kind::Texts, "", "[\"openai/gpt-4o-mini; weight=3\", \"azure/gpt-4o-mini\"]", "Further places that serve this model, beside `provider` and `upstream` if those are given: another key, region or vendor. A failure moves on to the next; `balance.strategy` chooses."),
     key("models.*.fallbacks", Kind::Texts, "", "[\"claude-haiku-4-5\"]", "Models to try, in order, once this one's own places have failed."),
     key("models.*.input_usd_per_million", Kind::Number, "", "0.15", "Price of a million input tokens; overrides the price table."),
     key("models.*.output_usd_per_million", Kind::Number, "", "0.60", "Price of a million output tokens."),

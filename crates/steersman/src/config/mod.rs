@@ -17,4 +17,4 @@ pub(crate) use document::Document;
 pub(crate) use error::ConfigError;
 pub(crate) use keys::{KEYS, SECTIONS};
 pub(crate) use secret::SecretSource;
-pub(crate) use settings::{Config, ProviderConfig, TaskConfig};
+pub(crate) use settings::{Config, ModelConfig, ProviderConfig, TaskConfig};

@@ -45,14 +45,9 @@ fn quantile(read: &Reader<'_>) -> Result<f64, ConfigError> {
 }
 
 /// The places of a model: `provider/model`, or `provider/model; weight=3`.
-pub(super) fn targets(read: &Reader<'_>, name: &str, has_provider: bool) -> Result<Vec<(String, u32)>, ConfigError> {
+pub(super) fn targets(read: &Reader<'_>, name: &str) -> Result<Vec<(String, u32)>, ConfigError> {
     let path = ["models", name, "targets"];
     let Some(texts) = read.texts(&path) else { return Ok(Vec::new()) };
-    if has_provider || texts.is_empty() {
-        return Err(read
-            .wrong(&path, &format!("`models.{name}` needs either `targets` or `provider` and `upstream`"))
-            .hint("write each place as `provider/model`"));
-    }
     let target = |text: &String| {
         let (place, weight) = match text.split_once(';') {
             None => (text.as_str(), Some(1)),
@@ -85,7 +80,6 @@ mod tests {
         assert_eq!(config.models[0].targets, [("groq/x".to_owned(), 3), ("groq/y:free".to_owned(), 1)]);
         for (source, said) in [
             ("[models.a]\ntargets = [\"groq/x; weight=0\"]\n", "is no place"),
-            ("[models.a]\ntargets = [\"groq/x\"]\nupstream = \"y\"\n", "either `targets` or"),
             ("[balance]\nstrategy = \"random\"\n", "`random` is no strategy"),
             ("[hedge]\npercent = 101\n", "not 101"),
             ("[hedge]\npercent = 1\nquantile = 1.0\n", "between 0 and 1"),

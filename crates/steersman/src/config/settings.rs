@@ -324,7 +324,7 @@ fn model(read: &Reader<'_>, name: &str, providers: &[ProviderConfig]) -> Result<
         }
     };
     let upstream = read.text(&at("upstream"));
-    let targets = super::resilience::targets(read, name, provider.is_some() || upstream.is_some())?;
+    let targets = super::resilience::targets(read, name)?;
     let fallbacks = read.texts(&at("fallbacks")).unwrap_or_default();
     Ok(ModelConfig { name: name.to_owned(), provider, upstream, rates, targets, fallbacks })
 }
