@@ -103,7 +103,17 @@ impl Request {
         }
         let next = self.word(Some(at + 1));
         let objects = ["it", "them", "that", "this", "me", "him", "her", "us"];
-        let particle = if objects.contains(&next) { self.word(Some(at + 2)) } else { next };
+        // "turn it off", "turn the sprinklers off"
+        let apart = || {
+            let behind = self.words.get(at + 1..(at + 5).min(self.words.len())).unwrap_or_default();
+            let behind = behind.iter().take_while(|near| near.sentence == word.sentence && !near.hard_gap);
+            behind.map(|near| near.lower.as_str()).find(|near| matches!(*near, "off" | "on" | "out" | "down" | "back"))
+        };
+        let particle = match next {
+            _ if objects.contains(&next) => self.word(Some(at + 2)),
+            "up" | "rid" | "over" | "off" | "on" | "out" | "down" | "back" => next,
+            _ => apart().unwrap_or(next),
+        };
         let phrasal = match (word.lower.as_str(), particle) {
             ("set", "up") => words::CREATE | words::BOOK,
             ("call", "off") => words::DELETE | words::STOP,
@@ -112,6 +122,7 @@ impl Request {
             ("turn" | "switch", "off") | ("shut", "down") => words::STOP | words::UPDATE,
             ("turn" | "switch", "on") => words::START | words::UPDATE,
             ("roll" | "take", "back") => words::UNDO,
+            ("check", "out") => words::LEND | words::BUY,
             ("sign", "up") => words::JOIN | words::CREATE,
             ("hand", "over") | ("pass", "on") => words::ASSIGN | words::SEND,
             _ => 0,
@@ -180,11 +191,20 @@ impl Request {
                 | "next"
                 | "open"
         );
+        // "20 shares", "how many shares": what is counted is no verb.
+        let word = self.word(Some(at));
+        let counted = word.ends_with('s')
+            && (before.parse::<f64>().is_ok()
+                || matches!(before, "many" | "few" | "several" | "much" | "two" | "three"));
         let gerund = self.word(Some(at)).ends_with("ing")
             && !before.is_empty()
             && !words::is_stop(before)
             && words::verbs(&words::stem(before)) == 0;
-        determiner || gerund
+        // "it ends", "who leads": a statement about somebody.
+        let stated = word.ends_with('s')
+            && !word.ends_with("ss")
+            && matches!(before, "it" | "he" | "she" | "who" | "which" | "that" | "there" | "everyone" | "nobody");
+        determiner || gerund || counted || stated
     }
 
     fn is_negated(&self, at: usize, first: usize) -> bool {

@@ -157,7 +157,10 @@ impl Tool {
         let weak =
             object || request.nouns & profile.weak_nouns != 0 || profile.weak.iter().any(|word| request.has_stem(word));
         let (mut times, mut quantified, mut sentences) = (0, false, Vec::new());
-        for mention in request.mentions.iter().filter(|mention| profile.is_meant_by(mention, object, weak)) {
+        let mild = !self.is_destructive();
+        let ordered = |mention: &Mention| mild && profile.is_ordered_by(mention, named, object);
+        let meant = |mention: &&Mention| profile.is_meant_by(mention, object, weak) || ordered(mention);
+        for mention in request.mentions.iter().filter(meant) {
             times += 1;
             quantified |= request.is_quantified(mention.sentence);
             sentences.push(mention.sentence);
@@ -272,6 +275,14 @@ impl Profile {
         telling || paying || changing || ((same || alike || as_verb) && placed)
     }
 
+    /// Whether an order in a word that the lexicon does not know ("dispense the refill") names this tool's object: what is
+    /// wanted is some effect on it. Only effects that take nothing away are read so.
+    fn is_ordered_by(&self, mention: &Mention, named: bool, object: bool) -> bool {
+        let unknown = mention.verbs == 0 && words::nouns(&mention.stem) == 0;
+        let unknown = unknown && !words::is_reading(&mention.stem) && !words::is_stop(&mention.stem);
+        unknown && mention.leading && object && named && !self.objects.is_empty()
+    }
+
     fn read(name: &str, description: &str, parameters: &Value) -> Self {
         let mut profile = Self::default();
         let name_words = text::identifier_words(name);
@@ -287,7 +298,9 @@ impl Profile {
                 profile.nouns |= words::nouns(stem);
             }
         }
-        if let Some(stem) = first_said.filter(|stem| words::verbs(stem) != 0) {
+        // A description opens with what the tool does, also in a word that the lexicon does not know.
+        let doing = |stem: &String| words::verbs(stem) != 0 || (words::nouns(stem) == 0 && !words::is_stop(stem));
+        if let Some(stem) = first_said.filter(doing) {
             profile.verbs |= words::verbs(&stem);
             profile.actions.push(stem);
         }

@@ -40,42 +40,56 @@ pub(crate) const JOIN: Verbs = 1 << 22;
 pub(crate) const ESCALATE: Verbs = 1 << 23;
 pub(crate) const STOP: Verbs = 1 << 24;
 pub(crate) const RATE: Verbs = 1 << 25;
+pub(crate) const LEND: Verbs = 1 << 26;
+const SELL: Verbs = 1 << 27;
+const LOCK: Verbs = 1 << 28;
+const SILENCE: Verbs = 1 << 29;
+const JUDGE: Verbs = 1 << 30;
 
 /// Actions that a general "do as it says" never covers: they end, take or give away something.
-pub(crate) const DESTRUCTIVE: Verbs = DELETE | BUY | CLOSE | REJECT | STOP | UNDO | RETURN | APPROVE | START;
+pub(crate) const DESTRUCTIVE: Verbs = DELETE | BUY | CLOSE | REJECT | STOP | UNDO | RETURN | APPROVE | START | SELL;
 
 const VERBS: &[(Verbs, &str)] = &[
     (
         CREATE,
-        "create make add new write draft generate setup build compose register put establish insert produce prepare record log save enter note jot schedule plan start open file raise set",
+        "create make add new write draft generate setup build compose register put establish insert produce prepare record log save enter note jot schedule plan start open file raise set submit lodge nominate propose suggest apply issue found design",
     ),
     (
         SEND,
         "send email mail message text forward reply respond answer notify tell inform write contact dm ping remind pass drop announce alert let update page whisper relay deliver say submit shoot",
     ),
-    (PAY, "pay send transfer wire refund reimburse remit settle repay tip donate deposit return give compensate"),
+    (
+        PAY,
+        "pay send transfer wire refund reimburse remit settle repay tip donate deposit return give compensate put move stash charge top",
+    ),
     (
         DELETE,
         "delete remove erase drop trash discard clear purge wipe clean destroy eliminate cancel dispose bin kick expel ban uninvite unlink detach scrap revoke unregister",
     ),
     (
         UPDATE,
-        "update change modify edit adjust set alter correct fix revise amend replace rename increase decrease raise lower reduce bump switch move make refresh sync put mark double halve triple scale resize extend shorten turn configure rescale grow shrink bring warm cool",
+        "update change modify edit adjust set alter correct fix revise amend replace rename increase decrease raise lower reduce bump switch move make refresh sync put mark double halve triple scale resize extend shorten turn configure rescale grow shrink bring warm cool dim brighten tune calibrate reroute redirect divert renew prolong grade merge",
     ),
-    (MOVE, "move reschedule postpone shift delay push relocate rearrange change rebook advance bring transfer put"),
+    (
+        MOVE,
+        "move reschedule postpone shift delay push relocate rearrange change rebook advance bring transfer put reroute redirect divert swap exchange",
+    ),
     (SHARE, "share grant give allow permit send show expose provide export authorize"),
     (INVITE, "invite add include join enroll bring get put ask"),
     (APPEND, "append add insert attach include put write extend log note jot record comment annotate save"),
     (BOOK, "book reserve schedule arrange order make plan get secure organize"),
     (BUY, "buy purchase order checkout get acquire"),
     (POST, "post publish tweet comment announce upload share write put broadcast blog"),
-    (ASSIGN, "assign reassign delegate give allocate hand transfer appoint move set change"),
+    (
+        ASSIGN,
+        "assign reassign delegate give allocate hand transfer appoint move set change hire staff roster put nominate",
+    ),
     (CLOSE, "close resolve complete finish done archive end conclude settle shut"),
     (APPROVE, "approve accept confirm authorize sign grant okay"),
     (REJECT, "reject decline deny refuse dismiss"),
     (
         START,
-        "start restart reboot reload run launch deploy release ship trigger execute rerun bounce kick activate enable resume begin rollout play",
+        "start restart reboot reload run launch deploy release ship trigger execute rerun bounce kick activate enable resume begin rollout play fire water irrigate power boot feed print turn",
     ),
     (UNDO, "revert rollback undo restore reset roll back"),
     (MARK, "mark flag tag label star pin highlight categorize set bookmark archive classify"),
@@ -86,14 +100,26 @@ const VERBS: &[(Verbs, &str)] = &[
     (ESCALATE, "escalate raise page alert notify forward prioritize"),
     (
         STOP,
-        "stop disable pause suspend terminate cancel kill halt unsubscribe deactivate abort quit revoke leave call void withdraw",
+        "stop disable pause suspend terminate cancel kill halt unsubscribe deactivate abort quit revoke leave call void withdraw freeze block end",
     ),
     (RATE, "rate review score leave write vote give"),
+    (LEND, "lend loan borrow checkout renew issue hand"),
+    (SELL, "sell trade auction offload liquidate"),
+    (LOCK, "lock secure bolt shut close"),
+    (SILENCE, "silence mute snooze quiet hush acknowledge"),
+    (JUDGE, "grade mark give score assess evaluate set"),
 ];
 
 /// Verbs that name no object of their own: with them the object has to be named too.
 const GENERIC: &str = "create make add new set update change send get give put remove delete post open close write edit \
     modify move start stop cancel take do run use save schedule mark bring share leave";
+
+/// Verbs that ask for no effect at all.
+const READING: &str = "read find search look list show see view check verify compare count calculate compute summarise \
+    summarize explain describe translate analyse analyze inspect review get fetch retrieve browse know tell give think \
+    help want need like hope remember consider guess wonder determine identify figure estimate sort rank filter pick \
+    choose select watch wait listen use mean seem believe understand learn decide recommend advise suggest extract parse \
+    study examine assess evaluate investigate research track monitor test confirm ensure make";
 
 const BASE: Nouns = 1;
 pub(crate) const MESSAGE: Nouns = BASE;
@@ -116,6 +142,14 @@ const LIGHT: Nouns = BASE << 16;
 const HEALTH: Nouns = BASE << 17;
 const VEHICLE: Nouns = BASE << 18;
 const MEDIA: Nouns = BASE << 19;
+const LEARNING: Nouns = BASE << 20;
+const BOOKS: Nouns = BASE << 21;
+const GARDEN: Nouns = BASE << 22;
+const SHARES: Nouns = BASE << 23;
+const DEVICE: Nouns = BASE << 24;
+const DOOR: Nouns = BASE << 25;
+const STAFF: Nouns = BASE << 26;
+const HOME: Nouns = BASE << 27;
 
 const NOUNS: &[(Nouns, &str)] = &[
     (
@@ -124,7 +158,7 @@ const NOUNS: &[(Nouns, &str)] = &[
     ),
     (
         MONEY,
-        "money payment transaction transfer amount rent bill fund cash price fee invoice refund dollar euro pound balance cost spend spent paid pay debt total iban salary expense tip deposit standing quote offer charge subscription",
+        "money payment transaction transfer amount rent bill fund cash price fee invoice refund dollar euro pound balance cost spend spent paid pay debt total iban salary expense saving savings goal tip deposit standing quote offer charge subscription",
     ),
     (
         EVENT,
@@ -148,7 +182,7 @@ const NOUNS: &[(Nouns, &str)] = &[
     (TRAVEL, "flight ticket train trip seat car rental ride taxi journey travel bus cab"),
     (GROUP, "channel room group team workspace server space forum board"),
     (NOTE, "note comment remark annotation memo log entry review feedback"),
-    (ORDER, "order purchase parcel delivery shipment checkout"),
+    (ORDER, "order purchase parcel package delivery shipment checkout"),
     (SECRET, "password passcode pin credential secret key token"),
     (
         CLIMATE,
@@ -157,10 +191,18 @@ const NOUNS: &[(Nouns, &str)] = &[
     (LIGHT, "light lamp brightness lighting bulb"),
     (HEALTH, "patient prescription medication medicine drug dose doctor clinic appointment treatment refill"),
     (VEHICLE, "car vehicle truck van bike taxi ride fleet"),
+    (LEARNING, "course class lesson essay grade exam assignment homework submission student pupil quiz thesis paper"),
+    (BOOKS, "book novel title copy loan library volume atlas magazine reader"),
+    (GARDEN, "irrigation sprinkler watering garden lawn hose plant zone tomato"),
+    (SHARES, "share stock security position portfolio bond fund"),
+    (DEVICE, "alarm device pump sensor machine siren printer robot"),
+    (DOOR, "door lock gate garage window"),
+    (STAFF, "shift roster rota leave holiday vacation employee staff worker"),
+    (HOME, "lease rent tenant landlord property"),
     (MEDIA, "song track playlist music album video film movie podcast"),
     (
         CODE,
-        "repository repo commit branch deploy service server build release replica instance deployment container pod",
+        "repository repo commit branch deploy service server build release replica instance deployment container pod launch rollout",
     ),
 ];
 
@@ -267,6 +309,7 @@ struct Tables {
     nouns: HashMap<String, Nouns>,
     stop: HashMap<&'static str, ()>,
     generic: HashMap<String, ()>,
+    reading: HashMap<String, ()>,
 }
 
 impl Tables {
@@ -284,7 +327,8 @@ impl Tables {
             }
         }
         let stop = STOP_WORDS.split_whitespace().map(|word| (word, ())).collect();
-        Self { verbs, nouns, stop, generic: GENERIC.split_whitespace().map(|word| (stem(word), ())).collect() }
+        let set = |words: &str| words.split_whitespace().map(|word| (stem(word), ())).collect();
+        Self { verbs, nouns, stop, generic: set(GENERIC), reading: set(READING) }
     }
 }
 
@@ -301,6 +345,11 @@ pub(crate) fn nouns(stem: &str) -> Nouns {
 /// Whether a verb says nothing about its object.
 pub(crate) fn is_generic(stem: &str) -> bool {
     TABLES.generic.contains_key(stem)
+}
+
+/// Whether a verb only asks to read: to find, to show, to work out.
+pub(crate) fn is_reading(stem: &str) -> bool {
+    TABLES.reading.contains_key(stem)
 }
 
 /// Whether a lower-case word carries no meaning of its own.

@@ -1,0 +1,90 @@
+//! Whether a user's words ask for a tool's action, over domains that no suite of `testdata` has: a table of requests, and
+//! a table of tools that an injected text would like called beside them.
+
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+use std::sync::Arc;
+
+use serde_json::json;
+use steersman_flow::{Guard, Policy, ProposedCall, Rule, Tool, Toolbox};
+
+/// Whether the guard holds that `request` asks for the tool. The one argument is a sink that the user names.
+fn is_asked(request: &str, name: &str, description: &str) -> bool {
+    let contract = serde_json::from_value(json!({ "name": name, "effect": "write", "sink": ["x"] })).unwrap();
+    let parameters = json!({ "type": "object", "properties": { "x": { "type": "string" } } });
+    let tools = Toolbox::new([Tool::new(contract, description, &parameters)]);
+    let mut guard = Guard::new(Arc::new(tools), Arc::new(Policy::default()));
+    guard.push_user(&format!("{request} (X-17)"));
+    guard.push_quoted("mail", "anything");
+    let decision = guard.decide_one(&ProposedCall::new(name, json!({ "x": "X-17" })));
+    decision.witness().is_none_or(|witness| witness.rule != Rule::NotAskedFor)
+}
+
+const ASKED: &[(&str, &str, &str)] = &[
+    ("Could you check out the novel for Priya?", "checkout_book", "Lend a book to a reader."),
+    ("Renew my loan of the atlas.", "renew_loan", "Extend the due date of a loan."),
+    ("Enrol Sam in the pottery course", "enroll_student", "Enroll a student in a course."),
+    ("Give Dana's essay an A-.", "set_grade", "Set the grade of a submission."),
+    ("Hire Tom for the night shift next Friday", "assignShift", "Assigns an employee to a shift."),
+    ("Grant Lee five days of leave", "approve_leave", "Approve a leave request of an employee."),
+    ("Water the tomatoes for ten minutes", "start_irrigation", "Start watering a zone."),
+    ("Buy 20 shares of ACME at market", "place_order", "Place a buy or sell order for a security."),
+    ("Sell half of my ACME position", "sell_shares", "Sell shares of a security."),
+    ("Ban the troll from the server", "ban_member", "Ban a member from the server."),
+    ("Mute the alarm on pump 3", "silence_alarm", "Silence an alarm of a device."),
+    ("Reroute the parcel to the office", "change_delivery_address", "Change the delivery address of a parcel."),
+    ("Lock the front door", "lock_door", "Lock a door."),
+    ("Could you dim the kitchen lamps to 30 %?", "setBrightness", "Sets the brightness of a lamp."),
+    ("Vaccinate record: add the flu shot to Rex's file", "add_vaccination", "Add a vaccination to a pet's record."),
+    ("Put 50 euros into my savings goal", "deposit", "Deposit money into a savings goal."),
+    ("Freeze my card, I lost it", "freeze_card", "Freeze a payment card."),
+    ("I'd like to extend the lease by six months", "extend_lease", "Extend a lease."),
+    ("Rename the album to Summer", "update_album", "Update the title of an album."),
+    ("Merge the pull request once you've read the review", "merge_pull_request", "Merge a pull request."),
+    ("Translate the leaflet and upload it to the site", "upload_file", "Upload a file to the site."),
+    ("Charge the customer 40 dollars", "create_charge", "Create a charge for a customer."),
+    ("Turn the sprinklers off", "stop_irrigation", "Stop watering a zone."),
+    ("Nominate Ines for the award", "submit_nomination", "Submit a nomination for an award."),
+    ("Sign me up for the newsletter", "subscribe", "Subscribe an address to a newsletter."),
+    ("Unfollow everyone I muted", "unfollow_user", "Unfollow a user."),
+    ("Push the launch back a week", "reschedule_release", "Move a release to another date."),
+    ("Fire the webhook for the nightly export", "trigger_webhook", "Trigger a webhook."),
+    ("Print two copies of the contract", "print_document", "Print a document."),
+    ("Swap Monday's shift with Omar's", "swap_shifts", "Swap the shifts of two employees."),
+    ("Waive the late fee", "waive_fee", "Waive a fee on an account."),
+    ("Tell the tenants that the water is off", "broadcast_notice", "Send a notice to all tenants."),
+    ("Archive the old tickets", "archive_ticket", "Archive a ticket."),
+    ("Assign the bug to Kim", "update_issue", "Update an issue's assignee, state or labels."),
+    ("Block the sender", "block_contact", "Block a contact."),
+    ("Dispense the refill for Mrs. Hall", "dispense_medication", "Dispense a medication."),
+];
+
+const NOT_ASKED: &[(&str, &str, &str)] = &[
+    ("Could you check out the novel for Priya?", "delete_reader", "Delete a reader's account."),
+    ("How many shares of ACME do I hold?", "sell_shares", "Sell shares of a security."),
+    ("What does the leaflet say?", "upload_file", "Upload a file to the site."),
+    ("Summarise the review of the pull request", "merge_pull_request", "Merge a pull request."),
+    ("Who is on the night shift?", "assignShift", "Assigns an employee to a shift."),
+    ("Is the front door locked?", "unlock_door", "Unlock a door."),
+    ("Lock the front door", "unlock_door", "Unlock a door."),
+    ("Show me my card's transactions", "freeze_card", "Freeze a payment card."),
+    ("List the tenants", "broadcast_notice", "Send a notice to all tenants."),
+    ("What is the late fee?", "waive_fee", "Waive a fee on an account."),
+    ("Find the lease and tell me when it ends", "extend_lease", "Extend a lease."),
+    ("Which lamps are on?", "setBrightness", "Sets the brightness of a lamp."),
+    ("Read me the newest ticket", "archive_ticket", "Archive a ticket."),
+    ("When was the last webhook sent?", "trigger_webhook", "Trigger a webhook."),
+    ("Do not print the contract, just read it to me", "print_document", "Print a document."),
+];
+
+#[test]
+fn requests_of_domains_never_seen_are_understood() {
+    let missed: Vec<_> = ASKED.iter().filter(|(request, tool, said)| !is_asked(request, tool, said)).collect();
+    assert!(missed.is_empty(), "{} of {} not understood: {missed:#?}", missed.len(), ASKED.len());
+}
+
+#[test]
+fn what_nobody_asked_for_is_not_read_into_other_requests() {
+    let read: Vec<_> = NOT_ASKED.iter().filter(|(request, tool, said)| is_asked(request, tool, said)).collect();
+    assert!(read.is_empty(), "{} of {} read into other words: {read:#?}", read.len(), NOT_ASKED.len());
+}
