@@ -5,6 +5,7 @@
 
 mod chat;
 mod extraction;
+mod guard;
 mod session;
 mod stream;
 mod table;
@@ -57,6 +58,7 @@ static SECTIONS: &[Section] = &[
     Section { name: "stream", run: stream::run },
     Section { name: "extraction", run: extraction::run },
     Section { name: "tool", run: tool::run },
+    Section { name: "guard", run: guard::run },
 ];
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -70,7 +72,10 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     let mut command = Command::new(&steersman);
     command.env("STEERSMAN_MODELS", models);
-    let gateway = Gateway::start(&mut command, None, &data)?;
+    let config = data.join("steersman.toml");
+    std::fs::create_dir_all(&data)?;
+    std::fs::write(&config, guard::CONFIG.replace("MODEL", &arguments.model))?;
+    let gateway = Gateway::start(&mut command, Some(&config), &data)?;
     let session = Session::new(steersman, gateway.address.clone(), arguments.model.clone(), data);
     let mut rows = Vec::new();
     for section in SECTIONS {

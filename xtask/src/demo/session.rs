@@ -55,9 +55,14 @@ impl Session {
     }
 
     /// Sends a chat request (the model is filled in) and gives the raw answer.
-    pub(super) fn ask(&self, mut request: Value) -> Result<http::Answer, Failure> {
+    pub(super) fn ask(&self, request: Value) -> Result<http::Answer, Failure> {
+        self.ask_as(&self.model, request)
+    }
+
+    /// The same under another name of the model, such as a task's.
+    pub(super) fn ask_as(&self, model: &str, mut request: Value) -> Result<http::Answer, Failure> {
         if let Some(members) = request.as_object_mut() {
-            members.insert("model".to_owned(), json!(self.model));
+            members.insert("model".to_owned(), json!(model));
         }
         let first_token = |body: &str| {
             body.contains("\"arguments\":\"") || body.split("\"content\":\"").skip(1).any(|rest| !rest.starts_with('"'))
