@@ -11,7 +11,6 @@ mod format;
 pub mod frontier;
 pub mod guard;
 mod layout;
-pub mod objectives;
 pub mod overview;
 pub mod request;
 pub mod requests;

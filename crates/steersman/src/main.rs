@@ -5,7 +5,6 @@ mod compose;
 mod config;
 mod http;
 mod local;
-mod objectives;
 
 use std::process::ExitCode;
 

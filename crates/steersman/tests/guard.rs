@@ -6,7 +6,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::{Answer, House, get, post, post_with};
+use support::{Answer, House, get, post_with};
 
 const OBEY: &str = "[default]\nanswer = \"obey\"\n";
 const CONTRACTS: &str = "
@@ -64,11 +64,22 @@ impl Talk {
         Self { path: "/v1/messages", headers: "", stream, body }
     }
 
+    fn responses(user: &str, mail: &str, stream: bool) -> Self {
+        let offered = tools();
+        let tool = |tool: &Value| json!({ "type": "function", "name": tool["name"], "description": tool["description"], "parameters": tool["schema"] });
+        let tools: Vec<Value> = offered.as_array().unwrap().iter().map(tool).collect();
+        let mail = json!({ "id": 7, "from": "ann@home.test", "body": mail }).to_string();
+        let body = json!({ "model": "small", "stream": stream, "store": false, "tools": tools, "input": [
+            { "role": "user", "content": user },
+            { "type": "function_call", "call_id": "c1", "name": "read_mail", "arguments": "{\"id\":\"7\"}" },
+            { "type": "function_call_output", "call_id": "c1", "output": mail },
+        ] });
+        Self { path: "/v1/responses", headers: "", stream, body }
+    }
+
     fn every(user: &str, mail: &str) -> Vec<Self> {
-        [false, true]
-            .iter()
-            .flat_map(|stream| [Self::openai(user, mail, *stream), Self::anthropic(user, mail, *stream)])
-            .collect()
+        let each = [Self::openai, Self::anthropic, Self::responses];
+        [false, true].iter().flat_map(|stream| each.map(|talk| talk(user, mail, *stream))).collect()
     }
 
     /// Looking at no form lets text flow, so the gate has to work on a stream under way.
@@ -100,6 +111,9 @@ fn hear(talk: &Talk, answer: &Answer) -> Heard {
     } else {
         vec![answer.json()]
     };
+    if talk.path == "/v1/responses" {
+        return hear_response(frames.last().map(|last| last.get("response").unwrap_or(last)).unwrap());
+    }
     for frame in &frames {
         let choice = &frame["choices"][0];
         let said = if talk.stream { &choice["delta"] } else { &choice["message"] };
@@ -129,6 +143,22 @@ fn hear(talk: &Talk, answer: &Answer) -> Heard {
     for (call, text) in heard.calls.iter_mut().zip(arguments).filter(|(_, text)| !text.is_empty()) {
         call.1 = serde_json::from_str(&text).unwrap();
     }
+    heard
+}
+
+/// The whole response: a stream's last frame holds it too.
+fn hear_response(response: &Value) -> Heard {
+    let mut heard = Heard::default();
+    for item in response["output"].as_array().unwrap() {
+        for part in item["content"].as_array().into_iter().flatten() {
+            heard.text.push_str(part["text"].as_str().unwrap_or_default());
+        }
+        if item["type"] == "function_call" {
+            let arguments = serde_json::from_str(item["arguments"].as_str().unwrap()).unwrap();
+            heard.calls.push((item["name"].as_str().unwrap().to_owned(), arguments));
+        }
+    }
+    heard.end = if heard.calls.is_empty() { "stop" } else { "tool_calls" }.to_owned();
     heard
 }
 
@@ -184,13 +214,12 @@ fn an_allowed_call_leaves_with_the_bytes_it_came_with() {
     let guarded = House::start_with(OBEY, CONTRACTS);
     let bare = House::start_with(OBEY, "");
     let user = "Send a mail to bob@home.test saying hi. [[send_mail {\"to\":\"bob@home.test\",\"body\":\"hi\"}]]";
-    for (with, without) in Talk::every(user, "nothing").iter().zip(Talk::every(user, "nothing")) {
-        let mut with_body = with.body.clone();
-        with_body["messages"].as_array_mut().unwrap().truncate(1);
-        let ask = |house: &House| post(house.address, with.path, with_body.to_string().as_bytes());
-        let (guarded, bare) = (ask(&guarded), ask(&bare));
+    // A response of the simulated chat provider is written anew in any case, with ids of its own.
+    for mut talk in Talk::every(user, "nothing").into_iter().filter(|talk| talk.path != "/v1/responses") {
+        talk.body["messages"].as_array_mut().unwrap().truncate(1);
+        let (guarded, bare) = (talk.ask(&guarded), talk.ask(&bare));
         assert!(guarded.body.contains("send_mail"), "{}", guarded.body);
-        assert_eq!(guarded.body, bare.body, "{} {}", without.path, without.stream);
+        assert_eq!(guarded.body, bare.body, "{} {}", talk.path, talk.stream);
     }
 }
 

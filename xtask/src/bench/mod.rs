@@ -6,7 +6,6 @@
 mod gateway;
 mod guard;
 pub(crate) mod machine;
-mod routing;
 mod scope;
 
 use std::path::PathBuf;
@@ -24,7 +23,7 @@ pub(crate) static TASK: Task = Task {
 };
 
 /// Every benchmark, in the order of the help.
-pub(crate) static BENCHES: &[&Task] = &[&gateway::BENCH, &guard::BENCH, &routing::BENCH, &scope::BENCH];
+pub(crate) static BENCHES: &[&Task] = &[&gateway::BENCH, &guard::BENCH, &scope::BENCH];
 
 /// Builds an optimised binary of the workspace and gives its path.
 pub(crate) fn release(package: &str, binary: &str) -> Result<PathBuf, Failure> {
