@@ -7,6 +7,7 @@ mod gateway;
 mod guard;
 pub(crate) mod machine;
 mod scope;
+mod structured;
 
 use std::path::PathBuf;
 
@@ -23,7 +24,7 @@ pub(crate) static TASK: Task = Task {
 };
 
 /// Every benchmark, in the order of the help.
-pub(crate) static BENCHES: &[&Task] = &[&gateway::BENCH, &guard::BENCH, &scope::BENCH];
+pub(crate) static BENCHES: &[&Task] = &[&gateway::BENCH, &guard::BENCH, &scope::BENCH, &structured::BENCH];
 
 /// Builds an optimised binary of the workspace and gives its path.
 pub(crate) fn release(package: &str, binary: &str) -> Result<PathBuf, Failure> {

@@ -5,22 +5,22 @@
 use crate::random::Random;
 use steersman_structured::{Document, Kind, Node};
 
-pub(crate) type Mutator = fn(&str, &Spots, &mut Random) -> Option<Case>;
+pub(crate) type Mutator = fn(&str, &Spots, &mut Random) -> Option<Damaged>;
 
 /// A damaged text, and the sound one it stands for where that is not the original.
-pub(crate) struct Case {
+pub(crate) struct Damaged {
     pub(crate) broken: String,
     pub(crate) meant: Option<String>,
 }
 
-impl From<String> for Case {
+impl From<String> for Damaged {
     fn from(broken: String) -> Self {
         Self { broken, meant: None }
     }
 }
 
-fn meant(broken: String, meant: String) -> Case {
-    Case { broken, meant: Some(meant) }
+fn meant(broken: String, meant: String) -> Damaged {
+    Damaged { broken, meant: Some(meant) }
 }
 
 /// Places in a document's text.
@@ -283,12 +283,12 @@ fn rewrite(t: &str, spans: &[(usize, usize)], f: impl Fn(&str) -> String) -> Str
     out + &t[at..]
 }
 
-fn rewrite_case(t: &str, spans: &[(usize, usize)], f: impl Fn(&str) -> String) -> Case {
+fn rewrite_case(t: &str, spans: &[(usize, usize)], f: impl Fn(&str) -> String) -> Damaged {
     rewrite(t, spans, f).into()
 }
 
 /// All quotes of another kind. Bodies stay as they are; a body that holds the new closing quote escapes nothing.
-fn requote(t: &str, s: &Spots, open: &str, close: &str) -> Option<Case> {
+fn requote(t: &str, s: &Spots, open: &str, close: &str) -> Option<Damaged> {
     let all: Vec<_> = s.keys.iter().chain(&s.strings).copied().collect();
     Some(rewrite(t, &all, |body| format!("{open}{}{close}", &body[1..body.len() - 1])).into())
 }
@@ -303,7 +303,7 @@ fn inside(t: &str, a: usize, b: usize, r: &mut Random) -> Option<usize> {
     r.pick(&places).copied()
 }
 
-fn spaced(t: &str, s: &Spots, r: &mut Random, with: &str) -> Option<Case> {
+fn spaced(t: &str, s: &Spots, r: &mut Random, with: &str) -> Option<Damaged> {
     let wide: Vec<_> =
         s.strings.iter().filter(|&&(a, b)| t[a..b].contains(' ') && !t[a..b].contains('\\')).copied().collect();
     let (a, b) = *r.pick(&wide)?;
@@ -314,7 +314,7 @@ fn spaced(t: &str, s: &Spots, r: &mut Random, with: &str) -> Option<Case> {
 }
 
 /// A word in the middle of a string in unescaped quotes.
-fn inner(t: &str, s: &Spots, r: &mut Random, after: &str) -> Option<Case> {
+fn inner(t: &str, s: &Spots, r: &mut Random, after: &str) -> Option<Damaged> {
     let wide: Vec<_> = s
         .strings
         .iter()

@@ -256,11 +256,11 @@ impl<'a> Lexer<'a> {
     }
 }
 
-/// Start of the line, if only white space stands between it and `at`.
+/// Start of the line, if only white space stands between it and `at`. Looks back over white space alone.
 fn line_start(text: &str, at: usize) -> Option<usize> {
     let head = text.get(..at)?;
-    let start = head.rfind('\n').map_or(0, |n| n + 1);
-    head.get(start..)?.trim().is_empty().then_some(start)
+    let start = head.trim_end_matches(|c: char| c.is_whitespace() && c != '\n').len();
+    (start == 0 || head.get(..start)?.ends_with('\n')).then_some(start)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "texts of 4 GiB and more are refused at the door")]

@@ -4,6 +4,8 @@
 
 mod shape;
 
+use std::collections::BTreeMap;
+
 use crate::align::align;
 use crate::document::{Document, Kind};
 use crate::outcome::{Accepted, Layer, Reading, Rejected, Violation};
@@ -35,6 +37,22 @@ pub enum SchemaError {
     },
 }
 
+/// Documents that were handed over with a schema; the only ones there are.
+struct Handed(BTreeMap<String, serde_json::Value>);
+
+impl jsonschema::Retrieve for Handed {
+    fn retrieve(
+        &self,
+        uri: &jsonschema::Uri<String>,
+    ) -> Result<serde_json::Value, Box<dyn std::error::Error + Send + Sync>> {
+        let address = uri.as_str();
+        self.0
+            .get(address)
+            .cloned()
+            .ok_or_else(|| format!("`{address}` is another document, and nothing is fetched").into())
+    }
+}
+
 /// Documents nested deeper than this are not checked against a schema but rejected: the validator is recursive.
 pub(crate) const DEPTH_MAX: usize = 192;
 /// A document inside a string, inside a string: so many passes.
@@ -60,7 +78,20 @@ impl CompiledSchema {
     /// # Errors
     /// If the schema is malformed or refers outside itself.
     pub fn new(schema: &serde_json::Value) -> Result<Self, SchemaError> {
-        let validator = jsonschema::validator_for(schema)
+        Self::with_documents(schema, BTreeMap::new())
+    }
+
+    /// Compiles a schema that may refer to these documents, by their full addresses. Alignment does not look into them.
+    ///
+    /// # Errors
+    /// If the schema is malformed or refers to anything else.
+    pub fn with_documents(
+        schema: &serde_json::Value,
+        documents: BTreeMap<String, serde_json::Value>,
+    ) -> Result<Self, SchemaError> {
+        let validator = jsonschema::options()
+            .with_retriever(Handed(documents))
+            .build(schema)
             .map_err(|e| SchemaError::Schema { pointer: e.schema_path().to_string(), message: e.to_string() })?;
         Ok(Self { validator, shapes: Shapes::of(schema) })
     }

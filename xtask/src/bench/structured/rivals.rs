@@ -1,0 +1,119 @@
+//! The rivals: fetched at pinned versions by pip, npm and cargo into the build folder, and run over the same sets.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::{Failure, house, setup};
+
+const PYTHON: &[&str] = &["json_repair==0.64.6", "jiter==0.19.0", "jsonschema==4.26.0"];
+const NODE: &[&str] = &["jsonrepair@3.15.0"];
+const RUST: &str = "[package]\nname = \"rivals\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n\
+    jsonrepair-rs = \"=0.2.6\"\nllm_json = \"=1.0.3\"\nserde_json = { version = \"1\", features = [\"preserve_order\"] }\n";
+
+/// All rivals, ready to run.
+pub(super) struct Rivals {
+    python: PathBuf,
+    node: PathBuf,
+    rust: Option<PathBuf>,
+    scripts: PathBuf,
+}
+
+/// Each rival's name, and the sets that it can be asked about.
+const ROWS: &[(&str, &[&str])] = &[
+    ("json_repair", &["syntax", "bracket", "drift", "must_refuse"]),
+    ("json_repair-schema", &["bracket", "drift", "must_refuse"]),
+    ("json_repair-salvage", &["bracket", "drift", "must_refuse"]),
+    ("jsonrepair", &["syntax", "bracket", "drift", "must_refuse"]),
+    ("jsonrepair-rs", &["syntax", "bracket", "drift", "must_refuse"]),
+    ("llm_json", &["syntax", "bracket", "drift", "must_refuse"]),
+];
+
+impl Rivals {
+    /// Fetches what is not there yet.
+    pub(super) fn fetch() -> Result<Self, Failure> {
+        let scripts = house::root().join("xtask/src/bench/structured");
+        let python = setup::environment("rivals-python", PYTHON)?.join("bin/python");
+        let node = setup::packages("rivals-node", NODE)?;
+        Ok(Self { python, node, rust: built(&scripts).ok(), scripts })
+    }
+
+    /// Runs every rival over the sets of a folder and has its answers judged by `judge SET ANSWERS`.
+    pub(super) fn run(
+        &self,
+        folder: &Path,
+        judge: impl Fn(&Path, &Path) -> Result<Value, Failure>,
+    ) -> Result<Value, Failure> {
+        let mut rows = serde_json::Map::new();
+        for (name, sets) in ROWS {
+            let mut row = serde_json::Map::new();
+            for set in *sets {
+                let (cases, answers) =
+                    (folder.join(format!("{set}.jsonl")), folder.join(format!("{set}.{name}.jsonl")));
+                let Some(mut command) = self.command(name, &cases, &answers) else { continue };
+                eprintln!("{name} on {set}");
+                let spent: Value = serde_json::from_str(house::output(&mut command)?.trim())?;
+                let mut figures = judge(&cases, &answers)?;
+                figures.as_object_mut().map(|figures| figures.insert("cpu".to_owned(), spent));
+                row.insert((*set).to_owned(), figures);
+            }
+            rows.insert((*name).to_owned(), Value::Object(row));
+        }
+        for name in ["jiter-previews", "json_repair-previews"] {
+            let mut command = Command::new(&self.python);
+            command.arg(self.scripts.join("rivals.py")).arg(name).arg(folder.join("valid.jsonl")).arg("-");
+            rows.insert(name.to_owned(), serde_json::from_str(house::output(&mut command)?.trim())?);
+        }
+        Ok(json!(rows))
+    }
+
+    fn command(&self, name: &str, cases: &Path, answers: &Path) -> Option<Command> {
+        let mut command = match name {
+            "jsonrepair" => {
+                let mut node = Command::new("node");
+                node.arg(self.scripts.join("rivals.mjs")).arg(&self.node);
+                node
+            }
+            "jsonrepair-rs" | "llm_json" => {
+                let mut rust = Command::new(self.rust.as_ref()?);
+                rust.arg(name);
+                rust
+            }
+            _ => {
+                let mut python = Command::new(&self.python);
+                python.arg(self.scripts.join("rivals.py")).arg(name);
+                python
+            }
+        };
+        command.arg(cases).arg(answers);
+        Some(command)
+    }
+}
+
+/// The Rust rivals are a package of their own, so that they stay out of the lock file.
+fn built(scripts: &Path) -> Result<PathBuf, Failure> {
+    let folder = house::target("setup/rivals-rust");
+    std::fs::create_dir_all(folder.join("src"))?;
+    std::fs::write(folder.join("Cargo.toml"), RUST)?;
+    std::fs::copy(scripts.join("rivals_main.rs.txt"), folder.join("src/main.rs"))?;
+    let mut cargo = house::cargo();
+    cargo.current_dir(&folder).args(["build", "--release", "--quiet", "--target-dir", "target"]);
+    house::run(&mut cargo)?;
+    Ok(folder.join("target/release/rivals"))
+}
+
+/// The JSON-Schema-Test-Suite, as it comes in the source package of `jsonschema` on PyPI.
+pub(super) fn schema_suite() -> Result<PathBuf, Failure> {
+    let folder = house::target("setup/schema-suite");
+    let suite = folder.join("jsonschema-4.26.0/json");
+    if !suite.exists() {
+        std::fs::create_dir_all(&folder)?;
+        let mut pip = Command::new("python3");
+        pip.args(["-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:", "--dest"]);
+        house::output(pip.arg(&folder).arg("jsonschema==4.26.0"))?;
+        let mut tar = Command::new("tar");
+        house::output(tar.arg("-xzf").arg(folder.join("jsonschema-4.26.0.tar.gz")).arg("-C").arg(&folder))?;
+    }
+    Ok(suite)
+}
