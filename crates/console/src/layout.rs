@@ -16,6 +16,7 @@ pub static NAVIGATION: &[NavigationEntry] = &[
     NavigationEntry { path: "/console", title: "Overview" },
     NavigationEntry { path: "/console/requests", title: "Requests" },
     NavigationEntry { path: "/console/guard", title: "Guard" },
+    NavigationEntry { path: "/console/objectives", title: "Objectives" },
 ];
 
 /// The style sheet.

@@ -11,6 +11,7 @@ mod format;
 pub mod frontier;
 pub mod guard;
 mod layout;
+pub mod objectives;
 pub mod overview;
 pub mod request;
 pub mod requests;

@@ -128,6 +128,11 @@ impl Checks {
         Ok(any.then_some(Self { policy, response, tools }))
     }
 
+    /// No form at all: the answer is held back whole for another reason.
+    pub(crate) const fn none() -> Self {
+        Self { policy: Policy::Off, response: None, tools: BTreeMap::new() }
+    }
+
     /// Judges a whole answer.
     pub(crate) fn judge(&self, answer: &Answer) -> Result<Passed, Box<Held>> {
         let mut passed = Passed::default();

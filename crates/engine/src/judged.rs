@@ -122,7 +122,7 @@ fn through_gate(guarded: Option<&Arc<Guarded>>, events: &[Event]) -> Result<Opti
 }
 
 /// The events of a whole stream.
-fn events(provider: &dyn Dialect, pieces: &[Bytes]) -> Result<Vec<Event>, AttemptFailure> {
+pub(crate) fn events(provider: &dyn Dialect, pieces: &[Bytes]) -> Result<Vec<Event>, AttemptFailure> {
     let malformed = |error: &dyn std::fmt::Display| AttemptFailure::malformed(error.to_string());
     let mut frames = SseDecoder::new(MAX_FRAME_BYTES);
     let mut decoder = provider.answer_decoder();

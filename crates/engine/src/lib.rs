@@ -6,6 +6,7 @@
 //!
 //! What never happens here: no socket, no HTTP client, no SQL, no detached task.
 
+mod aside;
 mod attempt;
 mod backoff;
 mod balance;
@@ -25,7 +26,9 @@ mod refusal;
 mod relay;
 mod reply;
 mod resilience;
+mod route;
 
+pub use aside::{Aside, AsideError, ask_aside};
 pub use backoff::Backoff;
 pub use balance::{Deployment, Strategy};
 pub use catalog::{Candidate, Catalog, Provider, Resolved, UnknownModel};
@@ -36,3 +39,4 @@ pub use pipeline::{Engine, Settings};
 pub use refusal::Refusal;
 pub use reply::{Inbound, Reply, ReplyBody};
 pub use resilience::{HedgeSettings, Resilience};
+pub use route::{Board, RouteTask, Routes, is_usable, last_question, short_answer, unit};

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::attempt::{AttemptFailure, next_piece, read_error, read_whole};
 use crate::backoff::Backoff;
 use crate::catalog::Catalog;
-use crate::checks::Schemas;
+use crate::checks::{Checks, Schemas};
 use crate::guard::{GuardMode, GuardRoom, GuardSettings};
 use crate::health::Places;
 use crate::judged::{Judge, WholeJudge};
@@ -22,6 +22,7 @@ use crate::refusal::Refusal;
 use crate::relay::{Relay, Released};
 use crate::reply::{Inbound, Reply, ReplyBody};
 use crate::resilience::{Bearing, Resilience};
+use crate::route::{Routes, Verdict};
 
 /// Limits of the pipeline.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +45,8 @@ pub struct Engine {
     settings: Settings,
     schemas: Schemas,
     guard: GuardRoom,
+    routes: Routes,
+    escalates: bool,
     recorder: Arc<dyn Recorder>,
     bearing: Bearing,
 }
@@ -71,8 +74,8 @@ impl Engine {
     #[must_use]
     pub fn new(catalog: Catalog, settings: Settings, recorder: Arc<dyn Recorder>) -> Self {
         let bearing = Bearing::new(Resilience::default(), None);
-        let (schemas, guard) = (Schemas::default(), GuardRoom::default());
-        Self { catalog, settings, schemas, guard, recorder, bearing }
+        let (schemas, guard, routes) = (Schemas::default(), GuardRoom::default(), Routes::default());
+        Self { catalog, settings, schemas, guard, routes, escalates: true, recorder, bearing }
     }
 
     /// With a guard around tool calls.
@@ -105,6 +108,21 @@ impl Engine {
         &self.bearing
     }
 
+    /// With objectives for some tasks.
+    #[must_use]
+    pub fn with_routes(mut self, routes: Routes) -> Self {
+        self.routes = routes;
+        self
+    }
+
+    /// Cuts the loop from a failed validation to the next candidate, for the test that must fail without it.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn without_escalation(mut self) -> Self {
+        self.escalates = false;
+        self
+    }
+
     /// All models, providers and tasks.
     #[must_use]
     pub const fn catalog(&self) -> &Catalog {
@@ -124,11 +142,16 @@ impl Engine {
             Ok(guarded) => guarded,
             Err(refusal) => return refuse(&inbound, &refusal, recording),
         };
+        prepared.routed = self.routes.decide(&inbound, &mut prepared);
         let deadline = Instant::now() + self.settings.total;
         let attempted = self.attempt_until_accepted(&prepared, &inbound, &mut recording, deadline).await;
         // A stream that is still under way notes it at its end.
         if let Some(report) = prepared.guarded.as_ref().and_then(|guarded| guarded.report()) {
             recording.note("guard", &report);
+        }
+        if let Some(routed) = &prepared.routed {
+            self.routes.settle(routed);
+            recording.note("route", &routed.note());
         }
         match attempted {
             Ok((target, accepted)) => self.finish(&inbound, &prepared, &target, accepted, recording, deadline),
@@ -147,24 +170,34 @@ impl Engine {
         deadline: Instant,
     ) -> Result<(Target, Accepted), Refusal> {
         self.bearing.earn();
-        let mut plan = Plan::new(inbound, &prepared.candidates, &self.bearing)?;
-        let attempts = Plan::attempts(self.settings.attempts, &prepared.candidates);
+        let first_only = || prepared.candidates.get(..1).unwrap_or_default();
+        let candidates = if self.escalates { &prepared.candidates } else { first_only() };
+        let mut plan = Plan::new(inbound, candidates, &self.bearing)?;
+        let attempts = Plan::attempts(self.settings.attempts, candidates);
         let mut number = 1;
         loop {
             recording.start_attempt(&plan.target, plan.reason);
             let attempt = self.attempt_or_hedge(prepared, &mut plan, inbound, recording);
             let failure = match tokio::time::timeout_at(deadline, attempt).await {
-                Ok(Ok(accepted)) => return Ok((plan.target, accepted)),
+                Ok(Ok(accepted)) => match weigh(prepared, &plan.target, accepted) {
+                    Verdict::Release(released) => return Ok(*released),
+                    Verdict::Ask(next) => {
+                        recording.end_attempt(None);
+                        plan.turn_to(inbound, &next)?;
+                        number = 1;
+                        continue;
+                    }
+                },
                 Ok(Err(failure)) => failure,
                 Err(_) => AttemptFailure::from_upstream(&self.out_of_time()),
             };
             recording.end_attempt(Some(failure.refusal.code));
-            if number >= attempts {
-                return Err(*failure.refusal);
-            }
             let pause = self.settings.backoff.pause(number, failure.retry_after, jitter(inbound, number));
-            match plan.after(inbound, &failure, pause, attempts - number)? {
+            let more = attempts.saturating_sub(number);
+            let again = if more > 0 { plan.after(inbound, &failure, pause, more)? } else { None };
+            match again {
                 Some(pause) if Instant::now() + pause < deadline => tokio::time::sleep(pause).await,
+                _ if prepared.routed.is_some() && plan.fail_up(inbound, &failure)? => number = 0,
                 _ => return Err(*failure.refusal),
             }
             number += 1;
@@ -238,7 +271,9 @@ impl Engine {
                 return Err(AttemptFailure::cut(format!("the provider broke off: {words}")));
             }
         }
-        if let Some(checks) = &prepared.checks {
+        let held = prepared.routed.as_ref().is_some_and(|routed| routed.holds(&target.candidate));
+        let no_form = held.then(Checks::none);
+        if let Some(checks) = prepared.checks.as_ref().or(no_form.as_ref()) {
             let options = inbound.answer_options(prepared.include_usage);
             let provider = target.dialect;
             let guarded = prepared.guarded.as_ref();
@@ -294,6 +329,7 @@ impl Engine {
         deadline: Instant,
     ) -> Reply {
         let mut headers = headers(inbound, prepared, target, recording.attempts() + 1);
+        headers.extend(prepared.routed.as_ref().map(|routed| ("x-steersman-route", routed.header())));
         headers.extend(recording.repairs_header().map(|repairs| ("x-steersman-repairs", repairs)));
         headers.extend(prepared.guarded.as_ref().map(|guarded| ("x-steersman-guard", guarded.header())));
         let body = match accepted {
@@ -314,6 +350,14 @@ impl Engine {
 
     const fn out_of_time(&self) -> UpstreamError {
         UpstreamError::Timeout { kind: "total", limit: self.settings.total }
+    }
+}
+
+/// What becomes of an answer that could be released: under an objective it is weighed first.
+fn weigh(prepared: &Prepared, target: &Target, accepted: Accepted) -> Verdict {
+    match &prepared.routed {
+        Some(routed) => routed.weigh(target.clone(), accepted, prepared.dialect),
+        None => Verdict::Release(Box::new((target.clone(), accepted))),
     }
 }
 

@@ -137,6 +137,25 @@ impl<'a> Plan<'a> {
         Ok(target)
     }
 
+    /// Turns to a candidate further down the list, because an answer that kept its form is not good enough.
+    pub(crate) fn turn_to(&mut self, inbound: &Inbound, candidate: &Candidate) -> Result<(), Refusal> {
+        let wanted = |next: &Candidate| next.provider.name == candidate.provider.name && next.model == candidate.model;
+        while self.left.as_slice().first().is_some_and(|next| !wanted(next)) {
+            self.left.next();
+        }
+        self.next_candidate(inbound, "escalation").map(|_| ())
+    }
+
+    /// Turns to the last candidate. False if it is the one that has just failed.
+    pub(crate) fn fail_up(&mut self, inbound: &Inbound, failure: &AttemptFailure) -> Result<bool, Refusal> {
+        let Some(last) = self.left.as_slice().last() else { return Ok(false) };
+        if failure.refusal.code == Code::GUARD_DENIED {
+            return Ok(false);
+        }
+        self.turn_to(inbound, last)?;
+        Ok(true)
+    }
+
     fn next_candidate(&mut self, inbound: &Inbound, reason: &'static str) -> Result<Option<Duration>, Refusal> {
         let Some(next) = self.left.next() else { return Ok(None) };
         self.candidate = next;

@@ -15,6 +15,7 @@ use crate::guard::Guarded;
 use crate::health::Place;
 use crate::refusal::Refusal;
 use crate::reply::Inbound;
+use crate::route::Routed;
 
 /// Sampling parameters that are kept on the record, in the spellings of all dialects.
 const PARAMETERS: &[&str] = &[
@@ -58,6 +59,8 @@ pub(crate) struct Prepared {
     pub(crate) checks: Option<Checks>,
     /// The labelled conversation; `None` where the guard is off.
     pub(crate) guarded: Option<Arc<Guarded>>,
+    /// What step 4 decided; `None` for a task without an objective.
+    pub(crate) routed: Option<Routed>,
     /// Where it may go, in the order of trying.
     pub(crate) candidates: Vec<Candidate>,
 }
@@ -114,6 +117,7 @@ pub(crate) fn prepare(catalog: &Catalog, schemas: &Schemas, inbound: &Inbound) -
         parameters: parameters(&head.object),
         checks: Checks::of(&head, policy(inbound)?, schemas)?,
         guarded: None,
+        routed: None,
         candidates: resolved.candidates,
     })
 }

@@ -88,6 +88,16 @@ impl Prehoc {
         }
     }
 
+    /// Share of a prompt's words that no fitted prompt had (or only one), in `[0, 1]`.
+    pub(crate) fn unfamiliar(&self, prompt: &Features) -> f64 {
+        let unknown = |bucket: &&u32| {
+            let entry = self.entry(**bucket as usize);
+            entry.and_then(<[f32]>::first).is_none_or(|idf| *idf <= 0.0)
+        };
+        let unknown = prompt.words.iter().filter(unknown).count();
+        unknown as f64 / prompt.words.len().max(1) as f64
+    }
+
     fn entry(&self, dimension: usize) -> Option<&[f32]> {
         let width = self.arms + 1;
         self.table.get(dimension * width..(dimension + 1) * width)

@@ -187,6 +187,12 @@ impl Router {
         self.prehoc.score(prompt, scores);
     }
 
+    /// Share of a prompt's words that the router has never seen, in `[0, 1]`.
+    #[must_use]
+    pub fn unfamiliar(&self, prompt: &Features) -> f64 {
+        self.prehoc.unfamiliar(prompt)
+    }
+
     /// Calibrated chance that an arm is right, before any call.
     #[must_use]
     pub fn chance(&self, arm: usize, scores: &[f32], features: &mut Vec<f64>) -> f64 {

@@ -115,6 +115,30 @@ impl Traffic {
         if reader.traffic.is_empty() { Err(TrafficError::Empty) } else { Ok(reader.traffic) }
     }
 
+    /// Adds a request that was put together by a program. Answers must have been keyed by [`answer_key`].
+    pub fn push(&mut self, text: &str, group: &str, split: Split, arms: &[(String, Answered)]) {
+        let row = self.len();
+        let group = self.group_names.iter().position(|known| known == group).unwrap_or_else(|| {
+            self.group_names.push(group.to_owned());
+            self.group_names.len() - 1
+        });
+        self.texts.push(text.to_owned());
+        self.groups.push(u32::try_from(group).unwrap_or(u32::MAX));
+        self.splits.push(split);
+        for (name, answered) in arms {
+            let arm = self.arm(name).unwrap_or_else(|| {
+                self.arm_names.push(name.clone());
+                self.arms.push(Vec::new());
+                self.arms.len() - 1
+            });
+            if let Some(column) = self.arms.get_mut(arm) {
+                column.resize(row, Answered::default());
+                column.push(*answered);
+            }
+        }
+        self.arms.iter_mut().for_each(|column| column.resize(row + 1, Answered::default()));
+    }
+
     /// How many requests it holds.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -208,6 +232,14 @@ impl Reader {
             reasoning_tokens: cell.reasoning_tokens.map(|n| n as u32),
         }
     }
+}
+
+/// A key for a short answer: equal keys are equal answers, but for one pair in four thousand million. `None` if it is empty.
+#[must_use]
+pub fn answer_key(answer: &str) -> Option<u32> {
+    let text = normalised(answer);
+    let [a, b, c, d, ..] = *blake3::hash(text.as_bytes()).as_bytes();
+    (!text.is_empty()).then(|| u32::from_le_bytes([a, b, c, d]))
 }
 
 /// Short answers are compared without case, spaces and a final full stop: `[(4, 1)]` is `[(4,1)]`.

@@ -5,6 +5,7 @@ mod compose;
 mod config;
 mod http;
 mod local;
+mod objectives;
 
 use std::process::ExitCode;
 

@@ -35,5 +35,6 @@ pub use driver::DatabaseError;
 pub use error::StoreError;
 pub use filter::{OverviewQuery, Page, RequestFilter, TimeRange};
 pub use reader::Reader;
+pub use redact::Redactor;
 pub use state::State;
 pub use store::Store;

@@ -18,7 +18,7 @@ use crate::secret_forms::{FORMS, Form};
 const MIN_SECRET_BYTES: usize = 8;
 
 /// Finds and replaces secrets.
-pub(crate) struct Redactor {
+pub struct Redactor {
     automaton: AhoCorasick,
     /// For each pattern of the automaton, the form it begins; `None` for a configured secret.
     forms: Vec<Option<&'static Form>>,
@@ -26,7 +26,8 @@ pub(crate) struct Redactor {
 
 impl Redactor {
     /// A redactor for these secrets and all well-known forms.
-    pub(crate) fn new(secrets: &[Secret]) -> Self {
+    #[must_use]
+    pub fn new(secrets: &[Secret]) -> Self {
         let mut patterns: Vec<Vec<u8>> = Vec::new();
         let mut forms = Vec::new();
         for secret in secrets.iter().map(Secret::expose).filter(|secret| secret.len() >= MIN_SECRET_BYTES) {
@@ -77,7 +78,8 @@ impl Redactor {
     }
 
     /// The text without secrets, if it held any.
-    pub(crate) fn text(&self, text: &str) -> Option<String> {
+    #[must_use]
+    pub fn text(&self, text: &str) -> Option<String> {
         match self.bytes(text.as_bytes()) {
             Cow::Borrowed(_) => None,
             Cow::Owned(clean) => Some(String::from_utf8_lossy(&clean).into_owned()),

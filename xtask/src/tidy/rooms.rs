@@ -47,6 +47,7 @@ static ROOMS: &[Room] = &[
     room("steersman-sim", 3, NO_SQL),
     room("steersman-engine", 3, NO_SOCKET_NO_SQL),
     room("steersman-console", 4, NO_HTTP),
+    room("steersman-jobs", 4, NO_HTTP),
     room("steersman-local", 4, NO_SQL),
     room("steersman", 5, NO_CPP),
     room("steersman-load", 4, NO_SQL),

@@ -64,6 +64,7 @@ impl ShiryaevRoberts {
 pub struct ConformalStream {
     bins: Vec<u32>,
     seen: u32,
+    late: [f64; CELLS],
 }
 
 /// More bins than this do not change the rank of a score by more than 0.4 %.
@@ -72,9 +73,15 @@ const BINS: usize = 256;
 /// Exponents of the power bets eps p^(eps - 1) (the same book, section 8.1): 0.1 pays for violent shifts, 0.7 for faint ones.
 const POWERS: [f64; 4] = [0.1, 0.3, 0.5, 0.7];
 
+/// Cells of the histogram of late p-values, what each holds beforehand, and how much of it is kept with each score: a
+/// memory of about forty scores, by which a change that moves a quarter of them is worth betting on within as many.
+const CELLS: usize = 12;
+const PRIOR: f64 = 1.5;
+const FORGET: f64 = 0.975;
+
 impl Default for ConformalStream {
     fn default() -> Self {
-        Self { bins: vec![0; BINS], seen: 0 }
+        Self { bins: vec![0; BINS], seen: 0, late: [0.0; CELLS] }
     }
 }
 
@@ -100,6 +107,24 @@ impl ConformalStream {
     pub fn push(&mut self, strangeness: f64, uniform: f64) -> [f64; POWERS.len()] {
         let p = self.p_value(strangeness, uniform).max(1e-6);
         POWERS.map(|power| power * p.powf(power - 1.0))
+    }
+
+    /// Takes in one score and gives one e-value: the density that the p-values of late have shown at this one. It needs no
+    /// idea of how the stream will change (plug-in betting; Fedorova, Gammerman, Nouretdinov and Vovk, *Plug-in martingales
+    /// for testing exchangeability on-line*, ICML 2012), and forgets, so that an old calm does not slow it down.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+    pub fn bet(&mut self, score: f64, uniform: f64) -> f64 {
+        let p = self.p_value(score, uniform);
+        let cell = ((p * CELLS as f64) as usize).min(CELLS - 1);
+        let total: f64 = self.late.iter().sum::<f64>() + PRIOR * CELLS as f64;
+        let mut density = 1.0;
+        for (place, weight) in self.late.iter_mut().enumerate() {
+            if place == cell {
+                density = (*weight + PRIOR) / total * CELLS as f64;
+            }
+            *weight = *weight * FORGET + f64::from(u8::from(place == cell));
+        }
+        density
     }
 
     /// How many scores were taken in.

@@ -75,6 +75,8 @@ mod tests {
             .lines()
             .filter_map(|line| line.strip_prefix("# "))
             .filter(|line| line.starts_with('[') || line.contains(" = "))
+            // A router's file cannot be made up: `route fit` writes it.
+            .filter(|line| !line.starts_with("router = "))
             .map(|line| line.replace(".NAME]", ".openai]") + "\n")
             .collect();
         let folder = tempfile::tempdir().unwrap();

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use steersman_core::Recorder;
 use steersman_store::Store;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
@@ -75,14 +74,16 @@ impl Up {
         let local = LocalModels::start(config, &self.data, &client);
         let providers = compose::providers(config, &client, &local)?;
         let count = providers.catalog.models().count();
+        let secrets = providers.secrets.clone();
         let store = Arc::new(compose::store(config, &self.data, providers.secrets).await?);
-        let recorder: Arc<dyn Recorder> = Arc::clone(&store) as _;
+        let objected = crate::objectives::compose(config, &providers.catalog, &store, &secrets).await?;
         let limits = ServerLimits { head_timeout: config.request_timeout, grace: config.shutdown_grace };
         let server = Server::bind(config.listen, limits).await.map_err(|error| self.cannot_listen(&error))?;
         let address = format!("http://{}", server.address()?);
         let draining = CancellationToken::new();
         let surface = Arc::new(Surface {
-            engine: compose::engine(config, providers.catalog, recorder),
+            engine: compose::engine(config, providers.catalog, objected.recorder).with_routes(objected.routes),
+            objectives: Arc::clone(&objected.objectives),
             store: Arc::clone(&store),
             address: address.clone(),
             api_key: config.api_key.as_ref().map(|source| source.fetch(compose::environment)).transpose()?,
@@ -91,10 +92,14 @@ impl Up {
             body_timeout: config.request_timeout,
             draining: draining.clone(),
         });
+        let gathering = tokio::spawn(objected.objectives.run(objected.finished, draining.clone()));
         let stop = stop_on_signal(draining.clone())?;
         self.say_ready(&address, count);
         let drained = server.run(router(&surface), draining).await;
         stop.abort();
+        if let Err(error) = gathering.await {
+            tracing::warn!(%error, "the objectives ended early");
+        }
         drop(local);
         farewell(&store, drained).await;
         Ok(drained)

@@ -70,7 +70,7 @@ impl Document {
     pub(crate) fn names(&self, section: &str) -> Vec<&str> {
         let mut names: Vec<(usize, &str)> = Vec::new();
         for entry in &self.entries {
-            if let [first, name, _] = entry.path.as_slice()
+            if let [first, name, _, ..] = entry.path.as_slice()
                 && first == section
                 && !names.iter().any(|(_, known)| known == name)
             {

@@ -66,6 +66,8 @@ pub(crate) struct TaskConfig {
     /// The models that serve it, in the order of trying; at least one.
     pub(crate) models: Vec<String>,
     pub(crate) guard: Option<steersman_engine::GuardMode>,
+    /// Its quality floor, if it has one.
+    pub(crate) objective: Option<super::ObjectiveConfig>,
 }
 
 /// What is said of one model.
@@ -331,12 +333,14 @@ fn model(read: &Reader<'_>, name: &str, providers: &[ProviderConfig]) -> Result<
 
 fn tasks(read: &Reader<'_>) -> Result<Vec<TaskConfig>, ConfigError> {
     let task = |name: &str| {
-        let model = read.text(&["tasks", name, "model"]);
+        let objective = super::objective::read(read, name)?;
+        let reference = || objective.as_ref().map(|objective| objective.plan.reference.clone());
+        let model = read.text(&["tasks", name, "model"]).or_else(reference);
         let model = model.ok_or_else(|| ConfigError::new(format!("`tasks.{name}` needs a `model`")))?;
         let escalation = read.texts(&["tasks", name, "escalate_to"]).unwrap_or_default();
         let models = std::iter::once(model).chain(escalation).collect();
         let guard = read.word(&["tasks", name, "guard"], super::guard::MODES)?;
-        Ok(TaskConfig { name: name.to_owned(), models, guard })
+        Ok(TaskConfig { name: name.to_owned(), models, guard, objective })
     };
     read.document.names("tasks").into_iter().map(task).collect()
 }

@@ -6,6 +6,7 @@ mod error;
 mod guard;
 mod health;
 mod models;
+mod objectives;
 mod pages;
 mod serve;
 
@@ -25,6 +26,8 @@ pub(crate) use serve::{Server, ServerLimits};
 pub(crate) struct Surface {
     /// The pipeline.
     pub(crate) engine: Engine,
+    /// The objectives of tasks.
+    pub(crate) objectives: Arc<steersman_jobs::Objectives>,
     /// The records.
     pub(crate) store: Arc<Store>,
     /// The address that clients reach, for the console's examples.
@@ -54,6 +57,7 @@ pub(crate) fn router(surface: &Arc<Surface>) -> Router {
         .route("/v1/models", get(models::list))
         .route("/v1/models/{*id}", get(models::retrieve))
         .merge(pages::router())
+        .merge(objectives::router())
         .layer(axum::middleware::from_fn_with_state(Arc::clone(surface), api::require_key))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

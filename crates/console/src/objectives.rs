@@ -1,0 +1,72 @@
+//! Objectives: what was asked for, where each stands, on what evidence, and what happens next.
+//!
+//! What never happens here: a saving where a price is unknown, or a promise before it is proved.
+
+use std::collections::BTreeMap;
+
+use maud::{Markup, html};
+use steersman_routing::{Phase, Standing};
+
+use crate::layout::page as frame;
+
+/// The page.
+#[must_use]
+pub fn page(standings: &BTreeMap<String, Standing>) -> Markup {
+    let content = html! {
+        h1 { "Objectives" }
+        p { "Quality at least so much of a reference model, at a stated confidence. Until that is proved on a task's own "
+            "requests, all of them go to the reference; when the proof no longer covers the traffic, they do so again." }
+        @if standings.is_empty() {
+            p { "No task has an objective yet. For a task NAME:" }
+            pre { "[tasks.NAME.objective]\nreference = \"big\"\ncandidates = [\"small\"]\nfloor = 0.97\nconfidence = 0.95\nevaluator = \"agreement\"\n" }
+        }
+        @for (task, standing) in standings {
+            (section(task, standing))
+        }
+    };
+    frame("Objectives", "/console/objectives", &content)
+}
+
+fn section(task: &str, standing: &Standing) -> Markup {
+    let plan = &standing.plan;
+    let [evidence, needed] = standing.evidence;
+    html! {
+        section id=(format!("task-{task}")) {
+            h2 { code { "task/" (task) } " · " (standing.phase.as_str()) }
+            p { strong { (standing.next_step) } }
+            table {
+                tr { th { "asked for" } td { "quality at least " (plan.floor) " of " code { (plan.reference) } " at " (percent(plan.confidence)) " confidence" } }
+                tr { th { "candidates" } td { (plan.candidates.join(", ")) } }
+                @if let Some(alarm) = standing.alarm {
+                    tr { th { "disarmed" } td { (alarm.describe()) } }
+                }
+                @if !standing.arms.is_empty() {
+                    tr { th { "order" } td { (standing.arms.join(" → ")) } }
+                    tr { th { "policy" } td { code { (standing.version) } ", rung " (standing.rung) " of " (standing.rungs) } }
+                }
+                tr { th { "labels" } td { (standing.fitted_on) " fitted the router, " (standing.proved_on) " since" } }
+                tr { th { "evidence" } td {
+                    meter min="0" max=(needed) value=(format!("{:.3}", evidence.min(needed))) {}
+                    " " (format!("{evidence:.2} of {needed:.2}"))
+                    @if standing.phase == Phase::Armed { " towards the next rung" }
+                } }
+                @if standing.phase == Phase::Armed {
+                    tr { th { "quality" } td { @match standing.relative_quality {
+                        Some(quality) => (format!("{quality:.3} of the reference on the labels")),
+                        None => "unknown",
+                    } } }
+                    tr { th { "cost" } td { @match standing.relative_cost {
+                        Some(cost) => (format!("{cost:.3} of the reference: {} saved", percent(1.0 - cost))),
+                        None => "a price is unknown, so no saving is claimed",
+                    } } }
+                    tr { th { "fell short" } td { (standing.fell_short[0]) " of " (standing.fell_short[1]) " labels since it was armed" } }
+                }
+            }
+            p { a href=(format!("/console/requests?task={task}")) { "Requests of this task" } }
+        }
+    }
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}

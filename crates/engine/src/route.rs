@@ -1,0 +1,416 @@
+//! Step 4: which model answers, and after each answer whether it is good enough.
+//!
+//! A task with an objective goes to its reference until the floor is proved. Once it is, the cheapest arm that the proved
+//! rung allows is asked, its answer is held back and weighed, and either released or the next arm is asked: the gate has
+//! released nothing until then. Whatever is in doubt goes up: an arm that cannot express the request, a conversation that
+//! went up before, a deadline that asking twice would miss, an answer that is empty, cut or a refusal.
+//!
+//! What never happens here: a question to the network or the store, a lock across an await, a promise (that is made by
+//! `steersman-routing` from labels), a decision on a model that the client named itself.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use steersman_core::{ContentHash, FinishReason, Message, Part, RequestId, Role};
+use steersman_routing::{Features, Method, Phase, Policy, Seen, Step, answer_key};
+use steersman_wire::Answer;
+
+use crate::catalog::Candidate;
+use crate::judged::events;
+use crate::pipeline::Accepted;
+use crate::prepare::{Prepared, Target, target};
+use crate::reply::Inbound;
+
+/// The policy in force for one task: read by every request, swapped whole by whoever gathers the evidence.
+#[derive(Debug)]
+pub struct Board(RwLock<Arc<Policy>>);
+
+impl Default for Board {
+    fn default() -> Self {
+        Self(RwLock::new(Arc::new(Policy::reference_only())))
+    }
+}
+
+impl Board {
+    /// Puts another policy in force, for requests that come from now on.
+    pub fn post(&self, policy: Policy) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
+    }
+
+    /// The policy in force.
+    #[must_use]
+    pub fn read(&self) -> Arc<Policy> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A task that has an objective.
+pub struct RouteTask {
+    /// Where its policy is posted.
+    pub board: Arc<Board>,
+    /// Its candidates and its reference, by name; the reference stands last.
+    pub arms: Vec<(String, Candidate)>,
+    /// The member of a JSON answer by which answers are compared (RFC 6901); `None`: the whole answer.
+    pub answer: Option<String>,
+    /// How long a client waits for a whole answer, if it must not take longer.
+    pub deadline: Option<Duration>,
+}
+
+/// All tasks that have an objective.
+#[derive(Default)]
+pub struct Routes {
+    tasks: BTreeMap<String, RouteTask>,
+    /// Conversations that went up, and when: they stay up.
+    raised: Mutex<HashMap<ContentHash, Instant>>,
+}
+
+/// A conversation is remembered for as long as providers keep its prompt in their cache.
+const CONVERSATION: Duration = Duration::from_secs(600);
+/// More conversations than this are forgotten all at once; the next turn of each is decided afresh.
+const MOST_CONVERSATIONS: usize = 20_000;
+
+impl Routes {
+    /// These tasks.
+    #[must_use]
+    pub fn new(tasks: BTreeMap<String, RouteTask>) -> Self {
+        Self { tasks, raised: Mutex::default() }
+    }
+
+    /// Decides where a request of a task with an objective goes first, and puts the candidates in order. `None` for any
+    /// other request, and for one whose client named a model.
+    pub(crate) fn decide(&self, inbound: &Inbound, prepared: &mut Prepared) -> Option<Routed> {
+        if !prepared.asked.as_str().starts_with("task/") {
+            return None;
+        }
+        let task = self.tasks.get(prepared.task.as_str())?;
+        let policy = task.board.read();
+        let (rung, propensity) = policy.drawn(unit(&inbound.id, "rung"));
+        let reference = task.arms.last()?.clone();
+        let mut routed = Routed {
+            rung,
+            propensity,
+            chain: vec![reference],
+            method: Method::PromptOnly,
+            stream: prepared.stream,
+            scores: Vec::new(),
+            answer: task.answer.clone(),
+            reason: policy.phase.as_str(),
+            conversation: None,
+            progress: Mutex::default(),
+            policy,
+        };
+        if rung > 0 {
+            self.choose(task, inbound, &mut routed);
+        } else if routed.policy.rung > 0 {
+            routed.reason = "drawn to the reference";
+        }
+        prepared.candidates = routed.chain.iter().map(|(_, candidate)| candidate.clone()).collect();
+        Some(routed)
+    }
+
+    /// Below the reference: hard filters, the conversation's past, the deadline, and then the scores.
+    fn choose(&self, task: &RouteTask, inbound: &Inbound, routed: &mut Routed) {
+        let Some(router) = routed.policy.router.clone() else { return };
+        let named = |name: &String| task.arms.iter().find(|(known, _)| known == name).cloned();
+        let Some(arms) = router.arms.iter().map(named).collect::<Option<Vec<_>>>() else {
+            routed.reason = "the router names a model that the task does not";
+            return;
+        };
+        let Ok(request) = inbound.dialect.decode_request(&inbound.body) else {
+            routed.reason = "not understood";
+            return;
+        };
+        if arms.iter().any(|(_, candidate)| target(inbound, candidate).is_err()) {
+            routed.reason = "a candidate cannot express the request";
+            return;
+        }
+        routed.conversation = conversation(&request.messages);
+        if routed.conversation.is_some_and(|key| self.was_raised(&key)) {
+            routed.reason = "the conversation went up before";
+            return;
+        }
+        if task.deadline.is_some_and(|deadline| misses(&routed.policy, router.method, deadline)) {
+            routed.reason = "asking twice would miss the deadline";
+            return;
+        }
+        let (mut prompt, mut features) = (Features::default(), Vec::new());
+        prompt.read(last_question(&request.messages));
+        router.score(&prompt, &mut routed.scores);
+        let Step::Call(first) = router.step(routed.rung, &routed.scores, &[], &mut features) else { return };
+        routed.method = router.method;
+        routed.reason = if first == router.reference() { "the scores point up" } else { "the floor is proved" };
+        routed.chain = match router.method {
+            Method::PromptOnly if first == router.reference() => arms.into_iter().skip(first).collect(),
+            Method::PromptOnly => [arms.get(first), arms.last()].into_iter().flatten().cloned().collect(),
+            // Its decisions count the answers seen, so a chain always starts with its first arm or ends at once.
+            Method::Cascade => arms.into_iter().skip(first).collect(),
+        };
+    }
+
+    fn was_raised(&self, key: &ContentHash) -> bool {
+        let raised = self.raised.lock().unwrap_or_else(PoisonError::into_inner);
+        raised.get(key).is_some_and(|at| at.elapsed() < CONVERSATION)
+    }
+
+    /// Remembers a conversation that the reference answered although a candidate was asked first.
+    pub(crate) fn settle(&self, routed: &Routed) {
+        let Some(key) = routed.conversation else { return };
+        if routed.went_up() {
+            let mut raised = self.raised.lock().unwrap_or_else(PoisonError::into_inner);
+            if raised.len() >= MOST_CONVERSATIONS {
+                raised.clear();
+            }
+            raised.insert(key, Instant::now());
+        }
+    }
+}
+
+/// One request under an objective.
+pub(crate) struct Routed {
+    policy: Arc<Policy>,
+    rung: usize,
+    propensity: f64,
+    chain: Vec<(String, Candidate)>,
+    method: Method,
+    stream: bool,
+    scores: Vec<f32>,
+    answer: Option<String>,
+    reason: &'static str,
+    conversation: Option<ContentHash>,
+    progress: Mutex<Progress>,
+}
+
+#[derive(Default)]
+struct Progress {
+    seen: Vec<Seen>,
+    held: Vec<Option<(Target, Accepted)>>,
+    steps: Vec<StepNote>,
+    answered: Option<String>,
+}
+
+/// What was done with one answer, on the record.
+#[derive(Clone, Serialize)]
+struct StepNote {
+    arm: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid: Option<bool>,
+    did: &'static str,
+}
+
+/// What to do with an answer that could be released.
+pub(crate) enum Verdict {
+    /// Release this one: it, or one that was held back before it.
+    Release(Box<(Target, Accepted)>),
+    /// Ask this candidate.
+    Ask(Box<Candidate>),
+}
+
+impl Routed {
+    fn place(&self, candidate: &Candidate) -> Option<usize> {
+        self.chain.iter().position(|(_, arm)| same(arm, candidate))
+    }
+
+    fn is_reference(&self, candidate: &Candidate) -> bool {
+        self.chain.last().is_some_and(|(_, arm)| same(arm, candidate))
+    }
+
+    /// Whether this candidate's answer must be held back whole until it has been weighed. Where one look at the prompt
+    /// decides, a stream need not wait: its floor was proved without a second look.
+    pub(crate) fn holds(&self, candidate: &Candidate) -> bool {
+        (self.method == Method::Cascade || !self.stream) && !self.is_reference(candidate)
+    }
+
+    /// Weighs an answer that kept its form.
+    pub(crate) fn weigh(&self, target: Target, accepted: Accepted, client: &dyn steersman_wire::Dialect) -> Verdict {
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = self.place(&target.candidate).unwrap_or(0);
+        let name = self.chain.get(place).map_or_else(String::new, |(name, _)| name.clone());
+        if !self.holds(&target.candidate) {
+            progress.steps.push(StepNote { arm: name.clone(), valid: None, did: "released" });
+            progress.answered = Some(name);
+            return Verdict::Release(Box::new((target, accepted)));
+        }
+        let seen = look(&accepted, client, self.answer.as_deref());
+        // An arm whose attempt failed before this one has been asked too.
+        progress.seen.resize(place, Seen { valid: Some(false), ..Seen::default() });
+        progress.held.resize_with(place, || None);
+        progress.seen.push(seen);
+        progress.held.push(Some((target, accepted)));
+        let step = self.step(place, &progress.seen);
+        let released = match step {
+            Some(Step::Accept(arm)) if progress.seen.get(arm).is_some_and(|seen| seen.valid == Some(true)) => {
+                progress.held.get_mut(arm).and_then(Option::take).map(|held| (arm, held))
+            }
+            _ => None,
+        };
+        if let Some((arm, held)) = released {
+            let answered = self.chain.get(arm).map_or_else(String::new, |(name, _)| name.clone());
+            progress.steps.push(StepNote { arm: name, valid: seen.valid, did: "accepted" });
+            progress.answered = Some(answered);
+            return Verdict::Release(Box::new(held));
+        }
+        progress.steps.push(StepNote { arm: name, valid: seen.valid, did: "asked on" });
+        let next = match step {
+            Some(Step::Call(arm)) => self.chain.get(arm.max(place + 1)).or(self.chain.last()),
+            _ => self.chain.last(),
+        };
+        let next = next.map_or_else(|| self.chain.first(), Some);
+        let (_, candidate) = next.unwrap_or_else(|| unreachable!("invariant: a chain ends in its reference"));
+        Verdict::Ask(Box::new(candidate.clone()))
+    }
+
+    /// What the rung says after these answers; one choice from the prompt has no second thoughts.
+    fn step(&self, place: usize, seen: &[Seen]) -> Option<Step> {
+        match self.method {
+            Method::PromptOnly => Some(Step::Accept(place)),
+            Method::Cascade => {
+                let router = self.policy.router.as_ref()?;
+                Some(router.step(self.rung, &self.scores, seen, &mut Vec::new()))
+            }
+        }
+    }
+
+    /// Whether a candidate was asked and the reference answered.
+    fn went_up(&self) -> bool {
+        let progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        self.chain.len() > 1
+            && progress.answered.is_some()
+            && progress.answered.as_ref() == self.chain.last().map(|(name, _)| name)
+    }
+
+    /// The decision for the record.
+    pub(crate) fn note(&self) -> impl Serialize {
+        let progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut features = Vec::new();
+        let chance = |arm: usize, features: &mut Vec<f64>| {
+            let router = self.policy.router.as_ref()?;
+            (!self.scores.is_empty()).then(|| (router.chance(arm, &self.scores, features) * 1e4).round() / 1e4)
+        };
+        let arms = self.policy.router.as_ref().map_or(&[][..], |router| &router.arms);
+        let scores: serde_json::Map<String, serde_json::Value> = arms
+            .iter()
+            .enumerate()
+            .filter_map(|(arm, name)| Some((name.clone(), chance(arm, &mut features)?.into())))
+            .collect();
+        serde_json::json!({
+            "phase": self.policy.phase, "policy": self.policy.version, "rung": self.rung,
+            "rungs": self.policy.router.as_ref().map_or(0, |router| router.rungs()),
+            "price_of_quality": self.policy.router.as_ref().map(|router| router.tradeoff(self.rung)),
+            "propensity": self.propensity, "reason": self.reason, "chance_of_being_right": scores,
+            "steps": progress.steps, "answered": progress.answered,
+        })
+    }
+
+    /// The decision for a header.
+    pub(crate) fn header(&self) -> String {
+        let rungs = self.policy.router.as_ref().map_or(0, |router| router.rungs());
+        let phase: Phase = self.policy.phase;
+        format!("{}; rung {} of {rungs}; policy {}; {}", phase.as_str(), self.rung, self.policy.version, self.reason)
+    }
+}
+
+/// What can be seen of an answer without anybody grading it.
+fn look(accepted: &Accepted, client: &dyn steersman_wire::Dialect, pointer: Option<&str>) -> Seen {
+    let found = match accepted {
+        Accepted::Whole(body) => client.decode_answer(body).ok(),
+        Accepted::Live(streaming) => events(client, std::slice::from_ref(&streaming.first.bytes)).ok(),
+    };
+    let Some(found) = found else { return Seen { valid: Some(false), ..Seen::default() } };
+    let answer = Answer::collect(&found);
+    Seen {
+        answer: short_answer(&answer, pointer).as_deref().and_then(answer_key),
+        valid: Some(is_usable(&answer)),
+        ..Seen::default()
+    }
+}
+
+/// Validators that cost nothing: an answer that is empty, cut or a refusal is none.
+#[must_use]
+pub fn is_usable(answer: &Answer) -> bool {
+    let Some(choice) = answer.choices.first() else { return false };
+    let ended =
+        !matches!(choice.finish, Some(FinishReason::Length | FinishReason::ContentFilter | FinishReason::Refusal));
+    let says = choice.parts.iter().any(|part| match part {
+        Part::Text(text) => !text.trim().is_empty(),
+        Part::ToolCall(_) => true,
+        _ => false,
+    });
+    let declines = choice.parts.iter().any(|part| matches!(part, Part::Refusal(_)));
+    ended && says && !declines
+}
+
+/// The text by which answers are compared: a member of a JSON answer, a tool call, or all that was said.
+#[must_use]
+pub fn short_answer(answer: &Answer, pointer: Option<&str>) -> Option<String> {
+    let choice = answer.choices.first()?;
+    let mut said = String::new();
+    for part in &choice.parts {
+        match part {
+            Part::Text(text) => said.push_str(text),
+            Part::ToolCall(call) => said.push_str(&format!("{}({})", call.name, call.arguments)),
+            _ => {}
+        }
+    }
+    let parsed = || serde_json::from_str::<serde_json::Value>(&said).ok();
+    match pointer {
+        Some(pointer) => parsed()?.pointer(pointer).map(|value| match value {
+            serde_json::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        }),
+        None => Some(
+            parsed().filter(|value| value.is_object()).map_or(said, |value| steersman_core::canonical_json(&value)),
+        ),
+    }
+}
+
+/// What a router may see of a conversation: the user's last words.
+#[must_use]
+pub fn last_question(messages: &[Message]) -> &str {
+    let last = messages.iter().rev().find(|message| message.role == Role::User);
+    let text = last.and_then(|message| {
+        message.parts.iter().rev().find_map(|part| match part {
+            Part::Text(text) => Some(text.as_str()),
+            _ => None,
+        })
+    });
+    text.unwrap_or_default()
+}
+
+/// A uniform figure in `[0, 1)` that a request has once for each purpose.
+#[must_use]
+#[allow(clippy::cast_precision_loss)]
+pub fn unit(id: &RequestId, purpose: &str) -> f64 {
+    let [a, b, c, d, e, f, g, h, ..] = *ContentHash::of(format!("{purpose}/{id}").as_bytes()).as_bytes();
+    (u64::from_le_bytes([a, b, c, d, e, f, g, h]) >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+/// The same for every turn of a conversation: what its user said first.
+fn conversation(messages: &[Message]) -> Option<ContentHash> {
+    let first = messages.iter().find(|message| message.role == Role::User)?;
+    let text = first.parts.iter().find_map(|part| match part {
+        Part::Text(text) => Some(text),
+        _ => None,
+    })?;
+    let turns = messages.iter().any(|message| message.role == Role::Assistant);
+    // A question that many clients ask alone is no conversation: only what goes on can be kept on one model.
+    turns.then(|| ContentHash::of(text.as_bytes()))
+}
+
+/// Whether the whole chain, one arm after the other, takes longer than a client waits. An unknown time is no promise.
+fn misses(policy: &Policy, method: Method, deadline: Duration) -> bool {
+    let wanted = deadline.as_secs_f64() * 1e3;
+    match method {
+        Method::PromptOnly => policy.latency_ms.iter().any(|ms| ms.is_none_or(|ms| ms > wanted)),
+        Method::Cascade => policy.latency_ms.iter().copied().sum::<Option<f64>>().is_none_or(|ms| ms > wanted),
+    }
+}
+
+/// Whether this is the arm, or a further place that serves it.
+fn same(arm: &Candidate, asked: &Candidate) -> bool {
+    let is = |provider: &steersman_core::ProviderName, model: &steersman_core::ModelName| {
+        *provider == asked.provider.name && *model == asked.model
+    };
+    is(&arm.provider.name, &arm.model) || arm.deployments.iter().any(|place| is(&place.provider.name, &place.model))
+}

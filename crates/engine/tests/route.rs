@@ -1,0 +1,210 @@
+//! Step 4 against scripted models: which one is asked, what it takes to be asked, and what always goes up.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use steersman_core::{
+    BoxFuture, Recorder, RequestId, RequestRecord, Upstream, UpstreamAnswer, UpstreamCall, UpstreamError, Usd,
+};
+use steersman_engine::{
+    Backoff, Board, Catalog, Engine, Inbound, Provider, Reply, ReplyBody, RouteTask, Routes, Settings,
+};
+use steersman_routing::{Answered, Labelled, Objective, ObjectivePlan, Phase};
+use steersman_wire::openai_chat;
+
+/// A model that always says the same.
+struct Says(&'static str);
+
+impl Upstream for Says {
+    fn call(&self, _: UpstreamCall) -> BoxFuture<'_, Result<UpstreamAnswer, UpstreamError>> {
+        let message = serde_json::json!({
+            "id": "a", "object": "chat.completion", "created": 1, "model": "m",
+            "choices": [{ "index": 0, "finish_reason": "stop", "message": { "role": "assistant", "content": self.0 } }],
+            "usage": { "prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2 },
+        });
+        let body = futures_util::stream::iter([Ok(Bytes::from(message.to_string()))]);
+        Box::pin(async move {
+            Ok(UpstreamAnswer { status: 200, content_type: None, retry_after: None, body: Box::pin(body) })
+        })
+    }
+}
+
+#[derive(Default)]
+struct Records(Mutex<Vec<RequestRecord>>);
+
+impl Recorder for Records {
+    fn record(&self, record: RequestRecord) {
+        self.0.lock().unwrap().push(record);
+    }
+}
+
+const SETTINGS: Settings = Settings {
+    first_token: Duration::from_secs(5),
+    idle: Duration::from_secs(2),
+    total: Duration::from_secs(60),
+    attempts: 3,
+    backoff: Backoff { base: Duration::from_millis(1), max: Duration::from_millis(2) },
+};
+
+fn catalog(small: &'static str, big: &'static str) -> Catalog {
+    let mut catalog = Catalog::default();
+    for (name, says) in [("small", small), ("big", big)] {
+        let provider = Provider {
+            name: name.into(),
+            dialect: &openai_chat::OpenAiChat,
+            also: &[],
+            max_completion_tokens: true,
+            stream_usage: true,
+            rates: BTreeMap::new(),
+            upstream: Arc::new(Says(says)),
+        };
+        catalog.add_provider(provider, [name.to_owned()]);
+    }
+    catalog
+}
+
+async fn ask(engine: &Engine, number: u8, body: serde_json::Value) -> Reply {
+    let inbound = Inbound {
+        id: RequestId::from_parts(1, [number; 10]),
+        started: Instant::now(),
+        started_at_us: 1_000_000,
+        dialect: &openai_chat::OpenAiChat,
+        body: Bytes::from(body.to_string()),
+        task: None,
+        structured: None,
+        quoted: None,
+        approved: None,
+        headers: Vec::new(),
+    };
+    engine.serve(inbound).await
+}
+
+fn header<'r>(reply: &'r Reply, name: &str) -> &'r str {
+    reply.headers.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
+}
+
+const WORDS: [&str; 8] = ["where", "is", "my", "parcel", "refund", "late", "order", "please"];
+
+fn question(number: usize) -> String {
+    (0..6).map(|place| WORDS[(number * 7 + place * place + number / 3) % WORDS.len()]).collect::<Vec<_>>().join(" ")
+}
+
+/// An objective after so many requests on which both models were right.
+fn objective(labels: usize) -> Objective {
+    let plan = ObjectivePlan {
+        reference: "big".to_owned(),
+        candidates: vec!["small".to_owned()],
+        floor: 0.9,
+        confidence: 0.95,
+    };
+    let mut objective = Objective::new(plan, None);
+    for number in 0..labels {
+        let arm = |nanos| Answered {
+            quality: Some(1.0),
+            cost: Some(Usd::from_nanos(nanos)),
+            answer: Some(7),
+            valid: Some(true),
+            latency_ms: Some(100.0),
+            reasoning_tokens: None,
+        };
+        let arms = vec![("small".to_owned(), arm(10)), ("big".to_owned(), arm(1_000))];
+        objective.label(&Labelled { text: question(number), arms });
+    }
+    objective
+}
+
+/// A gateway whose task `t` has this objective.
+fn house(labels: usize, small: &'static str, deadline: Option<Duration>) -> (Engine, Arc<Records>) {
+    let catalog = catalog(small, "from the big one");
+    let board = Arc::new(Board::default());
+    board.post(objective(labels).policy());
+    let arms = ["small", "big"].map(|name| (name.to_owned(), catalog.candidate(name).ok().unwrap())).into();
+    let task = RouteTask { board, arms, answer: None, deadline };
+    let mut catalog = catalog;
+    catalog.add_task("t", vec!["big".to_owned()]);
+    let records = Arc::new(Records::default());
+    let engine = Engine::new(catalog, SETTINGS, Arc::clone(&records) as _);
+    (engine.with_routes(Routes::new([("t".to_owned(), task)].into())), records)
+}
+
+fn routed(text: &str) -> serde_json::Value {
+    serde_json::json!({ "model": "task/t", "messages": [{ "role": "user", "content": text }] })
+}
+
+#[tokio::test]
+async fn everything_goes_to_the_reference_until_the_floor_is_proved() {
+    for labels in [0, 60, 130] {
+        let (engine, _) = house(labels, "from the small one", None);
+        let reply = ask(&engine, 1, routed(&question(3))).await;
+        assert_eq!(header(&reply, "x-steersman-model"), "big/big", "after {labels} labels");
+    }
+}
+
+#[tokio::test]
+async fn a_proved_floor_sends_requests_down_and_the_record_says_why() {
+    assert_eq!(objective(600).policy().phase, Phase::Armed);
+    let (engine, records) = house(600, "from the small one", None);
+    for number in 0..20 {
+        let reply = ask(&engine, number, routed(&question(usize::from(number)))).await;
+        assert!(header(&reply, "x-steersman-route").starts_with("armed; rung "), "{:?}", reply.headers);
+    }
+    let records = records.0.lock().unwrap();
+    let small = records.iter().filter(|record| record.attempts[0].provider.as_str() == "small").count();
+    assert!(small >= 15, "{small} of 20");
+    let note = records.iter().flat_map(|record| &record.notes).find(|note| note.room == "route").unwrap();
+    for member in ["propensity", "policy", "rung", "reason", "chance_of_being_right", "steps"] {
+        assert!(note.content.contains(member), "{}", note.content);
+    }
+}
+
+#[tokio::test]
+async fn an_empty_answer_of_a_candidate_goes_up_before_anything_is_released() {
+    let (engine, records) = house(600, "", None);
+    for number in 0..20 {
+        let reply = ask(&engine, number, routed(&question(usize::from(number)))).await;
+        assert_eq!((reply.status, header(&reply, "x-steersman-model")), (200, "big/big"));
+        let ReplyBody::Whole(body) = reply.body else { panic!("not streamed") };
+        assert!(String::from_utf8_lossy(&body).contains("from the big one"));
+    }
+    let escalated = records.0.lock().unwrap().iter().filter(|record| record.attempts.len() == 2).count();
+    assert!(escalated >= 15, "{escalated} of 20 asked the small model first");
+}
+
+#[tokio::test]
+async fn a_deadline_and_a_model_that_the_client_names_keep_a_request_up() {
+    let (engine, _) = house(600, "from the small one", Some(Duration::from_millis(50)));
+    let reply = ask(&engine, 1, routed(&question(1))).await;
+    assert_eq!(header(&reply, "x-steersman-model"), "big/big");
+    assert!(header(&reply, "x-steersman-route").contains("deadline"));
+    let mut pinned = routed(&question(1));
+    pinned["model"] = "big".into();
+    let (engine, _) = house(600, "from the small one", None);
+    let reply = ask(&engine, 1, pinned).await;
+    assert_eq!((header(&reply, "x-steersman-model"), header(&reply, "x-steersman-route")), ("big/big", ""));
+}
+
+/// The loop from a failed validation to the next model, and what is left when it is cut.
+#[tokio::test]
+async fn an_answer_that_breaks_its_form_escalates_and_without_the_loop_it_is_refused() {
+    let body = || {
+        serde_json::json!({
+            "model": "task/t", "messages": [{ "role": "user", "content": "which category?" }],
+            "response_format": { "type": "json_schema", "json_schema": { "name": "c", "schema": {
+                "type": "object", "required": ["category"], "properties": { "category": { "enum": ["a", "b"] } },
+            } } },
+        })
+    };
+    let engine = || {
+        let mut catalog = catalog("no idea", "{\"category\":\"a\"}");
+        catalog.add_task("t", vec!["small".to_owned(), "big".to_owned()]);
+        Engine::new(catalog, SETTINGS, Arc::new(Records::default()))
+    };
+    let reply = ask(&engine(), 1, body()).await;
+    assert_eq!((reply.status, header(&reply, "x-steersman-model")), (200, "big/big"));
+    let cut = ask(&engine().without_escalation(), 1, body()).await;
+    assert_eq!((cut.status, header(&cut, "x-steersman-code")), (422, "output_rejected"));
+}

@@ -1,0 +1,89 @@
+//! What a label is made of, and how it is kept: one line in the format of recorded traffic.
+//!
+//! So a task's labels are a recording: `steersman route fit` reads what the gateway has gathered.
+//!
+//! What never happens here: a secret that is kept with the text.
+
+use serde::{Deserialize, Serialize};
+use steersman_core::Usd;
+use steersman_routing::{Answered, Labelled, answer_key};
+
+/// What one arm did, as it is kept.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Cell {
+    /// Graded quality; `None` until somebody says what is right.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) quality: Option<f32>,
+    /// What the call cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cost_usd: Option<f64>,
+    /// The short answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) answer: Option<String>,
+    /// Whether validators accepted it.
+    pub(crate) valid: bool,
+    /// Time to the whole answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) latency_ms: Option<f32>,
+    /// Tokens of thought.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reasoning_tokens: Option<u32>,
+}
+
+/// A request with what every arm did, as it is kept.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Row {
+    /// The request's id.
+    pub(crate) id: String,
+    /// The task.
+    pub(crate) task: String,
+    /// What a router may see.
+    pub(crate) text: String,
+    /// What each arm did, the reference last.
+    pub(crate) arms: Vec<(String, Cell)>,
+    /// The propensity with which the request was sampled.
+    pub(crate) propensity: f64,
+}
+
+impl Row {
+    /// Grades every arm by what is right.
+    pub(crate) fn grade(&mut self, right: &str) {
+        let right = answer_key(right);
+        for (_, cell) in &mut self.arms {
+            let given = cell.answer.as_deref().and_then(answer_key);
+            let good = cell.valid && right.is_some() && given == right;
+            cell.quality = Some(f32::from(u8::from(good)));
+        }
+    }
+
+    /// As the objective takes it.
+    pub(crate) fn labelled(&self) -> Labelled {
+        let answered = |cell: &Cell| Answered {
+            quality: cell.quality,
+            cost: cell.cost_usd.and_then(Usd::from_decimal),
+            answer: cell.answer.as_deref().and_then(answer_key),
+            valid: Some(cell.valid),
+            latency_ms: cell.latency_ms,
+            reasoning_tokens: cell.reasoning_tokens,
+        };
+        Labelled {
+            text: self.text.clone(),
+            arms: self.arms.iter().map(|(name, cell)| (name.clone(), answered(cell))).collect(),
+        }
+    }
+
+    /// One line of recorded traffic. `split` is drawn from the id, as recordings do.
+    pub(crate) fn recorded(&self) -> serde_json::Value {
+        let arms: serde_json::Map<String, serde_json::Value> =
+            self.arms.iter().map(|(name, cell)| (name.clone(), serde_json::json!(cell))).collect();
+        let [first, ..] = *steersman_core::ContentHash::of(self.id.as_bytes()).as_bytes();
+        let split = match first {
+            0..=153 => "train",
+            154..=204 => "calib",
+            _ => "test",
+        };
+        serde_json::json!({
+            "id": self.id, "text": self.text, "group": "", "split": split, "arms": arms, "propensity": self.propensity,
+        })
+    }
+}

@@ -1,0 +1,18 @@
+//! Work off the hot path: shadow calls, the labels they give, and the objectives that those prove.
+//!
+//! ```text
+//! finished record -> Watcher (bounded queue, drops are counted) -> Objectives: drift watch
+//!                                                                    |  sampled: shadow calls, at most so many a day
+//!                                                                    v
+//!                     client feedback ----------------------> label (durable) -> e-processes -> Board (step 4 reads it)
+//! ```
+//!
+//! What never happens here: a request that waits, a label that is counted before it is durable, a detached task.
+
+mod labels;
+mod objectives;
+mod shadow;
+mod watcher;
+
+pub use objectives::{Evaluator, ObjectiveSettings, Objectives, Truth};
+pub use watcher::Watcher;

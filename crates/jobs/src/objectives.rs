@@ -1,0 +1,273 @@
+//! Every task's objective: its evidence, the policy it has posted, and the loop that feeds it.
+//!
+//! What never happens here: a lock that is held while something is awaited.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use steersman_core::{RequestRecord, Usd};
+use steersman_engine::{Board, Candidate, unit};
+use steersman_routing::{Objective, ObjectivePlan, RouterFile, Standing};
+use steersman_store::{Redactor, State, StoreError};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::labels::Row;
+use crate::shadow;
+
+/// Kinds of documents in the durable state.
+const LABEL: &str = "label";
+const UNGRADED: &str = "label_ungraded";
+const TRUTH: &str = "truth";
+
+/// Shadow calls under way at once, over all tasks.
+const AT_ONCE: usize = 4;
+/// How long one shadow call may take.
+const SHADOW_LIMIT: Duration = Duration::from_secs(120);
+const DAY_US: i64 = 86_400_000_000;
+
+/// How an answer is graded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Evaluator {
+    /// By whether it agrees with the reference's answer to the same request.
+    Agreement,
+    /// By whether it is what a client later says is right (`POST /v1/feedback`).
+    Truth,
+}
+
+/// One task's objective, as configured.
+pub struct ObjectiveSettings {
+    /// Floor, confidence, reference and candidates.
+    pub plan: ObjectivePlan,
+    /// How answers are graded.
+    pub evaluator: Evaluator,
+    /// The member of a JSON answer by which answers are compared; `None`: all of it.
+    pub answer: Option<String>,
+    /// Share of requests that get shadow calls.
+    pub shadow_share: f64,
+    /// At most so many requests a day get shadow calls.
+    pub shadow_per_day: u64,
+    /// At most this much a day is spent on them.
+    pub shadow_usd_per_day: Option<Usd>,
+    /// A router to use as it is, in place of one fitted to the first labels.
+    pub router: Option<RouterFile>,
+    /// Candidates and reference by name, the reference last.
+    pub arms: Vec<(String, Candidate)>,
+}
+
+/// What became of a client's word on a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Truth {
+    /// It made a label.
+    Labelled,
+    /// It is kept; the request has no shadow answers (yet).
+    Kept,
+}
+
+/// One task's part.
+struct Task {
+    settings: ObjectiveSettings,
+    objective: Mutex<Objective>,
+    board: Arc<Board>,
+    today: Mutex<Today>,
+}
+
+/// What shadow calls have used of a day.
+#[derive(Default)]
+struct Today {
+    day: i64,
+    requests: u64,
+    spent: Usd,
+}
+
+/// All objectives.
+pub struct Objectives {
+    tasks: BTreeMap<String, Task>,
+    state: State,
+    redactor: Redactor,
+}
+
+impl Objectives {
+    /// Objectives with the labels that the state holds. The boards are posted before this returns.
+    ///
+    /// # Errors
+    /// The state cannot be read.
+    pub async fn open(
+        settings: BTreeMap<String, ObjectiveSettings>,
+        state: State,
+        redactor: Redactor,
+    ) -> Result<Self, StoreError> {
+        let task = |(name, settings): (String, ObjectiveSettings)| {
+            let pinned = settings.router.as_ref().map(|file| file.router.clone());
+            let objective = Mutex::new(Objective::new(settings.plan.clone(), pinned));
+            (name, Task { settings, objective, board: Arc::default(), today: Mutex::default() })
+        };
+        let tasks: BTreeMap<String, Task> = settings.into_iter().map(task).collect();
+        let objectives = Self { tasks, state, redactor };
+        if !objectives.tasks.is_empty() {
+            let mut kept = objectives.state.documents(LABEL).await?;
+            kept.sort_by_key(|document| document.updated_at_us);
+            for row in kept.iter().filter_map(|document| serde_json::from_str::<Row>(&document.content).ok()) {
+                if let Some(task) = objectives.tasks.get(&row.task) {
+                    task.lock().label(&row.labelled());
+                }
+            }
+        }
+        objectives.tasks.values().for_each(Task::post);
+        Ok(objectives)
+    }
+
+    /// Where a task's policy is posted.
+    #[must_use]
+    pub fn board(&self, task: &str) -> Option<Arc<Board>> {
+        self.tasks.get(task).map(|task| Arc::clone(&task.board))
+    }
+
+    /// Where every objective stands, by task.
+    #[must_use]
+    pub fn standings(&self) -> BTreeMap<String, Standing> {
+        self.tasks.iter().map(|(name, task)| (name.clone(), task.lock().standing())).collect()
+    }
+
+    /// A task's labels as recorded traffic, oldest first.
+    ///
+    /// # Errors
+    /// The state cannot be read.
+    pub async fn recording(&self, task: &str) -> Result<Vec<serde_json::Value>, StoreError> {
+        let mut kept = self.state.documents(LABEL).await?;
+        kept.sort_by_key(|document| document.updated_at_us);
+        let rows = kept.iter().filter_map(|document| serde_json::from_str::<Row>(&document.content).ok());
+        Ok(rows.filter(|row| row.task == task).map(|row| row.recorded()).collect())
+    }
+
+    /// Feeds the objectives until `stop`: each finished request is looked at, and some are asked again of other models.
+    pub async fn run(self: Arc<Self>, mut finished: mpsc::Receiver<Box<RequestRecord>>, stop: CancellationToken) {
+        let places = Arc::new(Semaphore::new(AT_ONCE));
+        let mut calls = JoinSet::new();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                Some(_) = calls.join_next() => {}
+                record = finished.recv() => {
+                    let Some(record) = record else { break };
+                    if !self.look(&record) {
+                        continue;
+                    }
+                    // A queue of calls would only grow: where all places are taken, this request gives no label.
+                    if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
+                        let objectives = Arc::clone(&self);
+                        calls.spawn(async move {
+                            objectives.shadow(&record).await;
+                            drop(place);
+                        });
+                    }
+                }
+            }
+        }
+        calls.shutdown().await;
+    }
+
+    /// Watches for drift, and says whether the request is sampled and within the day's budget.
+    fn look(&self, record: &RequestRecord) -> bool {
+        let Some(task) = self.tasks.get(record.task.as_str()) else { return false };
+        let served = shadow::served(record, task.settings.answer.as_deref());
+        let Some(served) = served else { return false };
+        task.lock().served(&served.text, served.candidate_valid(&task.settings.plan.reference));
+        task.post();
+        unit(&record.id, "shadow") < task.settings.shadow_share && task.may_spend(record.started_at_us / DAY_US)
+    }
+
+    async fn shadow(&self, record: &RequestRecord) {
+        let Some(task) = self.tasks.get(record.task.as_str()) else { return };
+        let Some(mut served) = shadow::served(record, task.settings.answer.as_deref()) else { return };
+        if let Some(clean) = self.redactor.text(&served.text) {
+            served.text = clean;
+        }
+        let gathered = shadow::gather(record, served, &task.settings, SHADOW_LIMIT).await;
+        task.spend(gathered.spent);
+        let Some(mut row) = gathered.row else { return };
+        let done = match task.settings.evaluator {
+            Evaluator::Agreement => match row.arms.last().and_then(|(_, cell)| cell.answer.clone()) {
+                Some(reference) => {
+                    row.grade(&reference);
+                    self.keep(task, &row).await
+                }
+                None => Ok(()),
+            },
+            Evaluator::Truth => self.wait_for_truth(task, row).await,
+        };
+        if let Err(error) = done {
+            tracing::warn!(%error, request = %record.id, "a label could not be kept");
+        }
+    }
+
+    /// Keeps an ungraded row until a client says what is right, which may have happened already.
+    async fn wait_for_truth(&self, task: &Task, mut row: Row) -> Result<(), StoreError> {
+        self.state.put_document(UNGRADED, &row.id, None, &serde_json::json!(row).to_string(), now_us()).await?;
+        // Read after the write, as `truth` does: of the two at least one sees both.
+        if let Some(truth) = self.state.document(TRUTH, &row.id).await? {
+            row.grade(&truth.content);
+            self.keep(task, &row).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes a client's word on what the right answer to a request was. Durable before this returns.
+    ///
+    /// # Errors
+    /// The state cannot be written.
+    pub async fn truth(&self, request: &str, right: &str) -> Result<Truth, StoreError> {
+        self.state.put_document(TRUTH, request, None, right, now_us()).await?;
+        let Some(ungraded) = self.state.document(UNGRADED, request).await? else { return Ok(Truth::Kept) };
+        let Ok(mut row) = serde_json::from_str::<Row>(&ungraded.content) else { return Ok(Truth::Kept) };
+        let Some(task) = self.tasks.get(&row.task) else { return Ok(Truth::Kept) };
+        row.grade(right);
+        self.keep(task, &row).await?;
+        Ok(Truth::Labelled)
+    }
+
+    /// Makes a label durable and then counts it; a second label of one request changes nothing.
+    async fn keep(&self, task: &Task, row: &Row) -> Result<(), StoreError> {
+        let content = serde_json::json!(row).to_string();
+        let name = format!("{}/{}", row.task, row.id);
+        if self.state.put_document(LABEL, &name, None, &content, now_us()).await?.is_some() {
+            task.lock().label(&row.labelled());
+            task.post();
+        }
+        Ok(())
+    }
+}
+
+impl Task {
+    fn lock(&self) -> MutexGuard<'_, Objective> {
+        self.objective.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn post(&self) {
+        let policy = self.lock().policy();
+        self.board.post(policy);
+    }
+
+    fn may_spend(&self, day: i64) -> bool {
+        let mut today = self.today.lock().unwrap_or_else(PoisonError::into_inner);
+        if today.day != day {
+            *today = Today { day, ..Today::default() };
+        }
+        let rich = self.settings.shadow_usd_per_day.is_none_or(|limit| today.spent < limit);
+        let may = rich && today.requests < self.settings.shadow_per_day;
+        today.requests += u64::from(may);
+        may
+    }
+
+    fn spend(&self, spent: Usd) {
+        let mut today = self.today.lock().unwrap_or_else(PoisonError::into_inner);
+        today.spent = [today.spent, spent].into_iter().sum();
+    }
+}
+
+fn now_us() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_micros()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,74 @@
+//! Cost and calls for a given quality, on rows that were not fitted on, with bootstrap intervals.
+
+use serde_json::{Value, json};
+use steersman_lab::stats::{Rng, bootstrap_interval};
+use steersman_routing::{Economise, FitPlan, Frontier, Method, Prepared, Traffic};
+
+use crate::Failure;
+
+const RESAMPLES: usize = 500;
+
+/// Average performance gap recovered, and calls for half and four fifths of the gap, without the subject's label.
+pub(crate) fn apgr(traffic: &Traffic) -> Result<Value, Failure> {
+    let fit = FitPlan { method: Some(Method::PromptOnly), economise: Economise::Calls };
+    let prepared = Prepared::new(traffic, "gpt-4-1106-preview", &["mixtral-8x7b-instruct".to_owned()], fit)?;
+    let rows = prepared.test_rows();
+    let frontier = Frontier::new(&prepared.pure, &rows);
+    let interval = over_resamples(&prepared, &rows, &|frontier| frontier.apgr());
+    Ok(json!({
+        "recording": "routellm_mmlu", "apgr": frontier.apgr(), "apgr_ci": interval,
+        "calls_for_half": frontier.calls_to_recover(0.5), "calls_for_four_fifths": frontier.calls_to_recover(0.8),
+    }))
+}
+
+/// What 99 % of the dear model's quality costs when the choice is made from the prompt alone.
+pub(crate) fn prompt_only(traffic: &Traffic) -> Result<Value, Failure> {
+    let fit = FitPlan { method: Some(Method::PromptOnly), economise: Economise::Dollars };
+    let prepared = Prepared::new(traffic, "gemini-1.5-pro-002", &["gemini-1.5-flash-002".to_owned()], fit)?;
+    Ok(json!({ "recording": "mmlupro", "prompt_only": at_share(&prepared, 0.99) }))
+}
+
+/// What 99 % of a reasoning model's accuracy costs, with every cheaper arm on offer and with the two cheapest that agree.
+pub(crate) fn reasoning(traffic: &Traffic) -> Result<Value, Failure> {
+    const REFERENCE: &str = "o1-mini-2024-09-12";
+    let others = || traffic.arm_names.iter().filter(|name| *name != REFERENCE).cloned().collect::<Vec<_>>();
+    let pair = || vec!["gpt-4o-mini-2024-07-18".to_owned(), "gemini-1.5-flash".to_owned()];
+    let measure = |candidates: Vec<String>, economise| -> Result<Value, Failure> {
+        let fit = FitPlan { method: Some(Method::Cascade), economise };
+        let prepared = Prepared::new(traffic, REFERENCE, &candidates, fit)?;
+        Ok(json!({ "arms": prepared.router.arms, "at": at_share(&prepared, 0.99) }))
+    };
+    Ok(json!({
+        "recording": "gsm8k_cruxeval",
+        "every_arm": measure(others(), Economise::Dollars)?,
+        "every_arm_by_calls": measure(others(), Economise::Calls)?,
+        "two_cheap_arms": measure(pair(), Economise::Dollars)?,
+    }))
+}
+
+/// The cheapest rung at a share of the reference's quality: found on the test rows themselves (the frontier, as the
+/// literature draws it), and found on calib rows and then judged on test rows.
+fn at_share(prepared: &Prepared, share: f64) -> Value {
+    let rows = prepared.test_rows();
+    let calib: Vec<usize> = (0..prepared.calib).collect();
+    let frontier = Frontier::new(&prepared.pure, &rows);
+    let picked = Frontier::new(&prepared.pure, &calib).cheapest_at(share).map_or(0, |point| point.rung);
+    json!({
+        "share": share,
+        "on_frontier": frontier.cheapest_at(share),
+        "cost_ci": over_resamples(prepared, &rows, &|f| f.cheapest_at(share).map_or(1.0, |point| point.relative_cost)),
+        "picked_on_calib": frontier.points.get(picked),
+        "picked_quality_ci": over_resamples(prepared, &rows, &|f| f.points.get(picked).map_or(1.0, |p| p.relative_quality)),
+        "picked_cost_ci": over_resamples(prepared, &rows, &|f| f.points.get(picked).map_or(1.0, |p| p.relative_cost)),
+        "picked_escalated_ci": over_resamples(prepared, &rows, &|f| f.points.get(picked).map_or(1.0, |p| p.escalated)),
+    })
+}
+
+fn over_resamples(prepared: &Prepared, rows: &[usize], of: &dyn Fn(&Frontier) -> f64) -> [f64; 2] {
+    let mut rng = Rng::seeded(17);
+    let interval = bootstrap_interval(rows.len(), RESAMPLES, 0.95, &mut rng, |drawn| {
+        let drawn: Vec<usize> = drawn.iter().filter_map(|&place| rows.get(place)).copied().collect();
+        of(&Frontier::new(&prepared.pure, &drawn))
+    });
+    [interval.low, interval.high]
+}

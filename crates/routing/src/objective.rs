@@ -1,0 +1,513 @@
+//! A live objective: labels in, the policy in force out.
+//!
+//! ```text
+//! collecting --enough labels to fit--> shadow --floor proved--> armed --drift--> disarmed --proved again--> armed
+//! ```
+//!
+//! While it is not armed everything goes to the reference. The first labels fit a router; later ones, which it has not
+//! seen, feed one e-process a rung. A rung is in force once it and all below it are proved, however often anybody has
+//! looked in between (Ville's inequality; fixed-sequence testing as in [`crate::Climb`]).
+//!
+//! What never happens here: a clock, a call, a label that both fitted a router and proved it.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use steersman_core::Usd;
+use steersman_lab::stats::{MeanAbove, Rng};
+
+use crate::cascade::Recorded;
+use crate::climb::{Climb, Hunches, drawn_between};
+use crate::drift::{Alarm, DriftWatch, Familiar};
+use crate::features::Features;
+use crate::router::{FitError, FitPlan, Fitted, Router, read_prompts, records};
+use crate::traffic::{Answered, Split, Traffic};
+
+/// What an operator asks for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ObjectivePlan {
+    /// The model whose quality is the measure.
+    pub reference: String,
+    /// Models that may stand in for it, cheapest first.
+    pub candidates: Vec<String>,
+    /// Quality floor, as a share of the reference's.
+    pub floor: f64,
+    /// Confidence that it holds.
+    pub confidence: f64,
+}
+
+/// Where an objective stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Too few labels to fit a router.
+    Collecting,
+    /// A router is fitted and not yet proved.
+    Shadow,
+    /// A rung is proved and in force.
+    Armed,
+    /// The proof no longer covers the traffic.
+    Disarmed,
+}
+
+impl Phase {
+    /// The word, as shown.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Collecting => "collecting",
+            Self::Shadow => "shadow",
+            Self::Armed => "armed",
+            Self::Disarmed => "disarmed",
+        }
+    }
+}
+
+/// A graded request: what every arm did with it.
+#[derive(Debug, Clone)]
+pub struct Labelled {
+    /// What a router may see.
+    pub text: String,
+    /// What each arm did, by name; graded arms only count.
+    pub arms: Vec<(String, Answered)>,
+}
+
+/// What the hot path needs: a snapshot that is swapped whole.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// Where the objective stands.
+    pub phase: Phase,
+    /// Names the router: the first digits of its hash, or `none`.
+    pub version: String,
+    /// The rung in force; 0 sends everything to the reference.
+    pub rung: usize,
+    /// The router; `None` while collecting.
+    pub router: Option<Arc<Router>>,
+    /// Mean time of each of the router's arms to a whole answer, in milliseconds, where known.
+    pub latency_ms: Vec<Option<f64>>,
+}
+
+impl Policy {
+    /// Everything to the reference.
+    #[must_use]
+    pub fn reference_only() -> Self {
+        Self { phase: Phase::Collecting, version: "none".to_owned(), rung: 0, router: None, latency_ms: Vec::new() }
+    }
+
+    /// The rung that a request is served at, and the propensity of that draw. `unit` in `[0, 1)` decides.
+    #[must_use]
+    pub fn drawn(&self, unit: f64) -> (usize, f64) {
+        let rungs = self.router.as_ref().map_or(0, |router| router.rungs());
+        let (low, high) = drawn_between(self.rung, rungs);
+        let width = high - low + 1;
+        (low + ((unit * width as f64) as usize).min(width - 1), 1.0 / width as f64)
+    }
+}
+
+/// The state of the evidence, for people.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Standing {
+    /// Where it stands.
+    pub phase: Phase,
+    /// What it was asked for.
+    pub plan: ObjectivePlan,
+    /// The router in use, or `none`.
+    pub version: String,
+    /// Arms of the router in order of calling, the reference last.
+    pub arms: Vec<String>,
+    /// The rung in force, of how many.
+    pub rung: usize,
+    /// The thriftiest rung.
+    pub rungs: usize,
+    /// Labels that fitted the router.
+    pub fitted_on: usize,
+    /// Labels since, which prove the floor.
+    pub proved_on: u64,
+    /// Mean quality of the rung in force relative to the reference on those, if there are any.
+    pub relative_quality: Option<f64>,
+    /// Mean cost of the rung in force relative to the reference; `None` while a price is unknown.
+    pub relative_cost: Option<f64>,
+    /// Labels while armed on which the policy fell short of the reference, of how many.
+    pub fell_short: [u64; 2],
+    /// ln of the wealth against "below the floor" at the next rung, and what it must reach.
+    pub evidence: [f64; 2],
+    /// Labels that the next rung is likely to need; `None` if the labels so far do not point upwards.
+    pub labels_to_go: Option<u64>,
+    /// What changed, if it was disarmed.
+    pub alarm: Option<Alarm>,
+    /// What happens next, in a sentence.
+    pub next_step: String,
+}
+
+/// Labels that fit a router. A hundred is the least that a fit takes; a fifth more keeps its folds filled.
+const FIT_LABELS: usize = 120;
+
+/// A live objective.
+#[derive(Debug)]
+pub struct Objective {
+    plan: ObjectivePlan,
+    /// A router that the operator pinned; it is never refitted.
+    pinned: Option<Arc<Router>>,
+    rows: Traffic,
+    proving: Option<Proving>,
+    phase: Phase,
+    alarm: Option<Alarm>,
+    unfit: Option<FitError>,
+    rng: Rng,
+}
+
+#[derive(Debug)]
+struct Proving {
+    router: Arc<Router>,
+    version: String,
+    fitted_on: usize,
+    gamblers: Vec<MeanAbove>,
+    quality: Vec<f64>,
+    cost: Vec<f64>,
+    prices_known: bool,
+    rung: usize,
+    latency: Vec<(f64, u32)>,
+    fell_short: [u64; 2],
+    /// How prompts looked where the router was fitted; a pinned router's are those that proved it.
+    familiar: Option<Familiar>,
+    proved_on: Vec<Features>,
+    watch: Option<DriftWatch>,
+}
+
+impl Objective {
+    /// An objective without a label. With a pinned router it starts in `shadow`.
+    #[must_use]
+    pub fn new(plan: ObjectivePlan, pinned: Option<Router>) -> Self {
+        let pinned = pinned.map(Arc::new);
+        let mut objective = Self {
+            plan,
+            pinned: pinned.clone(),
+            rows: Traffic::default(),
+            proving: None,
+            phase: Phase::Collecting,
+            alarm: None,
+            unfit: None,
+            rng: Rng::seeded(1),
+        };
+        if let Some(router) = pinned {
+            objective.prove(router, &Hunches::default(), None, 0);
+        }
+        objective
+    }
+
+    /// Takes in a label. Cost: some 100 microseconds, and a second or less for the one that fits the router.
+    pub fn label(&mut self, labelled: &Labelled) {
+        if self.proving.is_none() {
+            self.rows.push(&labelled.text, "", Split::Train, &labelled.arms);
+            self.fit_when_due();
+            return;
+        }
+        let Some(alarm) = self.weigh(labelled) else { return };
+        self.disarm(alarm);
+    }
+
+    /// Looks at a request that was served, label or not: its prompt, and whether a candidate's answer kept its form.
+    pub fn served(&mut self, text: &str, valid: Option<bool>) {
+        let Some(proving) = &mut self.proving else { return };
+        let Some(watch) = &mut proving.watch else { return };
+        let mut prompt = Features::default();
+        prompt.read(text);
+        let rng = &mut self.rng;
+        let alarm = watch.prompt(&proving.router, &prompt, || rng.uniform());
+        let alarm = alarm.or_else(|| valid.and_then(|valid| watch.answer(valid, rng.uniform())));
+        if let Some(alarm) = alarm {
+            self.disarm(alarm);
+        }
+    }
+
+    /// The snapshot for the hot path.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        let Some(proving) = &self.proving else {
+            return Policy { phase: self.phase, ..Policy::reference_only() };
+        };
+        let mean = |(sum, count): &(f64, u32)| (*count > 0).then(|| sum / f64::from(*count));
+        Policy {
+            phase: self.phase,
+            version: proving.version.clone(),
+            rung: if self.phase == Phase::Armed { proving.rung } else { 0 },
+            router: Some(Arc::clone(&proving.router)),
+            latency_ms: proving.latency.iter().map(mean).collect(),
+        }
+    }
+
+    fn fit_when_due(&mut self) {
+        if self.rows.len() < FIT_LABELS || !(self.rows.len() - FIT_LABELS).is_multiple_of(FIT_LABELS / 4) {
+            return;
+        }
+        let named: Vec<usize> = self.plan.candidates.iter().filter_map(|name| self.rows.arm(name)).collect();
+        let Some(reference) = self.rows.arm(&self.plan.reference) else { return };
+        let rows: Vec<usize> = (0..self.rows.len()).collect();
+        match Router::fit(&self.rows, &named, reference, &rows, FitPlan::default()) {
+            Ok(Fitted { router, training }) => {
+                let hunches = Hunches::new(&Climb::new(&router, &training), self.plan.floor);
+                let familiar = Some(Familiar::new(&read_prompts(&self.rows, &rows)));
+                self.unfit = None;
+                self.prove(Arc::new(router), &hunches, familiar, rows.len());
+            }
+            Err(error) => self.unfit = Some(error),
+        }
+    }
+
+    fn prove(&mut self, router: Arc<Router>, hunches: &Hunches, familiar: Option<Familiar>, fitted_on: usize) {
+        let written = serde_json::to_vec(&*router).unwrap_or_default();
+        let version = blake3::hash(&written).to_hex().chars().take(12).collect();
+        let rungs = router.rungs();
+        if self.phase == Phase::Collecting {
+            self.phase = Phase::Shadow;
+        }
+        self.proving = Some(Proving {
+            version,
+            fitted_on,
+            gamblers: (1..=rungs).map(|rung| hunches.gambler(rung, -self.plan.floor)).collect(),
+            quality: vec![0.0; rungs + 1],
+            cost: vec![0.0; rungs + 1],
+            prices_known: true,
+            rung: 0,
+            latency: vec![(0.0, 0); router.arms.len()],
+            fell_short: [0, 0],
+            familiar,
+            proved_on: Vec::new(),
+            watch: None,
+            router,
+        });
+    }
+
+    /// Feeds a label to the e-processes; gives an alarm if labels fall short while armed.
+    fn weigh(&mut self, labelled: &Labelled) -> Option<Alarm> {
+        let proving = self.proving.as_mut()?;
+        let record = proving.record(labelled)?;
+        let climb = Climb::new(&proving.router, std::slice::from_ref(&record));
+        for (rung, gambler) in (1..).zip(&mut proving.gamblers) {
+            gambler.push(climb.surplus(rung, 0, self.plan.floor));
+        }
+        for (rung, (quality, cost)) in proving.quality.iter_mut().zip(&mut proving.cost).enumerate() {
+            *quality += climb.quality(rung, 0);
+            *cost += climb.cost(rung, 0);
+        }
+        let mut prompt = Features::default();
+        prompt.read(&labelled.text);
+        if let Some(watch) = &mut proving.watch {
+            proving.fell_short[1] += 1;
+            proving.fell_short[0] += u64::from(climb.quality(proving.rung, 0) < climb.quality(0, 0));
+            return watch.label(climb.surplus(proving.rung, 0, self.plan.floor));
+        }
+        proving.proved_on.push(prompt);
+        let needed = -(1.0 - self.plan.confidence).ln();
+        let proved = proving.gamblers.iter().take_while(|gambler| gambler.evidence() >= needed).count();
+        proving.rung = proved;
+        if proved > 0 {
+            let rng = &mut self.rng;
+            let familiar = proving.familiar.clone().unwrap_or_else(|| Familiar::new(&proving.proved_on));
+            let watch = DriftWatch::new(&proving.router, familiar, &proving.proved_on, &[], || rng.uniform());
+            proving.watch = Some(watch);
+            self.phase = Phase::Armed;
+            self.alarm = None;
+        }
+        None
+    }
+
+    /// Everything to the reference until the floor is proved again, on labels from here on.
+    fn disarm(&mut self, alarm: Alarm) {
+        self.phase = Phase::Disarmed;
+        self.alarm = Some(alarm);
+        self.rows = Traffic::default();
+        self.proving = None;
+        if let Some(router) = self.pinned.clone() {
+            self.prove(router, &Hunches::default(), None, 0);
+        }
+    }
+
+    /// What an operator sees.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        let needed = -(1.0 - self.plan.confidence).ln();
+        let mut standing = Standing {
+            phase: self.phase,
+            plan: self.plan.clone(),
+            version: "none".to_owned(),
+            arms: Vec::new(),
+            rung: 0,
+            rungs: 0,
+            fitted_on: 0,
+            proved_on: 0,
+            relative_quality: None,
+            relative_cost: None,
+            fell_short: [0, 0],
+            evidence: [0.0, needed],
+            labels_to_go: Some(FIT_LABELS.saturating_sub(self.rows.len()) as u64).filter(|&left| left > 0),
+            alarm: self.alarm,
+            next_step: String::new(),
+        };
+        if let Some(proving) = &self.proving {
+            proving.describe(&mut standing, needed);
+        } else {
+            standing.fitted_on = self.rows.len();
+        }
+        standing.next_step = self.next_step(&standing);
+        standing
+    }
+
+    fn next_step(&self, standing: &Standing) -> String {
+        let labels = |count: u64| if count == 1 { "1 more label".to_owned() } else { format!("{count} more labels") };
+        let again = self.alarm.map_or_else(String::new, |alarm| format!("{}; ", alarm.describe()));
+        let Some(proving) = &self.proving else {
+            let waits = match (&self.unfit, standing.labels_to_go) {
+                (_, Some(count)) => format!("{} until a router is fitted", labels(count)),
+                (Some(error), None) => format!("a router cannot be fitted yet: {error}"),
+                (None, None) => "waiting for labels".to_owned(),
+            };
+            return format!("{again}{waits}");
+        };
+        if standing.rungs == 0 {
+            return format!("{again}cannot arm: no policy is cheaper than the reference, or a price is unknown");
+        }
+        match (self.phase, standing.labels_to_go) {
+            (Phase::Armed, Some(0) | None) => "in force; watched for drift".to_owned(),
+            (Phase::Armed, Some(_)) => {
+                "in force; watched for drift; a thriftier rung would need a new proof".to_owned()
+            }
+            (_, Some(count)) => format!("{again}about {} until the floor is proved", labels(count)),
+            (_, None) if proving.labels() < 20 => {
+                format!("{again}{} to tell whether the floor can be proved", labels(20 - proving.labels()))
+            }
+            (_, None) => format!(
+                "{again}cannot arm: on {} labels no cheaper policy keeps {} of `{}`",
+                proving.labels(),
+                self.plan.floor,
+                self.plan.reference
+            ),
+        }
+    }
+}
+
+impl Proving {
+    fn labels(&self) -> u64 {
+        self.gamblers.first().map_or(0, MeanAbove::outcomes)
+    }
+
+    /// The label as the router's arms saw it; `None` if one of them is not graded.
+    fn record(&mut self, labelled: &Labelled) -> Option<Recorded> {
+        let mut row = Traffic::default();
+        row.push(&labelled.text, "", Split::Calib, &labelled.arms);
+        let arms: Vec<usize> = self.router.arms.iter().map(|name| row.arm(name)).collect::<Option<_>>()?;
+        if arms.iter().any(|&arm| row.answered(arm, 0).quality.is_none()) {
+            return None;
+        }
+        for (&arm, (sum, count)) in arms.iter().zip(&mut self.latency) {
+            let answered = row.answered(arm, 0);
+            self.prices_known &= answered.cost.is_some();
+            if let Some(ms) = answered.latency_ms {
+                (*sum, *count) = (*sum + f64::from(ms), *count + 1);
+            }
+        }
+        let mut scores = Vec::new();
+        read_prompts(&row, &[0]).iter().for_each(|prompt| self.router.score(prompt, &mut scores));
+        let unit: Option<Usd> = self.router.reference_cost;
+        records(&row, &arms, &[0], vec![scores], unit).pop()
+    }
+
+    fn describe(&self, standing: &mut Standing, needed: f64) {
+        standing.version.clone_from(&self.version);
+        standing.arms.clone_from(&self.router.arms);
+        (standing.rung, standing.rungs) = (self.rung, self.router.rungs());
+        standing.fitted_on = self.fitted_on;
+        standing.proved_on = self.labels();
+        standing.fell_short = self.fell_short;
+        let ratio = |sums: &[f64]| {
+            let (at, reference) = (sums.get(self.rung)?, sums.first()?);
+            (*reference > 0.0).then(|| at / reference)
+        };
+        standing.relative_quality = ratio(&self.quality);
+        standing.relative_cost = ratio(&self.cost).filter(|_| self.prices_known && self.rung > 0);
+        let next = self.gamblers.get(self.rung).or_else(|| self.gamblers.last());
+        let Some(next) = next else {
+            standing.labels_to_go = None;
+            return;
+        };
+        standing.evidence = [next.evidence(), needed];
+        let pace = next.log_wealth() / next.outcomes().max(1) as f64;
+        let left = (needed - next.evidence()).max(0.0);
+        standing.labels_to_go = (next.outcomes() >= 20 && pace > 1e-4).then(|| (left / pace).ceil() as u64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(floor: f64) -> ObjectivePlan {
+        ObjectivePlan { reference: "big".to_owned(), candidates: vec!["small".to_owned()], floor, confidence: 0.95 }
+    }
+
+    /// A request on which the small model is right with this chance; the big one always is.
+    fn labelled(rng: &mut Rng, right: f64, words: &[&str]) -> Labelled {
+        let text: Vec<&str> = (0..8).map(|_| words[rng.below(words.len())]).collect();
+        let arm = |right: bool, nanos| Answered {
+            quality: Some(f32::from(u8::from(right))),
+            cost: Some(Usd::from_nanos(nanos)),
+            answer: Some(u32::from(right)),
+            valid: Some(true),
+            latency_ms: Some(10.0),
+            reasoning_tokens: None,
+        };
+        let arms = vec![("small".to_owned(), arm(rng.chance(right), 100)), ("big".to_owned(), arm(true, 1_000))];
+        Labelled { text: text.join(" "), arms }
+    }
+
+    const WORDS: [&str; 10] = ["where", "is", "my", "parcel", "refund", "late", "order", "please", "today", "address"];
+
+    #[test]
+    fn a_good_small_model_is_armed_and_saves_and_the_way_there_is_told() {
+        let (mut objective, mut rng) = (Objective::new(plan(0.9), None), Rng::seeded(3));
+        assert_eq!(objective.standing().next_step, "120 more labels until a router is fitted");
+        for _ in 0..120 {
+            objective.label(&labelled(&mut rng, 0.99, &WORDS));
+        }
+        assert_eq!((objective.policy().phase, objective.policy().rung), (Phase::Shadow, 0));
+        for _ in 0..40 {
+            objective.label(&labelled(&mut rng, 0.99, &WORDS));
+        }
+        let told = objective.standing();
+        assert!(told.labels_to_go.is_some_and(|left| left < 200), "{told:?}");
+        (0..300).for_each(|_| objective.label(&labelled(&mut rng, 0.99, &WORDS)));
+        let standing = objective.standing();
+        assert_eq!(standing.phase, Phase::Armed, "{standing:?}");
+        assert!(standing.relative_cost.is_some_and(|cost| cost < 0.6), "{standing:?}");
+        assert!(objective.policy().rung > 0);
+    }
+
+    #[test]
+    fn a_bad_small_model_is_never_armed_and_the_reason_is_told() {
+        let armed = (0..20).filter(|&seed| {
+            let (mut objective, mut rng) = (Objective::new(plan(0.97), None), Rng::seeded(seed));
+            (0..500).for_each(|_| objective.label(&labelled(&mut rng, 0.6, &WORDS)));
+            let standing = objective.standing();
+            // A rung at the foot that hardly ever asks the small model may be proved; what is in force keeps the floor.
+            assert!(standing.relative_quality.is_none_or(|quality| quality > 0.93), "{standing:?}");
+            standing.phase == Phase::Armed
+        });
+        assert!(armed.count() < 20);
+    }
+
+    #[test]
+    fn other_prompts_disarm_and_everything_goes_up() {
+        let (mut objective, mut rng) = (Objective::new(plan(0.9), None), Rng::seeded(5));
+        (0..500).for_each(|_| objective.label(&labelled(&mut rng, 0.99, &WORDS)));
+        assert_eq!(objective.policy().phase, Phase::Armed);
+        let other = ["#include", "<vector>", "{{", "}};", "0x7f", "std::move", "template", "int", "1,2,3", "=="];
+        let until = (0..200).position(|_| {
+            let text = labelled(&mut rng, 0.99, &other).text;
+            objective.served(&text, Some(true));
+            objective.policy().phase == Phase::Disarmed
+        });
+        assert!(until.is_some_and(|at| at < 100), "{until:?}");
+        assert_eq!(objective.policy().rung, 0);
+        assert!(objective.standing().next_step.contains("prompts have changed"));
+    }
+}

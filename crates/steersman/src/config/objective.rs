@@ -1,0 +1,127 @@
+//! A task's objective: floor, reference, candidates, how answers are graded, and what finding out may cost.
+
+use std::time::Duration;
+
+use steersman_core::Usd;
+use steersman_jobs::Evaluator;
+use steersman_routing::{ObjectivePlan, RouterFile};
+
+use super::document::Value;
+use super::error::ConfigError;
+use super::settings::Reader;
+
+/// An objective, checked as far as that needs no model.
+#[derive(Debug, Clone)]
+pub(crate) struct ObjectiveConfig {
+    pub(crate) plan: ObjectivePlan,
+    pub(crate) evaluator: Evaluator,
+    pub(crate) answer: Option<String>,
+    pub(crate) shadow_share: f64,
+    pub(crate) shadow_per_day: u64,
+    pub(crate) shadow_usd_per_day: Option<Usd>,
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) router: Option<RouterFile>,
+}
+
+const EVALUATORS: &[(&str, Evaluator)] = &[("agreement", Evaluator::Agreement), ("truth", Evaluator::Truth)];
+
+/// Reads `[tasks.NAME.objective]`, if it is there.
+pub(super) fn read(read: &Reader<'_>, task: &str) -> Result<Option<ObjectiveConfig>, ConfigError> {
+    let at = |key: &'static str| ["tasks", task, "objective", key];
+    let keys = ["floor", "reference", "candidates", "evaluator", "router"];
+    if keys.iter().all(|key| read.document.find(&at(key)).is_none()) {
+        return Ok(None);
+    }
+    let needs = |key: &str, hint: &str| {
+        ConfigError::new(format!("`tasks.{task}.objective` needs `{key}`")).hint(hint.to_owned())
+    };
+    let reference = read.text(&at("reference"));
+    let reference = reference.ok_or_else(|| needs("reference", "name the model whose quality is the measure"))?;
+    let candidates = read.texts(&at("candidates")).filter(|names| !names.is_empty());
+    let candidates = candidates.ok_or_else(|| needs("candidates", "list the cheaper models, cheapest first"))?;
+    if candidates.contains(&reference) {
+        let message = format!("`{reference}` is the reference of `tasks.{task}.objective` and a candidate at once");
+        return Err(read.wrong(&at("candidates"), &message));
+    }
+    let evaluator = read.word(&at("evaluator"), EVALUATORS)?.ok_or_else(|| {
+        needs(
+            "evaluator",
+            "no cheaper model is used without somebody who grades it: `agreement` (with the reference) or `truth` (`POST /v1/feedback`)",
+        )
+    })?;
+    Ok(Some(ObjectiveConfig {
+        plan: ObjectivePlan {
+            reference,
+            candidates,
+            floor: share(read, &at("floor"), 0.97)?,
+            confidence: share(read, &at("confidence"), 0.95)?,
+        },
+        evaluator,
+        answer: read.text(&at("answer")),
+        shadow_share: share(read, &at("shadow_share"), 0.1)?,
+        shadow_per_day: whole(read, &at("shadow_per_day"))?.unwrap_or(1_000),
+        shadow_usd_per_day: number(read, &at("shadow_usd_per_day")).and_then(Usd::from_decimal),
+        deadline: whole(read, &at("deadline_ms"))?.map(Duration::from_millis),
+        router: read.text(&at("router")).map(|path| router(read, &at("router"), &path)).transpose()?,
+    }))
+}
+
+fn number(read: &Reader<'_>, path: &[&str]) -> Option<f64> {
+    match read.document.find(path) {
+        Some((Value::Number(number), _)) => Some(*number),
+        _ => None,
+    }
+}
+
+fn whole(read: &Reader<'_>, path: &[&str]) -> Result<Option<u64>, ConfigError> {
+    read.document.find(path).map(|_| read.integer(path)).transpose()
+}
+
+fn share(read: &Reader<'_>, path: &[&str], default: f64) -> Result<f64, ConfigError> {
+    let value = number(read, path).unwrap_or(default);
+    let name = path.last().copied().unwrap_or_default();
+    let most = if name == "shadow_share" { value <= 1.0 } else { value < 1.0 };
+    if value > 0.0 && most {
+        return Ok(value);
+    }
+    Err(read.wrong(path, &format!("`{name}` is {value}; it must lie between 0 and 1")))
+}
+
+fn router(read: &Reader<'_>, place: &[&str], path: &str) -> Result<RouterFile, ConfigError> {
+    let file = read.document.folder().join(path);
+    let text = std::fs::read_to_string(&file)
+        .map_err(|error| read.wrong(place, &format!("the router `{}` cannot be read: {error}", file.display())))?;
+    RouterFile::read(&text).map_err(|error| {
+        read.wrong(place, &format!("`{}`: {error}", file.display())).hint("`steersman route fit` writes a router")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Document};
+
+    fn read_one(objective: &str) -> Result<Option<ObjectiveConfig>, String> {
+        let text = format!("[tasks.triage.objective]\n{objective}");
+        let document = Document::parse("steersman.toml", &text).map_err(|error| error.to_string())?;
+        let config = Config::from_document(&document, &|_| None).map_err(|error| error.to_string())?;
+        Ok(config.tasks.into_iter().next().and_then(|task| task.objective))
+    }
+
+    #[test]
+    fn an_objective_needs_somebody_who_grades_it() {
+        let bare = "reference = \"big\"\ncandidates = [\"small\"]\n";
+        assert_eq!(read_one(bare).unwrap_err(), "`tasks.triage.objective` needs `evaluator`");
+        let graded = read_one(&format!("{bare}evaluator = \"agreement\"\n")).unwrap().unwrap();
+        assert_eq!((graded.plan.floor, graded.plan.confidence), (0.97, 0.95));
+    }
+
+    #[test]
+    fn a_floor_is_a_share_and_the_reference_is_no_candidate() {
+        let with = |more: &str| format!("reference = \"big\"\nevaluator = \"truth\"\n{more}");
+        let error = read_one(&with("candidates = [\"big\"]\n")).unwrap_err();
+        assert!(error.starts_with("`big` is the reference"), "{error}");
+        let error = read_one(&with("candidates = [\"small\"]\nfloor = 97\n")).unwrap_err();
+        assert!(error.starts_with("`floor` is 97"), "{error}");
+    }
+}

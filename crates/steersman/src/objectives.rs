@@ -1,0 +1,80 @@
+//! Where objectives meet the rest: models found in the catalogue, labels in the state, records on their way to the store.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use steersman_core::{Recorder, RequestRecord, Secret};
+use steersman_engine::{Candidate, Catalog, RouteTask, Routes};
+use steersman_jobs::{ObjectiveSettings, Objectives, Watcher};
+use steersman_store::{Redactor, Store};
+use tokio::sync::mpsc;
+
+use crate::cli::Failure;
+use crate::compose::ComposeError;
+use crate::config::{Config, ObjectiveConfig};
+
+/// The objectives and what they need of the rest of the house.
+pub(crate) struct Objected {
+    /// The evidence, and what runs beside the server.
+    pub(crate) objectives: Arc<Objectives>,
+    /// Step 4 of the pipeline.
+    pub(crate) routes: Routes,
+    /// Where the engine puts finished requests.
+    pub(crate) recorder: Arc<dyn Recorder>,
+    /// Where the objectives hear of them.
+    pub(crate) finished: mpsc::Receiver<Box<RequestRecord>>,
+}
+
+/// Sets up every configured objective with the labels that are there.
+pub(crate) async fn compose(
+    config: &Config,
+    catalog: &Catalog,
+    store: &Arc<Store>,
+    secrets: &[Secret],
+) -> Result<Objected, Failure> {
+    let mut settings = BTreeMap::new();
+    for task in &config.tasks {
+        if let Some(objective) = &task.objective {
+            let arms = arms(&task.name, objective, catalog)?;
+            settings.insert(task.name.clone(), with_arms(objective, arms));
+        }
+    }
+    let tasks: BTreeSet<String> = settings.keys().cloned().collect();
+    let objectives = Arc::new(Objectives::open(settings, store.state().clone(), Redactor::new(secrets)).await?);
+    let route = |task: &crate::config::TaskConfig| {
+        let objective = task.objective.as_ref()?;
+        let route = RouteTask {
+            board: objectives.board(&task.name)?,
+            arms: arms(&task.name, objective, catalog).ok()?,
+            answer: objective.answer.clone(),
+            deadline: objective.deadline,
+        };
+        Some((task.name.clone(), route))
+    };
+    let routes = Routes::new(config.tasks.iter().filter_map(route).collect());
+    let (watcher, finished) = Watcher::new(Arc::clone(store) as _, tasks);
+    Ok(Objected { objectives, routes, recorder: Arc::new(watcher), finished })
+}
+
+/// Candidates and reference by name, the reference last.
+fn arms(task: &str, objective: &ObjectiveConfig, catalog: &Catalog) -> Result<Vec<(String, Candidate)>, ComposeError> {
+    let names = objective.plan.candidates.iter().chain([&objective.plan.reference]);
+    let found = names.map(|name| {
+        let unserved = |_| ComposeError::Task { task: task.to_owned(), model: name.clone() };
+        Ok((name.clone(), catalog.candidate(name).map_err(unserved)?))
+    });
+    found.collect()
+}
+
+fn with_arms(objective: &ObjectiveConfig, arms: Vec<(String, Candidate)>) -> ObjectiveSettings {
+    ObjectiveSettings {
+        plan: objective.plan.clone(),
+        evaluator: objective.evaluator,
+        answer: objective.answer.clone(),
+        shadow_share: objective.shadow_share,
+        shadow_per_day: objective.shadow_per_day,
+        shadow_usd_per_day: objective.shadow_usd_per_day,
+        router: objective.router.clone(),
+        arms,
+    }
+}

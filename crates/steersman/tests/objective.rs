@@ -1,0 +1,64 @@
+//! A live objective over the real binary: labels from shadow calls, a proof, and cheaper answers from then on.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "a test that panics has failed")]
+
+mod support;
+
+use serde_json::{Value, json};
+use support::{House, get, post};
+
+const OBJECTIVE: &str = "[models.large]\nprovider = \"sim\"\ninput_usd_per_million = 10.0\noutput_usd_per_million = 20.0\n\
+    [tasks.triage.objective]\nreference = \"large\"\ncandidates = [\"small\"]\nfloor = 0.8\nconfidence = 0.9\n\
+    evaluator = \"EVALUATOR\"\nshadow_share = 1.0\nshadow_per_day = 100000\n";
+
+fn house(evaluator: &str) -> House {
+    House::start_with("", &OBJECTIVE.replace("EVALUATOR", evaluator))
+}
+
+fn ask(house: &House, number: usize) -> support::Answer {
+    const WORDS: [&str; 8] = ["where", "is", "my", "parcel", "refund", "late", "order", "please"];
+    let text: Vec<&str> = (0..6).map(|place| WORDS[(number * 7 + place * place + number / 3) % 8]).collect();
+    house.ask(&json!({ "model": "task/triage", "messages": [{ "role": "user", "content": text.join(" ") }] }))
+}
+
+fn standing(house: &House) -> Value {
+    get(house.address, "/v1/objectives").json()["data"]["triage"].clone()
+}
+
+#[test]
+fn agreement_with_the_reference_proves_the_floor_and_then_the_small_model_answers() {
+    let house = house("agreement");
+    assert_eq!(standing(&house)["next_step"], "120 more labels until a router is fitted");
+    let armed = (0..2_000).find(|&number| {
+        let answer = ask(&house, number);
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let now = standing(&house);
+        assert!(now["phase"] == "armed" || answer.header("x-steersman-model") == Some("sim/large"), "{now}");
+        now["phase"] == "armed"
+    });
+    let now = standing(&house);
+    assert!(armed.is_some(), "{now}");
+    assert!(now["relative_cost"].as_f64().is_some_and(|cost| cost < 1.0), "{now}");
+    let page = get(house.address, "/console/objectives").body;
+    assert!(page.contains("task/triage") && page.contains("saved"), "{page}");
+    let lines = get(house.address, "/v1/objectives/triage/labels").body;
+    let first: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+    assert!(first["arms"]["large"]["quality"] == 1.0 && first["arms"]["small"]["cost_usd"].is_number(), "{first}");
+}
+
+#[test]
+fn the_truth_that_a_client_sends_joins_the_request_and_makes_a_label() {
+    let house = house("truth");
+    let answer = ask(&house, 1);
+    let id = answer.header("x-request-id").unwrap().to_owned();
+    let said = json!({ "request_id": id, "truth": "whatever" }).to_string();
+    let first = post(house.address, "/v1/feedback", said.as_bytes());
+    assert_eq!(first.status, 202, "{}", first.body);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while standing(&house)["fitted_on"] != 1 {
+        assert!(std::time::Instant::now() < deadline, "no label after ten seconds: {}", standing(&house));
+        std::thread::yield_now();
+    }
+    let wrong = post(house.address, "/v1/feedback", b"{\"request_id\":\"x\",\"truth\":\"y\"}");
+    assert!(wrong.status == 400 && wrong.body.contains("x-request-id"), "{}", wrong.body);
+}
