@@ -82,6 +82,8 @@ codes! {
         "The model's output was cut before it was complete.", "Raise `max_completion_tokens`, or ask for less.";
     GUARD_DENIED = "guard_denied", 403, "permission_error", false,
         "The model proposed a tool call that the guard does not allow.", "`steersman explain` shows the argument and its source; a person may approve the call by the hash in the message.";
+    OUTPUT_STARVED = "output_starved", 422, "output_error", true,
+        "The model spent its whole output limit on thinking and left no answer.", "Raise `max_completion_tokens`, or lower the effort.";
     OVERLOADED = "overloaded", 503, "server_error", true,
         "The gateway is at its limit of requests in flight.", "Wait as long as `retry-after` says.";
     SHUTTING_DOWN = "shutting_down", 503, "server_error", true,

@@ -47,6 +47,7 @@ pub async fn ask_aside(candidate: &Candidate, request: &ChatRequest, limit: Dura
     let mut request = request.clone();
     candidate.model.as_str().clone_into(&mut request.model);
     (request.stream, request.include_usage) = (false, false);
+    candidate.thought.apply(&mut request);
     let provider = &candidate.provider;
     let body = provider.dialect.encode_request(&request)?.body.into();
     let call = UpstreamCall::post(provider.dialect.call_path(candidate.model.as_str(), false), body, false, Vec::new());

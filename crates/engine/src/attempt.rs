@@ -88,6 +88,11 @@ impl Attempt {
         self.record.finish_reason
     }
 
+    /// Whether it was cut at its limit before a word was said.
+    pub(crate) fn is_starved(&self) -> bool {
+        self.record.finish_reason == Some(FinishReason::Length) && self.record.timing.first_token_us.is_none()
+    }
+
     /// Whether the model declined.
     pub(crate) fn is_refusal(&self) -> bool {
         self.refused || matches!(self.record.finish_reason, Some(FinishReason::Refusal | FinishReason::ContentFilter))
@@ -164,6 +169,12 @@ impl AttemptFailure {
             retry_after: None,
             held: None,
         }
+    }
+
+    /// Thinking ate the whole output limit. The same again would end the same way.
+    pub(crate) fn starved() -> Self {
+        let refusal = Refusal::new(Code::OUTPUT_STARVED, Code::OUTPUT_STARVED.meaning);
+        Self { refusal: Box::new(refusal), retryable: false, retry_after: None, held: None }
     }
 
     /// An answer that came and may not be released.

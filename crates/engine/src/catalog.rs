@@ -10,6 +10,7 @@ use steersman_core::{ModelName, ProviderName, Rates, TaskName, Upstream, Usage, 
 use steersman_wire::Dialect;
 
 use crate::balance::Deployment;
+use crate::thought::Thought;
 
 /// A provider as the engine needs it.
 pub struct Provider {
@@ -61,6 +62,8 @@ pub struct Candidate {
     pub model: ModelName,
     /// All places that serve it, where there are several; empty: this one alone.
     pub deployments: Arc<[Deployment]>,
+    /// How hard it is to think, and how much it may write.
+    pub thought: Thought,
 }
 
 /// What a client's `model` means.
@@ -99,6 +102,7 @@ impl Catalog {
                 provider: Arc::clone(&provider),
                 model: model.as_str().into(),
                 deployments: Arc::default(),
+                thought: Thought::default(),
             };
             self.models.entry(model).or_insert(candidate);
         }
@@ -108,8 +112,12 @@ impl Catalog {
     /// Adds a model under a name of its own. False if there is no such provider.
     pub fn add_model(&mut self, name: &str, provider: &str, upstream: &str) -> bool {
         let Some(provider) = self.providers.get(provider) else { return false };
-        let candidate =
-            Candidate { provider: Arc::clone(provider), model: upstream.into(), deployments: Arc::default() };
+        let candidate = Candidate {
+            provider: Arc::clone(provider),
+            model: upstream.into(),
+            deployments: Arc::default(),
+            thought: Thought::default(),
+        };
         self.models.insert(name.to_owned(), candidate);
         true
     }
@@ -121,6 +129,13 @@ impl Catalog {
         true
     }
 
+    /// Gives a model an effort and an output limit of its own. False if there is no such model.
+    pub fn set_thought(&mut self, name: &str, thought: Thought) -> bool {
+        let Some(candidate) = self.models.get_mut(name) else { return false };
+        candidate.thought = thought;
+        true
+    }
+
     /// Says which places serve a model: names of models and their weights. False if one of them is unknown.
     pub fn add_deployments(&mut self, name: &str, targets: &[(String, u32)]) -> bool {
         let deployment = |(target, weight): &(String, u32)| {
@@ -129,7 +144,7 @@ impl Catalog {
         };
         let Some(deployments) = targets.iter().map(deployment).collect::<Option<Arc<[_]>>>() else { return false };
         let Some(Deployment { provider, model, .. }) = deployments.first().cloned() else { return false };
-        self.models.insert(name.to_owned(), Candidate { provider, model, deployments });
+        self.models.insert(name.to_owned(), Candidate { provider, model, deployments, thought: Thought::default() });
         true
     }
 
@@ -193,6 +208,7 @@ impl Catalog {
             provider: Arc::clone(provider),
             model: model.into(),
             deployments: Arc::default(),
+            thought: Thought::default(),
         })
     }
 

@@ -27,6 +27,7 @@ mod relay;
 mod reply;
 mod resilience;
 mod route;
+mod thought;
 
 pub use aside::{Aside, AsideError, ask_aside};
 pub use backoff::Backoff;
@@ -40,3 +41,4 @@ pub use refusal::Refusal;
 pub use reply::{Inbound, Reply, ReplyBody};
 pub use resilience::{HedgeSettings, Resilience};
 pub use route::{Board, RouteTask, Routes, is_usable, last_question, short_answer, unit};
+pub use thought::Thought;

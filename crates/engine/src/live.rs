@@ -79,6 +79,10 @@ impl Live {
     /// Hands bytes to the client, and closes the record with the last of them: a client may leave as soon as it has
     /// read the end marker.
     fn release(&mut self, bytes: Bytes, has_content: bool) -> Bytes {
+        let starved = self.recording.as_mut().and_then(Recording::attempt).is_some_and(|attempt| attempt.is_starved());
+        if starved && self.streaming.relay.is_done() {
+            return self.break_off(&Refusal::new(Code::OUTPUT_STARVED, Code::OUTPUT_STARVED.meaning));
+        }
         if let Some(recording) = &mut self.recording {
             recording.release(&bytes, has_content);
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use steersman_core::{ByteStream, ContentHash, Recorder, UpstreamAnswer, UpstreamError};
+use steersman_core::{ByteStream, ContentHash, FinishReason, Recorder, UpstreamAnswer, UpstreamError};
 use tokio::time::Instant;
 
 use crate::attempt::{AttemptFailure, next_piece, read_error, read_whole};
@@ -23,6 +23,7 @@ use crate::relay::{Relay, Released};
 use crate::reply::{Inbound, Reply, ReplyBody};
 use crate::resilience::{Bearing, Resilience};
 use crate::route::{Routes, Verdict};
+use crate::thought::is_starved;
 
 /// Limits of the pipeline.
 #[derive(Debug, Clone, Copy)]
@@ -301,6 +302,10 @@ impl Engine {
             return Err(AttemptFailure::cut("the attempt has ended"));
         };
         attempt.learn(&facts);
+        if attempt.finish_reason() == Some(FinishReason::Length) && is_starved(provider, &body) {
+            attempt.keep(body);
+            return Err(AttemptFailure::starved());
+        }
         if target.same_dialect && prepared.checks.is_none() && prepared.guarded.is_none() {
             return Ok(body);
         }

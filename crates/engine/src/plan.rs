@@ -139,7 +139,7 @@ impl<'a> Plan<'a> {
 
     /// Turns to a candidate further down the list, because an answer that kept its form is not good enough.
     pub(crate) fn turn_to(&mut self, inbound: &Inbound, candidate: &Candidate) -> Result<(), Refusal> {
-        let wanted = |next: &Candidate| next.provider.name == candidate.provider.name && next.model == candidate.model;
+        let wanted = |next: &Candidate| crate::route::same(next, candidate);
         while self.left.as_slice().first().is_some_and(|next| !wanted(next)) {
             self.left.next();
         }

@@ -165,10 +165,11 @@ fn write_body(
     dialect: &dyn Dialect,
 ) -> Result<(Option<Vec<u8>>, Vec<Loss>), Refusal> {
     let provider = &candidate.provider;
-    if dialect.name() != inbound.dialect.name() {
+    if dialect.name() != inbound.dialect.name() || candidate.thought.is_set() {
         let mut request = inbound.dialect.decode_request(&inbound.body).map_err(Refusal::from)?;
         candidate.model.as_str().clone_into(&mut request.model);
         request.include_usage = request.stream;
+        candidate.thought.apply(&mut request);
         let encoded = dialect.encode_request(&request).map_err(Refusal::from)?;
         return Ok((Some(encoded.body), encoded.losses));
     }

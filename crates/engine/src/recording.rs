@@ -226,7 +226,7 @@ impl Recording {
         self.end_attempt(Some(code));
         let outcome = match code.name {
             "output_rejected" => OutcomeKind::Rejected,
-            "output_truncated" => OutcomeKind::Truncated,
+            "output_truncated" | "output_starved" => OutcomeKind::Truncated,
             _ => OutcomeKind::Failed,
         };
         self.close(status, outcome, Some(code));

@@ -408,9 +408,11 @@ fn misses(policy: &Policy, method: Method, deadline: Duration) -> bool {
 }
 
 /// Whether this is the arm, or a further place that serves it.
-fn same(arm: &Candidate, asked: &Candidate) -> bool {
+pub(crate) fn same(arm: &Candidate, asked: &Candidate) -> bool {
     let is = |provider: &steersman_core::ProviderName, model: &steersman_core::ModelName| {
         *provider == asked.provider.name && *model == asked.model
     };
-    is(&arm.provider.name, &arm.model) || arm.deployments.iter().any(|place| is(&place.provider.name, &place.model))
+    let here = is(&arm.provider.name, &arm.model)
+        || arm.deployments.iter().any(|place| is(&place.provider.name, &place.model));
+    here && arm.thought == asked.thought
 }

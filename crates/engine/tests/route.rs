@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use futures_util::StreamExt;
 use steersman_core::{
     BoxFuture, Recorder, RequestId, RequestRecord, Upstream, UpstreamAnswer, UpstreamCall, UpstreamError, Usd,
 };
 use steersman_engine::{
-    Backoff, Board, Catalog, Engine, Inbound, Provider, Reply, ReplyBody, RouteTask, Routes, Settings,
+    Backoff, Board, Catalog, Engine, Inbound, Provider, Reply, ReplyBody, RouteTask, Routes, Settings, Thought,
 };
 use steersman_routing::{Answered, Labelled, Objective, ObjectivePlan, Phase};
 use steersman_wire::openai_chat;
@@ -185,6 +186,64 @@ async fn a_deadline_and_a_model_that_the_client_names_keep_a_request_up() {
     let (engine, _) = house(600, "from the small one", None);
     let reply = ask(&engine, 1, pinned).await;
     assert_eq!((header(&reply, "x-steersman-model"), header(&reply, "x-steersman-route")), ("big/big", ""));
+}
+
+/// A model that keeps what it was asked, and thinks until its limit.
+#[derive(Default)]
+struct Thinks(Mutex<Vec<Bytes>>);
+
+impl Upstream for Thinks {
+    fn call(&self, call: UpstreamCall) -> BoxFuture<'_, Result<UpstreamAnswer, UpstreamError>> {
+        self.0.lock().unwrap().push(call.body);
+        let usage = "\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":50,\"total_tokens\":51,\"completion_tokens_details\":{\"reasoning_tokens\":50}}";
+        let text = if call.stream {
+            format!(
+                "data: {{\"id\":\"a\",\"object\":\"chat.completion.chunk\",\"choices\":[{{\"index\":0,\"delta\":{{\"role\":\"assistant\",\"content\":\"\"}},\"finish_reason\":null}}]}}\n\n\
+                 data: {{\"id\":\"a\",\"object\":\"chat.completion.chunk\",\"choices\":[{{\"index\":0,\"delta\":{{}},\"finish_reason\":\"length\"}}],{usage}}}\n\ndata: [DONE]\n\n"
+            )
+        } else {
+            format!(
+                "{{\"id\":\"a\",\"object\":\"chat.completion\",\"choices\":[{{\"index\":0,\"finish_reason\":\"length\",\"message\":{{\"role\":\"assistant\",\"content\":\"\"}}}}],{usage}}}"
+            )
+        };
+        let body = futures_util::stream::iter([Ok(Bytes::from(text))]);
+        Box::pin(async move {
+            Ok(UpstreamAnswer { status: 200, content_type: None, retry_after: None, body: Box::pin(body) })
+        })
+    }
+}
+
+#[tokio::test]
+async fn an_effort_goes_into_the_request_and_thinking_that_leaves_no_answer_is_an_error() {
+    let model = Arc::new(Thinks::default());
+    let mut catalog = Catalog::default();
+    let provider = Provider {
+        name: "p".into(),
+        dialect: &openai_chat::OpenAiChat,
+        also: &[],
+        max_completion_tokens: true,
+        stream_usage: true,
+        rates: BTreeMap::new(),
+        upstream: Arc::clone(&model) as _,
+    };
+    catalog.add_provider(provider, ["o".to_owned()]);
+    catalog.add_model("o-high", "p", "o");
+    let thought = Thought { effort: Some("high".into()), max_output_tokens: Some(50) };
+    assert!(catalog.set_thought("o-high", thought) && !catalog.set_thought("nobody", Thought::default()));
+    let records = Arc::new(Records::default());
+    let engine = Engine::new(catalog, SETTINGS, Arc::clone(&records) as _);
+    let body = |stream: bool| serde_json::json!({ "model": "o-high", "stream": stream, "max_completion_tokens": 9_000, "messages": [{ "role": "user", "content": "why?" }] });
+    let whole = ask(&engine, 1, body(false)).await;
+    assert_eq!((whole.status, header(&whole, "x-steersman-code")), (422, "output_starved"));
+    let sent: serde_json::Value = serde_json::from_slice(&model.0.lock().unwrap()[0]).unwrap();
+    assert_eq!((&sent["model"], &sent["reasoning_effort"]), (&"o".into(), &"high".into()));
+    assert_eq!(sent["max_completion_tokens"], 50);
+    let ReplyBody::Stream(frames) = ask(&engine, 2, body(true)).await.body else { panic!("streamed") };
+    let said: Vec<Bytes> = frames.collect().await;
+    assert!(String::from_utf8_lossy(&said.concat()).contains("output_starved"));
+    let records = records.0.lock().unwrap();
+    assert!(records.iter().all(|record| record.usage.reasoning_tokens.is_some_and(|tokens| tokens >= 50)));
+    assert!(records.iter().all(|record| record.code.is_some_and(|code| code.name == "output_starved")));
 }
 
 /// The loop from a failed validation to the next model, and what is left when it is cut.

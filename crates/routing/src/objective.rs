@@ -243,7 +243,8 @@ impl Objective {
         let named: Vec<usize> = self.plan.candidates.iter().filter_map(|name| self.rows.arm(name)).collect();
         let Some(reference) = self.rows.arm(&self.plan.reference) else { return };
         let rows: Vec<usize> = (0..self.rows.len()).collect();
-        match Router::fit(&self.rows, &named, reference, &rows, FitPlan::default()) {
+        let fit = FitPlan { floor: Some(self.plan.floor), ..FitPlan::default() };
+        match Router::fit(&self.rows, &named, reference, &rows, fit) {
             Ok(Fitted { router, training }) => {
                 let hunches = Hunches::new(&Climb::new(&router, &training), self.plan.floor);
                 let familiar = Some(Familiar::new(&read_prompts(&self.rows, &rows)));

@@ -218,11 +218,12 @@ pub fn replay_fitted(traffic: &Traffic, plan: &ReplayPlan) -> Result<(Replay, Pr
             return Err(ReplayError::NoShare { name, value });
         }
     }
-    let cascade = Prepared::new(traffic, &plan.reference, &plan.candidates, FitPlan::default())?;
+    let fit = FitPlan { floor: Some(plan.floor), ..FitPlan::default() };
+    let cascade = Prepared::new(traffic, &plan.reference, &plan.candidates, fit)?;
     let prompt_only = match cascade.router.method {
         Method::PromptOnly => None,
         Method::Cascade => {
-            let fit = FitPlan { method: Some(Method::PromptOnly), ..FitPlan::default() };
+            let fit = FitPlan { method: Some(Method::PromptOnly), ..fit };
             Some(Prepared::new(traffic, &plan.reference, &plan.candidates, fit)?)
         }
     };

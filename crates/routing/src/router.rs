@@ -10,6 +10,7 @@ use steersman_core::Usd;
 
 use crate::agreement::Seen;
 use crate::cascade::{Cascade, Recorded, Rung, Step};
+use crate::chain::best_chain;
 use crate::dense::{Design, Linear};
 use crate::features::Features;
 use crate::prehoc::{Grades, Prehoc, probability};
@@ -37,12 +38,14 @@ pub enum Economise {
 }
 
 /// Choices about a fit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct FitPlan {
     /// What to look at; `None` picks whichever is worth more on the training rows.
     pub method: Option<Method>,
     /// What to save.
     pub economise: Economise,
+    /// The floor that it is fitted for, as a share of the reference's quality; `None`: 0.97.
+    pub floor: Option<f64>,
 }
 
 /// Fitted scores and the ladder. Serialised as part of a [`crate::RouterFile`].
@@ -105,14 +108,11 @@ const RUNGS: usize = 100;
 /// Costs are predicted up to this many times the mean reference call; dearer ones are taken as this dear.
 const DEAREST: f64 = 4.0;
 
+/// The floor of a fit that names none.
+const USUAL_FLOOR: f64 = 0.97;
+
 /// Cross-fitting folds for scores that later stages learn from.
 const FOLDS: usize = 4;
-
-/// Prices of quality at which chains and methods are compared: from "nearly all of it" to "half will do".
-const TRIAL_TRADEOFFS: [f64; 3] = [0.08, 0.16, 0.32];
-
-/// A chain longer than this gains nothing on any recording seen, and its fit slows down with the square.
-const LONGEST_CHAIN: usize = 5;
 
 impl Router {
     /// Fits scores, picks the arms worth asking, compares the methods, and builds the ladder.
@@ -144,10 +144,7 @@ impl Router {
         let scores = cross_fitted_scores(traffic, &arms, rows, &prompts, plan.economise);
         let unit = mean_cost(traffic, reference, rows);
         let records = records(traffic, &arms, rows, scores, unit);
-        let (method, kept) = match plan.method {
-            Some(Method::PromptOnly) => (Method::PromptOnly, (0..arms.len()).collect()),
-            asked => best_chain(&records, arms.len(), asked),
-        };
+        let (method, kept) = best_chain(&records, arms.len(), plan.method, plan.floor.unwrap_or(USUAL_FLOOR));
         let arms: Vec<usize> = kept.iter().filter_map(|&place| arms.get(place)).copied().collect();
         let records: Vec<Recorded> = records.iter().map(|record| record.with_arms(&kept)).collect();
         let mut router = Self {
@@ -281,6 +278,23 @@ impl Router {
         (spent / records.len().max(1) as f64, rung)
     }
 
+    /// A router without scores of its own or a ladder, to try arms with.
+    pub(crate) fn on_trial(records: &[Recorded], arms: usize, method: Method) -> Trial {
+        let cascade = Cascade::fit(records, arms - 1);
+        let designs = cascade.designs(records);
+        let router = Self {
+            arms: (0..arms).map(|arm| arm.to_string()).collect(),
+            method,
+            reference_cost: None,
+            prehoc: Prehoc::default(),
+            chances: chances(records, arms),
+            expenses: expenses(records, arms),
+            cascade,
+            ladder: Vec::new(),
+        };
+        Trial { router, designs }
+    }
+
     fn clone_without_tables(&self) -> Self {
         Self {
             arms: self.arms.clone(),
@@ -292,6 +306,23 @@ impl Router {
             cascade: self.cascade.clone(),
             ladder: Vec::new(),
         }
+    }
+}
+
+/// A router that is only tried.
+pub(crate) struct Trial {
+    router: Router,
+    designs: Vec<Design>,
+}
+
+impl Trial {
+    /// Quality and cost of all rows together at one price of quality.
+    pub(crate) fn at(&self, records: &[Recorded], tradeoff: f64) -> (f64, f64) {
+        let mut router = self.router.clone();
+        router.ladder = vec![router.rung(records, &self.designs, tradeoff).1];
+        let mut features = Vec::new();
+        let followed = records.iter().map(|record| router.follow(1, record, &mut features));
+        followed.fold((0.0, 0.0), |sum, one| (sum.0 + one.quality, sum.1 + one.cost))
     }
 }
 
@@ -311,7 +342,7 @@ pub struct Followed {
 }
 
 impl Recorded {
-    fn with_arms(&self, places: &[usize]) -> Self {
+    pub(crate) fn with_arms(&self, places: &[usize]) -> Self {
         fn take<T: Copy>(column: &[T], places: &[usize]) -> Vec<T> {
             places.iter().filter_map(|&place| column.get(place)).copied().collect()
         }
@@ -459,66 +490,4 @@ fn expenses(records: &[Recorded], arms: usize) -> Vec<f64> {
         paid / records.len().max(1) as f64
     };
     (0..arms).map(mean).collect()
-}
-
-/// Which candidates to keep in the chain, and whether looking at answers pays: greedy, one arm more as long as the
-/// mean net quality over the trial prices rises. Returns places in the arm list, the reference last.
-fn best_chain(records: &[Recorded], arms: usize, asked: Option<Method>) -> (Method, Vec<usize>) {
-    let reference = arms - 1;
-    let all: Vec<usize> = (0..arms).collect();
-    let has_signal = records.iter().any(|record| record.seen.iter().any(|s| s.answer.is_some() || s.valid.is_some()));
-    let prompt_only = net_quality(records, &all, Method::PromptOnly);
-    if asked.is_none() && !has_signal {
-        return (Method::PromptOnly, all);
-    }
-    let (mut chain, mut best) = (Vec::new(), f64::NEG_INFINITY);
-    while chain.len() < LONGEST_CHAIN.min(reference) {
-        let rest = (0..reference).filter(|place| !chain.contains(place));
-        let trials = rest.map(|place| {
-            let mut longer: Vec<usize> = chain.iter().copied().chain([place]).collect();
-            longer.sort_unstable();
-            let net = net_quality(records, &with_reference(&longer, reference), Method::Cascade);
-            (net, longer)
-        });
-        let Some((net, longer)) = trials.max_by(|a, b| a.0.total_cmp(&b.0)) else { break };
-        // Two arms can be worth what one alone is not: agreement needs a pair.
-        if net <= best + 1e-4 && chain.len() >= 2 {
-            break;
-        }
-        (chain, best) = (longer, net);
-    }
-    if asked.is_none() && prompt_only >= best {
-        return (Method::PromptOnly, all);
-    }
-    (Method::Cascade, with_reference(&chain, reference))
-}
-
-fn with_reference(chain: &[usize], reference: usize) -> Vec<usize> {
-    chain.iter().copied().chain([reference]).collect()
-}
-
-fn net_quality(records: &[Recorded], places: &[usize], method: Method) -> f64 {
-    let records: Vec<Recorded> = records.iter().map(|record| record.with_arms(places)).collect();
-    let cascade = Cascade::fit(&records, places.len() - 1);
-    let designs = cascade.designs(&records);
-    let mut router = Router {
-        arms: places.iter().map(ToString::to_string).collect(),
-        method,
-        reference_cost: None,
-        prehoc: Prehoc::default(),
-        chances: chances(&records, places.len()),
-        expenses: expenses(&records, places.len()),
-        cascade,
-        ladder: Vec::new(),
-    };
-    let mut features = Vec::new();
-    let mut net = 0.0;
-    for tradeoff in TRIAL_TRADEOFFS {
-        router.ladder = vec![router.rung(&records, &designs, tradeoff).1];
-        for record in &records {
-            let followed = router.follow(1, record, &mut features);
-            net += followed.quality - tradeoff * followed.cost;
-        }
-    }
-    net / (records.len() * TRIAL_TRADEOFFS.len()) as f64
 }

@@ -182,6 +182,9 @@ fn add_models(config: &Config, catalog: &mut Catalog) -> Result<(), ComposeError
         if !added {
             return Err(ComposeError::Homeless(model.name.clone()));
         }
+        if model.thought.is_set() {
+            catalog.set_thought(&model.name, model.thought.clone());
+        }
     }
     for model in config.models.iter().filter(|model| !model.fallbacks.is_empty()) {
         for fallback in &model.fallbacks {

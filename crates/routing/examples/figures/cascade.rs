@@ -10,7 +10,7 @@ const RESAMPLES: usize = 500;
 
 /// Average performance gap recovered, and calls for half and four fifths of the gap, without the subject's label.
 pub(crate) fn apgr(traffic: &Traffic) -> Result<Value, Failure> {
-    let fit = FitPlan { method: Some(Method::PromptOnly), economise: Economise::Calls };
+    let fit = FitPlan { method: Some(Method::PromptOnly), economise: Economise::Calls, floor: None };
     let prepared = Prepared::new(traffic, "gpt-4-1106-preview", &["mixtral-8x7b-instruct".to_owned()], fit)?;
     let rows = prepared.test_rows();
     let frontier = Frontier::new(&prepared.pure, &rows);
@@ -23,7 +23,7 @@ pub(crate) fn apgr(traffic: &Traffic) -> Result<Value, Failure> {
 
 /// What 99 % of the dear model's quality costs when the choice is made from the prompt alone.
 pub(crate) fn prompt_only(traffic: &Traffic) -> Result<Value, Failure> {
-    let fit = FitPlan { method: Some(Method::PromptOnly), economise: Economise::Dollars };
+    let fit = FitPlan { method: Some(Method::PromptOnly), economise: Economise::Dollars, floor: Some(0.99) };
     let prepared = Prepared::new(traffic, "gemini-1.5-pro-002", &["gemini-1.5-flash-002".to_owned()], fit)?;
     Ok(json!({ "recording": "mmlupro", "prompt_only": at_share(&prepared, 0.99) }))
 }
@@ -31,17 +31,20 @@ pub(crate) fn prompt_only(traffic: &Traffic) -> Result<Value, Failure> {
 /// What 99 % of a reasoning model's accuracy costs, with every cheaper arm on offer and with the two cheapest that agree.
 pub(crate) fn reasoning(traffic: &Traffic) -> Result<Value, Failure> {
     const REFERENCE: &str = "o1-mini-2024-09-12";
-    let others = || traffic.arm_names.iter().filter(|name| *name != REFERENCE).cloned().collect::<Vec<_>>();
+    // Arms that were recorded on a part of the rows would take the other rows out of the comparison.
+    let whole = |arm: &usize| (0..traffic.len()).all(|row| traffic.answered(*arm, row).quality.is_some());
+    let everywhere = (0..traffic.arms.len()).filter(whole).filter_map(|arm| traffic.arm_names.get(arm));
+    let others: Vec<String> = everywhere.filter(|name| *name != REFERENCE).cloned().collect();
     let pair = || vec!["gpt-4o-mini-2024-07-18".to_owned(), "gemini-1.5-flash".to_owned()];
     let measure = |candidates: Vec<String>, economise| -> Result<Value, Failure> {
-        let fit = FitPlan { method: Some(Method::Cascade), economise };
+        let fit = FitPlan { method: Some(Method::Cascade), economise, floor: Some(0.99) };
         let prepared = Prepared::new(traffic, REFERENCE, &candidates, fit)?;
         Ok(json!({ "arms": prepared.router.arms, "at": at_share(&prepared, 0.99) }))
     };
     Ok(json!({
         "recording": "gsm8k_cruxeval",
-        "every_arm": measure(others(), Economise::Dollars)?,
-        "every_arm_by_calls": measure(others(), Economise::Calls)?,
+        "every_arm": measure(others.clone(), Economise::Dollars)?,
+        "every_arm_by_calls": measure(others, Economise::Calls)?,
         "two_cheap_arms": measure(pair(), Economise::Dollars)?,
     }))
 }

@@ -14,7 +14,7 @@ const CANDIDATE: &str = "mixtral-8x7b-instruct";
 
 /// Re-splits of the rows that the router did not see: labels from the beginning of a shuffled stream, judged by the rest.
 pub(crate) fn measure(traffic: &Traffic, splits: usize) -> Result<Value, Failure> {
-    let fit = FitPlan { method: Some(Method::PromptOnly), economise: Economise::Calls };
+    let fit = FitPlan { method: Some(Method::PromptOnly), economise: Economise::Calls, floor: None };
     let prepared = Prepared::new(traffic, REFERENCE, &[CANDIDATE.to_owned()], fit)?;
     let mut rows = Vec::new();
     for floor in [0.95, 0.97] {

@@ -119,6 +119,8 @@ pub(crate) static KEYS: &[Key] = &[
     key("models.*.output_usd_per_million", Kind::Number, "", "0.60", "Price of a million output tokens."),
     key("models.*.cache_read_usd_per_million", Kind::Number, "", "0.075", "Price of a million input tokens read from the prompt cache."),
     key("models.*.cache_write_usd_per_million", Kind::Number, "", "3.75", "Price of a million input tokens written to the prompt cache."),
+    key("models.*.effort", Kind::Text, "", "low", "How hard it is to think: `none`, `minimal`, `low`, `medium`, `high` or `xhigh`. One upstream model under two efforts is two models, each with its own quality and cost. Default: what the client asks for."),
+    key("models.*.max_output_tokens", Kind::Integer, "", "4000", "The most tokens that it may produce, thinking included. A client that asks for fewer gets fewer."),
     key("tasks.*.model", Kind::Text, "", "gpt-4o-mini", "The model that serves this task."),
     key("tasks.*.escalate_to", Kind::Texts, "", "[\"gpt-4o\"]", "Models to try, in order, when an answer breaks its form or the model cannot be reached."),
     key("tasks.*.guard", Kind::Text, "", "observe", "The guard's mode for this task. Default: `guard.mode`."),

@@ -12,6 +12,7 @@ mod objective;
 mod resilience;
 mod secret;
 mod settings;
+mod thought;
 mod tools;
 
 pub(crate) use document::Document;

@@ -77,6 +77,7 @@ pub(crate) struct ModelConfig {
     pub(crate) provider: Option<String>,
     pub(crate) upstream: Option<String>,
     pub(crate) rates: Option<Rates>,
+    pub(crate) thought: steersman_engine::Thought,
     /// Places that serve it, with their weights, in place of `provider` and `upstream`.
     pub(crate) targets: Vec<(String, u32)>,
     pub(crate) fallbacks: Vec<String>,
@@ -328,7 +329,8 @@ fn model(read: &Reader<'_>, name: &str, providers: &[ProviderConfig]) -> Result<
     let upstream = read.text(&at("upstream"));
     let targets = super::resilience::targets(read, name)?;
     let fallbacks = read.texts(&at("fallbacks")).unwrap_or_default();
-    Ok(ModelConfig { name: name.to_owned(), provider, upstream, rates, targets, fallbacks })
+    let thought = super::thought::read(read, name)?;
+    Ok(ModelConfig { name: name.to_owned(), provider, upstream, rates, thought, targets, fallbacks })
 }
 
 fn tasks(read: &Reader<'_>) -> Result<Vec<TaskConfig>, ConfigError> {

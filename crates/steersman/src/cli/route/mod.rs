@@ -3,6 +3,7 @@
 //! Files are read and written here; everything is decided in `steersman-routing`, which opens none.
 
 mod fit;
+mod lift;
 mod recording;
 mod replay;
 mod report;
@@ -33,6 +34,8 @@ enum Action {
     Replay(replay::Arguments),
     /// Fit a router to a recording and write it as a file with its report, hash and lineage
     Fit(fit::Arguments),
+    /// Tell what a dearer arm adds on a recording, group by group, and what that costs
+    Lift(lift::Arguments),
     /// Draw a router's cost against its quality
     Report(report::Arguments),
 }
@@ -41,6 +44,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     match &arguments.action {
         Action::Replay(arguments) => replay::run(arguments),
         Action::Fit(arguments) => fit::run(arguments),
+        Action::Lift(arguments) => lift::run(arguments),
         Action::Report(arguments) => report::run(arguments),
     }
 }
