@@ -99,7 +99,7 @@ mod tests {
     fn a_high_floor_takes_cheap_arms_that_can_be_compared_before_the_reference() {
         let traffic = Traffic::parse(include_str!("../../../testdata/routing/gsm8k_cruxeval.sample.jsonl")).unwrap();
         let arm = |name: &str| traffic.arm(name).unwrap();
-        let candidates = ["gemini-1.5-flash", "gpt-4o-mini-2024-07-18", "Meta-Llama-3.1-8B-Instruct"].map(arm);
+        let candidates = ["gemini-1.5-flash", "gpt-4o-mini-2024-07-18", "claude-3-5-sonnet-20241022"].map(arm);
         let reference = arm("o1-mini-2024-09-12");
         let all: Vec<usize> = candidates.iter().copied().chain([reference]).collect();
         let rows = traffic.graded_rows(Split::Train, &all);
