@@ -27,6 +27,7 @@ mod relay;
 mod reply;
 mod resilience;
 mod route;
+mod stored;
 mod thought;
 
 pub use aside::{Aside, AsideError, ask_aside};
@@ -41,4 +42,5 @@ pub use refusal::Refusal;
 pub use reply::{Inbound, Reply, ReplyBody};
 pub use resilience::{HedgeSettings, Resilience};
 pub use route::{Board, RouteTask, Routes, is_usable, last_question, short_answer, unit};
+pub use stored::{BookError, KeptResponse, ResponseBook};
 pub use thought::Thought;

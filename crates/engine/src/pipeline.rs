@@ -23,6 +23,7 @@ use crate::relay::{Relay, Released};
 use crate::reply::{Inbound, Reply, ReplyBody};
 use crate::resilience::{Bearing, Resilience};
 use crate::route::{Routes, Verdict};
+use crate::stored::{self, ResponseBook};
 use crate::thought::is_starved;
 
 /// Limits of the pipeline.
@@ -48,6 +49,7 @@ pub struct Engine {
     guard: GuardRoom,
     routes: Routes,
     escalates: bool,
+    responses: Option<Arc<dyn ResponseBook>>,
     recorder: Arc<dyn Recorder>,
     bearing: Bearing,
 }
@@ -76,7 +78,7 @@ impl Engine {
     pub fn new(catalog: Catalog, settings: Settings, recorder: Arc<dyn Recorder>) -> Self {
         let bearing = Bearing::new(Resilience::default(), None);
         let (schemas, guard, routes) = (Schemas::default(), GuardRoom::default(), Routes::default());
-        Self { catalog, settings, schemas, guard, routes, escalates: true, recorder, bearing }
+        Self { catalog, settings, schemas, guard, routes, escalates: true, responses: None, recorder, bearing }
     }
 
     /// With a guard around tool calls.
@@ -130,9 +132,27 @@ impl Engine {
         &self.catalog
     }
 
+    /// With a place for the responses that clients go on from.
+    #[must_use]
+    pub fn with_responses(mut self, book: Arc<dyn ResponseBook>) -> Self {
+        self.responses = Some(book);
+        self
+    }
+
     /// Answers one request. Dropping the future, or the stream in its reply, cancels the upstream call; the record is
     /// offered in any case.
-    pub async fn serve(&self, inbound: Inbound) -> Reply {
+    pub async fn serve(&self, mut inbound: Inbound) -> Reply {
+        match stored::recall(self.responses.as_ref(), &self.catalog, &mut inbound).await {
+            Ok(None) => self.answer(inbound).await,
+            Ok(Some(keeping)) => keeping.keep(self.answer(inbound).await).await,
+            Err(refusal) => {
+                let recording = Recording::open(Arc::clone(&self.recorder), &inbound);
+                refuse(&inbound, &refusal, recording)
+            }
+        }
+    }
+
+    async fn answer(&self, inbound: Inbound) -> Reply {
         let mut recording = Recording::open(Arc::clone(&self.recorder), &inbound);
         let mut prepared = match prepare(&self.catalog, &self.schemas, &inbound) {
             Ok(prepared) => prepared,

@@ -15,6 +15,7 @@ use support::{Place, on_both_engines};
 
 on_both_engines! {
     a_document_is_changed_only_by_who_has_seen_it,
+    a_response_is_kept_once_and_forgotten_when_it_is_old_or_unwanted,
     of_many_that_race_exactly_one_wins_each_version,
     state_survives_a_store_that_is_opened_again,
 }
@@ -32,6 +33,31 @@ async fn a_document_is_changed_only_by_who_has_seen_it(place: Place) {
     assert!(!state.delete_document("test", "a", 1).await.unwrap());
     assert!(state.delete_document("test", "a", 2).await.unwrap());
     assert!(state.documents("test").await.unwrap().is_empty());
+}
+
+async fn a_response_is_kept_once_and_forgotten_when_it_is_old_or_unwanted(place: Place) {
+    use steersman_store::state::responses::{KEPT_DAYS, StoredResponse};
+    let store = place.open().await;
+    let state = store.state();
+    let day_us = 86_400_000_000;
+    let kept = |id: &str, day: i64, response: &str| StoredResponse {
+        id: id.to_owned(),
+        provider: (day == 0).then(|| "openai".to_owned()),
+        created_at_us: day * day_us,
+        input: "[1]".to_owned(),
+        conversation: "[1,2]".to_owned(),
+        response: response.to_owned(),
+    };
+    state.keep_response(kept("a", 0, "{}")).await.unwrap();
+    state.keep_response(kept("a", 0, "changed")).await.unwrap();
+    assert_eq!(state.response("a").await.unwrap(), Some(kept("a", 0, "{}")), "what was told stays as it was told");
+    state.keep_response(kept("b", KEPT_DAYS, "{}")).await.unwrap();
+    assert!(state.response("a").await.unwrap().is_some());
+    state.keep_response(kept("c", KEPT_DAYS + 1, "{}")).await.unwrap();
+    assert!(state.response("a").await.unwrap().is_none(), "too old");
+    assert!(state.forget_response("b").await.unwrap());
+    assert!(!state.forget_response("b").await.unwrap());
+    assert_eq!(state.response("b").await.unwrap(), None);
 }
 
 async fn of_many_that_race_exactly_one_wins_each_version(place: Place) {

@@ -82,7 +82,9 @@ impl Up {
         let address = format!("http://{}", server.address()?);
         let draining = CancellationToken::new();
         let surface = Arc::new(Surface {
-            engine: compose::engine(config, providers.catalog, objected.recorder).with_routes(objected.routes),
+            engine: compose::engine(config, providers.catalog, objected.recorder)
+                .with_routes(objected.routes)
+                .with_responses(Arc::new(crate::http::Book(store.state().clone()))),
             objectives: Arc::clone(&objected.objectives),
             store: Arc::clone(&store),
             address: address.clone(),

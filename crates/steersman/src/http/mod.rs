@@ -8,6 +8,7 @@ mod health;
 mod models;
 mod objectives;
 mod pages;
+mod responses;
 mod serve;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use steersman_engine::Engine;
 use steersman_store::Store;
 use tokio::sync::Semaphore;
 
+pub(crate) use responses::Book;
 pub(crate) use serve::{Server, ServerLimits};
 
 /// What every handler can reach.
@@ -54,6 +56,7 @@ fn now_us() -> i64 {
 pub(crate) fn router(surface: &Arc<Surface>) -> Router {
     Router::new()
         .merge(api::router())
+        .merge(responses::router())
         .route("/v1/models", get(models::list))
         .route("/v1/models/{*id}", get(models::retrieve))
         .merge(pages::router())

@@ -37,6 +37,7 @@ impl House {
             "{more}\n[retry]\nbase_ms = 1\nmax_ms = 2000\n\
              [providers.sim]\nkind = \"openai-compatible\"\nbase_url = \"{0}/v1\"\napi_key = \"env:SIM_KEY\"\nmodels = [\"small\", \"large\"]\n\
              [providers.claude]\nkind = \"anthropic\"\nbase_url = \"{0}/v1\"\napi_key = \"env:SIM_KEY\"\nmodels = [\"opus\"]\n\
+             [providers.native]\nkind = \"openai-responses\"\nbase_url = \"{0}/v1\"\napi_key = \"env:SIM_KEY\"\nmodels = [\"native\"]\n\
              [models.small]\nprovider = \"sim\"\ninput_usd_per_million = 1.0\noutput_usd_per_million = 2.0\n",
             sim.base_url()
         );

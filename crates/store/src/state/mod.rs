@@ -11,6 +11,7 @@
 //! What never happens here: a record of telemetry, a secret in the clear, an answer before its commit.
 
 pub mod documents;
+pub mod responses;
 mod writer;
 
 use std::path::PathBuf;
@@ -24,7 +25,7 @@ use crate::sqlite::beside;
 use crate::{Engine, StoreError};
 
 /// The version n of the state's schema is the n-th of these, counted from 1.
-pub(crate) const MIGRATIONS: &[Migration] = &[writer::MIGRATION, documents::MIGRATION];
+pub(crate) const MIGRATIONS: &[Migration] = &[writer::MIGRATION, documents::MIGRATION, responses::MIGRATION];
 
 /// How many pieces of work may wait; one more waits for a place.
 const QUEUE: usize = 1_024;

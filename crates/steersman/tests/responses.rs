@@ -1,0 +1,101 @@
+//! The responses API over the real binary: every provider, streamed and whole, and conversations that go on by an id.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "a test that panics has failed")]
+
+mod support;
+
+use serde_json::{Value, json};
+use support::{House, get, post, raw};
+
+fn respond(house: &House, body: &Value) -> support::Answer {
+    post(house.address, "/v1/responses", body.to_string().as_bytes())
+}
+
+fn said(response: &Value) -> String {
+    let items = response["output"].as_array().unwrap();
+    let message = items.iter().find(|item| item["type"] == "message").unwrap_or_else(|| panic!("{response}"));
+    message["content"][0]["text"].as_str().unwrap().to_owned()
+}
+
+/// The data of the last event of a stream.
+fn last_event(stream: &str) -> Value {
+    let data = stream.lines().rev().find_map(|line| line.strip_prefix("data: ")).unwrap();
+    serde_json::from_str(data).unwrap_or_else(|error| panic!("{error}: {data}"))
+}
+
+#[test]
+fn every_provider_answers_whole_and_streamed_in_the_same_words() {
+    let house = House::start("[default]\nanswer = { text = \"well met\" }");
+    for model in ["small", "opus", "native"] {
+        let mut body = json!({ "model": model, "input": "hello", "max_output_tokens": 50 });
+        let whole = respond(&house, &body).json();
+        assert_eq!((said(&whole), &whole["status"]), ("well met".to_owned(), &json!("completed")), "{model}");
+        body["stream"] = json!(true);
+        let streamed = last_event(&respond(&house, &body).body);
+        assert_eq!(streamed["type"], "response.completed", "{model}");
+        assert_eq!(said(&streamed["response"]), "well met", "{model}");
+        assert!(streamed["response"]["usage"]["input_tokens"].as_u64().unwrap() > 0, "{model}");
+    }
+    let row = &house.log(6)[0];
+    assert_eq!(row["usage"]["input_tokens"], json!(house.bill().models["small"].input_tokens / 2));
+}
+
+#[test]
+fn a_conversation_goes_on_by_its_id_at_every_provider_and_after_a_restart() {
+    let mut house = House::start("[default]\nanswer = \"echo\"");
+    let mut asked = 0;
+    for streamed in [false, true] {
+        let first = json!({ "model": "small", "input": "the word is heron", "stream": streamed });
+        let answer = respond(&house, &first).body;
+        let first =
+            if streamed { last_event(&answer)["response"].clone() } else { serde_json::from_str(&answer).unwrap() };
+        let id = first["id"].as_str().unwrap();
+        asked += 1;
+        for model in ["small", "opus", "native"] {
+            let next = json!({ "model": model, "previous_response_id": id, "input": "go on", "max_output_tokens": 50 });
+            let answer = respond(&house, &next);
+            assert_eq!(said(&answer.json()), "go on", "{model}: {}", answer.body);
+            asked += 1;
+            house.log(asked);
+            let body = house.run(&["explain", answer.header("x-request-id").unwrap(), "--json"]);
+            assert!(body.contains("heron"), "{model} was told what came before: {body}");
+        }
+    }
+    let first = respond(&house, &json!({ "model": "small", "input": "kept" })).json();
+    assert!(house.terminate().success());
+    let (gateway, address) = support::spawn(&house.data.path().join("steersman.toml"), house.data.path());
+    (house.gateway, house.address) = (gateway, address);
+    let path = format!("/v1/responses/{}", first["id"].as_str().unwrap());
+    assert_eq!(get(house.address, &path).json(), first, "as its client saw it");
+}
+
+#[test]
+fn a_stored_response_is_read_listed_and_deleted_and_one_that_is_not_to_be_stored_is_not() {
+    let house = House::start("");
+    let response = respond(&house, &json!({ "model": "opus", "input": "hello", "max_output_tokens": 50 })).json();
+    let path = format!("/v1/responses/{}", response["id"].as_str().unwrap());
+    let items = get(house.address, &format!("{path}/input_items")).json();
+    assert_eq!(items["data"][0]["content"], "hello");
+    let delete = |path: &str| {
+        raw(house.address, format!("DELETE {path} HTTP/1.1\r\nhost: g\r\nconnection: close\r\n\r\n").as_bytes())
+    };
+    assert_eq!(delete(&path).json()["deleted"], true);
+    assert_eq!((get(house.address, &path).status, delete(&path).status), (404, 404));
+    let next = json!({ "model": "small", "previous_response_id": response["id"], "input": "go on" });
+    let refused = respond(&house, &next);
+    assert_eq!((refused.status, &refused.json()["error"]["param"]), (404, &json!("previous_response_id")));
+    let private = respond(&house, &json!({ "model": "small", "input": "hello", "store": false })).json();
+    assert_eq!(private["store"], false);
+    assert_eq!(get(house.address, &format!("/v1/responses/{}", private["id"].as_str().unwrap())).status, 404);
+}
+
+#[test]
+fn what_a_provider_cannot_do_is_an_error_that_names_it() {
+    let house = House::start("");
+    let search = json!({ "model": "opus", "input": "hello", "tools": [{ "type": "web_search" }] });
+    let refused = respond(&house, &search);
+    assert_eq!((refused.status, &refused.json()["error"]["param"]), (400, &json!("tools[0]")), "{}", refused.body);
+    let seeded = json!({ "model": "native", "messages": [{ "role": "user", "content": "hi" }], "stop": ["x"] });
+    let refused = house.ask(&seeded);
+    assert_eq!((refused.status, &refused.json()["error"]["param"]), (400, &json!("stop")), "{}", refused.body);
+}
