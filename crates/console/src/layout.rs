@@ -17,6 +17,7 @@ pub static NAVIGATION: &[NavigationEntry] = &[
     NavigationEntry { path: "/console/requests", title: "Requests" },
     NavigationEntry { path: "/console/guard", title: "Guard" },
     NavigationEntry { path: "/console/objectives", title: "Objectives" },
+    NavigationEntry { path: "/console/effects", title: "Effects" },
 ];
 
 /// The style sheet.

@@ -7,6 +7,7 @@
 //! What never happens here: a query, a route, a script that a page needs.
 
 mod chart;
+pub mod effects;
 mod format;
 pub mod frontier;
 pub mod guard;

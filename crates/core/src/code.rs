@@ -86,6 +86,12 @@ codes! {
         "The model proposed a tool call that the guard does not allow.", "`steersman explain` shows the argument and its source; a person may approve the call by the hash in the message.";
     OUTPUT_STARVED = "output_starved", 422, "output_error", true,
         "The model spent its whole output limit on thinking and left no answer.", "Raise `max_completion_tokens`, or lower the effort.";
+    IDEMPOTENCY_CONFLICT = "idempotency_conflict", 409, "invalid_request_error", false,
+        "The `Idempotency-Key` belongs to another request, or another gateway works on it.", "Use a new key for a new request; send the same body to see the first one's answer.";
+    STEP_LIMIT = "step_limit", 422, "output_error", true,
+        "The model wanted to call tools more often than the task allows.", "Raise `tasks.NAME.max_steps`, or ask for less; `steersman explain` shows each step.";
+    RUN_NOT_KEPT = "run_not_kept", 503, "server_error", true,
+        "The state of a run with tools could not be written, so nothing with an effect was sent.", "Look at the disk or the database; the same request with its `Idempotency-Key` goes on where it ended.";
     OVERLOADED = "overloaded", 503, "server_error", true,
         "The gateway is at its limit of requests in flight.", "Wait as long as `retry-after` says.";
     SHUTTING_DOWN = "shutting_down", 503, "server_error", true,

@@ -6,6 +6,7 @@
 //!
 //! What never happens here: no socket, no HTTP client, no SQL, no detached task.
 
+mod act;
 mod aside;
 mod attempt;
 mod backoff;
@@ -30,6 +31,7 @@ mod route;
 mod stored;
 mod thought;
 
+pub use act::{AgentTask, Offered, Runs, RunsDown, ToolRoom, Tools};
 pub use aside::{Aside, AsideError, ask_aside};
 pub use backoff::Backoff;
 pub use balance::{Deployment, Strategy};

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use steersman_core::{ByteStream, ContentHash, FinishReason, Recorder, UpstreamAnswer, UpstreamError};
 use tokio::time::Instant;
 
+use crate::act::ToolRoom;
 use crate::attempt::{AttemptFailure, next_piece, read_error, read_whole};
 use crate::backoff::Backoff;
 use crate::catalog::Catalog;
@@ -41,17 +42,19 @@ pub struct Settings {
     pub backoff: Backoff,
 }
 
-/// The pipeline and what it needs.
+/// The pipeline and what it needs. Cheap to clone.
+#[derive(Clone)]
 pub struct Engine {
-    catalog: Catalog,
-    settings: Settings,
-    schemas: Schemas,
-    guard: GuardRoom,
-    routes: Routes,
+    routes: Arc<Routes>,
     escalates: bool,
     responses: Option<Arc<dyn ResponseBook>>,
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) settings: Settings,
+    pub(crate) schemas: Arc<Schemas>,
+    pub(crate) guard: Arc<GuardRoom>,
+    tools: Option<Arc<ToolRoom>>,
     recorder: Arc<dyn Recorder>,
-    bearing: Bearing,
+    bearing: Arc<Bearing>,
 }
 
 /// An answer that is good enough to be released.
@@ -76,28 +79,37 @@ impl Engine {
     /// A pipeline over these models.
     #[must_use]
     pub fn new(catalog: Catalog, settings: Settings, recorder: Arc<dyn Recorder>) -> Self {
-        let bearing = Bearing::new(Resilience::default(), None);
-        let (schemas, guard, routes) = (Schemas::default(), GuardRoom::default(), Routes::default());
-        Self { catalog, settings, schemas, guard, routes, escalates: true, responses: None, recorder, bearing }
+        let bearing = Arc::new(Bearing::new(Resilience::default(), None));
+        let (catalog, schemas, guard, routes) = (Arc::new(catalog), Arc::default(), Arc::default(), Arc::default());
+        let (tools, responses, escalates) = (None, None, true);
+        Self { catalog, settings, schemas, guard, routes, tools, escalates, responses, recorder, bearing }
     }
 
     /// With a guard around tool calls.
     #[must_use]
     pub fn with_guard(mut self, settings: GuardSettings) -> Self {
-        self.guard = GuardRoom::new(settings);
+        self.guard = Arc::new(GuardRoom::new(settings));
+        self
+    }
+
+    /// With tools that it runs itself for the tasks that have some.
+    #[must_use]
+    pub fn with_tools(mut self, room: Arc<ToolRoom>) -> Self {
+        self.tools = Some(room);
         self
     }
 
     /// The guard's mode for tasks that say nothing else.
     #[must_use]
-    pub const fn guard_mode(&self) -> GuardMode {
+    pub fn guard_mode(&self) -> GuardMode {
         self.guard.mode()
     }
 
     /// Bears failure like this. What is known of places is taken over from `before`, where there is one.
     #[must_use]
     pub fn resilient(mut self, resilience: Resilience, before: Option<&Self>) -> Self {
-        self.bearing = Bearing::new(resilience, before.map(|before| Arc::clone(&before.bearing.places)));
+        let places = before.map(|before| Arc::clone(&before.bearing.places));
+        self.bearing = Arc::new(Bearing::new(resilience, places));
         self
     }
 
@@ -107,14 +119,14 @@ impl Engine {
         &self.bearing.places
     }
 
-    pub(crate) const fn bearing(&self) -> &Bearing {
+    pub(crate) fn bearing(&self) -> &Bearing {
         &self.bearing
     }
 
     /// With objectives for some tasks.
     #[must_use]
     pub fn with_routes(mut self, routes: Routes) -> Self {
-        self.routes = routes;
+        self.routes = Arc::new(routes);
         self
     }
 
@@ -128,7 +140,7 @@ impl Engine {
 
     /// All models, providers and tasks.
     #[must_use]
-    pub const fn catalog(&self) -> &Catalog {
+    pub fn catalog(&self) -> &Catalog {
         &self.catalog
     }
 
@@ -159,6 +171,9 @@ impl Engine {
             Err(refusal) => return refuse(&inbound, &refusal, recording),
         };
         recording.describe(&prepared);
+        if let Some(room) = self.tools.as_ref().filter(|room| room.task(&prepared.task).is_some()) {
+            return self.act(room, inbound, prepared, recording).await;
+        }
         prepared.guarded = match self.guard.label(&inbound, &prepared) {
             Ok(guarded) => guarded,
             Err(refusal) => return refuse(&inbound, &refusal, recording),
@@ -183,7 +198,7 @@ impl Engine {
     /// Makes attempts until one gives an answer that may be released, the attempts are spent, or a failure is final.
     /// Nothing has been released yet, so each attempt starts afresh: the same again after a passing failure, once more
     /// with what was wrong after an answer that broke its form, and then the next candidate.
-    async fn attempt_until_accepted(
+    pub(crate) async fn attempt_until_accepted(
         &self,
         prepared: &Prepared,
         inbound: &Inbound,
@@ -386,7 +401,7 @@ fn weigh(prepared: &Prepared, target: &Target, accepted: Accepted) -> Verdict {
     }
 }
 
-fn refuse(inbound: &Inbound, refusal: &Refusal, mut recording: Recording) -> Reply {
+pub(crate) fn refuse(inbound: &Inbound, refusal: &Refusal, mut recording: Recording) -> Reply {
     let encoded = || Bytes::from(inbound.dialect.encode_error(&refusal.to_error_body()));
     let body = refusal.body.clone().unwrap_or_else(encoded);
     recording.release(&body, false);

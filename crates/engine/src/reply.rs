@@ -9,7 +9,7 @@ use steersman_core::RequestId;
 use steersman_wire::{AnswerOptions, Dialect};
 
 /// A request as it came in, decoded no further than its transport.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Inbound {
     /// Its id.
     pub id: RequestId,
@@ -29,6 +29,10 @@ pub struct Inbound {
     pub quoted: Option<String>,
     /// Hashes of calls that a person approved, as the client says in a header.
     pub approved: Option<String>,
+    /// The client's name for this request, under which it may be sent again.
+    pub idempotency_key: Option<String>,
+    /// Whether a stream tells of the tool calls that are run.
+    pub tool_events: bool,
     /// Client headers that the dialect lets through to a provider, lower case.
     pub headers: Vec<(String, String)>,
 }

@@ -125,6 +125,8 @@ impl House {
                 structured: None,
                 quoted: None,
                 approved: None,
+                idempotency_key: None,
+                tool_events: false,
                 headers: Vec::new(),
             })
             .await

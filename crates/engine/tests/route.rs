@@ -79,6 +79,8 @@ async fn ask(engine: &Engine, number: u8, body: serde_json::Value) -> Reply {
         structured: None,
         quoted: None,
         approved: None,
+        idempotency_key: None,
+        tool_events: false,
         headers: Vec::new(),
     };
     engine.serve(inbound).await

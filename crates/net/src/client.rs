@@ -67,10 +67,24 @@ impl Client {
     /// [`UpstreamError::Connect`] when no connection stood (the request was not sent), [`UpstreamError::Timeout`] for
     /// the connect time-out, [`UpstreamError::Broken`] when the connection failed later.
     pub async fn send(&self, request: Request<Full<Bytes>>) -> Result<UpstreamAnswer, UpstreamError> {
+        self.ask(request).await.map(|answer| self.open(answer))
+    }
+
+    /// The same, with the headers of the answer.
+    ///
+    /// # Errors
+    /// As for [`Client::send`].
+    pub async fn exchange(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<(http::HeaderMap, UpstreamAnswer), UpstreamError> {
+        let answer = self.ask(request).await?;
+        Ok((answer.headers().clone(), self.open(answer)))
+    }
+
+    async fn ask(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, UpstreamError> {
         let host = request.uri().authority().map_or_else(String::new, |authority| authority.as_str().to_owned());
-        let sent = self.pool.request(request).await;
-        let answer = sent.map_err(|error| self.read_error(host, &error))?;
-        Ok(self.open(answer))
+        self.pool.request(request).await.map_err(|error| self.read_error(host, &error))
     }
 
     fn open(&self, answer: Response<Incoming>) -> UpstreamAnswer {

@@ -21,6 +21,7 @@ mod journal;
 mod ledger;
 mod limiter;
 mod meter;
+mod operator;
 mod policy;
 #[cfg(target_os = "linux")]
 mod process;
@@ -50,6 +51,7 @@ pub use failure::{CallId, Cause, CleanupFault, CleanupFaultKind, Failure, Failur
 pub use journal::{DiskFiles, Files, Journal, JournalOptions, OpenError, Opened};
 pub use ledger::{Decision, Ledger, LedgerError, NewEffect, Plan, RunOpened, Start, decide};
 pub use limiter::{Admission, Limiter, Limits};
+pub use operator::{OperatorError, Word};
 pub use policy::{BestEffort, Quorum, Uncleaned};
 #[cfg(target_os = "linux")]
 pub use process::{Process, ProcessError, piped};

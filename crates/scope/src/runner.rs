@@ -94,7 +94,7 @@ struct Inner {
     ledger: Arc<dyn Ledger>,
     authorise: Arc<dyn Authorise>,
     claims: Claims,
-    dice: Dice,
+    dice: Arc<Dice>,
     options: RunnerOptions,
 }
 
@@ -148,7 +148,7 @@ impl RunnerBuilder {
     #[must_use]
     pub fn build(self) -> Runner {
         let Self { tools, ledger, authorise, options } = self;
-        let dice = Dice::seeded(options.seed);
+        let dice = Arc::new(Dice::seeded(options.seed));
         Runner(Arc::new(Inner { tools, ledger, authorise, claims: Claims::default(), dice, options }))
     }
 }
@@ -226,6 +226,26 @@ impl Runner {
     pub fn run(&self, id: RunId, request: ContentHash) -> AgentRun {
         let state = RunState { id, request, opened: OnceCell::new(), repeats: Mutex::default() };
         AgentRun { runner: self.clone(), state: Arc::new(state) }
+    }
+
+    /// The same runner (its ledger, its claims, its options) with other tools and another judge: for one request.
+    #[must_use]
+    pub fn with(
+        &self,
+        tools: impl IntoIterator<Item = (Arc<dyn Tool>, Option<Limiter>)>,
+        authorise: Arc<dyn Authorise>,
+    ) -> Self {
+        let entry =
+            |(tool, limiter): (Arc<dyn Tool>, _)| (tool.contract().name.clone(), Arc::new(Entry { tool, limiter }));
+        let Inner { ledger, claims, dice, options, .. } = &*self.0;
+        Self(Arc::new(Inner {
+            tools: tools.into_iter().map(entry).collect(),
+            ledger: Arc::clone(ledger),
+            authorise,
+            claims: claims.clone(),
+            dice: Arc::clone(dice),
+            options: options.clone(),
+        }))
     }
 
     pub(crate) fn options(&self) -> &RunnerOptions {

@@ -90,7 +90,7 @@ impl Runner {
     }
 
     /// If the call's task is stopped hard while something is in flight, the scope's clean-up records that.
-    fn record_if_stopped_hard(&self, scope: &Scope, flight: &Flight) {
+    pub(crate) fn record_if_stopped_hard(&self, scope: &Scope, flight: &Flight) {
         let (ledger, flight) = (self.shared_ledger(), flight.clone());
         scope.on_close("record effect in flight", async move {
             if let Some((key, attempt)) = flight.sent() {
@@ -190,7 +190,7 @@ impl Runner {
     }
 
     /// Sends an intended effect, records what came of it, and tries again what surely did not reach the tool.
-    async fn send(&self, effect: EffectRecord, sending: &Sending<'_>) -> Result<Worked, LedgerError> {
+    pub(crate) async fn send(&self, effect: EffectRecord, sending: &Sending<'_>) -> Result<Worked, LedgerError> {
         let Sending { scope, entry, dispatch, meter, flight } = sending;
         let (key, attempt, probe) = (effect.key, effect.attempt, self.options().probe.as_ref());
         let attempts = entry.tool.contract().attempts.max(1);
@@ -237,7 +237,7 @@ impl Runner {
         self.reconcile(Worked::still(effect), sending).await
     }
 
-    async fn reconcile(&self, mut worked: Worked, sending: &Sending<'_>) -> Result<Worked, LedgerError> {
+    pub(crate) async fn reconcile(&self, mut worked: Worked, sending: &Sending<'_>) -> Result<Worked, LedgerError> {
         for retry in 0..self.options().reconcile_tries {
             if worked.effect.state != State::Unknown || sending.scope.is_cancelled() {
                 return Ok(worked);
@@ -340,7 +340,7 @@ impl Runner {
         Ok(left)
     }
 
-    async fn work_on(
+    pub(crate) async fn work_on(
         &self,
         scope: &Scope,
         entry: Arc<Entry>,

@@ -31,6 +31,7 @@ mod respond;
 mod schema;
 mod script;
 mod server;
+mod tools;
 
 pub use bill::{Bill, Cancelled, ModelBill};
 pub use latency::Latency;
@@ -38,3 +39,4 @@ pub use malformed::Malformed;
 pub use schema::{Truth, value_for};
 pub use script::{Answer, Behaviour, Fault, Rule, Script, ScriptError, When};
 pub use server::Sim;
+pub use tools::serve_tools;

@@ -12,6 +12,7 @@ use steersman_store::{Retention, Store, StoreConfig};
 use crate::cli::Failure;
 use crate::config::{Config, ModelConfig, ProviderConfig, SecretSource};
 use crate::local::LocalModels;
+use crate::tools::ToolHouse;
 
 /// A catalogue and the secrets that went into it, for the redactor.
 pub(crate) struct Providers {
@@ -107,7 +108,12 @@ pub(crate) fn store_engine(config: &Config, data: &Path) -> Result<steersman_sto
 }
 
 /// The engine with these models.
-pub(crate) fn engine(config: &Config, catalog: Catalog, recorder: Arc<dyn Recorder>) -> Engine {
+pub(crate) fn engine(
+    config: &Config,
+    catalog: Catalog,
+    recorder: Arc<dyn Recorder>,
+    tools: Option<&ToolHouse>,
+) -> Engine {
     let settings = Settings {
         first_token: config.first_token_timeout,
         idle: config.idle_timeout,
@@ -115,7 +121,11 @@ pub(crate) fn engine(config: &Config, catalog: Catalog, recorder: Arc<dyn Record
         attempts: config.attempts,
         backoff: Backoff { base: config.retry_base, max: config.retry_max },
     };
-    Engine::new(catalog, settings, recorder).with_guard(guard(config)).resilient(config.resilience, None)
+    let engine = Engine::new(catalog, settings, recorder).with_guard(guard(config)).resilient(config.resilience, None);
+    match tools {
+        Some(house) => engine.with_tools(house.room()),
+        None => engine,
+    }
 }
 
 /// The guard, for each task as configured.

@@ -147,6 +147,8 @@ fn inbound(number: u64, streamed: bool) -> Inbound {
         task: None,
         structured: None,
         approved: None,
+        idempotency_key: None,
+        tool_events: false,
         quoted: None,
         headers: Vec::new(),
     }

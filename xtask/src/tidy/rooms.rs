@@ -44,6 +44,7 @@ static ROOMS: &[Room] = &[
     room("steersman-net", 2, NO_SQL),
     room("steersman-store", 3, NO_HTTP),
     room("steersman-providers", 3, NO_SQL),
+    room("steersman-tools", 3, NO_SQL),
     room("steersman-sim", 3, NO_SQL),
     room("steersman-engine", 3, NO_SOCKET_NO_SQL),
     room("steersman-console", 4, NO_HTTP),

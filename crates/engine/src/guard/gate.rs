@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use steersman_core::{Event, FinishReason};
-use steersman_flow::{Decision, ProposedCall, call_hash};
+use steersman_flow::{ProposedCall, call_hash};
 
 use super::report::{Judged, REFUSED, Report};
 use super::{GuardMode, Guarded, OnDeny, fold};
@@ -194,6 +194,7 @@ impl Gate {
             let hash = call_hash(&call.tool, &call.arguments);
             self.report.calls.push(Judged::new(&call.tool, self.guarded.shown(&call.tool), hash, decision));
         }
-        decisions.iter().map(Decision::is_allowed).collect()
+        let deferred = |call: &Call| self.guarded.deferred.contains(&call.name);
+        calls.iter().zip(&decisions).map(|(call, decision)| decision.is_allowed() || deferred(call)).collect()
     }
 }

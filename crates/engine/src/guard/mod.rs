@@ -11,7 +11,7 @@ mod fold;
 mod gate;
 mod report;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use steersman_core::{Code, ContentHash};
@@ -102,6 +102,8 @@ pub(crate) struct Guarded {
     pub(crate) on_deny: OnDeny,
     /// Tools with a contract: only their names are repeated in a refusal.
     policy: Arc<Policy>,
+    /// Tools that the gateway runs itself: their calls pass the gate and are judged when they are run.
+    pub(crate) deferred: BTreeSet<String>,
     report: Mutex<Option<Report>>,
 }
 
@@ -144,6 +146,7 @@ impl GuardRoom {
             mode,
             on_deny: self.settings.on_deny,
             policy: Arc::clone(&self.settings.policy),
+            deferred: BTreeSet::new(),
             report: Mutex::default(),
         })))
     }

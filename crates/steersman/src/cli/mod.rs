@@ -3,6 +3,7 @@
 //! Help, man page, completions, `docs/cli.md` and dispatch all come from that slice, so nothing can drift. stdout is
 //! data and stderr is talk; every command that prints data takes `--json`.
 
+mod approvals;
 mod check;
 mod completions;
 mod config_file;
@@ -21,6 +22,7 @@ mod route;
 mod sim;
 mod structure;
 mod talk;
+mod tools;
 mod up;
 
 use std::process::ExitCode;
@@ -55,6 +57,8 @@ pub(crate) static COMMANDS: &[&Command] = &[
     &guard::COMMAND,
     &route::COMMAND,
     &structure::COMMAND,
+    &tools::COMMAND,
+    &approvals::COMMAND,
     &completions::COMMAND,
     &man::COMMAND,
     &docs::COMMAND,

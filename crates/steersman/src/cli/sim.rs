@@ -11,7 +11,7 @@ use super::{Command, Failure, parse};
 
 pub(crate) static COMMAND: Command = Command {
     name: "sim",
-    about: "Start a simulated provider with faults on demand",
+    about: "Start a simulated provider, or tool server, with faults on demand",
     arguments: Arguments::augment_args,
     run: |matches| run(&parse(matches)?),
 };
@@ -23,12 +23,22 @@ struct Arguments {
     /// Address and port
     #[arg(long, default_value = "127.0.0.1:4190")]
     listen: SocketAddr,
+    /// Be a tool server (MCP over standard streams) whose effects are synced lines of this file, instead of a provider
+    #[arg(long, value_name = "LOG")]
+    tools: Option<PathBuf>,
+    /// End the tool server after so many effects, before the last one is answered
+    #[arg(long, value_name = "N", requires = "tools")]
+    die_after: Option<u64>,
     /// Print the ready line as JSON on stdout.
     #[arg(long)]
     json: bool,
 }
 
 fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    if let Some(log) = &arguments.tools {
+        steersman_sim::serve_tools(log, arguments.die_after)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if !arguments.listen.ip().is_loopback() {
         return Err(Failure::new(format!("`{}` is not loopback", arguments.listen))
             .hint("a simulated provider answers anyone; listen on 127.0.0.1"));

@@ -18,6 +18,7 @@ use crate::compose;
 use crate::config::Config;
 use crate::http::{Server, ServerLimits, Surface, router};
 use crate::local::LocalModels;
+use crate::tools::ToolHouse;
 
 pub(crate) static COMMAND: Command = Command {
     name: "up",
@@ -80,12 +81,14 @@ impl Up {
         let limits = ServerLimits { head_timeout: config.request_timeout, grace: config.shutdown_grace };
         let server = Server::bind(config.listen, limits).await.map_err(|error| self.cannot_listen(&error))?;
         let address = format!("http://{}", server.address()?);
+        let tools = ToolHouse::open(config, self.file.as_deref(), &self.data, &store, &client).await?.map(Arc::new);
         let draining = CancellationToken::new();
         let surface = Arc::new(Surface {
-            engine: compose::engine(config, providers.catalog, objected.recorder)
+            engine: compose::engine(config, providers.catalog, objected.recorder, tools.as_deref())
                 .with_routes(objected.routes)
                 .with_responses(Arc::new(crate::http::Book(store.state().clone()))),
             objectives: Arc::clone(&objected.objectives),
+            tools: tools.clone(),
             store: Arc::clone(&store),
             address: address.clone(),
             api_key: config.api_key.as_ref().map(|source| source.fetch(compose::environment)).transpose()?,
@@ -97,7 +100,16 @@ impl Up {
         let gathering = tokio::spawn(objected.objectives.run(objected.finished, draining.clone()));
         let stop = stop_on_signal(draining.clone())?;
         self.say_ready(&address, count);
-        let drained = server.run(router(&surface), draining).await;
+        let serving = server.run(router(&surface), draining);
+        let recovering = async {
+            if let Some(tools) = &tools {
+                tools.recover().await;
+            }
+        };
+        let (drained, ()) = tokio::join!(serving, recovering);
+        if let Some(tools) = &tools {
+            tools.shutdown().await;
+        }
         stop.abort();
         if let Err(error) = gathering.await {
             tracing::warn!(%error, "the objectives ended early");

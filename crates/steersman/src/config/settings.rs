@@ -15,6 +15,7 @@ use super::error::ConfigError;
 use super::guard::GuardConfig;
 use super::keys::default;
 use super::secret::SecretSource;
+use super::servers::SourceConfig;
 
 /// Everything that an operator can set, checked.
 #[derive(Debug)]
@@ -44,6 +45,7 @@ pub(crate) struct Config {
     /// What the operator says of tools, from `[tools.NAME]` and the policy file; each name once.
     pub(crate) contracts: Vec<Contract>,
     pub(crate) guard: GuardConfig,
+    pub(crate) tool_servers: Vec<SourceConfig>,
     pub(crate) local_models: Option<Vec<String>>,
     pub(crate) local_binary: Option<PathBuf>,
     pub(crate) local_threads: Option<usize>,
@@ -68,6 +70,10 @@ pub(crate) struct TaskConfig {
     pub(crate) guard: Option<steersman_engine::GuardMode>,
     /// Its quality floor, if it has one.
     pub(crate) objective: Option<super::ObjectiveConfig>,
+    /// Tools that the gateway runs for it.
+    pub(crate) tools: Vec<String>,
+    pub(crate) max_steps: u32,
+    pub(crate) max_calls: u64,
 }
 
 /// What is said of one model.
@@ -117,6 +123,7 @@ impl Config {
             providers,
             contracts,
             guard,
+            tool_servers: super::servers::read(&read)?,
             local_models: read.texts(&["local", "models"]),
             local_binary: read.text(&["local", "binary"]).map(PathBuf::from),
             local_threads: read.optional_size(&["local", "threads"])?,
@@ -342,7 +349,15 @@ fn tasks(read: &Reader<'_>) -> Result<Vec<TaskConfig>, ConfigError> {
         let escalation = read.texts(&["tasks", name, "escalate_to"]).unwrap_or_default();
         let models = std::iter::once(model).chain(escalation).collect();
         let guard = read.word(&["tasks", name, "guard"], super::guard::MODES)?;
-        Ok(TaskConfig { name: name.to_owned(), models, guard, objective })
+        Ok(TaskConfig {
+            name: name.to_owned(),
+            models,
+            guard,
+            objective,
+            tools: read.texts(&["tasks", name, "tools"]).unwrap_or_default(),
+            max_steps: u32::try_from(read.positive(&["tasks", name, "max_steps"])?).unwrap_or(u32::MAX),
+            max_calls: read.positive(&["tasks", name, "max_calls"])?,
+        })
     };
     read.document.names("tasks").into_iter().map(task).collect()
 }

@@ -27,6 +27,11 @@ const QUOTED_HEADER: &str = "x-steersman-quoted";
 /// The header with hashes of tool calls that a person approved.
 const APPROVED_HEADER: &str = "x-steersman-approved";
 
+/// The header that names a request, so that it can be sent again and still happens once.
+const IDEMPOTENCY_HEADER: &str = "idempotency-key";
+/// The header that asks for events of tool runs in a stream: `tools`.
+const EVENTS_HEADER: &str = "x-steersman-events";
+
 /// One address for each dialect: whoever adds a dialect serves it.
 pub(super) fn router() -> Router<Arc<Surface>> {
     DIALECTS.iter().fold(Router::new(), |router, &dialect| {
@@ -79,6 +84,8 @@ async fn serve(surface: &Surface, dialect: &'static dyn Dialect, request: Reques
         structured: text(&head.headers, STRUCTURED_HEADER),
         quoted: text(&head.headers, QUOTED_HEADER),
         approved: text(&head.headers, APPROVED_HEADER),
+        idempotency_key: text(&head.headers, IDEMPOTENCY_HEADER),
+        tool_events: text(&head.headers, EVENTS_HEADER).is_some_and(|wanted| wanted.contains("tools")),
         headers: passed_through(dialect, &head.headers),
     };
     body::respond(surface.engine.serve(inbound).await, place)

@@ -2,6 +2,7 @@
 
 mod api;
 mod body;
+mod effects;
 mod error;
 mod guard;
 mod health;
@@ -21,7 +22,9 @@ use steersman_engine::Engine;
 use steersman_store::Store;
 use tokio::sync::Semaphore;
 
+use crate::tools::ToolHouse;
 pub(crate) use responses::Book;
+
 pub(crate) use serve::{Server, ServerLimits};
 
 /// What every handler can reach.
@@ -30,6 +33,8 @@ pub(crate) struct Surface {
     pub(crate) engine: Engine,
     /// The objectives of tasks.
     pub(crate) objectives: Arc<steersman_jobs::Objectives>,
+    /// The tools that this process runs, if any are configured.
+    pub(crate) tools: Option<Arc<ToolHouse>>,
     /// The records.
     pub(crate) store: Arc<Store>,
     /// The address that clients reach, for the console's examples.
@@ -61,6 +66,7 @@ pub(crate) fn router(surface: &Arc<Surface>) -> Router {
         .route("/v1/models/{*id}", get(models::retrieve))
         .merge(pages::router())
         .merge(objectives::router())
+        .merge(effects::router())
         .layer(axum::middleware::from_fn_with_state(Arc::clone(surface), api::require_key))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

@@ -1,0 +1,118 @@
+//! Effects that wait for a person: calls to approve, and calls whose outcome is unknown.
+
+use maud::{Markup, html};
+
+use crate::layout::page as frame;
+
+/// One effect.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// Its key.
+    pub key: String,
+    /// The tool.
+    pub tool: String,
+    /// The arguments in canonical form.
+    pub arguments: String,
+    /// The hash of those, to which an approval is bound.
+    pub arguments_hash: String,
+    /// `read`, `write` or `irreversible`.
+    pub effect: &'static str,
+    /// What makes a second send safe, in words.
+    pub means: &'static str,
+    /// Where it stands, one word.
+    pub state: &'static str,
+    /// How often it was intended to be sent.
+    pub attempt: u32,
+    /// The run and place it belongs to.
+    pub place: String,
+    /// What is known of it.
+    pub detail: String,
+    /// By whose word it may be sent.
+    pub authorised_by: Option<String>,
+    /// The word of this process that a form came from this page.
+    pub token: String,
+}
+
+/// What a person may do with an effect of this state: the action, the words on the button, what it does.
+static ACTIONS: &[(&str, &str, &str, &str)] = &[
+    ("planned", "approve", "Approve and send", "sends exactly these arguments, once"),
+    ("planned", "deny", "Deny", "nothing is sent"),
+    ("authorised", "approve", "Send now", "it was approved and not yet sent"),
+    ("unknown", "look_up", "Look up", "asks the tool whether it happened, where it can be asked"),
+    ("unknown", "happened", "Mark done", "you know that it happened"),
+    ("unknown", "did_not", "Mark not done", "you know that it did not"),
+    ("unknown", "resend", "Send again", "it may happen twice"),
+];
+
+/// The page. `None`: no tool server is configured.
+#[must_use]
+pub fn page(rows: Option<&[Row]>, said: Option<&str>) -> Markup {
+    let content = html! {
+        h1 { "Effects" }
+        @if let Some(said) = said { p role="status" { (said) } }
+        @match rows {
+            None => p { "No tool server is configured, so this gateway runs no tools. See " code { "docs/tools-and-effects.md" } "." },
+            Some([]) => p { "Nothing waits for a person: no call to approve, and no outcome is unknown." },
+            Some(rows) => {
+                p {
+                    "A call that waits is sent when you approve it, with exactly these arguments. Of an unknown one nobody "
+                    "knows whether it happened: its answer was lost. It is never sent again by itself."
+                }
+                @for row in rows { (one(row)) }
+            }
+        }
+    };
+    frame("Effects", "/console/effects", &content)
+}
+
+fn one(row: &Row) -> Markup {
+    html! {
+        article id=(row.key) {
+            h2 { code { (row.tool) } " " small { (row.state) } }
+            pre { (row.arguments) }
+            dl {
+                dt { "effect" } dd { (row.effect) ", " (row.means) }
+                dt { "place" } dd { (row.place) }
+                @if row.attempt > 0 { dt { "intended to be sent" } dd { (row.attempt) " times" } }
+                @if !row.detail.is_empty() { dt { "known" } dd { (row.detail) } }
+                @if let Some(by) = &row.authorised_by { dt { "allowed by" } dd { (by) } }
+                dt { "arguments" } dd { code { (row.arguments_hash) } }
+            }
+            @for (_, action, words, about) in ACTIONS.iter().filter(|(state, ..)| *state == row.state) {
+                form method="post" action={ "/console/effects/" (row.key) "?action=" (action) "&hash=" (row.arguments_hash) "&token=" (row.token) } {
+                    button type="submit" { (words) } " " small { (about) }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(state: &'static str) -> Row {
+        Row {
+            key: "k".into(),
+            tool: "send_mail".into(),
+            arguments: "{\"to\":\"<script>\"}".into(),
+            arguments_hash: "h".into(),
+            effect: "irreversible",
+            means: "opaque",
+            state,
+            attempt: 1,
+            place: "run/step 0[0]".into(),
+            detail: String::new(),
+            authorised_by: None,
+            token: "t".into(),
+        }
+    }
+
+    #[test]
+    fn each_state_has_its_own_actions_and_what_a_model_wrote_is_escaped() {
+        let shown = |state| page(Some(&[row(state)]), None).into_string();
+        assert!(shown("planned").contains("action=approve") && !shown("planned").contains("action=resend"));
+        assert!(shown("unknown").contains("action=resend") && !shown("unknown").contains("action=approve"));
+        assert!(!shown("unknown").contains("<script>"));
+    }
+}

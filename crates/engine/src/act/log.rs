@@ -1,0 +1,131 @@
+//! What is kept of a run: the request's hash, each step with what its calls gave, and the answer.
+//!
+//! A step is written before its calls are made, so that after a crash the same calls stand at the same places and the
+//! ledger knows them again; what they gave is written after. The answer is written before the client has it.
+
+use std::sync::PoisonError;
+
+use serde::{Deserialize, Serialize};
+use steersman_core::{Code, ContentHash};
+use tokio::sync::watch;
+
+use super::{RunsDown, ToolRoom};
+use crate::refusal::Refusal;
+use crate::reply::Inbound;
+
+/// One step.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Step {
+    /// The model's answer, in the client's dialect.
+    pub(super) answer: String,
+    /// What the calls gave, in their order; none while they are under way.
+    pub(super) results: Option<Vec<Kept>>,
+}
+
+/// What one call gave.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Kept {
+    pub(super) call_id: String,
+    pub(super) text: String,
+    pub(super) is_error: bool,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Content {
+    pub(super) request: String,
+    pub(super) task: String,
+    pub(super) steps: Vec<Step>,
+    /// The final answer, in the client's dialect.
+    pub(super) answer: Option<String>,
+}
+
+/// A run and its place in the log.
+pub(super) struct RunLog<'a> {
+    room: &'a ToolRoom,
+    /// The run's id: the hash of the client's key, or the request's id.
+    pub(super) id: String,
+    pub(super) content: Content,
+    /// The version that stands; `None` while nothing is kept.
+    version: Option<u64>,
+    /// Whether the client can name the run.
+    keyed: bool,
+    _live: LiveRun<'a>,
+}
+
+/// Takes the run off the list of those under way, whatever ends it, and wakes who waits for it.
+struct LiveRun<'a> {
+    room: &'a ToolRoom,
+    id: String,
+    _ended: watch::Sender<()>,
+}
+
+impl Drop for LiveRun<'_> {
+    fn drop(&mut self) {
+        self.room.live.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+    }
+}
+
+pub(super) fn request_hash(inbound: &Inbound) -> ContentHash {
+    ContentHash::of(&inbound.body)
+}
+
+impl<'a> RunLog<'a> {
+    /// Opens the run that this request names, waiting for another request of the same key to end.
+    pub(super) async fn open(room: &'a ToolRoom, inbound: &Inbound, task: &str) -> Result<Self, Refusal> {
+        let key = inbound.idempotency_key.as_deref();
+        let id = key.map_or_else(
+            || inbound.id.to_string(),
+            |key| format!("key_{}", ContentHash::of(format!("{task}\0{key}").as_bytes())),
+        );
+        let live = loop {
+            let other = {
+                let mut live = room.live.lock().unwrap_or_else(PoisonError::into_inner);
+                match live.get(&id) {
+                    Some(ended) => ended.clone(),
+                    None => {
+                        let (sender, receiver) = watch::channel(());
+                        live.insert(id.clone(), receiver);
+                        break LiveRun { room, id: id.clone(), _ended: sender };
+                    }
+                }
+            };
+            let mut other = other;
+            // Fails when the other one ends: then it is looked at again.
+            drop(other.changed().await);
+        };
+        let request = request_hash(inbound).to_string();
+        let fresh = Content { request: request.clone(), task: task.to_owned(), ..Content::default() };
+        let mut log = Self { room, id, content: fresh, version: None, keyed: key.is_some(), _live: live };
+        if log.keyed
+            && let Some((version, text)) = room.runs.load(&log.id).await.map_err(|error| down(&error))?
+        {
+            let known: Content = serde_json::from_str(&text).map_err(|error| down(&RunsDown(error.to_string())))?;
+            if known.request != request {
+                let message = "this `Idempotency-Key` was used for another request";
+                return Err(Refusal::new(Code::IDEMPOTENCY_CONFLICT, message));
+            }
+            (log.content, log.version) = (known, Some(version));
+        }
+        Ok(log)
+    }
+
+    /// Whether the run must be kept from here on.
+    pub(super) const fn is_kept(&self, writes: bool) -> bool {
+        self.keyed || self.version.is_some() || writes
+    }
+
+    /// Writes the run down as it stands.
+    pub(super) async fn keep(&mut self) -> Result<(), Refusal> {
+        let text = serde_json::to_string(&self.content).unwrap_or_default();
+        let saved = self.room.runs.save(&self.id, self.version, text).await.map_err(|error| down(&error))?;
+        if saved.is_none() {
+            return Err(Refusal::new(Code::IDEMPOTENCY_CONFLICT, "another gateway works on the run of this key"));
+        }
+        self.version = saved;
+        Ok(())
+    }
+}
+
+fn down(error: &RunsDown) -> Refusal {
+    Refusal::new(Code::RUN_NOT_KEPT, error.to_string())
+}

@@ -1,0 +1,108 @@
+//! Step 8: the gateway runs the model's tool calls itself and asks again, until the model answers.
+//!
+//! A task with tools is a run: steps of one model call and one turn of tool calls. Each step passes the whole pipeline
+//! (labels, route, attempts, checks, guard), with the tools added and the results so far appended; the turn runs in a
+//! scope with the request's deadline and the task's budget, so a client that leaves cancels it, joined. Writes go
+//! through the effect ledger. A run under an `Idempotency-Key`, or one that is about to write, is kept step by step: the
+//! same request again attaches to it, or goes on where it ended.
+//!
+//! What never happens here: no tool is reached (that is behind [`Tools`]), no ledger is kept, and no call of a tool that
+//! the client itself offers is run.
+
+mod judge;
+mod log;
+mod respond;
+mod run;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use steersman_core::{BoxFuture, TaskName, ToolSpec};
+use steersman_scope::{Budget, Caps, Limiter, Root, Runner, Tool};
+use tokio::sync::watch;
+
+/// One tool that the gateway can run.
+#[derive(Clone)]
+pub struct Offered {
+    /// What the model sees.
+    pub spec: ToolSpec,
+    /// How it is called.
+    pub tool: Arc<dyn Tool>,
+    /// What it shares with others.
+    pub limiter: Option<Limiter>,
+}
+
+/// Whoever has the tools.
+pub trait Tools: Send + Sync {
+    /// The usable ones among these names (`SERVER/*` names all of a server).
+    fn offered<'a>(&'a self, names: &'a [String]) -> BoxFuture<'a, Vec<Offered>>;
+}
+
+/// Why a run could not be kept.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the run cannot be kept: {0}")]
+pub struct RunsDown(pub String);
+
+/// Whoever keeps runs, durably.
+pub trait Runs: Send + Sync {
+    /// A run's version and content.
+    fn load<'a>(&'a self, run: &'a str) -> BoxFuture<'a, Result<Option<(u64, String)>, RunsDown>>;
+
+    /// Writes a run if the version that stands is `seen`. Gives the new version; `None` if somebody else was faster.
+    fn save<'a>(
+        &'a self,
+        run: &'a str,
+        seen: Option<u64>,
+        content: String,
+    ) -> BoxFuture<'a, Result<Option<u64>, RunsDown>>;
+}
+
+/// What one task may do with tools.
+#[derive(Debug, Clone)]
+pub struct AgentTask {
+    /// Names of tools, or `SERVER/*`.
+    pub tools: Vec<String>,
+    /// Model calls of one run.
+    pub max_steps: u32,
+    /// Tool calls of one run.
+    pub max_calls: u64,
+}
+
+/// Runs under way in this process, by id.
+type Live = Mutex<HashMap<String, watch::Receiver<()>>>;
+
+/// The tools of an engine, and what runs them.
+pub struct ToolRoom {
+    tools: Arc<dyn Tools>,
+    runner: Runner,
+    runs: Arc<dyn Runs>,
+    tasks: BTreeMap<String, AgentTask>,
+    root: Root,
+    live: Live,
+}
+
+impl ToolRoom {
+    /// A room over this runner, whose ledger keeps the effects. `grace` is what calls in flight get when a run is cancelled.
+    #[must_use]
+    pub fn new(
+        tools: Arc<dyn Tools>,
+        runner: Runner,
+        runs: Arc<dyn Runs>,
+        tasks: BTreeMap<String, AgentTask>,
+        grace: Duration,
+    ) -> Self {
+        let root = Root::new("runs", &Budget::new("runs", Caps::default()), grace);
+        Self { tools, runner, runs, tasks, root, live: Mutex::default() }
+    }
+
+    /// What the task may do, if it has tools.
+    pub(crate) fn task(&self, name: &TaskName) -> Option<&AgentTask> {
+        self.tasks.get(name.as_str())
+    }
+
+    /// Cancels every run and waits until all of them are gone.
+    pub async fn shutdown(&self) {
+        self.root.shutdown().await;
+    }
+}

@@ -1,0 +1,209 @@
+//! A run as an answer of the client's dialect: whole, or as a stream that lives while the run does.
+//!
+//! A stream begins at once. While tools run it carries comments, so that nobody between here and the client closes it,
+//! and, where the client asks for them, an event for each call that starts and ends. Dropping it cancels the run.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::Stream;
+use serde_json::Value;
+use steersman_core::{BoxFuture, Event};
+use steersman_wire::openai_chat;
+use steersman_wire::sse::{write_comment, write_frame};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::ToolRoom;
+use super::run::{Acted, Note, Running};
+use crate::pipeline::{Engine, refuse};
+use crate::prepare::Prepared;
+use crate::recording::Recording;
+use crate::refusal::Refusal;
+use crate::reply::{Inbound, Reply, ReplyBody};
+
+/// How often a stream without news says that it is alive.
+const ALIVE: Duration = Duration::from_secs(10);
+/// Pieces that may wait for a slow client.
+const QUEUE: usize = 64;
+
+impl Engine {
+    /// Answers a request of a task with tools.
+    pub(crate) async fn act(
+        &self,
+        room: &Arc<ToolRoom>,
+        inbound: Inbound,
+        prepared: Prepared,
+        recording: Recording,
+    ) -> Reply {
+        let deadline = Instant::now() + self.settings.total;
+        if !prepared.stream {
+            return self.act_whole(room, &inbound, &prepared, recording, deadline).await;
+        }
+        let headers = headers(&inbound, &prepared, None);
+        let (frames, out) = mpsc::channel(QUEUE);
+        let (engine, room) = (self.clone(), Arc::clone(room));
+        let run: BoxFuture<'static, ()> = Box::pin(async move {
+            engine.act_streamed(&room, &inbound, &prepared, recording, deadline, frames).await;
+        });
+        let alive = Box::pin(tokio::time::sleep(ALIVE));
+        Reply { status: 200, headers, body: ReplyBody::Stream(Box::pin(Driven { run: Some(run), out, alive })) }
+    }
+
+    async fn act_whole(
+        &self,
+        room: &ToolRoom,
+        inbound: &Inbound,
+        prepared: &Prepared,
+        mut recording: Recording,
+        deadline: Instant,
+    ) -> Reply {
+        let Some(task) = room.task(&prepared.task) else { unreachable!("invariant: the task has tools") };
+        let running = Running { engine: self, room, task, inbound, deadline, watcher: None, sends: AtomicU64::new(0) };
+        let mut note = Note::default();
+        let acted = running.to_answer(prepared.task.as_str(), &mut recording, &mut note).await;
+        recording.note("tools", &note);
+        match acted {
+            Ok(acted) => {
+                let mut headers = headers(inbound, prepared, Some(&acted));
+                if let Some(report) = &acted.guard {
+                    recording.note("guard", report);
+                }
+                recording.release(&acted.body, true);
+                if let Some(cost) = recording.deliver() {
+                    headers.push(("x-steersman-cost-usd", cost.to_string().replace('$', "")));
+                }
+                Reply { status: 200, headers, body: ReplyBody::Whole(acted.body) }
+            }
+            Err(refusal) => refuse(inbound, &refusal, recording),
+        }
+    }
+
+    async fn act_streamed(
+        &self,
+        room: &ToolRoom,
+        inbound: &Inbound,
+        prepared: &Prepared,
+        mut recording: Recording,
+        deadline: Instant,
+        frames: mpsc::Sender<Bytes>,
+    ) {
+        let Some(task) = room.task(&prepared.task) else { unreachable!("invariant: the task has tools") };
+        let (watcher, mut watched) = mpsc::channel::<Value>(QUEUE);
+        let wanted = inbound.tool_events && prepared.dialect.name() == openai_chat::NAME;
+        let running = Running {
+            engine: self,
+            room,
+            task,
+            inbound,
+            deadline,
+            watcher: wanted.then_some(watcher),
+            sends: AtomicU64::new(0),
+        };
+        let mut note = Note::default();
+        let acted = {
+            let run = running.to_answer(prepared.task.as_str(), &mut recording, &mut note);
+            tokio::pin!(run);
+            loop {
+                tokio::select! {
+                    biased;
+                    Some(event) = watched.recv() => drop(frames.send(tool_event(&event)).await),
+                    acted = &mut run => break acted,
+                }
+            }
+        };
+        while let Ok(event) = watched.try_recv() {
+            drop(frames.send(tool_event(&event)).await);
+        }
+        recording.note("tools", &note);
+        drop(frames.send(closing(inbound, prepared, acted, recording)).await);
+    }
+}
+
+/// The last bytes of a stream, and the record closed with them.
+fn closing(inbound: &Inbound, prepared: &Prepared, acted: Result<Acted, Refusal>, mut recording: Recording) -> Bytes {
+    let mut encoder = prepared.dialect.answer_encoder(inbound.answer_options(prepared.include_usage));
+    let mut bytes = Vec::new();
+    match acted {
+        Ok(acted) => {
+            if let Some(report) = &acted.guard {
+                recording.note("guard", report);
+            }
+            let said = acted.events.iter().filter(|event| **event != Event::Done);
+            said.chain([&Event::Done]).for_each(|event| encoder.event(event, &mut bytes));
+            recording.release(&Bytes::from(bytes.clone()), true);
+            recording.deliver();
+        }
+        Err(refusal) => {
+            encoder.event(&error_event(&refusal), &mut bytes);
+            recording.release(&Bytes::from(bytes.clone()), false);
+            recording.fail(200, refusal.code);
+        }
+    }
+    Bytes::from(bytes)
+}
+
+fn error_event(refusal: &Refusal) -> Event {
+    Event::Error { kind: refusal.code.name.to_owned(), message: refusal.message.clone() }
+}
+
+/// A chunk without choices, which clients of the OpenAI format skip.
+fn tool_event(event: &Value) -> Bytes {
+    let chunk = serde_json::json!({
+        "id": "steersman", "object": "chat.completion.chunk", "created": 0, "model": "",
+        "choices": [], "steersman": { "tool_run": event },
+    });
+    let mut out = Vec::new();
+    write_frame(&mut out, None, chunk.to_string().as_bytes());
+    Bytes::from(out)
+}
+
+fn headers(inbound: &Inbound, prepared: &Prepared, acted: Option<&Acted>) -> Vec<(&'static str, String)> {
+    let mut headers = vec![("x-request-id", inbound.id.to_string()), ("x-steersman-task", prepared.task.to_string())];
+    if let Some(target) = acted.and_then(|acted| acted.target.as_ref()) {
+        let candidate = &target.candidate;
+        headers.push(("x-steersman-model", format!("{}/{}", candidate.provider.name, candidate.model)));
+    }
+    if acted.is_some_and(|acted| acted.replayed) {
+        headers.push(("x-steersman-replayed", "true".to_owned()));
+    }
+    headers
+}
+
+/// A stream that drives the run behind it.
+struct Driven {
+    run: Option<BoxFuture<'static, ()>>,
+    out: mpsc::Receiver<Bytes>,
+    alive: Pin<Box<tokio::time::Sleep>>,
+}
+
+impl Stream for Driven {
+    type Item = Bytes;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if let Some(run) = &mut self.run
+            && run.as_mut().poll(context).is_ready()
+        {
+            self.run = None;
+        }
+        match self.out.poll_recv(context) {
+            Poll::Ready(Some(bytes)) => {
+                self.alive.as_mut().reset(Instant::now() + ALIVE);
+                return Poll::Ready(Some(bytes));
+            }
+            Poll::Ready(None) => return Poll::Ready(None),
+            Poll::Pending => {}
+        }
+        if self.alive.as_mut().poll(context).is_ready() {
+            self.alive.as_mut().reset(Instant::now() + ALIVE);
+            let mut comment = Vec::new();
+            write_comment(&mut comment, "tools are running");
+            return Poll::Ready(Some(Bytes::from(comment)));
+        }
+        Poll::Pending
+    }
+}

@@ -1,0 +1,347 @@
+//! The loop of one run: ask the model, make its calls, ask again.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::{Value, json};
+use steersman_core::{ChatRequest, Code, Effect, Event, Message, Part, Role, ToolCall, ToolChoice, ToolResult, Usage};
+use steersman_scope::{AgentRun, Caps, Child, RunId, Scope, ToolReply};
+use steersman_wire::Answer;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::judge::Judge;
+use super::log::{Kept, RunLog, Step, request_hash};
+use super::{AgentTask, Offered, ToolRoom};
+use crate::guard::Report;
+use crate::pipeline::{Accepted, Engine};
+use crate::prepare::{Target, prepare};
+use crate::recording::Recording;
+use crate::refusal::Refusal;
+use crate::reply::Inbound;
+
+/// What a run came to.
+pub(super) struct Acted {
+    /// The events of the final answer, with the usage of all steps.
+    pub(super) events: Vec<Event>,
+    /// The final answer in the client's dialect.
+    pub(super) body: Bytes,
+    /// Who gave it; `None` for a replay.
+    pub(super) target: Option<Target>,
+    /// Whether an earlier request of the same key had it already.
+    pub(super) replayed: bool,
+    /// What the guard said in the last step.
+    pub(super) guard: Option<Report>,
+}
+
+/// The note of the room `tools` on the record.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Note {
+    run: String,
+    steps: Vec<Vec<Made>>,
+}
+
+/// One call, as the record says it. Arguments stand in the attempts' bodies, redacted like them.
+#[derive(Debug, Serialize)]
+struct Made {
+    tool: String,
+    status: String,
+    sends: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effect: Option<String>,
+}
+
+/// One run on its way.
+pub(super) struct Running<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) room: &'a ToolRoom,
+    pub(super) task: &'a AgentTask,
+    pub(super) inbound: &'a Inbound,
+    pub(super) deadline: Instant,
+    /// Where events of tool runs go, if the client wants them.
+    pub(super) watcher: Option<mpsc::Sender<Value>>,
+    /// Sends to tools so far.
+    pub(super) sends: AtomicU64,
+}
+
+/// A step's answer and what it means.
+struct Said {
+    body: Bytes,
+    events: Vec<Event>,
+    parts: Vec<Part>,
+    calls: Vec<ToolCall>,
+    target: Option<Target>,
+    guard: Option<Report>,
+}
+
+impl Running<'_> {
+    /// Runs to an answer.
+    pub(super) async fn to_answer(
+        &self,
+        task_name: &str,
+        recording: &mut Recording,
+        note: &mut Note,
+    ) -> Result<Acted, Refusal> {
+        let mut log = RunLog::open(self.room, self.inbound, task_name).await?;
+        note.run.clone_from(&log.id);
+        if let Some(answer) = &log.content.answer {
+            return self.replay(answer.clone());
+        }
+        let mut request = self.inbound.dialect.decode_request(&self.inbound.body).map_err(Refusal::from)?;
+        request.stream = false;
+        request.include_usage = false;
+        let theirs: BTreeSet<String> = request.tools.iter().map(|tool| tool.name.clone()).collect();
+        let offered = self.room.tools.offered(&self.task.tools).await;
+        let ours: Vec<Offered> = offered.into_iter().filter(|tool| !theirs.contains(&tool.spec.name)).collect();
+        request.tools.extend(ours.iter().map(|tool| tool.spec.clone()));
+        let judge = Arc::new(Judge::default());
+        let tools = ours.iter().map(|tool| (Arc::clone(&tool.tool), tool.limiter.clone()));
+        let runner = self.room.runner.with(tools, Arc::clone(&judge) as _);
+        let run = runner.run(RunId::from(log.id.as_str()), request_hash(self.inbound));
+        let (mut usage, mut guard) = (None, None);
+        for number in 0..self.task.max_steps {
+            if number + 1 == self.task.max_steps && !ours.is_empty() {
+                request.tool_choice = Some(ToolChoice::None);
+            }
+            let mut said = self.step(&request, &ours, &judge, &log, number, recording).await?;
+            add_usage(&mut usage, &said.events);
+            guard = said.guard.take().or(guard);
+            let is_ours = |call: &ToolCall| ours.iter().any(|tool| tool.spec.name == call.name);
+            let all_ours = !said.calls.is_empty() && said.calls.iter().all(is_ours);
+            if !all_ours {
+                return self.answer(said, is_ours, usage, guard, log).await;
+            }
+            if number + 1 == self.task.max_steps {
+                break;
+            }
+            recording.end_attempt(None);
+            let results = self.turn(&run, &mut log, number, &said, &ours, note).await?;
+            request.messages.push(Message { role: Role::Assistant, parts: said.parts });
+            request.messages.extend(
+                results.into_iter().map(|result| Message { role: Role::Tool, parts: vec![Part::ToolResult(result)] }),
+            );
+        }
+        let message = format!("the model wanted more than {} steps", self.task.max_steps);
+        Err(Refusal::new(Code::STEP_LIMIT, message))
+    }
+
+    /// The model's word in this step: from the log where the run was there before, else asked now.
+    async fn step(
+        &self,
+        request: &ChatRequest,
+        ours: &[Offered],
+        judge: &Judge,
+        log: &RunLog<'_>,
+        number: u32,
+        recording: &mut Recording,
+    ) -> Result<Said, Refusal> {
+        let dialect = self.inbound.dialect;
+        let body = Bytes::from(dialect.encode_request(request).map_err(Refusal::from)?.body);
+        let inbound = Inbound { body, ..self.inbound.clone() };
+        let mut prepared = prepare(&self.engine.catalog, &self.engine.schemas, &inbound)?;
+        prepared.guarded = self.engine.guard.label(&inbound, &prepared)?;
+        if let Some(guarded) = prepared.guarded.as_mut().and_then(Arc::get_mut) {
+            guarded.deferred = ours.iter().map(|tool| tool.spec.name.clone()).collect();
+        }
+        judge.heard(prepared.guarded.clone());
+        let place = usize::try_from(number).unwrap_or(usize::MAX);
+        if let Some(step) = log.content.steps.get(place) {
+            return said(dialect, Bytes::from(step.answer.clone()), None, None);
+        }
+        let attempted = self.engine.attempt_until_accepted(&prepared, &inbound, recording, self.deadline).await?;
+        let guard = prepared.guarded.as_ref().and_then(|guarded| guarded.report());
+        match attempted {
+            (target, Accepted::Whole(body)) => said(dialect, body, Some(target), guard),
+            (_, Accepted::Live(_)) => Err(Refusal::new(Code::INTERNAL, "a step of a run was streamed")),
+        }
+    }
+
+    /// Makes the calls of a step, in a scope, and keeps what they gave.
+    async fn turn(
+        &self,
+        run: &AgentRun,
+        log: &mut RunLog<'_>,
+        number: u32,
+        said: &Said,
+        ours: &[Offered],
+        note: &mut Note,
+    ) -> Result<Vec<ToolResult>, Refusal> {
+        let place = usize::try_from(number).unwrap_or(usize::MAX);
+        if let Some(results) = log.content.steps.get(place).and_then(|step| step.results.as_ref()) {
+            return Ok(results.iter().map(Kept::to_result).collect());
+        }
+        let effect = |call: &ToolCall| {
+            ours.iter().find(|tool| tool.spec.name == call.name).map(|tool| tool.tool.contract().effect)
+        };
+        let kept = log.is_kept(said.calls.iter().any(|call| effect(call) != Some(Effect::Read)));
+        if kept && log.content.steps.len() == place {
+            let answer = String::from_utf8_lossy(&said.body).into_owned();
+            log.content.steps.push(Step { answer, results: None });
+            log.keep().await?;
+        }
+        self.tell(&said.calls, "started").await;
+        let replies = self.make(run, number, said.calls.clone()).await?;
+        self.sends.fetch_add(replies.iter().map(|reply| u64::from(reply.sends)).sum(), Ordering::Relaxed);
+        self.tell_ended(&replies).await;
+        note.steps.push(replies.iter().map(Made::of).collect());
+        if kept && let Some(step) = log.content.steps.get_mut(place) {
+            step.results = Some(replies.iter().map(Kept::of).collect());
+            log.keep().await?;
+        }
+        Ok(replies.iter().map(ToolReply::to_result).collect())
+    }
+
+    /// Runs the calls in parallel. Dropping the future cancels them; the room's root waits for their end.
+    async fn make(&self, run: &AgentRun, number: u32, calls: Vec<ToolCall>) -> Result<Vec<ToolReply>, Refusal> {
+        let (run, step) = (run.clone(), format!("step {number}"));
+        let child = Child::<Vec<ToolReply>, String>::graceful("turn", move |scope: Scope| async move {
+            Ok(run.tool_calls(&scope, &step, &calls).await.replies)
+        });
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let caps = Caps {
+            calls: Some(self.task.max_calls.saturating_sub(self.sends.load(Ordering::Relaxed))),
+            ..Caps::default()
+        };
+        let scope = self.room.root.scope(&self.inbound.id.to_string()).deadline(left).budget(caps);
+        let failed = |why: String| Refusal::new(Code::UPSTREAM_TIMEOUT, format!("the tool calls did not end: {why}"));
+        scope.run(child).await.or_else(|failures| match failures.completed.into_iter().next() {
+            // A clean-up that failed does not take away what the calls gave.
+            Some((_, replies)) => Ok(replies),
+            None => Err(failed("the deadline has passed".to_owned())),
+        })
+    }
+
+    /// The final answer, without calls that nobody will run.
+    async fn answer(
+        &self,
+        said: Said,
+        is_ours: impl Fn(&ToolCall) -> bool,
+        usage: Option<Usage>,
+        guard: Option<Report>,
+        mut log: RunLog<'_>,
+    ) -> Result<Acted, Refusal> {
+        let Said { mut events, body, target, calls, .. } = said;
+        let single = log.content.steps.is_empty() && !calls.iter().any(&is_ours);
+        let mut body = body;
+        if !single {
+            events = without(events, &calls, is_ours);
+            set_usage(&mut events, usage);
+            let options = self.inbound.answer_options(true);
+            body = Bytes::from(self.inbound.dialect.encode_answer(&Answer::collect(&events), &options).body);
+        }
+        if log.is_kept(false) {
+            log.content.answer = Some(String::from_utf8_lossy(&body).into_owned());
+            log.keep().await?;
+        }
+        Ok(Acted { events, body, target, replayed: false, guard })
+    }
+
+    fn replay(&self, answer: String) -> Result<Acted, Refusal> {
+        let said = said(self.inbound.dialect, Bytes::from(answer), None, None)?;
+        Ok(Acted { events: said.events, body: said.body, target: None, replayed: true, guard: None })
+    }
+
+    async fn tell(&self, calls: &[ToolCall], status: &str) {
+        let Some(watcher) = &self.watcher else { return };
+        for call in calls {
+            // A client that does not read its events any more reads nothing at all.
+            drop(watcher.send(json!({ "id": call.id, "tool": call.name, "status": status })).await);
+        }
+    }
+
+    async fn tell_ended(&self, replies: &[ToolReply]) {
+        let Some(watcher) = &self.watcher else { return };
+        for reply in replies {
+            let event = json!({ "id": reply.call_id, "tool": reply.tool, "status": word(reply), "text": reply.text });
+            drop(watcher.send(event).await);
+        }
+    }
+}
+
+fn said(
+    dialect: &dyn steersman_wire::Dialect,
+    body: Bytes,
+    target: Option<Target>,
+    guard: Option<Report>,
+) -> Result<Said, Refusal> {
+    let events =
+        dialect.decode_answer(&body).map_err(|error| Refusal::new(Code::UPSTREAM_MALFORMED, error.to_string()))?;
+    let parts = Answer::collect(&events).choices.into_iter().next().map(|choice| choice.parts).unwrap_or_default();
+    let call = |part: &Part| if let Part::ToolCall(call) = part { Some(call.clone()) } else { None };
+    let calls = parts.iter().filter_map(call).collect();
+    Ok(Said { body, events, parts, calls, target, guard })
+}
+
+/// The events without the calls that are ours: they were not run, and the client has no such tool.
+fn without(events: Vec<Event>, calls: &[ToolCall], is_ours: impl Fn(&ToolCall) -> bool) -> Vec<Event> {
+    let ours: BTreeSet<u32> = (0u32..).zip(calls).filter(|(_, call)| is_ours(call)).map(|(index, _)| index).collect();
+    let (mut order, mut kept) = (Vec::new(), Vec::new());
+    for event in events {
+        let place = match &event {
+            Event::ToolCall { index, .. } => {
+                order.push(*index);
+                order.len().checked_sub(1)
+            }
+            Event::ToolArguments { index, .. } => order.iter().position(|known| known == index),
+            _ => None,
+        };
+        if place.is_none_or(|place| !ours.contains(&u32::try_from(place).unwrap_or(u32::MAX))) {
+            kept.push(event);
+        }
+    }
+    kept
+}
+
+fn add_usage(sum: &mut Option<Usage>, events: &[Event]) {
+    let Some(of_step) = Answer::collect(events).usage else { return };
+    let add = |a: Option<u64>, b: Option<u64>| a.map_or(b, |a| Some(a + b.unwrap_or(0)));
+    *sum = Some(match sum.take() {
+        None => of_step,
+        Some(before) => Usage {
+            input_tokens: add(before.input_tokens, of_step.input_tokens),
+            cache_read_tokens: add(before.cache_read_tokens, of_step.cache_read_tokens),
+            cache_write_tokens: add(before.cache_write_tokens, of_step.cache_write_tokens),
+            output_tokens: add(before.output_tokens, of_step.output_tokens),
+            reasoning_tokens: add(before.reasoning_tokens, of_step.reasoning_tokens),
+        },
+    });
+}
+
+/// The client is told what the whole run used.
+fn set_usage(events: &mut Vec<Event>, usage: Option<Usage>) {
+    let Some(usage) = usage else { return };
+    events.retain(|event| !matches!(event, Event::Usage(_)));
+    let end = events.iter().position(|event| *event == Event::Done).unwrap_or(events.len());
+    events.insert(end, Event::Usage(usage));
+}
+
+/// A status as one word of the house.
+fn word(reply: &ToolReply) -> String {
+    let debug = format!("{:?}", reply.status);
+    let name: String = debug.chars().take_while(|c| c.is_ascii_alphanumeric()).collect();
+    name.to_lowercase()
+}
+
+impl Made {
+    fn of(reply: &ToolReply) -> Self {
+        let effect = reply.effect.map(|key| key.to_string());
+        Self { tool: reply.tool.clone(), status: word(reply), sends: reply.sends, effect }
+    }
+}
+
+impl Kept {
+    fn of(reply: &ToolReply) -> Self {
+        let result = reply.to_result();
+        let text =
+            result.parts.iter().map(|part| if let Part::Text(text) = part { text.as_str() } else { "" }).collect();
+        Self { call_id: result.call_id, text, is_error: result.is_error }
+    }
+
+    fn to_result(&self) -> ToolResult {
+        let parts = vec![Part::Text(self.text.clone())];
+        ToolResult { call_id: self.call_id.clone(), parts, is_error: self.is_error }
+    }
+}

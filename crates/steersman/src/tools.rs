@@ -1,0 +1,204 @@
+//! The tools of this process: sources as configured, the effect ledger in the data folder, and the room that runs them.
+//!
+//! Effects are kept in files of the data folder, one owner at a time; runs are documents of the state, beside keys and
+//! approvals. Both are there only where a tool server is configured.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use steersman_core::{BoxFuture, RequestId, Secret};
+use steersman_engine::{AgentTask, Offered, Runs, RunsDown, ToolRoom, Tools};
+use steersman_net::Client;
+use steersman_scope::{AllowAll, Child, DiskFiles, Journal, JournalOptions, OpenError, Root, Runner, Scope};
+use steersman_store::Store;
+use steersman_tools::{LOCK_FILE, Lock, OpenApi, ServerSpec, Source, Toolbox, Way};
+
+use crate::cli::Failure;
+use crate::compose::environment;
+use crate::config::{Config, SourceConfig, SourceKind};
+
+/// The kind of the state's documents that hold runs.
+const RUNS: &str = "tool_run";
+/// What calls in flight get when their run is cancelled.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Everything about tools that lives as long as the process.
+pub(crate) struct ToolHouse {
+    /// Every source.
+    pub(crate) toolbox: Arc<Toolbox>,
+    /// What runs calls; its own tools are none, since each request brings those of its task.
+    pub(crate) runner: Runner,
+    /// Where the operator's own actions run.
+    pub(crate) root: Root,
+    room: Arc<ToolRoom>,
+    /// Known to this process alone.
+    secret: [u8; 32],
+}
+
+impl ToolHouse {
+    /// Opens the ledger and everything over it; `None` where no tool server is configured.
+    pub(crate) async fn open(
+        config: &Config,
+        file: Option<&Path>,
+        data: &Path,
+        store: &Arc<Store>,
+        client: &Client,
+    ) -> Result<Option<Self>, Failure> {
+        if config.tool_servers.is_empty() {
+            return Ok(None);
+        }
+        let toolbox = Arc::new(toolbox(config, file, client)?);
+        let folder = data.join("effects");
+        let files = DiskFiles::open(&folder).map_err(|error| {
+            Failure::new(format!("the effect ledger `{}` cannot be opened: {error}", folder.display()))
+        })?;
+        let journal = Journal::open(Arc::new(files), JournalOptions::default()).await.map_err(|error| match error {
+            OpenError::Owned => Failure::new(format!("another process has the effect ledger `{}`", folder.display()))
+                .hint("two gateways need two data folders"),
+            other => Failure::from(other),
+        })?;
+        let runner = Runner::over(Arc::new(journal)).build();
+        let tasks: BTreeMap<_, _> = config.tasks.iter().filter(|task| !task.tools.is_empty()).map(agent_task).collect();
+        let tools = Arc::new(Offers(Arc::clone(&toolbox)));
+        let runs = Arc::new(RunDocuments(Arc::clone(store)));
+        let room = Arc::new(ToolRoom::new(tools, runner.clone(), runs, tasks, GRACE));
+        let random = format!("{}{}", RequestId::new(0), RequestId::new(1));
+        let secret = blake3::derive_key("steersman console forms 1", random.as_bytes());
+        Ok(Some(Self { toolbox, runner, root: Root::unlimited("operator"), room, secret }))
+    }
+
+    /// The word that a form about this effect carries.
+    pub(crate) fn token(&self, key: &str) -> String {
+        blake3::keyed_hash(&self.secret, key.as_bytes()).to_hex().to_string()
+    }
+
+    /// The room, for the engine.
+    pub(crate) fn room(&self) -> Arc<ToolRoom> {
+        Arc::clone(&self.room)
+    }
+
+    /// The runner with every usable tool: for what is not a request's.
+    pub(crate) async fn whole_runner(&self) -> Runner {
+        let offers = self.toolbox.listings().await.into_iter().flat_map(|listing| listing.tools);
+        let usable = offers.filter(|offer| offer.standing.is_usable());
+        self.runner.with(usable.map(|offer| (offer.tool, offer.limiter)), Arc::new(AllowAll))
+    }
+
+    /// Resolves what the last owner of the ledger left open, as far as that goes without a person. Says what is left.
+    pub(crate) async fn recover(&self) {
+        if self.runner.open_effects().await.is_ok_and(|open| open.is_empty()) {
+            return;
+        }
+        let runner = self.whole_runner().await;
+        let child = Child::<usize, String>::graceful("recover", move |scope: Scope| async move {
+            runner.recover(&scope).await.map(|left| left.len()).map_err(|error| error.to_string())
+        });
+        match self.root.scope("recover").run(child).await {
+            Ok(0) => tracing::info!("every effect of the last run is accounted for"),
+            Ok(left) => tracing::warn!(left, "effects wait for a person: see /console/effects"),
+            Err(failures) => tracing::warn!(%failures, "effects of the last run could not be looked into"),
+        }
+    }
+
+    /// Cancels what runs and waits for its end, child processes included.
+    pub(crate) async fn shutdown(&self) {
+        self.room.shutdown().await;
+        self.root.shutdown().await;
+        self.toolbox.shutdown().await;
+    }
+}
+
+fn agent_task(task: &crate::config::TaskConfig) -> (String, AgentTask) {
+    let agent = AgentTask { tools: task.tools.clone(), max_steps: task.max_steps, max_calls: task.max_calls };
+    (task.name.clone(), agent)
+}
+
+/// The toolbox of a configuration. Reads documents and the lock; connects to nothing.
+pub(crate) fn toolbox(config: &Config, file: Option<&Path>, client: &Client) -> Result<Toolbox, Failure> {
+    let lock = Lock::read(&lock_path(file))?;
+    let sources = config.tool_servers.iter().map(|source| read_source(source, client)).collect::<Result<_, _>>()?;
+    Ok(Toolbox::new(sources, config.contracts.clone(), lock, client))
+}
+
+/// Where the pins are: beside the configuration.
+pub(crate) fn lock_path(file: Option<&Path>) -> std::path::PathBuf {
+    file.and_then(Path::parent).unwrap_or(Path::new("")).join(LOCK_FILE)
+}
+
+fn read_source(source: &SourceConfig, client: &Client) -> Result<Source, Failure> {
+    let fetch = |key: &Option<crate::config::SecretSource>| -> Result<Option<Secret>, Failure> {
+        Ok(key.as_ref().map(|key| key.fetch(environment)).transpose()?)
+    };
+    let spec = |way| {
+        let (name, prefix) = (source.name.clone(), source.prefix.clone());
+        Source::Mcp(ServerSpec { name, way, prefix, in_flight: source.in_flight })
+    };
+    Ok(match &source.kind {
+        SourceKind::Command { command, args, env } => {
+            let value = |(name, source): &(String, crate::config::SecretSource)| -> Result<(String, String), Failure> {
+                Ok((name.clone(), source.fetch(environment)?.expose().to_owned()))
+            };
+            let env = env.iter().map(value).collect::<Result<_, _>>()?;
+            spec(Way::Stdio { command: command.clone(), args: args.clone(), env })
+        }
+        SourceKind::Http { url, key } => spec(Way::Http { url: url.clone(), key: fetch(key)? }),
+        SourceKind::OpenApi { document, url, key } => {
+            let unusable = |why: String| {
+                Failure::new(format!("`tool_servers.{}`: `{}` cannot be used: {why}", source.name, document.display()))
+            };
+            let text = std::fs::read_to_string(document).map_err(|error| unusable(error.to_string()))?;
+            let json = serde_json::from_str(&text).map_err(|error| unusable(error.to_string()))?;
+            let api = OpenApi::read(
+                &source.name,
+                &json,
+                url.clone(),
+                fetch(key)?,
+                &source.prefix,
+                source.in_flight,
+                client.clone(),
+            );
+            Source::OpenApi(Box::new(api.map_err(|error| unusable(error.to_string()))?))
+        }
+    })
+}
+
+struct Offers(Arc<Toolbox>);
+
+impl Tools for Offers {
+    fn offered<'a>(&'a self, names: &'a [String]) -> BoxFuture<'a, Vec<Offered>> {
+        Box::pin(async move {
+            let offers = self.0.offered(names).await.into_iter();
+            offers.map(|offer| Offered { spec: offer.spec, tool: offer.tool, limiter: offer.limiter }).collect()
+        })
+    }
+}
+
+struct RunDocuments(Arc<Store>);
+
+impl Runs for RunDocuments {
+    fn load<'a>(&'a self, run: &'a str) -> BoxFuture<'a, Result<Option<(u64, String)>, RunsDown>> {
+        Box::pin(async move {
+            let found = self.0.state().document(RUNS, run).await.map_err(|error| RunsDown(error.to_string()))?;
+            Ok(found.map(|document| (document.version, document.content)))
+        })
+    }
+
+    fn save<'a>(
+        &'a self,
+        run: &'a str,
+        seen: Option<u64>,
+        content: String,
+    ) -> BoxFuture<'a, Result<Option<u64>, RunsDown>> {
+        Box::pin(async move {
+            let saved = self.0.state().put_document(RUNS, run, seen, &content, now_us()).await;
+            saved.map_err(|error| RunsDown(error.to_string()))
+        })
+    }
+}
+
+fn now_us() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_micros()).unwrap_or(i64::MAX)
+}
