@@ -114,19 +114,7 @@ impl Request {
             "up" | "rid" | "over" | "off" | "on" | "out" | "down" | "back" => next,
             _ => apart().unwrap_or(next),
         };
-        let phrasal = match (word.lower.as_str(), particle) {
-            ("set", "up") => words::CREATE | words::BOOK,
-            ("call", "off") => words::DELETE | words::STOP,
-            ("get", "rid") | ("take", "out" | "off" | "down") => words::DELETE,
-            ("give" | "pay" | "send", "back") => words::PAY | words::RETURN,
-            ("turn" | "switch", "off") | ("shut", "down") => words::STOP | words::UPDATE,
-            ("turn" | "switch", "on") => words::START | words::UPDATE,
-            ("roll" | "take", "back") => words::UNDO,
-            ("check", "out") => words::LEND | words::BUY,
-            ("sign", "up") => words::JOIN | words::CREATE,
-            ("hand", "over") | ("pass", "on") => words::ASSIGN | words::SEND,
-            _ => 0,
-        };
+        let phrasal = phrasal(&word.lower, particle);
         let before = self.before(at, 1, first).next().map_or("", |word| word.lower.as_str());
         let leading =
             matches!(before, "" | "and" | "then" | "please" | "to" | "now" | "also" | "just" | "kindly" | "you");
@@ -270,5 +258,25 @@ impl Request {
         }
         found.figures |= found.actions;
         found
+    }
+}
+
+/// The classes of a verb with its particle ("call off"); none where the two say nothing of their own.
+pub(crate) fn phrasal(verb: &str, particle: &str) -> words::Verbs {
+    match (verb, particle) {
+        ("set", "up") => words::CREATE | words::BOOK,
+        ("call", "off") => words::DELETE | words::STOP,
+        ("get", "rid") | ("take", "out" | "off" | "down") => words::DELETE,
+        ("give" | "pay" | "send", "back") => words::PAY | words::RETURN,
+        ("turn" | "switch", "off") | ("shut", "down") => words::STOP | words::UPDATE,
+        ("turn" | "switch", "on") => words::START | words::UPDATE,
+        ("roll" | "take", "back") => words::UNDO,
+        ("turn", "down") => words::REJECT | words::UPDATE,
+        ("let", "off") => words::FORGIVE,
+        ("write", "off") => words::FORGIVE | words::DELETE,
+        ("check", "out") => words::LEND | words::BUY,
+        ("sign", "up") => words::JOIN | words::CREATE,
+        ("hand", "over") | ("pass", "on") => words::ASSIGN | words::SEND,
+        _ => 0,
     }
 }

@@ -12,7 +12,7 @@ use crate::decision::{Origin, ProposedCall, Rule, Witness};
 use crate::egress;
 use crate::guard::Grant;
 use crate::policy::Policy;
-use crate::record::Field;
+use crate::record::{Field, bind};
 use crate::text;
 use crate::tool::{Asked, Tool, Toolbox};
 use crate::transcript::{Transcript, call_hash};
@@ -98,7 +98,7 @@ impl<'a> Judge<'a> {
         if !tool.known {
             return Err(whole(call, Rule::UnknownTool));
         }
-        let asked = self.asked(tool).ok_or_else(|| whole(call, Rule::NotAskedFor));
+        let asked = self.asked(tool, self.is_named(&sinks)).ok_or_else(|| whole(call, Rule::NotAskedFor));
         let asked =
             asked.or_else(
                 |witness| if self.is_granted(call, &Rule::NotAskedFor) { Ok(Asked::once()) } else { Err(witness) },
@@ -112,11 +112,20 @@ impl<'a> Judge<'a> {
         self.private(call, &case.sinks, &case.contents)
     }
 
-    fn asked(&self, tool: &Tool) -> Option<Asked> {
+    /// Whether an attested sink value stands in a row that the user named.
+    fn is_named(&self, sinks: &[Leaf<'_>]) -> bool {
+        sinks.iter().filter(|leaf| leaf.value.is_string() || leaf.value.is_number()).any(|leaf| {
+            let fields = self.transcript.attested(&leaf.text()).iter().filter_map(|at| self.transcript.field(*at));
+            let mut rows = fields.take(64).filter_map(|field| self.transcript.row(field.row));
+            rows.any(|row| row.bind & (bind::LITERAL | bind::NAMED) != 0)
+        })
+    }
+
+    fn asked(&self, tool: &Tool, instance: bool) -> Option<Asked> {
         let user = &self.transcript.user;
-        tool.asked_by(user).or_else(|| {
+        tool.asked_by(user, instance).or_else(|| {
             let handed = user.delegation.actions && !tool.is_destructive();
-            let asked = handed.then(|| tool.asked_by(&self.transcript.delegated)).flatten()?;
+            let asked = handed.then(|| tool.asked_by(&self.transcript.delegated, false)).flatten()?;
             Some(Asked { delegated: true, ..asked })
         })
     }

@@ -13,6 +13,7 @@ mod asking;
 mod attack;
 mod baseline;
 mod binding;
+mod bound;
 mod decision;
 mod derive;
 mod egress;

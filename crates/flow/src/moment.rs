@@ -7,6 +7,17 @@
 
 use crate::text::Token;
 
+/// The minutes in a unit of time, by its stem.
+pub(crate) fn minutes(unit: &str) -> Option<i64> {
+    Some(match unit {
+        "minut" | "min" => 1,
+        "hour" | "hr" => 60,
+        "dai" | "day" | "night" => 1440,
+        "week" => 10_080,
+        _ => return None,
+    })
+}
+
 /// A calendar day; the year may be open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Day {

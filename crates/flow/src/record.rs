@@ -166,8 +166,9 @@ impl Folder<'_> {
 
     fn leaf(&mut self, raw: &str, number: Option<Micro>, row: u32, keys: &[&str], pointer: &str) {
         let at = self.first_field + u32::try_from(self.out.fields.len()).unwrap_or(u32::MAX);
-        // The answer of an effect repeats what it was given, and may quote the object that it touched at length.
-        let repeats = self.tool.has_effect() && (raw.split_whitespace().nth(8).is_some() || (self.echoes)(raw));
+        // An answer may repeat what it was given, and that of an effect quote the object that it touched at length.
+        let quotes = self.tool.has_effect() && raw.split_whitespace().nth(8).is_some();
+        let repeats = quotes || (self.echoes)(raw);
         self.out.fields.push(Field {
             source: self.source,
             row,

@@ -8,6 +8,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::bound::{self, Bound};
 use crate::moment::{self, Relative};
 use crate::number::{self, Micro};
 use crate::text::{self, Token};
@@ -82,6 +83,8 @@ pub(crate) struct Request {
     pub(crate) delegation: Delegation,
     /// Lengths of time in minutes ("4 hours", "three days").
     pub(crate) spans: Vec<i64>,
+    /// Bounds on a group ("below 100").
+    pub(crate) bounds: Vec<Bound>,
     sentences: u32,
 }
 
@@ -102,6 +105,7 @@ impl Request {
         let taken: Vec<(usize, usize)> = moments.iter().map(|found| (found.start, found.end)).collect();
         let numbers = number::find(text, &tokens, &taken);
         self.push_spans(text, &numbers);
+        self.bounds.extend(bound::find(text, &numbers, &moments));
         self.number_set.extend(numbers.iter().filter(|found| !found.percent).map(|found| found.value));
         self.numbers.extend(numbers);
         self.moments.extend(moments);
@@ -167,13 +171,7 @@ impl Request {
         for found in numbers {
             let rest = text.get(found.end..).unwrap_or_default().trim_start_matches(['-', ' ']);
             let unit = words::stem(rest.split(|c: char| !c.is_alphabetic()).next().unwrap_or_default());
-            let minutes = match unit.as_str() {
-                "minut" | "min" => 1,
-                "hour" | "hr" => 60,
-                "dai" | "day" | "night" => 1440,
-                "week" => 10_080,
-                _ => continue,
-            };
+            let Some(minutes) = moment::minutes(&unit) else { continue };
             self.spans.push(found.value.0.saturating_mul(minutes) / Micro::ONE);
         }
     }

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::Value;
 use steersman_core::{Contract, Effect};
 
+use crate::asking::phrasal;
 use crate::request::{Mention, Request};
 use crate::text;
 use crate::words::{self, Nouns, Verbs};
@@ -149,7 +150,8 @@ impl Tool {
     }
 
     /// Whether the request asks for this tool's kind of action on its kind of object.
-    pub(crate) fn asked_by(&self, request: &Request) -> Option<Asked> {
+    /// `instance` says that the user named the very object that a call touches ("turn down Sara Lind's").
+    pub(crate) fn asked_by(&self, request: &Request, instance: bool) -> Option<Asked> {
         let profile = &self.profile;
         let named = profile.objects.is_empty() || profile.objects.iter().any(|word| request.has_stem(word));
         let object =
@@ -159,7 +161,7 @@ impl Tool {
         let (mut times, mut quantified, mut sentences) = (0, false, Vec::new());
         let mild = !self.is_destructive();
         let ordered = |mention: &Mention| mild && profile.is_ordered_by(mention, named, object);
-        let meant = |mention: &&Mention| profile.is_meant_by(mention, object, weak) || ordered(mention);
+        let meant = |mention: &&Mention| profile.is_meant_by(mention, object, weak, instance) || ordered(mention);
         for mention in request.mentions.iter().filter(meant) {
             times += 1;
             quantified |= request.is_quantified(mention.sentence);
@@ -259,7 +261,7 @@ const PRINCIPALS: &[&str] = &[
 
 impl Profile {
     /// Whether a verb of the user's means this tool, given whether the user names its object, clearly or by the way.
-    fn is_meant_by(&self, mention: &Mention, object: bool, weak: bool) -> bool {
+    fn is_meant_by(&self, mention: &Mention, object: bool, weak: bool, instance: bool) -> bool {
         let generic = words::is_generic(&mention.stem);
         let either = self.nouns | self.weak_nouns;
         let same = self.actions.contains(&mention.stem);
@@ -271,7 +273,8 @@ impl Profile {
             && either & words::MESSAGE != 0;
         let paying = !generic && mention.verbs & words::PAY != 0 && alike && either & words::MONEY != 0;
         let changing = object && self.verbs & words::UPDATE != 0 && mention.verbs & CHANGES != 0;
-        let placed = object || (weak && (!generic || same)) || (same && (mention.pronoun || !generic));
+        let placed =
+            object || (weak && (!generic || same)) || (same && (mention.pronoun || !generic)) || (instance && !generic);
         telling || paying || changing || ((same || alike || as_verb) && placed)
     }
 
@@ -301,7 +304,7 @@ impl Profile {
         // A description opens with what the tool does, also in a word that the lexicon does not know.
         let doing = |stem: &String| words::verbs(stem) != 0 || (words::nouns(stem) == 0 && !words::is_stop(stem));
         if let Some(stem) = first_said.filter(doing) {
-            profile.verbs |= words::verbs(&stem);
+            profile.verbs |= words::verbs(&stem) | coordinated(description);
             profile.actions.push(stem);
         }
         let keys = parameters.get("properties").and_then(Value::as_object).into_iter().flatten();
@@ -313,6 +316,22 @@ impl Profile {
         profile.weak_nouns = profile.weak.iter().fold(0, |classes, stem| classes | words::nouns(stem));
         profile
     }
+}
+
+/// The verbs beside the one with which a description opens: "Approve or turn down a request".
+fn coordinated(description: &str) -> Verbs {
+    let words: Vec<String> = text::tokens(description).take(12).map(|token| token.text.to_lowercase()).collect();
+    let word = |at: usize| words.get(at).map_or("", String::as_str);
+    let (mut at, mut verbs) = (0, 0);
+    while matches!(word(at + 1), "or" | "and") || matches!(word(at + 2), "or" | "and") {
+        at += if matches!(word(at + 1), "or" | "and") { 2 } else { 3 };
+        let found = words::verbs(&words::stem(word(at))) | phrasal(word(at), word(at + 1));
+        if found == 0 {
+            break;
+        }
+        verbs |= found;
+    }
+    verbs
 }
 
 /// Words that any description may use, whatever the tool does.

@@ -220,7 +220,8 @@ impl Transcript {
         let unvouched = call.as_ref().map_or(&[][..], |call| call.unvouched.as_slice());
         let echoes = |raw: &str| {
             let raw = text::exact(raw);
-            unvouched.iter().any(|leaf| raw == *leaf || (leaf.len() > 3 && raw.contains(leaf.as_str())))
+            let within = |leaf: &str| tool.has_effect() && leaf.len() > 3 && raw.contains(leaf);
+            unvouched.iter().any(|leaf| raw == *leaf || within(leaf))
         };
         let integrity = match (tool.is_trusted(), tool.known) {
             (true, _) => Integrity::Attested(crate::label::Issuer::Tool(tools.index(name).unwrap_or(u32::MAX))),

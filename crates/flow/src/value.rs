@@ -9,12 +9,15 @@
 use serde_json::Value;
 
 use crate::binding::{self, Checked};
+use crate::bound;
 use crate::derive;
 use crate::egress::{self, Link};
 use crate::judge::Leaf;
+use crate::moment;
 use crate::number::Micro;
 use crate::policy::Policy;
 use crate::record::{Field, bind};
+use crate::request::Mention;
 use crate::text;
 use crate::tool::{Asked, Tool};
 use crate::transcript::Transcript;
@@ -64,6 +67,9 @@ impl Values<'_> {
         if user.says(&text) || operator || self.transcript.is_user_moment(&text) {
             return Standing::Said;
         }
+        if self.is_state(leaf.argument, &text) {
+            return Standing::Said;
+        }
         match self.attested(leaf.argument, &text, self.transcript.attested(&text)) {
             Standing::Untrusted if self.tool.describes(leaf.argument, &text) && text.len() < 16 => Standing::Constant,
             standing => standing,
@@ -73,6 +79,9 @@ impl Values<'_> {
     fn number(&self, leaf: &Leaf<'_>, number: Micro, text: &str) -> Standing {
         let rate = ["percent", "rat", "discount"].iter().any(|word| words::stem(leaf.argument).contains(word));
         if self.transcript.user.says_number(number) || (rate && self.transcript.user.says_percent(number)) {
+            return Standing::Said;
+        }
+        if self.is_span(leaf.argument, number) {
             return Standing::Said;
         }
         let quantity = self.tool.is_quantity(leaf.argument);
@@ -92,6 +101,26 @@ impl Values<'_> {
             self.transcript.attested(text)
         };
         self.attested(leaf.argument, text, fields)
+    }
+
+    /// Whether a number is a length of time that the user stated, in the argument's own unit: 21 days for three weeks.
+    fn is_span(&self, argument: &str, number: Micro) -> bool {
+        let unit = text::identifier_words(argument).iter().find_map(|word| moment::minutes(&words::stem(word)));
+        let spans = &self.transcript.user.spans;
+        unit.is_some_and(|unit| {
+            spans.iter().any(|span| Some(number.0) == (span / unit).checked_mul(Micro::ONE) && span % unit == 0)
+        })
+    }
+
+    /// Whether a word names the state that the user's verb leads to: "approved" where the user approves.
+    fn is_state(&self, argument: &str, text: &str) -> bool {
+        let plain = (4..=16).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase());
+        if !plain || Tool::is_principal(argument) {
+            return false;
+        }
+        let stem = words::stem(text);
+        let leads = |mention: &Mention| mention.stem == stem || words::verbs(&stem) & mention.verbs & STATES != 0;
+        words::verbs(&stem) != 0 && self.transcript.user.mentions.iter().any(leads)
     }
 
     /// A value that the schema lists: allowed unless the user's words point at another one of the list.
@@ -146,6 +175,10 @@ impl Values<'_> {
                 Checked::Fails => return false,
                 Checked::Unprovable => {}
             }
+        }
+        let named = has(bind::LITERAL | bind::NAMED);
+        if many && !named && !bound::holds(self.transcript, row, &user.bounds) {
+            return false;
         }
         let named_other = binding::has_named_sibling(self.transcript, row);
         if has(bind::LITERAL) || (has(bind::NAMED) && !principal) {

@@ -45,9 +45,11 @@ const SELL: Verbs = 1 << 27;
 const LOCK: Verbs = 1 << 28;
 const SILENCE: Verbs = 1 << 29;
 const JUDGE: Verbs = 1 << 30;
+pub(crate) const FORGIVE: Verbs = 1 << 31;
 
 /// Actions that a general "do as it says" never covers: they end, take or give away something.
-pub(crate) const DESTRUCTIVE: Verbs = DELETE | BUY | CLOSE | REJECT | STOP | UNDO | RETURN | APPROVE | START | SELL;
+pub(crate) const DESTRUCTIVE: Verbs =
+    DELETE | BUY | CLOSE | REJECT | STOP | UNDO | RETURN | APPROVE | START | SELL | FORGIVE;
 
 const VERBS: &[(Verbs, &str)] = &[
     (
@@ -64,7 +66,7 @@ const VERBS: &[(Verbs, &str)] = &[
     ),
     (
         DELETE,
-        "delete remove erase drop trash discard clear purge wipe clean destroy eliminate cancel dispose bin kick expel ban uninvite unlink detach scrap revoke unregister",
+        "delete remove erase drop trash discard clear purge wipe clean destroy eliminate cancel dispose bin kick expel ban uninvite unlink detach scrap revoke unregister withdraw retire decommission",
     ),
     (
         UPDATE,
@@ -103,6 +105,7 @@ const VERBS: &[(Verbs, &str)] = &[
         "stop disable pause suspend terminate cancel kill halt unsubscribe deactivate abort quit revoke leave call void withdraw freeze block end",
     ),
     (RATE, "rate review score leave write vote give"),
+    (FORGIVE, "waive forgive excuse cancel remit"),
     (LEND, "lend loan borrow checkout renew issue hand"),
     (SELL, "sell trade auction offload liquidate"),
     (LOCK, "lock secure bolt shut close"),

