@@ -93,13 +93,20 @@ pub fn serve_tools(log: &Path, die_after: Option<u64>) -> io::Result<()> {
 
 fn listing() -> Vec<Value> {
     let tool = |(name, about, arguments): &Listed| {
-        let properties: BTreeMap<_, _> =
-            arguments.iter().map(|(name, kind)| (*name, json!({ "type": kind }))).collect();
+        let properties: BTreeMap<_, _> = arguments.iter().map(|(name, kind)| (*name, property(name, kind))).collect();
         let required: Vec<_> = arguments.iter().map(|(name, _)| *name).collect();
         json!({ "name": name, "description": about,
             "inputSchema": { "type": "object", "properties": properties, "required": required } })
     };
     TOOLS.iter().map(tool).collect()
+}
+
+/// Times have bounds, so that a provider that makes arguments up makes some that can be interrupted.
+fn property(name: &str, kind: &str) -> Value {
+    if name == "ms" {
+        return json!({ "type": kind, "minimum": 20_000, "maximum": 60_000 });
+    }
+    json!({ "type": kind })
 }
 
 fn text(value: &Value, key: &str) -> String {
@@ -164,6 +171,7 @@ fn wait(shared: &Shared, id: &Value, limit: Duration) -> String {
     let (id, until) = (id.to_string(), Instant::now() + limit);
     let (lock, told) = &**shared;
     let mut shop = lock.lock().unwrap_or_else(PoisonError::into_inner);
+    drop(writeln!(shop.log, "{}", json!({ "tool": "started", "request": id })));
     while !shop.cancelled.contains(&id) {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {

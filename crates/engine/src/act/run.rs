@@ -112,7 +112,8 @@ impl Running<'_> {
             let is_ours = |call: &ToolCall| ours.iter().any(|tool| tool.spec.name == call.name);
             let all_ours = !said.calls.is_empty() && said.calls.iter().all(is_ours);
             if !all_ours {
-                return self.answer(said, is_ours, usage, guard, log).await;
+                said.guard = guard;
+                return self.answer(said, is_ours, usage.filter(|_| number > 0), log).await;
             }
             if number + 1 == self.task.max_steps {
                 break;
@@ -219,16 +220,13 @@ impl Running<'_> {
         &self,
         said: Said,
         is_ours: impl Fn(&ToolCall) -> bool,
-        usage: Option<Usage>,
-        guard: Option<Report>,
+        usage_of_all: Option<Usage>,
         mut log: RunLog<'_>,
     ) -> Result<Acted, Refusal> {
-        let Said { mut events, body, target, calls, .. } = said;
-        let single = log.content.steps.is_empty() && !calls.iter().any(&is_ours);
-        let mut body = body;
-        if !single {
+        let Said { mut events, mut body, target, calls, guard, .. } = said;
+        if usage_of_all.is_some() || calls.iter().any(&is_ours) {
             events = without(events, &calls, is_ours);
-            set_usage(&mut events, usage);
+            set_usage(&mut events, usage_of_all);
             let options = self.inbound.answer_options(true);
             body = Bytes::from(self.inbound.dialect.encode_answer(&Answer::collect(&events), &options).body);
         }

@@ -1,0 +1,255 @@
+//! A task with tools over the real binary: the model's calls are run, once, whatever happens to the gateway.
+//!
+//! The tool server is a process of its own whose synced log is the truth.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "a test that panics has failed")]
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use support::{Answer, House, get, post_with, spawn};
+
+/// A provider that calls the one tool it is offered, and answers when it has reported.
+const CALLS: &str = "[default]\nanswer = { tool_call = 1 }\n[[rules]]\nwhen = { contains = \"tool_call_id\" }\nthen = { answer = { text = \"it is done\" } }\n";
+
+fn config(log: &Path, tools: &str, die: &str, guard: &str) -> String {
+    format!(
+        "[guard]\n{guard}\n\
+         [tasks.shop]\nmodel = \"small\"\ntools = {tools}\n\
+         [tool_servers.shop]\ncommand = \"{}\"\nargs = [\"sim\", \"--tools\", \"{}\"{die}]\n\
+         [tools.find_order]\neffect = \"read\"\nuntrusted = false\n\
+         [tools.slow]\neffect = \"read\"\nuntrusted = false\n\
+         [tools.charge]\neffect = \"irreversible\"\nuntrusted = false\nidempotency = \"argument:key\"\n\
+         [tools.refund]\neffect = \"irreversible\"\nuntrusted = false\nidempotency = \"lookup:find_refund\"\n\
+         [tools.send_mail]\neffect = \"irreversible\"\nuntrusted = false\n",
+        env!("CARGO_BIN_EXE_steersman"),
+        log.display(),
+    )
+}
+
+struct Shop {
+    house: House,
+    log: tempfile::TempDir,
+}
+
+impl Shop {
+    fn start(script: &str, tools: &str, die: &str) -> Self {
+        Self::guarded(script, tools, die, "mode = \"off\"")
+    }
+
+    fn guarded(script: &str, tools: &str, die: &str, guard: &str) -> Self {
+        let log = tempfile::tempdir().unwrap();
+        let house = House::start_with(script, &config(&log.path().join("log"), tools, die, guard));
+        Self { house, log }
+    }
+
+    fn ask(&self, key: &str, content: &str) -> Answer {
+        let body = json!({ "model": "task/shop", "messages": [{ "role": "user", "content": content }] });
+        let header = if key.is_empty() { String::new() } else { format!("idempotency-key: {key}\r\n") };
+        self.ask_with(&header, &body)
+    }
+
+    fn ask_with(&self, headers: &str, body: &Value) -> Answer {
+        post_with(self.house.address, "/v1/chat/completions", headers, body.to_string().as_bytes())
+    }
+
+    /// What the tool server did, by its own log.
+    fn truth(&self, tool: &str) -> usize {
+        let log = std::fs::read_to_string(self.log.path().join("log")).unwrap_or_default();
+        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines.filter(|line| line["tool"] == tool).count()
+    }
+
+    /// Waits until the log knows of so many.
+    fn wait_for(&self, tool: &str, count: usize) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while self.truth(tool) < count {
+            assert!(Instant::now() < deadline, "`{tool}` happened {} times after twenty seconds", self.truth(tool));
+            std::thread::yield_now();
+        }
+    }
+
+    fn effects(&self) -> Vec<Value> {
+        get(self.house.address, "/api/effects").json()["effects"].as_array().unwrap().clone()
+    }
+
+    fn kill_and_start_again(&mut self) {
+        self.house.gateway.kill().unwrap();
+        self.house.gateway.wait().unwrap();
+        let (gateway, address) = spawn(&self.house.data.path().join("steersman.toml"), self.house.data.path());
+        (self.house.gateway, self.house.address) = (gateway, address);
+    }
+}
+
+fn text(answer: &Answer) -> String {
+    answer.json()["choices"][0]["message"]["content"].as_str().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn the_models_calls_are_run_and_the_client_sees_one_answer() {
+    let shop = Shop::start(CALLS, "[\"find_order\"]", "");
+    let answer = shop.ask("", "where is my order?");
+    assert_eq!((answer.status, text(&answer).as_str()), (200, "it is done"), "{}", answer.body);
+    let row = &shop.house.log(1)[0];
+    let bill = shop.house.bill();
+    assert_eq!(
+        bill.models["small"].input_tokens,
+        row["usage"]["input_tokens"].as_u64().unwrap(),
+        "both steps are paid for"
+    );
+    assert_eq!(answer.json()["usage"]["prompt_tokens"], row["usage"]["input_tokens"]);
+    let id = answer.header("x-request-id").unwrap().to_owned();
+    let story: Value = serde_json::from_str(&shop.house.run(&["explain", &id, "--json"])).unwrap();
+    assert!(story.to_string().contains("find_order"), "the record says which tools were run: {story}");
+}
+
+#[test]
+fn a_request_under_a_key_happens_once_however_often_it_is_sent() {
+    let shop = Shop::start(CALLS, "[\"send_mail\"]", "");
+    let first = shop.ask("k1", "write to Ada");
+    let again = shop.ask("k1", "write to Ada");
+    assert_eq!((first.status, again.status), (200, 200), "{}", first.body);
+    assert_eq!(first.body, again.body);
+    assert_eq!(again.header("x-steersman-replayed"), Some("true"));
+    assert_eq!(shop.truth("send_mail"), 1);
+    assert_eq!(shop.ask("k1", "write to Eve").status, 409);
+    assert_eq!(shop.ask("k2", "write to Ada").status, 200);
+    assert_eq!(shop.truth("send_mail"), 2, "another key is another request");
+}
+
+#[test]
+fn two_requests_of_one_key_at_once_are_one_run() {
+    let shop = Shop::start(CALLS, "[\"send_mail\"]", "");
+    let answers: Vec<Answer> = std::thread::scope(|scope| {
+        let asked: Vec<_> = (0..8).map(|_| scope.spawn(|| shop.ask("k", "write to Ada"))).collect();
+        asked.into_iter().map(|asked| asked.join().unwrap()).collect()
+    });
+    assert!(answers.iter().all(|answer| answer.status == 200 && answer.body == answers[0].body), "{}", answers[0].body);
+    assert_eq!(shop.truth("send_mail"), 1);
+}
+
+/// The tool server dies after it acted and before it answered; then the gateway is killed, and comes back.
+#[test]
+fn a_lost_answer_and_a_kill_leave_one_effect_and_say_what_is_not_known() {
+    for (tool, known) in [("charge", true), ("refund", true), ("send_mail", false)] {
+        let mut shop = Shop::start(CALLS, &format!("[\"{tool}\"]"), ", \"--die-after\", \"1\"");
+        let first = shop.ask("k", "do it");
+        assert_eq!(first.status, 200, "{tool}: {}", first.body);
+        shop.kill_and_start_again();
+        let again = shop.ask("k", "do it");
+        assert_eq!(again.body, first.body, "{tool}");
+        assert_eq!(shop.truth(tool), 1, "{tool} happened once");
+        let open = shop.effects();
+        assert_eq!(open.is_empty(), known, "{tool}: {open:?}");
+        if !known {
+            assert_eq!((&open[0]["state"], &open[0]["tool"]), (&json!("unknown"), &json!(tool)));
+            let page = get(shop.house.address, "/console/effects").body;
+            assert!(page.contains("send_mail") && page.contains("Send again"), "{page}");
+            let key = open[0]["key"].as_str().unwrap();
+            let order = json!({ "action": "happened", "arguments_hash": open[0]["arguments_hash"], "by": "ann" });
+            let path = format!("/api/effects/{key}");
+            let done = post_with(shop.house.address, &path, "", order.to_string().as_bytes());
+            assert_eq!((done.status, &done.json()["state"]), (200, &json!("committed")), "{}", done.body);
+            assert!(shop.effects().is_empty());
+        }
+    }
+}
+
+/// Killed while the run is under way: the same request goes on where it ended.
+#[test]
+fn a_killed_run_goes_on_where_it_ended() {
+    let script = "[default]\nanswer = { tool_call = 1 }\n[[rules]]\nwhen = { contains = \"tool_call_id\" }\nthen = { answer = { text = \"it is done\" }, latency = { constant_ms = 1500 } }\n";
+    let mut shop = Shop::start(script, "[\"send_mail\"]", "");
+    let body = json!({ "model": "task/shop", "messages": [{ "role": "user", "content": "write to Ada" }] }).to_string();
+    let mut stream = TcpStream::connect(shop.house.address).unwrap();
+    let length = body.len();
+    write!(
+        stream,
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\nidempotency-key: k\r\ncontent-length: {length}\r\n\r\n{body}"
+    )
+    .unwrap();
+    shop.wait_for("send_mail", 1);
+    shop.kill_and_start_again();
+    let mut rest = Vec::new();
+    drop(stream.read_to_end(&mut rest));
+    let answer = shop.ask("k", "write to Ada");
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(shop.truth("send_mail"), 1, "the effect of the first life is not repeated");
+}
+
+/// The client leaves while a tool works: the server is told to stop, and does.
+#[test]
+fn a_client_that_leaves_stops_the_tools_own_work() {
+    let shop = Shop::start(CALLS, "[\"slow\"]", "");
+    let body =
+        json!({ "model": "task/shop", "messages": [{ "role": "user", "content": "take your time" }] }).to_string();
+    let mut stream = TcpStream::connect(shop.house.address).unwrap();
+    let length = body.len();
+    write!(stream, "POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
+    shop.wait_for("started", 1);
+    drop(stream);
+    shop.wait_for("cancelled", 1);
+    assert_eq!(shop.house.log(1)[0]["outcome"], "cancelled");
+}
+
+/// A call waits for a person through a crash; it is sent once, with what was shown, and by nobody else's form.
+#[test]
+fn an_approval_survives_a_crash_and_sends_once() {
+    let mut shop = Shop::guarded(CALLS, "[\"send_mail\"]", "", "always_ask = [\"send_mail\"]");
+    let mail = json!({ "role": "user", "content": "a mail that somebody sent" });
+    let order = json!({ "role": "user", "content": "answer it" });
+    let body = json!({ "model": "task/shop", "messages": [mail, order] });
+    let answer = shop.ask_with("x-steersman-quoted: /messages/0\r\n", &body);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(shop.truth("send_mail"), 0, "nothing is sent before a person has said so");
+    shop.kill_and_start_again();
+    let waiting = shop.effects();
+    assert_eq!((waiting.len(), &waiting[0]["state"]), (1, &json!("planned")), "{waiting:?}");
+    let key = waiting[0]["key"].as_str().unwrap();
+    let hash = waiting[0]["arguments_hash"].as_str().unwrap();
+    let forged = format!("/console/effects/{key}?action=approve&hash={hash}&token=guess");
+    assert_eq!(post_with(shop.house.address, &forged, "", b"").status, 403);
+    let other = json!({ "action": "approve", "arguments_hash": "0".repeat(64), "by": "eve" }).to_string();
+    assert_eq!(post_with(shop.house.address, &format!("/api/effects/{key}"), "", other.as_bytes()).status, 400);
+    assert_eq!(shop.truth("send_mail"), 0);
+    let url = format!("http://{}", shop.house.address);
+    let approve = || {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_steersman"));
+        command.args(["approvals", "approve", &key[..10], "--by", "ann", "--url", &url]).output().unwrap()
+    };
+    let approved = approve();
+    assert!(approved.status.success(), "{}", String::from_utf8_lossy(&approved.stderr));
+    assert!(!approve().status.success(), "what was sent does not wait any more");
+    assert_eq!((shop.truth("send_mail"), shop.effects().len()), (1, 0));
+}
+
+/// A tool that is not as it was reviewed is not offered.
+#[test]
+fn a_tool_that_changed_after_its_review_is_not_run() {
+    let shop = Shop::start(CALLS, "[\"find_order\"]", "");
+    let config = shop.house.data.path().join("steersman.toml");
+    let tools = |what: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_steersman"));
+        let out = command.arg("tools").args(what).arg("--config").arg(&config).env("SIM_KEY", "k").output().unwrap();
+        (out.status.success(), String::from_utf8(out.stdout).unwrap())
+    };
+    assert!(tools(&["pin"]).0);
+    let lock = shop.house.data.path().join("steersman.tools.lock");
+    let pinned = std::fs::read_to_string(&lock).unwrap();
+    let listed = |name: &str| tools(&["list"]).1.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
+    assert!(listed("find_order").contains("pinned"));
+    let digest = pinned.lines().find(|line| line.starts_with("find_order")).unwrap().split('"').nth(1).unwrap();
+    std::fs::write(&lock, pinned.replace(digest, &"0".repeat(64))).unwrap();
+    assert!(listed("find_order").contains("changed"));
+    let mut shop = shop;
+    shop.kill_and_start_again();
+    let answer = shop.ask("", "where is my order?");
+    shop.house.log(1);
+    let story = shop.house.run(&["explain", answer.header("x-request-id").unwrap(), "--json"]);
+    assert!(!story.contains("\"status\":\"done\""), "a changed tool was run: {story}");
+}
