@@ -1,5 +1,5 @@
 //! Request readers take any bytes; what they read, every writer writes as JSON or refuses.
-//! Run: `cargo +nightly fuzz run requests crates/wire/tests/golden`.
+//! Run: `cargo +nightly fuzz run requests fuzz/seeds/requests`.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -47,7 +47,7 @@ codes! {
     MODEL_NOT_FOUND = "model_not_found", 404, "invalid_request_error", false,
         "No configured provider serves this model.", "Use one of the names that the message gives, or list all with `GET /v1/models`.";
     NOT_FOUND = "not_found", 404, "invalid_request_error", false,
-        "There is nothing at this address.", "Check the path; the gateway serves `/v1/chat/completions` and `/v1/models`.";
+        "There is nothing at this address.", "Check the path; name a provider in `x-steersman-provider` if the call is to be passed on.";
     STATE_UNAVAILABLE = "state_unavailable", 503, "server_error", true,
         "The gateway's durable state cannot be reached.", "Try again; look at the disk or the database that the log names.";
     METHOD_NOT_ALLOWED = "method_not_allowed", 405, "invalid_request_error", false,

@@ -144,6 +144,14 @@ impl Engine {
         &self.catalog
     }
 
+    pub(crate) const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(crate) const fn recorder(&self) -> &Arc<dyn Recorder> {
+        &self.recorder
+    }
+
     /// With a place for the responses that clients go on from.
     #[must_use]
     pub fn with_responses(mut self, book: Arc<dyn ResponseBook>) -> Self {
@@ -432,7 +440,7 @@ fn headers(inbound: &Inbound, prepared: &Prepared, target: &Target, attempts: us
 }
 
 /// Spread over requests and attempts, and the same again in a replay of the same request.
-fn jitter(inbound: &Inbound, attempt: u32) -> u32 {
+pub(crate) fn jitter(inbound: &Inbound, attempt: u32) -> u32 {
     let hash = ContentHash::of(format!("{}/{attempt}", inbound.id).as_bytes());
     let [a, b, c, d, ..] = *hash.as_bytes();
     u32::from_le_bytes([a, b, c, d])

@@ -85,6 +85,12 @@ pub(crate) struct Target {
 }
 
 impl Target {
+    /// A target whose bodies are not read.
+    pub(crate) fn raw(candidate: Candidate, body: Bytes, edited: bool) -> Self {
+        let dialect = candidate.provider.dialect;
+        Self { candidate, dialect, body, edited, same_dialect: true, losses: Vec::new(), place: None }
+    }
+
     /// The call that asks it.
     pub(crate) fn call(&self, inbound: &Inbound, stream: bool) -> UpstreamCall {
         let path = self.dialect.call_path(self.candidate.model.as_str(), stream);

@@ -117,6 +117,21 @@ impl Recording {
         }
     }
 
+    /// Says that the request is passed through an endpoint whose bodies are not read.
+    pub(crate) fn pass(&mut self, protocol: &'static str) {
+        if let Some(record) = &mut self.record {
+            record.protocol = protocol;
+            record.task = TaskName::from(protocol);
+        }
+    }
+
+    /// Names the model that a request turned out to ask for.
+    pub(crate) fn asks(&mut self, model: &ModelName) {
+        if let Some(record) = &mut self.record {
+            record.requested_model = model.clone();
+        }
+    }
+
     /// Microseconds since the request's first byte.
     fn elapsed_us(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)

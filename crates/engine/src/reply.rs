@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::Stream;
-use steersman_core::RequestId;
+use steersman_core::{RequestId, UpstreamError};
 use steersman_wire::{AnswerOptions, Dialect};
 
 /// A request as it came in, decoded no further than its transport.
@@ -66,4 +66,6 @@ pub enum ReplyBody {
     Whole(Bytes),
     /// Server-sent events.
     Stream(Pin<Box<dyn Stream<Item = Bytes> + Send>>),
+    /// Whatever a provider sends, in the content type that a header names. An error breaks the connection off.
+    Raw(Pin<Box<dyn Stream<Item = Result<Bytes, UpstreamError>> + Send>>),
 }

@@ -138,6 +138,7 @@ impl Keeping {
         let body = match body {
             ReplyBody::Whole(bytes) => ReplyBody::Whole(self.whole(provider.as_deref(), bytes).await),
             ReplyBody::Stream(stream) => ReplyBody::Stream(Box::pin(self.stream(provider, stream))),
+            raw @ ReplyBody::Raw(_) => raw,
         };
         Reply { status, headers, body }
     }

@@ -147,6 +147,7 @@ async fn text(reply: Reply) -> String {
     let bytes = match reply.body {
         ReplyBody::Whole(bytes) => bytes.to_vec(),
         ReplyBody::Stream(stream) => stream.collect::<Vec<_>>().await.concat(),
+        ReplyBody::Raw(_) => panic!("a call that is passed through"),
     };
     String::from_utf8(bytes).unwrap()
 }

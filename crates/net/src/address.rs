@@ -10,6 +10,8 @@ use std::net::IpAddr;
 use http::Uri;
 use http::uri::{Authority, PathAndQuery, Scheme};
 
+use crate::resolve::is_metadata;
+
 /// A provider's base address: scheme, host, port and a path prefix without a trailing slash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl {
@@ -36,8 +38,8 @@ pub enum AddressError {
     /// Plain `http` to a public host.
     #[error("`{0}` would send the key in the clear; use `https`, or a loopback or private address")]
     Cleartext(String),
-    /// A link-local address, where clouds keep their metadata services.
-    #[error("`{0}` is a link-local address; metadata services are not model providers")]
+    /// An address where clouds keep their metadata services, link-local as a rule.
+    #[error("`{0}` is a link-local address or one of a cloud's own; metadata services are not model providers")]
     LinkLocal(String),
 }
 
@@ -89,7 +91,7 @@ impl fmt::Display for BaseUrl {
 
 fn check_host(host: &str, scheme: &Scheme) -> Result<(), AddressError> {
     let address = host.parse::<IpAddr>().ok();
-    if address.is_some_and(is_link_local) {
+    if address.is_some_and(is_metadata) {
         return Err(AddressError::LinkLocal(host.to_owned()));
     }
     let near = host == "localhost" || host.ends_with(".localhost") || address.is_some_and(is_private);
@@ -99,13 +101,6 @@ fn check_host(host: &str, scheme: &Scheme) -> Result<(), AddressError> {
         return Err(AddressError::Cleartext(host.to_owned()));
     }
     Ok(())
-}
-
-const fn is_link_local(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => v4.is_link_local(),
-        IpAddr::V6(v6) => v6.is_unicast_link_local(),
-    }
 }
 
 const fn is_private(address: IpAddr) -> bool {

@@ -10,10 +10,12 @@ use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::GaiResolver;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use steersman_core::{ByteStream, UpstreamAnswer, UpstreamError};
 
 use crate::body::BodyStream;
+use crate::resolve::Guarded;
 
 /// What a client allows itself.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +37,7 @@ impl Default for Limits {
 /// The outbound client. Cheap to clone; all clones share one pool.
 #[derive(Clone)]
 pub struct Client {
-    pool: Pool<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    pool: Pool<HttpsConnector<HttpConnector<Guarded<GaiResolver>>>, Full<Bytes>>,
     limits: Limits,
 }
 
@@ -43,7 +45,7 @@ impl Client {
     /// A client with these limits. Opens no connection.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        let mut tcp = HttpConnector::new();
+        let mut tcp = HttpConnector::new_with_resolver(Guarded(GaiResolver::new()));
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(limits.connect));

@@ -7,6 +7,7 @@
 mod address;
 mod body;
 mod client;
+mod resolve;
 
 pub use address::{AddressError, BaseUrl};
 pub use client::{Client, Limits};

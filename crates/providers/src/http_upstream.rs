@@ -45,11 +45,15 @@ impl HttpUpstream {
     fn request(&self, call: UpstreamCall) -> Result<Request<Full<Bytes>>, UpstreamError> {
         let uri = self.base_url.join(&call.path).ok_or_else(|| UpstreamError::Address(call.path.to_string()))?;
         let mut request = Request::builder().method(call.method).uri(uri);
-        if !call.body.is_empty() {
+        let given = |name: &str| call.headers.iter().any(|(known, _)| known == name);
+        if !call.body.is_empty() && !given("content-type") {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
-        request = request.header(header::ACCEPT, if call.stream { "text/event-stream" } else { "application/json" });
-        for (name, value) in self.vendor.headers {
+        if !given("accept") {
+            request =
+                request.header(header::ACCEPT, if call.stream { "text/event-stream" } else { "application/json" });
+        }
+        for (name, value) in self.vendor.headers.iter().filter(|(name, _)| !given(name)) {
             request = request.header(*name, *value);
         }
         if let Some(key) = &self.key {

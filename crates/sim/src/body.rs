@@ -43,7 +43,7 @@ impl Ticket {
         self.book(|bill, ticket| bill.error(&ticket.model, status));
     }
 
-    fn end(&mut self, ended: Ended) {
+    pub(crate) fn end(&mut self, ended: Ended) {
         if !std::mem::replace(&mut self.ended, true) {
             self.book(|bill, ticket| bill.close(ticket.request, &ticket.model, ticket.charge, ticket.sent, ended));
         }

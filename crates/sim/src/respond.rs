@@ -13,7 +13,7 @@ use hyper::{Method, Request, Response};
 use steersman_wire::openai_chat::OpenAiChat;
 use steersman_wire::{AnswerOptions, Dialect, ErrorBody, RequestHead, dialect_at};
 
-use crate::bill::Bill;
+use crate::bill::{Bill, Charge, Ended};
 use crate::body::{Course, Place, SimBody, Ticket};
 use crate::chance::Chance;
 use crate::compose::compose;
@@ -69,6 +69,8 @@ impl State {
                 Ok(body) => self.chat(dialect, &parts.headers, body.to_bytes()).await,
                 Err(_) => error(dialect, 413, "the request is larger than the simulator reads", None),
             },
+            (&Method::POST, "/v1/embeddings", _) => self.embed(&parts.headers, body).await,
+            (&Method::POST, "/v1/messages/count_tokens", _) => self.count(&parts.headers, body).await,
             (&Method::GET, "/v1/models", _) => self.models(),
             (&Method::GET, "/sim/bill", _) => json(200, serde_json::json!(self.bill()).to_string()),
             (_, path, _) => error(&OpenAiChat, 404, &format!("nothing at `{path}`"), None),
@@ -81,6 +83,48 @@ impl State {
                 |id| serde_json::json!({"id": id, "object": "model", "created": CREATED_UNIX_S, "owned_by": "sim"}),
             );
         json(200, serde_json::json!({"object": "list", "data": models.collect::<Vec<_>>()}).to_string())
+    }
+
+    /// Vectors of eight numbers, the same for the same text; charged like a prompt.
+    async fn embed(&self, headers: &HeaderMap, body: Incoming) -> Answered {
+        let (index, ..) = self.arrive();
+        let Some(request) = read(body).await.filter(|_| self.admits(headers)) else {
+            return error(&OpenAiChat, 400, "no embeddings request with a key of the script", None);
+        };
+        let texts = match request.get("input") {
+            Some(serde_json::Value::Array(texts)) => texts.clone(),
+            Some(text) => vec![text.clone()],
+            None => Vec::new(),
+        };
+        let model = request.get("model").and_then(|model| model.as_str()).unwrap_or_default().to_owned();
+        let tokens = texts.iter().map(|text| text.to_string().len().div_ceil(4)).sum::<usize>();
+        let vectors = texts.iter().enumerate().map(|(at, text)| {
+            let hash = text.to_string().bytes().fold(17_u32, |hash, byte| hash.wrapping_mul(31) ^ u32::from(byte));
+            let numbers: Vec<f64> = (0..8_u32).map(|k| f64::from(hash.rotate_left(k * 4) % 1_000) / 1_000.0).collect();
+            serde_json::json!({"object": "embedding", "index": at, "embedding": numbers})
+        });
+        let data: Vec<_> = vectors.collect();
+        let usage = serde_json::json!({"prompt_tokens": tokens, "total_tokens": tokens});
+        let answer = serde_json::json!({"object": "list", "data": data, "model": model, "usage": usage}).to_string();
+        let mut ticket = Ticket::open(Arc::clone(&self.books), index, model);
+        let input = u64::try_from(tokens).unwrap_or(u64::MAX);
+        ticket.begin(Charge { input, ..Charge::default() });
+        ticket.end(Ended::Complete);
+        json(200, answer)
+    }
+
+    /// A quarter of the bytes of the messages.
+    async fn count(&self, headers: &HeaderMap, body: Incoming) -> Answered {
+        let Some(request) = read(body).await.filter(|_| self.admits(headers)) else {
+            return error(
+                &steersman_wire::anthropic::AnthropicMessages,
+                400,
+                "no request with a key of the script",
+                None,
+            );
+        };
+        let tokens = request.get("messages").map_or(0, |messages| messages.to_string().len().div_ceil(4));
+        json(200, serde_json::json!({"input_tokens": tokens}).to_string())
     }
 
     async fn chat(&self, dialect: &'static dyn Dialect, headers: &HeaderMap, body: Bytes) -> Answered {
@@ -192,6 +236,11 @@ impl State {
         }
         Ok(rendered)
     }
+}
+
+async fn read(body: Incoming) -> Option<serde_json::Value> {
+    let body = Limited::new(body, MAX_BODY_BYTES).collect().await.ok()?;
+    serde_json::from_slice(&body.to_bytes()).ok()
 }
 
 /// A quarter of the bytes of everything the model reads.

@@ -164,6 +164,7 @@ async fn is_whole(reply: Reply) -> bool {
     match reply.body {
         ReplyBody::Whole(_) => reply.status == 200,
         ReplyBody::Stream(stream) => stream.collect::<Vec<_>>().await.concat().ends_with(b"data: [DONE]\n\n"),
+        ReplyBody::Raw(_) => false,
     }
 }
 

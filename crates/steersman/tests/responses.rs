@@ -99,3 +99,37 @@ fn what_a_provider_cannot_do_is_an_error_that_names_it() {
     let refused = house.ask(&seeded);
     assert_eq!((refused.status, &refused.json()["error"]["param"]), (400, &json!("stop")), "{}", refused.body);
 }
+
+#[test]
+fn embeddings_and_token_counts_are_passed_through_recorded_and_priced() {
+    let house = House::start("");
+    let ask = json!({ "model": "small", "input": ["a parcel", "a heron"], "unknown": 1.50 });
+    let answer = post(house.address, "/v1/embeddings", ask.to_string().as_bytes());
+    assert_eq!(answer.json()["data"].as_array().unwrap().len(), 2, "{}", answer.body);
+    assert_eq!(answer.header("x-steersman-model"), Some("sim/small"));
+    let row = &house.log(1)[0];
+    let tokens = house.bill().models["small"].input_tokens;
+    assert_eq!((&row["protocol"], &row["cost"]), (&json!("openai.embeddings"), &json!(tokens * 1_000)), "{row}");
+    let ask = json!({ "model": "claude/opus", "messages": [{ "role": "user", "content": "hello" }] });
+    let counted = post(house.address, "/v1/messages/count_tokens", ask.to_string().as_bytes());
+    assert!(counted.json()["input_tokens"].as_u64().unwrap() > 0, "{}", counted.body);
+    let ask = json!({ "model": "small", "messages": [] });
+    let refused = post(house.address, "/v1/messages/count_tokens", ask.to_string().as_bytes());
+    assert_eq!((refused.status, &refused.json()["type"]), (400, &json!("error")), "{}", refused.body);
+}
+
+#[test]
+fn any_other_path_goes_to_the_provider_that_is_named_and_can_be_closed() {
+    let named = |house: &House| {
+        let head = "GET /v1/models/x?y=1 HTTP/1.1\r\nhost: g\r\nconnection: close\r\nx-steersman-provider: sim\r\n\r\n";
+        raw(house.address, head.replace("/v1/models/x?y=1", "/v1/fine_tuning/jobs?limit=1").as_bytes())
+    };
+    let house = House::start("");
+    let answer = named(&house);
+    // The simulator has no such path; its own words come back.
+    assert!(answer.status == 404 && answer.body.contains("/v1/fine_tuning/jobs"), "{}", answer.body);
+    assert_eq!(house.log(1)[0]["protocol"], "raw");
+    assert!(get(house.address, "/v1/files").body.contains("x-steersman-provider"));
+    let closed = House::start_with("", "[server]\npass_unknown_paths = false\n");
+    assert!(named(&closed).body.contains("there is nothing at"));
+}

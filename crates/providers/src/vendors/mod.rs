@@ -3,8 +3,11 @@
 use crate::Vendor;
 
 mod anthropic;
+mod azure;
+mod bedrock;
 mod compatible;
 mod deepseek;
+mod gemini;
 mod groq;
 mod local;
 mod mistral;
@@ -13,6 +16,7 @@ mod openai;
 mod openai_responses;
 mod openrouter;
 mod together;
+mod vertex;
 mod vllm;
 mod xai;
 
@@ -21,6 +25,10 @@ pub static VENDORS: &[&Vendor] = &[
     &openai::OPENAI,
     &openai_responses::OPENAI_RESPONSES,
     &anthropic::ANTHROPIC,
+    &gemini::GEMINI,
+    &azure::AZURE,
+    &vertex::VERTEX,
+    &bedrock::BEDROCK,
     &deepseek::DEEPSEEK,
     &groq::GROQ,
     &mistral::MISTRAL,

@@ -94,6 +94,7 @@ impl Up {
             api_key: config.api_key.as_ref().map(|source| source.fetch(compose::environment)).transpose()?,
             places: Arc::new(Semaphore::new(config.max_in_flight.min(Semaphore::MAX_PERMITS))),
             max_body_bytes: config.max_body_bytes,
+            pass_unknown: config.pass_unknown_paths,
             body_timeout: config.request_timeout,
             draining: draining.clone(),
         });

@@ -89,6 +89,7 @@ pub(crate) static KEYS: &[Key] = &[
     key("server.listen", Kind::Text, "127.0.0.1:4180", "", "Address and port. An address other than loopback needs `server.api_key`."),
     key("server.api_key", Kind::Secret, "", "env:STEERSMAN_API_KEY", "The key that clients must send as `authorization: Bearer` (or `x-api-key`). None: loopback clients need no key."),
     key("server.max_body_bytes", Kind::Integer, "20971520", "", "The largest request body; a larger one is refused with 413."),
+    key("server.pass_unknown_paths", Kind::Flag, "true", "", "Whether a path below `/v1` that the gateway does not serve goes on to the provider that `x-steersman-provider` names, or that serves the body's `model`. `false`: 404."),
     key("server.request_timeout_ms", Kind::Integer, "30000", "", "How long a client may take to send its request, head and body each."),
     key("server.max_in_flight", Kind::Integer, "2048", "", "How many requests may be under way at once; one more is refused with 503."),
     key("server.shutdown_grace_ms", Kind::Integer, "10000", "", "How long requests under way may go on after SIGTERM."),

@@ -24,6 +24,7 @@ pub(crate) struct Config {
     pub(crate) api_key: Option<SecretSource>,
     pub(crate) max_body_bytes: usize,
     pub(crate) request_timeout: Duration,
+    pub(crate) pass_unknown_paths: bool,
     pub(crate) max_in_flight: usize,
     pub(crate) shutdown_grace: Duration,
     pub(crate) data: Option<PathBuf>,
@@ -102,6 +103,7 @@ impl Config {
             listen: read.parsed(&["server", "listen"], "an address and port such as `127.0.0.1:4180`")?,
             api_key: read.secret(&["server", "api_key"])?,
             max_body_bytes: read.size(&["server", "max_body_bytes"])?,
+            pass_unknown_paths: read.flag(&["server", "pass_unknown_paths"]),
             request_timeout: read.millis(&["server", "request_timeout_ms"])?,
             max_in_flight: read.size(&["server", "max_in_flight"])?,
             shutdown_grace: read.millis(&["server", "shutdown_grace_ms"])?,
@@ -395,7 +397,7 @@ mod tests {
           |
         2 | lsiten = "127.0.0.1:1"
           | ^^^^^^
-        hint: did you mean `listen`? allowed here: `listen`, `api_key`, `max_body_bytes`, `request_timeout_ms`, `max_in_flight`, `shutdown_grace_ms`
+        hint: did you mean `listen`? allowed here: `listen`, `api_key`, `max_body_bytes`, `pass_unknown_paths`, `request_timeout_ms`, `max_in_flight`, `shutdown_grace_ms`
         "#);
     }
 

@@ -15,6 +15,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use steersman_core::{Code, RequestId};
 use steersman_engine::Inbound;
 use steersman_wire::{DIALECTS, Dialect, dialect_at, openai_chat};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::{Surface, body, error};
 
@@ -61,18 +62,28 @@ pub(super) async fn require_key(State(surface): State<Arc<Surface>>, request: Re
 }
 
 async fn serve(surface: &Surface, dialect: &'static dyn Dialect, request: Request) -> Response {
+    match receive(surface, dialect, request).await {
+        Ok((inbound, place)) => body::respond(surface.engine.serve(inbound).await, place),
+        Err(refused) => *refused,
+    }
+}
+
+/// Takes a request in whole, if there is a place for it.
+pub(super) async fn receive(
+    surface: &Surface,
+    dialect: &'static dyn Dialect,
+    request: Request,
+) -> Result<(Inbound, OwnedSemaphorePermit), Box<Response>> {
     let started = Instant::now();
+    let refuse = |code: &'static Code, message: &str| Box::new(error::refuse(dialect, code, message, None));
     if surface.draining.is_cancelled() {
-        return error::refuse(dialect, Code::SHUTTING_DOWN, Code::SHUTTING_DOWN.meaning, None);
+        return Err(refuse(Code::SHUTTING_DOWN, Code::SHUTTING_DOWN.meaning));
     }
     let Ok(place) = Arc::clone(&surface.places).try_acquire_owned() else {
-        return error::refuse(dialect, Code::OVERLOADED, Code::OVERLOADED.meaning, None);
+        return Err(refuse(Code::OVERLOADED, Code::OVERLOADED.meaning));
     };
     let (head, body) = request.into_parts();
-    let body = match read_body(surface, body).await {
-        Ok(body) => body,
-        Err((code, message)) => return error::refuse(dialect, code, &message, None),
-    };
+    let body = read_body(surface, body).await.map_err(|(code, message)| refuse(code, &message))?;
     let started_at_us = super::now_us();
     let inbound = Inbound {
         id: RequestId::new(u64::try_from(started_at_us / 1_000).unwrap_or(0)),
@@ -88,7 +99,7 @@ async fn serve(surface: &Surface, dialect: &'static dyn Dialect, request: Reques
         tool_events: text(&head.headers, EVENTS_HEADER).is_some_and(|wanted| wanted.contains("tools")),
         headers: passed_through(dialect, &head.headers),
     };
-    body::respond(surface.engine.serve(inbound).await, place)
+    Ok((inbound, place))
 }
 
 /// The dialect whose address this is; the first one's errors serve all other addresses.
@@ -113,6 +124,6 @@ fn passed_through(dialect: &'static dyn Dialect, headers: &HeaderMap) -> Vec<(St
     names.iter().filter_map(|name| Some(((*name).to_owned(), text(headers, name)?))).collect()
 }
 
-fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+pub(super) fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
 }

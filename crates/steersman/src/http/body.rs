@@ -1,5 +1,6 @@
 //! The engine's reply as an HTTP response.
 
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -7,7 +8,7 @@ use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use bytes::Bytes;
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt};
 use steersman_engine::{Reply, ReplyBody};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -15,9 +16,12 @@ use tokio::sync::OwnedSemaphorePermit;
 pub(super) fn respond(reply: Reply, place: OwnedSemaphorePermit) -> Response {
     let (content_type, body) = match reply.body {
         ReplyBody::Whole(bytes) => ("application/json", Body::from(bytes)),
-        ReplyBody::Stream(stream) => {
-            ("text/event-stream; charset=utf-8", Body::from_stream(Held { stream, _place: place }))
-        }
+        ReplyBody::Stream(stream) => (
+            "text/event-stream; charset=utf-8",
+            Body::from_stream(Held { stream: stream.map(Ok::<_, Infallible>), _place: place }),
+        ),
+        // The provider's own content type is among the reply's headers.
+        ReplyBody::Raw(stream) => ("application/octet-stream", Body::from_stream(Held { stream, _place: place })),
     };
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::BAD_GATEWAY);
@@ -34,15 +38,18 @@ pub(super) fn respond(reply: Reply, place: OwnedSemaphorePermit) -> Response {
     response
 }
 
-struct Held {
-    stream: Pin<Box<dyn Stream<Item = Bytes> + Send>>,
+struct Held<S> {
+    stream: S,
     _place: OwnedSemaphorePermit,
 }
 
-impl Stream for Held {
-    type Item = Result<Bytes, std::convert::Infallible>;
+impl<S, E> Stream for Held<S>
+where
+    S: Stream<Item = Result<Bytes, E>> + Unpin,
+{
+    type Item = Result<Bytes, E>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.stream.as_mut().poll_next(context).map(|item| item.map(Ok))
+        Pin::new(&mut self.stream).poll_next(context)
     }
 }

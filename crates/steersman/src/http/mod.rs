@@ -9,6 +9,7 @@ mod health;
 mod models;
 mod objectives;
 mod pages;
+mod passed;
 mod responses;
 mod serve;
 
@@ -45,6 +46,8 @@ pub(crate) struct Surface {
     pub(crate) places: Arc<Semaphore>,
     /// The largest request body.
     pub(crate) max_body_bytes: usize,
+    /// Whether paths that are not served here go on to a provider.
+    pub(crate) pass_unknown: bool,
     /// How long a client may take to send a body.
     pub(crate) body_timeout: std::time::Duration,
     /// Set once the process has begun to shut down.
@@ -62,6 +65,7 @@ pub(crate) fn router(surface: &Arc<Surface>) -> Router {
     Router::new()
         .merge(api::router())
         .merge(responses::router())
+        .merge(passed::router())
         .route("/v1/models", get(models::list))
         .route("/v1/models/{*id}", get(models::retrieve))
         .merge(pages::router())
