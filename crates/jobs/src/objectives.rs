@@ -84,7 +84,7 @@ struct Today {
 
 /// All objectives.
 pub struct Objectives {
-    tasks: BTreeMap<String, Task>,
+    tasks: BTreeMap<String, Arc<Task>>,
     state: State,
     redactor: Redactor,
 }
@@ -102,9 +102,9 @@ impl Objectives {
         let task = |(name, settings): (String, ObjectiveSettings)| {
             let pinned = settings.router.as_ref().map(|file| file.router.clone());
             let objective = Mutex::new(Objective::new(settings.plan.clone(), pinned));
-            (name, Task { settings, objective, board: Arc::default(), today: Mutex::default() })
+            (name, Arc::new(Task { settings, objective, board: Arc::default(), today: Mutex::default() }))
         };
-        let tasks: BTreeMap<String, Task> = settings.into_iter().map(task).collect();
+        let tasks: BTreeMap<String, Arc<Task>> = settings.into_iter().map(task).collect();
         let objectives = Self { tasks, state, redactor };
         if !objectives.tasks.is_empty() {
             let mut kept = objectives.state.documents(LABEL).await?;
@@ -115,7 +115,7 @@ impl Objectives {
                 }
             }
         }
-        objectives.tasks.values().for_each(Task::post);
+        objectives.tasks.values().for_each(|task| task.post());
         Ok(objectives)
     }
 
@@ -204,7 +204,7 @@ impl Objectives {
     }
 
     /// Keeps an ungraded row until a client says what is right, which may have happened already.
-    async fn wait_for_truth(&self, task: &Task, mut row: Row) -> Result<(), StoreError> {
+    async fn wait_for_truth(&self, task: &Arc<Task>, mut row: Row) -> Result<(), StoreError> {
         self.state.put_document(UNGRADED, &row.id, None, &serde_json::json!(row).to_string(), now_us()).await?;
         // Read after the write, as `truth` does: of the two at least one sees both.
         if let Some(truth) = self.state.document(TRUTH, &row.id).await? {
@@ -229,12 +229,19 @@ impl Objectives {
     }
 
     /// Makes a label durable and then counts it; a second label of one request changes nothing.
-    async fn keep(&self, task: &Task, row: &Row) -> Result<(), StoreError> {
+    async fn keep(&self, task: &Arc<Task>, row: &Row) -> Result<(), StoreError> {
         let content = serde_json::json!(row).to_string();
         let name = format!("{}/{}", row.task, row.id);
         if self.state.put_document(LABEL, &name, None, &content, now_us()).await?.is_some() {
-            task.lock().label(&row.labelled());
-            task.post();
+            let (task, labelled) = (Arc::clone(task), row.labelled());
+            // The label that fits the router costs a second; the runtime's threads have requests to serve.
+            let counted = tokio::task::spawn_blocking(move || {
+                task.lock().label(&labelled);
+                task.post();
+            });
+            if let Err(error) = counted.await {
+                tracing::error!(%error, "a label was kept and could not be counted; it will be after a restart");
+            }
         }
         Ok(())
     }
