@@ -126,7 +126,7 @@ fn why(call: &Value) -> Markup {
     html! {
         @if let Some(why) = call.get("why").and_then(Value::as_str) { (why) }
         @if let Some(hash) = call.get("call").and_then(Value::as_str).filter(|_| call.get("decision") == Some(&"ask".into())) {
-            br; small { "approved as " code { (hash) } }
+            br; small { "a person approves it as " code { (hash) } }
         }
     }
 }

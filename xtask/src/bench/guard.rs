@@ -28,8 +28,13 @@ struct Arguments {
 }
 
 /// Folders below `testdata/flow`, and whether only the totals are kept.
-const FOLDERS: &[(&str, bool)] =
-    &[("agentdojo", false), ("heldout_development", false), ("heldout_development_2", false), ("heldout_final", true)];
+const FOLDERS: &[(&str, bool)] = &[
+    ("agentdojo", false),
+    ("heldout_development", false),
+    ("heldout_development_2", false),
+    ("heldout_development_3", false),
+    ("heldout_final", true),
+];
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
     let steersman = release("steersman", "steersman")?;

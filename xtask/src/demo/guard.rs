@@ -47,7 +47,7 @@ fn turn(session: &Session, what: &str, task: &str, user: &str, mail: &str) -> Re
     };
     let read =
         json!({ "id": "call_1", "type": "function", "function": { "name": "read_mail", "arguments": "{\"id\":7}" } });
-    let mail = json!({ "id": 7, "from": "ann@home.example", "body": mail });
+    let mail = json!({ "id": 7, "body": mail });
     let answer = session.ask_as(
         task,
         json!({

@@ -26,9 +26,7 @@ impl Authorise for Judge {
         };
         let proposed: Vec<_> = turn
             .iter()
-            .map(|call| {
-                ProposedCall::new(&call.contract.name, serde_json::from_str(call.arguments).unwrap_or_default())
-            })
+            .map(|call| ProposedCall::new(&call.contract.name, crate::guard::arguments(call.arguments)))
             .collect();
         let verdict = |decision: Decision| match decision {
             Decision::Allow => Verdict::Allow,

@@ -76,7 +76,7 @@ fn fold_result(guard: &mut Guard, result: &ToolResult, history: History) {
 }
 
 /// A model's arguments as a value. What is no JSON is one sink: its text.
-pub(super) fn arguments(text: &str) -> Value {
+pub(crate) fn arguments(text: &str) -> Value {
     if text.trim().is_empty() {
         return Value::Object(serde_json::Map::new());
     }

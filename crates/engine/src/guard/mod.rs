@@ -21,6 +21,7 @@ use crate::prepare::Prepared;
 use crate::refusal::Refusal;
 use crate::reply::Inbound;
 
+pub(crate) use fold::arguments;
 pub(crate) use gate::Gate;
 pub(crate) use report::Report;
 
