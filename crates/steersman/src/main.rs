@@ -6,6 +6,7 @@ mod config;
 mod http;
 mod local;
 mod objectives;
+mod tool_runs;
 mod tools;
 
 use std::process::ExitCode;

@@ -6,21 +6,20 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use steersman_core::{BoxFuture, RequestId, Secret};
-use steersman_engine::{AgentTask, Offered, Runs, RunsDown, ToolRoom, Tools};
+use steersman_engine::{AgentTask, Offered, ToolRoom, Tools};
 use steersman_net::Client;
-use steersman_scope::{AllowAll, Child, DiskFiles, Journal, JournalOptions, OpenError, Root, Runner, Scope};
+use steersman_scope::{AllowAll, Child, DiskFiles, Journal, JournalOptions, Ledger, OpenError, Root, Runner, Scope};
 use steersman_store::Store;
 use steersman_tools::{LOCK_FILE, Lock, OpenApi, ServerSpec, Source, Toolbox, Way};
 
 use crate::cli::Failure;
 use crate::compose::environment;
 use crate::config::{Config, SourceConfig, SourceKind};
+use crate::tool_runs::{RunDocuments, forget_old, now_us};
 
-/// The kind of the state's documents that hold runs.
-const RUNS: &str = "tool_run";
 /// What calls in flight get when their run is cancelled.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -33,6 +32,8 @@ pub(crate) struct ToolHouse {
     /// Where the operator's own actions run.
     pub(crate) root: Root,
     room: Arc<ToolRoom>,
+    ledger: Arc<dyn Ledger>,
+    store: Arc<Store>,
     /// Known to this process alone.
     secret: [u8; 32],
 }
@@ -59,14 +60,23 @@ impl ToolHouse {
                 .hint("two gateways need two data folders"),
             other => Failure::from(other),
         })?;
-        let runner = Runner::over(Arc::new(journal)).build();
+        let ledger: Arc<dyn Ledger> = Arc::new(journal);
+        let runner = Runner::over(Arc::clone(&ledger)).build();
         let tasks: BTreeMap<_, _> = config.tasks.iter().filter(|task| !task.tools.is_empty()).map(agent_task).collect();
         let tools = Arc::new(Offers(Arc::clone(&toolbox)));
         let runs = Arc::new(RunDocuments(Arc::clone(store)));
         let room = Arc::new(ToolRoom::new(tools, runner.clone(), runs, tasks, GRACE));
         let random = format!("{}{}", RequestId::new(0), RequestId::new(1));
         let secret = blake3::derive_key("steersman console forms 1", random.as_bytes());
-        Ok(Some(Self { toolbox, runner, root: Root::unlimited("operator"), room, secret }))
+        Ok(Some(Self {
+            toolbox,
+            runner,
+            root: Root::unlimited("operator"),
+            room,
+            ledger,
+            store: Arc::clone(store),
+            secret,
+        }))
     }
 
     /// The word that a form about this effect carries.
@@ -86,8 +96,14 @@ impl ToolHouse {
         self.runner.with(usable.map(|offer| (offer.tool, offer.limiter)), Arc::new(AllowAll))
     }
 
-    /// Resolves what the last owner of the ledger left open, as far as that goes without a person. Says what is left.
+    /// Forgets what is old, and resolves what the last owner of the ledger left open, as far as that goes without a
+    /// person. Says what is left.
     pub(crate) async fn recover(&self) {
+        match forget_old(&self.store, &*self.ledger, now_us()).await {
+            Ok(0) => {}
+            Ok(runs) => tracing::info!(runs, "old runs are forgotten"),
+            Err(error) => tracing::warn!(%error, "old runs could not be forgotten"),
+        }
         if self.runner.open_effects().await.is_ok_and(|open| open.is_empty()) {
             return;
         }
@@ -173,32 +189,4 @@ impl Tools for Offers {
             offers.map(|offer| Offered { spec: offer.spec, tool: offer.tool, limiter: offer.limiter }).collect()
         })
     }
-}
-
-struct RunDocuments(Arc<Store>);
-
-impl Runs for RunDocuments {
-    fn load<'a>(&'a self, run: &'a str) -> BoxFuture<'a, Result<Option<(u64, String)>, RunsDown>> {
-        Box::pin(async move {
-            let found = self.0.state().document(RUNS, run).await.map_err(|error| RunsDown(error.to_string()))?;
-            Ok(found.map(|document| (document.version, document.content)))
-        })
-    }
-
-    fn save<'a>(
-        &'a self,
-        run: &'a str,
-        seen: Option<u64>,
-        content: String,
-    ) -> BoxFuture<'a, Result<Option<u64>, RunsDown>> {
-        Box::pin(async move {
-            let saved = self.0.state().put_document(RUNS, run, seen, &content, now_us()).await;
-            saved.map_err(|error| RunsDown(error.to_string()))
-        })
-    }
-}
-
-fn now_us() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(now.as_micros()).unwrap_or(i64::MAX)
 }

@@ -1,0 +1,103 @@
+//! Runs of tasks with tools, as documents of the state; and how long they are remembered.
+//!
+//! A run that is forgotten is one whose request would act anew, so only age decides it, and never while one of its
+//! effects waits for a person or is of unknown outcome.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use steersman_core::BoxFuture;
+use steersman_engine::{Runs, RunsDown};
+use steersman_scope::{Ledger, LedgerError, RunId};
+use steersman_store::{Store, StoreError};
+
+/// The kind of the state's documents that hold runs.
+const RUNS: &str = "tool_run";
+/// How long a client may repeat a request under its `Idempotency-Key`.
+const REMEMBERED: Duration = Duration::from_secs(7 * 86_400);
+
+/// Runs in the state.
+pub(crate) struct RunDocuments(pub(crate) Arc<Store>);
+
+impl Runs for RunDocuments {
+    fn load<'a>(&'a self, run: &'a str) -> BoxFuture<'a, Result<Option<(u64, String)>, RunsDown>> {
+        Box::pin(async move {
+            let found = self.0.state().document(RUNS, run).await.map_err(|error| RunsDown(error.to_string()))?;
+            Ok(found.map(|document| (document.version, document.content)))
+        })
+    }
+
+    fn save<'a>(
+        &'a self,
+        run: &'a str,
+        seen: Option<u64>,
+        content: String,
+    ) -> BoxFuture<'a, Result<Option<u64>, RunsDown>> {
+        Box::pin(async move {
+            let saved = self.0.state().put_document(RUNS, run, seen, &content, now_us()).await;
+            saved.map_err(|error| RunsDown(error.to_string()))
+        })
+    }
+}
+
+/// Forgets runs that nobody may repeat any more, with their effects. Gives how many.
+pub(crate) async fn forget_old(store: &Store, ledger: &dyn Ledger, now_us: i64) -> Result<usize, StoreError> {
+    let oldest = now_us - i64::try_from(REMEMBERED.as_micros()).unwrap_or(i64::MAX);
+    let mut forgotten = 0;
+    for run in store.state().documents(RUNS).await?.into_iter().filter(|run| run.updated_at_us < oldest) {
+        let id = RunId::from(run.name.as_str());
+        match ledger.forget_run(&id).await {
+            Ok(()) | Err(LedgerError::NoRun(_)) => {
+                forgotten += usize::from(store.state().delete_document(RUNS, &run.name, run.version).await?);
+            }
+            Err(_) => {}
+        }
+    }
+    Ok(forgotten)
+}
+
+pub(crate) fn now_us() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use steersman_core::{ContentHash, Effect};
+    use steersman_scope::{Change, DiskFiles, Journal, JournalOptions, Means, NewEffect, Slot, Start, Witness};
+    use steersman_store::{Engine, StoreConfig};
+
+    use super::*;
+
+    async fn effect(journal: &Journal, run: &str, start: Start) -> steersman_scope::EffectRecord {
+        let run = RunId::from(run);
+        journal.open_run(&run, ContentHash::of(b"")).await.unwrap();
+        let slot = Slot { run, path: "step 0".into(), index: 0 };
+        let (tool, arguments) = ("mail".to_owned(), "{}".to_owned());
+        let new = NewEffect { slot, tool, arguments, effect: Effect::Irreversible, means: Means::Opaque, start };
+        match journal.plan(new).await.unwrap() {
+            steersman_scope::Plan::New(effect) => effect,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn an_old_run_is_forgotten_unless_one_of_its_effects_waits() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(StoreConfig::new(Engine::Sqlite { path: folder.path().join("s.db") })).await.unwrap();
+        let files = Arc::new(DiskFiles::open(&folder.path().join("effects")).unwrap());
+        let journal = Journal::open(files, JournalOptions::default()).await.unwrap();
+        let done = effect(&journal, "done", Start::Sending("policy".into())).await;
+        journal.advance(done.key, done.attempt, Change::Commit("sent".into(), Witness::Answer)).await.unwrap();
+        effect(&journal, "waits", Start::Waiting).await;
+        let old = now_us() - 8 * 86_400_000_000;
+        for (run, at) in [("done", old), ("waits", old), ("fresh", now_us())] {
+            store.state().put_document(RUNS, run, None, "{}", at).await.unwrap();
+        }
+        assert_eq!(forget_old(&store, &journal, now_us()).await.unwrap(), 1);
+        let left: Vec<_> = store.state().documents(RUNS).await.unwrap().into_iter().map(|run| run.name).collect();
+        assert_eq!(left, ["fresh", "waits"]);
+        assert!(journal.effect(done.key).await.unwrap().is_none());
+        store.close().await;
+    }
+}
