@@ -66,6 +66,15 @@ def a_model_of_another_dialect_answers_in_ours():
 
 
 @test
+def tokens_are_counted_and_models_listed_in_our_form():
+    assert client.messages.count_tokens(model="sim-claude", messages=QUESTION).input_tokens > 0
+    raises(anthropic.BadRequestError, lambda: client.messages.count_tokens(model="sim-small", messages=QUESTION))
+    models = client.models.list()
+    assert "sim-claude" in [model.id for model in models.data] and models.data[0].type == "model", models
+    assert client.models.retrieve("sim-claude").id == "sim-claude"
+
+
+@test
 def a_rate_limit_of_the_provider_is_a_rate_limit():
     raises(anthropic.RateLimitError, lambda: ask("sim-busy"))
 

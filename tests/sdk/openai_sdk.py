@@ -279,5 +279,75 @@ def the_asynchronous_client_works_too():
     assert len({answer.choices[0].message.content for answer in asyncio.run(several())}) == 1
 
 
+def respond(model="sim-small", **more):
+    return client.responses.create(model=model, input=more.pop("input", "Where is my parcel?"), **more)
+
+
+RESPONSES_WEATHER = {"type": "function", **WEATHER["function"]}
+EVERY_DIALECT = ["sim-small", "sim-claude", "sim-responses"]
+
+
+@test
+def responses_say_the_same_whole_and_streamed_from_every_dialect():
+    for model in EVERY_DIALECT:
+        whole = respond(model, max_output_tokens=200)
+        assert whole.status == "completed" and whole.output_text, whole
+        assert whole.usage.total_tokens == whole.usage.input_tokens + whole.usage.output_tokens, whole.usage
+        events = list(respond(model, max_output_tokens=200, stream=True))
+        assert [event.sequence_number for event in events] == list(range(len(events))), events
+        text = "".join(event.delta for event in events if event.type == "response.output_text.delta")
+        assert text == whole.output_text == events[-1].response.output_text, (model, text)
+
+
+@test
+def the_stream_helper_of_responses_puts_an_answer_together():
+    for model in EVERY_DIALECT:
+        with client.responses.stream(model=model, input="hello", max_output_tokens=200) as stream:
+            for _event in stream:
+                pass
+            assert stream.get_final_response().output_text, model
+
+
+@test
+def responses_call_tools_and_go_on_by_an_id():
+    for model in EVERY_DIALECT:
+        first = respond(model, tools=[RESPONSES_WEATHER], max_output_tokens=200)
+        call = next(item for item in first.output if item.type == "function_call")
+        arguments = json.loads(call.arguments)
+        assert call.name == "get_weather" and 1 <= arguments["days"] <= 7, call
+        result = {"type": "function_call_output", "call_id": call.call_id, "output": "rain"}
+        second = respond(model, input=[result], previous_response_id=first.id, tools=[RESPONSES_WEATHER], max_output_tokens=200)
+        assert second.status == "completed" and second.output_text, (model, second)
+
+
+@test
+def responses_of_a_schema_are_parsed():
+    from pydantic import BaseModel
+
+    class Ticket(BaseModel):
+        category: str
+        urgent: bool
+
+    for model in EVERY_DIALECT:
+        answer = client.responses.parse(model=model, input="triage", text_format=Ticket, max_output_tokens=200)
+        assert isinstance(answer.output_parsed, Ticket), (model, answer)
+
+
+@test
+def stored_responses_are_retrieved_listed_and_deleted():
+    stored = respond()
+    assert client.responses.retrieve(stored.id).output_text == stored.output_text
+    assert len(client.responses.input_items.list(stored.id).data) == 1
+    client.responses.delete(stored.id)
+    raises(openai.NotFoundError, lambda: client.responses.retrieve(stored.id))
+    raises(openai.NotFoundError, lambda: respond(previous_response_id=stored.id))
+
+
+@test
+def embeddings_are_passed_through():
+    answer = client.embeddings.create(model="sim-small", input=["one", "two"], encoding_format="float")
+    assert len(answer.data) == 2 and len(answer.data[0].embedding) == 8 and answer.usage.prompt_tokens > 0, answer
+
+
 if __name__ == "__main__":
     run()
