@@ -26,16 +26,26 @@ impl Answer {
     }
 }
 
+/// Asks for a resource and reads it whole.
+pub(crate) fn get(address: &str, path: &str) -> Result<Answer, Failure> {
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    exchange(address, &request, |_| true)
+}
+
 /// Sends JSON and reads the whole answer. `counts` says from what text on the first token is there.
 pub(crate) fn post(address: &str, path: &str, json: &str, counts: impl Fn(&str) -> bool) -> Result<Answer, Failure> {
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{json}",
+        json.len()
+    );
+    exchange(address, &request, counts)
+}
+
+fn exchange(address: &str, request: &str, counts: impl Fn(&str) -> bool) -> Result<Answer, Failure> {
     let started = Instant::now();
     let mut stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
-    write!(
-        stream,
-        "POST {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{json}",
-        json.len()
-    )?;
+    stream.write_all(request.as_bytes())?;
     let (mut raw, mut piece, mut first) = (Vec::new(), vec![0; 1 << 16], None);
     loop {
         let read = stream.read(&mut piece)?;

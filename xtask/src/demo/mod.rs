@@ -6,6 +6,7 @@
 mod chat;
 mod extraction;
 mod guard;
+mod objective;
 mod session;
 mod stream;
 mod table;
@@ -59,6 +60,7 @@ static SECTIONS: &[Section] = &[
     Section { name: "extraction", run: extraction::run },
     Section { name: "tool", run: tool::run },
     Section { name: "guard", run: guard::run },
+    Section { name: "quality floor", run: objective::run },
 ];
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -74,7 +76,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     command.env("STEERSMAN_MODELS", models);
     let config = data.join("steersman.toml");
     std::fs::create_dir_all(&data)?;
-    std::fs::write(&config, guard::CONFIG.replace("MODEL", &arguments.model))?;
+    std::fs::write(&config, [guard::CONFIG, objective::CONFIG].concat().replace("MODEL", &arguments.model))?;
     let gateway = Gateway::start(&mut command, Some(&config), &data)?;
     let session = Session::new(steersman, gateway.address.clone(), arguments.model.clone(), data);
     let mut rows = Vec::new();

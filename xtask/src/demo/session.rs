@@ -75,6 +75,24 @@ impl Session {
         }
     }
 
+    /// Says what the right answer to a request was.
+    pub(super) fn feedback(&self, id: &str, truth: &str) -> Result<(), Failure> {
+        let said = json!({ "request_id": id, "truth": truth }).to_string();
+        let answer = http::post(&self.address, "/v1/feedback", &said, |_| true)?;
+        if answer.status == 202 {
+            return Ok(());
+        }
+        Err(Failure::new(format!("HTTP {}: {}", answer.status, answer.body)))
+    }
+
+    /// Where a task's objective stands.
+    pub(super) fn standing(&self, task: &str) -> Result<Value, Failure> {
+        let answer = http::get(&self.address, "/v1/objectives")?;
+        let all: Value = serde_json::from_str(&answer.body)?;
+        let found = all.pointer(&format!("/data/{task}")).cloned();
+        found.ok_or_else(|| Failure::new(format!("no objective of `{task}`: {}", answer.body)))
+    }
+
     /// The row of an answer: what the client saw beside what the gateway recorded.
     pub(super) fn row(&self, what: &str, text: String, answer: &http::Answer) -> Result<Row, Failure> {
         let id = answer.header("x-request-id").unwrap_or_default().to_owned();
