@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use steersman_core::Usd;
 
 /// A moment, in UTC: `2026-01-31 12:00:00`.
-pub(crate) fn moment(unix_us: i64) -> String {
+pub fn moment(unix_us: i64) -> String {
     Timestamp::from_microsecond(unix_us)
         .map(|moment| moment.strftime("%Y-%m-%d %H:%M:%S").to_string())
         .unwrap_or_default()

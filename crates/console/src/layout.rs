@@ -15,9 +15,11 @@ pub struct NavigationEntry {
 pub static NAVIGATION: &[NavigationEntry] = &[
     NavigationEntry { path: "/console", title: "Overview" },
     NavigationEntry { path: "/console/requests", title: "Requests" },
+    NavigationEntry { path: "/console/tasks", title: "Tasks" },
     NavigationEntry { path: "/console/guard", title: "Guard" },
     NavigationEntry { path: "/console/objectives", title: "Objectives" },
     NavigationEntry { path: "/console/effects", title: "Effects" },
+    NavigationEntry { path: "/console/keys", title: "Keys" },
 ];
 
 /// The style sheet.

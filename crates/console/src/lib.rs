@@ -11,11 +11,14 @@ pub mod effects;
 mod format;
 pub mod frontier;
 pub mod guard;
+pub mod keys;
 mod layout;
 pub mod objectives;
 pub mod overview;
 pub mod request;
 pub mod requests;
+pub mod tasks;
 mod transcript;
 
+pub use format::moment as time;
 pub use layout::{NAVIGATION, NavigationEntry, STYLE, not_found, unavailable};

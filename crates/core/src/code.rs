@@ -64,6 +64,14 @@ codes! {
         "The provider refused the gateway's key.", "Check the key of this provider; `steersman doctor` tests it.";
     UPSTREAM_REFUSED = "upstream_refused", 400, "invalid_request_error", false,
         "The provider refused the request as invalid.", "Read the provider's message; the request was passed on unchanged.";
+    MODEL_NOT_ALLOWED = "model_not_allowed", 403, "permission_error", false,
+        "The key may not use this model.", "Use a model that the key lists, or ask whoever made the key.";
+    KEY_LIMIT = "key_limit", 429, "rate_limit_error", true,
+        "The key's own limit of requests or tokens a minute is reached.", "Wait as long as `retry-after` says.";
+    BUDGET_EXCEEDED = "budget_exceeded", 402, "insufficient_quota", false,
+        "A budget leaves too little for this request.", "The message names the budget and when it begins anew; raise it, or wait.";
+    STATE_UNREACHABLE = "state_unreachable", 503, "server_error", true,
+        "The durable state that holds the budgets cannot be reached.", "Check the database; nothing was sent to a provider.";
     RATE_LIMITED = "rate_limited", 429, "rate_limit_error", true,
         "The provider's rate limit was reached and the retries are spent.", "Wait as long as `retry-after` says.";
     UPSTREAM_ERROR = "upstream_error", 502, "upstream_error", true,

@@ -6,6 +6,7 @@
 //! What never happens here: no I/O, no clock read behind a caller's back, no async runtime, no wire format.
 //! A name that only one dialect uses (`prompt_tokens`) belongs to `steersman-wire`.
 
+mod bank;
 mod canonical;
 mod code;
 mod contract;
@@ -21,6 +22,7 @@ mod secret;
 mod upstream;
 mod usage;
 
+pub use bank::{Account, Bank, BankError};
 pub use canonical::canonical_json;
 pub use code::Code;
 pub use contract::{Contract, Effect, Idempotency};

@@ -7,6 +7,7 @@
 //! What never happens here: no socket, no HTTP client, no SQL, no detached task.
 
 mod act;
+mod admit;
 mod aside;
 mod attempt;
 mod backoff;
@@ -19,6 +20,8 @@ mod hedge;
 mod judged;
 mod latency;
 mod live;
+mod meter;
+mod pace;
 mod pipeline;
 mod plan;
 mod prepare;
@@ -33,6 +36,7 @@ mod stored;
 mod thought;
 
 pub use act::{AgentTask, Offered, Runs, RunsDown, ToolRoom, Tools};
+pub use admit::{Admit, AdmitSettings, KeyRules};
 pub use aside::{Aside, AsideError, ask_aside};
 pub use backoff::Backoff;
 pub use balance::{Deployment, Strategy};

@@ -8,6 +8,7 @@ use steersman_core::{ByteStream, ContentHash, FinishReason, Recorder, UpstreamAn
 use tokio::time::Instant;
 
 use crate::act::ToolRoom;
+use crate::admit::{Admit, AdmitSettings, Admitted, Asking};
 use crate::attempt::{AttemptFailure, next_piece, read_error, read_whole};
 use crate::backoff::Backoff;
 use crate::catalog::Catalog;
@@ -55,6 +56,8 @@ pub struct Engine {
     tools: Option<Arc<ToolRoom>>,
     recorder: Arc<dyn Recorder>,
     bearing: Arc<Bearing>,
+    admit: Arc<Admit>,
+    admit_settings: Arc<AdmitSettings>,
 }
 
 /// An answer that is good enough to be released.
@@ -82,7 +85,48 @@ impl Engine {
         let bearing = Arc::new(Bearing::new(Resilience::default(), None));
         let (catalog, schemas, guard, routes) = (Arc::new(catalog), Arc::default(), Arc::default(), Arc::default());
         let (tools, responses, escalates) = (None, None, true);
-        Self { catalog, settings, schemas, guard, routes, tools, escalates, responses, recorder, bearing }
+        let (admit, admit_settings) = (Arc::default(), Arc::default());
+        Self {
+            catalog,
+            settings,
+            schemas,
+            guard,
+            routes,
+            tools,
+            escalates,
+            responses,
+            recorder,
+            bearing,
+            admit,
+            admit_settings,
+        }
+    }
+
+    /// With keys, limits and budgets.
+    #[must_use]
+    pub fn admitting(mut self, admit: Arc<Admit>, settings: AdmitSettings) -> Self {
+        (self.admit, self.admit_settings) = (admit, Arc::new(settings));
+        self
+    }
+
+    pub(crate) async fn admitted(
+        &self,
+        inbound: &Inbound,
+        asking: &Asking<'_>,
+    ) -> Result<(Admitted, Option<serde_json::Value>), Refusal> {
+        self.admit.admit(&self.admit_settings, inbound, asking).await
+    }
+
+    /// Where records go.
+    #[must_use]
+    pub const fn recorder(&self) -> &Arc<dyn Recorder> {
+        &self.recorder
+    }
+
+    /// Keys, limits and budgets.
+    #[must_use]
+    pub const fn admit(&self) -> &Arc<Admit> {
+        &self.admit
     }
 
     /// With a guard around tool calls.
@@ -105,9 +149,15 @@ impl Engine {
         self.guard.mode()
     }
 
-    /// Bears failure like this. What is known of places is taken over from `before`, where there is one.
+    /// Bears failure like this. What is known of places, and the objectives, are taken over from `before`, where there is
+    /// one.
     #[must_use]
     pub fn resilient(mut self, resilience: Resilience, before: Option<&Self>) -> Self {
+        if let Some(before) = before {
+            self.routes = Arc::clone(&before.routes);
+            self.responses.clone_from(&before.responses);
+            self.tools.clone_from(&before.tools);
+        }
         let places = before.map(|before| Arc::clone(&before.bearing.places));
         self.bearing = Arc::new(Bearing::new(resilience, places));
         self
@@ -148,10 +198,6 @@ impl Engine {
         &self.settings
     }
 
-    pub(crate) const fn recorder(&self) -> &Arc<dyn Recorder> {
-        &self.recorder
-    }
-
     /// With a place for the responses that clients go on from.
     #[must_use]
     pub fn with_responses(mut self, book: Arc<dyn ResponseBook>) -> Self {
@@ -179,6 +225,10 @@ impl Engine {
             Err(refusal) => return refuse(&inbound, &refusal, recording),
         };
         recording.describe(&prepared);
+        match self.admitted(&inbound, &Asking::of(&prepared)).await {
+            Ok((admitted, report)) => recording.admitted(admitted, report.as_ref()),
+            Err(refusal) => return refuse(&inbound, &refusal, recording),
+        }
         if let Some(room) = self.tools.as_ref().filter(|room| room.task(&prepared.task).is_some()) {
             return self.act(room, inbound, prepared, recording).await;
         }

@@ -16,6 +16,7 @@ use steersman_wire::FrameFacts;
 use steersman_wire::json::RawObject;
 use tokio::time::Instant;
 
+use crate::admit::Asking;
 use crate::attempt::{AttemptFailure, next_piece, read_error};
 use crate::catalog::Candidate;
 use crate::pipeline::{Engine, jitter, refuse};
@@ -67,6 +68,10 @@ impl Engine {
             Err(refusal) => return refuse(&inbound, &refusal, recording),
         };
         recording.asks(&target.candidate.model);
+        match self.admitted(&inbound, &Asking::passed(endpoint.protocol, &target.candidate)).await {
+            Ok((admitted, report)) => recording.admitted(admitted, report.as_ref()),
+            Err(refusal) => return refuse(&inbound, &refusal, recording),
+        }
         let deadline = Instant::now() + self.settings().total;
         match self.attempt_raw(&inbound, endpoint, &target, &mut recording, deadline).await {
             Ok(answer) => self.hand_on(&inbound, endpoint, &target, answer, recording),

@@ -15,6 +15,7 @@ use steersman_core::{
 
 use steersman_structured::Repair;
 
+use crate::admit::Admitted;
 use crate::attempt::Attempt;
 use crate::prepare::{Prepared, Target};
 use crate::reply::Inbound;
@@ -37,6 +38,7 @@ pub(crate) struct Recording {
     /// Attempts of others beside this one, which end up on this record.
     beside: Arc<Mutex<Vec<AttemptRecord>>>,
     role: Role,
+    admitted: Option<Admitted>,
 }
 
 /// Whose record it is.
@@ -82,6 +84,7 @@ impl Recording {
             repairs: Vec::new(),
             beside: Arc::default(),
             role: Role::Whole,
+            admitted: None,
         }
     }
 
@@ -97,6 +100,7 @@ impl Recording {
             repairs: Vec::new(),
             beside: Arc::clone(&self.beside),
             role: Role::Aside,
+            admitted: None,
         }
     }
 
@@ -129,6 +133,14 @@ impl Recording {
     pub(crate) fn asks(&mut self, model: &ModelName) {
         if let Some(record) = &mut self.record {
             record.requested_model = model.clone();
+        }
+    }
+
+    /// Notes how it was let in, which is settled when the record closes.
+    pub(crate) fn admitted(&mut self, admitted: Admitted, report: Option<&serde_json::Value>) {
+        self.admitted = Some(admitted);
+        if let Some(report) = report {
+            self.note("admit", report);
         }
     }
 
@@ -264,6 +276,9 @@ impl Recording {
             record.usage = sum(&record.usage, &attempt.usage);
         }
         record.cost = total_cost(&record.attempts);
+        if let Some(admitted) = self.admitted.take() {
+            admitted.settle(record.cost, record.usage.total_tokens());
+        }
         record.response_body = join(&self.released, self.released_bytes);
         self.recorder.record(*record);
     }

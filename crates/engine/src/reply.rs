@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::Stream;
-use steersman_core::{RequestId, UpstreamError};
+use steersman_core::{ContentHash, RequestId, UpstreamError};
 use steersman_wire::{AnswerOptions, Dialect};
 
 /// A request as it came in, decoded no further than its transport.
@@ -21,6 +21,8 @@ pub struct Inbound {
     pub dialect: &'static dyn Dialect,
     /// The body.
     pub body: Bytes,
+    /// The hash of the virtual key that it came with, if it came with one.
+    pub credential: Option<ContentHash>,
     /// The task that the client names in a header.
     pub task: Option<String>,
     /// What the client wants done with an answer that has a form to keep, as it says in a header.

@@ -121,6 +121,7 @@ impl House {
                 started_at_us: 1_000_000,
                 dialect: &openai_chat::OpenAiChat,
                 body: Bytes::from_static(body.as_bytes()),
+                credential: None,
                 task: None,
                 structured: None,
                 quoted: None,

@@ -75,6 +75,7 @@ async fn ask(engine: &Engine, number: u8, body: serde_json::Value) -> Reply {
         started_at_us: 1_000_000,
         dialect: &openai_chat::OpenAiChat,
         body: Bytes::from(body.to_string()),
+        credential: None,
         task: None,
         structured: None,
         quoted: None,

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use steersman_core::{Recorder, Secret};
-use steersman_engine::{Backoff, Catalog, Engine, GuardSettings, Provider, Settings};
+use steersman_engine::{Admit, Backoff, Catalog, Engine, GuardSettings, Provider, Settings};
 use steersman_net::{Client, Limits};
 use steersman_providers::{HttpUpstream, PriceTable};
 use steersman_store::{Retention, Store, StoreConfig};
@@ -88,7 +88,8 @@ pub(crate) fn providers(config: &Config, client: &Client, local: &LocalModels) -
 pub(crate) async fn store(config: &Config, data: &Path, mut secrets: Vec<Secret>) -> Result<Store, Failure> {
     std::fs::create_dir_all(data)
         .map_err(|error| Failure::new(format!("the data folder `{}` cannot be made: {error}", data.display())))?;
-    secrets.extend(config.api_key.as_ref().and_then(|source| source.fetch(environment).ok()));
+    let own = config.api_key.iter().chain(&config.admin_key);
+    secrets.extend(own.filter_map(|source| source.fetch(environment).ok()));
     let engine = store_engine(config, data)?;
     let retention = Retention {
         max_bytes: Some(config.retention_bytes.max(Retention::MIN_BYTES)),
@@ -107,12 +108,14 @@ pub(crate) fn store_engine(config: &Config, data: &Path) -> Result<steersman_sto
     })
 }
 
-/// The engine with these models.
+/// The engine with these models. What is known of places is taken over from the engine before.
 pub(crate) fn engine(
     config: &Config,
     catalog: Catalog,
     recorder: Arc<dyn Recorder>,
     tools: Option<&ToolHouse>,
+    admit: Arc<Admit>,
+    before: Option<&Engine>,
 ) -> Engine {
     let settings = Settings {
         first_token: config.first_token_timeout,
@@ -121,7 +124,10 @@ pub(crate) fn engine(
         attempts: config.attempts,
         backoff: Backoff { base: config.retry_base, max: config.retry_max },
     };
-    let engine = Engine::new(catalog, settings, recorder).with_guard(guard(config)).resilient(config.resilience, None);
+    let engine = Engine::new(catalog, settings, recorder)
+        .with_guard(guard(config))
+        .resilient(config.resilience, before)
+        .admitting(admit, config.admission.clone());
     match tools {
         Some(house) => engine.with_tools(house.room()),
         None => engine,

@@ -144,6 +144,7 @@ fn inbound(number: u64, streamed: bool) -> Inbound {
         started_at_us: 1,
         dialect: &openai_chat::OpenAiChat,
         body: Bytes::from(body),
+        credential: None,
         task: None,
         structured: None,
         approved: None,

@@ -37,4 +37,5 @@ pub use filter::{OverviewQuery, Page, RequestFilter, TimeRange};
 pub use reader::Reader;
 pub use redact::Redactor;
 pub use state::State;
+pub use state::budgets::BudgetRow;
 pub use store::Store;

@@ -7,12 +7,13 @@ mod list;
 mod noted;
 mod series;
 mod story;
+mod tasks;
 
 use steersman_core::RequestId;
 
 use crate::postgres::{PostgresReaders, config_of, on_disk_sql};
 use crate::retention::OLDEST_SQL;
-use crate::rows::{DiskStats, Facets, NotedPage, Overview, RequestPage, RequestStory, RunRow};
+use crate::rows::{DiskStats, Facets, NotedPage, Overview, RequestPage, RequestStory, RunRow, TaskRow};
 use crate::schema::RECORDS;
 use crate::sqlite::SqliteReaders;
 use crate::value::{Cell, Fields};
@@ -99,6 +100,14 @@ impl Reader {
     /// The database cannot be read.
     pub async fn overview(&self, query: &OverviewQuery) -> Result<Overview, StoreError> {
         series::overview(self, query).await
+    }
+
+    /// Every task since a moment, the busiest first, from rollups.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn tasks(&self, from_us: i64) -> Result<Vec<TaskRow>, StoreError> {
+        tasks::tasks(self, from_us).await
     }
 
     /// The names to filter by, with counts, from rollups; the range is widened to whole steps of a rollup.

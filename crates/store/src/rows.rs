@@ -164,6 +164,15 @@ pub struct Aggregate {
     pub first_token: Percentiles,
 }
 
+/// One task in a span of time.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TaskRow {
+    /// Its name.
+    pub task: String,
+    /// Its figures.
+    pub aggregate: Aggregate,
+}
+
 /// Sums of tokens; `input` includes both cache kinds, `output` includes reasoning.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct TokenSums {

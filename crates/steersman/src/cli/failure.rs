@@ -25,6 +25,11 @@ impl Failure {
         self
     }
 
+    /// What happened.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Writes it to stderr and gives the exit code.
     pub(crate) fn report(&self) -> ExitCode {
         anstream::eprintln!("error: {}", self.message);

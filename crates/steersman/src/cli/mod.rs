@@ -4,6 +4,7 @@
 //! data and stderr is talk; every command that prints data takes `--json`.
 
 mod approvals;
+mod care;
 mod check;
 mod completions;
 mod config_file;
@@ -14,6 +15,7 @@ mod explain_code;
 mod failure;
 mod guard;
 mod init;
+pub(crate) mod keys;
 mod log;
 mod man;
 mod models;
@@ -54,6 +56,7 @@ pub(crate) static COMMANDS: &[&Command] = &[
     &explain_code::COMMAND,
     &models::COMMAND,
     &sim::COMMAND,
+    &keys::COMMAND,
     &guard::COMMAND,
     &route::COMMAND,
     &structure::COMMAND,

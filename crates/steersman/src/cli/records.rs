@@ -15,10 +15,10 @@ use crate::compose;
 pub(super) struct Where {
     /// The configuration [default: steersman.toml, if there is one]
     #[arg(long)]
-    config: Option<PathBuf>,
+    pub(super) config: Option<PathBuf>,
     /// The data folder, in place of `store.path`
     #[arg(long)]
-    data: Option<PathBuf>,
+    pub(super) data: Option<PathBuf>,
 }
 
 /// Opens the records for reading and runs `work` on them.

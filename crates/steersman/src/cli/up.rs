@@ -3,22 +3,26 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::{Duration, Instant, SystemTime};
 
 use clap::Args;
+use steersman_core::Secret;
+use steersman_engine::Admit;
+use steersman_net::Client;
 use steersman_store::Store;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use super::care::{Care, changed_at};
 use super::config_file::{Loaded, data_folder, load};
 use super::{Command, Failure, parse};
-use crate::compose;
 use crate::config::Config;
 use crate::http::{Server, ServerLimits, Surface, router};
 use crate::local::LocalModels;
 use crate::tools::ToolHouse;
+use crate::{compose, keys};
 
 pub(crate) static COMMAND: Command = Command {
     name: "up",
@@ -52,7 +56,8 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     }
     let data = data_folder(&config, arguments.data.as_deref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let up = Up { config, file, data, json: arguments.json, started };
+    let seen = changed_at(file.as_deref());
+    let up = Up { seen, config, file, data, json: arguments.json, started };
     let drained = runtime.block_on(up.serve())?;
     // A blocking call that hangs (a database on a dead disk) must not keep the process.
     runtime.shutdown_timeout(Duration::from_secs(1));
@@ -65,6 +70,7 @@ struct Up {
     data: PathBuf,
     json: bool,
     started: Instant,
+    seen: Option<SystemTime>,
 }
 
 impl Up {
@@ -78,20 +84,26 @@ impl Up {
         let secrets = providers.secrets.clone();
         let store = Arc::new(compose::store(config, &self.data, providers.secrets).await?);
         let objected = crate::objectives::compose(config, &providers.catalog, &store, &secrets).await?;
+        let admit = Arc::new(Admit::new(Arc::new(store.state().clone())));
+        admit.replace_keys(keys::good(store.state()).await.map_err(|error| Failure::new(error.to_string()))?);
+        let tools = ToolHouse::open(config, self.file.as_deref(), &self.data, &store, &client).await?.map(Arc::new);
+        let engine =
+            compose::engine(config, providers.catalog, objected.recorder, tools.as_deref(), Arc::clone(&admit), None)
+                .with_routes(objected.routes)
+                .with_responses(Arc::new(crate::http::Book(store.state().clone())));
         let limits = ServerLimits { head_timeout: config.request_timeout, grace: config.shutdown_grace };
         let server = Server::bind(config.listen, limits).await.map_err(|error| self.cannot_listen(&error))?;
         let address = format!("http://{}", server.address()?);
-        let tools = ToolHouse::open(config, self.file.as_deref(), &self.data, &store, &client).await?.map(Arc::new);
         let draining = CancellationToken::new();
         let surface = Arc::new(Surface {
-            engine: compose::engine(config, providers.catalog, objected.recorder, tools.as_deref())
-                .with_routes(objected.routes)
-                .with_responses(Arc::new(crate::http::Book(store.state().clone()))),
             objectives: Arc::clone(&objected.objectives),
             tools: tools.clone(),
+            engine: RwLock::new(Arc::new(engine)),
             store: Arc::clone(&store),
             address: address.clone(),
             api_key: config.api_key.as_ref().map(|source| source.fetch(compose::environment)).transpose()?,
+            admin_key: config.admin_key.as_ref().map(|source| source.fetch(compose::environment)).transpose()?,
+            stale: Mutex::default(),
             places: Arc::new(Semaphore::new(config.max_in_flight.min(Semaphore::MAX_PERMITS))),
             max_body_bytes: config.max_body_bytes,
             pass_unknown: config.pass_unknown_paths,
@@ -100,6 +112,7 @@ impl Up {
         });
         let gathering = tokio::spawn(objected.objectives.run(objected.finished, draining.clone()));
         let stop = stop_on_signal(draining.clone())?;
+        let care = self.care(&surface, client, &local, secrets).until(draining.clone());
         self.say_ready(&address, count);
         let serving = server.run(router(&surface), draining);
         let recovering = async {
@@ -107,10 +120,12 @@ impl Up {
                 tools.recover().await;
             }
         };
-        let (drained, ()) = tokio::join!(serving, recovering);
+        let (drained, (), cared) = tokio::join!(serving, recovering, care);
+        cared?;
         if let Some(tools) = &tools {
             tools.shutdown().await;
         }
+        admit.close().await;
         stop.abort();
         if let Err(error) = gathering.await {
             tracing::warn!(%error, "the objectives ended early");
@@ -118,6 +133,16 @@ impl Up {
         drop(local);
         farewell(&store, drained).await;
         Ok(drained)
+    }
+
+    fn care<'a>(
+        &self,
+        surface: &Arc<Surface>,
+        client: Client,
+        local: &'a LocalModels,
+        secrets: Vec<Secret>,
+    ) -> Care<'a> {
+        Care { surface: Arc::clone(surface), file: self.file.clone(), seen: self.seen, client, local, secrets }
     }
 
     fn cannot_listen(&self, error: &std::io::Error) -> Failure {

@@ -62,6 +62,9 @@ const fn key(path: &'static str, kind: Kind, default: &'static str, example: &'s
 /// What each section is for, in the order of the documentation.
 pub(crate) static SECTIONS: &[(&str, &str)] = &[
     ("server", "Where the gateway listens and what it takes."),
+    ("admin", "The console and the admin address, apart from what clients reach."),
+    ("limits", "What all requests together may use. Keys have limits of their own: `steersman keys`."),
+    ("teams.*", "One table a team that keys belong to."),
     ("store", "Where records are kept and for how long."),
     ("timeouts", "How long each phase of an upstream call may take."),
     ("retry", "When and how often a failed attempt is made again."),
@@ -93,6 +96,10 @@ pub(crate) static KEYS: &[Key] = &[
     key("server.request_timeout_ms", Kind::Integer, "30000", "", "How long a client may take to send its request, head and body each."),
     key("server.max_in_flight", Kind::Integer, "2048", "", "How many requests may be under way at once; one more is refused with 503."),
     key("server.shutdown_grace_ms", Kind::Integer, "10000", "", "How long requests under way may go on after SIGTERM."),
+    key("admin.api_key", Kind::Secret, "", "env:STEERSMAN_ADMIN_KEY", "The key that the console and `/admin` want. Default: `server.api_key`."),
+    key("limits.usd_per_day", Kind::Number, "", "100", "The most that all requests together may cost in a day (UTC)."),
+    key("limits.reserve_output_tokens", Kind::Integer, "4096", "", "Output tokens reserved on budgets where a request names no limit of its own."),
+    key("teams.*.usd_per_day", Kind::Number, "", "20", "The most that the keys of this team may use together in a day (UTC)."),
     key("store.path", Kind::Text, "", "/var/lib/steersman", "The data folder. Default: `steersman` in the user's data folder."),
     key("store.database_url", Kind::Secret, "", "env:DATABASE_URL", "A PostgreSQL address; without it records are kept in SQLite in the data folder."),
     key("store.retention_days", Kind::Integer, "30", "", "Records older than this are deleted."),
@@ -127,6 +134,7 @@ pub(crate) static KEYS: &[Key] = &[
     key("models.*.effort", Kind::Text, "", "low", "How hard it is to think: `none`, `minimal`, `low`, `medium`, `high` or `xhigh`. One upstream model under two efforts is two models, each with its own quality and cost. Default: what the client asks for."),
     key("models.*.max_output_tokens", Kind::Integer, "", "4000", "The most tokens that it may produce, thinking included. A client that asks for fewer gets fewer."),
     key("tasks.*.model", Kind::Text, "", "gpt-4o-mini", "The model that serves this task."),
+    key("tasks.*.usd_per_day", Kind::Number, "", "10", "The most that this task may cost in a day (UTC)."),
     key("tasks.*.escalate_to", Kind::Texts, "", "[\"gpt-4o\"]", "Models to try, in order, when an answer breaks its form or the model cannot be reached."),
     key("tasks.*.guard", Kind::Text, "", "observe", "The guard's mode for this task. Default: `guard.mode`."),
     key("tasks.*.objective.reference", Kind::Text, "", "gpt-4o", "The model whose quality is the measure. It answers everything until the floor is proved."),

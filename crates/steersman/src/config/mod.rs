@@ -4,6 +4,7 @@
 //! `steersman check` can tell everything else without them. A file is not needed: without one, every provider whose
 //! key is in its usual environment variable is there.
 
+mod admission;
 mod document;
 mod error;
 mod guard;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use steersman_core::{Contract, Price, Rates, nearest};
-use steersman_engine::Resilience;
+use steersman_engine::{AdmitSettings, Resilience};
 use steersman_net::BaseUrl;
 use steersman_providers::{VENDORS, Vendor};
 
@@ -40,6 +40,8 @@ pub(crate) struct Config {
     pub(crate) retry_base: Duration,
     pub(crate) retry_max: Duration,
     pub(crate) resilience: Resilience,
+    pub(crate) admission: AdmitSettings,
+    pub(crate) admin_key: Option<SecretSource>,
     pub(crate) providers: Vec<ProviderConfig>,
     pub(crate) models: Vec<ModelConfig>,
     pub(crate) tasks: Vec<TaskConfig>,
@@ -120,6 +122,8 @@ impl Config {
             retry_base: read.millis(&["retry", "base_ms"])?,
             retry_max: read.millis(&["retry", "max_ms"])?,
             resilience: super::resilience::read(&read)?,
+            admission: super::admission::read(&read)?,
+            admin_key: read.secret(&["admin", "api_key"])?,
             models: models(&read, &providers)?,
             tasks: tasks(&read)?,
             providers,

@@ -6,8 +6,7 @@ use std::time::Instant;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, header};
-use axum::middleware::Next;
+use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::post;
 use bytes::Bytes;
@@ -17,6 +16,7 @@ use steersman_engine::Inbound;
 use steersman_wire::{DIALECTS, Dialect, dialect_at, openai_chat};
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::credential::Credential;
 use super::{Surface, body, error};
 
 /// The header that names a task.
@@ -46,24 +46,9 @@ pub(super) fn router() -> Router<Arc<Surface>> {
     })
 }
 
-/// Lets a request through if it carries the key, or if no key is set.
-pub(super) async fn require_key(State(surface): State<Arc<Surface>>, request: Request, next: Next) -> Response {
-    let Some(key) = &surface.api_key else { return next.run(request).await };
-    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let bearer = given.and_then(|value| value.strip_prefix("Bearer "));
-    let bare = request.headers().get("x-api-key").and_then(|value| value.to_str().ok());
-    // Hashing both sides makes the comparison's time independent of how much of the key is right.
-    let right = |candidate: &str| blake3::hash(candidate.as_bytes()) == blake3::hash(key.expose().as_bytes());
-    if bearer.or(bare).is_some_and(right) {
-        next.run(request).await
-    } else {
-        error::refuse(dialect_of(request.uri().path()), Code::INVALID_KEY, Code::INVALID_KEY.meaning, None)
-    }
-}
-
 async fn serve(surface: &Surface, dialect: &'static dyn Dialect, request: Request) -> Response {
     match receive(surface, dialect, request).await {
-        Ok((inbound, place)) => body::respond(surface.engine.serve(inbound).await, place),
+        Ok((inbound, place)) => body::respond(surface.engine().serve(inbound).await, place),
         Err(refused) => *refused,
     }
 }
@@ -91,6 +76,7 @@ pub(super) async fn receive(
         started_at_us,
         dialect,
         body,
+        credential: head.extensions.get::<Credential>().map(|Credential(hash)| *hash),
         task: text(&head.headers, TASK_HEADER),
         structured: text(&head.headers, STRUCTURED_HEADER),
         quoted: text(&head.headers, QUOTED_HEADER),

@@ -27,7 +27,7 @@ pub(super) async fn decisions(State(surface): State<Arc<Surface>>, Query(paramet
     let filter = console::guard::Filter { decision: set(parameters.decision), tool: set(parameters.tool) };
     let before = parameters.before.as_deref().and_then(RequestId::parse);
     match surface.store.reader().noted("guard", before.as_ref(), PAGE_LINES).await {
-        Ok(noted) => page(StatusCode::OK, &console::guard::page(&filter, &noted, surface.engine.guard_mode().name())),
+        Ok(noted) => page(StatusCode::OK, &console::guard::page(&filter, &noted, surface.engine().guard_mode().name())),
         Err(error) => out_of_reach(&error),
     }
 }

@@ -13,10 +13,11 @@ pub(super) async fn alive() -> &'static str {
 }
 
 /// The process takes requests: not while it shuts down.
-pub(super) async fn ready(State(surface): State<Arc<Surface>>) -> (StatusCode, &'static str) {
+pub(super) async fn ready(State(surface): State<Arc<Surface>>) -> (StatusCode, String) {
     if surface.draining.is_cancelled() {
-        (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n")
+        (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n".to_owned())
     } else {
-        (StatusCode::OK, "ready\n")
+        let stale = surface.stale().map(|why| format!("the configuration's file is not in force: {why}\n"));
+        (StatusCode::OK, format!("ready\n{}", stale.unwrap_or_default()))
     }
 }

@@ -1,7 +1,9 @@
 //! The HTTP surface: addresses, limits of the transport, and nothing of what happens to a request.
 
+mod admin;
 mod api;
 mod body;
+mod credential;
 mod effects;
 mod error;
 mod guard;
@@ -12,8 +14,9 @@ mod pages;
 mod passed;
 mod responses;
 mod serve;
+mod tasks;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::Router;
@@ -31,17 +34,19 @@ pub(crate) use serve::{Server, ServerLimits};
 /// What every handler can reach.
 pub(crate) struct Surface {
     /// The pipeline.
-    pub(crate) engine: Engine,
     /// The objectives of tasks.
     pub(crate) objectives: Arc<steersman_jobs::Objectives>,
     /// The tools that this process runs, if any are configured.
     pub(crate) tools: Option<Arc<ToolHouse>>,
+    pub(crate) engine: RwLock<Arc<Engine>>,
     /// The records.
     pub(crate) store: Arc<Store>,
     /// The address that clients reach, for the console's examples.
     pub(crate) address: String,
     /// The key that clients must send, if one is set.
     pub(crate) api_key: Option<Secret>,
+    /// The key that the console and the admin address want, if it is another.
+    pub(crate) admin_key: Option<Secret>,
     /// Places for requests under way.
     pub(crate) places: Arc<Semaphore>,
     /// The largest request body.
@@ -50,12 +55,36 @@ pub(crate) struct Surface {
     pub(crate) pass_unknown: bool,
     /// How long a client may take to send a body.
     pub(crate) body_timeout: std::time::Duration,
+    /// Why the configuration's file is not in force, if it is not.
+    pub(crate) stale: Mutex<Option<String>>,
     /// Set once the process has begun to shut down.
     pub(crate) draining: tokio_util::sync::CancellationToken,
 }
 
+impl Surface {
+    /// The pipeline as it is now; a reload puts another in its place and lets this one end what it has begun.
+    pub(crate) fn engine(&self) -> Arc<Engine> {
+        Arc::clone(&self.engine.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Why the configuration's file is not in force, if it is not.
+    pub(crate) fn stale(&self) -> Option<String> {
+        self.stale.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Says whether the file is in force.
+    pub(crate) fn set_stale(&self, why: Option<String>) {
+        *self.stale.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+
+    /// Puts another pipeline in its place.
+    pub(crate) fn replace_engine(&self, engine: Engine) {
+        *self.engine.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(engine);
+    }
+}
+
 /// Microseconds since the Unix epoch.
-fn now_us() -> i64 {
+pub(crate) fn now_us() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(now.as_micros()).unwrap_or(i64::MAX)
 }
@@ -71,7 +100,8 @@ pub(crate) fn router(surface: &Arc<Surface>) -> Router {
         .merge(pages::router())
         .merge(objectives::router())
         .merge(effects::router())
-        .layer(axum::middleware::from_fn_with_state(Arc::clone(surface), api::require_key))
+        .merge(admin::router())
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(surface), credential::check))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .fallback(error::not_found)

@@ -18,7 +18,8 @@ const ANTHROPIC_VERSION: &str = "anthropic-version";
 ///
 /// A client that sends `anthropic-version` gets that API's form, all on one page.
 pub(super) async fn list(State(surface): State<Arc<Surface>>, headers: HeaderMap) -> Json<serde_json::Value> {
-    let catalog = surface.engine.catalog();
+    let engine = surface.engine();
+    let catalog = engine.catalog();
     if headers.contains_key(ANTHROPIC_VERSION) {
         let tasks = catalog.tasks().map(|task| anthropic_entry(&format!("task/{task}")));
         let data: Vec<_> = catalog.models().map(|(name, _)| anthropic_entry(name)).chain(tasks).collect();
@@ -37,7 +38,7 @@ pub(super) async fn retrieve(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    match surface.engine.catalog().resolve(&id) {
+    match surface.engine().catalog().resolve(&id) {
         Ok(_) if headers.contains_key(ANTHROPIC_VERSION) => Json(anthropic_entry(&id)).into_response(),
         Ok(resolved) => {
             let owner = resolved.candidates.first().map_or("steersman", |candidate| candidate.provider.name.as_str());

@@ -30,6 +30,7 @@ pub(super) fn router() -> Router<Arc<Surface>> {
         .route("/console/requests", get(requests))
         .route("/console/requests/{id}", get(request))
         .route("/console/guard", get(super::guard::decisions))
+        .route("/console/tasks", get(super::tasks::page))
         .route("/console/style.css", get(style))
 }
 
@@ -59,7 +60,7 @@ async fn overview(State(surface): State<Arc<Surface>>, Query(parameters): Query<
         Err(error) => return out_of_reach(&error),
     };
     let disk = reader.disk().await.ok();
-    let models: Vec<String> = surface.engine.catalog().models().map(|(name, _)| name.to_owned()).collect();
+    let models: Vec<String> = surface.engine().catalog().models().map(|(name, _)| name.to_owned()).collect();
     let recorder = surface.store.stats();
     let content = console::overview::Content {
         span,

@@ -80,7 +80,7 @@ async fn pass(
     inbound.headers =
         HEADERS.iter().filter_map(|name| Some(((*name).to_owned(), api::text(&headers, name)?))).collect();
     let endpoint = Endpoint { protocol, method, path, repeatable, provider };
-    body::respond(surface.engine.pass(inbound, &endpoint).await, place)
+    body::respond(surface.engine().pass(inbound, &endpoint).await, place)
 }
 
 /// A count of tokens is asked of whoever counts: providers of the Anthropic format.
@@ -90,7 +90,7 @@ fn stranger(surface: &Surface, protocol: &str, provider: Option<&str>, body: &[u
     }
     let object = RawObject::parse(body).ok()?;
     let model: String = serde_json::from_str(object.get("model")?.get()).ok()?;
-    let resolved = surface.engine.catalog().resolve(&model).ok()?;
+    let resolved = surface.engine().catalog().resolve(&model).ok()?;
     let asked = resolved.candidates.first()?;
     (asked.provider.dialect.name() != steersman_wire::anthropic::NAME).then(|| {
         let message =

@@ -138,6 +138,13 @@ fn step_for(span_s: i64, points: i64, reaches_back: impl Fn(i64) -> bool) -> (i6
     fine.copied().or(coarse).unwrap_or_else(long)
 }
 
+/// The finest rollups that reach back to this moment and are not too many to add up.
+pub(super) async fn tier_since(reader: &Reader, from_s: i64) -> Result<i64, StoreError> {
+    let kept = kept_from(reader).await?;
+    let span_s = crate::runs::now_us() / 1_000_000 - from_s;
+    Ok(step_for(span_s, 72, |tier_s| kept.get(&tier_s).is_some_and(|&kept| kept <= from_s)).1)
+}
+
 /// Distinct names and their counts.
 pub(super) async fn facets(reader: &Reader, range: TimeRange) -> Result<Facets, StoreError> {
     let until_s = range.until_us.map(|us| us.div_euclid(1_000_000).saturating_add(1));

@@ -10,6 +10,7 @@
 //!
 //! What never happens here: a record of telemetry, a secret in the clear, an answer before its commit.
 
+pub mod budgets;
 pub mod documents;
 pub mod responses;
 mod writer;
@@ -25,7 +26,8 @@ use crate::sqlite::beside;
 use crate::{Engine, StoreError};
 
 /// The version n of the state's schema is the n-th of these, counted from 1.
-pub(crate) const MIGRATIONS: &[Migration] = &[writer::MIGRATION, documents::MIGRATION, responses::MIGRATION];
+pub(crate) const MIGRATIONS: &[Migration] =
+    &[writer::MIGRATION, documents::MIGRATION, responses::MIGRATION, budgets::MIGRATION];
 
 /// How many pieces of work may wait; one more waits for a place.
 const QUEUE: usize = 1_024;
@@ -69,8 +71,11 @@ where
 }
 
 impl State {
-    /// Opens the state of this engine and brings its schema up to date.
-    pub(crate) async fn open(engine: &Engine) -> Result<Self, StoreError> {
+    /// Opens the state of this engine alone, beside a gateway that may run, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// The database cannot be opened.
+    pub async fn open(engine: &Engine) -> Result<Self, StoreError> {
         let (sender, receiver) = mpsc::sync_channel(QUEUE);
         let opened = writer::start(engine.clone(), receiver)?;
         opened.await.map_err(|_| StoreError::Closed)??;

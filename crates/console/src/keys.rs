@@ -1,0 +1,104 @@
+//! Virtual keys: what each may do, what is used of the budgets, who changed what, and the forms that change them.
+
+use maud::{Markup, html};
+use steersman_store::BudgetRow;
+
+use crate::format::moment as time;
+use crate::layout::page as frame;
+
+/// One key.
+#[derive(Debug)]
+pub struct Line {
+    /// Its id.
+    pub id: String,
+    /// What a person calls it.
+    pub name: String,
+    /// Its team.
+    pub team: Option<String>,
+    /// The last four characters of its secret.
+    pub ends: String,
+    /// Its limits in words.
+    pub limits: String,
+    /// When it was made, in microseconds since the Unix epoch.
+    pub created_at_us: i64,
+    /// Whether it is good no more.
+    pub revoked: bool,
+}
+
+/// The page. `secret` is shown once, right after it was made.
+#[must_use]
+pub fn page(
+    keys: &[Line],
+    budgets: &[BudgetRow],
+    audit: &[(i64, String, String, String)],
+    secret: Option<&str>,
+) -> Markup {
+    frame(
+        "Keys",
+        "/console/keys",
+        &html! {
+            h1 { "Keys" }
+            @if let Some(secret) = secret {
+                p { "The new secret, shown this once: " code { (secret) } }
+            }
+            (table(keys))
+            (form())
+            h2 { "Budgets" }
+            @if budgets.is_empty() { p { "None has been used yet." } } @else {
+                table {
+                    thead { tr { th { "budget" } th { "period" } th { "spent" } th { "held" } th { "overrun" } } }
+                    tbody { @for row in budgets {
+                        tr { td { (row.name) } td { (row.period) } td { (row.spent) } td { (row.held) } td { (row.overrun) } }
+                    } }
+                }
+            }
+            h2 { "Changes" }
+            table {
+                thead { tr { th { "when" } th { "by" } th { "what" } th { "key" } } }
+                tbody { @for (at_us, by, what, key) in audit {
+                    tr { td { (time(*at_us)) } td { (by) } td { (what) } td { (key) } }
+                } }
+            }
+        },
+    )
+}
+
+fn table(keys: &[Line]) -> Markup {
+    html! {
+        @if keys.is_empty() { p { "No key yet: clients need none, or the gateway's own." } } @else {
+            table {
+                thead { tr { th { "name" } th { "id" } th { "team" } th { "ends" } th { "limits" } th { "made" } th {} } }
+                tbody { @for key in keys {
+                    tr {
+                        td { (key.name) } td { code { (key.id) } } td { (key.team.as_deref().unwrap_or("–")) }
+                        td { code { "…" (key.ends) } } td { (key.limits) } td { (time(key.created_at_us)) }
+                        td {
+                            @if key.revoked { "revoked" } @else {
+                                form method="post" action={ "/console/keys/" (key.id) "/rotate" } { button { "Rotate" } }
+                                form method="post" action={ "/console/keys/" (key.id) "/revoke" } { button { "Revoke" } }
+                            }
+                        }
+                    }
+                } }
+            }
+        }
+    }
+}
+
+fn form() -> Markup {
+    let field = |name: &str, words: &str, example: &str| {
+        html! { label { (words) " " input name=(name) placeholder=(example); } " " }
+    };
+    html! {
+        h2 { "New key" }
+        form method="post" action="/console/keys" {
+            label { "name " input name="name" required; } " "
+            (field("team", "team", "search"))
+            (field("models", "models", "gpt-4o-mini claude-*"))
+            (field("requests_per_minute", "requests/min", "60"))
+            (field("tokens_per_minute", "tokens/min", "100000"))
+            (field("usd_per_day", "dollars a day", "5"))
+            button { "Make" }
+        }
+    }
+}

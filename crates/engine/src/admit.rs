@@ -1,0 +1,365 @@
+//! Step 2: whether a key may make this request, and what it may cost.
+//!
+//! A key has a list of models, requests and tokens a minute, and budgets; so have teams, tasks and the gateway as a whole.
+//! The most that a request is likely to cost is reserved on every budget before the call, and what it did cost is settled
+//! when its record closes, whatever happened to it. Reservations come out of slabs that were taken from the durable
+//! accounts ahead of use, so that a request waits for the database only when a slab has run out.
+//!
+//! What never happens here: a secret in the clear (a key is known by its hash), a lock across an await.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use serde::{Deserialize, Serialize};
+use steersman_core::{Account, Bank, Code, ContentHash, Usd, picos_to_usd};
+
+use crate::catalog::Candidate;
+use crate::meter::{Meter, Period};
+use crate::pace::Pace;
+use crate::prepare::Prepared;
+use crate::refusal::Refusal;
+use crate::reply::Inbound;
+
+/// What a key may do.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyRules {
+    /// Its id, `key_...`; not a secret.
+    #[serde(default)]
+    pub id: String,
+    /// What a person calls it.
+    pub name: String,
+    /// The team that it belongs to.
+    #[serde(default)]
+    pub team: Option<String>,
+    /// Names of models it may ask for; a `*` at the end stands for anything. Empty: all.
+    #[serde(default)]
+    pub models: Vec<String>,
+    /// The most requests in any minute.
+    #[serde(default)]
+    pub requests_per_minute: Option<u64>,
+    /// The most tokens in any minute.
+    #[serde(default)]
+    pub tokens_per_minute: Option<u64>,
+    /// The most money in a day (UTC).
+    #[serde(default)]
+    pub usd_per_day: Option<Usd>,
+    /// The most money in a month (UTC).
+    #[serde(default)]
+    pub usd_per_month: Option<Usd>,
+    /// The most money ever.
+    #[serde(default)]
+    pub usd_total: Option<Usd>,
+}
+
+/// Budgets that do not belong to a key, by day (UTC).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdmitSettings {
+    /// For everything together.
+    pub all: Option<Usd>,
+    /// By task.
+    pub tasks: Vec<(String, Usd)>,
+    /// By team.
+    pub teams: Vec<(String, Usd)>,
+    /// Output tokens that are reserved where the request names no limit.
+    pub reserve_output_tokens: u64,
+}
+
+impl Default for AdmitSettings {
+    /// No budgets; 4,096 tokens, which few answers exceed.
+    fn default() -> Self {
+        Self { all: None, tasks: Vec::new(), teams: Vec::new(), reserve_output_tokens: 4_096 }
+    }
+}
+
+/// The keys, their pace and the slabs of budgets. It outlives a reload of the configuration.
+#[derive(Default)]
+pub struct Admit {
+    bank: Option<Arc<dyn Bank>>,
+    keys: RwLock<Arc<HashMap<ContentHash, Arc<Key>>>>,
+    meters: Mutex<HashMap<Account, Arc<Meter>>>,
+}
+
+struct Key {
+    rules: KeyRules,
+    pace: Mutex<Pace>,
+}
+
+/// A request that was let in. Settled when its record closes.
+#[derive(Default)]
+pub(crate) struct Admitted {
+    key: Option<(Arc<Key>, u64)>,
+    holds: Vec<(Arc<Meter>, Usd)>,
+}
+
+/// What a request asks for, as far as limits are concerned.
+pub(crate) struct Asking<'a> {
+    model: &'a str,
+    task: &'a str,
+    candidates: &'a [Candidate],
+    parameters: &'a str,
+}
+
+impl<'a> Asking<'a> {
+    /// A request that was read.
+    pub(crate) fn of(prepared: &'a Prepared) -> Self {
+        let Prepared { asked, task, candidates, parameters, .. } = prepared;
+        Self { model: asked.as_str(), task: task.as_str(), candidates, parameters }
+    }
+
+    /// A request that is passed through unread.
+    pub(crate) fn passed(protocol: &'a str, candidate: &'a Candidate) -> Self {
+        let candidates = std::slice::from_ref(candidate);
+        Self { model: candidate.model.as_str(), task: protocol, candidates, parameters: "" }
+    }
+}
+
+/// What stands on the record.
+#[derive(Serialize)]
+struct Report<'a> {
+    key: Option<&'a str>,
+    name: Option<&'a str>,
+    team: Option<&'a str>,
+    reserved_usd: Option<f64>,
+    budgets: Vec<&'a str>,
+}
+
+impl Admit {
+    /// Over these accounts.
+    #[must_use]
+    pub fn new(bank: Arc<dyn Bank>) -> Self {
+        Self { bank: Some(bank), ..Self::default() }
+    }
+
+    /// Puts these keys, by the hash of their secret, in the place of those known. Their pace goes on.
+    pub fn replace_keys(&self, keys: Vec<(ContentHash, KeyRules)>) {
+        let known = self.keys();
+        let pace_of = |id: &str| {
+            let before = known.values().find(|key| key.rules.id == id);
+            before.map(|key| lock(&key.pace).clone()).unwrap_or_default()
+        };
+        let key = |(hash, rules): (ContentHash, KeyRules)| {
+            let same = known.get(&hash).filter(|key| key.rules == rules).cloned();
+            let fresh = || Arc::new(Key { pace: Mutex::new(pace_of(&rules.id)), rules: rules.clone() });
+            (hash, same.unwrap_or_else(fresh))
+        };
+        let keys = keys.into_iter().map(key).collect();
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+    }
+
+    /// Whether there is a key with this hash.
+    #[must_use]
+    pub fn knows(&self, hash: &ContentHash) -> bool {
+        self.keys().contains_key(hash)
+    }
+
+    /// Whether there is no key at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys().is_empty()
+    }
+
+    fn keys(&self) -> Arc<HashMap<ContentHash, Arc<Key>>> {
+        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Lets a request in, or says which limit it meets and when that begins anew.
+    pub(crate) async fn admit(
+        &self,
+        settings: &AdmitSettings,
+        inbound: &Inbound,
+        asking: &Asking<'_>,
+    ) -> Result<(Admitted, Option<serde_json::Value>), Refusal> {
+        let key = match &inbound.credential {
+            None => None,
+            Some(hash) => Some(self.keys().get(hash).cloned().ok_or_else(revoked)?),
+        };
+        let mut admitted = Admitted::default();
+        let estimate = Estimate::of(asking, inbound, settings.reserve_output_tokens);
+        if let Some(key) = &key {
+            allow_model(&key.rules, asking.model)?;
+            let (requests, tokens) = (key.rules.requests_per_minute, key.rules.tokens_per_minute);
+            if requests.is_some() || tokens.is_some() {
+                let ticket = lock(&key.pace).enter(requests, tokens, estimate.tokens);
+                let ticket = ticket.map_err(|full| full.refusal(&key.rules.name))?;
+                admitted.key = Some((Arc::clone(key), ticket));
+            }
+        }
+        let rules = key.as_ref().map(|key| &key.rules);
+        let budgets = budgets(settings, rules, asking.task);
+        if !budgets.is_empty() {
+            self.reserve(&budgets, &estimate, &mut admitted).await?;
+        }
+        let report = (key.is_some() || !budgets.is_empty()).then(|| {
+            let report = Report {
+                key: rules.map(|rules| rules.id.as_str()),
+                name: rules.map(|rules| rules.name.as_str()),
+                team: rules.and_then(|rules| rules.team.as_deref()),
+                reserved_usd: (!budgets.is_empty()).then_some(estimate.cost).flatten().map(Usd::as_f64),
+                budgets: budgets.iter().map(|(name, ..)| name.as_str()).collect(),
+            };
+            serde_json::json!(report)
+        });
+        Ok((admitted, report))
+    }
+
+    async fn reserve(
+        &self,
+        budgets: &[(String, Period, Usd)],
+        estimate: &Estimate,
+        admitted: &mut Admitted,
+    ) -> Result<(), Refusal> {
+        let Some(bank) = &self.bank else { return Ok(()) };
+        let cost = estimate.cost.ok_or_else(|| unpriced(&estimate.model))?;
+        for (name, period, cap) in budgets {
+            let meter = self.meter(name, *period, *cap);
+            let got = meter.reserve(bank.as_ref(), cost).await;
+            if !got.map_err(|error| Refusal::new(Code::STATE_UNREACHABLE, error.to_string()))? {
+                // What was reserved on the others is given back, as if it had cost nothing.
+                std::mem::take(admitted).settle(Some(Usd::ZERO), Some(0));
+                return Err(over(name, *period, *cap, cost));
+            }
+            admitted.holds.push((meter, cost));
+        }
+        Ok(())
+    }
+
+    fn meter(&self, name: &str, period: Period, cap: Usd) -> Arc<Meter> {
+        let account = Account { name: name.into(), period: period.label_now().into() };
+        let mut meters = lock(&self.meters);
+        let meter = meters.entry(account).or_insert_with_key(|account| Arc::new(Meter::new(account.clone())));
+        meter.set_cap(cap);
+        Arc::clone(meter)
+    }
+
+    /// Writes what was used since the last time, refills slabs, and gives back those of days that are over. Call it every
+    /// half second or so.
+    pub async fn flush(&self) {
+        let Some(bank) = &self.bank else { return };
+        let meters: Vec<_> = lock(&self.meters).values().cloned().collect();
+        for meter in meters {
+            if let Err(error) = meter.flush(bank.as_ref()).await {
+                tracing::warn!(%error, "budgets are settled later");
+            }
+        }
+        lock(&self.meters).retain(|_, meter| !meter.is_over() || Arc::strong_count(meter) > 1);
+    }
+
+    /// Gives everything back that was not used. For the end of the process.
+    pub async fn close(&self) {
+        self.flush().await;
+        let Some(bank) = &self.bank else { return };
+        let meters: Vec<_> = lock(&self.meters).values().cloned().collect();
+        for meter in meters {
+            if let Err(error) = meter.give_back(bank.as_ref()).await {
+                tracing::warn!(%error, "a slab stays held");
+            }
+        }
+    }
+}
+
+impl Admitted {
+    /// Settles what it did cost. An unknown cost counts as all that was reserved.
+    pub(crate) fn settle(self, cost: Option<Usd>, tokens: Option<u64>) {
+        if let (Some((key, ticket)), Some(tokens)) = (self.key, tokens) {
+            lock(&key.pace).settle(ticket, tokens);
+        }
+        for (meter, held) in self.holds {
+            meter.settle(held, cost.unwrap_or(held));
+        }
+    }
+}
+
+/// What a request is likely to use at most.
+struct Estimate {
+    tokens: u64,
+    cost: Option<Usd>,
+    model: String,
+}
+
+impl Estimate {
+    /// Half a token a byte for the prompt, since no language needs more in practice, and the request's own limit for the
+    /// answer. Of several candidates the dearest counts.
+    fn of(asking: &Asking<'_>, inbound: &Inbound, reserve_output_tokens: u64) -> Self {
+        let input = inbound.body.len() as u64 / 2 + 1;
+        let output = output_limit(asking.parameters).unwrap_or(reserve_output_tokens);
+        let mut cost = Some(Usd::ZERO);
+        let mut model = String::new();
+        for candidate in asking.candidates {
+            let one = candidate
+                .provider
+                .rates
+                .get(candidate.model.as_str())
+                .map(|rates| picos_to_usd(rates.input.picos_for(input) + rates.output.picos_for(output)));
+            if one.is_none() && model.is_empty() {
+                model = format!("{}/{}", candidate.provider.name, candidate.model);
+            }
+            cost = cost.zip(one).map(|(known, one)| known.max(one));
+        }
+        Self { tokens: inbound.body.len() as u64 / 4 + 1, cost, model }
+    }
+}
+
+fn output_limit(parameters: &str) -> Option<u64> {
+    #[derive(Deserialize)]
+    struct Limits {
+        max_tokens: Option<u64>,
+        max_completion_tokens: Option<u64>,
+    }
+    let limits: Limits = serde_json::from_str(parameters).ok()?;
+    limits.max_completion_tokens.or(limits.max_tokens)
+}
+
+/// Every budget that a request falls under, the narrowest first.
+fn budgets(settings: &AdmitSettings, key: Option<&KeyRules>, task: &str) -> Vec<(String, Period, Usd)> {
+    let mut budgets = Vec::new();
+    if let Some(key) = key {
+        let own = [(Period::Day, key.usd_per_day), (Period::Month, key.usd_per_month), (Period::Total, key.usd_total)];
+        budgets.extend(own.into_iter().filter_map(|(period, cap)| Some((format!("key/{}", key.id), period, cap?))));
+    }
+    let day = |kind: &str, name: &str, list: &[(String, Usd)]| {
+        let cap = list.iter().find(|(known, _)| known == name)?.1;
+        Some((format!("{kind}/{name}"), Period::Day, cap))
+    };
+    budgets.extend(key.and_then(|key| day("team", key.team.as_deref()?, &settings.teams)));
+    budgets.extend(day("task", task, &settings.tasks));
+    budgets.extend(settings.all.map(|cap| ("all".to_owned(), Period::Day, cap)));
+    budgets
+}
+
+fn allow_model(rules: &KeyRules, asked: &str) -> Result<(), Refusal> {
+    let fits = |pattern: &String| match pattern.strip_suffix('*') {
+        Some(prefix) => asked.starts_with(prefix),
+        None => asked == pattern,
+    };
+    if rules.models.is_empty() || rules.models.iter().any(fits) {
+        return Ok(());
+    }
+    let message = format!("the key `{}` may not use `{asked}`; it may use {}", rules.name, rules.models.join(", "));
+    Err(Refusal::new(Code::MODEL_NOT_ALLOWED, message).param("model"))
+}
+
+fn revoked() -> Refusal {
+    Refusal::new(Code::INVALID_KEY, Code::INVALID_KEY.meaning)
+}
+
+fn unpriced(model: &str) -> Refusal {
+    let message = format!(
+        "a budget applies and the price of `{model}` is unknown; set `input_usd_per_million` and `output_usd_per_million`"
+    );
+    Refusal::new(Code::BUDGET_EXCEEDED, message)
+}
+
+fn over(name: &str, period: Period, cap: Usd, cost: Usd) -> Refusal {
+    let message = format!(
+        "the budget `{name}` of {cap} {} leaves less than the {cost} that this request may cost; {}",
+        period.words(),
+        period.resets()
+    );
+    let mut refusal = Refusal::new(Code::BUDGET_EXCEEDED, message);
+    refusal.retry_after_s = period.seconds_left();
+    refusal
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

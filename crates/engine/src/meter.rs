@@ -1,0 +1,217 @@
+//! One budget as one gateway sees it: a slab that was taken from the durable account, and what came out of it.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use steersman_core::{Account, Bank, BankError, Usd};
+
+/// A slab is this part of the cap: small enough that what a killed gateway held is no loss worth naming.
+const SLABS: i64 = 50;
+
+/// A span of time, in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Period {
+    Day,
+    Month,
+    Total,
+}
+
+impl Period {
+    /// The span that it is now: `2026-11-27`, `2026-11`, `total`.
+    pub(crate) fn label_now(self) -> String {
+        let (year, month, day) = civil(now_s() / 86_400);
+        match self {
+            Self::Day => format!("{year:04}-{month:02}-{day:02}"),
+            Self::Month => format!("{year:04}-{month:02}"),
+            Self::Total => "total".to_owned(),
+        }
+    }
+
+    pub(crate) const fn words(self) -> &'static str {
+        match self {
+            Self::Day => "a day",
+            Self::Month => "a month",
+            Self::Total => "in all",
+        }
+    }
+
+    /// Until the next span begins.
+    pub(crate) fn seconds_left(self) -> Option<u64> {
+        let now = now_s();
+        let day = 86_400 - now % 86_400;
+        match self {
+            Self::Day => Some(day),
+            Self::Month => {
+                let today = now / 86_400;
+                let (_, month, _) = civil(today);
+                let days = (1..=31).find(|ahead| civil(today + ahead).1 != month).unwrap_or(31);
+                Some(day + (days - 1) * 86_400)
+            }
+            Self::Total => None,
+        }
+    }
+
+    pub(crate) fn resets(self) -> String {
+        match self.seconds_left() {
+            Some(seconds) => format!("it begins anew in {} h {} min", seconds / 3_600, seconds % 3_600 / 60),
+            None => "it does not begin anew".to_owned(),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Meter {
+    account: Account,
+    slab: Mutex<Slab>,
+}
+
+#[derive(Debug, Default)]
+struct Slab {
+    cap: Usd,
+    /// Taken and not reserved.
+    left: Usd,
+    /// Used and not yet told.
+    used: Usd,
+    overrun: Usd,
+    /// Whether anything was reserved since the last flush.
+    busy: bool,
+}
+
+impl Meter {
+    pub(crate) fn new(account: Account) -> Self {
+        Self { account, slab: Mutex::default() }
+    }
+
+    pub(crate) fn set_cap(&self, cap: Usd) {
+        self.lock().cap = cap;
+    }
+
+    /// Reserves out of the slab; takes another where it is too small. False if the cap leaves no room.
+    pub(crate) async fn reserve(&self, bank: &dyn Bank, amount: Usd) -> Result<bool, BankError> {
+        if self.reserve_here(amount) {
+            return Ok(true);
+        }
+        let cap = self.lock().cap;
+        let slab = slab_of(cap).max(amount);
+        for wanted in [slab, amount] {
+            if bank.take(self.account.clone(), wanted, cap).await? {
+                self.lock().left += wanted;
+            }
+            // Another request may have taken a slab meanwhile, or given something back.
+            if self.reserve_here(amount) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn reserve_here(&self, amount: Usd) -> bool {
+        let mut slab = self.lock();
+        slab.busy = true;
+        let enough = slab.left >= amount;
+        if enough {
+            slab.left = slab.left - amount;
+        }
+        enough
+    }
+
+    /// Ends a reservation with what was used. More than was reserved comes out of the slab, and what even that does not
+    /// cover is an overrun.
+    pub(crate) fn settle(&self, held: Usd, used: Usd) {
+        let mut slab = self.lock();
+        if used <= held {
+            slab.left += held - used;
+            slab.used += used;
+            return;
+        }
+        let more = (used - held).min(slab.left);
+        slab.left = slab.left - more;
+        slab.used += held + more;
+        slab.overrun += used - held - more;
+    }
+
+    /// Tells the account what was used, and takes a slab ahead of use where this one is half empty.
+    pub(crate) async fn flush(&self, bank: &dyn Bank) -> Result<(), BankError> {
+        let over = self.is_over();
+        let (used, overrun, free, wanted, cap) = {
+            let mut slab = self.lock();
+            let free = if over { std::mem::take(&mut slab.left) } else { Usd::ZERO };
+            let half = Usd::from_nanos(slab_of(slab.cap).nanos() / 2);
+            let wanted = std::mem::take(&mut slab.busy) && !over && slab.left < half;
+            (std::mem::take(&mut slab.used), std::mem::take(&mut slab.overrun), free, wanted, slab.cap)
+        };
+        if (used, overrun, free) != (Usd::ZERO, Usd::ZERO, Usd::ZERO) {
+            let told = bank.settle(self.account.clone(), used + free, used, overrun).await;
+            if let Err(error) = told {
+                let mut slab = self.lock();
+                slab.used += used;
+                slab.overrun += overrun;
+                slab.left += free;
+                return Err(error);
+            }
+        }
+        if wanted && bank.take(self.account.clone(), slab_of(cap), cap).await? {
+            self.lock().left += slab_of(cap);
+        }
+        Ok(())
+    }
+
+    /// Gives the rest of the slab back.
+    pub(crate) async fn give_back(&self, bank: &dyn Bank) -> Result<(), BankError> {
+        let left = std::mem::take(&mut self.lock().left);
+        if left == Usd::ZERO {
+            return Ok(());
+        }
+        bank.settle(self.account.clone(), left, Usd::ZERO, Usd::ZERO).await
+    }
+
+    /// Whether its span of time is over.
+    pub(crate) fn is_over(&self) -> bool {
+        let now = match self.account.period.len() {
+            10 => Period::Day,
+            7 => Period::Month,
+            _ => return false,
+        };
+        now.label_now() != *self.account.period
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Slab> {
+        self.slab.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn slab_of(cap: Usd) -> Usd {
+    Usd::from_nanos((cap.nanos() / SLABS).max(1))
+}
+
+fn now_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// Year, month and day of a day since the Unix epoch (H. Hinnant, *chrono-Compatible Low-Level Date Algorithms*,
+/// `civil_from_days`, for days after 1970).
+const fn civil(days: u64) -> (u64, u64, u64) {
+    let shifted = days + 719_468;
+    let era = shifted / 146_097;
+    let day_of_era = shifted % 146_097;
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
+    (year, month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_have_their_dates() {
+        assert_eq!(civil(0), (1970, 1, 1));
+        assert_eq!(civil(11_016), (2000, 2, 29));
+        assert_eq!(civil(20_784), (2026, 11, 27));
+        assert_eq!(civil(20_788), (2026, 12, 1));
+    }
+}

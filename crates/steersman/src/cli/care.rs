@@ -1,0 +1,93 @@
+//! What a running gateway does beside serving: it looks for changed keys, settles budgets, and takes over a changed
+//! configuration.
+//!
+//! A new configuration becomes a new pipeline beside the old one: requests under way end in the one they began in, and
+//! what is known of places, keys and budgets goes on. A file that is not valid changes nothing, and `/readyz` says why.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use steersman_core::Secret;
+use steersman_net::Client;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::Failure;
+use super::config_file::{Loaded, load};
+use crate::http::Surface;
+use crate::local::LocalModels;
+use crate::{compose, keys};
+
+/// How often keys and the file are looked at, and budgets settled.
+const ROUND: Duration = Duration::from_millis(500);
+
+/// What it needs.
+pub(super) struct Care<'a> {
+    pub(super) surface: Arc<Surface>,
+    pub(super) file: Option<PathBuf>,
+    /// When the file that is in force was changed.
+    pub(super) seen: Option<SystemTime>,
+    pub(super) client: Client,
+    pub(super) local: &'a LocalModels,
+    /// Keys of providers that the records' redactor knows.
+    pub(super) secrets: Vec<Secret>,
+}
+
+impl Care<'_> {
+    /// Goes on until `stop`.
+    pub(super) async fn until(self, stop: CancellationToken) -> Result<(), Failure> {
+        let mut hang_up = signal(SignalKind::hangup())?;
+        let mut seen = self.seen;
+        loop {
+            let asked = tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                _ = hang_up.recv() => true,
+                () = tokio::time::sleep(ROUND) => false,
+            };
+            let now = changed_at(self.file.as_deref());
+            if asked || now != seen {
+                seen = now;
+                self.reload();
+            }
+            match keys::good(self.surface.store.state()).await {
+                Ok(good) => self.surface.engine().admit().replace_keys(good),
+                Err(error) => tracing::warn!(%error, "the keys that are known stay in force"),
+            }
+            self.surface.engine().admit().flush().await;
+        }
+    }
+
+    fn reload(&self) {
+        match self.try_reload() {
+            Ok(()) => {
+                self.surface.set_stale(None);
+                anstream::eprintln!("the new configuration is in force; `[server]` and `[store]` want a restart");
+            }
+            Err(failure) => {
+                anstream::eprintln!("the old configuration stays in force: {}", failure.message());
+                self.surface.set_stale(Some(failure.message().to_owned()));
+            }
+        }
+    }
+
+    fn try_reload(&self) -> Result<(), Failure> {
+        let Loaded { config, .. } = load(self.file.as_deref())?;
+        let providers = compose::providers(&config, &self.client, self.local)?;
+        let is_known = |secret: &Secret| self.secrets.iter().any(|known| known.expose() == secret.expose());
+        if !providers.secrets.iter().all(is_known) {
+            return Err(Failure::new("a provider has a key that was not there at the start")
+                .hint("restart, so that the records' redactor knows it"));
+        }
+        let before = self.surface.engine();
+        let recorder = Arc::clone(before.recorder());
+        let admit = Arc::clone(before.admit());
+        self.surface.replace_engine(compose::engine(&config, providers.catalog, recorder, None, admit, Some(&before)));
+        Ok(())
+    }
+}
+
+/// When a file was last changed.
+pub(super) fn changed_at(file: Option<&Path>) -> Option<SystemTime> {
+    file.and_then(|file| std::fs::metadata(file).ok()?.modified().ok())
+}

@@ -1,0 +1,236 @@
+//! `steersman keys`: virtual keys, made, listed, rotated and revoked. A gateway that runs sees a change within half a second.
+
+use std::future::Future;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+use steersman_core::Usd;
+use steersman_engine::KeyRules;
+use steersman_store::State;
+
+use super::config_file::{data_folder, load};
+use super::records::Where;
+use super::{Command, Failure, parse};
+use crate::keys::{self, Made, StoredKey};
+use crate::{compose, http};
+
+pub(crate) static COMMAND: Command = Command {
+    name: "keys",
+    about: "Make, list, rotate and revoke the keys that clients send",
+    arguments: Arguments::augment_args,
+    run: |matches| run(parse(matches)?),
+};
+
+#[derive(Args)]
+struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+    #[command(flatten)]
+    place: Where,
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Make a key; its secret is printed once and kept nowhere.
+    Create(Box<Wanted>),
+    /// List all keys, their limits, and what is used of every budget.
+    List,
+    /// Give a key a new secret; the old one is good no more.
+    Rotate {
+        /// Its id or name
+        key: String,
+    },
+    /// Revoke a key for good.
+    Revoke {
+        /// Its id or name
+        key: String,
+    },
+    /// List who changed which key and when.
+    Audit,
+}
+
+#[derive(Args)]
+struct Wanted {
+    /// What a person calls it
+    name: String,
+    /// The team that it belongs to
+    #[arg(long)]
+    team: Option<String>,
+    /// A model that it may use, `*` at the end for any; may be given more than once [default: all]
+    #[arg(long = "model")]
+    models: Vec<String>,
+    /// Requests a minute
+    #[arg(long)]
+    requests_per_minute: Option<u64>,
+    /// Tokens a minute
+    #[arg(long)]
+    tokens_per_minute: Option<u64>,
+    /// Dollars a day (UTC)
+    #[arg(long)]
+    usd_per_day: Option<f64>,
+    /// Dollars a month (UTC)
+    #[arg(long)]
+    usd_per_month: Option<f64>,
+    /// Dollars ever
+    #[arg(long)]
+    usd_total: Option<f64>,
+}
+
+fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
+    let Arguments { action, place, json } = arguments;
+    let now_us = http::now_us();
+    match action {
+        Action::Create(wanted) => {
+            let rules = wanted.rules()?;
+            let made = with_state(&place, async move |state| keys::create(&state, "cli", rules, now_us).await)?;
+            show_made(&made, json);
+        }
+        Action::Rotate { key } => {
+            let made = with_state(&place, async move |state| keys::rotate(&state, "cli", &key, now_us).await)?;
+            show_made(&made, json);
+        }
+        Action::Revoke { key } => {
+            let key = with_state(&place, async move |state| keys::revoke(&state, "cli", &key, now_us).await)?;
+            if json {
+                anstream::println!("{}", describe(&key));
+            } else {
+                anstream::eprintln!("revoked `{}` ({})", key.rules.name, key.rules.id);
+            }
+        }
+        Action::List => {
+            let read = async |state: State| Ok((keys::list(&state).await?, state.budgets().await?));
+            let (keys, budgets) = with_state(&place, read)?;
+            if json {
+                let budgets: Vec<_> = budgets.iter().map(describe_budget).collect();
+                let keys: Vec<_> = keys.iter().map(describe).collect();
+                anstream::println!("{}", json!({ "keys": keys, "budgets": budgets }));
+            } else {
+                show_all(&keys, &budgets);
+            }
+        }
+        Action::Audit => {
+            for line in with_state(&place, async |state| keys::audit(&state).await)? {
+                if json {
+                    anstream::println!("{}", json!(line));
+                } else {
+                    let at = steersman_console::time(line.at_us);
+                    anstream::println!("{at}  {:<8} {:<8} {}", line.by, line.what, line.key);
+                }
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Wanted {
+    fn rules(self) -> Result<KeyRules, Failure> {
+        let money = |usd: Option<f64>| match usd {
+            None => Ok(None),
+            Some(usd) => Usd::from_decimal(usd)
+                .filter(|usd| *usd >= Usd::ZERO)
+                .map(Some)
+                .ok_or_else(|| Failure::new(format!("`{usd}` is no amount of dollars"))),
+        };
+        Ok(KeyRules {
+            id: String::new(),
+            usd_per_day: money(self.usd_per_day)?,
+            usd_per_month: money(self.usd_per_month)?,
+            usd_total: money(self.usd_total)?,
+            name: self.name,
+            team: self.team,
+            models: self.models,
+            requests_per_minute: self.requests_per_minute,
+            tokens_per_minute: self.tokens_per_minute,
+        })
+    }
+}
+
+/// Opens the state beside a gateway that may run, and runs `work` on it.
+fn with_state<T, F>(place: &Where, work: impl FnOnce(State) -> F) -> Result<T, Failure>
+where
+    F: Future<Output = Result<T, keys::KeyError>>,
+{
+    let config = load(place.config.as_deref())?.config;
+    let data = data_folder(&config, place.data.as_deref())?;
+    std::fs::create_dir_all(&data)?;
+    let engine = compose::store_engine(&config, &data)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let state = State::open(&engine).await?;
+        work(state).await.map_err(|error| Failure::new(error.to_string()))
+    })
+}
+
+fn show_made(made: &Made, json: bool) {
+    if json {
+        anstream::println!("{}", describe_made(made));
+        return;
+    }
+    anstream::println!("{}", made.secret);
+    anstream::eprintln!(
+        "the key `{}` ({}); the secret above is shown this once",
+        made.key.rules.name,
+        made.key.rules.id
+    );
+}
+
+fn show_all(keys: &[StoredKey], budgets: &[steersman_store::BudgetRow]) {
+    anstream::println!("{:<20} {:<16} {:<12} {:<8} limits", "id", "name", "team", "ends");
+    for key in keys {
+        let rules = &key.rules;
+        let team = rules.team.as_deref().unwrap_or("-");
+        let limits = if key.revoked_at_us.is_some() { "revoked".to_owned() } else { limits(rules) };
+        anstream::println!("{:<20} {:<16} {team:<12} {:<8} {limits}", rules.id, rules.name, key.ends);
+    }
+    if !budgets.is_empty() {
+        anstream::println!("\n{:<32} {:<12} {:>14} {:>14} {:>12}", "budget", "period", "spent", "held", "overrun");
+    }
+    for row in budgets {
+        let (spent, held, over) = (row.spent.to_string(), row.held.to_string(), row.overrun.to_string());
+        anstream::println!("{:<32} {:<12} {spent:>14} {held:>14} {over:>12}", row.name, row.period);
+    }
+}
+
+/// The limits of a key in a few words.
+pub(crate) fn limits(rules: &KeyRules) -> String {
+    let counts = [(rules.requests_per_minute, "requests/min"), (rules.tokens_per_minute, "tokens/min")];
+    let money = [(rules.usd_per_day, "a day"), (rules.usd_per_month, "a month"), (rules.usd_total, "in all")];
+    let counts = counts.iter().filter_map(|(count, words)| Some(format!("{} {words}", (*count)?)));
+    let money = money.iter().filter_map(|(usd, words)| Some(format!("{} {words}", (*usd)?)));
+    let models = (!rules.models.is_empty()).then(|| rules.models.join(" "));
+    let words: Vec<_> = counts.chain(money).chain(models).collect();
+    if words.is_empty() { "none".to_owned() } else { words.join(", ") }
+}
+
+/// A key as JSON, without its hash.
+pub(crate) fn describe(key: &StoredKey) -> serde_json::Value {
+    let mut value = json!(key.rules);
+    let more = [
+        ("ends", json!(key.ends)),
+        ("created_at_us", json!(key.created_at_us)),
+        ("revoked_at_us", json!(key.revoked_at_us)),
+    ];
+    if let Some(members) = value.as_object_mut() {
+        members.extend(more.map(|(name, value)| (name.to_owned(), value)));
+    }
+    value
+}
+
+/// A key that was just made, with its secret.
+pub(crate) fn describe_made(made: &Made) -> serde_json::Value {
+    let mut value = describe(&made.key);
+    if let Some(members) = value.as_object_mut() {
+        members.insert("secret".to_owned(), json!(made.secret));
+    }
+    value
+}
+
+/// A budget as JSON, in nano-dollars.
+pub(crate) fn describe_budget(row: &steersman_store::BudgetRow) -> serde_json::Value {
+    let (name, period) = (&row.name, &row.period);
+    json!({ "name": name, "period": period, "spent": row.spent, "held": row.held, "overrun": row.overrun })
+}

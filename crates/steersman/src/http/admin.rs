@@ -1,0 +1,196 @@
+//! The admin address and the console's page of keys: the same operations as `steersman keys`, for a running gateway.
+//!
+//! Both want the admin's key where one is set. A form is taken only from a page of this gateway: browsers say where a
+//! request comes from, and one that came from elsewhere is refused.
+
+use std::sync::Arc;
+
+use axum::extract::{Form, Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::json;
+use steersman_console as console;
+use steersman_core::Usd;
+use steersman_engine::KeyRules;
+
+use super::{Surface, now_us, pages};
+use crate::cli::keys::{describe, describe_budget, describe_made, limits};
+use crate::keys::{self, KeyError};
+
+/// All addresses.
+pub(super) fn router() -> Router<Arc<Surface>> {
+    Router::new()
+        .route("/admin/keys", get(list).post(create))
+        .route("/admin/keys/{key}/rotate", post(rotate))
+        .route("/admin/keys/{key}/revoke", post(revoke))
+        .route("/admin/audit", get(audit))
+        .route("/admin/places", get(places))
+        .route("/console/keys", get(page).post(create_by_form))
+        .route("/console/keys/{key}/rotate", post(rotate_by_form))
+        .route("/console/keys/{key}/revoke", post(revoke_by_form))
+}
+
+async fn list(State(surface): State<Arc<Surface>>) -> Response {
+    let state = surface.store.state();
+    let read = async { Ok::<_, KeyError>((keys::list(state).await?, state.budgets().await?)) };
+    answer(read.await.map(|(keys, budgets)| {
+        let budgets: Vec<_> = budgets.iter().map(describe_budget).collect();
+        json!({ "keys": keys.iter().map(describe).collect::<Vec<_>>(), "budgets": budgets })
+    }))
+}
+
+async fn create(State(surface): State<Arc<Surface>>, Json(rules): Json<serde_json::Value>) -> Response {
+    let Ok(rules) = serde_json::from_value::<KeyRules>(rules) else {
+        let hint =
+            json!({ "error": { "message": "`name` is needed; money is in nano-dollars", "code": "invalid_request" } });
+        return (StatusCode::BAD_REQUEST, Json(hint)).into_response();
+    };
+    let made = keys::create(surface.store.state(), "admin", rules, now_us()).await;
+    answer(changed(&surface, made).await.map(|made| describe_made(&made)))
+}
+
+async fn rotate(State(surface): State<Arc<Surface>>, Path(key): Path<String>) -> Response {
+    let made = keys::rotate(surface.store.state(), "admin", &key, now_us()).await;
+    answer(changed(&surface, made).await.map(|made| describe_made(&made)))
+}
+
+async fn revoke(State(surface): State<Arc<Surface>>, Path(key): Path<String>) -> Response {
+    let revoked = keys::revoke(surface.store.state(), "admin", &key, now_us()).await;
+    answer(changed(&surface, revoked).await.map(|key| describe(&key)))
+}
+
+async fn audit(State(surface): State<Arc<Surface>>) -> Response {
+    answer(keys::audit(surface.store.state()).await.map(|lines| json!({ "audit": lines })))
+}
+
+/// How each place that was called is doing.
+async fn places(State(surface): State<Arc<Surface>>) -> Response {
+    Json(json!({ "places": surface.engine().places().report() })).into_response()
+}
+
+/// Makes a change effective in this gateway before it is answered.
+async fn changed<T>(surface: &Surface, change: Result<T, KeyError>) -> Result<T, KeyError> {
+    let change = change?;
+    surface.engine().admit().replace_keys(keys::good(surface.store.state()).await?);
+    Ok(change)
+}
+
+fn answer(result: Result<serde_json::Value, KeyError>) -> Response {
+    match result {
+        Ok(value) => Json(value).into_response(),
+        Err(error) => {
+            let status = status(&error);
+            (status, Json(json!({ "error": { "message": error.to_string() } }))).into_response()
+        }
+    }
+}
+
+const fn status(error: &KeyError) -> StatusCode {
+    match error {
+        KeyError::Unknown(_) => StatusCode::NOT_FOUND,
+        KeyError::Raced(_) => StatusCode::CONFLICT,
+        KeyError::Store(_) | KeyError::Corrupt(_) => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+#[derive(Deserialize)]
+struct NewKey {
+    name: String,
+    team: String,
+    models: String,
+    requests_per_minute: String,
+    tokens_per_minute: String,
+    usd_per_day: String,
+}
+
+async fn page(State(surface): State<Arc<Surface>>) -> Response {
+    show(&surface, None).await
+}
+
+async fn create_by_form(State(surface): State<Arc<Surface>>, headers: HeaderMap, Form(form): Form<NewKey>) -> Response {
+    if !is_own_page(&headers) {
+        return from_elsewhere();
+    }
+    let words = |text: &str| text.split([' ', ',']).filter(|word| !word.is_empty()).map(str::to_owned).collect();
+    let rules = KeyRules {
+        name: form.name.trim().to_owned(),
+        team: Some(form.team.trim().to_owned()).filter(|team| !team.is_empty()),
+        models: words(&form.models),
+        requests_per_minute: form.requests_per_minute.trim().parse().ok(),
+        tokens_per_minute: form.tokens_per_minute.trim().parse().ok(),
+        usd_per_day: form.usd_per_day.trim().parse().ok().and_then(Usd::from_decimal),
+        ..KeyRules::default()
+    };
+    let made = keys::create(surface.store.state(), "console", rules, now_us()).await;
+    after(&surface, changed(&surface, made).await.map(|made| Some(made.secret))).await
+}
+
+async fn rotate_by_form(State(surface): State<Arc<Surface>>, headers: HeaderMap, Path(key): Path<String>) -> Response {
+    if !is_own_page(&headers) {
+        return from_elsewhere();
+    }
+    let made = keys::rotate(surface.store.state(), "console", &key, now_us()).await;
+    after(&surface, changed(&surface, made).await.map(|made| Some(made.secret))).await
+}
+
+async fn revoke_by_form(State(surface): State<Arc<Surface>>, headers: HeaderMap, Path(key): Path<String>) -> Response {
+    if !is_own_page(&headers) {
+        return from_elsewhere();
+    }
+    let revoked = keys::revoke(surface.store.state(), "console", &key, now_us()).await;
+    after(&surface, changed(&surface, revoked).await.map(|_| None)).await
+}
+
+async fn after(surface: &Surface, result: Result<Option<String>, KeyError>) -> Response {
+    match result {
+        Ok(secret) => show(surface, secret.as_deref()).await,
+        Err(error) => pages::page(status(&error), &console::unavailable(&error.to_string())),
+    }
+}
+
+async fn show(surface: &Surface, secret: Option<&str>) -> Response {
+    let state = surface.store.state();
+    let read =
+        async { Ok::<_, KeyError>((keys::list(state).await?, state.budgets().await?, keys::audit(state).await?)) };
+    match read.await {
+        Ok((keys, budgets, audit)) => {
+            let lines: Vec<_> = keys
+                .iter()
+                .map(|key| console::keys::Line {
+                    id: key.rules.id.clone(),
+                    name: key.rules.name.clone(),
+                    team: key.rules.team.clone(),
+                    ends: key.ends.clone(),
+                    limits: limits(&key.rules),
+                    created_at_us: key.created_at_us,
+                    revoked: key.revoked_at_us.is_some(),
+                })
+                .collect();
+            let audit: Vec<_> =
+                audit.into_iter().take(50).map(|line| (line.at_us, line.by, line.what, line.key)).collect();
+            pages::page(StatusCode::OK, &console::keys::page(&lines, &budgets, &audit, secret))
+        }
+        Err(error) => pages::page(status(&error), &console::unavailable(&error.to_string())),
+    }
+}
+
+/// Browsers name where a form comes from; one without either header is no browser and cannot be tricked.
+fn is_own_page(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    match (text("sec-fetch-site"), text("origin"), text("host")) {
+        (Some(site), ..) => matches!(site, "same-origin" | "none"),
+        (None, Some(origin), Some(host)) => origin.split_once("://").is_some_and(|(_, origin)| origin == host),
+        (None, Some(_), None) => false,
+        (None, None, _) => true,
+    }
+}
+
+fn from_elsewhere() -> Response {
+    pages::page(
+        StatusCode::FORBIDDEN,
+        &console::unavailable("this form was sent from another site, and nothing was changed"),
+    )
+}

@@ -1,0 +1,65 @@
+//! Who may pass: clients with a virtual key or the gateway's own, and the admin with the admin's.
+//!
+//! Keys are compared by their hashes, so that the time tells nothing of how much of one is right.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use steersman_core::{Code, ContentHash, Secret};
+
+use super::api::dialect_of;
+use super::{Surface, error};
+
+/// The hash of the virtual key that a request came with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Credential(pub(super) ContentHash);
+
+/// What is below `/v1` is for clients, all else for the admin.
+pub(super) async fn check(state: State<Arc<Surface>>, request: Request, next: Next) -> Response {
+    if request.uri().path().starts_with("/v1/") {
+        of_client(state, request, next).await
+    } else {
+        of_admin(state, request, next).await
+    }
+}
+
+/// Lets a client through that carries the gateway's key or a virtual one, or anyone while there is neither.
+async fn of_client(State(surface): State<Arc<Surface>>, mut request: Request, next: Next) -> Response {
+    let given = given(request.headers()).map(|text| ContentHash::of(text.as_bytes()));
+    let is_own = |key: &Secret| given == Some(ContentHash::of(key.expose().as_bytes()));
+    let engine = surface.engine();
+    let known = given.filter(|hash| engine.admit().knows(hash));
+    if let Some(hash) = known {
+        request.extensions_mut().insert(Credential(hash));
+        return next.run(request).await;
+    }
+    let is_open = surface.api_key.is_none() && engine.admit().is_empty();
+    if is_open || surface.api_key.as_ref().is_some_and(is_own) {
+        return next.run(request).await;
+    }
+    refuse(&request)
+}
+
+/// Lets the admin through: with the admin's key, with the gateway's where there is no other, or without where there is
+/// none at all. A virtual key opens nothing here. Browsers ask for it as a password, with any name.
+async fn of_admin(State(surface): State<Arc<Surface>>, request: Request, next: Next) -> Response {
+    let Some(key) = surface.admin_key.as_ref().or(surface.api_key.as_ref()) else { return next.run(request).await };
+    let given = given(request.headers()).map(|text| ContentHash::of(text.as_bytes()));
+    if given == Some(ContentHash::of(key.expose().as_bytes())) {
+        return next.run(request).await;
+    }
+    refuse(&request)
+}
+
+fn given(headers: &HeaderMap) -> Option<&str> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let bearer = text(header::AUTHORIZATION.as_str()).and_then(|value| value.strip_prefix("Bearer "));
+    bearer.or_else(|| text("x-api-key"))
+}
+
+fn refuse(request: &Request) -> Response {
+    error::refuse(dialect_of(request.uri().path()), Code::INVALID_KEY, Code::INVALID_KEY.meaning, None)
+}

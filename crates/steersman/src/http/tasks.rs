@@ -1,0 +1,28 @@
+//! The console's page of tasks.
+
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Deserialize;
+use steersman_console as console;
+
+use super::{Surface, now_us, pages};
+
+#[derive(Deserialize)]
+pub(super) struct Parameters {
+    span: Option<String>,
+}
+
+/// Every task in a span of time.
+pub(super) async fn page(State(surface): State<Arc<Surface>>, Query(parameters): Query<Parameters>) -> Response {
+    let wanted = parameters.span.as_deref().unwrap_or("24h");
+    let Some((span, _, length_us)) = console::overview::SPANS.iter().find(|(word, ..)| *word == wanted) else {
+        return pages::page(StatusCode::NOT_FOUND, &console::not_found("span"));
+    };
+    match surface.store.reader().tasks(now_us() - length_us).await {
+        Ok(tasks) => pages::page(StatusCode::OK, &console::tasks::page(&tasks, span)),
+        Err(error) => pages::page(StatusCode::SERVICE_UNAVAILABLE, &console::unavailable(&error.to_string())),
+    }
+}
