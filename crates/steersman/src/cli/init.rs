@@ -75,8 +75,10 @@ mod tests {
             .lines()
             .filter_map(|line| line.strip_prefix("# "))
             .filter(|line| line.starts_with('[') || line.contains(" = "))
-            // A router's file cannot be made up: `route fit` writes it.
-            .filter(|line| !line.starts_with("router = "))
+            // A router's file cannot be made up: `route fit` writes it. And a server of tools has an address or a program.
+            .filter(|line| {
+                !["router = ", "command = ", "args = ", "openapi = "].iter().any(|key| line.starts_with(key))
+            })
             .map(|line| line.replace(".NAME]", ".openai]") + "\n")
             .collect();
         let folder = tempfile::tempdir().unwrap();
