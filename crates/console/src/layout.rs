@@ -19,6 +19,7 @@ pub static NAVIGATION: &[NavigationEntry] = &[
     NavigationEntry { path: "/console/guard", title: "Guard" },
     NavigationEntry { path: "/console/objectives", title: "Objectives" },
     NavigationEntry { path: "/console/effects", title: "Effects" },
+    NavigationEntry { path: "/console/structured", title: "Structured" },
     NavigationEntry { path: "/console/keys", title: "Keys" },
 ];
 

@@ -17,6 +17,7 @@ pub mod objectives;
 pub mod overview;
 pub mod request;
 pub mod requests;
+pub mod structured;
 pub mod tasks;
 mod transcript;
 

@@ -93,6 +93,11 @@ impl Attempt {
         self.record.finish_reason == Some(FinishReason::Length) && self.record.timing.first_token_us.is_none()
     }
 
+    /// The version of the model that answered, as it calls itself.
+    pub(crate) const fn served(&self) -> Option<&ModelName> {
+        self.record.served_model.as_ref()
+    }
+
     /// Whether the model declined.
     pub(crate) fn is_refusal(&self) -> bool {
         self.refused || matches!(self.record.finish_reason, Some(FinishReason::Refusal | FinishReason::ContentFilter))

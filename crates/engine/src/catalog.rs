@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use steersman_core::{ModelName, ProviderName, Rates, TaskName, Upstream, Usage, Usd, nearest};
+use steersman_structured::Subset;
 use steersman_wire::Dialect;
 
 use crate::balance::Deployment;
@@ -24,6 +25,8 @@ pub struct Provider {
     pub max_completion_tokens: bool,
     /// Whether a stream's usage must be asked for (and may be).
     pub stream_usage: bool,
+    /// What it takes of JSON Schema.
+    pub subset: &'static Subset,
     /// What its models cost, by upstream name.
     pub rates: BTreeMap<String, Rates>,
     /// How it is reached.

@@ -48,6 +48,8 @@ impl Policy {
 #[derive(Clone)]
 pub(crate) struct Checks {
     policy: Policy,
+    /// Names the forms in the drift memory; empty if there are none.
+    pub(crate) name: String,
     /// The answer's text must be JSON, of this schema if there is one.
     response: Option<Option<Arc<CompiledSchema>>>,
     /// Arguments of calls, by tool.
@@ -124,13 +126,17 @@ impl Checks {
         }
         let response = head.response_format.map(|format| response_schema(format, schemas)).transpose()?.flatten();
         let tools = head.tools.map(|tools| tool_schemas(tools, schemas)).transpose()?.unwrap_or_default();
-        let any = response.is_some() || !tools.is_empty();
-        Ok(any.then_some(Self { policy, response, tools }))
+        if response.is_none() && tools.is_empty() {
+            return Ok(None);
+        }
+        let forms = [head.response_format, head.tools].map(|form| form.map_or("", RawValue::get)).concat();
+        let name = ContentHash::of(forms.as_bytes()).to_string().chars().take(12).collect();
+        Ok(Some(Self { policy, name, response, tools }))
     }
 
     /// No form at all: the answer is held back whole for another reason.
     pub(crate) const fn none() -> Self {
-        Self { policy: Policy::Off, response: None, tools: BTreeMap::new() }
+        Self { policy: Policy::Off, name: String::new(), response: None, tools: BTreeMap::new() }
     }
 
     /// Judges a whole answer.

@@ -12,7 +12,8 @@ use crate::admit::{Admit, AdmitSettings, Admitted, Asking};
 use crate::attempt::{AttemptFailure, next_piece, read_error, read_whole};
 use crate::backoff::Backoff;
 use crate::catalog::Catalog;
-use crate::checks::{Checks, Schemas};
+use crate::checks::Checks;
+use crate::forms::{FormSettings, Forms};
 use crate::guard::{GuardMode, GuardRoom, GuardSettings};
 use crate::health::Places;
 use crate::judged::{Judge, WholeJudge};
@@ -51,7 +52,7 @@ pub struct Engine {
     responses: Option<Arc<dyn ResponseBook>>,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) settings: Settings,
-    pub(crate) schemas: Arc<Schemas>,
+    pub(crate) forms: Arc<Forms>,
     pub(crate) guard: Arc<GuardRoom>,
     tools: Option<Arc<ToolRoom>>,
     recorder: Arc<dyn Recorder>,
@@ -83,13 +84,13 @@ impl Engine {
     #[must_use]
     pub fn new(catalog: Catalog, settings: Settings, recorder: Arc<dyn Recorder>) -> Self {
         let bearing = Arc::new(Bearing::new(Resilience::default(), None));
-        let (catalog, schemas, guard, routes) = (Arc::new(catalog), Arc::default(), Arc::default(), Arc::default());
+        let (catalog, forms, guard, routes) = (Arc::new(catalog), Arc::default(), Arc::default(), Arc::default());
         let (tools, responses, escalates) = (None, None, true);
         let (admit, admit_settings) = (Arc::default(), Arc::default());
         Self {
             catalog,
             settings,
-            schemas,
+            forms,
             guard,
             routes,
             tools,
@@ -141,6 +142,19 @@ impl Engine {
     pub fn with_tools(mut self, room: Arc<ToolRoom>) -> Self {
         self.tools = Some(room);
         self
+    }
+
+    /// With policies for answers that have a form to keep. What is remembered of repairs is taken over from `before`.
+    #[must_use]
+    pub fn with_forms(mut self, settings: FormSettings, before: Option<&Self>) -> Self {
+        self.forms = Arc::new(Forms::new(settings, before.map(|before| &*before.forms)));
+        self
+    }
+
+    /// Which repairs the answers needed since the start, and the alarms that were raised.
+    #[must_use]
+    pub fn remembered(&self) -> (Vec<steersman_structured::Row>, Vec<steersman_structured::Alarm>) {
+        self.forms.remembered()
     }
 
     /// The guard's mode for tasks that say nothing else.
@@ -220,7 +234,7 @@ impl Engine {
 
     async fn answer(&self, inbound: Inbound) -> Reply {
         let mut recording = Recording::open(Arc::clone(&self.recorder), &inbound);
-        let mut prepared = match prepare(&self.catalog, &self.schemas, &inbound) {
+        let mut prepared = match prepare(&self.catalog, &self.forms, &inbound) {
             Ok(prepared) => prepared,
             Err(refusal) => return refuse(&inbound, &refusal, recording),
         };
@@ -426,6 +440,9 @@ impl Engine {
         mut recording: Recording,
         deadline: Instant,
     ) -> Reply {
+        if let Some(checks) = prepared.checks.as_ref().filter(|checks| !checks.name.is_empty()) {
+            recording.formed(&self.forms, checks, target);
+        }
         let mut headers = headers(inbound, prepared, target, recording.attempts() + 1);
         headers.extend(prepared.routed.as_ref().map(|routed| ("x-steersman-route", routed.header())));
         headers.extend(recording.repairs_header().map(|repairs| ("x-steersman-repairs", repairs)));
@@ -481,6 +498,9 @@ fn headers(inbound: &Inbound, prepared: &Prepared, target: &Target, attempts: us
     ];
     if attempts > 1 {
         headers.push(("x-steersman-attempts", attempts.to_string()));
+    }
+    if let Some(constraint) = &target.constraint {
+        headers.push(("x-steersman-level", constraint.level().to_owned()));
     }
     if !target.losses.is_empty() {
         let lost: Vec<_> = target.losses.iter().map(|loss| loss.param.as_str()).collect();

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
-use steersman_core::{Code, ContentHash, ModelName, TaskName, UpstreamCall};
-use steersman_structured::Mode;
+use steersman_core::{ContentHash, ModelName, TaskName, UpstreamCall};
 use steersman_wire::json::{RawObject, Splice};
 use steersman_wire::{Dialect, Loss, RequestHead, fingerprint, openai_chat};
 
 use crate::catalog::{Candidate, Catalog};
-use crate::checks::{Checks, Policy, Schemas};
+use crate::checks::Checks;
+use crate::constrain::{Constrained, Constraint, constrain};
+use crate::forms::Forms;
 use crate::guard::Guarded;
 use crate::health::Place;
 use crate::refusal::Refusal;
@@ -80,6 +81,8 @@ pub(crate) struct Target {
     pub(crate) same_dialect: bool,
     /// What the provider's dialect has no words for.
     pub(crate) losses: Vec<Loss>,
+    /// What became of the form that was asked for; `None` for free text.
+    pub(crate) constraint: Option<Constraint>,
     /// Where it is served, once that was chosen.
     pub(crate) place: Option<Arc<Place>>,
 }
@@ -88,7 +91,7 @@ impl Target {
     /// A target whose bodies are not read.
     pub(crate) fn raw(candidate: Candidate, body: Bytes, edited: bool) -> Self {
         let dialect = candidate.provider.dialect;
-        Self { candidate, dialect, body, edited, same_dialect: true, losses: Vec::new(), place: None }
+        Self { candidate, dialect, body, edited, same_dialect: true, losses: Vec::new(), constraint: None, place: None }
     }
 
     /// The call that asks it.
@@ -104,7 +107,7 @@ impl Target {
 }
 
 /// Reads a request.
-pub(crate) fn prepare(catalog: &Catalog, schemas: &Schemas, inbound: &Inbound) -> Result<Prepared, Refusal> {
+pub(crate) fn prepare(catalog: &Catalog, forms: &Forms, inbound: &Inbound) -> Result<Prepared, Refusal> {
     let head = inbound.dialect.request_head(&inbound.body).map_err(Refusal::from)?;
     let resolved = catalog.resolve(&head.model)?;
     let fingerprint = fingerprint(&head);
@@ -113,6 +116,7 @@ pub(crate) fn prepare(catalog: &Catalog, schemas: &Schemas, inbound: &Inbound) -
         .or_else(|| inbound.task.as_deref().map(TaskName::from))
         .or_else(|| head.task.as_deref().map(TaskName::from))
         .unwrap_or_else(|| derived_task(&fingerprint));
+    let policy = forms.policy(inbound, &task)?;
     Ok(Prepared {
         dialect: inbound.dialect,
         stream: head.stream,
@@ -121,7 +125,7 @@ pub(crate) fn prepare(catalog: &Catalog, schemas: &Schemas, inbound: &Inbound) -
         task,
         fingerprint,
         parameters: parameters(&head.object),
-        checks: Checks::of(&head, policy(inbound)?, schemas)?,
+        checks: Checks::of(&head, policy, &forms.schemas)?,
         guarded: None,
         routed: None,
         candidates: resolved.candidates,
@@ -132,7 +136,11 @@ pub(crate) fn prepare(catalog: &Catalog, schemas: &Schemas, inbound: &Inbound) -
 pub(crate) fn target(inbound: &Inbound, candidate: &Candidate) -> Result<Target, Refusal> {
     let head = inbound.dialect.request_head(&inbound.body).map_err(Refusal::from)?;
     let dialect = candidate.provider.dialect_for(inbound.dialect);
-    let (edited, losses) = write_body(&head, inbound, candidate, dialect)?;
+    let constrained = match inbound.structured.as_deref() {
+        Some("off") => None,
+        _ => constrain(&head, inbound.dialect, dialect, candidate.provider.subset),
+    };
+    let (edited, losses) = write_body(&head, inbound, candidate, dialect, constrained.as_ref())?;
     Ok(Target {
         candidate: candidate.clone(),
         dialect,
@@ -140,20 +148,8 @@ pub(crate) fn target(inbound: &Inbound, candidate: &Candidate) -> Result<Target,
         body: edited.map_or_else(|| inbound.body.clone(), Bytes::from),
         same_dialect: dialect.name() == inbound.dialect.name(),
         losses,
+        constraint: constrained.map(|constrained| constrained.constraint),
         place: None,
-    })
-}
-
-/// What the client wants done with an answer that has a form to keep.
-fn policy(inbound: &Inbound) -> Result<Policy, Refusal> {
-    let Some(word) = &inbound.structured else { return Ok(Policy::Repair(Mode::Safe)) };
-    Policy::named(word).ok_or_else(|| {
-        let words: Vec<_> = Policy::WORDS.iter().map(|(word, _)| *word).collect();
-        let asked: String = word.chars().take(40).collect();
-        Refusal::new(
-            Code::INVALID_REQUEST,
-            format!("`x-steersman-structured` must be one of {}, not `{asked}`", words.join(", ")),
-        )
     })
 }
 
@@ -169,6 +165,7 @@ fn write_body(
     inbound: &Inbound,
     candidate: &Candidate,
     dialect: &dyn Dialect,
+    constrained: Option<&Constrained>,
 ) -> Result<(Option<Vec<u8>>, Vec<Loss>), Refusal> {
     let provider = &candidate.provider;
     if dialect.name() != inbound.dialect.name() || candidate.thought.is_set() {
@@ -176,11 +173,17 @@ fn write_body(
         candidate.model.as_str().clone_into(&mut request.model);
         request.include_usage = request.stream;
         candidate.thought.apply(&mut request);
+        if let Some(constrained) = constrained {
+            constrained.write(&mut request);
+        }
         let encoded = dialect.encode_request(&request).map_err(Refusal::from)?;
         return Ok((Some(encoded.body), encoded.losses));
     }
     let mut splice = head.object.splice();
     let mut edited = false;
+    if let Some(constrained) = constrained.filter(|_| dialect.name() == openai_chat::NAME) {
+        (splice, edited) = constrained.splice(splice, &head.object);
+    }
     if head.model != candidate.model.as_str() {
         splice = splice.set("model", candidate.model.as_str());
         edited = true;

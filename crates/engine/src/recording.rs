@@ -17,6 +17,8 @@ use steersman_structured::Repair;
 
 use crate::admit::Admitted;
 use crate::attempt::Attempt;
+use crate::checks::Checks;
+use crate::forms::Forms;
 use crate::prepare::{Prepared, Target};
 use crate::reply::Inbound;
 
@@ -206,13 +208,22 @@ impl Recording {
 
     /// Notes each change that was made to the answer.
     pub(crate) fn repaired(&mut self, repairs: Vec<Repair>) {
-        if repairs.is_empty() {
-            return;
-        }
         self.repairs.extend(repairs);
-        let kept = std::mem::take(&mut self.repairs);
-        self.note("structured", &serde_json::json!({ "repairs": kept }));
-        self.repairs = kept;
+    }
+
+    /// Notes what became of the form that was asked for, and counts what the answer needed.
+    pub(crate) fn formed(&mut self, forms: &Forms, checks: &Checks, target: &Target) {
+        let asked = format!("{}/{}", target.candidate.provider.name, target.candidate.model);
+        let served = self.current.as_ref().and_then(Attempt::served).unwrap_or(&target.candidate.model).to_string();
+        let repairs = std::mem::take(&mut self.repairs);
+        let alarms = forms.observe(&asked, &served, &checks.name, &repairs);
+        let mut note = serde_json::json!({ "schema": checks.name, "repairs": repairs });
+        if let Some(members) = note.as_object_mut() {
+            members.extend(target.constraint.as_ref().map(|form| ("form".to_owned(), serde_json::json!(form))));
+            members.extend((!alarms.is_empty()).then(|| ("alarms".to_owned(), serde_json::json!(alarms))));
+        }
+        self.note("structured", &note);
+        self.repairs = repairs;
     }
 
     /// The changes as a header's value: JSON, cut to what a header may hold; `None` if there were none.

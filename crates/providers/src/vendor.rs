@@ -1,5 +1,6 @@
 //! What is known of a vendor before anything is configured.
 
+use steersman_structured::Subset;
 use steersman_wire::{Dialect, openai_chat};
 
 /// One vendor's API.
@@ -15,6 +16,8 @@ pub struct Vendor {
     pub base_url: &'static str,
     /// The environment variable that usually holds the key; `None` where no key is needed.
     pub key_env: Option<&'static str>,
+    /// What it takes of JSON Schema.
+    pub subset: &'static Subset,
     /// How the key travels.
     pub auth: Auth,
     /// Headers that every call carries.
@@ -42,6 +45,7 @@ impl Vendor {
             name,
             dialect: &openai_chat::OpenAiChat,
             also: &[],
+            subset: &steersman_structured::AS_SENT,
             base_url,
             key_env,
             auth: Auth::Bearer,

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use steersman_core::{Recorder, Secret};
-use steersman_engine::{Admit, Backoff, Catalog, Engine, GuardSettings, Provider, Settings};
+use steersman_engine::{Admit, Backoff, Catalog, Engine, FormSettings, GuardSettings, Provider, Settings};
 use steersman_net::{Client, Limits};
 use steersman_providers::{HttpUpstream, PriceTable};
 use steersman_store::{Retention, Store, StoreConfig};
@@ -126,12 +126,19 @@ pub(crate) fn engine(
     };
     let engine = Engine::new(catalog, settings, recorder)
         .with_guard(guard(config))
+        .with_forms(forms(config), before)
         .resilient(config.resilience, before)
         .admitting(admit, config.admission.clone());
     match tools {
         Some(house) => engine.with_tools(house.room()),
         None => engine,
     }
+}
+
+/// What is done with answers that have a form to keep, for each task as configured.
+fn forms(config: &Config) -> FormSettings {
+    let own = |task: &crate::config::TaskConfig| Some((task.name.clone(), task.structured?));
+    FormSettings { tasks: config.tasks.iter().filter_map(own).collect() }
 }
 
 /// The guard, for each task as configured.
@@ -180,6 +187,7 @@ fn build(
         name: provider.name.as_str().into(),
         dialect: vendor.dialect,
         also: vendor.also,
+        subset: vendor.subset,
         max_completion_tokens: vendor.max_completion_tokens,
         stream_usage: vendor.stream_usage,
         rates,

@@ -64,6 +64,7 @@ impl LocalModels {
                 name: vendor.name.into(),
                 dialect: vendor.dialect,
                 also: vendor.also,
+                subset: vendor.subset,
                 max_completion_tokens: vendor.max_completion_tokens,
                 stream_usage: vendor.stream_usage,
                 rates: [(name.clone(), rates)].into(),

@@ -51,6 +51,7 @@ impl House {
                 name: name.into(),
                 dialect: vendor.dialect,
                 also: &[],
+                subset: &steersman_structured::AS_SENT,
                 max_completion_tokens: true,
                 stream_usage: true,
                 rates: BTreeMap::new(),

@@ -7,11 +7,14 @@
 //! What never happens here: no I/O, no clock, no network reference in a schema, no value invented, no number
 //! rounded, no choice among equals.
 
+mod advice;
 mod align;
 mod batch;
 mod code;
 mod document;
 mod locate;
+mod lower;
+mod memory;
 mod outcome;
 mod prefix;
 mod read;
@@ -21,9 +24,12 @@ mod repair;
 mod schema;
 mod stream;
 
+pub use advice::{Advice, advice};
 pub use batch::{answer, batch_line};
 pub use code::Code;
 pub use document::{Document, Kind, Node, NotJson};
+pub use lower::{ANTHROPIC, AS_SENT, Change, GRAMMAR, JSON_MODE, Level, Lowered, OPENAI, SUBSETS, Subset, What, lower};
+pub use memory::{Alarm, DriftMemory, Form, JUMP, Row, WINDOW};
 pub use outcome::{Accepted, Layer, Reading, Rejected, Truncated, Violation};
 pub use read::{Conditions, Finish, Mode, read};
 pub use record::{Repair, Risk, replay};

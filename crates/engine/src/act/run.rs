@@ -142,7 +142,7 @@ impl Running<'_> {
         let dialect = self.inbound.dialect;
         let body = Bytes::from(dialect.encode_request(request).map_err(Refusal::from)?.body);
         let inbound = Inbound { body, ..self.inbound.clone() };
-        let mut prepared = prepare(&self.engine.catalog, &self.engine.schemas, &inbound)?;
+        let mut prepared = prepare(&self.engine.catalog, &self.engine.forms, &inbound)?;
         prepared.guarded = self.engine.guard.label(&inbound, &prepared)?;
         if let Some(guarded) = prepared.guarded.as_mut().and_then(Arc::get_mut) {
             guarded.deferred = ours.iter().map(|tool| tool.spec.name.clone()).collect();

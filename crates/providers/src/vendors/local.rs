@@ -2,4 +2,5 @@
 
 use crate::Vendor;
 
-pub(super) static LOCAL: Vendor = Vendor::openai_compatible("local", "", None);
+pub(super) static LOCAL: Vendor =
+    Vendor { subset: &steersman_structured::GRAMMAR, ..Vendor::openai_compatible("local", "", None) };

@@ -6,5 +6,6 @@ use crate::Vendor;
 
 pub(super) static OPENAI: Vendor = Vendor {
     also: &[&OpenAiResponses],
+    subset: &steersman_structured::OPENAI,
     ..Vendor::openai_compatible("openai", "https://api.openai.com/v1", Some("OPENAI_API_KEY"))
 };

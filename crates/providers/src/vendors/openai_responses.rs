@@ -9,5 +9,6 @@ use crate::Vendor;
 
 pub(super) static OPENAI_RESPONSES: Vendor = Vendor {
     dialect: &OpenAiResponses,
+    subset: &steersman_structured::OPENAI,
     ..Vendor::openai_compatible("openai-responses", "https://api.openai.com/v1", None)
 };

@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
-use serde_json::Value;
-use steersman_structured::{CompiledSchema, Conditions, Finish, Mode, Reading, Rejected, answer, batch_line, read};
+use serde_json::{Value, json};
+use steersman_structured::{
+    CompiledSchema, Conditions, Finish, Mode, Reading, Rejected, SUBSETS, advice, answer, batch_line, lower, read,
+};
 
 use super::{Command, Failure, parse};
 
@@ -41,6 +43,14 @@ enum Action {
         #[arg(long)]
         finish_reason: Option<String>,
         /// Print the outcome, each repair and each violation as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say how strongly each provider can enforce a schema, what it would have to drop, and what is worth changing.
+    Lint {
+        /// The JSON Schema.
+        schema: PathBuf,
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
@@ -85,8 +95,47 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             }
             Ok(ExitCode::from(u8::from(!matches!(reading, Reading::Accepted(_)))))
         }
+        Action::Lint { schema, json } => run_lint(schema, *json),
         Action::Batch { file } => run_batch(file),
     }
+}
+
+/// One row for each subset, then advice. Exit code 1 if the schema cannot be compiled.
+fn run_lint(path: &Path, as_json: bool) -> Result<ExitCode, Failure> {
+    read_schema(path)?;
+    let schema: Value = serde_json::from_str(&read_text(Some(path))?)?;
+    let found = advice(&schema);
+    if as_json {
+        let rows = SUBSETS.iter().map(|subset| {
+            let lowered = lower(&schema, subset);
+            json!({"provider": subset.name, "level": lowered.level, "changes": lowered.changes, "obstacle": lowered.obstacle, "schema": lowered.schema})
+        });
+        anstream::println!("{}", json!({"providers": rows.collect::<Vec<_>>(), "advice": found}));
+        return Ok(ExitCode::SUCCESS);
+    }
+    for subset in SUBSETS {
+        let lowered = lower(&schema, subset);
+        let level = word(&lowered.level);
+        let note = match (&lowered.obstacle, lowered.changes.len()) {
+            (Some(obstacle), _) => obstacle.clone(),
+            (None, 0) => "as it stands".to_owned(),
+            (None, n) => format!("{n} changes"),
+        };
+        anstream::println!("{:<10} {level:<10} {note}", subset.name);
+        for change in &lowered.changes {
+            let place = if change.pointer.is_empty() { "/" } else { &change.pointer };
+            anstream::println!("  {:<9} {} at `{place}`", word(&change.what), change.keyword);
+        }
+    }
+    for line in &found {
+        let place = if line.pointer.is_empty() { "/" } else { &line.pointer };
+        anstream::println!("advice: at `{place}`: {}", line.message);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn word(value: &impl serde::Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 fn read_text(path: Option<&Path>) -> Result<String, Failure> {

@@ -136,6 +136,7 @@ pub(crate) static KEYS: &[Key] = &[
     key("tasks.*.model", Kind::Text, "", "gpt-4o-mini", "The model that serves this task."),
     key("tasks.*.usd_per_day", Kind::Number, "", "10", "The most that this task may cost in a day (UTC)."),
     key("tasks.*.escalate_to", Kind::Texts, "", "[\"gpt-4o\"]", "Models to try, in order, when an answer breaks its form or the model cannot be reached."),
+    key("tasks.*.structured", Kind::Text, "", "strict", "What is done with an answer that has a form to keep: `repair` (or `safe`, the default), `strict`, `lenient`, `validate`, `off`. The header `x-steersman-structured` goes first."),
     key("tasks.*.guard", Kind::Text, "", "observe", "The guard's mode for this task. Default: `guard.mode`."),
     key("tasks.*.objective.reference", Kind::Text, "", "gpt-4o", "The model whose quality is the measure. It answers everything until the floor is proved."),
     key("tasks.*.objective.candidates", Kind::Texts, "", "[\"gpt-4o-mini\"]", "Models that may stand in for it, cheapest first."),

@@ -1,0 +1,165 @@
+//! Step 5: the form that a request asks for, at the strongest level its provider has for it.
+//!
+//! A request that its provider can take goes on as it came. A schema that the provider would refuse is lowered into its
+//! subset; one that cannot be lowered, or whose provider knows no schemas, moves into the prompt, with the provider's
+//! JSON mode where it has one. Whatever was sent, the answer is judged by the schema that the client gave.
+//!
+//! What never happens here: no level is lost in silence. What was asked for, what was obtained and each keyword that was
+//! dropped stand on the record.
+
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use steersman_core::{ChatRequest, Message, Part, ResponseFormat, Role};
+use steersman_structured::{Change, Level, Subset, lower};
+use steersman_wire::json::{RawObject, Splice};
+use steersman_wire::{Dialect, RequestHead, openai_chat};
+
+/// What became of the form on the way to a provider.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Constraint {
+    /// `strict`, `schema` or `json`, as the client asked.
+    pub(crate) asked: &'static str,
+    /// The level that the provider has for it.
+    pub(crate) obtained: Level,
+    /// Differences between the client's schema and the one that was sent; the client's judges the answer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) changes: Vec<Change>,
+    /// Why a stronger level could not be had.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) obstacle: Option<String>,
+}
+
+impl Constraint {
+    /// The level's word in headers.
+    pub(crate) const fn level(&self) -> &'static str {
+        match self.obtained {
+            Level::Prompt => "prompt",
+            Level::JsonMode => "json_mode",
+            Level::Schema => "schema",
+            Level::Strict => "strict",
+        }
+    }
+}
+
+/// What is sent in place of the form.
+enum Form {
+    AsSent,
+    Schema(Box<RawValue>),
+    Instruction { json_mode: bool, text: String },
+}
+
+/// A form made ready for one provider.
+pub(crate) struct Constrained {
+    pub(crate) constraint: Constraint,
+    form: Form,
+}
+
+/// Reads the form of a request and finds its level. `None` for free text.
+pub(crate) fn constrain(
+    head: &RequestHead<'_>,
+    client: &dyn Dialect,
+    provider: &dyn Dialect,
+    subset: &Subset,
+) -> Option<Constrained> {
+    let format = RawObject::of(head.response_format?).ok()?;
+    let kind: String = serde_json::from_str(format.get("type")?.get()).ok()?;
+    let native = client.name() == provider.name();
+    let as_sent = |asked, obtained| {
+        let constraint = Constraint { asked, obtained, changes: Vec::new(), obstacle: None };
+        Some(Constrained { constraint, form: Form::AsSent })
+    };
+    let nested = format.get("json_schema").and_then(|inner| RawObject::of(inner).ok());
+    let member = |name: &str| nested.as_ref().and_then(|inner| inner.get(name)).or_else(|| format.get(name));
+    let Some(schema) = member("schema") else {
+        return match kind.as_str() {
+            "json_object" if provider.name() == steersman_wire::anthropic::NAME => Some(json_in_the_prompt()),
+            "json_object" => as_sent("json", Level::JsonMode),
+            _ => None,
+        };
+    };
+    let strict = member("strict").is_some_and(|strict| strict.get() == "true");
+    let asked = if strict { "strict" } else { "schema" };
+    // A client that speaks its provider's own language, or wants no enforcement, gets what it asks for.
+    let enforced = (strict || subset.always) && subset.level == Level::Strict;
+    let knows_schemas = subset.level >= Level::Schema;
+    if knows_schemas && (!enforced || (native && client.name() != openai_chat::NAME)) {
+        return as_sent(asked, if enforced { Level::Strict } else { Level::Schema });
+    }
+    let value: Value = serde_json::from_str(schema.get()).ok()?;
+    let lowered = lower(&value, subset);
+    let form = match lowered.level {
+        Level::Strict if lowered.changes.is_empty() => Form::AsSent,
+        Level::Strict => Form::Schema(serde_json::value::to_raw_value(&lowered.schema).ok()?),
+        level => Form::Instruction { json_mode: level == Level::JsonMode, text: instruction(schema.get()) },
+    };
+    let constraint =
+        Constraint { asked, obtained: lowered.level, changes: lowered.changes, obstacle: lowered.obstacle };
+    Some(Constrained { constraint, form })
+}
+
+fn json_in_the_prompt() -> Constrained {
+    let text = "Answer with one JSON object and with nothing else.".to_owned();
+    let constraint = Constraint { asked: "json", obtained: Level::Prompt, changes: Vec::new(), obstacle: None };
+    Constrained { constraint, form: Form::Instruction { json_mode: false, text } }
+}
+
+fn instruction(schema: &str) -> String {
+    format!("Answer with one JSON value that satisfies this JSON Schema, and with nothing else:\n{schema}")
+}
+
+impl Constrained {
+    /// Writes the form into a request that changes its dialect.
+    pub(crate) fn write(&self, request: &mut ChatRequest) {
+        match &self.form {
+            Form::AsSent => {}
+            Form::Schema(lowered) => {
+                if let Some(ResponseFormat::JsonSchema { schema, .. }) = &mut request.response_format {
+                    schema.clone_from(lowered);
+                }
+            }
+            Form::Instruction { json_mode, text } => {
+                request.response_format = json_mode.then_some(ResponseFormat::JsonObject);
+                let message = Message { role: Role::System, parts: vec![Part::Text(text.clone())] };
+                request.messages.insert(0, message);
+            }
+        }
+    }
+
+    /// Writes the form into an OpenAI chat request that stays one; all other bytes stay as they came. `false` if there
+    /// was nothing to write.
+    pub(crate) fn splice<'o, 'a>(&self, splice: Splice<'o, 'a>, object: &RawObject<'a>) -> (Splice<'o, 'a>, bool) {
+        match &self.form {
+            Form::AsSent => (splice, false),
+            Form::Schema(lowered) => match relowered(object, lowered) {
+                Some(format) => (splice.set_raw("response_format", format), true),
+                None => (splice, false),
+            },
+            Form::Instruction { json_mode, text } => {
+                let Some(messages) = instructed(object, text) else { return (splice, false) };
+                let splice = splice.set_raw("messages", messages);
+                let format = serde_json::json!({"type": "json_object"});
+                let splice =
+                    if *json_mode { splice.set("response_format", &format) } else { splice.remove("response_format") };
+                (splice, true)
+            }
+        }
+    }
+}
+
+/// The format again, with the lowered schema in place of the client's.
+fn relowered(object: &RawObject<'_>, lowered: &RawValue) -> Option<Box<RawValue>> {
+    let format = RawObject::of(object.get("response_format")?).ok()?;
+    let inner = RawObject::of(format.get("json_schema")?).ok()?;
+    let inner = String::from_utf8(inner.splice().set_raw("schema", lowered.to_owned()).finish()).ok()?;
+    let format = format.splice().set_raw("json_schema", RawValue::from_string(inner).ok()?).finish();
+    RawValue::from_string(String::from_utf8(format).ok()?).ok()
+}
+
+/// The messages with the instruction before them.
+fn instructed(object: &RawObject<'_>, text: &str) -> Option<Box<RawValue>> {
+    let rest = object.get("messages")?.get().trim_start().strip_prefix('[')?.trim_start();
+    let message = serde_json::json!({"role": "system", "content": text});
+    let comma = if rest.starts_with(']') { "" } else { "," };
+    RawValue::from_string(format!("[{message}{comma}{rest}")).ok()
+}

@@ -1,0 +1,72 @@
+//! The structured room of an engine: policies of tasks, compiled schemas, and the memory of what answers needed.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use steersman_core::{Code, TaskName};
+use steersman_structured::{Alarm, DriftMemory, Mode, Repair, Row};
+
+use crate::checks::{Policy, Schemas};
+use crate::refusal::Refusal;
+use crate::reply::Inbound;
+
+/// What the operator decided about answers that have a form to keep.
+#[derive(Debug, Clone, Default)]
+pub struct FormSettings {
+    /// By the name of the task; others repair safely.
+    pub tasks: BTreeMap<String, Policy>,
+}
+
+/// The room: settings, compiled schemas, and what answers needed so far.
+#[derive(Default)]
+pub(crate) struct Forms {
+    settings: FormSettings,
+    pub(crate) schemas: Schemas,
+    memory: Arc<Mutex<DriftMemory>>,
+}
+
+impl Forms {
+    /// What was remembered is taken over from `before`, where there is one.
+    pub(crate) fn new(settings: FormSettings, before: Option<&Self>) -> Self {
+        let memory = before.map(|before| Arc::clone(&before.memory)).unwrap_or_default();
+        Self { settings, memory, ..Self::default() }
+    }
+
+    /// What is done with an answer: as the client says, else as its task says, else repair safely.
+    pub(crate) fn policy(&self, inbound: &Inbound, task: &TaskName) -> Result<Policy, Refusal> {
+        let Some(word) = &inbound.structured else {
+            let own = self.settings.tasks.get(task.as_str()).copied();
+            return Ok(own.unwrap_or(Policy::Repair(Mode::Safe)));
+        };
+        Policy::named(word).ok_or_else(|| {
+            let words: Vec<_> = Policy::WORDS.iter().map(|(word, _)| *word).collect();
+            let asked: String = word.chars().take(40).collect();
+            Refusal::new(
+                Code::INVALID_REQUEST,
+                format!("`x-steersman-structured` must be one of {}, not `{asked}`", words.join(", ")),
+            )
+        })
+    }
+
+    /// Counts an accepted answer and the repairs that it needed. Gives the alarms that it raises.
+    pub(crate) fn observe(&self, model: &str, served: &str, schema: &str, repairs: &[Repair]) -> Vec<Alarm> {
+        let raised = self.lock().observe(model, served, schema, repairs);
+        for alarm in &raised {
+            tracing::warn!(
+                model, pointer = %alarm.form.pointer, old = %alarm.form.old, new = %alarm.form.new,
+                before = ?alarm.served_before, now = ?alarm.served_now, "the share of one repair has jumped"
+            );
+        }
+        raised
+    }
+
+    /// What is remembered: a row for each kind of repair, and every alarm since the start.
+    pub(crate) fn remembered(&self) -> (Vec<Row>, Vec<Alarm>) {
+        let memory = self.lock();
+        (memory.rows(), memory.alarms().to_vec())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, DriftMemory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

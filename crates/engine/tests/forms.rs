@@ -1,0 +1,175 @@
+//! Forms on their way out and back: the level that a provider has for a schema, what is sent in its place, and the loop
+//! from repairs to an alarm.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use steersman_core::{
+    BoxFuture, Recorder, RequestId, RequestRecord, Upstream, UpstreamAnswer, UpstreamCall, UpstreamError,
+};
+use steersman_engine::{Backoff, Catalog, Engine, FormSettings, Inbound, Policy, Provider, Reply, ReplyBody, Settings};
+use steersman_structured::{AS_SENT, JSON_MODE, OPENAI, Subset};
+use steersman_wire::openai_chat;
+
+/// Answers every call with what it was last given, under the version it was last given.
+#[derive(Default)]
+struct Says {
+    now: Mutex<(String, String)>,
+    sent: Mutex<Vec<Value>>,
+}
+
+impl Upstream for Says {
+    fn call(&self, call: UpstreamCall) -> BoxFuture<'_, Result<UpstreamAnswer, UpstreamError>> {
+        self.sent.lock().unwrap().push(serde_json::from_slice(&call.body).unwrap());
+        let (model, content) = self.now.lock().unwrap().clone();
+        let choice = json!({"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": "stop"});
+        let body = json!({"id": "c", "object": "chat.completion", "model": model, "choices": [choice]}).to_string();
+        let body = futures_util::stream::iter([Ok(Bytes::from(body))]);
+        Box::pin(async {
+            Ok(UpstreamAnswer { status: 200, content_type: None, retry_after: None, body: Box::pin(body) })
+        })
+    }
+}
+
+#[derive(Default)]
+struct Records(Mutex<Vec<RequestRecord>>);
+
+impl Recorder for Records {
+    fn record(&self, record: RequestRecord) {
+        self.0.lock().unwrap().push(record);
+    }
+}
+
+struct House {
+    engine: Engine,
+    says: Arc<Says>,
+    records: Arc<Records>,
+}
+
+impl House {
+    fn new(subset: &'static Subset, tasks: &[(&str, Policy)]) -> Self {
+        let (says, records) = (Arc::new(Says::default()), Arc::new(Records::default()));
+        let provider = Provider {
+            name: "p".into(),
+            dialect: &openai_chat::OpenAiChat,
+            also: &[],
+            subset,
+            max_completion_tokens: true,
+            stream_usage: true,
+            rates: BTreeMap::new(),
+            upstream: Arc::clone(&says) as _,
+        };
+        let mut catalog = Catalog::default();
+        catalog.add_provider(provider, ["m".to_owned()]);
+        catalog.add_task("sort", vec!["m".to_owned()]);
+        let second = Duration::from_secs(1);
+        let settings = Settings {
+            first_token: second,
+            idle: second,
+            total: second * 9,
+            attempts: 1,
+            backoff: Backoff { base: second, max: second },
+        };
+        let tasks = tasks.iter().map(|(name, policy)| ((*name).to_owned(), *policy)).collect();
+        let engine = Engine::new(catalog, settings, Arc::clone(&records) as _).with_forms(FormSettings { tasks }, None);
+        Self { engine, says, records }
+    }
+
+    async fn ask(&self, model: &str, strict: bool, served: &str, content: &str) -> (Reply, Value) {
+        *self.says.now.lock().unwrap() = (served.to_owned(), content.to_owned());
+        let schema = json!({"type": "object", "properties": {"category": {"type": "string", "minLength": 2},
+            "note": {"type": "string"}}, "required": ["category"], "additionalProperties": false});
+        let format = json!({"type": "json_schema", "json_schema": {"name": "t", "strict": strict, "schema": schema}});
+        let body =
+            json!({"model": model, "messages": [{"role": "user", "content": "sort"}], "response_format": format});
+        let inbound = Inbound {
+            credential: None,
+            id: RequestId::from_parts(1, [7; 10]),
+            started: Instant::now(),
+            started_at_us: 1_000_000,
+            dialect: &openai_chat::OpenAiChat,
+            body: Bytes::from(body.to_string()),
+            task: None,
+            structured: None,
+            quoted: None,
+            approved: None,
+            headers: Vec::new(),
+            idempotency_key: None,
+            tool_events: false,
+        };
+        let reply = self.engine.serve(inbound).await;
+        let notes = self.records.0.lock().unwrap().last().unwrap().notes.clone();
+        let note = notes.iter().find(|note| note.room == "structured");
+        let note = note.map_or(Value::Null, |note| serde_json::from_str(&note.content).unwrap());
+        (reply, note)
+    }
+
+    fn sent(&self) -> Value {
+        self.says.sent.lock().unwrap().last().unwrap().clone()
+    }
+}
+
+fn content(reply: Reply) -> String {
+    let ReplyBody::Whole(bytes) = reply.body else { panic!("it was not streamed") };
+    let body: Value = serde_json::from_slice(&bytes).unwrap();
+    body["choices"][0]["message"]["content"].as_str().unwrap_or_default().to_owned()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_schema_is_lowered_into_its_providers_subset_and_the_answer_comes_back_in_the_clients() {
+    let house = House::new(&OPENAI, &[]);
+    let (reply, note) = house.ask("m", true, "m-1", r#"{"category":"bug","note":null}"#).await;
+    assert_eq!(content(reply), r#"{"category":"bug"}"#, "null stands for absent in the lowered schema alone");
+    let schema = &house.sent()["response_format"]["json_schema"]["schema"];
+    assert_eq!(schema["required"], json!(["category", "note"]));
+    assert!(schema["properties"]["category"].get("minLength").is_none(), "the provider would refuse it");
+    assert_eq!((&note["form"]["asked"], &note["form"]["obtained"]), (&json!("strict"), &json!("strict")));
+    assert_eq!(note["form"]["changes"][0]["keyword"], "minLength");
+
+    let (reply, _) = house.ask("m", true, "m-1", r#"{"category":"b","note":null}"#).await;
+    assert_eq!(reply.status, 422, "what was dropped is still checked");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_without_schemas_gets_its_json_mode_and_the_schema_in_the_prompt() {
+    let house = House::new(&JSON_MODE, &[]);
+    let (reply, note) = house.ask("m", false, "m-1", r#"{"category":"bug"}"#).await;
+    assert!(reply.headers.contains(&("x-steersman-level", "json_mode".to_owned())));
+    let sent = house.sent();
+    assert_eq!(sent["response_format"], json!({"type": "json_object"}));
+    assert!(sent["messages"][0]["content"].as_str().unwrap().contains("\"minLength\""));
+    assert_eq!(sent["messages"][1]["content"], "sort");
+    assert_eq!(note["form"]["obtained"], "json_mode");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_may_allow_less_repair_than_the_house() {
+    let house = House::new(&AS_SENT, &[("sort", Policy::Validate)]);
+    let fenced = "```json\n{\"category\":\"bug\"}\n```";
+    assert_eq!(house.ask("task/sort", false, "m-1", fenced).await.0.status, 422);
+    assert_eq!(house.ask("m", false, "m-1", fenced).await.0.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renamed_key_still_arrives_and_raises_an_alarm_with_both_versions() {
+    let house = House::new(&AS_SENT, &[]);
+    for _ in 0..110 {
+        house.ask("m", false, "m-1", r#"{"category":"bug"}"#).await;
+    }
+    let mut alarms = Vec::new();
+    for _ in 0..20 {
+        let (reply, note) = house.ask("m", false, "m-2", r#"{"ticket_category":"bug"}"#).await;
+        assert_eq!(content(reply), r#"{"category":"bug"}"#);
+        alarms.extend(note["alarms"].as_array().cloned().unwrap_or_default());
+    }
+    let [alarm] = alarms.as_slice() else { panic!("{alarms:?}") };
+    assert_eq!((&alarm["form"]["old"], &alarm["form"]["new"]), (&json!("ticket_category"), &json!("category")));
+    assert_eq!((&alarm["served_before"], &alarm["served_now"]), (&json!(["m-1"]), &json!(["m-2"])));
+    let (rows, remembered) = house.engine.remembered();
+    assert_eq!((rows.len(), rows[0].repairs, rows[0].answers, remembered.len()), (1, 20, 130, 1));
+}
