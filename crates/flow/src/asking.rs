@@ -119,6 +119,9 @@ impl Request {
         let leading =
             matches!(before, "" | "and" | "then" | "please" | "to" | "now" | "also" | "just" | "kindly" | "you");
         let pronoun = matches!(next, "it" | "them" | "that" | "this" | "those" | "these" | "one" | "everything");
+        // "Make it Nil's", "set it to done": that changes what is there and creates nothing.
+        let changing = pronoun && words::is_generic(&word.stem);
+        let verbs = if changing { (verbs & !words::CREATE) | words::UPDATE | words::ASSIGN } else { verbs };
         (verbs | phrasal != 0 || word.lower.len() > 3).then(|| Mention {
             stem: word.stem.clone(),
             verbs: verbs | phrasal,
@@ -156,6 +159,11 @@ impl Request {
         let determiner = matches!(
             before,
             "the"
+                | "into"
+                | "onto"
+                | "under"
+                | "within"
+                | "as"
                 | "my"
                 | "your"
                 | "his"

@@ -6,7 +6,8 @@
 //!
 //! What never happens here: no similarity, no threshold. A reason holds or it does not.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::moment;
 use crate::record::{Field, Row, bind};
@@ -47,54 +48,71 @@ pub(crate) fn marks(transcript: &Transcript, source: &Source) -> Vec<u8> {
         .collect()
 }
 
-/// For each row whether a field of it equals a literal of the request's that does not stand in all its siblings.
+/// What a row holds of the user's words: the field, the literal, and whether the platform vouches for the field.
+type Hit<'a> = (&'a str, Cow<'a, str>, bool);
+
+/// For each row whether a field of it equals a literal of the request's that does not stand in all its siblings. Where the
+/// user's words describe a row by several literals, one that lacks any of them is not the one that was meant.
 fn matches(transcript: &Transcript, rows: &[Row], request: &Request) -> Vec<u8> {
     if request.words.is_empty() {
         return vec![0; rows.len()];
     }
-    let mut hits: Vec<Vec<(&str, &str, bool)>> = Vec::with_capacity(rows.len());
-    let mut counts: HashMap<(Option<u32>, &str, &str), usize> = HashMap::new();
+    let mut counts: HashMap<(Option<u32>, &str, Cow<'_, str>), usize> = HashMap::new();
     let mut siblings: HashMap<Option<u32>, usize> = HashMap::new();
+    let mut hits: Vec<Vec<Hit<'_>>> = Vec::with_capacity(rows.len());
     for row in rows {
         *siblings.entry(row.parent).or_default() += 1;
         let fields = row.fields.iter().filter_map(|at| transcript.field(*at));
-        let found: Vec<(&str, &str, bool)> = fields
-            .filter(|field| is_named(request, field))
-            .map(|field| (&*field.name, &*field.raw, field.attested))
-            .collect();
-        for (name, raw, _) in &found {
-            *counts.entry((row.parent, name, raw)).or_default() += 1;
+        let found: Vec<Hit<'_>> =
+            fields.filter_map(|field| Some((&*field.name, literal_of(request, field)?, field.attested))).collect();
+        for (name, literal, _) in &found {
+            *counts.entry((row.parent, name, literal.clone())).or_default() += 1;
         }
         hits.push(found);
     }
-    rows.iter()
-        .zip(hits)
-        .map(|(row, found)| {
-            let all = siblings.get(&row.parent).copied().unwrap_or(1);
-            let tells = |name: &str, raw: &str| {
-                all == 1 || counts.get(&(row.parent, name, raw)).is_some_and(|count| *count < all)
-            };
-            found
-                .iter()
-                .filter(|(name, raw, _)| tells(name, raw))
-                .fold(0, |mark, (.., attested)| mark | if *attested { bind::LITERAL } else { bind::NAMED })
-        })
-        .collect()
+    for (row, found) in rows.iter().zip(&mut hits) {
+        let all = siblings.get(&row.parent).copied().unwrap_or(1);
+        found.retain(|(name, literal, _)| {
+            all == 1 || counts.get(&(row.parent, name, literal.clone())).is_some_and(|count| *count < all)
+        });
+    }
+    let described: HashSet<(Option<u32>, Literals<'_>)> =
+        rows.iter().zip(&hits).map(|(row, found)| (row.parent, literals(found))).collect();
+    let is_meant = |row: &Row, found: &[Hit<'_>]| {
+        let own = literals(found);
+        !described
+            .iter()
+            .any(|(parent, other)| *parent == row.parent && own.len() < other.len() && own.is_subset(other))
+    };
+    let mark = |found: &[Hit<'_>]| {
+        found.iter().fold(0, |mark, (.., attested)| mark | if *attested { bind::LITERAL } else { bind::NAMED })
+    };
+    rows.iter().zip(&hits).map(|(row, found)| if is_meant(row, found) { mark(found) } else { 0 }).collect()
 }
 
-fn is_named(request: &Request, field: &Field) -> bool {
+/// Which literals describe a row, by field.
+type Literals<'a> = BTreeSet<(&'a str, &'a str)>;
+
+fn literals<'a>(found: &'a [Hit<'_>]) -> Literals<'a> {
+    found.iter().map(|(name, literal, _)| (*name, &**literal)).collect()
+}
+
+/// The literal of the user's that a field equals; a day that is said is one literal at whatever time of it.
+fn literal_of<'a>(request: &Request, field: &'a Field) -> Option<Cow<'a, str>> {
     if field.raw.len() > NAME_LIMIT || field.raw.len() < 2 {
-        return false;
+        return None;
     }
+    let raw = || Cow::Borrowed(&*field.raw);
     if field.attested {
         if let Some(number) = field.number {
-            return request.says_number(number);
+            return request.says_number(number).then(raw);
         }
         if let Some((Some(day), _)) = moment::parse(&field.raw) {
-            return request.moments.iter().any(|said| said.day.is_some_and(|said| said.matches(day)));
+            let said = request.moments.iter().any(|said| said.day.is_some_and(|said| said.matches(day)));
+            return said.then(|| Cow::Owned(format!("{day:?}")));
         }
     }
-    request.says(&field.raw)
+    request.says(&field.raw).then(raw)
 }
 
 /// The outcome of checking a selection ("the largest") against the rows of a result.

@@ -365,6 +365,11 @@ mod tests {
         assert!(!asked("The file that I shared with you", "share"));
         assert!(!asked("Read 'delete me'", "delete"));
         assert!(!asked("the latest post by Lars", "post"));
+        assert!(!asked("Put 'Release notes' into Done", "done"), "the name of a column");
+        let creates = |text: &str| request(text).mentions.iter().any(|mention| mention.verbs & words::CREATE != 0);
+        assert!(
+            creates("Make a card for it") && !creates("Which card is due first? Make it Nil's and set it to Doing.")
+        );
     }
 
     #[test]

@@ -279,11 +279,13 @@ impl Profile {
     }
 
     /// Whether an order in a word that the lexicon does not know ("dispense the refill") names this tool's object: what is
-    /// wanted is some effect on it. Only effects that take nothing away are read so.
+    /// wanted is some effect on it. Only effects that take nothing away are read so, and only of a tool whose own verb says
+    /// no more than "change": an unknown word is no request to create, archive or send.
     fn is_ordered_by(&self, mention: &Mention, named: bool, object: bool) -> bool {
         let unknown = mention.verbs == 0 && words::nouns(&mention.stem) == 0;
         let unknown = unknown && !words::is_reading(&mention.stem) && !words::is_stop(&mention.stem);
-        unknown && mention.leading && object && named && !self.objects.is_empty()
+        let open = self.verbs & !words::UPDATE == 0;
+        open && unknown && mention.leading && object && named && !self.objects.is_empty()
     }
 
     fn read(name: &str, description: &str, parameters: &Value) -> Self {
