@@ -65,7 +65,7 @@ pub fn page(
 
 fn table(keys: &[Line]) -> Markup {
     html! {
-        @if keys.is_empty() { p { "No key yet: clients need none, or the gateway's own." } } @else {
+        @if keys.is_empty() { p { "No key was ever made: clients need none, or the gateway's own. From the first key on every client needs one." } } @else {
             table {
                 thead { tr { th { "name" } th { "id" } th { "team" } th { "ends" } th { "limits" } th { "made" } th {} } }
                 tbody { @for key in keys {

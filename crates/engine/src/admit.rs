@@ -8,6 +8,7 @@
 //! What never happens here: a secret in the clear (a key is known by its hash), a lock across an await.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use serde::{Deserialize, Serialize};
@@ -51,6 +52,15 @@ pub struct KeyRules {
     pub usd_total: Option<Usd>,
 }
 
+/// The keys as they stand.
+#[derive(Debug, Clone, Default)]
+pub struct KeyRing {
+    /// Those that are good, by the hash of their secret.
+    pub good: Vec<(ContentHash, KeyRules)>,
+    /// Whether there ever was one: from then on nobody passes without, also once the last is revoked.
+    pub guarded: bool,
+}
+
 /// Budgets that do not belong to a key, by day (UTC).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AdmitSettings {
@@ -76,6 +86,7 @@ impl Default for AdmitSettings {
 pub struct Admit {
     bank: Option<Arc<dyn Bank>>,
     keys: RwLock<Arc<HashMap<ContentHash, Arc<Key>>>>,
+    guarded: AtomicBool,
     meters: Mutex<HashMap<Account, Arc<Meter>>>,
 }
 
@@ -130,8 +141,8 @@ impl Admit {
         Self { bank: Some(bank), ..Self::default() }
     }
 
-    /// Puts these keys, by the hash of their secret, in the place of those known. Their pace goes on.
-    pub fn replace_keys(&self, keys: Vec<(ContentHash, KeyRules)>) {
+    /// Puts these keys in the place of those known. Their pace goes on.
+    pub fn replace_keys(&self, ring: KeyRing) {
         let known = self.keys();
         let pace_of = |id: &str| {
             let before = known.values().find(|key| key.rules.id == id);
@@ -142,7 +153,8 @@ impl Admit {
             let fresh = || Arc::new(Key { pace: Mutex::new(pace_of(&rules.id)), rules: rules.clone() });
             (hash, same.unwrap_or_else(fresh))
         };
-        let keys = keys.into_iter().map(key).collect();
+        self.guarded.store(ring.guarded, Ordering::SeqCst);
+        let keys = ring.good.into_iter().map(key).collect();
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
     }
 
@@ -152,10 +164,10 @@ impl Admit {
         self.keys().contains_key(hash)
     }
 
-    /// Whether there is no key at all.
+    /// Whether clients need a key: there is one, or was.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.keys().is_empty()
+    pub fn is_guarded(&self) -> bool {
+        self.guarded.load(Ordering::SeqCst)
     }
 
     fn keys(&self) -> Arc<HashMap<ContentHash, Arc<Key>>> {

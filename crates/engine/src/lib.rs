@@ -38,7 +38,7 @@ mod stored;
 mod thought;
 
 pub use act::{AgentTask, Offered, Runs, RunsDown, ToolRoom, Tools};
-pub use admit::{Admit, AdmitSettings, KeyRules};
+pub use admit::{Admit, AdmitSettings, KeyRing, KeyRules};
 pub use aside::{Aside, AsideError, ask_aside};
 pub use backoff::Backoff;
 pub use balance::{Deployment, Strategy};

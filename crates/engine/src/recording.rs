@@ -1,6 +1,6 @@
 //! One request's record while it is being made.
 //!
-//! Whoever holds the [`Recording`] owns the request's fate: [`Recording::finish`] says how it ended, and dropping it
+//! Whoever holds the [`Recording`] owns the request's fate: [`Recording::deliver`] or [`Recording::fail`] says how it ended, and dropping it
 //! without that says that the client went away. Either way the record is offered exactly once, with the attempt that
 //! was under way.
 

@@ -36,4 +36,5 @@ fn suites_of_other_domains_hold() {
     assert_eq!(totals("heldout_development"), (36, 0, 0, 1));
     assert_eq!(totals("heldout_development_2"), (29, 1, 1, 1));
     assert_eq!(totals("heldout_development_3"), (18, 3, 0, 0));
+    assert_eq!(totals("heldout_development_4"), (13, 4, 1, 1));
 }

@@ -1,4 +1,4 @@
-//! From a chat request to a [`Job`]'s contents: what the model reads, how it samples, what binds it.
+//! From a chat request to a `Job`'s contents: what the model reads, how it samples, what binds it.
 //!
 //! Whatever this server cannot do is refused by name, before a token is spent. The exceptions are labels and advice
 //! (`user`, `metadata`, ..), without which the answer is the same.

@@ -4,7 +4,7 @@
 //! the durable state that is replaced only by who has seen it, and a line of the audit log.
 
 use steersman_core::ContentHash;
-use steersman_engine::KeyRules;
+use steersman_engine::{KeyRing, KeyRules};
 use steersman_store::{State, StoreError};
 
 /// The kinds of documents.
@@ -111,14 +111,15 @@ pub(crate) async fn audit(state: &State) -> Result<Vec<AuditLine>, KeyError> {
     documents.iter().rev().map(|document| line(&document.name, &document.content)).collect()
 }
 
-/// The keys that are good, as the pipeline wants them.
-pub(crate) async fn good(state: &State) -> Result<Vec<(ContentHash, KeyRules)>, KeyError> {
-    let keys = list(state).await?.into_iter().filter(|key| key.revoked_at_us.is_none());
-    keys.map(|key| {
+/// The keys as the pipeline wants them.
+pub(crate) async fn ring(state: &State) -> Result<KeyRing, KeyError> {
+    let all = list(state).await?;
+    let guarded = !all.is_empty();
+    let good = all.into_iter().filter(|key| key.revoked_at_us.is_none()).map(|key| {
         let hash = hash_from_hex(&key.hash).ok_or_else(|| KeyError::Corrupt(key.rules.id.clone()))?;
         Ok((hash, key.rules))
-    })
-    .collect()
+    });
+    Ok(KeyRing { good: good.collect::<Result<_, KeyError>>()?, guarded })
 }
 
 async fn find(state: &State, name: &str) -> Result<(StoredKey, u64), KeyError> {

@@ -1,6 +1,6 @@
 //! The value that a model meant, or a precise refusal.
 //!
-//! [`read`] takes a model's text, perhaps a [`CompiledSchema`], and what is known about how the text ended. It gives
+//! [`read()`] takes a model's text, perhaps a [`CompiledSchema`], and what is known about how the text ended. It gives
 //! [`Reading::Accepted`] with an exact [`Document`] and a record of each change, or says why there is no value:
 //! rejected at a named layer, refused by the model, or cut.
 //!

@@ -33,6 +33,7 @@ const FOLDERS: &[(&str, bool)] = &[
     ("heldout_development", false),
     ("heldout_development_2", false),
     ("heldout_development_3", false),
+    ("heldout_development_4", false),
     ("heldout_final", true),
 ];
 

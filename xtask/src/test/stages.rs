@@ -19,7 +19,7 @@ pub(super) fn tidy(_: Length) -> Result<Counts, Stopped> {
     Ok(ONE)
 }
 
-/// `cargo deny`, where it is installed; its licences, bans and sources are in [`tidy`] too.
+/// `cargo deny`, where it is installed; its licences, bans and sources are in [`mod@tidy`] too.
 pub(super) fn deny(_: Length) -> Result<Counts, Stopped> {
     if house::output(house::cargo().args(["deny", "--version"])).is_err() {
         eprintln!("cargo-deny is not installed: tidy has checked licences, bans and sources from deny.toml");

@@ -50,8 +50,8 @@ impl Care<'_> {
                 seen = now;
                 self.reload();
             }
-            match keys::good(self.surface.store.state()).await {
-                Ok(good) => self.surface.engine().admit().replace_keys(good),
+            match keys::ring(self.surface.store.state()).await {
+                Ok(ring) => self.surface.engine().admit().replace_keys(ring),
                 Err(error) => tracing::warn!(%error, "the keys that are known stay in force"),
             }
             self.surface.engine().admit().flush().await;

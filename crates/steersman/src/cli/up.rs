@@ -85,7 +85,7 @@ impl Up {
         let store = Arc::new(compose::store(config, &self.data, providers.secrets).await?);
         let objected = crate::objectives::compose(config, &providers.catalog, &store, &secrets).await?;
         let admit = Arc::new(Admit::new(Arc::new(store.state().clone())));
-        admit.replace_keys(keys::good(store.state()).await.map_err(|error| Failure::new(error.to_string()))?);
+        admit.replace_keys(keys::ring(store.state()).await.map_err(|error| Failure::new(error.to_string()))?);
         let tools = ToolHouse::open(config, self.file.as_deref(), &self.data, &store, &client).await?.map(Arc::new);
         let engine =
             compose::engine(config, providers.catalog, objected.recorder, tools.as_deref(), Arc::clone(&admit), None)

@@ -1,4 +1,4 @@
-//! A configuration file as a flat list of values with their places, checked against [`keys`](super::keys).
+//! A configuration file as a flat list of values with their places, checked against [`keys`].
 
 use std::ops::Range;
 use std::path::Path;

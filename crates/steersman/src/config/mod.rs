@@ -1,6 +1,6 @@
 //! Configuration in two stages: a file's text becomes a [`Document`] of known keys, then a validated [`Config`].
 //!
-//! Neither stage opens a socket or writes a file; secrets are fetched last, by [`Config::load`], so that
+//! Neither stage opens a socket or writes a file; secrets are fetched last, by `Config::load`, so that
 //! `steersman check` can tell everything else without them. A file is not needed: without one, every provider whose
 //! key is in its usual environment variable is there.
 

@@ -74,7 +74,7 @@ async fn places(State(surface): State<Arc<Surface>>) -> Response {
 /// Makes a change effective in this gateway before it is answered.
 async fn changed<T>(surface: &Surface, change: Result<T, KeyError>) -> Result<T, KeyError> {
     let change = change?;
-    surface.engine().admit().replace_keys(keys::good(surface.store.state()).await?);
+    surface.engine().admit().replace_keys(keys::ring(surface.store.state()).await?);
     Ok(change)
 }
 

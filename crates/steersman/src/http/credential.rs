@@ -26,7 +26,7 @@ pub(super) async fn check(state: State<Arc<Surface>>, request: Request, next: Ne
     }
 }
 
-/// Lets a client through that carries the gateway's key or a virtual one, or anyone while there is neither.
+/// Lets a client through that carries the gateway's key or a virtual one, or anyone while there never was either.
 async fn of_client(State(surface): State<Arc<Surface>>, mut request: Request, next: Next) -> Response {
     let given = given(request.headers()).map(|text| ContentHash::of(text.as_bytes()));
     let is_own = |key: &Secret| given == Some(ContentHash::of(key.expose().as_bytes()));
@@ -36,7 +36,7 @@ async fn of_client(State(surface): State<Arc<Surface>>, mut request: Request, ne
         request.extensions_mut().insert(Credential(hash));
         return next.run(request).await;
     }
-    let is_open = surface.api_key.is_none() && engine.admit().is_empty();
+    let is_open = surface.api_key.is_none() && !engine.admit().is_guarded();
     if is_open || surface.api_key.as_ref().is_some_and(is_own) {
         return next.run(request).await;
     }

@@ -4,7 +4,7 @@
 //! transaction, each behind a savepoint of its own, and hear of their result only after the commit. On SQLite the state
 //! has a file of its own (`state.db`), synchronous in full, so that neither records nor retention stand in its way.
 //!
-//! A noun is one file here with its SQL and its operations, one file of DDL, and one line in [`MIGRATIONS`]. Each change is
+//! A noun is one file here with its SQL and its operations, one file of DDL, and one line in `MIGRATIONS`. Each change is
 //! one conditional statement (`UPDATE ... WHERE spent + held + $n <= cap`), never a read and then a write: several gateways
 //! may share one PostgreSQL.
 //!
