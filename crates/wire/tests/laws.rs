@@ -199,8 +199,16 @@ fn read(dialect: &dyn Dialect, stream: &[u8]) -> Result<Vec<Event>, steersman_wi
     Ok(events)
 }
 
+/// What an answer says. Blank arguments are no arguments: where they are an object, they can only be an empty one.
 fn meaning(events: &[Event]) -> String {
-    let Answer { id, model, choices, usage, error, complete, .. } = Answer::collect(events);
+    let Answer { id, model, mut choices, usage, error, complete, .. } = Answer::collect(events);
+    for part in choices.iter_mut().flat_map(|choice| &mut choice.parts) {
+        if let Part::ToolCall(call) = part
+            && call.arguments.trim().is_empty()
+        {
+            "{}".clone_into(&mut call.arguments);
+        }
+    }
     format!("{id} {model} {choices:#?} {usage:?} {error:?} {complete}")
 }
 
