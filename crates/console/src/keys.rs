@@ -46,19 +46,19 @@ pub fn page(
             h2 { "Budgets" }
             @if budgets.is_empty() { p { "None has been used yet." } } @else {
                 table {
-                    thead { tr { th { "budget" } th { "period" } th { "spent" } th { "held" } th { "overrun" } } }
+                    thead { tr { th { "Budget" } th { "Period" } th { "Spent" } th { "Held" } th { "Overrun" } } }
                     tbody { @for row in budgets {
                         tr { td { (row.name) } td { (row.period) } td { (row.spent) } td { (row.held) } td { (row.overrun) } }
                     } }
                 }
             }
             h2 { "Changes" }
-            table {
-                thead { tr { th { "when" } th { "by" } th { "what" } th { "key" } } }
+            @if audit.is_empty() { p { "None yet." } } @else { table {
+                thead { tr { th { "When" } th { "By" } th { "What" } th { "Key" } } }
                 tbody { @for (at_us, by, what, key) in audit {
                     tr { td { (time(*at_us)) } td { (by) } td { (what) } td { (key) } }
                 } }
-            }
+            } }
         },
     )
 }
@@ -67,7 +67,7 @@ fn table(keys: &[Line]) -> Markup {
     html! {
         @if keys.is_empty() { p { "No key was ever made: clients need none, or the gateway's own. From the first key on every client needs one." } } @else {
             table {
-                thead { tr { th { "name" } th { "id" } th { "team" } th { "ends" } th { "limits" } th { "made" } th {} } }
+                thead { tr { th { "Name" } th { "ID" } th { "Team" } th { "Ends" } th { "Limits" } th { "Made" } th {} } }
                 tbody { @for key in keys {
                     tr {
                         td { (key.name) } td { code { (key.id) } } td { (key.team.as_deref().unwrap_or("–")) }
@@ -87,17 +87,17 @@ fn table(keys: &[Line]) -> Markup {
 
 fn form() -> Markup {
     let field = |name: &str, words: &str, example: &str| {
-        html! { label { (words) " " input name=(name) placeholder=(example); } " " }
+        html! { label { (words) input name=(name) placeholder=(example); } }
     };
     html! {
         h2 { "New key" }
-        form method="post" action="/console/keys" {
-            label { "name " input name="name" required; } " "
-            (field("team", "team", "search"))
-            (field("models", "models", "gpt-4o-mini claude-*"))
-            (field("requests_per_minute", "requests/min", "60"))
-            (field("tokens_per_minute", "tokens/min", "100000"))
-            (field("usd_per_day", "dollars a day", "5"))
+        form.filters method="post" action="/console/keys" {
+            label { "Name" input name="name" required; }
+            (field("team", "Team", "search"))
+            (field("models", "Models", "gpt-4o-mini claude-*"))
+            (field("requests_per_minute", "Requests a minute", "60"))
+            (field("tokens_per_minute", "Tokens a minute", "100000"))
+            (field("usd_per_day", "Dollars a day", "5"))
             button { "Make" }
         }
     }

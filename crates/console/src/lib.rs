@@ -1,6 +1,6 @@
 //! The console's pages, as functions from rows to HTML.
 //!
-//! A page is one file and one line in [`NAVIGATION`]. Every page is whole without script: filters are links and forms,
+//! A page is one file and one line in [`NAVIGATION`]; a room's decisions are sentences by [`told()`]. Every page is whole without script: filters are links and forms,
 //! charts are SVG, and the address holds the state. What is shown is what the store kept, so it is redacted already;
 //! everything is escaped by the template engine.
 //!
@@ -19,7 +19,9 @@ pub mod request;
 pub mod requests;
 pub mod structured;
 pub mod tasks;
+mod told;
 mod transcript;
 
 pub use format::moment as time;
 pub use layout::{NAVIGATION, NavigationEntry, STYLE, not_found, unavailable};
+pub use told::told;

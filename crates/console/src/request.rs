@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 use steersman_store::rows::{AttemptRow, BodyRow, RequestRow, RequestStory};
 
+use crate::told::told;
 use crate::transcript::{self, pretty};
 use crate::{format, layout, requests};
 
@@ -96,13 +97,17 @@ fn place(start_us: u64, length_us: u64, total_us: u64) -> String {
     format!("left:{}.{}%;width:{}.{}%", left / 10, left % 10, width / 10, width % 10)
 }
 
-/// What each room decided, as it wrote it down.
+/// What each room decided, in sentences and as it wrote it down.
 fn notes(story: &RequestStory) -> Markup {
     html! {
         @if !story.notes.is_empty() {
             h2 { "Decisions" }
             @for (room, content) in &story.notes {
-                details open { summary { (room) } pre { (pretty(&content.to_string())) } }
+                section.decision {
+                    h3 { (room) }
+                    ul { @for line in told(room, content) { li { (line) } } }
+                    details { summary { "as recorded" } pre { (pretty(&content.to_string())) } }
+                }
             }
         }
     }

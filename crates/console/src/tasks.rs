@@ -23,8 +23,8 @@ pub fn page(tasks: &[TaskRow], span: &str) -> Markup {
         } @else {
             table {
                 thead { tr {
-                    th { "task" } th { "requests" } th { "errors" } th { "cost" } th { "a request" }
-                    th { "tokens in" } th { "cached" } th { "tokens out" } th { "p50" } th { "p99" } th { "first token p50" }
+                    th { "Task" } th { "Requests" } th { "Errors" } th { "Cost" } th { "A request" }
+                    th { "Tokens in" } th { "Cached" } th { "Tokens out" } th { "P50" } th { "P99" } th { "First token p50" }
                 } }
                 tbody { @for row in tasks { (line(row)) } }
             }

@@ -109,6 +109,17 @@ fn the_models_calls_are_run_and_the_client_sees_one_answer() {
 }
 
 #[test]
+fn a_run_is_told_with_what_the_guard_said_of_every_step() {
+    let shop = Shop::guarded(CALLS, "[\"find_order\"]", "", "mode = \"on\"");
+    let answer = shop.ask("", "where is my order?");
+    assert_eq!(text(&answer), "it is done", "{}", answer.body);
+    shop.house.log(1);
+    let told = shop.house.run(&["explain", answer.header("x-request-id").unwrap()]);
+    assert!(told.contains("guard       allow: `find_order`"), "the last step, which calls nothing, hides none: {told}");
+    assert!(told.contains("tools       step 1: `find_order` done"), "{told}");
+}
+
+#[test]
 fn a_request_under_a_key_happens_once_however_often_it_is_sent() {
     let shop = Shop::start(CALLS, "[\"send_mail\"]", "");
     let first = shop.ask("k1", "write to Ada");

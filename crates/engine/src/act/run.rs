@@ -33,7 +33,7 @@ pub(super) struct Acted {
     pub(super) target: Option<Target>,
     /// Whether an earlier request of the same key had it already.
     pub(super) replayed: bool,
-    /// What the guard said in the last step.
+    /// What the guard said in all steps.
     pub(super) guard: Option<Report>,
 }
 
@@ -108,7 +108,7 @@ impl Running<'_> {
             }
             let mut said = self.step(&request, &ours, &judge, &log, number, recording).await?;
             add_usage(&mut usage, &said.events);
-            guard = said.guard.take().or(guard);
+            guard = Report::joined(guard, said.guard.take());
             let is_ours = |call: &ToolCall| ours.iter().any(|tool| tool.spec.name == call.name);
             let all_ours = !said.calls.is_empty() && said.calls.iter().all(is_ours);
             if !all_ours {

@@ -80,6 +80,20 @@ fn is_plain(name: &str) -> bool {
 }
 
 impl Report {
+    /// The reports of two turns of one run as one: the later context counts, and nothing of the earlier turn is lost.
+    pub(crate) fn joined(earlier: Option<Self>, later: Option<Self>) -> Option<Self> {
+        match (earlier, later) {
+            (Some(mut all), Some(later)) => {
+                all.context = later.context;
+                all.calls.extend(later.calls);
+                all.links.extend(later.links);
+                all.decision_us += later.decision_us;
+                Some(all)
+            }
+            (earlier, later) => later.or(earlier),
+        }
+    }
+
     /// The calls that were not allowed.
     pub(super) fn refused(&self) -> impl Iterator<Item = &Judged> {
         self.calls.iter().filter(|call| call.witness.is_some())

@@ -54,7 +54,10 @@ fn tell(story: &RequestStory) {
         tell_attempt(index + 1, attempt);
     }
     for (room, content) in &story.notes {
-        anstream::println!("  {room:<11} {content}");
+        for (index, line) in steersman_console::told(room, content).iter().enumerate() {
+            let label = if index == 0 { room.as_str() } else { "" };
+            anstream::println!("  {label:<11} {line}");
+        }
     }
     tell_bill(row);
     if let Some(code) = row.code.as_deref().and_then(Code::named) {

@@ -1,0 +1,141 @@
+//! What a room decided, in sentences: the same ones on a request's page and in `steersman explain`.
+//!
+//! A room's note is a JSON document of its own shape. A room without a teller is told member by member, so that a new
+//! note is readable before anybody has found words for it. Values may come from a model: callers escape what they show.
+
+use serde_json::Value;
+
+/// A room's note in sentences, without its name.
+type Teller = fn(&Value) -> Vec<String>;
+
+/// Rooms whose notes have words.
+static TELLERS: &[(&str, Teller)] =
+    &[("admit", admit), ("route", route), ("structured", structured), ("guard", guard), ("tools", tools)];
+
+/// One line each; never empty, so that a reader sees that the room took part.
+#[must_use]
+pub fn told(room: &str, note: &Value) -> Vec<String> {
+    let teller = TELLERS.iter().find(|(name, _)| *name == room).map_or(members as Teller, |(_, teller)| *teller);
+    let lines = teller(note);
+    if lines.is_empty() { vec!["nothing to decide".to_owned()] } else { lines }
+}
+
+fn text<'a>(note: &'a Value, key: &str) -> Option<&'a str> {
+    note.get(key).and_then(Value::as_str)
+}
+
+fn list<'a>(note: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
+    note.get(key).and_then(Value::as_array).into_iter().flatten()
+}
+
+/// A value as a reader wants it: a text without its quotes, all else as JSON.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn admit(note: &Value) -> Vec<String> {
+    let key = text(note, "name").or_else(|| text(note, "key")).map(|key| format!("key {key}"));
+    let team = text(note, "team").map(|team| format!("team {team}"));
+    let budgets: Vec<_> = list(note, "budgets").filter_map(Value::as_str).collect();
+    let reserved = note.get("reserved_usd").and_then(Value::as_f64).map(|usd| format!("${usd} reserved"));
+    let on = (!budgets.is_empty()).then(|| format!("on {}", budgets.join(", ")));
+    let words: Vec<_> = [key, team, reserved, on].into_iter().flatten().collect();
+    if words.is_empty() { Vec::new() } else { vec![words.join(", ")] }
+}
+
+fn route(note: &Value) -> Vec<String> {
+    let mut lines = Vec::new();
+    let phase = text(note, "phase").unwrap_or("no objective");
+    let reason = text(note, "reason").unwrap_or("as configured");
+    let policy =
+        note.get("policy").filter(|policy| !policy.is_null()).map(|policy| format!(", policy {}", plain(policy)));
+    lines.push(format!("{phase}: {reason}{}", policy.unwrap_or_default()));
+    let chances = note.get("chance_of_being_right").and_then(Value::as_object).into_iter().flatten();
+    let chances: Vec<_> = chances.map(|(arm, chance)| format!("{arm} {chance}")).collect();
+    if !chances.is_empty() {
+        lines.push(format!("chance of being right: {}", chances.join(", ")));
+    }
+    for step in list(note, "steps") {
+        let form =
+            step.get("valid").and_then(Value::as_bool).map(|valid| if valid { ", form kept" } else { ", form broken" });
+        let (arm, did) = (text(step, "arm").unwrap_or_default(), text(step, "did").unwrap_or_default());
+        lines.push(format!("{arm}: {did}{}", form.unwrap_or_default()));
+    }
+    lines
+}
+
+fn structured(note: &Value) -> Vec<String> {
+    let form = note.get("form").map(|form| format!(", asked for as {}", plain(form)));
+    let mut lines =
+        vec![format!("schema {}{}", text(note, "schema").unwrap_or("without a name"), form.unwrap_or_default())];
+    lines.extend(list(note, "repairs").map(|repair| {
+        let code = text(repair, "code").unwrap_or("repair").replace('_', " ");
+        let place = text(repair, "pointer").filter(|pointer| !pointer.is_empty()).unwrap_or("/");
+        format!("{code} at {place}")
+    }));
+    lines.extend(list(note, "alarms").map(|alarm| format!("drift: {alarm}")));
+    lines
+}
+
+fn guard(note: &Value) -> Vec<String> {
+    let decided = |call: &Value| {
+        let (tool, decision) = (text(call, "tool").unwrap_or_default(), text(call, "decision").unwrap_or_default());
+        match (text(call, "why"), text(call, "call")) {
+            (Some(why), Some(hash)) if decision == "ask" => format!("{decision}: {why}; approve it as {hash}"),
+            (Some(why), _) => format!("{decision}: {why}"),
+            (None, _) => format!("{decision}: `{tool}`"),
+        }
+    };
+    let mut lines: Vec<_> = list(note, "calls").map(decided).collect();
+    lines.extend(list(note, "links").filter_map(Value::as_str).map(|link| format!("link taken out of action: {link}")));
+    lines
+}
+
+fn tools(note: &Value) -> Vec<String> {
+    let call = |call: &Value| {
+        let (tool, status) = (text(call, "tool").unwrap_or_default(), text(call, "status").unwrap_or_default());
+        let sends = call.get("sends").and_then(Value::as_u64).filter(|sends| *sends > 1);
+        format!("`{tool}` {status}{}", sends.map(|sends| format!(" after {sends} sends")).unwrap_or_default())
+    };
+    let step = |calls: &Value| calls.as_array().into_iter().flatten().map(call).collect::<Vec<_>>().join(", ");
+    (1..).zip(list(note, "steps")).map(|(number, calls)| format!("step {number}: {}", step(calls))).collect()
+}
+
+fn members(note: &Value) -> Vec<String> {
+    let Some(members) = note.as_object() else { return vec![plain(note)] };
+    let is_said = |value: &Value| !value.is_null() && value != &Value::Array(Vec::new());
+    members
+        .iter()
+        .filter(|(_, value)| is_said(value))
+        .map(|(name, value)| format!("{name}: {}", plain(value)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn each_room_is_told_in_its_own_words() {
+        let note = json!({ "calls": [
+            { "tool": "find", "decision": "allow", "call": "h1" },
+            { "tool": "send", "decision": "ask", "call": "h2", "why": "`send`: argument `to`" },
+        ], "links": ["http://x"] });
+        let lines = told("guard", &note);
+        assert_eq!(lines[0], "allow: `find`");
+        assert_eq!(lines[1], "ask: `send`: argument `to`; approve it as h2");
+        assert!(lines[2].ends_with("http://x"), "{lines:?}");
+        let note = json!({ "run": "r", "steps": [[{ "tool": "charge", "status": "done", "sends": 2 }]] });
+        assert_eq!(told("tools", &note), ["step 1: `charge` done after 2 sends"]);
+        let note = json!({ "key": "key_1", "name": "web", "team": null, "reserved_usd": 0.5, "budgets": ["day"] });
+        assert_eq!(told("admit", &note), ["key web, $0.5 reserved, on day"]);
+    }
+
+    #[test]
+    fn a_room_without_words_is_told_by_its_members_and_silence_is_said() {
+        assert_eq!(told("cache", &json!({ "did": "hit", "age_s": 4, "none": null })), ["did: hit", "age_s: 4"]);
+        assert_eq!(told("guard", &json!({ "calls": [] })), ["nothing to decide"]);
+    }
+}
