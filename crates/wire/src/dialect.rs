@@ -31,6 +31,40 @@ impl Served {
     }
 }
 
+/// The methods of a dialect that its module has as functions of the same names.
+macro_rules! functions_of_the_module {
+    () => {
+        fn name(&self) -> &'static str {
+            NAME
+        }
+
+        fn request_head<'a>(&self, body: &'a [u8]) -> Result<crate::RequestHead<'a>, crate::DecodeError> {
+            request_head(body)
+        }
+
+        fn decode_request(&self, body: &[u8]) -> Result<steersman_core::ChatRequest, crate::DecodeError> {
+            decode_request(body)
+        }
+
+        fn encode_request(&self, request: &steersman_core::ChatRequest) -> Result<crate::Encoded, crate::EncodeError> {
+            encode_request(request)
+        }
+
+        fn decode_answer(&self, body: &[u8]) -> Result<Vec<steersman_core::Event>, crate::DecodeError> {
+            decode_answer(body)
+        }
+
+        fn decode_error(&self, body: &[u8]) -> Option<crate::ErrorBody> {
+            decode_error(body)
+        }
+
+        fn encode_error(&self, error: &crate::ErrorBody) -> Vec<u8> {
+            encode_error(error)
+        }
+    };
+}
+pub(crate) use functions_of_the_module;
+
 /// One wire format, both directions.
 pub trait Dialect: Debug + Send + Sync {
     /// Its name: `openai.chat`.
@@ -43,10 +77,15 @@ pub trait Dialect: Debug + Send + Sync {
     fn call_path(&self, model: &str, stream: bool) -> Cow<'static, str>;
 
     /// The member of a request that holds the conversation, a list.
-    fn conversation(&self) -> &'static str;
+    fn conversation(&self) -> &'static str {
+        "messages"
+    }
 
     /// One turn of a conversation as an element of that list: JSON text. Anyone but the assistant speaks as the user.
-    fn turn(&self, role: Role, text: &str) -> String;
+    fn turn(&self, role: Role, text: &str) -> String {
+        let role = if role == Role::Assistant { "assistant" } else { "user" };
+        serde_json::json!({ "role": role, "content": text }).to_string()
+    }
 
     /// Headers of a client that go on to a provider of the same dialect, lower case. Keys and cookies are not among them.
     fn request_headers(&self) -> &'static [&'static str];

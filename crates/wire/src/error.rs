@@ -76,6 +76,11 @@ pub enum EncodeError {
 }
 
 impl EncodeError {
+    /// That `dialect` cannot say `what`.
+    pub(crate) fn unsupported(dialect: &'static str, param: impl Into<String>, what: &'static str) -> Self {
+        Self::Unsupported { param: param.into(), dialect, what }
+    }
+
     /// The part that is at fault.
     #[must_use]
     pub fn param(&self) -> &str {

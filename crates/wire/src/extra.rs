@@ -10,7 +10,7 @@
 use serde_json::value::RawValue;
 use steersman_core::{ChatRequest, ToolSpec};
 
-use crate::error::{EncodeError, Loss};
+use crate::error::{DecodeError, EncodeError, Loss};
 use crate::fields::{Fields, pointer_token};
 use crate::write::Object;
 
@@ -54,8 +54,32 @@ const ADVICE: &[&str] = &[
     "verbosity",
 ];
 
+/// What is kept of one request, by name or pointer.
+pub(crate) type Extra = Vec<(String, Box<RawValue>)>;
+
+/// Reads the member `tools` in order. `read` gives the function that a tool is, with its pointer in hand; a tool that is
+/// none is kept whole by its place.
+pub(crate) fn decode_tools(
+    fields: &mut Fields<'_, '_>,
+    tools: &mut Vec<ToolSpec>,
+    extra: &mut Extra,
+    read: impl Fn(&mut Fields<'_, '_>, &str, &mut Extra) -> Result<Option<ToolSpec>, DecodeError>,
+) -> Result<(), DecodeError> {
+    let root = fields.path;
+    let list = root.member("tools");
+    for (i, raw) in fields.array("tools")?.into_iter().flatten().enumerate() {
+        let mut tool = Fields::of(raw, list.element(i))?;
+        let pointer = format!("/tools/{}", tools.len());
+        match read(&mut tool, &pointer, extra)? {
+            Some(spec) => tools.push(spec),
+            None => extra.push((format!("/tools/{i}"), raw.to_owned())),
+        }
+    }
+    Ok(())
+}
+
 /// Keeps everything that nobody took from an object, under a pointer prefix (empty for the request itself).
-pub(crate) fn keep(extra: &mut Vec<(String, Box<RawValue>)>, prefix: &str, fields: &Fields<'_, '_>) {
+pub(crate) fn keep(extra: &mut Extra, prefix: &str, fields: &Fields<'_, '_>) {
     for (key, value) in fields.rest() {
         let key = pointer_token(key);
         let name = if prefix.is_empty() { key.into_owned() } else { format!("{prefix}/{key}") };

@@ -44,6 +44,27 @@ pub struct ErrorFacts<'a> {
     pub message: Cow<'a, str>,
 }
 
+/// An error object as all dialects write it, read without its details.
+#[derive(serde::Deserialize)]
+pub(crate) struct WireError<'a> {
+    #[serde(borrow, default, rename = "type")]
+    pub(crate) kind: Text<'a>,
+    #[serde(borrow, default)]
+    pub(crate) code: Text<'a>,
+    #[serde(borrow, default)]
+    pub(crate) status: Text<'a>,
+    #[serde(borrow, default)]
+    pub(crate) message: Text<'a>,
+}
+
+impl<'a> WireError<'a> {
+    /// Its facts: the most telling of its words, and its message.
+    pub(crate) fn facts(self) -> ErrorFacts<'a> {
+        let kind = self.kind.0.or(self.status.0).or(self.code.0).unwrap_or_default();
+        ErrorFacts { kind, message: self.message.0.unwrap_or_default() }
+    }
+}
+
 /// Reads the facts of one answer, frame by frame. `None` for what is not of the dialect; the bytes still pass.
 pub trait FactsReader: Send {
     /// The facts of the next frame's data.

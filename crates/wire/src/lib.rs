@@ -19,6 +19,7 @@ mod facts;
 mod fields;
 mod fingerprint;
 mod head;
+mod openai;
 pub mod openai_chat;
 pub mod openai_responses;
 mod write;

@@ -67,6 +67,14 @@ impl Object<'_> {
         out.push(b']');
     }
 
+    /// An array of elements that are written already, with their commas.
+    pub(crate) fn list(&mut self, key: &str, elements: &[u8]) {
+        let out = self.member(key);
+        out.push(b'[');
+        out.extend_from_slice(elements);
+        out.push(b']');
+    }
+
     pub(crate) fn array<T>(
         &mut self,
         key: &str,

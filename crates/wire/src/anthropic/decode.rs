@@ -13,11 +13,9 @@ use steersman_core::{
 
 use super::NAME;
 use crate::error::DecodeError;
-use crate::extra::keep;
+use crate::extra::{Extra, decode_tools, keep};
 use crate::fields::{Fields, Path, as_text};
 use crate::json::{self, kind_of};
-
-type Extra = Vec<(String, Box<RawValue>)>;
 
 /// Reads a request body.
 ///
@@ -32,7 +30,7 @@ pub fn decode_request(body: &[u8]) -> Result<ChatRequest, DecodeError> {
     request.max_output_tokens = Some(limit.ok_or_else(|| fields.path.member("max_tokens").missing())?);
     decode_system(&mut fields, &mut request.messages, &mut extra)?;
     decode_messages(&mut fields, &mut request.messages, &mut extra)?;
-    decode_tools(&mut fields, &mut request.tools, &mut extra)?;
+    decode_tools(&mut fields, &mut request.tools, &mut extra, decode_tool)?;
     decode_tool_choice(&mut fields, &mut request, &mut extra)?;
     decode_output_config(&mut fields, &mut request, &mut extra)?;
     request.temperature = fields.number("temperature", 1.0, "a number between 0 and 1")?;
@@ -203,25 +201,18 @@ fn decode_image(raw: &RawValue, path: Path<'_>) -> Result<Option<Image>, DecodeE
     })
 }
 
-fn decode_tools(fields: &mut Fields<'_, '_>, tools: &mut Vec<ToolSpec>, extra: &mut Extra) -> Result<(), DecodeError> {
-    let root = fields.path;
-    let list = root.member("tools");
-    for (i, raw) in fields.array("tools")?.into_iter().flatten().enumerate() {
-        let mut tool = Fields::of(raw, list.element(i))?;
-        if tool.string("type")?.is_some_and(|kind| kind != "custom") {
-            extra.push((format!("/tools/{i}"), raw.to_owned()));
-            continue;
-        }
-        let pointer = format!("/tools/{}", tools.len());
-        tools.push(ToolSpec {
-            name: tool.required_string("name")?,
-            description: tool.string("description")?,
-            parameters: tool.take("input_schema").map(ToOwned::to_owned),
-            strict: tool.boolean("strict")?,
-        });
-        keep(extra, &pointer, &tool);
+fn decode_tool(tool: &mut Fields<'_, '_>, pointer: &str, extra: &mut Extra) -> Result<Option<ToolSpec>, DecodeError> {
+    if tool.string("type")?.is_some_and(|kind| kind != "custom") {
+        return Ok(None);
     }
-    Ok(())
+    let spec = ToolSpec {
+        name: tool.required_string("name")?,
+        description: tool.string("description")?,
+        parameters: tool.take("input_schema").map(ToOwned::to_owned),
+        strict: tool.boolean("strict")?,
+    };
+    keep(extra, pointer, tool);
+    Ok(Some(spec))
 }
 
 fn decode_tool_choice(

@@ -54,7 +54,7 @@ pub fn encode_request(request: &ChatRequest) -> Result<Encoded, EncodeError> {
 }
 
 fn unsupported(param: impl Into<String>, what: &'static str) -> EncodeError {
-    EncodeError::Unsupported { param: param.into(), dialect: NAME, what }
+    EncodeError::unsupported(NAME, param, what)
 }
 
 fn refuse_what_has_no_words(request: &ChatRequest) -> Result<(), EncodeError> {

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::finish_reason;
 use super::usage::WireUsage;
-use crate::facts::{ErrorFacts, FactsReader, FrameFacts, Presence, Text};
+use crate::facts::{FactsReader, FrameFacts, Presence, Text, WireError};
 
 /// Reads the facts of one Messages answer. It remembers the usage reported so far, since totals need all parts.
 #[derive(Debug, Default)]
@@ -17,10 +17,7 @@ impl FactsReader for MessagesFacts {
         let said: Said<'a> = serde_json::from_slice(data).ok()?;
         let mut facts = FrameFacts { done: said.kind.0.as_deref() == Some("message_stop"), ..FrameFacts::default() };
         facts.has_content = said.content.0;
-        facts.error = said.error.map(|error| ErrorFacts {
-            kind: error.kind.0.unwrap_or_default(),
-            message: error.message.0.unwrap_or_default(),
-        });
+        facts.error = said.error.map(WireError::facts);
         let (mut id, mut model, mut stop, mut usage) = (said.id, said.model, said.stop_reason, said.usage);
         if let Some(message) = said.message {
             (id, model, usage) = (message.id, message.model, message.usage.or(usage));
@@ -72,7 +69,7 @@ struct Said<'a> {
     #[serde(borrow, default)]
     content_block: Option<Block<'a>>,
     #[serde(borrow, default)]
-    error: Option<Error<'a>>,
+    error: Option<WireError<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -107,12 +104,4 @@ struct Block<'a> {
     text: Presence,
     #[serde(default)]
     thinking: Presence,
-}
-
-#[derive(Deserialize)]
-struct Error<'a> {
-    #[serde(borrow, default, rename = "type")]
-    kind: Text<'a>,
-    #[serde(borrow, default)]
-    message: Text<'a>,
 }

@@ -19,13 +19,12 @@ pub use head::request_head;
 
 use std::borrow::Cow;
 
-use steersman_core::{ChatRequest, Event, FinishReason, Reasoning, Role};
+use steersman_core::{FinishReason, Reasoning};
 
 use crate::answer::{Answer, AnswerDecoder, AnswerEncoder, AnswerOptions};
-use crate::dialect::{Dialect, Served};
-use crate::error::{DecodeError, EncodeError, Encoded, ErrorBody};
+use crate::dialect::{Dialect, Served, functions_of_the_module};
+use crate::error::Encoded;
 use crate::facts::FactsReader;
-use crate::head::RequestHead;
 use crate::write::Object;
 
 /// The dialect's name.
@@ -63,9 +62,7 @@ fn write_thinking(thought: &Reasoning, out: &mut Object<'_>) {
 pub struct AnthropicMessages;
 
 impl Dialect for AnthropicMessages {
-    fn name(&self) -> &'static str {
-        NAME
-    }
+    functions_of_the_module!();
 
     fn served(&self) -> Served {
         Served::At("/v1/messages")
@@ -75,33 +72,8 @@ impl Dialect for AnthropicMessages {
         Cow::Borrowed("/messages")
     }
 
-    fn conversation(&self) -> &'static str {
-        "messages"
-    }
-
-    fn turn(&self, role: Role, text: &str) -> String {
-        let role = if role == Role::Assistant { "assistant" } else { "user" };
-        serde_json::json!({ "role": role, "content": text }).to_string()
-    }
-
     fn request_headers(&self) -> &'static [&'static str] {
         &["anthropic-version", "anthropic-beta", "idempotency-key"]
-    }
-
-    fn request_head<'a>(&self, body: &'a [u8]) -> Result<RequestHead<'a>, DecodeError> {
-        request_head(body)
-    }
-
-    fn decode_request(&self, body: &[u8]) -> Result<ChatRequest, DecodeError> {
-        decode_request(body)
-    }
-
-    fn encode_request(&self, request: &ChatRequest) -> Result<Encoded, EncodeError> {
-        encode_request(request)
-    }
-
-    fn decode_answer(&self, body: &[u8]) -> Result<Vec<Event>, DecodeError> {
-        decode_answer(body)
     }
 
     fn encode_answer(&self, answer: &Answer, _options: &AnswerOptions) -> Encoded {
@@ -118,13 +90,5 @@ impl Dialect for AnthropicMessages {
 
     fn facts_reader(&self) -> Box<dyn FactsReader> {
         Box::new(MessagesFacts::default())
-    }
-
-    fn decode_error(&self, body: &[u8]) -> Option<ErrorBody> {
-        decode_error(body)
-    }
-
-    fn encode_error(&self, error: &ErrorBody) -> Vec<u8> {
-        encode_error(error)
     }
 }

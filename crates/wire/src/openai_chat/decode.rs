@@ -4,17 +4,14 @@
 //! not know is kept as it came, and a content part of unknown type becomes [`Part::Foreign`].
 
 use serde_json::value::RawValue;
-use steersman_core::{
-    ChatRequest, Image, Message, Part, Reasoning, ResponseFormat, Role, ToolCall, ToolChoice, ToolResult, ToolSpec,
-};
+use steersman_core::{ChatRequest, Message, Part, Reasoning, ResponseFormat, Role, ToolCall, ToolResult, ToolSpec};
 
-use super::NAME;
+use super::{NAME, NEST};
 use crate::error::DecodeError;
-use crate::extra::keep;
+use crate::extra::{Extra, decode_tools, keep};
 use crate::fields::{Fields, Path, as_text};
 use crate::json::{self, kind_of};
-
-type Extra = Vec<(String, Box<RawValue>)>;
+use crate::openai::{self, image_of};
 
 /// Reads a request body.
 ///
@@ -26,8 +23,9 @@ pub fn decode_request(body: &[u8]) -> Result<ChatRequest, DecodeError> {
     let mut request =
         ChatRequest { model: fields.required_string("model")?, dialect: Some(NAME), ..ChatRequest::default() };
     decode_messages(&mut fields, &mut request.messages, &mut extra)?;
-    decode_tools(&mut fields, &mut request.tools, &mut extra)?;
-    request.tool_choice = fields.take_if("tool_choice", |raw| tool_choice(raw).is_some()).and_then(tool_choice);
+    decode_tools(&mut fields, &mut request.tools, &mut extra, decode_tool)?;
+    let choice = |raw: &RawValue| openai::tool_choice(raw, Some(NEST));
+    request.tool_choice = fields.take_if("tool_choice", |raw| choice(raw).is_some()).and_then(choice);
     request.parallel_tool_calls = fields.boolean("parallel_tool_calls")?;
     request.response_format = decode_response_format(&mut fields, &mut extra)?;
     request.max_output_tokens = decode_max_tokens(&mut fields, &mut extra)?;
@@ -146,15 +144,6 @@ fn decode_part(raw: &RawValue, path: Path<'_>, pointer: &str, extra: &mut Extra)
     Ok(decoded)
 }
 
-/// A base64 data URL becomes its parts; any other address stays one.
-pub(crate) fn image_of(url: String) -> Image {
-    let inline = url.strip_prefix("data:").and_then(|rest| rest.split_once(";base64,"));
-    match inline {
-        Some((media_type, data)) => Image::Base64 { media_type: media_type.to_owned(), data: data.to_owned() },
-        None => Image::Url(url),
-    }
-}
-
 fn decode_assistant(
     message: &mut Fields<'_, '_>,
     index: usize,
@@ -209,46 +198,21 @@ fn decode_reasoning(message: &mut Fields<'_, '_>, parts: &mut Vec<Part>) -> Resu
     Ok(())
 }
 
-fn decode_tools(fields: &mut Fields<'_, '_>, tools: &mut Vec<ToolSpec>, extra: &mut Extra) -> Result<(), DecodeError> {
-    let root = fields.path;
-    let list = root.member("tools");
-    for (i, raw) in fields.array("tools")?.into_iter().flatten().enumerate() {
-        let mut tool = Fields::of(raw, list.element(i))?;
-        if tool.required_string("type")? != "function" {
-            extra.push((format!("/tools/{i}"), raw.to_owned()));
-            continue;
-        }
-        let tool_path = tool.path;
-        let mut function = Fields::of(tool.required("function")?, tool_path.member("function"))?;
-        let pointer = format!("/tools/{}", tools.len());
-        tools.push(ToolSpec {
-            name: function.required_string("name")?,
-            description: function.string("description")?,
-            parameters: function.take("parameters").map(ToOwned::to_owned),
-            strict: function.boolean("strict")?,
-        });
-        keep(extra, &pointer, &tool);
-        keep(extra, &format!("{pointer}/function"), &function);
+fn decode_tool(tool: &mut Fields<'_, '_>, pointer: &str, extra: &mut Extra) -> Result<Option<ToolSpec>, DecodeError> {
+    if tool.required_string("type")? != "function" {
+        return Ok(None);
     }
-    Ok(())
-}
-
-/// The choice, if the canonical form models it.
-fn tool_choice(raw: &RawValue) -> Option<ToolChoice> {
-    if let Some(word) = as_text(raw) {
-        return match word.as_ref() {
-            "auto" => Some(ToolChoice::Auto),
-            "none" => Some(ToolChoice::None),
-            "required" => Some(ToolChoice::Required),
-            _ => None,
-        };
-    }
-    let mut choice = Fields::of(raw, Path::Root).ok()?;
-    if choice.string("type").ok()?? != "function" {
-        return None;
-    }
-    let mut function = Fields::of(choice.take("function")?, Path::Root).ok()?;
-    function.string("name").ok()?.map(ToolChoice::Tool)
+    let path = tool.path;
+    let mut function = Fields::of(tool.required(NEST)?, path.member(NEST))?;
+    let spec = ToolSpec {
+        name: function.required_string("name")?,
+        description: function.string("description")?,
+        parameters: function.take("parameters").map(ToOwned::to_owned),
+        strict: function.boolean("strict")?,
+    };
+    keep(extra, pointer, tool);
+    keep(extra, &format!("{pointer}/{NEST}"), &function);
+    Ok(Some(spec))
 }
 
 fn decode_response_format(
@@ -256,24 +220,8 @@ fn decode_response_format(
     extra: &mut Extra,
 ) -> Result<Option<ResponseFormat>, DecodeError> {
     let root = fields.path;
-    let path = root.member("response_format");
     let Some(raw) = fields.take("response_format") else { return Ok(None) };
-    let mut format = Fields::of(raw, path)?;
-    match format.required_string("type")?.as_str() {
-        "text" => Ok(Some(ResponseFormat::Text)),
-        "json_object" => Ok(Some(ResponseFormat::JsonObject)),
-        "json_schema" => {
-            let mut named = Fields::of(format.required("json_schema")?, path.member("json_schema"))?;
-            let name = named.string("name")?.unwrap_or_else(|| "response".to_owned());
-            let (schema, strict) = (named.required("schema")?.to_owned(), named.boolean("strict")?);
-            keep(extra, "/response_format", &named);
-            Ok(Some(ResponseFormat::JsonSchema { name, schema, strict }))
-        }
-        _ => {
-            extra.push(("response_format".to_owned(), raw.to_owned()));
-            Ok(None)
-        }
-    }
+    openai::decode_format(raw, root.member("response_format"), Some("json_schema"), "response_format", extra)
 }
 
 /// `max_completion_tokens`, or its older spelling, which many vendors still want.

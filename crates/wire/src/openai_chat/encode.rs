@@ -4,11 +4,12 @@
 //!
 //! What never happens here: a part of the request is left out without an error or a named loss.
 
-use steersman_core::{ChatRequest, Image, Message, Part, Reasoning, ResponseFormat, Role, ToolChoice, ToolResult};
+use steersman_core::{ChatRequest, Message, Part, Reasoning, Role, ToolResult};
 
-use super::NAME;
+use super::{NAME, NEST};
 use crate::error::{EncodeError, Encoded, Loss};
 use crate::extra::Extras;
+use crate::openai;
 use crate::write::{self, Object};
 
 /// The most stop texts that the API takes.
@@ -34,10 +35,7 @@ pub fn encode_request(request: &ChatRequest) -> Result<Encoded, EncodeError> {
     let mut body = Vec::with_capacity(messages.len() + 512);
     write::object(&mut body, |out| {
         out.string("model", &request.model);
-        let list = out.member("messages");
-        list.push(b'[');
-        list.extend_from_slice(&messages);
-        list.push(b']');
+        out.list("messages", &messages);
         write_tools(request, &extras, out);
         write_parameters(request, &extras, out);
         extras.write_top(out);
@@ -46,7 +44,7 @@ pub fn encode_request(request: &ChatRequest) -> Result<Encoded, EncodeError> {
 }
 
 fn unsupported(param: impl Into<String>, what: &'static str) -> EncodeError {
-    EncodeError::Unsupported { param: param.into(), dialect: NAME, what }
+    EncodeError::unsupported(NAME, param, what)
 }
 
 /// The messages of one request, on their way out.
@@ -171,12 +169,7 @@ fn write_part(part: &Part, pointer: &str, extras: &Extras<'_>, out: &mut Vec<u8>
         Part::Image(image) => {
             out.string("type", "image_url");
             out.object("image_url", |out| {
-                match image {
-                    Image::Url(url) => out.string("url", url),
-                    Image::Base64 { media_type, data } => {
-                        out.string("url", &format!("data:{media_type};base64,{data}"));
-                    }
-                }
+                out.string("url", &openai::image_url(image));
                 extras.write_at(pointer, out);
             });
         }
@@ -245,18 +238,9 @@ fn write_tools(request: &ChatRequest, extras: &Extras<'_>, out: &mut Object<'_>)
 }
 
 fn write_parameters(request: &ChatRequest, extras: &Extras<'_>, out: &mut Object<'_>) {
-    match &request.tool_choice {
-        None => {}
-        Some(ToolChoice::Auto) => out.string("tool_choice", "auto"),
-        Some(ToolChoice::None) => out.string("tool_choice", "none"),
-        Some(ToolChoice::Required) => out.string("tool_choice", "required"),
-        Some(ToolChoice::Tool(name)) => out.object("tool_choice", |out| {
-            out.string("type", "function");
-            out.object("function", |out| out.string("name", name));
-        }),
-    }
+    openai::write_tool_choice(request.tool_choice.as_ref(), Some(NEST), out);
     out.optional("parallel_tool_calls", request.parallel_tool_calls);
-    write_response_format(request.response_format.as_ref(), extras, out);
+    openai::write_format("response_format", request.response_format.as_ref(), Some("json_schema"), extras, out);
     let limit = if extras.get("max_tokens").is_some() { "max_tokens" } else { "max_completion_tokens" };
     out.optional(limit, request.max_output_tokens);
     out.optional("temperature", request.temperature);
@@ -281,21 +265,4 @@ fn write_parameters(request: &ChatRequest, extras: &Extras<'_>, out: &mut Object
             extras.write_at("/stream_options", out);
         });
     }
-}
-
-fn write_response_format(format: Option<&ResponseFormat>, extras: &Extras<'_>, out: &mut Object<'_>) {
-    let Some(format) = format else { return };
-    out.object("response_format", |out| match format {
-        ResponseFormat::Text => out.string("type", "text"),
-        ResponseFormat::JsonObject => out.string("type", "json_object"),
-        ResponseFormat::JsonSchema { name, schema, strict } => {
-            out.string("type", "json_schema");
-            out.object("json_schema", |out| {
-                out.string("name", name);
-                out.raw("schema", schema);
-                out.optional("strict", *strict);
-                extras.write_at("/response_format", out);
-            });
-        }
-    });
 }

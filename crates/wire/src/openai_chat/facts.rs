@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer};
 use steersman_core::FinishReason;
 
 use super::usage::WireUsage;
-use crate::facts::{ErrorFacts, FactsReader, FrameFacts, Presence, Text};
+use crate::facts::{FactsReader, FrameFacts, Presence, Text, WireError};
 
 /// Reads the facts of one chat completion answer. It remembers whether a refusal was told: a stream's last chunk says
 /// `stop` for it.
@@ -26,10 +26,7 @@ impl FactsReader for ChatFacts {
         let mut facts = FrameFacts { id: answer.id.0, model: answer.model.0, ..FrameFacts::default() };
         facts.usage = answer.usage.map(WireUsage::into_canonical);
         facts.usage_only = answer.choices.is_empty() && facts.usage.is_some();
-        facts.error = answer.error.map(|error| ErrorFacts {
-            kind: error.kind.0.or(error.code.0).unwrap_or_default(),
-            message: error.message.0.unwrap_or_default(),
-        });
+        facts.error = answer.error.map(WireError::facts);
         for (position, choice) in (0..).zip(answer.choices) {
             let said = [choice.delta, choice.message].into_iter().flatten();
             for said in said {
@@ -68,7 +65,7 @@ struct Answer<'a> {
     #[serde(default)]
     usage: Option<WireUsage>,
     #[serde(borrow, default)]
-    error: Option<Error<'a>>,
+    error: Option<WireError<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -111,16 +108,6 @@ impl Said {
             || self.function_call.0
             || self.audio.0
     }
-}
-
-#[derive(Deserialize)]
-struct Error<'a> {
-    #[serde(borrow, default, rename = "type")]
-    kind: Text<'a>,
-    #[serde(borrow, default)]
-    code: Text<'a>,
-    #[serde(borrow, default)]
-    message: Text<'a>,
 }
 
 fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {

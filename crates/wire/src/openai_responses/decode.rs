@@ -4,18 +4,14 @@
 //! [`Part::Foreign`], a member that this file does not know is kept as it came.
 
 use serde_json::value::RawValue;
-use steersman_core::{
-    ChatRequest, Image, Message, Part, ResponseFormat, Role, ToolCall, ToolChoice, ToolResult, ToolSpec,
-};
+use steersman_core::{ChatRequest, Message, Part, ResponseFormat, Role, ToolCall, ToolResult, ToolSpec};
 
 use super::{NAME, seal};
 use crate::error::DecodeError;
-use crate::extra::keep;
+use crate::extra::{Extra, decode_tools, keep};
 use crate::fields::{Fields, Path, as_text};
 use crate::json::{self, kind_of};
-use crate::openai_chat::image_of;
-
-type Extra = Vec<(String, Box<RawValue>)>;
+use crate::openai::{self, image_of};
 
 /// Reads a request body.
 ///
@@ -32,8 +28,9 @@ pub fn decode_request(body: &[u8]) -> Result<ChatRequest, DecodeError> {
     items.read(&mut fields)?;
     let Items { messages, mut extra, .. } = items;
     let mut request = ChatRequest { model, messages, dialect: Some(NAME), ..ChatRequest::default() };
-    decode_tools(&mut fields, &mut request.tools, &mut extra)?;
-    request.tool_choice = fields.take_if("tool_choice", |raw| tool_choice(raw).is_some()).and_then(tool_choice);
+    decode_tools(&mut fields, &mut request.tools, &mut extra, decode_tool)?;
+    let choice = |raw: &RawValue| openai::tool_choice(raw, None);
+    request.tool_choice = fields.take_if("tool_choice", |raw| choice(raw).is_some()).and_then(choice);
     request.parallel_tool_calls = fields.boolean("parallel_tool_calls")?;
     request.response_format = decode_text(&mut fields, &mut extra)?;
     request.max_output_tokens = fields.unsigned("max_output_tokens")?;
@@ -237,49 +234,18 @@ fn decode_part(raw: &RawValue, path: Path<'_>, pointer: &str, extra: &mut Extra)
     Ok(decoded)
 }
 
-pub(super) fn image(image: &Image) -> String {
-    match image {
-        Image::Url(url) => url.clone(),
-        Image::Base64 { media_type, data } => format!("data:{media_type};base64,{data}"),
+fn decode_tool(tool: &mut Fields<'_, '_>, pointer: &str, extra: &mut Extra) -> Result<Option<ToolSpec>, DecodeError> {
+    if tool.required_string("type")? != "function" {
+        return Ok(None);
     }
-}
-
-fn decode_tools(fields: &mut Fields<'_, '_>, tools: &mut Vec<ToolSpec>, extra: &mut Extra) -> Result<(), DecodeError> {
-    let root = fields.path;
-    let list = root.member("tools");
-    for (i, raw) in fields.array("tools")?.into_iter().flatten().enumerate() {
-        let mut tool = Fields::of(raw, list.element(i))?;
-        if tool.required_string("type")? != "function" {
-            extra.push((format!("/tools/{i}"), raw.to_owned()));
-            continue;
-        }
-        let pointer = format!("/tools/{}", tools.len());
-        tools.push(ToolSpec {
-            name: tool.required_string("name")?,
-            description: tool.string("description")?,
-            parameters: tool.take("parameters").map(ToOwned::to_owned),
-            strict: tool.boolean("strict")?,
-        });
-        keep(extra, &pointer, &tool);
-    }
-    Ok(())
-}
-
-/// The choice, if the canonical form models it.
-fn tool_choice(raw: &RawValue) -> Option<ToolChoice> {
-    if let Some(word) = as_text(raw) {
-        return match word.as_ref() {
-            "auto" => Some(ToolChoice::Auto),
-            "none" => Some(ToolChoice::None),
-            "required" => Some(ToolChoice::Required),
-            _ => None,
-        };
-    }
-    let mut choice = Fields::of(raw, Path::Root).ok()?;
-    if choice.string("type").ok()?? != "function" {
-        return None;
-    }
-    choice.string("name").ok()?.map(ToolChoice::Tool)
+    let spec = ToolSpec {
+        name: tool.required_string("name")?,
+        description: tool.string("description")?,
+        parameters: tool.take("parameters").map(ToOwned::to_owned),
+        strict: tool.boolean("strict")?,
+    };
+    keep(extra, pointer, tool);
+    Ok(Some(spec))
 }
 
 fn decode_text(fields: &mut Fields<'_, '_>, extra: &mut Extra) -> Result<Option<ResponseFormat>, DecodeError> {
@@ -290,19 +256,5 @@ fn decode_text(fields: &mut Fields<'_, '_>, extra: &mut Extra) -> Result<Option<
     let raw = text.take("format");
     keep(extra, "/text", &text);
     let Some(raw) = raw else { return Ok(None) };
-    let mut format = Fields::of(raw, path.member("format"))?;
-    match format.required_string("type")?.as_str() {
-        "text" => Ok(Some(ResponseFormat::Text)),
-        "json_object" => Ok(Some(ResponseFormat::JsonObject)),
-        "json_schema" => {
-            let name = format.string("name")?.unwrap_or_else(|| "response".to_owned());
-            let (schema, strict) = (format.required("schema")?.to_owned(), format.boolean("strict")?);
-            keep(extra, "/response_format", &format);
-            Ok(Some(ResponseFormat::JsonSchema { name, schema, strict }))
-        }
-        _ => {
-            extra.push(("/text/format".to_owned(), raw.to_owned()));
-            Ok(None)
-        }
-    }
+    openai::decode_format(raw, path.member("format"), None, "/text/format", extra)
 }

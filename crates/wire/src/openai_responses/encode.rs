@@ -5,13 +5,13 @@
 //!
 //! What never happens here: a part of the request is left out without an error or a named loss.
 
-use steersman_core::{ChatRequest, Message, Part, ResponseFormat, Role, ToolChoice};
+use steersman_core::{ChatRequest, Message, Part, Role};
 
-use super::decode::image;
 use super::{NAME, seal};
 use crate::error::{EncodeError, Encoded, Loss};
 use crate::extra::Extras;
 use crate::json::RawObject;
+use crate::openai;
 use crate::write::{self, Object};
 
 /// Writes a request body.
@@ -46,10 +46,7 @@ pub fn encode_request(request: &ChatRequest) -> Result<Encoded, EncodeError> {
         {
             out.string("instructions", text);
         }
-        let list = out.member("input");
-        list.push(b'[');
-        list.extend_from_slice(&items);
-        list.push(b']');
+        out.list("input", &items);
         write_tools(request, &extras, out);
         write_parameters(request, &extras, out);
         if !own {
@@ -62,7 +59,7 @@ pub fn encode_request(request: &ChatRequest) -> Result<Encoded, EncodeError> {
 }
 
 fn unsupported(param: impl Into<String>, what: &'static str) -> EncodeError {
-    EncodeError::Unsupported { param: param.into(), dialect: NAME, what }
+    EncodeError::unsupported(NAME, param, what)
 }
 
 struct Items<'r, 'l> {
@@ -232,7 +229,7 @@ fn write_part(part: &Part, role: Role, pointer: &str, extras: &Extras<'_>, out: 
         match part {
             Part::Image(picture) => {
                 out.string("type", "input_image");
-                out.string("image_url", &image(picture));
+                out.string("image_url", &openai::image_url(picture));
             }
             Part::Refusal(text) => {
                 out.string("type", "refusal");
@@ -279,20 +276,11 @@ fn write_tools(request: &ChatRequest, extras: &Extras<'_>, out: &mut Object<'_>)
 }
 
 fn write_parameters(request: &ChatRequest, extras: &Extras<'_>, out: &mut Object<'_>) {
-    match &request.tool_choice {
-        None => {}
-        Some(ToolChoice::Auto) => out.string("tool_choice", "auto"),
-        Some(ToolChoice::None) => out.string("tool_choice", "none"),
-        Some(ToolChoice::Required) => out.string("tool_choice", "required"),
-        Some(ToolChoice::Tool(name)) => out.object("tool_choice", |out| {
-            out.string("type", "function");
-            out.string("name", name);
-        }),
-    }
+    openai::write_tool_choice(request.tool_choice.as_ref(), None, out);
     out.optional("parallel_tool_calls", request.parallel_tool_calls);
     if request.response_format.is_some() || extras.any_at("/text") {
         out.object("text", |out| {
-            write_format(request.response_format.as_ref(), extras, out);
+            openai::write_format("format", request.response_format.as_ref(), None, extras, out);
             extras.write_at("/text", out);
         });
     }
@@ -309,19 +297,4 @@ fn write_parameters(request: &ChatRequest, extras: &Extras<'_>, out: &mut Object
     if request.stream {
         out.value("stream", true);
     }
-}
-
-fn write_format(format: Option<&ResponseFormat>, extras: &Extras<'_>, out: &mut Object<'_>) {
-    let Some(format) = format else { return };
-    out.object("format", |out| match format {
-        ResponseFormat::Text => out.string("type", "text"),
-        ResponseFormat::JsonObject => out.string("type", "json_object"),
-        ResponseFormat::JsonSchema { name, schema, strict } => {
-            out.string("type", "json_schema");
-            out.string("name", name);
-            out.raw("schema", schema);
-            out.optional("strict", *strict);
-            extras.write_at("/response_format", out);
-        }
-    });
 }

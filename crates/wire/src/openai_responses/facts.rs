@@ -4,7 +4,7 @@ use serde::Deserialize;
 use steersman_core::FinishReason;
 
 use super::usage::WireUsage;
-use crate::facts::{ErrorFacts, FactsReader, FrameFacts, Text};
+use crate::facts::{ErrorFacts, FactsReader, FrameFacts, Text, WireError};
 
 /// Reads the facts of one response. It remembers whether a call or a refusal was told: the end says `completed` for both.
 #[derive(Debug, Default)]
@@ -64,10 +64,7 @@ impl ResponsesFacts {
         }
         (facts.id, facts.model) = (response.id.0, response.model.0);
         facts.usage = response.usage.map(WireUsage::into_canonical);
-        facts.error = response.error.map(|error| ErrorFacts {
-            kind: error.code.0.or(error.kind.0).unwrap_or_default(),
-            message: error.message.0.unwrap_or_default(),
-        });
+        facts.error = response.error.map(WireError::facts);
     }
 }
 
@@ -113,7 +110,7 @@ struct Response<'a> {
     #[serde(borrow, default)]
     incomplete_details: Option<Details<'a>>,
     #[serde(borrow, default)]
-    error: Option<Error<'a>>,
+    error: Option<WireError<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -140,14 +137,4 @@ struct Part<'a> {
 struct Details<'a> {
     #[serde(borrow, default)]
     reason: Text<'a>,
-}
-
-#[derive(Deserialize)]
-struct Error<'a> {
-    #[serde(borrow, default, rename = "type")]
-    kind: Text<'a>,
-    #[serde(borrow, default)]
-    code: Text<'a>,
-    #[serde(borrow, default)]
-    message: Text<'a>,
 }

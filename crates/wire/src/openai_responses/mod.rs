@@ -26,14 +26,11 @@ pub(crate) use seal::is_sealed_here;
 
 use std::borrow::Cow;
 
-use steersman_core::{ChatRequest, Event, Role};
-
 use crate::answer::{Answer, AnswerDecoder, AnswerEncoder, AnswerOptions};
-use crate::dialect::{Dialect, Served};
-use crate::error::{DecodeError, EncodeError, Encoded, ErrorBody};
+use crate::dialect::{Dialect, Served, functions_of_the_module};
+use crate::error::Encoded;
 use crate::facts::FactsReader;
-use crate::head::RequestHead;
-use crate::openai_chat;
+use crate::openai_chat::{self, decode_error, encode_error};
 
 /// The dialect's name.
 pub const NAME: &str = "openai.responses";
@@ -43,9 +40,7 @@ pub const NAME: &str = "openai.responses";
 pub struct OpenAiResponses;
 
 impl Dialect for OpenAiResponses {
-    fn name(&self) -> &'static str {
-        NAME
-    }
+    functions_of_the_module!();
 
     fn served(&self) -> Served {
         Served::At("/v1/responses")
@@ -55,33 +50,12 @@ impl Dialect for OpenAiResponses {
         Cow::Borrowed("/responses")
     }
 
-    fn turn(&self, role: Role, text: &str) -> String {
-        let role = if role == Role::Assistant { "assistant" } else { "user" };
-        serde_json::json!({ "role": role, "content": text }).to_string()
-    }
-
     fn conversation(&self) -> &'static str {
         "input"
     }
 
     fn request_headers(&self) -> &'static [&'static str] {
         openai_chat::OpenAiChat.request_headers()
-    }
-
-    fn request_head<'a>(&self, body: &'a [u8]) -> Result<RequestHead<'a>, DecodeError> {
-        request_head(body)
-    }
-
-    fn decode_request(&self, body: &[u8]) -> Result<ChatRequest, DecodeError> {
-        decode_request(body)
-    }
-
-    fn encode_request(&self, request: &ChatRequest) -> Result<Encoded, EncodeError> {
-        encode_request(request)
-    }
-
-    fn decode_answer(&self, body: &[u8]) -> Result<Vec<Event>, DecodeError> {
-        decode_answer(body)
     }
 
     fn encode_answer(&self, answer: &Answer, options: &AnswerOptions) -> Encoded {
@@ -98,13 +72,5 @@ impl Dialect for OpenAiResponses {
 
     fn facts_reader(&self) -> Box<dyn FactsReader> {
         Box::new(ResponsesFacts::default())
-    }
-
-    fn decode_error(&self, body: &[u8]) -> Option<ErrorBody> {
-        openai_chat::decode_error(body)
-    }
-
-    fn encode_error(&self, error: &ErrorBody) -> Vec<u8> {
-        openai_chat::encode_error(error)
     }
 }
