@@ -10,7 +10,7 @@ use crate::json::JsonError;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// The bytes are no JSON object.
-    #[error(transparent)]
+    #[error("not valid JSON: {0}")]
     Json(#[from] JsonError),
     /// A member is missing.
     #[error("`{param}` is required")]

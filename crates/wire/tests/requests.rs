@@ -200,7 +200,7 @@ fn refusal(name: &str, body: &str) -> String {
 #[test]
 fn a_bad_request_is_refused_with_the_member_at_fault() {
     let chat = |body| refusal("openai.chat", body);
-    insta::assert_snapshot!(chat("{"), @"invalid_json None: EOF while parsing an object at byte 1");
+    insta::assert_snapshot!(chat("{"), @"invalid_json None: not valid JSON: EOF while parsing an object at byte 1");
     insta::assert_snapshot!(chat(r#"{"messages":[]}"#), @r#"invalid_request Some("model"): `model` is required"#);
     insta::assert_snapshot!(chat(r#"{"model":1}"#), @r#"invalid_request Some("model"): `model` must be a string, not a number"#);
     insta::assert_snapshot!(chat(r#"{"model":"m"}"#), @r#"invalid_request Some("messages"): `messages` is required"#);

@@ -4,9 +4,12 @@ use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use steersman_core::Code;
 use steersman_engine::Refusal;
-use steersman_wire::Dialect;
+use steersman_wire::{DIALECTS, Dialect};
 
 use super::api::dialect_of;
+
+/// Served paths that belong to no dialect.
+const OTHERS: [&str; 3] = ["/v1/embeddings", "/v1/messages/count_tokens", "/v1/models"];
 
 /// An error response with the code's own status, in the dialect of the address.
 pub(super) fn refuse(dialect: &dyn Dialect, code: &'static Code, message: &str, param: Option<&str>) -> Response {
@@ -24,15 +27,43 @@ pub(super) fn refuse(dialect: &dyn Dialect, code: &'static Code, message: &str, 
 
 pub(super) async fn not_found(uri: Uri) -> Response {
     let path: String = uri.path().chars().take(120).collect();
-    refuse(
-        dialect_of(uri.path()),
-        Code::NOT_FOUND,
-        &format!("there is nothing at `{path}`; {}", Code::NOT_FOUND.hint),
-        None,
-    )
+    let hint = match meant(uri.path()) {
+        Some(meant) => {
+            format!(
+                "did you mean `{meant}`? an OpenAI client's base URL ends with `/v1`, an Anthropic client's does not"
+            )
+        }
+        None => "check the path; name a provider in `x-steersman-provider` if the call is to be passed on".to_owned(),
+    };
+    refuse(dialect_of(uri.path()), Code::NOT_FOUND, &format!("there is nothing at `{path}`; {hint}"), None)
+}
+
+/// The served path that this one misses by its version (none, or twice) or by a slash at its end, as a wrong base URL
+/// makes it.
+pub(super) fn meant(path: &str) -> Option<&'static str> {
+    let mut rest = path.trim_matches('/');
+    while let Some(shorter) = rest.strip_prefix("v1/") {
+        rest = shorter;
+    }
+    let served = DIALECTS.iter().filter_map(|dialect| dialect.served().path());
+    served.chain(OTHERS).find(|served| served.strip_prefix("/v1/") == Some(rest) && *served != path)
 }
 
 pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> Response {
     let path: String = uri.path().chars().take(120).collect();
     refuse(dialect_of(uri.path()), Code::METHOD_NOT_ALLOWED, &format!("`{path}` does not take {method}"), None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::meant;
+
+    #[test]
+    fn a_wrong_base_url_is_told_the_right_path() {
+        for wrong in ["/chat/completions", "/v1/v1/chat/completions", "/v1/chat/completions/", "//chat/completions"] {
+            assert_eq!(meant(wrong), Some("/v1/chat/completions"), "{wrong}");
+        }
+        assert_eq!(meant("/v1/v1/messages"), Some("/v1/messages"));
+        assert_eq!((meant("/v1/chat/completions"), meant("/v1/files")), (None, None));
+    }
 }

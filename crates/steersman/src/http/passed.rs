@@ -50,7 +50,7 @@ async fn count_tokens(State(surface): State<Arc<Surface>>, request: Request) -> 
 }
 
 async fn other(State(surface): State<Arc<Surface>>, request: Request) -> Response {
-    if !surface.pass_unknown {
+    if !surface.pass_unknown || error::meant(request.uri().path()).is_some() {
         return error::not_found(request.uri().clone()).await;
     }
     pass(&surface, api::dialect_of(request.uri().path()), "raw", false, request).await
