@@ -12,7 +12,7 @@
 //! What never happens here: a rung that is used because it looked best.
 
 use serde::{Deserialize, Serialize};
-use steersman_lab::stats::{Atoms, MeanAbove, gaffke_p_value, normal_quantile};
+use steersman_lab::stats::{Atoms, MeanAbove, normal_quantile, skew_corrected_p_value};
 
 use crate::cascade::Recorded;
 use crate::labels::LabelPlan;
@@ -22,7 +22,7 @@ use crate::router::{Followed, Router};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Bound {
-    /// Valid when looked at once, with a number of labels fixed beforehand: Gaffke's test.
+    /// Right when looked at once, with a number of labels fixed beforehand: a test corrected for skewness.
     FixedSample,
     /// Valid however often it is looked at: an e-process by betting.
     TimeUniform,
@@ -159,7 +159,9 @@ impl Climb {
             let z = atoms.mean() / (atoms.variance() / atoms.count()).sqrt().max(1e-12);
             match bound {
                 Bound::Normal | Bound::None => z >= normal_quantile(1.0 - alpha),
-                Bound::FixedSample => z >= 0.0 && gaffke_p_value(&atoms, 0.0, -floor * plan.heaviest(*rung)) <= *alpha,
+                Bound::FixedSample => {
+                    z >= 0.0 && { skew_corrected_p_value(&atoms, 0.0, -floor * plan.heaviest(*rung)) <= *alpha }
+                }
                 Bound::TimeUniform => {
                     let mut gambler = hunches.gambler(*rung, -floor * plan.heaviest(*rung));
                     z >= 0.0

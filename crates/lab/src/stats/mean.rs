@@ -1,7 +1,7 @@
 //! One-sided bounds on a mean, for whoever looks once at a fixed number of outcomes.
 //!
-//! The tight one is Gaffke's: no normality assumed, equal to Clopper-Pearson when outcomes are 0 or 1, and as sharp as
-//! the normal bound when many outcomes justify that. The others are here to be compared with.
+//! Gaffke's assumes no normality, equals Clopper-Pearson when outcomes are 0 or 1, and errs on the safe side; the
+//! skew-corrected one takes that margin away where the sample shows its skewness. The others are here to be compared with.
 //!
 //! What never happens here: peeking. A test that is asked again after each outcome belongs to `betting`.
 
@@ -87,15 +87,54 @@ impl FromIterator<f64> for Atoms {
 /// Values above one half are reported as 1. Cost: some ten passes over the distinct values.
 #[must_use]
 pub fn gaffke_p_value(outcomes: &Atoms, null: f64, lowest: f64) -> f64 {
-    let floor = (lowest - null).min(0.0);
-    if floor == 0.0 {
+    dirichlet_tail(outcomes, null, (lowest - null).min(0.0))
+}
+
+/// The same test with its one invented outcome placed by the skewness of the sample in place of at `lowest`: right to
+/// second order where Gaffke's is on the safe side of it.
+///
+/// Dirichlet weights over the sample alone reproduce the Edgeworth expansion of a studentised mean but for a shift by
+/// m3 / (2 s^2 n) (Hall, *The Bootstrap and Edgeworth Expansion*, 1992, section 2.6; Rubin's Bayesian bootstrap, 1981), so
+/// that is where the invented outcome goes. Of zeros and ones it makes Beta(k + 1/2, n - k + 1/2), halfway between the two
+/// Clopper-Pearson limits. Few outcomes below `null` tell nothing of skewness: the moments count `lowest` as one outcome
+/// more, and up to [`TELLING`] of them (by effective number) the test is Gaffke's own.
+///
+/// Not exact: two-valued outcomes, the worst case since nothing smooths their steps, are refuted in up to 0.056 of
+/// samples at level 0.05 and 0.112 at 0.1 (computed in this file's tests). Cost as [`gaffke_p_value`].
+#[must_use]
+pub fn skew_corrected_p_value(outcomes: &Atoms, null: f64, lowest: f64) -> f64 {
+    let worst = (lowest - null).min(0.0);
+    let mean = outcomes.mean() - null;
+    let (mut squares, mut cubes) = ((worst - mean).powi(2), (worst - mean).powi(3));
+    let (mut short, mut short_squares) = (0.0, 0.0);
+    for (value, count) in outcomes.shifted(null) {
+        squares += count * (value - mean).powi(2);
+        cubes += count * (value - mean).powi(3);
+        short += count * value.min(0.0);
+        short_squares += count * value.min(0.0).powi(2);
+    }
+    let telling = short * short / short_squares.max(f64::MIN_POSITIVE);
+    let doubt = (TELLING / telling.max(f64::MIN_POSITIVE)).min(1.0);
+    let by_skewness = mean + cubes / (2.0 * squares.max(f64::MIN_POSITIVE));
+    dirichlet_tail(outcomes, null, doubt * worst + (1.0 - doubt) * by_skewness)
+}
+
+/// Outcomes below the null, by effective number, up to which skewness is not trusted, and beyond which doubt falls as
+/// their inverse: the least of 2, 4, 8 and 16 with which no two-valued law is refuted more often than its level plus the
+/// two standard errors of a thousand samples.
+const TELLING: f64 = 8.0;
+
+/// P(sum of D x <= null) for D ~ Dirichlet(1, ..., 1) over the outcomes and one more, given less `null`; 1 above one half.
+fn dirichlet_tail(outcomes: &Atoms, null: f64, invented: f64) -> f64 {
+    let cells = || outcomes.shifted(null).chain(std::iter::once((invented, 1.0)));
+    let lowest = cells().map(|(v, _)| v).fold(0.0, f64::min);
+    if lowest == 0.0 {
         return 0.0;
     }
-    let cells = || outcomes.shifted(null).chain(std::iter::once((floor, 1.0)));
     if cells().map(|(v, n)| v * n).sum::<f64>() <= 0.0 {
         return 1.0;
     }
-    let bet = growth_optimal_bet(cells, -1.0 / floor);
+    let bet = growth_optimal_bet(cells, -1.0 / lowest);
     let (mut log_growth, mut curvature) = (0.0, 0.0);
     for (v, n) in cells() {
         let factor = 1.0 + bet * v;
@@ -178,7 +217,7 @@ pub fn empirical_bernstein_lower_bound(outcomes: &Atoms, width: f64, alpha: f64)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::{Rng, beta_quantile};
+    use crate::stats::{Rng, beta_quantile, ln_gamma};
 
     fn zeros_and_ones(ones: f64, zeros: f64) -> Atoms {
         let mut atoms = Atoms::default();
@@ -233,6 +272,52 @@ mod tests {
                 let missed = miss_rate(law, n, |sample| gaffke_lower_bound(sample, -1.0, 1.0, alpha));
                 let allowed = alpha + 2.5 * (alpha * (1.0 - alpha) / 3_000.0).sqrt();
                 assert!(missed <= allowed, "missed {missed} of alpha {alpha} at n {n} on {law:?}");
+            }
+        }
+    }
+
+    /// The chance that a mean of exactly zero is called positive: `1 - floor` with this probability, else `-floor`.
+    fn level_for_two_values(floor: f64, n: u32, alpha: f64, p_value: impl Fn(&Atoms) -> f64) -> f64 {
+        let (q, trials) = (1.0 - floor, f64::from(n));
+        let refuted = (0..=n).take_while(|&short| {
+            let mut sample = Atoms::default();
+            sample.add(-floor, f64::from(short));
+            sample.add(1.0 - floor, f64::from(n - short));
+            p_value(&sample) <= alpha
+        });
+        let chance = |short: f64| {
+            let ways = ln_gamma(trials + 1.0) - ln_gamma(short + 1.0) - ln_gamma(trials - short + 1.0);
+            (ways + short * q.ln() + (trials - short) * floor.ln()).exp()
+        };
+        refuted.map(|short| chance(f64::from(short))).sum()
+    }
+
+    #[test]
+    fn the_corrected_test_keeps_its_level_to_second_order_even_where_nothing_smooths_its_steps() {
+        for alpha in [0.05, 0.1] {
+            let allowed = alpha + 2.0 * (alpha * (1.0 - alpha) / 1_000.0_f64).sqrt();
+            let (mut cautious, mut corrected, mut cells) = (0.0, 0.0, 0.0);
+            for floor in [0.9, 0.95, 0.97, 0.99] {
+                for n in [20, 50, 100, 200, 300, 500, 1_000, 2_000] {
+                    let exact = level_for_two_values(floor, n, alpha, |s| gaffke_p_value(s, 0.0, -floor));
+                    let level = level_for_two_values(floor, n, alpha, |s| skew_corrected_p_value(s, 0.0, -floor));
+                    assert!(exact <= alpha * 1.01 && level <= allowed, "{exact}, {level} at {floor}, {n}, {alpha}");
+                    (cautious, corrected, cells) = (cautious + exact, corrected + level, cells + 1.0);
+                }
+            }
+            assert!(corrected > cautious && corrected / cells <= alpha, "{cautious} {corrected} of {cells} at {alpha}");
+        }
+    }
+
+    #[test]
+    fn the_corrected_test_refutes_what_is_true_no_more_often_than_its_level_on_any_shape() {
+        for law in LAWS {
+            let mean: f64 = law.iter().map(|(v, p)| v * p).sum();
+            for (n, alpha) in [(20, 0.1), (100, 0.05), (300, 0.05)] {
+                let lowest = |sample: &Atoms| skew_corrected_p_value(sample, mean, -1.0) <= alpha;
+                let wrong = miss_rate(law, n, |sample| if lowest(sample) { f64::INFINITY } else { f64::NEG_INFINITY });
+                let allowed = alpha + 2.5 * (alpha * (1.0 - alpha) / 1_000.0_f64).sqrt();
+                assert!(wrong <= allowed, "{wrong} of alpha {alpha} at n {n} on {law:?}");
             }
         }
     }
