@@ -64,6 +64,17 @@ pub fn not_found(what: &str) -> Markup {
     page("Not found", "", &content)
 }
 
+/// The page for a request that is not taken, and why.
+#[must_use]
+pub fn refused(why: &str) -> Markup {
+    let content = html! {
+        h1 { "Not taken" }
+        p { (why) }
+        p { a href="/console" { "Overview" } }
+    };
+    page("Not taken", "", &content)
+}
+
 /// The page for when the store cannot be read. Requests are served all the same.
 #[must_use]
 pub fn unavailable(cause: &str) -> Markup {

@@ -23,5 +23,5 @@ mod told;
 mod transcript;
 
 pub use format::moment as time;
-pub use layout::{NAVIGATION, NavigationEntry, STYLE, not_found, unavailable};
+pub use layout::{NAVIGATION, NavigationEntry, STYLE, not_found, refused, unavailable};
 pub use told::told;

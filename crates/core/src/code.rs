@@ -50,6 +50,10 @@ codes! {
         "There is nothing at this address.", "Check the path; name a provider in `x-steersman-provider` if the call is to be passed on.";
     STATE_UNAVAILABLE = "state_unavailable", 503, "server_error", true,
         "The gateway's durable state cannot be reached.", "Try again; look at the disk or the database that the log names.";
+    HOST_NOT_ALLOWED = "host_not_allowed", 403, "permission_error", false,
+        "The request names a host that is not this gateway.", "Use `127.0.0.1` or `localhost`, or add the name to `server.hosts`.";
+    CROSS_SITE = "cross_site", 403, "permission_error", false,
+        "A page of another site sent this request.", "Add its host to `server.hosts` if it may, or call from outside a browser.";
     METHOD_NOT_ALLOWED = "method_not_allowed", 405, "invalid_request_error", false,
         "The address exists, but not for this method.", "Use the method that the `allow` header names.";
     BODY_TOO_LARGE = "body_too_large", 413, "invalid_request_error", false,

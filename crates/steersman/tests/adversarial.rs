@@ -27,8 +27,8 @@ fn assert_unharmed(house: &House) {
 #[test]
 fn a_request_with_two_ideas_of_its_length_is_never_two_requests() {
     let house = House::start("");
-    let smuggled = "GET /v1/models HTTP/1.1\r\nhost: g\r\n\r\n";
-    let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\nconnection: close\r\n";
+    let smuggled = "GET /v1/models HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n";
     let cases = [
         format!("{head}content-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n{smuggled}"),
         format!(
@@ -59,13 +59,13 @@ fn a_request_with_two_ideas_of_its_length_is_never_two_requests() {
 fn a_header_cannot_be_folded_split_or_hidden() {
     let house = House::start("");
     let cases: [&[u8]; 7] = [
-        b"GET /v1/models HTTP/1.1\r\nhost: g\r\nx-a: one\r\n two\r\n\r\n",
-        b"GET /v1/models HTTP/1.1\r\nhost: g\r\nx-a: one\0two\r\n\r\n",
-        b"GET /v1/models HTTP/1.1\r\nhost: g\r\nx a: one\r\n\r\n",
-        b"GET /v1/models HTTP/1.1\r\nhost: g\r\n: one\r\n\r\n",
-        b"GET  /v1/models HTTP/1.1\r\nhost: g\r\n\r\n",
-        b"GET /v1/models HTTP/1.9\r\nhost: g\r\n\r\n",
-        b"GET /v1/mod\x01els HTTP/1.1\r\nhost: g\r\n\r\n",
+        b"GET /v1/models HTTP/1.1\r\nhost: localhost\r\nx-a: one\r\n two\r\n\r\n",
+        b"GET /v1/models HTTP/1.1\r\nhost: localhost\r\nx-a: one\0two\r\n\r\n",
+        b"GET /v1/models HTTP/1.1\r\nhost: localhost\r\nx a: one\r\n\r\n",
+        b"GET /v1/models HTTP/1.1\r\nhost: localhost\r\n: one\r\n\r\n",
+        b"GET  /v1/models HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        b"GET /v1/models HTTP/1.9\r\nhost: localhost\r\n\r\n",
+        b"GET /v1/mod\x01els HTTP/1.1\r\nhost: localhost\r\n\r\n",
     ];
     for case in cases {
         let (count, status) = answers(&house, case);
@@ -83,7 +83,7 @@ fn a_client_cannot_write_headers_of_the_answer_or_of_the_upstream_call() {
     assert!(answer.status == 404 && answer.header("x-injected").is_none(), "{}", answer.head);
     // The provider takes no key but the gateway's own.
     let house = House::start(&format!("api_key = \"{SECRET}\""));
-    let headers = "authorization: Bearer theirs\r\nx-api-key: theirs\r\ncookie: c=1\r\nhost: evil.example\r\n";
+    let headers = "authorization: Bearer theirs\r\nx-api-key: theirs\r\ncookie: c=1\r\n";
     for path in ["/v1/chat/completions", "/v1/embeddings"] {
         let answer = post_with(house.address, path, headers, ASK.as_bytes());
         assert_eq!(answer.status, 200, "{path}: {}", answer.body);
@@ -113,9 +113,10 @@ fn a_path_cannot_leave_the_providers_address() {
         let answer = post_with(house.address, path, headers, b"{}");
         assert!((400..500).contains(&answer.status), "{path}: {} {}", answer.status, answer.body);
     }
-    let absolute = "GET http://169.254.169.254/latest/meta-data HTTP/1.1\r\nhost: g\r\nconnection: close\r\n\r\n";
+    let absolute =
+        "GET http://169.254.169.254/latest/meta-data HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     assert_eq!(raw(house.address, absolute.as_bytes()).status, 404, "no open proxy");
-    let connect = "CONNECT 169.254.169.254:80 HTTP/1.1\r\nhost: g\r\nconnection: close\r\n\r\n";
+    let connect = "CONNECT 169.254.169.254:80 HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     assert!((400..500).contains(&raw(house.address, connect.as_bytes()).status));
     assert_eq!(house.bill().requests, 0, "none of it reached a provider");
     assert_unharmed(&house);
@@ -126,10 +127,10 @@ fn a_bomb_of_headers_costs_one_refusal() {
     let house = House::start("");
     let many: String = (0..5_000).map(|n| format!("x-{n}: 1\r\n")).collect();
     let long = format!("x-long: {}\r\n", "a".repeat(1 << 20));
-    let path = format!("GET /{} HTTP/1.1\r\nhost: g\r\n\r\n", "a".repeat(1 << 20));
+    let path = format!("GET /{} HTTP/1.1\r\nhost: localhost\r\n\r\n", "a".repeat(1 << 20));
     for bytes in [
-        format!("GET /v1/models HTTP/1.1\r\nhost: g\r\n{many}\r\n"),
-        format!("GET /v1/models HTTP/1.1\r\nhost: g\r\n{long}\r\n"),
+        format!("GET /v1/models HTTP/1.1\r\nhost: localhost\r\n{many}\r\n"),
+        format!("GET /v1/models HTTP/1.1\r\nhost: localhost\r\n{long}\r\n"),
         path,
     ] {
         let (count, status) = answers(&house, bytes.as_bytes());
@@ -143,10 +144,10 @@ fn a_slow_client_is_shown_out_and_holds_up_nobody() {
     let house = House::start_with("", "[server]\nrequest_timeout_ms = 300\n");
     let began = Instant::now();
     let mut head = TcpStream::connect(house.address).unwrap();
-    head.write_all(b"POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\nx-slow: ").unwrap();
+    head.write_all(b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nx-slow: ").unwrap();
     let mut body = TcpStream::connect(house.address).unwrap();
     body.write_all(
-        b"POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\ncontent-length: 100\r\nconnection: close\r\n\r\n{",
+        b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\nconnection: close\r\n\r\n{",
     )
     .unwrap();
     assert_unharmed(&house);

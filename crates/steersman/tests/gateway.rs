@@ -69,7 +69,7 @@ fn the_first_token_of_a_stream_is_not_held_back() {
     let began = Instant::now();
     write!(
         stream,
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{text}",
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{text}",
         text.len()
     )
     .unwrap();
@@ -171,11 +171,11 @@ fn bad_input_gets_the_right_status_and_disturbs_nothing() {
     check(&get(house.address, "/v1/completions"), 404, "not_found", "/v1/completions");
     check(&get(house.address, "/v1/chat/completions"), 405, "method_not_allowed", "GET");
 
-    let slow = b"POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\ncontent-length: 50\r\n\r\n{";
+    let slow = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: 50\r\n\r\n{";
     check(&raw(house.address, slow), 408, "request_timeout", "300ms");
-    let bomb = format!("GET /healthz HTTP/1.1\r\nhost: g\r\n{}\r\n", "x-a: b\r\n".repeat(500));
+    let bomb = format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\n{}\r\n", "x-a: b\r\n".repeat(500));
     assert!(matches!(raw(house.address, bomb.as_bytes()).status, 0 | 431));
-    let smuggled = b"POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\nGET /x HTTP/1.1\r\n\r\n";
+    let smuggled = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\nGET /x HTTP/1.1\r\n\r\n";
     assert!(matches!(raw(house.address, smuggled).status, 0 | 400 | 404 | 408));
     assert_eq!(house.ask(&hello("small")).status, 200, "all others are served as before");
 }
@@ -189,8 +189,12 @@ fn a_client_that_leaves_cancels_the_upstream_call() {
     body["stream"] = json!(true);
     let text = body.to_string();
     let mut stream = TcpStream::connect(house.address).unwrap();
-    write!(stream, "POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\ncontent-length: {}\r\n\r\n{text}", text.len())
-        .unwrap();
+    write!(
+        stream,
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n{text}",
+        text.len()
+    )
+    .unwrap();
     let mut byte = [0; 64];
     assert!(stream.read(&mut byte).unwrap() > 0);
     drop(stream);
@@ -232,7 +236,7 @@ fn sigterm_lets_a_stream_under_way_end_and_takes_nothing_new() {
     let mut stream = TcpStream::connect(house.address).unwrap();
     write!(
         stream,
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{text}",
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{text}",
         text.len()
     )
     .unwrap();
@@ -268,7 +272,7 @@ fn the_gateways_own_key_is_wanted_by_all_but_the_health_checks() {
     assert_eq!(get(house.address, "/healthz").status, 200);
     let body = hello("small").to_string();
     let request = format!(
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\nconnection: close\r\nauthorization: Bearer {SECRET}\r\ncontent-length: {}\r\n\r\n{body}",
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nauthorization: Bearer {SECRET}\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     );
     assert_eq!(raw(house.address, request.as_bytes()).status, 200);

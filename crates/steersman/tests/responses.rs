@@ -77,7 +77,7 @@ fn a_stored_response_is_read_listed_and_deleted_and_one_that_is_not_to_be_stored
     let items = get(house.address, &format!("{path}/input_items")).json();
     assert_eq!(items["data"][0]["content"], "hello");
     let delete = |path: &str| {
-        raw(house.address, format!("DELETE {path} HTTP/1.1\r\nhost: g\r\nconnection: close\r\n\r\n").as_bytes())
+        raw(house.address, format!("DELETE {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").as_bytes())
     };
     assert_eq!(delete(&path).json()["deleted"], true);
     assert_eq!((get(house.address, &path).status, delete(&path).status), (404, 404));
@@ -121,7 +121,7 @@ fn embeddings_and_token_counts_are_passed_through_recorded_and_priced() {
 #[test]
 fn any_other_path_goes_to_the_provider_that_is_named_and_can_be_closed() {
     let named = |house: &House| {
-        let head = "GET /v1/models/x?y=1 HTTP/1.1\r\nhost: g\r\nconnection: close\r\nx-steersman-provider: sim\r\n\r\n";
+        let head = "GET /v1/models/x?y=1 HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nx-steersman-provider: sim\r\n\r\n";
         raw(house.address, head.replace("/v1/models/x?y=1", "/v1/fine_tuning/jobs?limit=1").as_bytes())
     };
     let house = House::start("");

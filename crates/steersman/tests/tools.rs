@@ -181,7 +181,7 @@ fn a_killed_run_goes_on_where_it_ended() {
     let length = body.len();
     write!(
         stream,
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\nidempotency-key: k\r\ncontent-length: {length}\r\n\r\n{body}"
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nidempotency-key: k\r\ncontent-length: {length}\r\n\r\n{body}"
     )
     .unwrap();
     shop.wait_for("send_mail", 1);
@@ -201,7 +201,8 @@ fn a_client_that_leaves_stops_the_tools_own_work() {
         json!({ "model": "task/shop", "messages": [{ "role": "user", "content": "take your time" }] }).to_string();
     let mut stream = TcpStream::connect(shop.house.address).unwrap();
     let length = body.len();
-    write!(stream, "POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
+    write!(stream, "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n{body}")
+        .unwrap();
     shop.wait_for("started", 1);
     drop(stream);
     shop.wait_for("cancelled", 1);

@@ -22,10 +22,10 @@ pub(crate) static COMMAND: Command = Command {
 struct Arguments {
     #[command(subcommand)]
     what: What,
-    /// The gateway
+    /// The gateway's console: `admin.listen`, where that stands apart
     #[arg(long, global = true, default_value = "http://127.0.0.1:4180")]
     url: String,
-    /// The gateway's key, if it wants one
+    /// The admin's key, if the console wants one
     #[arg(long, global = true, env = "STEERSMAN_API_KEY", hide_env_values = true)]
     key: Option<String>,
     /// Print JSON

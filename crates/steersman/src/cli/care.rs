@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Failure;
 use super::config_file::{Loaded, load};
-use crate::http::Surface;
+use crate::http::{Surface, Tls};
 use crate::local::LocalModels;
 use crate::{compose, keys};
 
@@ -32,6 +32,8 @@ pub(super) struct Care<'a> {
     pub(super) local: &'a LocalModels,
     /// Keys of providers that the records' redactor knows.
     pub(super) secrets: Vec<Secret>,
+    /// The certificate of the listener, if it has one.
+    pub(super) tls: Option<Arc<Tls>>,
 }
 
 impl Care<'_> {
@@ -50,6 +52,7 @@ impl Care<'_> {
                 seen = now;
                 self.reload();
             }
+            self.renew();
             match keys::ring(self.surface.store.state()).await {
                 Ok(ring) => self.surface.engine().admit().replace_keys(ring),
                 Err(error) => tracing::warn!(%error, "the keys that are known stay in force"),
@@ -62,7 +65,9 @@ impl Care<'_> {
         match self.try_reload() {
             Ok(()) => {
                 self.surface.set_stale(None);
-                anstream::eprintln!("the new configuration is in force; `[server]` and `[store]` want a restart");
+                anstream::eprintln!(
+                    "the new configuration is in force; `[server]`, `[admin]` and `[store]` want a restart"
+                );
             }
             Err(failure) => {
                 anstream::eprintln!("the old configuration stays in force: {}", failure.message());
@@ -71,9 +76,30 @@ impl Care<'_> {
         }
     }
 
+    /// Takes over a certificate whose files were changed, as soon as they can be used.
+    fn renew(&self) {
+        match self.tls.as_ref().map(|tls| tls.refresh()) {
+            None | Some(Ok(false)) => {}
+            Some(Ok(true)) => {
+                self.surface.set_stale(None);
+                anstream::eprintln!("the new certificate is in force");
+            }
+            Some(Err(error)) => {
+                let why = Some(error.to_string());
+                if self.surface.stale() != why {
+                    anstream::eprintln!("the old certificate stays in force: {error}");
+                    self.surface.set_stale(why);
+                }
+            }
+        }
+    }
+
     fn try_reload(&self) -> Result<(), Failure> {
         let Loaded { config, .. } = load(self.file.as_deref())?;
         let providers = compose::providers(&config, &self.client, self.local)?;
+        if let (Some(tls), Some(files)) = (&self.tls, &config.surface.tls) {
+            tls.replace(files.clone())?;
+        }
         let is_known = |secret: &Secret| self.secrets.iter().any(|known| known.expose() == secret.expose());
         if !providers.secrets.iter().all(is_known) {
             return Err(Failure::new("a provider has a key that was not there at the start")

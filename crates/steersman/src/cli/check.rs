@@ -32,6 +32,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             "ok": true,
             "file": loaded.file,
             "listen": loaded.config.listen,
+            "admin_listen": loaded.config.surface.admin_apart(loaded.config.listen).unwrap_or(loaded.config.listen),
             "providers": providers,
             "models": loaded.config.models.iter().map(|model| &model.name).collect::<Vec<_>>(),
             "tools": loaded.config.contracts.iter().map(|contract| &contract.name).collect::<Vec<_>>(),
@@ -45,6 +46,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         loaded.file.as_ref().map_or_else(|| "no file, defaults only".to_owned(), |file| file.display().to_string());
     anstream::println!("fine: {file}");
     anstream::println!("listens on {}", loaded.config.listen);
+    anstream::println!("{}", loaded.config.describe_admin());
     let list = if providers.is_empty() { "none; a local model can be served".to_owned() } else { providers.join(", ") };
     anstream::println!("providers: {list}");
     let guard = &loaded.config.guard;

@@ -1,6 +1,6 @@
 //! `steersman doctor`: what is there, what is missing, and one hint for each line.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -57,7 +57,11 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         None => Finding::fine("no configuration file; the defaults hold".to_owned()),
     }];
     findings.push(data_finding(&data));
-    findings.push(listen_finding(&loaded.config));
+    findings.push(listen_finding(loaded.config.listen, "`--listen` or `server.listen`"));
+    let apart = loaded.config.surface.admin_apart(loaded.config.listen);
+    findings.extend(apart.map(|at| listen_finding(at, "`admin.listen`")));
+    findings.push(Finding::fine(loaded.config.describe_admin()));
+    findings.extend(tls_finding(&loaded.config));
     findings.extend(provider_findings(&loaded.config));
     findings.extend(local_findings(&loaded.config, &data));
     let healthy = findings.iter().all(|finding| finding.fine);
@@ -91,14 +95,28 @@ fn data_finding(data: &Path) -> Finding {
     }
 }
 
-fn listen_finding(config: &Config) -> Finding {
-    match TcpListener::bind(config.listen) {
-        Ok(_) => Finding::fine(format!("{} is free to listen on", config.listen)),
+fn listen_finding(at: SocketAddr, key: &str) -> Finding {
+    match TcpListener::bind(at) {
+        Ok(_) => Finding::fine(format!("{at} is free to listen on")),
         Err(error) => Finding::missing(
-            format!("{} cannot be listened on: {error}", config.listen),
-            "a gateway may be running already; else choose another with `--listen` or `server.listen`",
+            format!("{at} cannot be listened on: {error}"),
+            &format!("a gateway may be running already; else choose another with {key}"),
         ),
     }
+}
+
+/// The certificate, or that keys and prompts would cross a network in the clear.
+fn tls_finding(config: &Config) -> Option<Finding> {
+    let Some(files) = &config.surface.tls else {
+        return (!config.listen.ip().is_loopback()).then(|| Finding {
+            hint: Some("set `[tls]` unless a proxy before the gateway speaks TLS".to_owned()),
+            ..Finding::fine(format!("{} speaks plain HTTP", config.listen))
+        });
+    };
+    Some(match files.load() {
+        Ok(_) => Finding::fine(format!("TLS with {}", files.certificate.display())),
+        Err(error) => Finding::missing(error.to_string(), "name the PEM files of one certificate in `[tls]`"),
+    })
 }
 
 fn provider_findings(config: &Config) -> Vec<Finding> {

@@ -64,27 +64,59 @@ pub(super) fn commented() -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::config::{Config, Document};
 
+    /// The text with the comment marks taken from the lines of these keys (`section.key`), and the keys.
+    fn uncommented(is_wanted: impl Fn(&str) -> bool) -> (String, BTreeSet<String>) {
+        let (mut out, mut section, mut keys) = (String::new(), String::new(), BTreeSet::new());
+        for line in commented().lines().filter_map(|line| line.strip_prefix("# ")) {
+            if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+                section = name.replace(".NAME", ".*");
+                out.push_str(&line.replace(".NAME]", ".openai]"));
+                out.push('\n');
+            } else if let Some((name, _)) = line.split_once(" = ")
+                && KEYS.iter().any(|key| key.path == format!("{section}.{name}"))
+                && is_wanted(&format!("{section}.{name}"))
+            {
+                keys.insert(format!("{section}.{name}"));
+                out.push_str(line);
+                out.push('\n');
+            }
+        }
+        (out.replace(".NAME.", ".openai."), keys)
+    }
+
+    fn read(folder: &std::path::Path, text: &str) -> Result<Config, String> {
+        let file = folder.join("steersman.toml").display().to_string();
+        let document = Document::parse(&file, text).map_err(|error| error.to_string())?;
+        Config::from_document(&document, &|_| None).map_err(|error| error.to_string())
+    }
+
     #[test]
     fn the_written_file_is_valid_as_it_is_and_with_every_line_uncommented() {
-        let text = commented();
-        assert!(Document::parse("steersman.toml", &text).is_ok());
-        let uncommented: String = text
-            .lines()
-            .filter_map(|line| line.strip_prefix("# "))
-            .filter(|line| line.starts_with('[') || line.contains(" = "))
-            // A router's file cannot be made up: `route fit` writes it. And a server of tools has an address or a program.
-            .filter(|line| {
-                !["router = ", "command = ", "args = ", "openapi = "].iter().any(|key| line.starts_with(key))
-            })
-            .map(|line| line.replace(".NAME]", ".openai]") + "\n")
-            .collect();
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("policy.toml"), "").unwrap();
-        let file = folder.path().join("steersman.toml").display().to_string();
-        let document = Document::parse(&file, &uncommented).unwrap_or_else(|error| panic!("{error}"));
-        Config::from_document(&document, &|_| None).unwrap_or_else(|error| panic!("{error}"));
+        read(folder.path(), &commented()).unwrap_or_else(|error| panic!("{error}"));
+        // A source of tools is reached in one of three ways; the other ways' lines stay out each time.
+        let ways: [&[&str]; 3] = [&["command", "args", "env"], &["url", "api_key"], &["url", "openapi", "api_key"]];
+        let router = "tasks.*.objective.router";
+        let mut tried = BTreeSet::from([router.to_owned()]);
+        for way in ways {
+            let other = |key: &str| {
+                let own = key.strip_prefix("tool_servers.*.");
+                own.is_some_and(|own| ways.concat().contains(&own) && !way.contains(&own))
+            };
+            let (text, keys) = uncommented(|key| key != router && !other(key));
+            read(folder.path(), &text).unwrap_or_else(|error| panic!("{error}"));
+            tried.extend(keys);
+        }
+        // `route fit` writes a router's file; its line must lead to a look for it.
+        let (text, _) = uncommented(|key| key.starts_with("tasks.*") || key.starts_with("providers.*"));
+        let missed = read(folder.path(), &text).unwrap_err();
+        assert!(missed.contains("router.json` cannot be read"), "{missed}");
+        assert_eq!(tried, KEYS.iter().map(|key| key.path.to_owned()).collect(), "a line that nobody tried");
     }
 }

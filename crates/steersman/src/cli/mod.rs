@@ -16,6 +16,7 @@ mod failure;
 mod guard;
 mod init;
 pub(crate) mod keys;
+mod listeners;
 mod log;
 mod man;
 mod models;

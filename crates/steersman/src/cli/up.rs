@@ -17,9 +17,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::care::{Care, changed_at};
 use super::config_file::{Loaded, data_folder, load};
+use super::listeners::Listeners;
 use super::{Command, Failure, parse};
 use crate::config::Config;
-use crate::http::{Server, ServerLimits, Surface, router};
+use crate::http::{Surface, Tls};
 use crate::local::LocalModels;
 use crate::tools::ToolHouse;
 use crate::{compose, keys};
@@ -91,16 +92,15 @@ impl Up {
             compose::engine(config, providers.catalog, objected.recorder, tools.as_deref(), Arc::clone(&admit), None)
                 .with_routes(objected.routes)
                 .with_responses(Arc::new(crate::http::Book(store.state().clone())));
-        let limits = ServerLimits { head_timeout: config.request_timeout, grace: config.shutdown_grace };
-        let server = Server::bind(config.listen, limits).await.map_err(|error| self.cannot_listen(&error))?;
-        let address = format!("http://{}", server.address()?);
+        let listeners = Listeners::bind(config).await?;
         let draining = CancellationToken::new();
         let surface = Arc::new(Surface {
             objectives: Arc::clone(&objected.objectives),
             tools: tools.clone(),
             engine: RwLock::new(Arc::new(engine)),
             store: Arc::clone(&store),
-            address: address.clone(),
+            hosts: config.surface.hosts.clone(),
+            address: listeners.address.clone(),
             api_key: config.api_key.as_ref().map(|source| source.fetch(compose::environment)).transpose()?,
             admin_key: config.admin_key.as_ref().map(|source| source.fetch(compose::environment)).transpose()?,
             stale: Mutex::default(),
@@ -112,9 +112,9 @@ impl Up {
         });
         let gathering = tokio::spawn(objected.objectives.run(objected.finished, draining.clone()));
         let stop = stop_on_signal(draining.clone())?;
-        let care = self.care(&surface, client, &local, secrets).until(draining.clone());
-        self.say_ready(&address, count);
-        let serving = server.run(router(&surface), draining);
+        let care = self.care(&surface, client, &local, secrets, listeners.tls.clone()).until(draining.clone());
+        self.say_ready(&listeners, count);
+        let serving = listeners.serve(&surface, draining);
         let recovering = async {
             if let Some(tools) = &tools {
                 tools.recover().await;
@@ -141,30 +141,22 @@ impl Up {
         client: Client,
         local: &'a LocalModels,
         secrets: Vec<Secret>,
+        tls: Option<Arc<Tls>>,
     ) -> Care<'a> {
-        Care { surface: Arc::clone(surface), file: self.file.clone(), seen: self.seen, client, local, secrets }
+        Care { surface: Arc::clone(surface), file: self.file.clone(), seen: self.seen, client, local, secrets, tls }
     }
 
-    fn cannot_listen(&self, error: &std::io::Error) -> Failure {
-        let failure = Failure::new(format!("cannot listen on `{}`: {error}", self.config.listen));
-        match error.kind() {
-            std::io::ErrorKind::AddrInUse => {
-                failure.hint("something else listens there; choose another with `--listen 127.0.0.1:PORT`")
-            }
-            _ => failure,
-        }
-    }
-
-    fn say_ready(&self, address: &str, models: usize) {
+    fn say_ready(&self, listeners: &Listeners, models: usize) {
+        let (address, admin) = (&listeners.address, &listeners.admin_address);
         let ready_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         if self.json {
             let line = serde_json::json!({
-                "address": address, "console": format!("{address}/console"), "base_url": format!("{address}/v1"),
+                "address": address, "console": format!("{admin}/console"), "base_url": format!("{address}/v1"),
                 "models": models, "data": self.data, "config": self.file, "ready_ms": ready_ms,
             });
             anstream::println!("{line}");
         }
-        anstream::eprintln!("steersman is up at {address} (console: {address}/console) after {ready_ms} ms");
+        anstream::eprintln!("steersman is up at {address} (console: {admin}/console) after {ready_ms} ms");
         if models == 0 {
             anstream::eprintln!(
                 "hint: no model can be reached yet; set a provider's key (OPENAI_API_KEY, ANTHROPIC_API_KEY, ...)"

@@ -63,6 +63,10 @@ const fn key(path: &'static str, kind: Kind, default: &'static str, example: &'s
 pub(crate) static SECTIONS: &[(&str, &str)] = &[
     ("server", "Where the gateway listens and what it takes."),
     ("admin", "The console and the admin address, apart from what clients reach."),
+    (
+        "tls",
+        "TLS on `server.listen`, and on `admin.listen` where that is not loopback. Without it both speak plain HTTP.",
+    ),
     ("limits", "What all requests together may use. Keys have limits of their own: `steersman keys`."),
     ("teams.*", "One table a team that keys belong to."),
     ("store", "Where records are kept and for how long."),
@@ -89,14 +93,18 @@ pub(crate) static SECTIONS: &[(&str, &str)] = &[
 /// Every key, in the order of the documentation.
 #[rustfmt::skip]
 pub(crate) static KEYS: &[Key] = &[
-    key("server.listen", Kind::Text, "127.0.0.1:4180", "", "Address and port. An address other than loopback needs `server.api_key`."),
+    key("server.listen", Kind::Text, "127.0.0.1:4180", "", "Address and port. An address other than loopback needs `server.api_key`; the console is at `admin.listen` then."),
     key("server.api_key", Kind::Secret, "", "env:STEERSMAN_API_KEY", "The key that clients must send as `authorization: Bearer` (or `x-api-key`). None: loopback clients need no key."),
+    key("server.hosts", Kind::Texts, "", "[\"gateway.example.com\"]", "Names by which browsers reach the gateway, beside `localhost` and addresses, and hosts whose pages may send it requests (`localhost:3000`). Any other is refused with 403 at the console, and at `/v1` while clients need no key: a page of a foreign site must not reach it through a browser on this machine."),
     key("server.max_body_bytes", Kind::Integer, "20971520", "", "The largest request body; a larger one is refused with 413."),
     key("server.pass_unknown_paths", Kind::Flag, "true", "", "Whether a path below `/v1` that the gateway does not serve goes on to the provider that `x-steersman-provider` names, or that serves the body's `model`. `false`: 404."),
     key("server.request_timeout_ms", Kind::Integer, "30000", "", "How long a client may take to send its request, head and body each."),
     key("server.max_in_flight", Kind::Integer, "2048", "", "How many requests may be under way at once; one more is refused with 503."),
     key("server.shutdown_grace_ms", Kind::Integer, "10000", "", "How long requests under way may go on after SIGTERM."),
-    key("admin.api_key", Kind::Secret, "", "env:STEERSMAN_ADMIN_KEY", "The key that the console and `/admin` want. Default: `server.api_key`."),
+    key("admin.listen", Kind::Text, "", "127.0.0.1:4181", "Address and port of the console, `/admin` and `/api`. An address other than loopback needs an `admin.api_key` of its own. Default: beside the API at `server.listen` where that is loopback, else `127.0.0.1:4181`."),
+    key("admin.api_key", Kind::Secret, "", "env:STEERSMAN_ADMIN_KEY", "The key that the console and `/admin` want, as `authorization: Bearer`; a browser asks for it as a password, with any name. Default: `server.api_key`."),
+    key("tls.certificate", Kind::Text, "", "gateway.pem", "The certificate and those between it and its root, PEM. Relative to this file. A renewed one is taken over while the gateway runs."),
+    key("tls.key", Kind::Text, "", "gateway.key", "Its private key, PEM."),
     key("limits.usd_per_day", Kind::Number, "", "100", "The most that all requests together may cost in a day (UTC)."),
     key("limits.reserve_output_tokens", Kind::Integer, "4096", "", "Output tokens reserved on budgets where a request names no limit of its own."),
     key("teams.*.usd_per_day", Kind::Number, "", "20", "The most that the keys of this team may use together in a day (UTC)."),

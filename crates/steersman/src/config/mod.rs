@@ -14,6 +14,7 @@ mod resilience;
 mod secret;
 mod servers;
 mod settings;
+mod surface;
 mod thought;
 mod tools;
 

@@ -42,6 +42,7 @@ pub(crate) struct Config {
     pub(crate) resilience: Resilience,
     pub(crate) admission: AdmitSettings,
     pub(crate) admin_key: Option<SecretSource>,
+    pub(crate) surface: super::surface::SurfaceConfig,
     pub(crate) providers: Vec<ProviderConfig>,
     pub(crate) models: Vec<ModelConfig>,
     pub(crate) tasks: Vec<TaskConfig>,
@@ -125,6 +126,7 @@ impl Config {
             resilience: super::resilience::read(&read)?,
             admission: super::admission::read(&read)?,
             admin_key: read.secret(&["admin", "api_key"])?,
+            surface: super::surface::read(&read)?,
             models: models(&read, &providers)?,
             tasks: tasks(&read)?,
             providers,
@@ -147,7 +149,7 @@ impl Config {
 
     fn check_exposure(&self, document: &Document) -> Result<(), ConfigError> {
         if self.listen.ip().is_loopback() || self.api_key.is_some() {
-            return Ok(());
+            return self.surface.check(self.listen, (self.api_key.as_ref(), self.admin_key.as_ref()), document);
         }
         let message = format!("`{}` is reachable from other machines, and no key is set", self.listen);
         let error = match document.find(&["server", "listen"]) {
@@ -404,7 +406,7 @@ mod tests {
           |
         2 | lsiten = "127.0.0.1:1"
           | ^^^^^^
-        hint: did you mean `listen`? allowed here: `listen`, `api_key`, `max_body_bytes`, `pass_unknown_paths`, `request_timeout_ms`, `max_in_flight`, `shutdown_grace_ms`
+        hint: did you mean `listen`? allowed here: `listen`, `api_key`, `hosts`, `max_body_bytes`, `pass_unknown_paths`, `request_timeout_ms`, `max_in_flight`, `shutdown_grace_ms`
         "#);
     }
 

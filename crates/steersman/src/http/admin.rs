@@ -1,12 +1,12 @@
 //! The admin address and the console's page of keys: the same operations as `steersman keys`, for a running gateway.
 //!
-//! Both want the admin's key where one is set. A form is taken only from a page of this gateway: browsers say where a
-//! request comes from, and one that came from elsewhere is refused.
+//! Both want the admin's key where one is set. That a form came from a page of this gateway was looked at before it comes
+//! here, as for every change (`origin.rs`).
 
 use std::sync::Arc;
 
 use axum::extract::{Form, Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -110,10 +110,7 @@ async fn page(State(surface): State<Arc<Surface>>) -> Response {
     show(&surface, None).await
 }
 
-async fn create_by_form(State(surface): State<Arc<Surface>>, headers: HeaderMap, Form(form): Form<NewKey>) -> Response {
-    if !is_own_page(&headers) {
-        return from_elsewhere();
-    }
+async fn create_by_form(State(surface): State<Arc<Surface>>, Form(form): Form<NewKey>) -> Response {
     let words = |text: &str| text.split([' ', ',']).filter(|word| !word.is_empty()).map(str::to_owned).collect();
     let rules = KeyRules {
         name: form.name.trim().to_owned(),
@@ -128,18 +125,12 @@ async fn create_by_form(State(surface): State<Arc<Surface>>, headers: HeaderMap,
     after(&surface, changed(&surface, made).await.map(|made| Some(made.secret))).await
 }
 
-async fn rotate_by_form(State(surface): State<Arc<Surface>>, headers: HeaderMap, Path(key): Path<String>) -> Response {
-    if !is_own_page(&headers) {
-        return from_elsewhere();
-    }
+async fn rotate_by_form(State(surface): State<Arc<Surface>>, Path(key): Path<String>) -> Response {
     let made = keys::rotate(surface.store.state(), "console", &key, now_us()).await;
     after(&surface, changed(&surface, made).await.map(|made| Some(made.secret))).await
 }
 
-async fn revoke_by_form(State(surface): State<Arc<Surface>>, headers: HeaderMap, Path(key): Path<String>) -> Response {
-    if !is_own_page(&headers) {
-        return from_elsewhere();
-    }
+async fn revoke_by_form(State(surface): State<Arc<Surface>>, Path(key): Path<String>) -> Response {
     let revoked = keys::revoke(surface.store.state(), "console", &key, now_us()).await;
     after(&surface, changed(&surface, revoked).await.map(|_| None)).await
 }
@@ -175,22 +166,4 @@ async fn show(surface: &Surface, secret: Option<&str>) -> Response {
         }
         Err(error) => pages::page(status(&error), &console::unavailable(&error.to_string())),
     }
-}
-
-/// Browsers name where a form comes from; one without either header is no browser and cannot be tricked.
-fn is_own_page(headers: &HeaderMap) -> bool {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    match (text("sec-fetch-site"), text("origin"), text("host")) {
-        (Some(site), ..) => matches!(site, "same-origin" | "none"),
-        (None, Some(origin), Some(host)) => origin.split_once("://").is_some_and(|(_, origin)| origin == host),
-        (None, Some(_), None) => false,
-        (None, None, _) => true,
-    }
-}
-
-fn from_elsewhere() -> Response {
-    pages::page(
-        StatusCode::FORBIDDEN,
-        &console::unavailable("this form was sent from another site, and nothing was changed"),
-    )
 }

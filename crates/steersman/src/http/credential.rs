@@ -5,9 +5,11 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use steersman_core::{Code, ContentHash, Secret};
 
 use super::api::dialect_of;
@@ -36,8 +38,7 @@ async fn of_client(State(surface): State<Arc<Surface>>, mut request: Request, ne
         request.extensions_mut().insert(Credential(hash));
         return next.run(request).await;
     }
-    let is_open = surface.api_key.is_none() && !engine.admit().is_guarded();
-    if is_open || surface.api_key.as_ref().is_some_and(is_own) {
+    if surface.is_open() || surface.api_key.as_ref().is_some_and(is_own) {
         return next.run(request).await;
     }
     refuse(&request)
@@ -47,11 +48,22 @@ async fn of_client(State(surface): State<Arc<Surface>>, mut request: Request, ne
 /// none at all. A virtual key opens nothing here. Browsers ask for it as a password, with any name.
 async fn of_admin(State(surface): State<Arc<Surface>>, request: Request, next: Next) -> Response {
     let Some(key) = surface.admin_key.as_ref().or(surface.api_key.as_ref()) else { return next.run(request).await };
-    let given = given(request.headers()).map(|text| ContentHash::of(text.as_bytes()));
-    if given == Some(ContentHash::of(key.expose().as_bytes())) {
+    let hash = |text: &str| ContentHash::of(text.as_bytes());
+    let given = given(request.headers()).map(hash).or_else(|| password(request.headers()).as_deref().map(hash));
+    if given == Some(hash(key.expose())) {
         return next.run(request).await;
     }
-    refuse(&request)
+    let mut refused = refuse(&request);
+    let ask = HeaderValue::from_static("Basic realm=\"Steersman, any name and the admin's key\", charset=\"UTF-8\"");
+    refused.headers_mut().insert(header::WWW_AUTHENTICATE, ask);
+    refused
+}
+
+/// What a browser sends once a person has typed the key.
+fn password(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let pair = String::from_utf8(BASE64.decode(value.strip_prefix("Basic ")?).ok()?).ok()?;
+    pair.split_once(':').map(|(_, password)| password.to_owned())
 }
 
 fn given(headers: &HeaderMap) -> Option<&str> {

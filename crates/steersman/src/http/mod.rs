@@ -10,11 +10,13 @@ mod guard;
 mod health;
 mod models;
 mod objectives;
+mod origin;
 mod pages;
 mod passed;
 mod responses;
 mod serve;
 mod tasks;
+mod tls;
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -30,6 +32,7 @@ use crate::tools::ToolHouse;
 pub(crate) use responses::Book;
 
 pub(crate) use serve::{Server, ServerLimits};
+pub(crate) use tls::{Tls, TlsFiles};
 
 /// What every handler can reach.
 pub(crate) struct Surface {
@@ -41,6 +44,8 @@ pub(crate) struct Surface {
     pub(crate) engine: RwLock<Arc<Engine>>,
     /// The records.
     pub(crate) store: Arc<Store>,
+    /// Hosts beside loopback names and addresses by which browsers reach the gateway.
+    pub(crate) hosts: Vec<String>,
     /// The address that clients reach, for the console's examples.
     pub(crate) address: String,
     /// The key that clients must send, if one is set.
@@ -67,6 +72,11 @@ impl Surface {
         Arc::clone(&self.engine.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Whether clients need no key: none is set, and none was ever made.
+    pub(crate) fn is_open(&self) -> bool {
+        self.api_key.is_none() && !self.engine().admit().is_guarded()
+    }
+
     /// Why the configuration's file is not in force, if it is not.
     pub(crate) fn stale(&self) -> Option<String> {
         self.stale.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -89,8 +99,20 @@ pub(crate) fn now_us() -> i64 {
     i64::try_from(now.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// All addresses, the console's included; all but the health checks want the key, if one is set.
-pub(crate) fn router(surface: &Arc<Surface>) -> Router {
+/// What stands behind one listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// What clients call: all below `/v1`.
+    Clients,
+    /// The console, `/admin` and `/api`: all else.
+    Admin,
+    /// Both, on one port.
+    Both,
+}
+
+/// The addresses of one listener; all but the health checks want the key, if one is set.
+pub(crate) fn router(surface: &Arc<Surface>, side: Side) -> Router {
+    let door = origin::Door { surface: Arc::clone(surface), side };
     Router::new()
         .merge(api::router())
         .merge(responses::router())
@@ -102,6 +124,7 @@ pub(crate) fn router(surface: &Arc<Surface>) -> Router {
         .merge(effects::router())
         .merge(admin::router())
         .layer(axum::middleware::from_fn_with_state(Arc::clone(surface), credential::check))
+        .layer(axum::middleware::from_fn_with_state(door, origin::check))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .fallback(error::not_found)

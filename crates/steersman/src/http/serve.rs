@@ -1,16 +1,22 @@
-//! The listener: accepts, sets `TCP_NODELAY`, bounds what a connection may cost, and drains on shutdown.
+//! The listener: accepts, sets `TCP_NODELAY`, speaks TLS where that is asked, bounds what a connection may cost, and drains
+//! on shutdown.
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
+
+use super::tls::Tls;
 
 /// What a connection may cost.
 #[derive(Debug, Clone, Copy)]
@@ -29,12 +35,13 @@ const MAX_HEAD_BYTES: usize = 64 << 10;
 pub(crate) struct Server {
     listener: TcpListener,
     limits: ServerLimits,
+    tls: Option<Arc<Tls>>,
 }
 
 impl Server {
-    /// Binds the address.
-    pub(crate) async fn bind(address: SocketAddr, limits: ServerLimits) -> io::Result<Self> {
-        Ok(Self { listener: TcpListener::bind(address).await?, limits })
+    /// Binds the address; with `tls`, nothing else is spoken there.
+    pub(crate) async fn bind(address: SocketAddr, limits: ServerLimits, tls: Option<Arc<Tls>>) -> io::Result<Self> {
+        Ok(Self { listener: TcpListener::bind(address).await?, limits, tls })
     }
 
     /// The bound address (the port is known even if 0 was asked for).
@@ -65,15 +72,46 @@ impl Server {
             if let Err(error) = stream.set_nodelay(true) {
                 tracing::debug!(%error, "TCP_NODELAY refused");
             }
-            let service = TowerToHyperService::new(router.clone());
-            let connection = graceful.watch(protocol.serve_connection(TokioIo::new(stream), service));
+            let (protocol, router, watcher) = (protocol.clone(), router.clone(), graceful.watcher());
+            let tls = self.tls.as_ref().map(|tls| tls.acceptor());
+            let head_timeout = self.limits.head_timeout;
             tokio::spawn(async move {
-                if let Err(error) = connection.await {
-                    tracing::debug!(%error, "connection ended early");
+                match tls {
+                    None => serve(&protocol, stream, router, watcher).await,
+                    Some(tls) => {
+                        let Some(stream) = greet(&tls, stream, head_timeout).await else { return };
+                        serve(&protocol, stream, router, watcher).await;
+                    }
                 }
             });
         }
         drop(self.listener);
         tokio::time::timeout(self.limits.grace, graceful.shutdown()).await.is_ok()
+    }
+}
+
+async fn serve<S>(protocol: &http1::Builder, stream: S, router: Router, watcher: Watcher)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = TowerToHyperService::new(router);
+    if let Err(error) = watcher.watch(protocol.serve_connection(TokioIo::new(stream), service)).await {
+        tracing::debug!(%error, "connection ended early");
+    }
+}
+
+/// The handshake, in no more time than a request's head may take.
+async fn greet(
+    tls: &TlsAcceptor,
+    stream: TcpStream,
+    limit: Duration,
+) -> Option<tokio_rustls::server::TlsStream<TcpStream>> {
+    match tokio::time::timeout(limit, tls.accept(stream)).await {
+        Ok(Ok(stream)) => Some(stream),
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "no TLS handshake");
+            None
+        }
+        Err(_) => None,
     }
 }

@@ -18,6 +18,8 @@ pub(crate) const SECRET: &str = "sk-planted-0123456789abcdefghijklmnop";
 pub(crate) struct House {
     pub(crate) gateway: Child,
     pub(crate) address: SocketAddr,
+    /// What the gateway said of itself when it was up.
+    pub(crate) ready: Value,
     pub(crate) data: tempfile::TempDir,
     pub(crate) runtime: tokio::runtime::Runtime,
     pub(crate) sim: Option<Sim>,
@@ -42,8 +44,8 @@ impl House {
             sim.base_url()
         );
         std::fs::write(&config, text).unwrap();
-        let (gateway, address) = spawn(&config, data.path());
-        Self { gateway, address, data, runtime, sim: Some(sim) }
+        let (gateway, address, ready) = spawn_ready(&config, data.path());
+        Self { gateway, address, ready, data, runtime, sim: Some(sim) }
     }
 
     pub(crate) fn bill(&self) -> steersman_sim::Bill {
@@ -102,6 +104,11 @@ impl Drop for House {
 }
 
 pub(crate) fn spawn(config: &Path, data: &Path) -> (Child, SocketAddr) {
+    let (gateway, address, _) = spawn_ready(config, data);
+    (gateway, address)
+}
+
+pub(crate) fn spawn_ready(config: &Path, data: &Path) -> (Child, SocketAddr, Value) {
     let mut gateway = Command::new(env!("CARGO_BIN_EXE_steersman"))
         .args(["up", "--json", "--listen", "127.0.0.1:0", "--config"])
         .arg(config)
@@ -115,8 +122,14 @@ pub(crate) fn spawn(config: &Path, data: &Path) -> (Child, SocketAddr) {
     let mut line = String::new();
     BufReader::new(gateway.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let ready: Value = serde_json::from_str(&line).unwrap();
-    let address = ready["address"].as_str().unwrap().trim_start_matches("http://").parse().unwrap();
-    (gateway, address)
+    (gateway, place(&ready["address"]), ready)
+}
+
+/// Host and port of an address.
+pub(crate) fn place(address: &Value) -> SocketAddr {
+    let text = address.as_str().unwrap();
+    let host = text.split_once("://").unwrap().1;
+    host.split('/').next().unwrap().parse().unwrap()
 }
 
 /// One HTTP answer, read to its end.
@@ -143,14 +156,14 @@ pub(crate) fn post(address: SocketAddr, path: &str, body: &[u8]) -> Answer {
 /// `headers` are whole lines, each with its end.
 pub(crate) fn post_with(address: SocketAddr, path: &str, headers: &str, body: &[u8]) -> Answer {
     let head = format!(
-        "POST {path} HTTP/1.1\r\nhost: gateway\r\ncontent-type: application/json\r\nconnection: close\r\n{headers}content-length: {}\r\n\r\n",
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nconnection: close\r\n{headers}content-length: {}\r\n\r\n",
         body.len()
     );
     raw(address, &[head.as_bytes(), body].concat())
 }
 
 pub(crate) fn get(address: SocketAddr, path: &str) -> Answer {
-    raw(address, format!("GET {path} HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\n\r\n").as_bytes())
+    raw(address, format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").as_bytes())
 }
 
 pub(crate) fn raw(address: SocketAddr, request: &[u8]) -> Answer {
