@@ -1,8 +1,8 @@
 //! `cargo xtask chaos`: every fault scenario with every sink it applies to, as one table; fails if a promise was broken.
 //!
-//! The scenarios are the scope crate's own program (`crates/scope/examples/chaos`), which is built optimised and run as a
-//! process: simulated with a disk, a sink and a clock of its own, or, with `--real`, as processes that die by `kill -9`
-//! beside a sink whose synced log is the truth. Nothing is judged here; this only runs, prints and keeps.
+//! The scenarios are programs, built optimised: `crates/scope/examples/chaos` with a simulated disk, sink and clock, and,
+//! with `--real`, `crates/store/examples/chaos_real`: gateways over one durable state that die by `kill -9` beside a sink
+//! whose synced log is the truth. Nothing is judged here; this only runs, prints and keeps.
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -63,11 +63,9 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 /// Builds the program, runs it and reads what it prints.
 pub(crate) fn scenarios(seeds: u64, real: bool, part: Option<&str>) -> Result<Value, Failure> {
-    house::run(house::cargo().args(["build", "--release", "--package", "steersman-scope", "--example", "chaos"]))?;
-    let mut chaos = std::process::Command::new(house::target("release/examples/chaos"));
-    if real {
-        chaos.arg("real");
-    }
+    let (package, example) = if real { ("steersman-store", "chaos_real") } else { ("steersman-scope", "chaos") };
+    house::run(house::cargo().args(["build", "--release", "--package", package, "--example", example]))?;
+    let mut chaos = std::process::Command::new(house::target("release/examples").join(example));
     chaos.args(["--json", "--seeds", &seeds.to_string()]);
     if let Some(part) = part {
         chaos.args(["--scenario", part]);

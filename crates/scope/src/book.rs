@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use steersman_core::{ContentHash, Effect};
 
 use crate::effect::{Change, EffectKey, EffectRecord, RunId, Slot, State};
-use crate::ledger::{LedgerError, NewEffect, Plan, RunOpened, Start};
+use crate::ledger::{LedgerError, NewEffect, Plan, RunOpened};
 
 /// One run, as the ledger keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -168,13 +168,10 @@ impl Book {
         if let Some(other) = self.twin_in_the_way(twin, new.effect) {
             return Ok((Plan::Twin(other.clone()), Vec::new()));
         }
-        let planned = born(new, key, twin, now_ms);
-        let effect = match planned.1 {
-            Start::Waiting => planned.0,
-            Start::Sending(by) => {
-                let sent = EffectRecord { state: State::Authorised, authorised_by: Some(by), ..planned.0 };
-                start(sent, run.suspect, epoch)
-            }
+        let effect = match new.record(epoch, now_ms) {
+            // An intent of it may be among the lost records.
+            sent if run.suspect && sent.state == State::Intent => in_doubt(sent),
+            effect => effect,
         };
         entries.push(Entry::Effect(Box::new(effect.clone())));
         Ok((Plan::New(effect), entries))
@@ -209,9 +206,7 @@ impl Book {
         let next = effect.after(attempt, change, epoch, now_ms);
         match next.map_err(|_| LedgerError::Moved(Box::new(effect.clone())))? {
             // Its intent may be among the lost records.
-            next if first_send && suspect => {
-                Ok(EffectRecord { attempt: effect.attempt, ..next }).map(|next| start(next, suspect, epoch))
-            }
+            next if first_send && suspect => Ok(in_doubt(next)),
             next => Ok(next),
         }
     }
@@ -222,34 +217,8 @@ impl Book {
     }
 }
 
-/// An authorised effect on its way: intended, or unknown where an earlier intent of it may have been lost.
-fn start(effect: EffectRecord, suspect: bool, epoch: u64) -> EffectRecord {
-    let (state, detail) = if suspect {
-        (State::Unknown, "the journal lost records; it may have been sent before")
-    } else {
-        (State::Intent, "")
-    };
-    EffectRecord { state, attempt: effect.attempt + 1, epoch, detail: detail.to_owned(), ..effect }
-}
-
-fn born(new: NewEffect, key: EffectKey, twin: EffectKey, now_ms: i64) -> (EffectRecord, Start) {
-    let effect = EffectRecord {
-        key,
-        twin,
-        slot: new.slot,
-        tool: new.tool,
-        arguments: new.arguments,
-        effect: new.effect,
-        means: new.means,
-        state: State::Planned,
-        attempt: 0,
-        epoch: 0,
-        contested: false,
-        doubt: false,
-        detail: String::new(),
-        authorised_by: None,
-        reconciled_by: None,
-        changed_at_ms: now_ms,
-    };
-    (effect, new.start)
+/// An intended effect that may have been sent before: its earlier intent may be lost.
+fn in_doubt(effect: EffectRecord) -> EffectRecord {
+    let detail = "the journal lost records; it may have been sent before".to_owned();
+    EffectRecord { state: State::Unknown, detail, ..effect }
 }

@@ -122,6 +122,21 @@ pub enum Means {
     Opaque,
 }
 
+impl Means {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Keyed, Self::Lookup, Self::Opaque];
+
+    /// Its word in databases and on the wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Keyed => "keyed",
+            Self::Lookup => "lookup",
+            Self::Opaque => "opaque",
+        }
+    }
+}
+
 impl From<&Contract> for Means {
     fn from(contract: &Contract) -> Self {
         match contract.idempotency {
@@ -152,6 +167,35 @@ pub enum State {
     Unknown,
     /// Never sent; other arguments took its slot.
     Void,
+}
+
+impl State {
+    /// All of them, in the order of an effect's life.
+    pub const ALL: [Self; 8] = [
+        Self::Planned,
+        Self::Authorised,
+        Self::Intent,
+        Self::Dispatched,
+        Self::Committed,
+        Self::Failed,
+        Self::Unknown,
+        Self::Void,
+    ];
+
+    /// Its word in databases and on the wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Authorised => "authorised",
+            Self::Intent => "intent",
+            Self::Dispatched => "dispatched",
+            Self::Committed => "committed",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+            Self::Void => "void",
+        }
+    }
 }
 
 /// Who says that an unknown effect happened, or did not.

@@ -3,7 +3,9 @@
 //! Every method is one conditional statement, for a journal file, SQLite and Postgres alike. `Ok` from a change that
 //! [must be durable](Change::durable) means: it is on disk, and this instance was the sole owner after it was.
 
+use std::error::Error;
 use std::io;
+use std::sync::Arc;
 
 use steersman_core::{BoxFuture, ContentHash, Effect};
 
@@ -24,6 +26,37 @@ pub struct NewEffect {
     pub means: Means,
     /// Where it starts.
     pub start: Start,
+}
+
+impl NewEffect {
+    /// The effect as it is first written: waiting, or intended by the owner of this epoch.
+    #[must_use]
+    pub fn record(self, epoch: u64, now_ms: i64) -> EffectRecord {
+        let key = EffectKey::of(&self.slot, &self.tool, &self.arguments);
+        let twin = EffectKey::twin(&self.slot.run, &self.tool, &self.arguments);
+        let (state, attempt, epoch, authorised_by) = match self.start {
+            Start::Waiting => (State::Planned, 0, 0, None),
+            Start::Sending(by) => (State::Intent, 1, epoch, Some(by)),
+        };
+        EffectRecord {
+            key,
+            twin,
+            slot: self.slot,
+            tool: self.tool,
+            arguments: self.arguments,
+            effect: self.effect,
+            means: self.means,
+            state,
+            attempt,
+            epoch,
+            contested: false,
+            doubt: false,
+            detail: String::new(),
+            authorised_by,
+            reconciled_by: None,
+            changed_at_ms: now_ms,
+        }
+    }
 }
 
 /// Where a new effect starts.
@@ -80,6 +113,12 @@ pub enum LedgerError {
         /// The new owner's epoch.
         by: u64,
     },
+    /// Another gateway that lives works on the run.
+    #[error("another gateway works on the run `{0}`")]
+    Elsewhere(RunId),
+    /// The database refused; nothing was changed.
+    #[error("the ledger's database refused: {0}")]
+    Database(#[source] Arc<dyn Error + Send + Sync>),
     /// The disk failed; nothing is written any more until the ledger is opened anew.
     #[error("the ledger cannot be written: {0}")]
     Storage(io::ErrorKind),
@@ -95,6 +134,9 @@ pub trait Ledger: Send + Sync {
 
     /// Closes a run: no new effects until it is opened again. What it did stays known.
     fn close_run<'a>(&'a self, run: &'a RunId) -> BoxFuture<'a, Result<(), LedgerError>>;
+
+    /// Lets go of a run without waiting, so that another instance may take it up. Nothing to do where there is but one.
+    fn let_go(&self, _run: &RunId) {}
 
     /// Drops a closed run and its effects. The same request would act anew after this, so no clock decides it but whoever
     /// knows how long clients may repeat a request. [`LedgerError::Moved`] names an effect of it that is still open.
@@ -118,6 +160,11 @@ pub trait Ledger: Send + Sync {
 
     /// All effects that may still change, by key.
     fn open_effects(&self) -> BoxFuture<'_, Result<Vec<EffectRecord>, LedgerError>>;
+
+    /// Those of them that no living instance works on.
+    fn orphans(&self) -> BoxFuture<'_, Result<Vec<EffectRecord>, LedgerError>> {
+        self.open_effects()
+    }
 }
 
 /// A person's decision on an effect that waits.

@@ -372,6 +372,11 @@ impl AgentRun {
         self.state.open(self.runner.ledger()).await
     }
 
+    /// Lets go of the run without waiting: another gateway on the same ledger may take it up.
+    pub fn let_go(&self) {
+        self.runner.ledger().let_go(&self.state.id);
+    }
+
     /// Makes the tool calls of one turn inside `scope`. `step` names the turn and is the same when the turn is taken up
     /// again after a restart; the calls must then stand in the same order.
     pub async fn tool_calls(&self, scope: &Scope, step: &str, calls: &[ToolCall]) -> Turn {

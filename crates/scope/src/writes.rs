@@ -5,6 +5,7 @@
 //! evidence it stays `Unknown`, which is shown and never guessed away.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::authorise::Verdict;
 use crate::effect::{Change, EffectKey, EffectRecord, Evidence, Means, State, Witness};
@@ -21,6 +22,9 @@ use crate::tool::{Dispatch, Lookup, ToolFault};
 
 /// How often planning is tried again after a twin that stood in the way turned out not to have happened.
 const PLAN_TRIES: u32 = 3;
+
+/// How often an effect that another gateway is sending is looked at again.
+const SENDER_PAUSE: Duration = Duration::from_millis(100);
 
 /// By whose word a call is made that no person was asked about.
 const POLICY: &str = "policy";
@@ -226,14 +230,20 @@ impl Runner {
     }
 
     /// Resolves an effect whose outcome was lost, by whoever worked on it before, as far as its means allow.
-    pub(crate) async fn settle(&self, effect: EffectRecord, sending: &Sending<'_>) -> Result<Worked, LedgerError> {
-        let effect = match effect.state {
-            State::Intent | State::Dispatched => {
-                let lost = Change::Lose("its sender ended before it recorded an outcome".to_owned());
-                self.record(effect.key, effect.attempt, lost).await?
+    pub(crate) async fn settle(&self, mut effect: EffectRecord, sending: &Sending<'_>) -> Result<Worked, LedgerError> {
+        while matches!(effect.state, State::Intent | State::Dispatched) {
+            let lost = Change::Lose("its sender ended before it recorded an outcome".to_owned());
+            effect = self.record(effect.key, effect.attempt, lost).await?;
+            // A ledger that knows that the sender lives (another gateway) does not let it be lost: its end is awaited.
+            let in_flight = matches!(effect.state, State::Intent | State::Dispatched);
+            if in_flight && !pause(sending.scope, SENDER_PAUSE).await {
+                break;
             }
-            _ => effect,
-        };
+            effect = match in_flight {
+                true => self.ledger().effect(effect.key).await?.unwrap_or(effect),
+                false => effect,
+            };
+        }
         self.reconcile(Worked::still(effect), sending).await
     }
 
@@ -321,14 +331,14 @@ impl Runner {
         Ok(Some(ToolReply { effect: Some(worked.effect.key), sends: worked.sends, ..reply }))
     }
 
-    /// Resolves every effect that its last owner left open, as far as possible without a person. Can be killed and
+    /// Resolves every effect that an owner that is gone left open, as far as possible without a person. Can be killed and
     /// started again at any moment. Returns what is still open.
     ///
     /// # Errors
     /// What the ledger says.
     pub async fn recover(&self, scope: &Scope) -> Result<Vec<EffectRecord>, LedgerError> {
         let mut left = Vec::new();
-        for effect in self.ledger().open_effects().await? {
+        for effect in self.ledger().orphans().await? {
             let sent = matches!(effect.state, State::Intent | State::Dispatched | State::Unknown);
             let (true, Some(entry)) = (sent && !scope.is_cancelled(), self.entry(&effect.tool)) else {
                 left.push(effect);

@@ -4,6 +4,7 @@ mod cli;
 mod compose;
 mod config;
 mod http;
+mod instance;
 mod keys;
 mod local;
 mod objectives;

@@ -64,18 +64,19 @@ pub(crate) fn now_us() -> i64 {
 #[cfg(test)]
 mod tests {
     use steersman_core::{ContentHash, Effect};
-    use steersman_scope::{Change, DiskFiles, Journal, JournalOptions, Means, NewEffect, Slot, Start, Witness};
+    use steersman_scope::{Change, Means, NewEffect, Slot, Start, Witness};
+    use steersman_store::state::effects::{EffectLedger, LedgerOptions};
     use steersman_store::{Engine, StoreConfig};
 
     use super::*;
 
-    async fn effect(journal: &Journal, run: &str, start: Start) -> steersman_scope::EffectRecord {
+    async fn effect(ledger: &EffectLedger, run: &str, start: Start) -> steersman_scope::EffectRecord {
         let run = RunId::from(run);
-        journal.open_run(&run, ContentHash::of(b"")).await.unwrap();
+        ledger.open_run(&run, ContentHash::of(b"")).await.unwrap();
         let slot = Slot { run, path: "step 0".into(), index: 0 };
         let (tool, arguments) = ("mail".to_owned(), "{}".to_owned());
         let new = NewEffect { slot, tool, arguments, effect: Effect::Irreversible, means: Means::Opaque, start };
-        match journal.plan(new).await.unwrap() {
+        match ledger.plan(new).await.unwrap() {
             steersman_scope::Plan::New(effect) => effect,
             other => panic!("{other:?}"),
         }
@@ -85,19 +86,18 @@ mod tests {
     async fn an_old_run_is_forgotten_unless_one_of_its_effects_waits() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(StoreConfig::new(Engine::Sqlite { path: folder.path().join("s.db") })).await.unwrap();
-        let files = Arc::new(DiskFiles::open(&folder.path().join("effects")).unwrap());
-        let journal = Journal::open(files, JournalOptions::default()).await.unwrap();
-        let done = effect(&journal, "done", Start::Sending("policy".into())).await;
-        journal.advance(done.key, done.attempt, Change::Commit("sent".into(), Witness::Answer)).await.unwrap();
-        effect(&journal, "waits", Start::Waiting).await;
+        let ledger = EffectLedger::open(store.state(), LedgerOptions::of("here")).await.unwrap();
+        let done = effect(&ledger, "done", Start::Sending("policy".into())).await;
+        ledger.advance(done.key, done.attempt, Change::Commit("sent".into(), Witness::Answer)).await.unwrap();
+        effect(&ledger, "waits", Start::Waiting).await;
         let old = now_us() - 8 * 86_400_000_000;
         for (run, at) in [("done", old), ("waits", old), ("fresh", now_us())] {
             store.state().put_document(RUNS, run, None, "{}", at).await.unwrap();
         }
-        assert_eq!(forget_old(&store, &journal, now_us()).await.unwrap(), 1);
+        assert_eq!(forget_old(&store, &ledger, now_us()).await.unwrap(), 1);
         let left: Vec<_> = store.state().documents(RUNS).await.unwrap().into_iter().map(|run| run.name).collect();
         assert_eq!(left, ["fresh", "waits"]);
-        assert!(journal.effect(done.key).await.unwrap().is_none());
+        assert!(ledger.effect(done.key).await.unwrap().is_none());
         store.close().await;
     }
 }

@@ -1,7 +1,7 @@
-//! The tools of this process: sources as configured, the effect ledger in the data folder, and the room that runs them.
+//! The tools of this process: sources as configured, the effect ledger in the state, and the room that runs them.
 //!
-//! Effects are kept in files of the data folder, one owner at a time; runs are documents of the state, beside keys and
-//! approvals. Both are there only where a tool server is configured.
+//! Effects and runs are kept in the state, beside keys and approvals, shared with every gateway on the same database.
+//! Both are there only where a tool server is configured.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,9 +11,11 @@ use std::time::Duration;
 use steersman_core::{BoxFuture, RequestId, Secret};
 use steersman_engine::{AgentTask, Offered, ToolRoom, Tools};
 use steersman_net::Client;
-use steersman_scope::{AllowAll, Child, DiskFiles, Journal, JournalOptions, Ledger, OpenError, Root, Runner, Scope};
+use steersman_scope::{AllowAll, Child, EffectRecord, Ledger, Means, Root, Runner, Scope, State};
 use steersman_store::Store;
+use steersman_store::state::effects::{EffectLedger, LedgerOptions};
 use steersman_tools::{LOCK_FILE, Lock, OpenApi, ServerSpec, Source, Toolbox, Way};
+use tokio_util::sync::CancellationToken;
 
 use crate::cli::Failure;
 use crate::compose::environment;
@@ -22,6 +24,8 @@ use crate::tool_runs::{RunDocuments, forget_old, now_us};
 
 /// What calls in flight get when their run is cancelled.
 const GRACE: Duration = Duration::from_secs(5);
+/// How often it is looked whether a gateway has died and left something open.
+const RECOVERY: Duration = Duration::from_secs(15);
 
 /// Everything about tools that lives as long as the process.
 pub(crate) struct ToolHouse {
@@ -32,7 +36,7 @@ pub(crate) struct ToolHouse {
     /// Where the operator's own actions run.
     pub(crate) root: Root,
     room: Arc<ToolRoom>,
-    ledger: Arc<dyn Ledger>,
+    ledger: Arc<EffectLedger>,
     store: Arc<Store>,
     /// Known to this process alone.
     secret: [u8; 32],
@@ -51,17 +55,9 @@ impl ToolHouse {
             return Ok(None);
         }
         let toolbox = Arc::new(toolbox(config, file, client)?);
-        let folder = data.join("effects");
-        let files = DiskFiles::open(&folder).map_err(|error| {
-            Failure::new(format!("the effect ledger `{}` cannot be opened: {error}", folder.display()))
-        })?;
-        let journal = Journal::open(Arc::new(files), JournalOptions::default()).await.map_err(|error| match error {
-            OpenError::Owned => Failure::new(format!("another process has the effect ledger `{}`", folder.display()))
-                .hint("two gateways need two data folders"),
-            other => Failure::from(other),
-        })?;
-        let ledger: Arc<dyn Ledger> = Arc::new(journal);
-        let runner = Runner::over(Arc::clone(&ledger)).build();
+        let owner = crate::instance::name(data)?;
+        let ledger = Arc::new(EffectLedger::open(store.state(), LedgerOptions::of(&owner)).await?);
+        let runner = Runner::over(Arc::clone(&ledger) as _).build();
         let tasks: BTreeMap<_, _> = config.tasks.iter().filter(|task| !task.tools.is_empty()).map(agent_task).collect();
         let tools = Arc::new(Offers(Arc::clone(&toolbox)));
         let runs = Arc::new(RunDocuments(Arc::clone(store)));
@@ -96,15 +92,29 @@ impl ToolHouse {
         self.runner.with(usable.map(|offer| (offer.tool, offer.limiter)), Arc::new(AllowAll))
     }
 
-    /// Forgets what is old, and resolves what the last owner of the ledger left open, as far as that goes without a
-    /// person. Says what is left.
-    pub(crate) async fn recover(&self) {
+    /// Forgets what is old; then, until the gateway drains, resolves what a gateway that is gone left open (this one's
+    /// last life or another one), as far as that goes without a person.
+    pub(crate) async fn recover(&self, draining: CancellationToken) {
         match forget_old(&self.store, &*self.ledger, now_us()).await {
             Ok(0) => {}
             Ok(runs) => tracing::info!(runs, "old runs are forgotten"),
             Err(error) => tracing::warn!(%error, "old runs could not be forgotten"),
         }
-        if self.runner.open_effects().await.is_ok_and(|open| open.is_empty()) {
+        loop {
+            self.resolve_orphans().await;
+            tokio::select! {
+                () = draining.cancelled() => return,
+                () = tokio::time::sleep(RECOVERY) => {}
+            }
+        }
+    }
+
+    async fn resolve_orphans(&self) {
+        // Of the others only a person can say what became of them.
+        let resolvable = |effect: &EffectRecord| {
+            effect.state != State::Unknown || (effect.means != Means::Opaque && !effect.contested)
+        };
+        if !self.ledger.orphans().await.is_ok_and(|orphans| orphans.iter().any(resolvable)) {
             return;
         }
         let runner = self.whole_runner().await;
@@ -112,9 +122,9 @@ impl ToolHouse {
             runner.recover(&scope).await.map(|left| left.len()).map_err(|error| error.to_string())
         });
         match self.root.scope("recover").run(child).await {
-            Ok(0) => tracing::info!("every effect of the last run is accounted for"),
+            Ok(0) => tracing::info!("every effect that was left open is accounted for"),
             Ok(left) => tracing::warn!(left, "effects wait for a person: see /console/effects"),
-            Err(failures) => tracing::warn!(%failures, "effects of the last run could not be looked into"),
+            Err(failures) => tracing::warn!(%failures, "effects that were left open could not be looked into"),
         }
     }
 
@@ -123,6 +133,9 @@ impl ToolHouse {
         self.room.shutdown().await;
         self.root.shutdown().await;
         self.toolbox.shutdown().await;
+        if let Err(error) = self.ledger.close().await {
+            tracing::warn!(%error, "the effect ledger was not closed; other gateways wait for its lease to run out");
+        }
     }
 }
 

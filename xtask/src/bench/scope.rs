@@ -1,6 +1,7 @@
 //! `cargo xtask bench scope`: what the tool runtime costs, each figure beside its bar.
 //!
-//! The measuring program is the scope crate's own (`crates/scope/examples/bench.rs`), built optimised.
+//! Two programs measure, built optimised: `crates/scope/examples/bench.rs` what scopes cost, and
+//! `crates/store/examples/bench_ledger.rs` what effects cost on the state as the product keeps it.
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -30,9 +31,11 @@ struct Arguments {
 static FIGURES: &[(&str, &str, &str, &str)] = &[
     ("/read_call_us", "a read call in turns of 8, all included", "us", "<= 20"),
     ("/intents_per_s_at_256_in_flight", "durable intents a second, 256 in flight", "/s", ">= 10000"),
+    ("/intents_with_outcomes_per_s_at_256_in_flight", "  with their outcomes", "/s", ""),
     ("/append_and_sync_400_bytes_us/p50", "one append and sync of this disk, median", "us", ""),
-    ("/open_journal/open_effects", "open effects of a journal that is opened", "", ""),
-    ("/open_journal/seconds", "opening it", "s", "<= 2"),
+    ("/open_ledger/open_effects", "open effects of a ledger that is opened", "", ""),
+    ("/open_ledger/seconds", "opening it and reading them", "s", "<= 2"),
+    ("/postgres/intents_per_s_at_256_in_flight", "durable intents a second, PostgreSQL", "/s", ""),
     ("/cancel_1000_calls_to_joined_us/p99", "cancel to joined, 1000 calls, p99", "us", "<= 20000"),
     ("/hostile_process_beyond_grace_us/p99", "hostile process beyond its grace, p99", "us", "<= 50000"),
     ("/budget/overshoot", "budget overshoot, 256 racing calls", "", "= 0"),
@@ -45,24 +48,34 @@ static FIGURES: &[(&str, &str, &str, &str)] = &[
 ];
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
-    house::run(house::cargo().args(["build", "--release", "--package", "steersman-scope", "--example", "bench"]))?;
     let machine = machine::describe();
-    let mut bench = std::process::Command::new(house::target("release/examples/bench"));
-    if arguments.full {
-        bench.arg("--full");
+    let mut figures = measure("steersman-store", "bench_ledger", arguments.full)?;
+    if let (Some(all), Value::Object(scopes)) =
+        (figures.as_object_mut(), measure("steersman-scope", "bench", arguments.full)?)
+    {
+        all.extend(scopes);
     }
-    let figures: Value = serde_json::from_str(&house::output(&mut bench)?)?;
     let command = if arguments.full { "cargo xtask bench scope --full" } else { "cargo xtask bench scope" };
-    let run = json!({ "bench": "scope", "command": command, "machine": machine, "figures": figures });
+    let run = json!({ "bench": "scope", "command": command, "machine": machine, "figures": &figures });
     keep("scope", &run)?;
     if arguments.json {
         println!("{run:#}");
         return Ok(());
     }
     for (place, name, unit, bar) in FIGURES {
-        let value = figures.pointer(place).and_then(Value::as_f64).unwrap_or(f64::NAN);
+        let Some(value) = figures.pointer(place).and_then(Value::as_f64) else { continue };
         let digits = if value < 10.0 && value.fract() != 0.0 { 2 } else { 0 };
         println!("{name:44}{value:>12.digits$} {unit:4}{bar}");
     }
     Ok(())
+}
+
+/// Builds a measuring program, runs it and reads what it prints.
+fn measure(package: &str, example: &str, full: bool) -> Result<Value, Failure> {
+    house::run(house::cargo().args(["build", "--release", "--package", package, "--example", example]))?;
+    let mut bench = std::process::Command::new(house::target("release/examples").join(example));
+    if full {
+        bench.arg("--full");
+    }
+    Ok(serde_json::from_str(&house::output(&mut bench)?)?)
 }

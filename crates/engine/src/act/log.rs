@@ -4,14 +4,20 @@
 //! ledger knows them again; what they gave is written after. The answer is written before the client has it.
 
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use steersman_core::{Code, ContentHash};
+use steersman_scope::{AgentRun, LedgerError, RunError, RunId};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::{RunsDown, ToolRoom};
 use crate::refusal::Refusal;
 use crate::reply::Inbound;
+
+/// How often it is looked whether another gateway has ended with a run.
+const ELSEWHERE: Duration = Duration::from_millis(200);
 
 /// One step.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -56,11 +62,16 @@ pub(super) struct RunLog<'a> {
 struct LiveRun<'a> {
     room: &'a ToolRoom,
     id: String,
+    /// The run, where another gateway could want it too.
+    held: Option<AgentRun>,
     _ended: watch::Sender<()>,
 }
 
 impl Drop for LiveRun<'_> {
     fn drop(&mut self) {
+        if let Some(run) = &self.held {
+            run.let_go();
+        }
         self.room.live.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
     }
 }
@@ -70,14 +81,20 @@ pub(super) fn request_hash(inbound: &Inbound) -> ContentHash {
 }
 
 impl<'a> RunLog<'a> {
-    /// Opens the run that this request names, waiting for another request of the same key to end.
-    pub(super) async fn open(room: &'a ToolRoom, inbound: &Inbound, task: &str) -> Result<Self, Refusal> {
+    /// Opens the run that this request names, waiting for another request of the same key to end, here or at another
+    /// gateway.
+    pub(super) async fn open(
+        room: &'a ToolRoom,
+        inbound: &Inbound,
+        task: &str,
+        deadline: Instant,
+    ) -> Result<Self, Refusal> {
         let key = inbound.idempotency_key.as_deref();
         let id = key.map_or_else(
             || inbound.id.to_string(),
             |key| format!("key_{}", ContentHash::of(format!("{task}\0{key}").as_bytes())),
         );
-        let live = loop {
+        let mut live = loop {
             let other = {
                 let mut live = room.live.lock().unwrap_or_else(PoisonError::into_inner);
                 match live.get(&id) {
@@ -85,7 +102,7 @@ impl<'a> RunLog<'a> {
                     None => {
                         let (sender, receiver) = watch::channel(());
                         live.insert(id.clone(), receiver);
-                        break LiveRun { room, id: id.clone(), _ended: sender };
+                        break LiveRun { room, id: id.clone(), held: None, _ended: sender };
                     }
                 }
             };
@@ -93,6 +110,9 @@ impl<'a> RunLog<'a> {
             // Fails when the other one ends: then it is looked at again.
             drop(other.changed().await);
         };
+        if key.is_some() {
+            live.held = Some(take(room, &id, request_hash(inbound), deadline).await?);
+        }
         let request = request_hash(inbound).to_string();
         let fresh = Content { request: request.clone(), task: task.to_owned(), ..Content::default() };
         let mut log = Self { room, id, content: fresh, version: None, keyed: key.is_some(), _live: live };
@@ -101,8 +121,7 @@ impl<'a> RunLog<'a> {
         {
             let known: Content = serde_json::from_str(&text).map_err(|error| down(&RunsDown(error.to_string())))?;
             if known.request != request {
-                let message = "this `Idempotency-Key` was used for another request";
-                return Err(Refusal::new(Code::IDEMPOTENCY_CONFLICT, message));
+                return Err(other_request());
             }
             (log.content, log.version) = (known, Some(version));
         }
@@ -119,11 +138,35 @@ impl<'a> RunLog<'a> {
         let text = serde_json::to_string(&self.content).unwrap_or_default();
         let saved = self.room.runs.save(&self.id, self.version, text).await.map_err(|error| down(&error))?;
         if saved.is_none() {
-            return Err(Refusal::new(Code::IDEMPOTENCY_CONFLICT, "another gateway works on the run of this key"));
+            return Err(elsewhere());
         }
         self.version = saved;
         Ok(())
     }
+}
+
+/// Takes the run, so that no other gateway works on it; waits for one that does, as for a request of this one.
+async fn take(room: &ToolRoom, id: &str, request: ContentHash, deadline: Instant) -> Result<AgentRun, Refusal> {
+    let run = room.runner.run(RunId::from(id), request);
+    loop {
+        match run.attach().await {
+            Ok(_) => return Ok(run),
+            Err(RunError::OtherRequest) => return Err(other_request()),
+            Err(RunError::Ledger(LedgerError::Elsewhere(_))) if Instant::now() + ELSEWHERE < deadline => {
+                tokio::time::sleep(ELSEWHERE).await;
+            }
+            Err(RunError::Ledger(LedgerError::Elsewhere(_))) => return Err(elsewhere()),
+            Err(error) => return Err(down(&RunsDown(error.to_string()))),
+        }
+    }
+}
+
+fn other_request() -> Refusal {
+    Refusal::new(Code::IDEMPOTENCY_CONFLICT, "this `Idempotency-Key` was used for another request")
+}
+
+fn elsewhere() -> Refusal {
+    Refusal::new(Code::IDEMPOTENCY_CONFLICT, "another gateway works on the run of this key")
 }
 
 fn down(error: &RunsDown) -> Refusal {

@@ -85,7 +85,7 @@ impl Running<'_> {
         recording: &mut Recording,
         note: &mut Note,
     ) -> Result<Acted, Refusal> {
-        let mut log = RunLog::open(self.room, self.inbound, task_name).await?;
+        let mut log = RunLog::open(self.room, self.inbound, task_name, self.deadline).await?;
         note.run.clone_from(&log.id);
         if let Some(answer) = &log.content.answer {
             return self.replay(answer.clone());

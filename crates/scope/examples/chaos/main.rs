@@ -1,19 +1,16 @@
-//! The fault scenarios as a command: `chaos [real] [--seeds N] [--seed S] [--scenario NAME-PART | NUMBER] [--json]`.
+//! The fault scenarios in simulation, as a command: `chaos [--seeds N] [--seed S] [--scenario NAME-PART | NUMBER] [--json]`.
 //!
-//! In simulation each cell (scenario x sink class) runs once for each seed. A failing cell prints its first seed, which
+//! Each cell (scenario x sink class) runs once for each seed. A failing cell prints its first seed, which
 //! `--seed S` repeats. Exit status 1 if any promise was broken.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, unreachable_pub, reason = "a test program")]
 
 mod disk;
-mod real;
 mod scenarios;
 mod sink;
-mod sinkd;
 mod special;
 mod world;
 
 use std::ops::Range;
-use std::path::Path;
 use std::process::ExitCode;
 
 use scenarios::SCENARIOS;
@@ -42,29 +39,18 @@ fn quiet_boom() {
 }
 
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["sinkd", folder, class, seed] => {
-            sinkd::serve(Path::new(folder), class, seed.parse().unwrap());
-            return ExitCode::SUCCESS;
-        }
-        ["worker", folder, class, port] => {
-            real::work(Path::new(folder), class, port.parse().unwrap());
-            return ExitCode::SUCCESS;
-        }
-        _ => quiet_boom(),
-    }
+    quiet_boom();
     let number = |name: &str| option(name).and_then(|n| n.parse::<u64>().ok());
     let range = match number("--seed") {
         Some(seed) => seed..seed + 1,
         None => 0..number("--seeds").unwrap_or(50),
     };
-    let cells = if words.first().is_some_and(|word| word == "real") { real_cells(&range) } else { cells(&range) };
+    let cells = cells(&range);
     print(&cells);
     if cells.iter().any(|cell| cell.first_bad_seed.is_some()) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-/// The simulated table.
+/// The table.
 fn cells(range: &Range<u64>) -> Vec<Cell> {
     let part = option("--scenario").unwrap_or_default();
     let chosen = SCENARIOS.iter().filter(|s| s.name.contains(&part) || s.number.to_string() == part);
@@ -77,18 +63,6 @@ fn cells(range: &Range<u64>) -> Vec<Cell> {
                 (scenario.run)(World::new(*class, mixed))
             };
             cells.push(cell(name, class.name(), range, live));
-        }
-    }
-    cells
-}
-
-/// The table of real processes.
-fn real_cells(range: &Range<u64>) -> Vec<Cell> {
-    let mut cells = Vec::new();
-    for point in real::points() {
-        for class in ["keyed", "lookup", "opaque"] {
-            let name = format!("kill -9 at {}", point.unwrap_or("any moment"));
-            cells.push(cell(name, class, range, |seed| real::live(class, point, seed)));
         }
     }
     cells

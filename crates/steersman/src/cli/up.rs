@@ -114,10 +114,10 @@ impl Up {
         let stop = stop_on_signal(draining.clone())?;
         let care = self.care(&surface, client, &local, secrets, listeners.tls.clone()).until(draining.clone());
         self.say_ready(&listeners, count);
-        let serving = listeners.serve(&surface, draining);
+        let serving = listeners.serve(&surface, draining.clone());
         let recovering = async {
             if let Some(tools) = &tools {
-                tools.recover().await;
+                tools.recover(draining).await;
             }
         };
         let (drained, (), cared) = tokio::join!(serving, recovering, care);

@@ -81,7 +81,7 @@ async fn submit(
         return pages::page(StatusCode::FORBIDDEN, &steersman_console::not_found("form of this console"));
     }
     let said = match act(house, &key, form.action, &form.hash, "the console").await {
-        Ok(effect) => format!("{} is {} now", effect.tool, state(effect.state)),
+        Ok(effect) => format!("{} is {} now", effect.tool, effect.state.name()),
         Err(why) => why,
     };
     let encoded: String = said
@@ -159,19 +159,6 @@ async fn act(house: &Arc<ToolHouse>, key: &str, action: Action, hash: &str, by: 
     house.root.scope("operator").run(work).await.map_err(|failures| failures.to_string())
 }
 
-fn state(state: Stands) -> &'static str {
-    match state {
-        Stands::Planned => "planned",
-        Stands::Authorised => "authorised",
-        Stands::Intent => "intent",
-        Stands::Dispatched => "dispatched",
-        Stands::Committed => "committed",
-        Stands::Failed => "failed",
-        Stands::Unknown => "unknown",
-        Stands::Void => "void",
-    }
-}
-
 const fn effect_word(effect: Effect) -> &'static str {
     match effect {
         Effect::Read => "read",
@@ -198,7 +185,7 @@ fn row(house: &ToolHouse, effect: &EffectRecord) -> Row {
         arguments_hash: arguments_hash(&effect.arguments).to_string(),
         effect: effect_word(effect.effect),
         means: means(effect.means),
-        state: state(effect.state),
+        state: effect.state.name(),
         attempt: effect.attempt,
         place: effect.slot.to_string(),
         detail: effect.detail.clone(),
@@ -208,7 +195,7 @@ fn row(house: &ToolHouse, effect: &EffectRecord) -> Row {
 
 fn shown(effect: &EffectRecord) -> serde_json::Value {
     json!({
-        "key": effect.key.to_string(), "tool": effect.tool, "state": state(effect.state), "effect": effect_word(effect.effect),
+        "key": effect.key.to_string(), "tool": effect.tool, "state": effect.state.name(), "effect": effect_word(effect.effect),
         "means": means(effect.means), "arguments": effect.arguments, "place": effect.slot.to_string(),
         "arguments_hash": arguments_hash(&effect.arguments).to_string(), "attempt": effect.attempt, "detail": effect.detail,
         "authorised_by": effect.authorised_by, "changed_at_ms": effect.changed_at_ms,

@@ -33,7 +33,7 @@ impl State {
     /// The database cannot be read.
     pub async fn budgets(&self) -> Result<Vec<BudgetRow>, StoreError> {
         let sql = "SELECT name, period, spent, held, overrun FROM state_budgets ORDER BY period DESC, name LIMIT 1000";
-        let rows = self.apply("read budgets", move |driver| driver.query(sql, &[])).await?;
+        let rows = self.ask("read budgets", move |driver| driver.query(sql, &[])).await?;
         rows.into_iter().map(row).collect()
     }
 }

@@ -64,7 +64,7 @@ impl State {
         let name = name.to_owned();
         let sql = "SELECT name, version, updated_at_us, content FROM state_documents WHERE kind = $1 AND name = $2";
         let work = move |driver: &mut dyn Driver| driver.query(sql, &[Value::Text(kind), Value::Text(&name)]);
-        self.apply("read a document", work).await?.into_iter().next().map(document).transpose()
+        self.ask("read a document", work).await?.into_iter().next().map(document).transpose()
     }
 
     /// All documents of a kind, in order of name.
@@ -73,7 +73,7 @@ impl State {
     /// The database cannot be read.
     pub async fn documents(&self, kind: &'static str) -> Result<Vec<Document>, StoreError> {
         let sql = "SELECT name, version, updated_at_us, content FROM state_documents WHERE kind = $1 ORDER BY name";
-        let rows = self.apply("read documents", move |driver| driver.query(sql, &[Value::Text(kind)])).await?;
+        let rows = self.ask("read documents", move |driver| driver.query(sql, &[Value::Text(kind)])).await?;
         rows.into_iter().map(document).collect()
     }
 }

@@ -10,8 +10,10 @@
 //!
 //! What never happens here: a record of telemetry, a secret in the clear, an answer before its commit.
 
+pub mod approvals;
 pub mod budgets;
 pub mod documents;
+pub mod effects;
 pub mod responses;
 mod writer;
 
@@ -27,7 +29,7 @@ use crate::{Engine, StoreError};
 
 /// The version n of the state's schema is the n-th of these, counted from 1.
 pub(crate) const MIGRATIONS: &[Migration] =
-    &[writer::MIGRATION, documents::MIGRATION, responses::MIGRATION, budgets::MIGRATION];
+    &[writer::MIGRATION, documents::MIGRATION, responses::MIGRATION, budgets::MIGRATION, effects::MIGRATION];
 
 /// How many pieces of work may wait; one more waits for a place.
 const QUEUE: usize = 1_024;
@@ -36,6 +38,8 @@ const QUEUE: usize = 1_024;
 pub(crate) trait Work: Send {
     /// Does the work. An error undoes what it did and leaves the others alone.
     fn run(&mut self, driver: &mut dyn Driver) -> Result<(), DatabaseError>;
+    /// Whether it changes anything: a commit of questions alone costs no sync.
+    fn writes(&self) -> bool;
     /// Sends the result, or why there is none.
     fn settle(self: Box<Self>, committed: Result<(), DatabaseError>);
 }
@@ -46,8 +50,16 @@ pub struct State {
     sender: mpsc::SyncSender<Box<dyn Work>>,
 }
 
+/// Whether a piece of work changes anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Changes,
+    Asks,
+}
+
 struct Piece<T, F> {
     doing: F,
+    kind: Kind,
     result: Option<T>,
     answer: oneshot::Sender<Result<T, DatabaseError>>,
 }
@@ -60,6 +72,10 @@ where
     fn run(&mut self, driver: &mut dyn Driver) -> Result<(), DatabaseError> {
         self.result = Some((self.doing)(driver)?);
         Ok(())
+    }
+
+    fn writes(&self) -> bool {
+        self.kind == Kind::Changes
     }
 
     fn settle(self: Box<Self>, committed: Result<(), DatabaseError>) {
@@ -89,8 +105,34 @@ impl State {
         T: Send + 'static,
         F: FnMut(&mut dyn Driver) -> Result<T, DatabaseError> + Send + 'static,
     {
+        self.hand_over(doing, Kind::Changes, work).await
+    }
+
+    /// Asks in a transaction, after every change that was handed over before. `work` must change nothing.
+    pub(crate) async fn ask<T, F>(&self, doing: &'static str, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut dyn Driver) -> Result<T, DatabaseError> + Send + 'static,
+    {
+        self.hand_over(doing, Kind::Asks, work).await
+    }
+
+    /// Runs `work` some time, if there is a place for it, and tells nobody. For what makes others wait less, and nothing else.
+    pub(crate) fn apply_later<F>(&self, work: F)
+    where
+        F: FnMut(&mut dyn Driver) -> Result<(), DatabaseError> + Send + 'static,
+    {
+        let (answer, _) = oneshot::channel();
+        drop(self.sender.try_send(Box::new(Piece { doing: work, kind: Kind::Changes, result: None, answer })));
+    }
+
+    async fn hand_over<T, F>(&self, doing: &'static str, kind: Kind, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut dyn Driver) -> Result<T, DatabaseError> + Send + 'static,
+    {
         let (answer, answered) = oneshot::channel();
-        let piece: Box<dyn Work> = Box::new(Piece { doing: work, result: None, answer });
+        let piece: Box<dyn Work> = Box::new(Piece { doing: work, kind, result: None, answer });
         match self.sender.try_send(piece) {
             Ok(()) => {}
             Err(mpsc::TrySendError::Full(piece)) => {

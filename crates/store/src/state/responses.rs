@@ -48,7 +48,7 @@ impl State {
         let id = id.to_owned();
         let sql =
             "SELECT id, provider, created_at_us, input, conversation, response FROM state_responses WHERE id = $1";
-        let rows = self.apply("read a response", move |driver| driver.query(sql, &[Value::Text(&id)])).await?;
+        let rows = self.ask("read a response", move |driver| driver.query(sql, &[Value::Text(&id)])).await?;
         rows.into_iter().next().map(response).transpose()
     }
 

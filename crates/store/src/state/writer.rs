@@ -102,7 +102,8 @@ impl Writer {
             let Err(error) = self.commit(together, &mut outcomes) else { return Ok(outcomes) };
             // A transaction that cannot be rolled back is gone with its connection.
             drop(self.driver.transaction(Step::Rollback));
-            if outcomes.len() == together.len() && self.took_place() {
+            let wrote = together.iter().any(|work| work.writes());
+            if wrote && outcomes.len() == together.len() && self.took_place() {
                 self.batch += 1;
                 return Ok(outcomes);
             }
@@ -118,7 +119,7 @@ impl Writer {
     fn commit(&mut self, together: &mut [Box<dyn Work>], outcomes: &mut Outcomes) -> Result<(), DatabaseError> {
         let driver = &mut *self.driver;
         driver.transaction(Step::Begin)?;
-        for work in together {
+        for work in &mut *together {
             driver.script("SAVEPOINT piece")?;
             let outcome = work.run(driver);
             match &outcome {
@@ -127,6 +128,9 @@ impl Writer {
                 Err(_) => driver.script("ROLLBACK TO SAVEPOINT piece; RELEASE SAVEPOINT piece")?,
             }
             outcomes.push(outcome);
+        }
+        if !together.iter().any(|work| work.writes()) {
+            return driver.transaction(Step::Commit);
         }
         let next = vec![Value::Text(&self.id), Value::count(self.batch + 1), Value::Int(unix_millis())];
         driver.execute(MARK_SQL, &[next])?;

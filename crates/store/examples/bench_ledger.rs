@@ -1,0 +1,154 @@
+//! What the effect ledger costs on the state as the product keeps it, as JSON. Run it with `--release`.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a measuring program")]
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use steersman_core::{BoxFuture, ContentHash, Contract, Effect, Secret, ToolCall};
+use steersman_scope::{
+    Change, Child, Dispatch, Ledger, Means, NewEffect, Plan, Root, RunId, Runner, RunnerOptions, Scope, Slot, Start,
+    Tool, ToolFault, Witness,
+};
+use steersman_store::state::effects::{EffectLedger, LedgerOptions};
+use steersman_store::{Engine, State};
+
+/// Calls in flight at once.
+const IN_FLIGHT: u32 = 256;
+
+struct Echo(Contract);
+
+impl Tool for Echo {
+    fn contract(&self) -> &Contract {
+        &self.0
+    }
+
+    fn call(&self, _: Dispatch) -> BoxFuture<'_, Result<String, ToolFault>> {
+        Box::pin(async { Ok(String::new()) })
+    }
+}
+
+async fn ledger(engine: &Engine) -> Arc<EffectLedger> {
+    let state = State::open(engine).await.unwrap();
+    Arc::new(EffectLedger::open(&state, LedgerOptions::of("bench")).await.unwrap())
+}
+
+/// Microseconds a read call, in turns of eight calls, everything included.
+async fn reads(engine: &Engine) -> f64 {
+    let options = RunnerOptions { max_identical_reads: usize::MAX, ..RunnerOptions::default() };
+    let contract = Contract { effect: Effect::Read, ..Contract::unknown("read") };
+    let runner = Runner::over(ledger(engine).await).tool(Arc::new(Echo(contract)), None).options(options).build();
+    let root = Root::unlimited("bench");
+    let turns = 2_000;
+    let child = Child::<_, String>::new("turns", move |scope: Scope| async move {
+        let run = runner.run(RunId::from("reads"), ContentHash::of(b""));
+        let start = Instant::now();
+        for turn in 0..turns {
+            let call = |c: u32| ToolCall {
+                id: c.to_string(),
+                name: "read".into(),
+                arguments: format!("{{\"n\":{c},\"t\":{turn}}}"),
+            };
+            let calls: Vec<_> = (0..8).map(call).collect();
+            assert_eq!(run.tool_calls(&scope, "step", &calls).await.replies.len(), 8);
+        }
+        Ok(start.elapsed())
+    });
+    root.scope("bench").run(child).await.unwrap().as_secs_f64() * 1e6 / f64::from(turns * 8)
+}
+
+fn new_effect(run: &str, index: u32) -> NewEffect {
+    NewEffect {
+        slot: Slot { run: run.into(), path: "step".into(), index },
+        tool: "pay".into(),
+        arguments: format!("{{\"to\":\"somebody\",\"amount\":{index},\"note\":\"{}\"}}", "x".repeat(200)),
+        effect: Effect::Irreversible,
+        means: Means::Keyed,
+        start: Start::Sending("policy".into()),
+    }
+}
+
+/// What each of the calls in flight does, again and again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Work {
+    /// A durable intent.
+    Intent,
+    /// A durable intent and a durable outcome.
+    Whole,
+}
+
+/// How often a second it is done, with 256 in flight in as many runs.
+async fn rate(engine: &Engine, work: Work, per_worker: u32) -> f64 {
+    let ledger = ledger(engine).await;
+    let root = Root::unlimited("bench");
+    for worker in 0..IN_FLIGHT {
+        ledger.open_run(&format!("{work:?} {worker}").as_str().into(), ContentHash::of(b"")).await.unwrap();
+    }
+    let start = Instant::now();
+    let workers = (0..IN_FLIGHT).map(|worker| {
+        let ledger = Arc::clone(&ledger);
+        Child::<(), String>::new(worker.to_string(), move |_| async move {
+            let words = |error: &dyn std::fmt::Display| error.to_string();
+            let run = format!("{work:?} {worker}");
+            for i in 0..per_worker {
+                let planned = ledger.plan(new_effect(&run, i)).await.map_err(|error| words(&error))?;
+                let Plan::New(effect) = planned else { return Err(format!("{planned:?}")) };
+                if work == Work::Whole {
+                    let done = Change::Commit("{\"ok\":true}".into(), Witness::Answer);
+                    ledger.advance(effect.key, effect.attempt, done).await.map_err(|error| words(&error))?;
+                }
+            }
+            Ok(())
+        })
+    });
+    root.scope("rate").all_or_nothing(workers).await.unwrap();
+    f64::from(IN_FLIGHT * per_worker) / start.elapsed().as_secs_f64()
+}
+
+/// Append and sync of 400 bytes, the floor under every durable step: `(p50, p99)` in microseconds.
+fn syncs(folder: &Path) -> (f64, f64) {
+    let mut file = std::fs::File::create(folder.join("sync")).unwrap();
+    let one = |_| {
+        let start = Instant::now();
+        file.write_all(&[0; 400]).unwrap();
+        file.sync_data().unwrap();
+        start.elapsed()
+    };
+    let mut times: Vec<Duration> = (0..300).map(one).collect();
+    times.sort_unstable();
+    let at = |place: usize| times[place].as_secs_f64() * 1e6;
+    (at(150), at(296))
+}
+
+async fn figures(engine: &Engine, per_worker: u32) -> Value {
+    let intents = rate(engine, Work::Intent, per_worker).await;
+    let whole = rate(engine, Work::Whole, per_worker / 2).await;
+    let start = Instant::now();
+    let open = ledger(engine).await.orphans().await.unwrap().len();
+    json!({
+        "intents_per_s_at_256_in_flight": intents,
+        "intents_with_outcomes_per_s_at_256_in_flight": whole,
+        "open_ledger": { "open_effects": open, "seconds": start.elapsed().as_secs_f64() },
+    })
+}
+
+fn main() {
+    let full = std::env::args().any(|argument| argument == "--full");
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| Engine::Sqlite { path: folder.path().join(name) };
+    let printed = runtime.block_on(async {
+        let read_us = reads(&at("reads.db")).await;
+        let floor = syncs(folder.path());
+        let mut all = figures(&at("steersman.db"), if full { 391 } else { 100 }).await;
+        all["read_call_us"] = json!(read_us);
+        all["append_and_sync_400_bytes_us"] = json!({ "p50": floor.0, "p99": floor.1 });
+        if let Ok(url) = std::env::var("STEERSMAN_TEST_POSTGRES") {
+            all["postgres"] = figures(&Engine::Postgres { url: Secret::new(&url), mark: None }, 40).await;
+        }
+        all
+    });
+    println!("{printed:#}");
+}

@@ -1,0 +1,268 @@
+//! What each question of the ledger comes to inside a transaction: one conditional statement, and, where that changed
+//! nothing, a look at why.
+
+use steersman_core::Effect;
+use steersman_scope::{
+    Change, EffectKey, EffectRecord, Evidence, LedgerError, NewEffect, Plan, RunId, RunOpened, State, Witness,
+};
+
+use super::rows::{effect_name, effects, one, witness_name};
+use super::sql;
+use crate::driver::{DatabaseError, Driver};
+use crate::value::{Cell, Value};
+
+/// What a change is made with: who makes it, in which of its lives, and when.
+#[derive(Debug, Clone)]
+pub(super) struct Stamp {
+    pub(super) owner: String,
+    pub(super) epoch: i64,
+    pub(super) now_ms: i64,
+}
+
+/// The database's refusal outside, the ledger's inside.
+pub(super) type Answer<T> = Result<Result<T, LedgerError>, DatabaseError>;
+
+fn changed(driver: &mut dyn Driver, sql: &'static str, row: Vec<Value<'_>>) -> Result<bool, DatabaseError> {
+    Ok(driver.execute(sql, &[row])?.first().is_some_and(|count| *count > 0))
+}
+
+pub(super) fn open_run(driver: &mut dyn Driver, stamp: &Stamp, run: &RunId, request: &str) -> Answer<RunOpened> {
+    let id = run.to_string();
+    let (owner, epoch) = (Value::Text(&stamp.owner), Value::Int(stamp.epoch));
+    if changed(driver, sql::NEW_RUN, vec![Value::Text(&id), Value::Text(request), owner, epoch])? {
+        return Ok(Ok(RunOpened::New));
+    }
+    let row = vec![owner, epoch, Value::Text(&id), Value::Text(request), Value::Int(stamp.now_ms)];
+    if changed(driver, sql::TAKE_RUN, row)? {
+        return Ok(Ok(RunOpened::Known));
+    }
+    let known = driver.query(sql::RUN, &[Value::Text(&id)])?;
+    Ok(match known.first().and_then(|row| row.first()) {
+        Some(Cell::Text(other)) if other != request => Ok(RunOpened::OtherRequest),
+        _ => Err(LedgerError::Elsewhere(run.clone())),
+    })
+}
+
+pub(super) fn close_run(driver: &mut dyn Driver, stamp: &Stamp, run: &RunId) -> Answer<()> {
+    let id = run.to_string();
+    let closed = changed(driver, sql::CLOSE_RUN, vec![Value::Text(&id), Value::Text(&stamp.owner)])?;
+    if !closed && driver.query(sql::RUN, &[Value::Text(&id)])?.is_empty() {
+        return Ok(Err(LedgerError::NoRun(run.clone())));
+    }
+    Ok(Ok(()))
+}
+
+pub(super) fn forget_run(driver: &mut dyn Driver, run: &RunId) -> Answer<()> {
+    let id = run.to_string();
+    let row = || vec![Value::Text(&id)];
+    // The run's row goes first: whoever plans in it waits for that.
+    changed(driver, sql::FORGET_RUN, row())?;
+    if let Some(open) = one(driver.query(sql::OPEN_OF, &row())?)? {
+        return Ok(Err(LedgerError::Moved(Box::new(open))));
+    }
+    driver.execute(sql::FORGET_GRANTS, &[row()])?;
+    driver.execute(sql::FORGET_EFFECTS, &[row()])?;
+    Ok(Ok(()))
+}
+
+pub(super) fn plan(driver: &mut dyn Driver, stamp: &Stamp, new: &NewEffect) -> Answer<Plan> {
+    let epoch = u64::try_from(stamp.epoch).unwrap_or_default();
+    let effect = new.clone().record(epoch, stamp.now_ms);
+    let run = effect.slot.run.to_string();
+    let guard = vec![Value::Text(&run), Value::Text(&stamp.owner), Value::Int(stamp.epoch)];
+    if !changed(driver, sql::MAY_PLAN, guard)? {
+        return Ok(Err(may_not_plan(driver, stamp, &effect.slot.run)?));
+    }
+    if insert(driver, stamp, &effect, Twins::Unseen)? {
+        return Ok(Ok(Plan::New(effect)));
+    }
+    if let Some(known) = find(driver, effect.key)?.filter(|known| known.state != State::Void) {
+        return Ok(Ok(Plan::Known(known)));
+    }
+    let key = effect.key.to_string();
+    let place = [Value::Text(&run), Value::Text(&effect.slot.path), Value::Int(i64::from(effect.slot.index))];
+    let at_place = effects(driver.query(sql::AT_PLACE, &[&place[..], &[Value::Text(&key)]].concat())?)?;
+    let was_sent = |other: &EffectRecord| match other.state {
+        State::Planned | State::Authorised | State::Void => false,
+        State::Failed => other.attempt > 0,
+        State::Intent | State::Dispatched | State::Committed | State::Unknown => true,
+    };
+    if let Some(other) = at_place.into_iter().find(was_sent) {
+        return Ok(Ok(Plan::Conflict(other)));
+    }
+    if let Some(other) = twin_in_the_way(driver, &run, &effect)? {
+        return Ok(Ok(Plan::Twin(other)));
+    }
+    let void = [&[Value::Int(stamp.now_ms)], &place[..], &[Value::Text(&key)]].concat();
+    driver.execute(sql::VOID_PLACE, &[void])?;
+    if insert(driver, stamp, &effect, Twins::Allowed)? {
+        return Ok(Ok(Plan::New(effect)));
+    }
+    Err(DatabaseError::lasting("nothing stands in the way of the effect, and it cannot be written"))
+}
+
+/// Why this gateway may not plan in the run.
+fn may_not_plan(driver: &mut dyn Driver, stamp: &Stamp, run: &RunId) -> Result<LedgerError, DatabaseError> {
+    let owner = driver.query(sql::OWNER, &[Value::Text(&stamp.owner)])?;
+    match owner.first().and_then(|row| row.first()) {
+        Some(Cell::Int(by)) if *by != stamp.epoch => {
+            return Ok(LedgerError::Fenced { by: u64::try_from(*by).unwrap_or_default() });
+        }
+        _ => {}
+    }
+    let rows = driver.query(sql::RUN, &[Value::Text(&run.to_string())])?;
+    Ok(match rows.first().map(Vec::as_slice) {
+        Some([_, Cell::Int(0), _]) => LedgerError::Elsewhere(run.clone()),
+        _ => LedgerError::NoRun(run.clone()),
+    })
+}
+
+/// Whether the same call elsewhere in the run was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Twins {
+    Unseen,
+    Allowed,
+}
+
+fn insert(driver: &mut dyn Driver, stamp: &Stamp, effect: &EffectRecord, twins: Twins) -> Result<bool, DatabaseError> {
+    let (key, twin, run) = (effect.key.to_string(), effect.twin.to_string(), effect.slot.run.to_string());
+    let owner = if effect.state == State::Intent { stamp.owner.as_str() } else { "" };
+    let row = vec![
+        Value::Text(&key),
+        Value::Text(&twin),
+        Value::Text(&run),
+        Value::Text(&effect.slot.path),
+        Value::Int(i64::from(effect.slot.index)),
+        Value::Text(&effect.tool),
+        Value::Text(&effect.arguments),
+        Value::Text(effect_name(effect.effect)),
+        Value::Text(effect.means.name()),
+        Value::Text(effect.state.name()),
+        Value::Int(i64::from(effect.attempt)),
+        Value::Text(owner),
+        Value::count(effect.epoch),
+        Value::text_or_null(effect.authorised_by.as_deref()),
+        Value::Int(effect.changed_at_ms),
+        Value::Int(i64::from(twins == Twins::Allowed)),
+    ];
+    changed(driver, sql::PLAN, row)
+}
+
+/// The same call elsewhere in the run, if it keeps this one from being made.
+fn twin_in_the_way(
+    driver: &mut dyn Driver,
+    run: &str,
+    effect: &EffectRecord,
+) -> Result<Option<EffectRecord>, DatabaseError> {
+    let (key, twin) = (effect.key.to_string(), effect.twin.to_string());
+    let twins = effects(driver.query(sql::TWINS, &[Value::Text(run), Value::Text(&twin), Value::Text(&key)])?)?;
+    if let Some(open) = twins.iter().find(|other| other.is_open()) {
+        return Ok(Some(open.clone()));
+    }
+    let mut done: Vec<EffectRecord> = twins.into_iter().filter(|other| other.state == State::Committed).collect();
+    let granted = match driver.query(sql::GRANTED, &[Value::Text(&twin)])?.first().and_then(|row| row.first()) {
+        Some(Cell::Int(repeats)) => usize::try_from(*repeats).unwrap_or_default(),
+        _ => 0,
+    };
+    let too_many = effect.effect == Effect::Irreversible && done.len() > granted;
+    Ok(done.pop().filter(|_| too_many))
+}
+
+pub(super) fn find(driver: &mut dyn Driver, key: EffectKey) -> Result<Option<EffectRecord>, DatabaseError> {
+    one(driver.query(sql::EFFECT, &[Value::Text(&key.to_string())])?)
+}
+
+pub(super) fn advance(
+    driver: &mut dyn Driver,
+    stamp: &Stamp,
+    key: EffectKey,
+    attempt: u32,
+    change: &Change,
+) -> Answer<EffectRecord> {
+    let key_text = key.to_string();
+    let now = Value::Int(stamp.now_ms);
+    let at = [Value::Text(&key_text), Value::Int(i64::from(attempt))];
+    let (sql, mut values) = match change {
+        Change::Authorise(by) => (sql::AUTHORISE, vec![Value::Text(by), now]),
+        Change::Dispatch => (sql::DISPATCH, vec![now]),
+        Change::Void => (sql::VOID, vec![now]),
+        Change::Lose(how) => (sql::LOSE, vec![Value::Text(how), now, Value::Text(&stamp.owner)]),
+        Change::Deny(by) => return deny(driver, now, &at, by, key),
+        Change::Commit(output, by) => return end(driver, now, &at, output, by, Ends::Committed, key),
+        Change::Fail(why, by) => return end(driver, now, &at, why, by, Ends::Failed, key),
+        Change::Intend(evidence) => return intend(driver, stamp, &at, evidence, key),
+    };
+    values.extend(at);
+    moved(driver, sql, &values, key)
+}
+
+/// Runs the statement; where it changed nothing, says where the effect stands.
+fn moved(driver: &mut dyn Driver, sql: &str, values: &[Value<'_>], key: EffectKey) -> Answer<EffectRecord> {
+    if let Some(after) = one(driver.query(sql, values)?)? {
+        return Ok(Ok(after));
+    }
+    Ok(Err(find(driver, key)?.map_or(LedgerError::NoEffect(key), |effect| LedgerError::Moved(Box::new(effect)))))
+}
+
+fn deny(driver: &mut dyn Driver, now: Value<'_>, at: &[Value<'_>], by: &str, key: EffectKey) -> Answer<EffectRecord> {
+    let detail = format!("denied by {by}");
+    moved(driver, sql::DENY, &[&[Value::Text(by), Value::Text(&detail), now], at].concat(), key)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ends {
+    Committed,
+    Failed,
+}
+
+fn end(
+    driver: &mut dyn Driver,
+    now: Value<'_>,
+    at: &[Value<'_>],
+    text: &str,
+    by: &Witness,
+    ends: Ends,
+    key: EffectKey,
+) -> Answer<EffectRecord> {
+    let who = witness_name(by);
+    let (text, who) = (Value::Text(text), Value::Text(&who));
+    let by_answer = Value::Int(i64::from(*by == Witness::Answer));
+    match ends {
+        Ends::Committed => moved(driver, sql::COMMIT, &[&[text, now, who], at].concat(), key),
+        Ends::Failed => moved(driver, sql::FAIL, &[&[text, now, by_answer, who], at].concat(), key),
+    }
+}
+
+fn intend(
+    driver: &mut dyn Driver,
+    stamp: &Stamp,
+    at: &[Value<'_>],
+    evidence: &Evidence,
+    key: EffectKey,
+) -> Answer<EffectRecord> {
+    let from = if *evidence == Evidence::FirstSend { State::Authorised } else { State::Unknown };
+    let doubt = matches!(evidence, Evidence::Keyed | Evidence::Person(_));
+    let person = if let Evidence::Person(name) = evidence { Some(name.as_str()) } else { None };
+    let values = [
+        Value::Int(stamp.now_ms),
+        Value::Int(i64::from(doubt)),
+        Value::text_or_null(person),
+        Value::Text(&stamp.owner),
+        Value::Int(stamp.epoch),
+        Value::Text(from.name()),
+    ];
+    moved(driver, sql::INTEND, &[&values, at].concat(), key)
+}
+
+/// Writes down which effects were handed to their tools. For people only.
+pub(super) fn note_dispatched(
+    driver: &mut dyn Driver,
+    stamp: &Stamp,
+    notes: &[(EffectKey, u32)],
+) -> Result<(), DatabaseError> {
+    for (key, attempt) in notes {
+        let values = [Value::Int(stamp.now_ms), Value::Text(&key.to_string()), Value::Int(i64::from(*attempt))];
+        driver.query(sql::DISPATCH, &values)?;
+    }
+    Ok(())
+}
