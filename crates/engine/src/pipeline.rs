@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use steersman_core::{ByteStream, ContentHash, FinishReason, Recorder, UpstreamAnswer, UpstreamError};
+use steersman_wire::RequestHead;
 use tokio::time::Instant;
 
 use crate::act::ToolRoom;
@@ -234,8 +235,11 @@ impl Engine {
 
     async fn answer(&self, inbound: Inbound) -> Reply {
         let mut recording = Recording::open(Arc::clone(&self.recorder), &inbound);
-        let mut prepared = match prepare(&self.catalog, &self.forms, &inbound) {
-            Ok(prepared) => prepared,
+        let body = inbound.body.clone();
+        let read = inbound.dialect.request_head(&body).map_err(Refusal::from);
+        let read = read.and_then(|head| Ok((prepare(&self.catalog, &self.forms, &inbound, &head)?, head)));
+        let (mut prepared, head) = match read {
+            Ok(read) => read,
             Err(refusal) => return refuse(&inbound, &refusal, recording),
         };
         recording.describe(&prepared);
@@ -252,7 +256,7 @@ impl Engine {
         };
         prepared.routed = self.routes.decide(&inbound, &mut prepared);
         let deadline = Instant::now() + self.settings.total;
-        let attempted = self.attempt_until_accepted(&prepared, &inbound, &mut recording, deadline).await;
+        let attempted = self.attempt_until_accepted(&prepared, &inbound, &head, &mut recording, deadline).await;
         // A stream that is still under way notes it at its end.
         if let Some(report) = prepared.guarded.as_ref().and_then(|guarded| guarded.report()) {
             recording.note("guard", &report);
@@ -274,13 +278,14 @@ impl Engine {
         &self,
         prepared: &Prepared,
         inbound: &Inbound,
+        head: &RequestHead<'_>,
         recording: &mut Recording,
         deadline: Instant,
     ) -> Result<(Target, Accepted), Refusal> {
         self.bearing.earn();
         let first_only = || prepared.candidates.get(..1).unwrap_or_default();
         let candidates = if self.escalates { &prepared.candidates } else { first_only() };
-        let mut plan = Plan::new(inbound, candidates, &self.bearing)?;
+        let mut plan = Plan::new(inbound, head, candidates, &self.bearing)?;
         let attempts = Plan::attempts(self.settings.attempts, candidates);
         let mut number = 1;
         loop {

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 use steersman_core::Code;
 use steersman_core::Role;
+use steersman_wire::RequestHead;
 use steersman_wire::json::RawObject;
 
 use crate::attempt::AttemptFailure;
@@ -20,7 +21,7 @@ use crate::balance::Choice;
 use crate::catalog::Candidate;
 use crate::checks::Held;
 use crate::health::Place;
-use crate::prepare::{Target, target};
+use crate::prepare::{Target, target_of};
 use crate::refusal::Refusal;
 use crate::reply::Inbound;
 use crate::resilience::Bearing;
@@ -31,6 +32,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) target: Target,
     /// Why, as the record says it.
     pub(crate) reason: &'static str,
+    head: &'a RequestHead<'a>,
     bearing: &'a Bearing,
     candidate: &'a Candidate,
     left: std::slice::Iter<'a, Candidate>,
@@ -41,7 +43,12 @@ pub(crate) struct Plan<'a> {
 
 impl<'a> Plan<'a> {
     /// The first attempt: at the first candidate that has an open place, else at the first.
-    pub(crate) fn new(inbound: &Inbound, candidates: &'a [Candidate], bearing: &'a Bearing) -> Result<Self, Refusal> {
+    pub(crate) fn new(
+        inbound: &Inbound,
+        head: &'a RequestHead<'a>,
+        candidates: &'a [Candidate],
+        bearing: &'a Bearing,
+    ) -> Result<Self, Refusal> {
         let mut left = candidates.iter();
         let mut candidate = left.next().expect("invariant: a resolved model has a candidate");
         let mut chosen = bearing.balancer.choose(&bearing.places, candidate, &[]);
@@ -60,8 +67,8 @@ impl<'a> Plan<'a> {
             reason = "first";
         }
         let chosen = chosen.unwrap_or_else(|| bearing.balancer.choose_any(&bearing.places, candidate));
-        let target = sent_to(inbound, chosen)?;
-        Ok(Self { target, reason, bearing, candidate, left, tried: Vec::new(), asked_again: false })
+        let target = sent_to(inbound, head, chosen)?;
+        Ok(Self { target, reason, head, bearing, candidate, left, tried: Vec::new(), asked_again: false })
     }
 
     /// How many attempts a request may have where `wanted` are configured: each candidate gets at least one.
@@ -104,7 +111,7 @@ impl<'a> Plan<'a> {
         self.tried.extend(self.target.place.take());
         let others = self.bearing.balancer.choose(&self.bearing.places, self.candidate, &self.tried);
         if let Some(other) = others {
-            self.target = sent_to(inbound, other)?;
+            self.target = sent_to(inbound, self.head, other)?;
             self.reason = "failover";
             return Ok(Some(Duration::ZERO));
         }
@@ -114,7 +121,8 @@ impl<'a> Plan<'a> {
             && let Some(pause) = pause
         {
             self.tried.clear();
-            self.target = sent_to(inbound, self.bearing.balancer.choose_any(&self.bearing.places, self.candidate))?;
+            let again = self.bearing.balancer.choose_any(&self.bearing.places, self.candidate);
+            self.target = sent_to(inbound, self.head, again)?;
             self.reason = "retry";
             return Ok(Some(pause));
         }
@@ -126,7 +134,7 @@ impl<'a> Plan<'a> {
         let Bearing { balancer, places, .. } = self.bearing;
         let here: Vec<_> = self.target.place.iter().chain(&self.tried).cloned().collect();
         let mut target = match balancer.choose(places, self.candidate, &here) {
-            Some(other) => sent_to(inbound, other)?,
+            Some(other) => sent_to(inbound, self.head, other)?,
             None => self.target.clone(),
         };
         if self.reason == "reask" {
@@ -159,7 +167,7 @@ impl<'a> Plan<'a> {
     fn next_candidate(&mut self, inbound: &Inbound, reason: &'static str) -> Result<Option<Duration>, Refusal> {
         let Some(next) = self.left.next() else { return Ok(None) };
         self.candidate = next;
-        self.target = sent_to(inbound, self.bearing.balancer.choose_any(&self.bearing.places, next))?;
+        self.target = sent_to(inbound, self.head, self.bearing.balancer.choose_any(&self.bearing.places, next))?;
         self.reason = reason;
         self.tried.clear();
         self.asked_again = false;
@@ -168,8 +176,8 @@ impl<'a> Plan<'a> {
 }
 
 /// What the chosen place will receive.
-fn sent_to(inbound: &Inbound, choice: Choice) -> Result<Target, Refusal> {
-    let mut target = target(inbound, &choice.candidate)?;
+fn sent_to(inbound: &Inbound, head: &RequestHead<'_>, choice: Choice) -> Result<Target, Refusal> {
+    let mut target = target_of(inbound, head, &choice.candidate)?;
     target.place = Some(choice.place);
     Ok(target)
 }

@@ -106,11 +106,15 @@ impl Target {
     }
 }
 
-/// Reads a request.
-pub(crate) fn prepare(catalog: &Catalog, forms: &Forms, inbound: &Inbound) -> Result<Prepared, Refusal> {
-    let head = inbound.dialect.request_head(&inbound.body).map_err(Refusal::from)?;
+/// Understands a request. A body is read once: whoever serves it keeps the head for all that follows.
+pub(crate) fn prepare(
+    catalog: &Catalog,
+    forms: &Forms,
+    inbound: &Inbound,
+    head: &RequestHead<'_>,
+) -> Result<Prepared, Refusal> {
     let resolved = catalog.resolve(&head.model)?;
-    let fingerprint = fingerprint(&head);
+    let fingerprint = fingerprint(head);
     let task = resolved
         .task
         .or_else(|| inbound.task.as_deref().map(TaskName::from))
@@ -125,7 +129,7 @@ pub(crate) fn prepare(catalog: &Catalog, forms: &Forms, inbound: &Inbound) -> Re
         task,
         fingerprint,
         parameters: parameters(&head.object),
-        checks: Checks::of(&head, policy, &forms.schemas)?,
+        checks: Checks::of(head, policy, &forms.schemas)?,
         guarded: None,
         routed: None,
         candidates: resolved.candidates,
@@ -133,14 +137,13 @@ pub(crate) fn prepare(catalog: &Catalog, forms: &Forms, inbound: &Inbound) -> Re
 }
 
 /// Writes what one candidate will receive.
-pub(crate) fn target(inbound: &Inbound, candidate: &Candidate) -> Result<Target, Refusal> {
-    let head = inbound.dialect.request_head(&inbound.body).map_err(Refusal::from)?;
+pub(crate) fn target_of(inbound: &Inbound, head: &RequestHead<'_>, candidate: &Candidate) -> Result<Target, Refusal> {
     let dialect = candidate.provider.dialect_for(inbound.dialect);
     let constrained = match inbound.structured.as_deref() {
         Some("off") => None,
-        _ => constrain(&head, inbound.dialect, dialect, candidate.provider.subset),
+        _ => constrain(head, inbound.dialect, dialect, candidate.provider.subset),
     };
-    let (edited, losses) = write_body(&head, inbound, candidate, dialect, constrained.as_ref())?;
+    let (edited, losses) = write_body(head, inbound, candidate, dialect, constrained.as_ref())?;
     Ok(Target {
         candidate: candidate.clone(),
         dialect,

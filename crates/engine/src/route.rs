@@ -20,7 +20,7 @@ use steersman_wire::Answer;
 use crate::catalog::Candidate;
 use crate::judged::events;
 use crate::pipeline::Accepted;
-use crate::prepare::{Prepared, Target, target};
+use crate::prepare::{Prepared, Target, target_of};
 use crate::reply::Inbound;
 
 /// The policy in force for one task: read by every request, swapped whole by whoever gathers the evidence.
@@ -122,7 +122,9 @@ impl Routes {
             routed.reason = "not understood";
             return;
         };
-        if arms.iter().any(|(_, candidate)| target(inbound, candidate).is_err()) {
+        let head = inbound.dialect.request_head(&inbound.body);
+        let fits = |candidate| head.as_ref().is_ok_and(|head| target_of(inbound, head, candidate).is_ok());
+        if !arms.iter().all(|(_, candidate)| fits(candidate)) {
             routed.reason = "a candidate cannot express the request";
             return;
         }

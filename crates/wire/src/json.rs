@@ -311,8 +311,8 @@ impl<'de> Visitor<'de> for MembersVisitor {
     }
 }
 
-/// A key, borrowed unless it is escaped. (`Cow` itself always deserialises to owned.)
-struct Key<'a>(Cow<'a, str>);
+/// A key or a word, borrowed unless it is escaped. (`Cow` itself always deserialises to owned.)
+pub(crate) struct Key<'a>(pub(crate) Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Key<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

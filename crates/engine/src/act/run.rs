@@ -142,7 +142,8 @@ impl Running<'_> {
         let dialect = self.inbound.dialect;
         let body = Bytes::from(dialect.encode_request(request).map_err(Refusal::from)?.body);
         let inbound = Inbound { body, ..self.inbound.clone() };
-        let mut prepared = prepare(&self.engine.catalog, &self.engine.forms, &inbound)?;
+        let head = dialect.request_head(&inbound.body).map_err(Refusal::from)?;
+        let mut prepared = prepare(&self.engine.catalog, &self.engine.forms, &inbound, &head)?;
         prepared.guarded = self.engine.guard.label(&inbound, &prepared)?;
         if let Some(guarded) = prepared.guarded.as_mut().and_then(Arc::get_mut) {
             guarded.deferred = ours.iter().map(|tool| tool.spec.name.clone()).collect();
@@ -152,7 +153,8 @@ impl Running<'_> {
         if let Some(step) = log.content.steps.get(place) {
             return said(dialect, Bytes::from(step.answer.clone()), None, None);
         }
-        let attempted = self.engine.attempt_until_accepted(&prepared, &inbound, recording, self.deadline).await?;
+        let attempted =
+            self.engine.attempt_until_accepted(&prepared, &inbound, &head, recording, self.deadline).await?;
         let guard = prepared.guarded.as_ref().and_then(|guarded| guarded.report());
         match attempted {
             (target, Accepted::Whole(body)) => said(dialect, body, Some(target), guard),

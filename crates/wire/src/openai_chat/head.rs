@@ -1,14 +1,14 @@
 //! The head of a chat completion request: one shallow scan, and the leading system messages.
 
-use std::borrow::Cow;
+use std::fmt;
 
-use serde::Deserialize;
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::error::DecodeError;
 use crate::fields::{Path, as_text};
 use crate::head::{RequestHead, member_of, typed};
-use crate::json::{RawObject, elements, kind_of};
+use crate::json::{Key, RawObject, kind_of};
 
 /// Reads the head of a request body.
 ///
@@ -42,18 +42,103 @@ pub fn request_head(body: &[u8]) -> Result<RequestHead<'_>, DecodeError> {
     })
 }
 
-/// The contents of the system and developer messages that open the conversation. Later messages are not looked at.
+/// The contents of the system and developer messages that open the conversation. Reading stops at the role of the first
+/// other message: a long conversation is not looked through again.
 fn leading_system(messages: &RawValue) -> Vec<&RawValue> {
-    #[derive(Deserialize)]
-    struct Message<'a> {
-        #[serde(borrow, deserialize_with = "crate::json::text::deserialize")]
-        role: Cow<'a, str>,
-        #[serde(borrow, default)]
-        content: Option<&'a RawValue>,
+    let mut found = Vec::new();
+    // Stopping early is an error to serde; what was found by then is what was wanted.
+    drop(Opening(&mut found).deserialize(&mut serde_json::Deserializer::from_str(messages.get())));
+    found
+}
+
+/// Reads the opening messages of a conversation into a list of their contents.
+struct Opening<'s, 'a>(&'s mut Vec<&'a RawValue>);
+
+impl<'a> DeserializeSeed<'a> for Opening<'_, 'a> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
     }
-    let leading = elements(messages).map_while(|raw| {
-        let message: Message<'_> = serde_json::from_str(raw.get()).ok()?;
-        matches!(message.role.as_ref(), "system" | "developer").then_some(message.content)
-    });
-    leading.flatten().collect()
+}
+
+impl<'a> Visitor<'a> for Opening<'_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("messages")
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, mut messages: A) -> Result<(), A::Error> {
+        while let Some(OperatorContent(content)) = messages.next_element()? {
+            self.0.extend(content);
+        }
+        Ok(())
+    }
+}
+
+/// The content of a system or developer message; any other message is an error as soon as its role is read.
+struct OperatorContent<'a>(Option<&'a RawValue>);
+
+impl<'a> Deserialize<'a> for OperatorContent<'a> {
+    fn deserialize<D: Deserializer<'a>>(deserializer: D) -> Result<Self, D::Error> {
+        struct MessageVisitor;
+        impl<'a> Visitor<'a> for MessageVisitor {
+            type Value = OperatorContent<'a>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a message of the operator")
+            }
+
+            fn visit_map<A: MapAccess<'a>>(self, mut message: A) -> Result<Self::Value, A::Error> {
+                let (mut content, mut by_operator) = (None, false);
+                while let Some(Key(key)) = message.next_key()? {
+                    match &*key {
+                        "role" => {
+                            let Key(role) = message.next_value()?;
+                            by_operator = matches!(&*role, "system" | "developer");
+                            if !by_operator {
+                                return Err(A::Error::custom("another role"));
+                            }
+                        }
+                        "content" => content = message.next_value()?,
+                        _ => drop(message.next_value::<IgnoredAny>()?),
+                    }
+                }
+                if by_operator { Ok(OperatorContent(content)) } else { Err(A::Error::missing_field("role")) }
+            }
+        }
+        deserializer.deserialize_map(MessageVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn system(messages: &str) -> Vec<String> {
+        let body = format!(r#"{{"model":"m","messages":{messages}}}"#);
+        let head = request_head(body.as_bytes()).expect("a request");
+        head.system.iter().map(|raw| raw.get().to_owned()).collect()
+    }
+
+    #[test]
+    fn the_operators_text_is_what_comes_before_the_first_other_message() {
+        for (messages, expected) in [
+            (
+                r#"[{"role":"system","content":"a"},{"role":"user","content":"b"},{"role":"system","content":"c"}]"#,
+                "\"a\"",
+            ),
+            (r#"[{"content":"a","x":[1],"role":"system"},{"content":"b","role":"developer"}]"#, "\"a\" \"b\""),
+            (
+                r#"[{"role":"system","content":null},{"role":"developer","content":[{"type":"text"}]}]"#,
+                "[{\"type\":\"text\"}]",
+            ),
+            (r#"[{"content":"a"},{"role":"system","content":"b"}]"#, ""),
+            (r#"[7,{"role":"system","content":"b"}]"#, ""),
+            ("[]", ""),
+        ] {
+            assert_eq!(system(messages).join(" "), expected, "{messages}");
+        }
+    }
 }
