@@ -34,6 +34,7 @@ mod relay;
 mod reply;
 mod resilience;
 mod route;
+mod silence;
 mod stored;
 mod thought;
 

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::Stream;
-use steersman_core::{Code, Event, UpstreamError};
+use steersman_core::{Code, Event};
 use steersman_wire::{AnswerOptions, Dialect};
 use tokio::time::Instant;
 
-use crate::attempt::{AttemptFailure, next_piece};
+use crate::attempt::AttemptFailure;
 use crate::pipeline::Streaming;
 use crate::recording::Recording;
 use crate::refusal::Refusal;
+use crate::silence::Silence;
 
 /// The stream's state. Dropping it cancels the upstream call; its recording then says that the client left.
 pub(crate) struct Live {
@@ -19,20 +20,19 @@ pub(crate) struct Live {
     /// Taken once the request has ended, one way or the other.
     recording: Option<Recording>,
     dialect: &'static dyn Dialect,
-    idle: Duration,
-    deadline: Instant,
+    silence: Silence,
     begun: bool,
 }
 
 impl Live {
-    pub(crate) const fn new(
+    pub(crate) fn new(
         streaming: Streaming,
         recording: Recording,
         dialect: &'static dyn Dialect,
         idle: Duration,
         deadline: Instant,
     ) -> Self {
-        Self { streaming, recording: Some(recording), dialect, idle, deadline, begun: false }
+        Self { streaming, recording: Some(recording), dialect, silence: Silence::new(idle, deadline), begun: false }
     }
 
     /// The bytes for the client.
@@ -48,7 +48,7 @@ impl Live {
         }
         loop {
             // Once the record is closed, the rest is only read so that the connection can be used again.
-            let piece = self.next_piece().await;
+            let piece = self.silence.next(&mut self.streaming.body).await;
             let Some(recording) = &mut self.recording else {
                 match piece {
                     Ok(Some(_)) => continue,
@@ -66,14 +66,6 @@ impl Live {
                 Err(failure) => return Some(self.break_off(&failure.refusal)),
             }
         }
-    }
-
-    async fn next_piece(&mut self) -> Result<Option<Bytes>, UpstreamError> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        if left < self.idle {
-            return next_piece(&mut self.streaming.body, left, "total").await;
-        }
-        next_piece(&mut self.streaming.body, self.idle, "idle").await
     }
 
     /// Hands bytes to the client, and closes the record with the last of them: a client may leave as soon as it has

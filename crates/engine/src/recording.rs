@@ -34,8 +34,7 @@ pub(crate) struct Recording {
     recorder: Arc<dyn Recorder>,
     started: Instant,
     current: Option<Attempt>,
-    released: Vec<Bytes>,
-    released_bytes: usize,
+    released: Released,
     repairs: Vec<Repair>,
     /// Attempts of others beside this one, which end up on this record.
     beside: Arc<Mutex<Vec<AttemptRecord>>>,
@@ -81,8 +80,7 @@ impl Recording {
             recorder,
             started: inbound.started,
             current: None,
-            released: Vec::new(),
-            released_bytes: 0,
+            released: Released::default(),
             repairs: Vec::new(),
             beside: Arc::default(),
             role: Role::Whole,
@@ -97,8 +95,7 @@ impl Recording {
             recorder: Arc::clone(&self.recorder),
             started: self.started,
             current: None,
-            released: Vec::new(),
-            released_bytes: 0,
+            released: Released::default(),
             repairs: Vec::new(),
             beside: Arc::clone(&self.beside),
             role: Role::Aside,
@@ -177,10 +174,7 @@ impl Recording {
 
     /// Notes bytes that go to the client; the first content among them stops the first-token clock.
     pub(crate) fn release(&mut self, bytes: &Bytes, has_content: bool) {
-        if self.released_bytes < MAX_KEPT_BYTES {
-            self.released_bytes += bytes.len();
-            self.released.push(bytes.clone());
-        }
+        self.released.push(bytes);
         if has_content && self.record.as_ref().is_some_and(|record| record.timing.first_token_us.is_none()) {
             let now = self.elapsed_us();
             if let Some(record) = &mut self.record {
@@ -290,7 +284,7 @@ impl Recording {
         if let Some(admitted) = self.admitted.take() {
             admitted.settle(record.cost, record.usage.total_tokens());
         }
-        record.response_body = join(&self.released, self.released_bytes);
+        record.response_body = std::mem::take(&mut self.released).whole();
         self.recorder.record(*record);
     }
 }
@@ -328,16 +322,25 @@ fn sum(a: &Usage, b: &Usage) -> Usage {
     }
 }
 
-fn join(parts: &[Bytes], total: usize) -> Bytes {
-    match parts {
-        [] => Bytes::new(),
-        [only] => only.clone(),
-        many => {
-            let mut joined = BytesMut::with_capacity(total);
-            for part in many {
-                joined.extend_from_slice(part);
-            }
-            joined.freeze()
+/// What went to the client. A stream's pieces are copied together at once: kept as they came, each would hold on to the
+/// buffer that it was read into.
+#[derive(Default)]
+struct Released {
+    first: Bytes,
+    joined: BytesMut,
+}
+
+impl Released {
+    fn push(&mut self, bytes: &Bytes) {
+        if self.joined.is_empty() && self.first.is_empty() {
+            self.first = bytes.clone();
+        } else if self.first.len() + self.joined.len() < MAX_KEPT_BYTES {
+            self.joined.extend_from_slice(&std::mem::take(&mut self.first));
+            self.joined.extend_from_slice(bytes);
         }
+    }
+
+    fn whole(self) -> Bytes {
+        if self.joined.is_empty() { self.first } else { self.joined.freeze() }
     }
 }
