@@ -105,6 +105,7 @@ impl Up {
             admin_key: config.admin_key.as_ref().map(|source| source.fetch(compose::environment)).transpose()?,
             stale: Mutex::default(),
             places: Arc::new(Semaphore::new(config.max_in_flight.min(Semaphore::MAX_PERMITS))),
+            max_in_flight: config.max_in_flight.min(Semaphore::MAX_PERMITS),
             max_body_bytes: config.max_body_bytes,
             pass_unknown: config.pass_unknown_paths,
             body_timeout: config.request_timeout,

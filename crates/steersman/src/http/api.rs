@@ -48,7 +48,8 @@ pub(super) fn router() -> Router<Arc<Surface>> {
 
 async fn serve(surface: &Surface, dialect: &'static dyn Dialect, request: Request) -> Response {
     match receive(surface, dialect, request).await {
-        Ok((inbound, place)) => body::respond(surface.engine().serve(inbound).await, place),
+        // On the heap: the layers above move their future several times, and this is the large part of it.
+        Ok((inbound, place)) => body::respond(Box::pin(surface.engine().serve(inbound)).await, place),
         Err(refused) => *refused,
     }
 }

@@ -1,9 +1,11 @@
-//! Whether the process lives, and whether it takes requests.
+//! Whether the process lives, whether it takes requests, and what it has under way and has lost.
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use serde_json::{Value, json};
 
 use super::Surface;
 
@@ -20,4 +22,26 @@ pub(super) async fn ready(State(surface): State<Arc<Surface>>) -> (StatusCode, S
         let stale = surface.stale().map(|why| format!("the configuration's file is not in force: {why}\n"));
         (StatusCode::OK, format!("ready\n{}", stale.unwrap_or_default()))
     }
+}
+
+/// Counts for monitors. They name nobody, so no key is asked for: the database's own words on why records are lost stand on
+/// the console.
+pub(super) async fn report(State(surface): State<Arc<Surface>>) -> Json<Value> {
+    let stats = surface.store.stats();
+    let losing = stats.last_error.is_some();
+    let status = match (surface.draining.is_cancelled(), losing) {
+        (true, _) => "shutting down",
+        (false, true) => "not recording",
+        (false, false) => "ok",
+    };
+    Json(json!({
+        "status": status,
+        "version": env!("CARGO_PKG_VERSION"),
+        "requests_under_way": surface.max_in_flight.saturating_sub(surface.places.available_permits()),
+        "tasks": tokio::runtime::Handle::current().metrics().num_alive_tasks(),
+        "records": {
+            "accepted": stats.accepted, "written": stats.written, "queued": stats.queued,
+            "dropped": stats.dropped, "failed": stats.failed, "lost": stats.dropped + stats.failed,
+        },
+    }))
 }

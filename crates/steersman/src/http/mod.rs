@@ -52,8 +52,9 @@ pub(crate) struct Surface {
     pub(crate) api_key: Option<Secret>,
     /// The key that the console and the admin address want, if it is another.
     pub(crate) admin_key: Option<Secret>,
-    /// Places for requests under way.
+    /// Places for requests under way, and how many there are in all.
     pub(crate) places: Arc<Semaphore>,
+    pub(crate) max_in_flight: usize,
     /// The largest request body.
     pub(crate) max_body_bytes: usize,
     /// Whether paths that are not served here go on to a provider.
@@ -127,6 +128,7 @@ pub(crate) fn router(surface: &Arc<Surface>, side: Side) -> Router {
         .layer(axum::middleware::from_fn_with_state(door, origin::check))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route("/health", get(health::report))
         .fallback(error::not_found)
         .method_not_allowed_fallback(error::method_not_allowed)
         .with_state(Arc::clone(surface))
