@@ -61,7 +61,7 @@ pub struct StoreConfig {
 }
 
 impl StoreConfig {
-    /// This engine with the default retention, queue (8,192 records, 64 MiB) and no secrets.
+    /// This engine with the default retention, queue (8,192 records, 24 MiB) and no secrets.
     #[must_use]
     pub fn new(engine: Engine) -> Self {
         Self {
@@ -69,7 +69,7 @@ impl StoreConfig {
             retention: Retention::default(),
             secrets: Vec::new(),
             queue_records: 8_192,
-            queue_bytes: 64 * 1024 * 1024,
+            queue_bytes: 24 * 1024 * 1024,
         }
     }
 }

@@ -15,6 +15,7 @@ use support::{Place, on_both_engines};
 on_both_engines! {
     of_256_that_race_as_many_get_through_as_the_cap_allows,
     what_a_killed_gateway_held_counts_as_spent,
+    racers_that_are_killed_in_the_middle_leave_the_account_inside_its_cap,
 }
 
 fn account() -> Account {
@@ -63,4 +64,39 @@ async fn what_a_killed_gateway_held_counts_as_spent(place: Place) {
     assert!(!state.take(account(), nanos(500), nanos(1_000)).await.unwrap());
     assert!(state.take(account(), nanos(400), nanos(1_000)).await.unwrap());
     assert_eq!(used(state).await, (0, 1_000));
+}
+
+/// Gateways that take, settle and die at any point of both: a racer's future is dropped wherever it happens to be.
+async fn racers_that_are_killed_in_the_middle_leave_the_account_inside_its_cap(place: Place) {
+    const CAP: i64 = 5_000;
+    let (one, other) = (place.open().await, State::open(&place.engine).await.unwrap());
+    let handles: [State; 2] = [Store::state(&one).clone(), other];
+    let mut racers = tokio::task::JoinSet::new();
+    let aborts: Vec<_> = (0..256_i64)
+        .map(|racer| {
+            let state = handles[usize::try_from(racer % 2).unwrap()].clone();
+            racers.spawn(async move {
+                for turn in 0..4 {
+                    let amount = 1 + (racer * 7 + turn * 13) % 40;
+                    if state.take(account(), nanos(amount), nanos(CAP)).await.unwrap() {
+                        let cost = amount * (racer % 3) / 2;
+                        state.settle(account(), nanos(amount), nanos(cost.min(amount)), nanos(0)).await.unwrap();
+                    }
+                    let (spent, held) = used(&state).await;
+                    assert!(spent + held <= CAP && spent >= 0 && held >= 0, "{spent} + {held}");
+                }
+            })
+        })
+        .collect();
+    for (number, abort) in aborts.iter().enumerate() {
+        tokio::task::yield_now().await;
+        if number % 3 == 0 {
+            abort.abort();
+        }
+    }
+    while let Some(ended) = racers.join_next().await {
+        assert!(ended.is_ok() || ended.is_err_and(|error| error.is_cancelled()), "a racer saw the cap passed");
+    }
+    let (spent, held) = used(&handles[0]).await;
+    assert!(spent > 0 && spent + held <= CAP, "{spent} + {held}");
 }
