@@ -1,9 +1,10 @@
 //! What stays the same in every call of one task: the operator's text, the schema and the tools, without what changes
 //! from call to call.
 //!
-//! Prompts carry dates, times and ids. Before hashing, each of these becomes one marker byte: UUIDs, ISO and slashed
-//! dates, clock times, named months and weekdays with the numbers beside them, digit runs of five and more, hexadecimal
-//! words of sixteen and more. Two prompts that differ in nothing else are one task.
+//! Prompts carry dates, times and ids. Before hashing, each of these becomes one marker byte: UUIDs, dates with dashes,
+//! slashes or dots, clock times with their zone or half of the day, named months and weekdays with the numbers beside them,
+//! digit runs of five and more, hexadecimal words of sixteen and more, other words of sixteen and more in which letters and
+//! digits mix as in ids. Two prompts that differ in nothing else are one task.
 //!
 //! What never happens here: a user's message is looked at.
 
@@ -98,20 +99,23 @@ fn word(rest: &[u8], in_date: bool) -> (usize, Word) {
         return (36, Word::Volatile);
     }
     let dated = rest.iter().take_while(|b| b.is_ascii_digit() || matches!(b, b'-' | b':' | b'/' | b'.')).count();
-    let dated = rest.get(..dated).map_or(0, |run| run.trim_ascii_end().len());
+    // A full stop or a colon behind it belongs to the sentence.
+    let dated = rest.get(..dated).and_then(|run| run.iter().rposition(u8::is_ascii_digit)).map_or(0, |last| last + 1);
     if is_date_or_time(rest.get(..dated).unwrap_or_default()) {
-        let zone = rest.get(dated..).unwrap_or_default();
-        let zone =
-            zone.iter().take_while(|b| b.is_ascii_digit() || matches!(b, b'T' | b'Z' | b':' | b'+' | b'.' | b'-'));
-        return (dated + zone.count(), Word::Volatile);
+        let after = rest.get(dated..).unwrap_or_default();
+        let joined =
+            after.iter().take_while(|b| b.is_ascii_digit() || matches!(b, b'T' | b'Z' | b':' | b'+' | b'.' | b'-'));
+        let length = dated + joined.count();
+        return (length + zone_or_noon(rest.get(length..).unwrap_or_default()), Word::Volatile);
     }
     let length = rest.iter().take_while(|b| b.is_ascii_alphanumeric()).count();
     let text = rest.get(..length).unwrap_or_default();
     let digits = text.iter().filter(|b| b.is_ascii_digit()).count();
     let dates = || is_day_or_year(text) && (in_date || month_follows(rest.get(length..).unwrap_or_default()));
+    let is_id = || length >= 16 && (digits > 0 && text.iter().all(u8::is_ascii_hexdigit) || mixes(text));
     let kind = if is_calendar(text, &CALENDAR) || dates() {
         Word::Calendar
-    } else if digits == length && length >= 5 || digits > 0 && length >= 16 && text.iter().all(u8::is_ascii_hexdigit) {
+    } else if digits == length && length >= 5 || is_id() {
         Word::Volatile
     } else {
         Word::Stable
@@ -128,9 +132,38 @@ fn is_uuid(rest: &[u8]) -> bool {
 /// Three numbers with `-` or `/` between them, or two to three with `:`.
 fn is_date_or_time(run: &[u8]) -> bool {
     let count = |wanted: u8| run.iter().filter(|b| **b == wanted).count();
-    let date = count(b'-') == 2 || count(b'/') == 2;
+    let date = count(b'-') == 2 || count(b'/') == 2 || is_dotted_date(run);
     let time = (1..=2).contains(&count(b':'));
     run.len() >= 4 && (date || time) && run.last().is_some_and(u8::is_ascii_digit)
+}
+
+/// `27.11.2026` or `2026.11.27`; a version or an address has no year.
+fn is_dotted_date(run: &[u8]) -> bool {
+    let mut parts = run.split(|b| *b == b'.').map(<[u8]>::len);
+    matches!(
+        (parts.next(), parts.next(), parts.next(), parts.next()),
+        (Some(1..=2), Some(1..=2), Some(4), None) | (Some(4), Some(1..=2), Some(1..=2), None)
+    )
+}
+
+/// How much of what follows a time belongs to it: ` +0100`, ` PM`, nothing.
+fn zone_or_noon(after: &[u8]) -> usize {
+    let space = usize::from(after.first() == Some(&b' '));
+    let rest = after.get(space..).unwrap_or_default();
+    let ends = |length: usize| !rest.get(length).is_some_and(u8::is_ascii_alphanumeric);
+    if let [b'+' | b'-', a, b, c, d, ..] = rest
+        && [a, b, c, d].iter().all(|digit| digit.is_ascii_digit())
+        && ends(5)
+    {
+        return space + 5;
+    }
+    let noon = matches!(rest, [b'a' | b'A' | b'p' | b'P', b'm' | b'M', ..]) && ends(2);
+    if noon { space + 2 } else { 0 }
+}
+
+/// Whether letters and digits change places as often as in an id made by chance, and as in no name that a person gives.
+fn mixes(word: &[u8]) -> bool {
+    word.windows(2).filter(|pair| matches!(pair, [a, b] if a.is_ascii_digit() != b.is_ascii_digit())).count() >= 4
 }
 
 /// `3`, `03`, `3rd` or `2026`.
