@@ -1,0 +1,192 @@
+//! A disk that is full and a database that somebody else has locked: requests do not notice, and what is lost is known to
+//! the record.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "a test that panics has failed")]
+
+mod support;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use steersman_sim::{Script, Sim};
+use support::{get, post, spawn};
+
+/// A request that had to wait for the writer would wait for seconds: it tries a locked database again for ten.
+const UNDELAYED: Duration = Duration::from_secs(1);
+
+const ANSWERS: &str = "[default]\nanswer = { text = \"one two three four\" }\n";
+
+/// A gateway with its data in a folder of the test's choice.
+struct House {
+    gateway: Child,
+    address: SocketAddr,
+    runtime: tokio::runtime::Runtime,
+    sim: Option<Sim>,
+    slowest: Duration,
+}
+
+impl House {
+    fn start(data: &Path, store: &str) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let sim = runtime.block_on(Sim::start(Script::from_toml(ANSWERS).unwrap())).unwrap();
+        let config = data.join("steersman.toml");
+        let provider = format!("[providers.sim]\nkind = \"openai-compatible\"\nbase_url = \"{}/v1\"\n", sim.base_url());
+        std::fs::write(&config, format!("[store]\n{store}\n{provider}models = [\"small\"]\n")).unwrap();
+        let (gateway, address) = spawn(&config, data);
+        Self { gateway, address, runtime, sim: Some(sim), slowest: Duration::ZERO }
+    }
+
+    /// Asks so often, each time with a text that does not compress. Every answer is whole.
+    fn ask(&mut self, times: u64, bytes: usize) {
+        for number in 0..times {
+            let body =
+                serde_json::json!({ "model": "small", "messages": [{ "role": "user", "content": noise(bytes) }] });
+            let asked = Instant::now();
+            let answer = post(self.address, "/v1/chat/completions", body.to_string().as_bytes());
+            self.slowest = self.slowest.max(asked.elapsed());
+            assert_eq!(answer.status, 200, "request {number}: {}", answer.body);
+        }
+    }
+
+    fn health(&self) -> Value {
+        get(self.address, "/health").json()
+    }
+
+    /// Looks at its health until it is as wanted.
+    fn until(&self, wanted: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let health = self.health();
+            if wanted(&health) {
+                return health;
+            }
+            assert!(Instant::now() < deadline, "after half a minute: {health}");
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        drop(self.gateway.kill());
+        drop(self.gateway.wait());
+        if let Some(sim) = self.sim.take() {
+            self.runtime.block_on(sim.shutdown());
+        }
+    }
+}
+
+/// Hexadecimal digits from the system's own noise.
+fn noise(bytes: usize) -> String {
+    let mut noise = vec![0; bytes / 2];
+    std::fs::File::open("/dev/urandom").unwrap().read_exact(&mut noise).unwrap();
+    noise.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A small file system in memory.
+struct Disk(tempfile::TempDir);
+
+impl Disk {
+    fn mount(megabytes: u32) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let size = format!("size={megabytes}m");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(folder.path()).output();
+        mounted.is_ok_and(|out| out.status.success()).then_some(Self(folder))
+    }
+
+    /// Fills it to the last byte.
+    fn fill(&self) {
+        let mut file = std::fs::File::create(self.filler()).unwrap();
+        while file.write_all(&[0; 4096]).is_ok() {}
+    }
+
+    fn filler(&self) -> std::path::PathBuf {
+        self.0.path().join("filler")
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        drop(Command::new("umount").arg(self.0.path()).status());
+    }
+}
+
+#[test]
+fn a_full_disk_fails_no_request_and_every_lost_record_is_counted_until_there_is_room_again() {
+    let Some(disk) = Disk::mount(16) else {
+        eprintln!("skipped: no file system can be mounted here (this needs root)");
+        return;
+    };
+    let mut house = House::start(disk.0.path(), "");
+    house.ask(5, 2_000);
+    house.until(|health| health["records"]["written"] == 5);
+    disk.fill();
+    house.ask(40, 20_000);
+    let health = house.until(|health| health["records"]["queued"] == 0);
+    let records = &health["records"];
+    assert_eq!(health["status"], "not recording", "{health}");
+    let count = |of: &str| records[of].as_u64().unwrap();
+    assert_eq!(count("accepted") + count("dropped"), 45, "{health}");
+    assert_eq!(count("written") + count("failed"), count("accepted"), "{health}");
+    assert!(count("lost") > 0 && count("lost") == count("dropped") + count("failed"), "{health}");
+    let console = get(house.address, "/console").body;
+    assert!(console.contains(&format!("{} lost", count("lost"))), "the console tells the same");
+    assert!(console.contains("The last batch failed"), "and why");
+    assert!(house.slowest < UNDELAYED, "a request took {:?}", house.slowest);
+    let written = count("written");
+    std::fs::remove_file(disk.filler()).unwrap();
+    house.ask(5, 2_000);
+    let health = house.until(|health| health["records"]["written"].as_u64() >= Some(written + 5));
+    assert_eq!(health["status"], "ok", "{health}");
+}
+
+/// A process that holds the database's write lock until its standard input closes.
+fn lock(database: &Path) -> Child {
+    const LOCK: &str = "import sqlite3, sys
+held = sqlite3.connect(sys.argv[1], isolation_level=None)
+held.execute('BEGIN EXCLUSIVE')
+print('locked', flush=True)
+sys.stdin.read()
+held.execute('ROLLBACK')
+";
+    let mut command = Command::new("python3");
+    command.args(["-c", LOCK]).arg(database).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut process = command.spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line.trim(), "locked");
+    process
+}
+
+#[test]
+fn a_locked_database_delays_no_request_and_what_does_not_fit_the_queue_is_counted() {
+    const REQUESTS: u64 = 120;
+    let data = tempfile::tempdir().unwrap();
+    let mut house = House::start(data.path(), "queue = 32");
+    let mut locker = lock(&data.path().join("steersman.db"));
+    house.ask(REQUESTS, 2_000);
+    assert!(house.slowest < UNDELAYED, "a request took {:?}", house.slowest);
+    let health = house.until(|health| health["records"]["dropped"].as_u64() > Some(0));
+    let records = &health["records"];
+    assert_eq!(records["accepted"].as_u64().unwrap() + records["dropped"].as_u64().unwrap(), REQUESTS, "{health}");
+    assert_eq!(records["written"], 0, "{health}");
+    drop(locker.stdin.take());
+    assert!(locker.wait().unwrap().success());
+    let health = house.until(|health| health["records"]["queued"] == 0);
+    let count = |of: &str| health["records"][of].as_u64().unwrap();
+    assert_eq!(count("written") + count("lost"), REQUESTS, "{health}");
+    assert!(count("written") > 0 && count("dropped") > 0, "{health}");
+    let log = Command::new(env!("CARGO_BIN_EXE_steersman"))
+        .args(["log", "--json", "-n", "1000", "--config"])
+        .arg(data.path().join("steersman.toml"))
+        .arg("--data")
+        .arg(data.path())
+        .output()
+        .unwrap();
+    let kept = String::from_utf8(log.stdout).unwrap().lines().count() as u64;
+    assert_eq!(kept, count("written"), "what is counted as written is there");
+}
