@@ -10,6 +10,7 @@ mod house;
 mod http;
 mod server;
 mod setup;
+mod soak;
 mod task;
 mod test;
 mod tidy;
@@ -20,7 +21,7 @@ use crate::failure::Failure;
 use crate::task::Task;
 
 /// Every task, in the order of the help.
-static TASKS: &[&Task] = &[&test::TASK, &tidy::TASK, &demo::TASK, &bench::TASK, &chaos::TASK];
+static TASKS: &[&Task] = &[&test::TASK, &tidy::TASK, &demo::TASK, &bench::TASK, &chaos::TASK, &soak::TASK];
 
 /// The whole command line, as clap sees it.
 fn definition() -> clap::Command {

@@ -1,9 +1,12 @@
 //! The load generator: a fixed number of connections, each sending its next request when the last answer is whole.
 //!
-//! One thread, one connection each without a pool, so that what is measured is the other side.
+//! One thread, one connection each without a pool, so that what is measured is the other side. Each request has a text of
+//! its own, cut from real prose: a gateway that keeps what it has seen already must not get it for nothing.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use clap::Args;
@@ -31,13 +34,39 @@ pub(crate) struct Load {
     /// About how large a request is.
     #[arg(long, default_value_t = 2_000)]
     bytes: usize,
+    /// The path that is asked for.
+    #[arg(long, default_value = "/v1/chat/completions")]
+    path: String,
     /// The model that is asked for.
     #[arg(long, default_value = "canned")]
     model: String,
     /// Ask for a stream.
     #[arg(long)]
     stream: bool,
+    /// At most so many requests a second, all connections together; as many as there can be where none is named.
+    #[arg(long)]
+    rate: Option<f64>,
+    /// Send one and the same request again and again.
+    #[arg(long)]
+    same: bool,
 }
+
+/// Prose in English, with headings, tables and code.
+const PROSE: &[&str] = &[
+    include_str!("../../../docs/guard.md"),
+    include_str!("../../../docs/routing.md"),
+    include_str!("../../../docs/structured.md"),
+    include_str!("../../../docs/operating.md"),
+    include_str!("../../../docs/config.md"),
+    include_str!("../../../docs/tools-and-effects.md"),
+    include_str!("../../../docs/local-models.md"),
+    include_str!("../../../docs/providers.md"),
+    include_str!("../../../docs/sim.md"),
+    include_str!("../../../docs/records.md"),
+    include_str!("../../../SECURITY.md"),
+    include_str!("../../../ARCHITECTURE.md"),
+    include_str!("../../../README.md"),
+];
 
 /// What one request took.
 struct Sample {
@@ -65,10 +94,10 @@ pub(crate) fn run(load: &Load) -> Result<(), Failure> {
 }
 
 async fn send_all(load: &Load) -> Result<Vec<Sample>, Failure> {
-    let body = Bytes::from(request(load.bytes, &load.model, load.stream));
+    let requests = Arc::new(Requests::new(load));
     let share = load.requests.div_ceil(load.connections.max(1));
     let drivers: Vec<_> =
-        (0..load.connections.max(1)).map(|_| tokio::spawn(drive(load.address, body.clone(), share))).collect();
+        (0..load.connections.max(1)).map(|_| tokio::spawn(drive(load.address, Arc::clone(&requests), share))).collect();
     let mut samples = Vec::with_capacity(load.requests);
     for driver in drivers {
         samples.extend(driver.await??);
@@ -76,24 +105,32 @@ async fn send_all(load: &Load) -> Result<Vec<Sample>, Failure> {
     Ok(samples)
 }
 
-async fn drive(address: SocketAddr, body: Bytes, requests: usize) -> Result<Vec<Sample>, Failure> {
+async fn drive(address: SocketAddr, requests: Arc<Requests>, share: usize) -> Result<Vec<Sample>, Failure> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let connection = tokio::spawn(connection);
-    let mut samples = Vec::with_capacity(requests);
-    for _ in 0..requests {
-        samples.push(ask(&mut sender, address, body.clone()).await?);
+    let mut samples = Vec::with_capacity(share);
+    for _ in 0..share {
+        if let Some(due) = requests.due() {
+            tokio::time::sleep_until(due).await;
+        }
+        samples.push(ask(&mut sender, address, &requests.path, requests.next()).await?);
     }
     drop(sender);
     connection.await??;
     Ok(samples)
 }
 
-async fn ask(sender: &mut SendRequest<Full<Bytes>>, address: SocketAddr, body: Bytes) -> Result<Sample, Failure> {
+async fn ask(
+    sender: &mut SendRequest<Full<Bytes>>,
+    address: SocketAddr,
+    path: &str,
+    body: Bytes,
+) -> Result<Sample, Failure> {
     let request = Request::builder()
         .method(Method::POST)
-        .uri("/v1/chat/completions")
+        .uri(path)
         .header(header::HOST, address.to_string())
         .header(header::CONTENT_TYPE, "application/json")
         .body(Full::new(body))?;
@@ -129,16 +166,71 @@ fn shape(mut times: Vec<Duration>) -> serde_json::Value {
     json!({ "p50": at(500), "p90": at(900), "p99": at(990) })
 }
 
-/// A request of about `bytes` bytes.
-fn request(bytes: usize, model: &str, stream: bool) -> String {
-    let head = format!(
-        "{{\"model\":\"{model}\",\"stream\":{stream},\"messages\":[{{\"role\":\"system\",\"content\":\"Sort the ticket.\"}},{{\"role\":\"user\",\"content\":\""
-    );
-    let tail = "\"}],\"temperature\":0}";
-    let line = r"The parcel that was promised for Monday has not come. \n";
-    let room = bytes.saturating_sub(head.len() + tail.len());
-    let text = line.repeat(room / line.len());
-    format!("{head}{text}{tail}")
+/// What is sent, one request after the other.
+struct Requests {
+    path: String,
+    head: String,
+    /// Prose as it stands inside of a JSON string, cut at its spaces.
+    words: Vec<String>,
+    bytes: usize,
+    same: bool,
+    sent: AtomicUsize,
+    /// When the first may leave, and the pause between two.
+    pace: Option<(tokio::time::Instant, Duration)>,
+    begun: AtomicUsize,
+}
+
+impl Requests {
+    fn new(load: &Load) -> Self {
+        let Load { model, stream, bytes, same, .. } = load;
+        let head = format!(
+            "{{\"model\":\"{model}\",\"stream\":{stream},\"messages\":[{{\"role\":\"system\",\"content\":\"Sort the ticket.\"}},{{\"role\":\"user\",\"content\":\""
+        );
+        let words = PROSE.iter().flat_map(|text| text.split(' ')).map(|word| {
+            let quoted = json!(word).to_string();
+            quoted.get(1..quoted.len() - 1).unwrap_or_default().to_owned()
+        });
+        // Where runs begin differs, or a second run would send what the first has sent.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let first = usize::try_from(now.as_nanos() % 1_000_003).unwrap_or(0);
+        let pace = load.rate.map(|rate| (tokio::time::Instant::now(), Duration::from_secs_f64(1.0 / rate.max(0.1))));
+        Self {
+            path: load.path.clone(),
+            head,
+            words: words.collect(),
+            bytes: *bytes,
+            same: *same,
+            sent: AtomicUsize::new(first),
+            pace,
+            begun: AtomicUsize::new(0),
+        }
+    }
+
+    /// When the next request may leave.
+    fn due(&self) -> Option<tokio::time::Instant> {
+        let (start, pause) = self.pace?;
+        let turn = u32::try_from(self.begun.fetch_add(1, Ordering::Relaxed)).unwrap_or(u32::MAX);
+        Some(start + pause * turn)
+    }
+
+    /// The next request, of about the wanted size: the prose from another word on, with its number.
+    fn next(&self) -> Bytes {
+        const TAIL: &str = "\"}],\"temperature\":0}";
+        let number = if self.same { 0 } else { self.sent.fetch_add(1, Ordering::Relaxed) };
+        let mut text = String::with_capacity(self.bytes + 64);
+        text.push_str(&self.head);
+        text.push_str(&number.to_string());
+        let from = number.wrapping_mul(7_919) % self.words.len().max(1);
+        for word in self.words.iter().cycle().skip(from) {
+            if text.len() + word.len() + 1 + TAIL.len() > self.bytes {
+                break;
+            }
+            text.push(' ');
+            text.push_str(word);
+        }
+        text.push_str(TAIL);
+        text.into()
+    }
 }
 
 #[cfg(test)]
@@ -146,11 +238,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_is_json_of_the_stated_size() {
-        for bytes in [2_000, 100_000] {
-            let request = request(bytes, "canned", true);
-            assert!(serde_json::from_str::<serde_json::Value>(&request).is_ok());
-            assert!(request.len().abs_diff(bytes) < 100, "{}", request.len());
+    fn a_request_is_json_of_the_stated_size_and_has_a_text_of_its_own() {
+        for (bytes, same) in [(2_000, false), (100_000, false), (2_000, true)] {
+            let (address, model) = (SocketAddr::from(([127, 0, 0, 1], 1)), "canned".to_owned());
+            let path = String::new();
+            let load =
+                Load { address, path, requests: 1, connections: 1, bytes, model, stream: true, rate: None, same };
+            let requests = Requests::new(&load);
+            let (one, other) = (requests.next(), requests.next());
+            assert!(serde_json::from_slice::<serde_json::Value>(&one).is_ok());
+            assert!(one.len().abs_diff(bytes) < 200, "{}", one.len());
+            assert_eq!(one == other, same);
         }
     }
 }

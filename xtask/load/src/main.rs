@@ -1,10 +1,11 @@
-//! The three processes of the gateway's benchmark that are not the gateway.
+//! The processes of the gateway's benchmark that are not the gateway.
 //!
 //! `floor` is what any proxy must cost: it forwards bytes and looks at none. `sim` is the simulated provider with a
-//! script. `drive` sends requests and measures. Each is a process of its own, so that its CPU time is its own.
+//! script. `drive` sends requests and measures, `soak` sends a mix of all that clients do. Each is a process of its own, so that its CPU time is its own.
 
 mod drive;
 mod floor;
+mod soak;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -41,6 +42,8 @@ enum Role {
     },
     /// Send requests to an address; print a line of JSON.
     Drive(drive::Load),
+    /// Send mixed traffic to an address; print what came of it as a line of JSON.
+    Soak(soak::Soak),
 }
 
 fn main() -> ExitCode {
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Role::Floor { upstream } => floor::run(upstream),
         Role::Sim { script } => simulate(&script),
         Role::Drive(load) => drive::run(&load),
+        Role::Soak(soak) => soak::run(&soak),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

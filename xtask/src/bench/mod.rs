@@ -6,6 +6,7 @@
 mod gateway;
 mod guard;
 pub(crate) mod machine;
+mod peers;
 mod routing;
 mod scope;
 mod structured;
@@ -26,7 +27,7 @@ pub(crate) static TASK: Task = Task {
 
 /// Every benchmark, in the order of the help.
 pub(crate) static BENCHES: &[&Task] =
-    &[&gateway::BENCH, &guard::BENCH, &routing::BENCH, &scope::BENCH, &structured::BENCH];
+    &[&gateway::BENCH, &guard::BENCH, &peers::BENCH, &routing::BENCH, &scope::BENCH, &structured::BENCH];
 
 /// Builds an optimised binary of the workspace and gives its path.
 pub(crate) fn release(package: &str, binary: &str) -> Result<PathBuf, Failure> {

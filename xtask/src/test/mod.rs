@@ -69,6 +69,7 @@ static STAGES: &[Stage] = &[
     Stage { name: "docs", run: stages::docs },
     Stage { name: "tests", run: stages::tests },
     Stage { name: "chaos", run: stages::chaos },
+    Stage { name: "soak", run: stages::soak },
     Stage { name: "generated", run: stages::generated },
     Stage { name: "sdk", run: clients::sdk },
     Stage { name: "browser", run: clients::browser },

@@ -2,7 +2,7 @@
 
 use super::counts::{Counts, ONE, counted};
 use super::{Length, Stopped};
-use crate::{Failure, chaos, house, tidy};
+use crate::{Failure, chaos, house, soak, tidy};
 
 /// Cases of each law when there is time.
 const MANY_CASES: &str = "4096";
@@ -65,6 +65,16 @@ pub(super) fn chaos(length: Length) -> Result<Counts, Stopped> {
     }
     let failure = Failure::new(format!("broken promises in: {}", broken.join("; ")));
     Err(Stopped { counts: Counts { passed, failed: broken.len() }, failure })
+}
+
+/// Mixed traffic with faults; with time, ten times as much.
+pub(super) fn soak(length: Length) -> Result<Counts, Stopped> {
+    let times = if length == Length::Full { 10 } else { 1 };
+    let (_, broken) = soak::soak(times * soak::FEW_REQUESTS)?;
+    if broken.is_empty() {
+        return Ok(ONE);
+    }
+    Err(Failure::new(format!("over the bar: {}", broken.join("; "))).into())
 }
 
 /// The chapters that the binary writes are as it would write them.

@@ -14,6 +14,10 @@ pub(super) struct Scenario {
     pub(super) requests: usize,
     pub(super) connections: usize,
     pub(super) bytes: usize,
+    /// Requests a second, all connections together.
+    pub(super) rate: Option<u32>,
+    /// One body again and again.
+    pub(super) same: bool,
     pub(super) answer: Answer,
 }
 
@@ -91,6 +95,12 @@ fn drive(load: &Path, scenario: &Scenario, target: &Target<'_>, requests: usize)
     command.args(["--model", scenario.answer.model()]);
     if scenario.answer != Answer::Whole {
         command.arg("--stream");
+    }
+    if let Some(rate) = scenario.rate {
+        command.args(["--rate", &rate.to_string()]);
+    }
+    if scenario.same {
+        command.arg("--same");
     }
     let before = target.process.cpu_ns();
     let said = house::output(&mut command).map_err(|failure| failure.while_doing(scenario.name))?;

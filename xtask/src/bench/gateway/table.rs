@@ -31,6 +31,7 @@ pub(super) fn print(run: &Value, json: bool) -> Vec<String> {
         lines.push(format!("{name:32}{:>9.1} {unit} (bar {:.0})", value / scale, bar / scale));
     };
     single("memory at its highest", figure("/memory/highest_kb"), MOST_MEMORY_KB, "MB", 1024.0);
+    single("records lost", figure("/records/lost"), 0.0, "", 1.0);
     single("start to first answer", figure("/start_to_first_answer_ms/new_data"), MOST_START_MS, "ms", 1.0);
     single("the same, known data", figure("/start_to_first_answer_ms/known_data"), MOST_START_MS, "ms", 1.0);
     lines.push(match (figure("/instructions_a_request/floor"), figure("/instructions_a_request/gateway")) {
