@@ -13,6 +13,11 @@ use zstd::bulk::Compressor;
 
 use crate::redact::Redactor;
 
+/// The level while the writer keeps up. Prose becomes a third of its size.
+const LEVEL: i32 = 1;
+/// The level while the queue fills: half of the size, in less than half of the time. A larger record is better than none.
+const HASTY_LEVEL: i32 = -5;
+
 /// Bodies remembered in each of the two generations.
 const REMEMBERED: usize = 16_384;
 
@@ -34,6 +39,9 @@ struct Known {
 /// Turns bodies into rows, and remembers the recent ones.
 pub(crate) struct Bodies {
     compressor: Compressor<'static>,
+    hasty: Compressor<'static>,
+    /// Whether records wait to be dropped.
+    pressed: bool,
     grain_ms: i64,
     /// The largest compressed body that is kept.
     max_bytes: Option<u64>,
@@ -50,7 +58,9 @@ impl Bodies {
         // tens of thousands of requests a second.
         let grain_ms = max_bytes.map_or(60_000, |bytes| i64::try_from(bytes >> 18).unwrap_or(60_000));
         Ok(Self {
-            compressor: Compressor::new(1)?,
+            compressor: Compressor::new(LEVEL)?,
+            hasty: Compressor::new(HASTY_LEVEL)?,
+            pressed: false,
             grain_ms: grain_ms.clamp(50, 60_000),
             max_bytes: max_bytes.map(|bytes| bytes / 32),
             young: HashMap::new(),
@@ -76,7 +86,8 @@ impl Bodies {
         }
         let clean = redactor.bytes(body);
         let hash = if matches!(clean, Cow::Borrowed(_)) { came } else { ContentHash::of(&clean) };
-        let content = self.compressor.compress(&clean).ok()?;
+        let compressor = if self.pressed { &mut self.hasty } else { &mut self.compressor };
+        let content = compressor.compress(&clean).ok()?;
         if self.max_bytes.is_some_and(|max| content.len() as u64 > max) {
             return None;
         }
@@ -84,6 +95,11 @@ impl Bodies {
         self.remember(came, Known { hash, until_ms });
         new.push(NewBody { hash, until_ms, size: clean.len() as u64, content });
         Some(hash)
+    }
+
+    /// Says whether there is time to compress well.
+    pub(crate) const fn press(&mut self, pressed: bool) {
+        self.pressed = pressed;
     }
 
     /// Forgets all: after a failed batch the database may not have what memory says.
@@ -113,4 +129,26 @@ impl Bodies {
 /// Unpacks a body of a known size.
 pub(crate) fn unpack(content: &[u8], size: usize) -> Option<Vec<u8>> {
     zstd::bulk::decompress(content, size).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn under_pressure_a_body_is_larger_and_the_same() {
+        let text = include_str!("../../../docs/sim.md").as_bytes();
+        let redactor = Redactor::new(&[]);
+        let kept = |pressed| {
+            let mut bodies = Bodies::new(None).unwrap();
+            let mut new = Vec::new();
+            bodies.press(pressed);
+            let name = bodies.keep(&redactor, text, 0, &mut new);
+            let [body] = <[NewBody; 1]>::try_from(new).ok().unwrap();
+            assert_eq!((name, unpack(&body.content, text.len()).as_deref()), (Some(body.hash), Some(text)));
+            body.content.len()
+        };
+        let (calm, pressed) = (kept(false), kept(true));
+        assert!(calm < pressed && pressed < text.len(), "{calm}, {pressed} of {}", text.len());
+    }
 }

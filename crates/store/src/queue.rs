@@ -122,6 +122,11 @@ impl Queue {
         self.wake();
     }
 
+    /// Whether so much waits that records may soon be dropped.
+    pub(crate) fn is_pressed(&self) -> bool {
+        self.bytes.load(Ordering::SeqCst) > self.max_bytes / 4
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::SeqCst)
     }

@@ -111,6 +111,7 @@ impl Writer {
             let over = intake.is_over();
             let mut batch = Batch::default();
             let patience = if over { Duration::ZERO } else { IDLE };
+            self.bodies.press(self.queue.is_pressed());
             let records =
                 intake.gather(limits, patience, |record| batch.push(record, &self.redactor, &mut self.bodies));
             if records == 0 && over {

@@ -46,7 +46,7 @@ pub(super) static PEERS: &[Peer] = &[
     Peer {
         name: "litellm",
         version: "1.102.4",
-        settings: "litellm --num_workers <cores>, LITELLM_MODE=PRODUCTION, LITELLM_LOG=ERROR",
+        settings: "litellm --num_workers <cores> --timeout_worker_healthcheck 120, LITELLM_MODE=PRODUCTION, LITELLM_LOG=ERROR",
         records: "nothing: its spend log needs a PostgreSQL of its own",
         start: litellm,
     },
@@ -93,7 +93,19 @@ fn litellm(ground: &Ground) -> Result<Running, Failure> {
     let port = free_port()?.to_string();
     let cores = std::thread::available_parallelism().map_or(1, usize::from).to_string();
     let mut command = Command::new(environment.join("bin/litellm"));
-    command.args(["--host", "127.0.0.1", "--port", &port, "--num_workers", &cores, "--telemetry", "False", "--config"]);
+    command.args([
+        "--host",
+        "127.0.0.1",
+        "--port",
+        &port,
+        "--num_workers",
+        &cores,
+        "--timeout_worker_healthcheck",
+        "120",
+        "--telemetry",
+        "False",
+        "--config",
+    ]);
     command.arg(&config).env("LITELLM_MODE", "PRODUCTION").env("LITELLM_LOG", "ERROR");
     command.env("LITELLM_LOCAL_MODEL_COST_MAP", "True").env("NO_PROXY", "127.0.0.1");
     let mut process = Process::start(&mut command, &ground.folder.join("litellm.log"))?;
