@@ -86,16 +86,11 @@ impl Silence {
 
 /// What the body has ready once the task that reads the connection had its turn; `None` if that is nothing.
 async fn at_hand(body: &mut ByteStream) -> Option<Piece> {
-    let mut let_others_run = true;
-    poll_fn(|context| {
-        if std::mem::take(&mut let_others_run) {
-            context.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        match body.poll_next_unpin(context) {
-            Poll::Ready(piece) => Poll::Ready(Some(piece.transpose())),
-            Poll::Pending => Poll::Ready(None),
-        }
+    // Not a wake-up of one's own: another worker would take this task and look before the reading one has run.
+    tokio::task::yield_now().await;
+    poll_fn(|context| match body.poll_next_unpin(context) {
+        Poll::Ready(piece) => Poll::Ready(Some(piece.transpose())),
+        Poll::Pending => Poll::Ready(None),
     })
     .await
 }

@@ -95,7 +95,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 fn about(peer: &Peer, running: &Result<Running, Failure>) -> Value {
-    let failure = running.as_ref().err().map(ToString::to_string);
+    let failure = running.as_ref().err().map(Failure::message);
     let memory_kb = running.as_ref().ok().map(|running| running.process.memory_kb());
     json!({
         "name": peer.name, "version": peer.version, "settings": peer.settings, "records": peer.records,
@@ -168,7 +168,7 @@ impl<'r> Target<'r> {
                 let least = (scenario.connections * 4) as f64;
                 self.requests = (rate * SECONDS).clamp(least, MOST_REQUESTS.max(least)) as usize;
             }
-            Err(failure) => self.failure = Some(failure.to_string()),
+            Err(failure) => self.failure = Some(failure.message().to_owned()),
         }
     }
 
@@ -178,7 +178,7 @@ impl<'r> Target<'r> {
         }
         let before = self.running.map(|running| running.process.cpu_ns());
         match self.drive(load, scenario, self.requests) {
-            Err(failure) => self.failure = Some(failure.to_string()),
+            Err(failure) => self.failure = Some(failure.message().to_owned()),
             Ok(mut said) => {
                 let after = self.running.map(|running| running.process.cpu_ns());
                 if let (Some(before), Some(after), Some(members)) = (before, after, said.as_object_mut()) {

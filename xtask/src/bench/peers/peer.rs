@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::process::{Process, free_port};
-use crate::{Failure, house, setup};
+use crate::{Failure, setup};
 
 /// Where peers run.
 pub(super) struct Ground {
