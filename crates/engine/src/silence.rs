@@ -21,6 +21,11 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// Pieces are joined up to this size, the size of a TLS record and of most socket reads.
 const MAX_JOINED_BYTES: usize = 16 << 10;
 
+/// A piece that came so soon after it was asked for was there already: it is one of a burst.
+const SOON: Duration = Duration::from_micros(100);
+/// How often the reading task gets its turn before a piece of a burst leaves alone.
+const BURST_TURNS: u32 = 4;
+
 /// A piece, the end, or why there is neither.
 type Piece = Result<Option<Bytes>, UpstreamError>;
 
@@ -49,9 +54,10 @@ impl Silence {
         }
         self.since = Instant::now();
         let Some(first) = poll_fn(|context| self.poll(body, context)).await? else { return Ok(None) };
+        let turns = if self.since.elapsed() < SOON { BURST_TURNS } else { 1 };
         let mut joined = BytesMut::new();
         while joined.len().max(first.len()) < MAX_JOINED_BYTES {
-            match at_hand(body).await {
+            match at_hand(body, turns).await {
                 None => break,
                 Some(Ok(Some(piece))) => {
                     if joined.is_empty() {
@@ -85,14 +91,16 @@ impl Silence {
 }
 
 /// What the body has ready once the task that reads the connection had its turn; `None` if that is nothing.
-async fn at_hand(body: &mut ByteStream) -> Option<Piece> {
-    // Not a wake-up of one's own: another worker would take this task and look before the reading one has run.
-    tokio::task::yield_now().await;
-    poll_fn(|context| match body.poll_next_unpin(context) {
-        Poll::Ready(piece) => Poll::Ready(Some(piece.transpose())),
-        Poll::Pending => Poll::Ready(None),
-    })
-    .await
+async fn at_hand(body: &mut ByteStream, turns: u32) -> Option<Piece> {
+    for _ in 0..turns {
+        // Not a wake-up of one's own: another worker would take this task and look before the reading one has run.
+        tokio::task::yield_now().await;
+        let look = poll_fn(|context| Poll::Ready(body.poll_next_unpin(context)));
+        if let Poll::Ready(piece) = look.await {
+            return Some(piece.transpose());
+        }
+    }
+    None
 }
 
 #[cfg(test)]
