@@ -231,14 +231,13 @@ const fn mix(seed: u64, number: u64) -> u64 {
 
 const fn kind_of(chance: u64, with_task: bool) -> Kind {
     match chance % 100 {
-        0..=39 => Kind::Whole,
         40..=64 => Kind::Stream,
         65..=74 => Kind::LeftStream,
         75..=79 => Kind::LeftRequest,
         80..=87 => Kind::Form,
         88..=93 => Kind::Offered,
         94..=95 if with_task => Kind::Task,
-        94..=96 => Kind::Whole,
+        0..=39 | 94..=96 => Kind::Whole,
         _ => Kind::Nonsense,
     }
 }
