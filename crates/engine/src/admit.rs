@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use steersman_core::{Account, Bank, Code, ContentHash, Usd, picos_to_usd};
 
 use crate::catalog::Candidate;
-use crate::meter::{Meter, Period};
+use crate::meter::{Meter, Period, Takes};
 use crate::pace::Pace;
 use crate::prepare::Prepared;
 use crate::refusal::Refusal;
@@ -88,6 +88,7 @@ pub struct Admit {
     keys: RwLock<Arc<HashMap<ContentHash, Arc<Key>>>>,
     guarded: AtomicBool,
     meters: Mutex<HashMap<Account, Arc<Meter>>>,
+    takes: Takes,
 }
 
 struct Key {
@@ -224,7 +225,7 @@ impl Admit {
         let cost = estimate.cost.ok_or_else(|| unpriced(&estimate.model))?;
         for (name, period, cap) in budgets {
             let meter = self.meter(name, *period, *cap);
-            let got = meter.reserve(bank.as_ref(), cost).await;
+            let got = meter.reserve(bank, &self.takes, cost).await;
             if !got.map_err(|error| Refusal::new(Code::STATE_UNREACHABLE, error.to_string()))? {
                 // What was reserved on the others is given back, as if it had cost nothing.
                 std::mem::take(admitted).settle(Some(Usd::ZERO), Some(0));
@@ -249,7 +250,7 @@ impl Admit {
         let Some(bank) = &self.bank else { return };
         let meters: Vec<_> = lock(&self.meters).values().cloned().collect();
         for meter in meters {
-            if let Err(error) = meter.flush(bank.as_ref()).await {
+            if let Err(error) = meter.flush(bank, &self.takes).await {
                 tracing::warn!(%error, "budgets are settled later");
             }
         }
@@ -260,6 +261,9 @@ impl Admit {
     pub async fn close(&self) {
         self.flush().await;
         let Some(bank) = &self.bank else { return };
+        // What is being taken now must be here before it can be given back.
+        let takes = std::mem::take(&mut *lock(&self.takes));
+        takes.join_all().await;
         let meters: Vec<_> = lock(&self.meters).values().cloned().collect();
         for meter in meters {
             if let Err(error) = meter.give_back(bank.as_ref()).await {
@@ -271,12 +275,21 @@ impl Admit {
 
 impl Admitted {
     /// Settles what it did cost. An unknown cost counts as all that was reserved.
-    pub(crate) fn settle(self, cost: Option<Usd>, tokens: Option<u64>) {
-        if let (Some((key, ticket)), Some(tokens)) = (self.key, tokens) {
+    pub(crate) fn settle(mut self, cost: Option<Usd>, tokens: Option<u64>) {
+        if let (Some((key, ticket)), Some(tokens)) = (self.key.take(), tokens) {
             lock(&key.pace).settle(ticket, tokens);
         }
-        for (meter, held) in self.holds {
+        for (meter, held) in std::mem::take(&mut self.holds) {
             meter.settle(held, cost.unwrap_or(held));
+        }
+    }
+}
+
+impl Drop for Admitted {
+    /// A request that ended while it was being admitted has made no call: what it had reserved is free again.
+    fn drop(&mut self) {
+        for (meter, held) in std::mem::take(&mut self.holds) {
+            meter.settle(held, Usd::ZERO);
         }
     }
 }

@@ -1,9 +1,11 @@
 //! One budget as one gateway sees it: a slab that was taken from the durable account, and what came out of it.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use steersman_core::{Account, Bank, BankError, Usd};
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
 /// A slab is this part of the cap: small enough that what a killed gateway held is no loss worth naming.
 const SLABS: i64 = 50;
@@ -59,6 +61,9 @@ impl Period {
     }
 }
 
+/// Slabs that are being taken. They outlive the requests that wanted them.
+pub(crate) type Takes = Mutex<JoinSet<()>>;
+
 #[derive(Debug)]
 pub(crate) struct Meter {
     account: Account,
@@ -87,22 +92,52 @@ impl Meter {
     }
 
     /// Reserves out of the slab; takes another where it is too small. False if the cap leaves no room.
-    pub(crate) async fn reserve(&self, bank: &dyn Bank, amount: Usd) -> Result<bool, BankError> {
+    pub(crate) async fn reserve(
+        self: &Arc<Self>,
+        bank: &Arc<dyn Bank>,
+        takes: &Takes,
+        amount: Usd,
+    ) -> Result<bool, BankError> {
         if self.reserve_here(amount) {
             return Ok(true);
         }
         let cap = self.lock().cap;
         let slab = slab_of(cap).max(amount);
         for wanted in [slab, amount] {
-            if bank.take(self.account.clone(), wanted, cap).await? {
-                self.lock().left += wanted;
-            }
+            self.take(bank, takes, wanted, cap).await?;
             // Another request may have taken a slab meanwhile, or given something back.
             if self.reserve_here(amount) {
                 return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    /// Takes a slab. A client that leaves meanwhile ends its request and not this: what the account gave must arrive here, or
+    /// it would be held until its period ends.
+    async fn take(
+        self: &Arc<Self>,
+        bank: &Arc<dyn Bank>,
+        takes: &Takes,
+        wanted: Usd,
+        cap: Usd,
+    ) -> Result<(), BankError> {
+        let (tell, told) = oneshot::channel();
+        let (meter, bank) = (Arc::clone(self), Arc::clone(bank));
+        let take = async move {
+            let taken = bank.take(meter.account.clone(), wanted, cap).await;
+            if matches!(taken, Ok(true)) {
+                meter.lock().left += wanted;
+            }
+            // Nobody listens where the client has left.
+            drop(tell.send(taken.map(drop)));
+        };
+        {
+            let mut takes = takes.lock().unwrap_or_else(PoisonError::into_inner);
+            while takes.try_join_next().is_some() {}
+            takes.spawn(take);
+        }
+        told.await.unwrap_or_else(|_| Err(BankError("the process is ending".to_owned())))
     }
 
     fn reserve_here(&self, amount: Usd) -> bool {
@@ -131,7 +166,7 @@ impl Meter {
     }
 
     /// Tells the account what was used, and takes a slab ahead of use where this one is half empty.
-    pub(crate) async fn flush(&self, bank: &dyn Bank) -> Result<(), BankError> {
+    pub(crate) async fn flush(self: &Arc<Self>, bank: &Arc<dyn Bank>, takes: &Takes) -> Result<(), BankError> {
         let over = self.is_over();
         let (used, overrun, free, wanted, cap) = {
             let mut slab = self.lock();
@@ -150,10 +185,7 @@ impl Meter {
                 return Err(error);
             }
         }
-        if wanted && bank.take(self.account.clone(), slab_of(cap), cap).await? {
-            self.lock().left += slab_of(cap);
-        }
-        Ok(())
+        if wanted { self.take(bank, takes, slab_of(cap), cap).await } else { Ok(()) }
     }
 
     /// Gives the rest of the slab back.

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use serde_json::Value;
 use steersman_sim::{Script, Sim};
-use support::{Answer, read, spawn};
+use support::{Answer, lock, read, spawn};
 
 const RACERS: u64 = 16;
 const REQUESTS: u64 = 256;
@@ -215,4 +215,30 @@ fn a_gateway_on_sqlite_that_is_killed_again_and_again_never_passes_its_budget() 
         fleet.race(kills);
         fleet.assert_kept();
     }
+}
+
+#[test]
+fn a_client_that_leaves_while_its_budget_is_taken_leaves_nothing_reserved() {
+    let fleet = Fleet::start(1, None, 10.0);
+    let health = |of: &str| {
+        let answer = exchange(fleet.address(0), "GET /health", "\r\n").unwrap();
+        serde_json::from_str::<Value>(&answer.body).unwrap()[of].as_u64().unwrap()
+    };
+    let mut locker = lock(&fleet.folders[0].path().join("state.db"));
+    let body = r#"{"model":"small","messages":[{"role":"user","content":"a question that nobody waits for"}]}"#;
+    let mut client = TcpStream::connect(fleet.address(0)).unwrap();
+    let head = format!("POST /v1/chat/completions HTTP/1.1\r\nhost: gateway\r\ncontent-length: {}\r\n\r\n", body.len());
+    client.write_all((head + body).as_bytes()).unwrap();
+    while health("requests_under_way") == 0 {}
+    drop(client);
+    while health("requests_under_way") > 0 {}
+    drop(locker.stdin.take());
+    assert!(locker.wait().unwrap().success());
+    let mut place = fleet.gateways[0].lock().unwrap();
+    assert!(Command::new("kill").arg(place.0.id().to_string()).status().unwrap().success());
+    assert!(place.0.wait().unwrap().success());
+    *place = spawn(&fleet.config, fleet.folders[0].path());
+    drop(place);
+    let taken = fleet.taken(0);
+    assert!(taken.as_ref().is_none_or(|(taken, _)| *taken == 0), "{taken:?}");
 }

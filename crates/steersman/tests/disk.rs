@@ -5,15 +5,15 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use steersman_sim::{Script, Sim};
-use support::{get, post, spawn};
+use support::{get, lock, post, spawn};
 
 /// A request that had to wait for the writer would wait for seconds: it tries a locked database again for ten.
 const UNDELAYED: Duration = Duration::from_secs(1);
@@ -142,24 +142,6 @@ fn a_full_disk_fails_no_request_and_every_lost_record_is_counted_until_there_is_
     house.ask(5, 2_000);
     let health = house.until(|health| health["records"]["written"].as_u64() >= Some(written + 5));
     assert_eq!(health["status"], "ok", "{health}");
-}
-
-/// A process that holds the database's write lock until its standard input closes.
-fn lock(database: &Path) -> Child {
-    const LOCK: &str = "import sqlite3, sys
-held = sqlite3.connect(sys.argv[1], isolation_level=None)
-held.execute('BEGIN EXCLUSIVE')
-print('locked', flush=True)
-sys.stdin.read()
-held.execute('ROLLBACK')
-";
-    let mut command = Command::new("python3");
-    command.args(["-c", LOCK]).arg(database).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut process = command.spawn().unwrap();
-    let mut line = String::new();
-    BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    assert_eq!(line.trim(), "locked");
-    process
 }
 
 #[test]

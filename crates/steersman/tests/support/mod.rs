@@ -197,3 +197,21 @@ pub(crate) fn unchunk(mut body: &str) -> String {
     }
     whole
 }
+
+/// A process that holds the database's write lock until its standard input closes.
+pub(crate) fn lock(database: &Path) -> Child {
+    const LOCK: &str = "import sqlite3, sys
+held = sqlite3.connect(sys.argv[1], isolation_level=None)
+held.execute('BEGIN EXCLUSIVE')
+print('locked', flush=True)
+sys.stdin.read()
+held.execute('ROLLBACK')
+";
+    let mut command = Command::new("python3");
+    command.args(["-c", LOCK]).arg(database).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut process = command.spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line.trim(), "locked");
+    process
+}
