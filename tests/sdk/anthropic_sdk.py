@@ -6,6 +6,7 @@ from check import GATEWAY, raises, run, test
 client = anthropic.Anthropic(base_url=GATEWAY, api_key="unused", max_retries=0)
 
 QUESTION = [{"role": "user", "content": "Where is my parcel?"}]
+EVERY_DIALECT = ["sim-claude", "sim-small", "sim-responses", "sim-gemini"]
 WEATHER = {
     "name": "get_weather",
     "description": "The weather of a city.",
@@ -56,13 +57,35 @@ def a_missing_limit_is_a_bad_request():
 
 
 @test
-def a_model_of_another_dialect_answers_in_ours():
-    answer = ask("sim-small")
-    assert answer.content[0].text and answer.stop_reason == "end_turn", answer
-    call = ask("sim-small", tools=[WEATHER])
-    assert call.stop_reason == "tool_use" and call.content[-1].input["city"], call
-    with client.messages.stream(model="sim-small", max_tokens=200, messages=QUESTION) as stream:
-        assert "".join(stream.text_stream) == answer.content[0].text
+def every_dialect_answers_in_ours_whole_and_streamed():
+    for model in EVERY_DIALECT:
+        answer = ask(model)
+        assert answer.content[0].text and answer.stop_reason == "end_turn", (model, answer)
+        with client.messages.stream(model=model, max_tokens=200, messages=QUESTION) as stream:
+            assert "".join(stream.text_stream) == answer.content[0].text, model
+            last = stream.get_final_message()
+        assert last.usage.output_tokens == answer.usage.output_tokens, (model, last.usage)
+
+
+@test
+def every_dialect_calls_our_tools_and_hears_their_results():
+    for model in EVERY_DIALECT:
+        first = ask(model, tools=[WEATHER])
+        call = first.content[-1]
+        assert first.stop_reason == "tool_use" and isinstance(call.input["city"], str), (model, first)
+        result = {"type": "tool_result", "tool_use_id": call.id, "content": "rain"}
+        messages = [*QUESTION, {"role": "assistant", "content": first.content}, {"role": "user", "content": [result]}]
+        second = ask(model, tools=[WEATHER], messages=messages)
+        assert second.stop_reason == "end_turn" and second.content[0].text, (model, second)
+        with client.messages.stream(model=model, max_tokens=200, messages=QUESTION, tools=[WEATHER]) as stream:
+            assert stream.get_final_message().content[-1].input == call.input, model
+
+
+@test
+def every_dialect_stops_at_our_limit():
+    for model in EVERY_DIALECT:
+        cut = client.messages.create(model=model, max_tokens=2, messages=QUESTION)
+        assert cut.stop_reason == "max_tokens", (model, cut)
 
 
 @test

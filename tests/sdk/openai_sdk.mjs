@@ -17,6 +17,9 @@ const weather = {
 };
 const ask = (more = {}) => client.chat.completions.create({ model: "sim-small", messages, ...more });
 
+const everyDialect = ["sim-small", "sim-claude", "sim-responses", "sim-gemini"];
+const respond = (more = {}) => client.responses.create({ input: "Where is my parcel?", max_output_tokens: 200, ...more });
+
 async function textOf(stream) {
   let text = "";
   for await (const chunk of stream) text += chunk.choices[0]?.delta?.content ?? "";
@@ -60,6 +63,57 @@ const tests = {
     const format = { type: "json_schema", json_schema: { name: "ticket", strict: true, schema } };
     const answer = await ask({ response_format: format });
     assert.equal(typeof JSON.parse(answer.choices[0].message.content).urgent, "boolean");
+  },
+  "every dialect answers in ours, whole and streamed": async () => {
+    for (const model of everyDialect) {
+      const whole = (await ask({ model, max_completion_tokens: 200 })).choices[0];
+      assert.ok(whole.message.content && whole.finish_reason === "stop", model);
+      assert.equal(await textOf(await ask({ model, max_completion_tokens: 200, stream: true })), whole.message.content, model);
+    }
+  },
+  "every dialect calls our tools and hears their results": async () => {
+    for (const model of everyDialect) {
+      const first = (await ask({ model, tools: [weather], max_completion_tokens: 200 })).choices[0].message;
+      const result = { role: "tool", tool_call_id: first.tool_calls[0].id, content: "rain" };
+      const second = await ask({ model, tools: [weather], messages: [...messages, first, result], max_completion_tokens: 200 });
+      assert.equal(second.choices[0].finish_reason, "stop", model);
+    }
+  },
+  "responses say the same whole and streamed from every dialect": async () => {
+    for (const model of everyDialect) {
+      const whole = await respond({ model });
+      assert.equal(whole.status, "completed", model);
+      let text = "";
+      let last;
+      for await (const event of await respond({ model, stream: true })) {
+        if (event.type === "response.output_text.delta") text += event.delta;
+        last = event;
+      }
+      assert.equal(last.type, "response.completed", model);
+      assert.equal(text, whole.output_text, model);
+      assert.equal(last.response.usage.output_tokens, whole.usage.output_tokens, model);
+    }
+  },
+  "the helper for streams puts a response together": async () => {
+    const stream = client.responses.stream({ model: "sim-gemini", input: "hello", max_output_tokens: 200 });
+    assert.ok((await stream.finalResponse()).output_text);
+  },
+  "responses call tools and go on by an id": async () => {
+    for (const model of everyDialect) {
+      const tools = [{ type: "function", strict: false, ...weather.function }];
+      const first = await respond({ model, tools });
+      const call = first.output.find((item) => item.type === "function_call");
+      assert.equal(typeof JSON.parse(call.arguments).city, "string", model);
+      const input = [{ type: "function_call_output", call_id: call.call_id, output: "rain" }];
+      const second = await respond({ model, tools, input, previous_response_id: first.id });
+      assert.ok(second.output_text, model);
+    }
+  },
+  "stored responses are retrieved and deleted": async () => {
+    const stored = await respond({ model: "sim-small" });
+    assert.equal((await client.responses.retrieve(stored.id)).output_text, stored.output_text);
+    await client.responses.delete(stored.id);
+    await assert.rejects(client.responses.retrieve(stored.id), OpenAI.NotFoundError);
   },
   "errors are of their kinds": async () => {
     await assert.rejects(ask({ model: "sim-smal" }), OpenAI.NotFoundError);

@@ -49,6 +49,9 @@ TICKET = {
 }
 
 
+EVERY_DIALECT = ["sim-small", "sim-claude", "sim-responses", "sim-gemini"]
+
+
 def ask(model="sim-small", **more):
     return client.chat.completions.create(model=model, messages=more.pop("messages", QUESTION), **more)
 
@@ -256,15 +259,57 @@ def a_stream_comes_piece_by_piece():
     assert times[1] < times[-1] / 4, times
 
 
-@test
-def a_model_of_another_dialect_answers_in_ours():
-    answer = ask("sim-claude", max_completion_tokens=200)
+def in_every_dialect(check):
+    """The same check, once for a model of each dialect that a provider may speak."""
+
+    def run_each():
+        for model in EVERY_DIALECT:
+            try:
+                check(model)
+            except Exception as error:
+                raise AssertionError(f"{model}: {error}") from error
+
+    run_each.__name__ = check.__name__
+    return test(run_each)
+
+
+@in_every_dialect
+def every_dialect_answers_in_ours_whole_and_streamed(model):
+    answer = ask(model, max_completion_tokens=200)
     assert answer.choices[0].message.content and answer.choices[0].finish_reason == "stop", answer
-    call = ask("sim-claude", tools=[WEATHER], max_completion_tokens=200).choices[0]
-    assert call.finish_reason == "tool_calls" and json.loads(call.message.tool_calls[0].function.arguments), call
-    chunks = list(ask("sim-claude", stream=True, max_completion_tokens=200))
+    assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens, answer.usage
+    chunks = list(ask(model, stream=True, max_completion_tokens=200, stream_options={"include_usage": True}))
     text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
     assert text == answer.choices[0].message.content, text
+    assert chunks[-1].usage.completion_tokens == answer.usage.completion_tokens, chunks[-1]
+
+
+@in_every_dialect
+def every_dialect_calls_our_tools_and_hears_their_results(model):
+    first = ask(model, tools=[WEATHER], max_completion_tokens=200).choices[0]
+    call = first.message.tool_calls[0]
+    assert first.finish_reason == "tool_calls" and 1 <= json.loads(call.function.arguments)["days"] <= 7, first
+    result = {"role": "tool", "tool_call_id": call.id, "content": "rain"}
+    answer = ask(model, tools=[WEATHER], messages=[*QUESTION, first.message, result], max_completion_tokens=200)
+    assert answer.choices[0].finish_reason == "stop" and answer.choices[0].message.content, answer
+    streamed = ask(model, tools=[WEATHER], stream=True, max_completion_tokens=200)
+    deltas = [chunk.choices[0].delta.tool_calls for chunk in streamed if chunk.choices and chunk.choices[0].delta.tool_calls]
+    assert "".join(delta[0].function.arguments or "" for delta in deltas) == call.function.arguments, deltas
+
+
+@in_every_dialect
+def every_dialect_keeps_our_schema(model):
+    value = json.loads(ask(model, response_format=TICKET, max_completion_tokens=200).choices[0].message.content)
+    assert value["category"] in ("delivery", "billing", "other") and isinstance(value["urgent"], bool), value
+
+
+@in_every_dialect
+def every_dialect_sees_our_images_and_stops_at_our_limit(model):
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+    message = {"role": "user", "content": [{"type": "text", "text": "What is on it?"}, image]}
+    assert ask(model, messages=[message], max_completion_tokens=200).choices[0].message.content
+    cut = ask(model, max_completion_tokens=2).choices[0]
+    assert cut.finish_reason == "length", cut
 
 
 @test
@@ -284,9 +329,6 @@ def respond(model="sim-small", **more):
 
 
 RESPONSES_WEATHER = {"type": "function", **WEATHER["function"]}
-EVERY_DIALECT = ["sim-small", "sim-claude", "sim-responses"]
-
-
 @test
 def responses_say_the_same_whole_and_streamed_from_every_dialect():
     for model in EVERY_DIALECT:

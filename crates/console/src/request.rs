@@ -154,10 +154,16 @@ fn text(body: &BodyRow) -> String {
 
 /// The request as a command, quoted for a POSIX shell.
 fn curl(address: &str, protocol: &str, body: &BodyRow) -> String {
-    let path =
-        steersman_wire::dialect(protocol).and_then(|dialect| dialect.served().path()).unwrap_or("/v1/chat/completions");
+    let path = path_of(protocol, &body.content).unwrap_or_else(|| "/v1/chat/completions".to_owned());
     let body = String::from_utf8_lossy(&body.content).replace('\'', "'\\''");
     format!("curl {address}{path} \\\n  -H 'content-type: application/json' \\\n  -d '{body}'")
+}
+
+/// Where the request came in: some dialects have the model in the path.
+fn path_of(protocol: &str, body: &[u8]) -> Option<String> {
+    let dialect = steersman_wire::dialect(protocol)?;
+    let (model, stream) = dialect.request_head(body).map(|head| (head.model.into_owned(), head.stream)).ok()?;
+    Some(format!("{}{}", dialect.root(), dialect.call_path(&model, stream)))
 }
 
 #[cfg(test)]

@@ -37,5 +37,5 @@ pub use outcome::{Layer, Outcome, Rejection, Violation};
 pub use rates::Rates;
 pub use record::{AttemptRecord, Note, OutcomeKind, Recorder, RequestRecord, Timing};
 pub use secret::Secret;
-pub use upstream::{BoxFuture, ByteStream, Upstream, UpstreamAnswer, UpstreamCall, UpstreamError};
+pub use upstream::{Asked, BoxFuture, ByteStream, Upstream, UpstreamAnswer, UpstreamCall, UpstreamError};
 pub use usage::Usage;

@@ -8,18 +8,32 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_core::Stream;
 
+use crate::ModelName;
+
 /// A future that may cross threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The body of an upstream answer, as it arrives.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, UpstreamError>> + Send>>;
 
+/// What a call for an answer asks, for a provider that addresses such calls in its own way.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// The name of the dialect.
+    pub dialect: &'static str,
+    /// The model.
+    pub model: ModelName,
+}
+
 /// One call to a provider, in the provider's own dialect.
 #[derive(Debug, Clone)]
 pub struct UpstreamCall {
     /// The HTTP method.
     pub method: &'static str,
-    /// The path and query below the provider's base address, beginning with a slash.
+    /// What it asks; `None` for a path that is passed through.
+    pub asked: Option<Asked>,
+    /// The path and query below the provider's base address, beginning with a slash; for a call that asks, where its
+    /// dialect is at home.
     pub path: Cow<'static, str>,
     /// The request body; nothing is sent where it is empty.
     pub body: Bytes,
@@ -30,10 +44,16 @@ pub struct UpstreamCall {
 }
 
 impl UpstreamCall {
-    /// A call with a body.
+    /// A call for an answer.
     #[must_use]
-    pub const fn post(path: Cow<'static, str>, body: Bytes, stream: bool, headers: Vec<(String, String)>) -> Self {
-        Self { method: "POST", path, body, stream, headers }
+    pub const fn ask(
+        asked: Asked,
+        path: Cow<'static, str>,
+        body: Bytes,
+        stream: bool,
+        headers: Vec<(String, String)>,
+    ) -> Self {
+        Self { method: "POST", asked: Some(asked), path, body, stream, headers }
     }
 }
 

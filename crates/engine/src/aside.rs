@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use steersman_core::{ChatRequest, UpstreamCall, UpstreamError, Usd};
+use steersman_core::{Asked, ChatRequest, UpstreamCall, UpstreamError, Usd};
 use steersman_wire::{Answer, DecodeError, EncodeError};
 
 use crate::attempt::read_whole;
@@ -50,7 +50,9 @@ pub async fn ask_aside(candidate: &Candidate, request: &ChatRequest, limit: Dura
     candidate.thought.apply(&mut request);
     let provider = &candidate.provider;
     let body = provider.dialect.encode_request(&request)?.body.into();
-    let call = UpstreamCall::post(provider.dialect.call_path(candidate.model.as_str(), false), body, false, Vec::new());
+    let asked = Asked { dialect: provider.dialect.name(), model: candidate.model.clone() };
+    let path = provider.dialect.call_path(candidate.model.as_str(), false);
+    let call = UpstreamCall::ask(asked, path, body, false, Vec::new());
     let late = |_| UpstreamError::Timeout { kind: "total", limit };
     let exchange = async {
         let mut answer = provider.upstream.call(call).await?;

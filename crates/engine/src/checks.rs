@@ -249,23 +249,30 @@ fn response_schema(format: &RawValue, schemas: &Schemas) -> Result<Option<Option
     }
     // OpenAI nests the schema below `json_schema`; others give it at once.
     let nested = object.get("json_schema").and_then(|inner| RawObject::of(inner).ok()?.get("schema"));
-    match nested.or_else(|| object.get("schema")) {
+    match nested.or_else(|| object.get("schema")).or_else(|| object.get("responseJsonSchema")) {
         Some(schema) => Ok(Some(Some(schemas.compile(schema, "response_format")?))),
         None => Ok(None),
     }
 }
+
+/// Where the dialects put the schema of a function's arguments. Gemini's older `parameters` are no JSON Schema: their types
+/// are upper case, and its provider keeps them.
+const SCHEMA_MEMBERS: &[&str] = &["parametersJsonSchema", "parameters", "input_schema"];
 
 /// The argument schemas of tools, by name. A tool without one is not checked.
 fn tool_schemas(tools: &RawValue, schemas: &Schemas) -> Result<BTreeMap<String, Arc<CompiledSchema>>, Refusal> {
     let mut compiled = BTreeMap::new();
     for (index, tool) in elements(tools).enumerate() {
         let Ok(tool) = RawObject::of(tool) else { continue };
-        let function = tool.get("function").and_then(|function| RawObject::of(function).ok());
-        let tool = function.as_ref().unwrap_or(&tool);
-        let name: Option<String> = tool.get("name").and_then(|name| serde_json::from_str(name.get()).ok());
-        let schema = tool.get("parameters").or_else(|| tool.get("input_schema"));
-        if let (Some(name), Some(schema)) = (name, schema) {
-            compiled.insert(name, schemas.compile(schema, &format!("tools[{index}]"))?);
+        // Gemini puts several functions into one tool.
+        let declared = tool.get("functionDeclarations").into_iter().flat_map(elements);
+        let functions = declared.chain(tool.get("function")).filter_map(|function| RawObject::of(function).ok());
+        for function in functions.chain([tool.clone()]) {
+            let name: Option<String> = function.get("name").and_then(|name| serde_json::from_str(name.get()).ok());
+            let schema = SCHEMA_MEMBERS.iter().find_map(|member| function.get(member));
+            if let (Some(name), Some(schema)) = (name, schema) {
+                compiled.insert(name, schemas.compile(schema, &format!("tools[{index}]"))?);
+            }
         }
     }
     Ok(compiled)

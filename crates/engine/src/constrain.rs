@@ -63,7 +63,9 @@ pub(crate) fn constrain(
     subset: &Subset,
 ) -> Option<Constrained> {
     let format = RawObject::of(head.response_format?).ok()?;
-    let kind: String = serde_json::from_str(format.get("type")?.get()).ok()?;
+    // Gemini says by the member's name what its form is.
+    let kind: Option<String> = format.get("type").and_then(|kind| serde_json::from_str(kind.get()).ok());
+    let kind = kind.unwrap_or_default();
     let native = client.name() == provider.name();
     let as_sent = |asked, obtained| {
         let constraint = Constraint { asked, obtained, changes: Vec::new(), obstacle: None };
@@ -71,7 +73,7 @@ pub(crate) fn constrain(
     };
     let nested = format.get("json_schema").and_then(|inner| RawObject::of(inner).ok());
     let member = |name: &str| nested.as_ref().and_then(|inner| inner.get(name)).or_else(|| format.get(name));
-    let Some(schema) = member("schema") else {
+    let Some(schema) = member("schema").or_else(|| format.get("responseJsonSchema")) else {
         return match kind.as_str() {
             "json_object" if provider.name() == steersman_wire::anthropic::NAME => Some(json_in_the_prompt()),
             "json_object" => as_sent("json", Level::JsonMode),

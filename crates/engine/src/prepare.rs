@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
-use steersman_core::{ContentHash, ModelName, TaskName, UpstreamCall};
+use steersman_core::{Asked, ContentHash, ModelName, TaskName, UpstreamCall};
 use steersman_wire::json::{RawObject, Splice};
 use steersman_wire::{Dialect, Loss, RequestHead, fingerprint, openai_chat};
 
@@ -35,6 +35,7 @@ const PARAMETERS: &[&str] = &[
     "tool_choice",
     "parallel_tool_calls",
     "logprobs",
+    "generationConfig",
 ];
 
 /// Longer values (a long `stop`, a named `tool_choice` with a schema) are not parameters but content.
@@ -96,8 +97,10 @@ impl Target {
 
     /// The call that asks it.
     pub(crate) fn call(&self, inbound: &Inbound, stream: bool) -> UpstreamCall {
-        let path = self.dialect.call_path(self.candidate.model.as_str(), stream);
-        UpstreamCall::post(path, self.body.clone(), stream, self.headers(inbound))
+        let model = &self.candidate.model;
+        let asked = Asked { dialect: self.dialect.name(), model: model.clone() };
+        let path = self.dialect.call_path(model.as_str(), stream);
+        UpstreamCall::ask(asked, path, self.body.clone(), stream, self.headers(inbound))
     }
 
     /// The client's headers that this provider may see: those of its own dialect.

@@ -168,6 +168,7 @@ impl Engine {
         let limit = self.settings().first_token;
         let call = UpstreamCall {
             method: endpoint.method,
+            asked: None,
             path: Cow::Owned(endpoint.path.clone()),
             body: target.body.clone(),
             stream: false,

@@ -5,6 +5,7 @@ use http::{HeaderName, HeaderValue, Request, header};
 use http_body_util::Full;
 use steersman_core::{BoxFuture, Secret, Upstream, UpstreamAnswer, UpstreamCall, UpstreamError};
 use steersman_net::{BaseUrl, Client};
+use steersman_wire::{Address, Dialect, dialect};
 
 use crate::{Auth, Vendor};
 
@@ -42,6 +43,17 @@ impl HttpUpstream {
         Ok(Self { vendor, client, base_url: base_url.clone(), key, key_source })
     }
 
+    /// The call with what its path says taken out of its body.
+    fn addressed(mut call: UpstreamCall) -> UpstreamCall {
+        let address = call.asked.as_ref().and_then(|asked| dialect(asked.dialect)).map(Dialect::address);
+        if let Some(Address::ByModel(form)) = address
+            && let Ok(body) = form.take_out(&call.body)
+        {
+            call.body = body.into();
+        }
+        call
+    }
+
     fn request(&self, call: UpstreamCall) -> Result<Request<Full<Bytes>>, UpstreamError> {
         let uri = self.base_url.join(&call.path).ok_or_else(|| UpstreamError::Address(call.path.to_string()))?;
         let mut request = Request::builder().method(call.method).uri(uri);
@@ -76,7 +88,7 @@ impl Upstream for HttpUpstream {
             if let (None, Some(source)) = (&self.key, &self.key_source) {
                 return Err(UpstreamError::MissingKey(source.clone()));
             }
-            self.client.send(self.request(call)?).await
+            self.client.send(self.request(Self::addressed(call))?).await
         })
     }
 }

@@ -63,10 +63,11 @@ impl State {
     /// Answers one request; never, if the script says so.
     pub(crate) async fn respond(self: Arc<Self>, request: Request<Incoming>) -> Answered {
         let (parts, body) = request.into_parts();
-        let dialect = dialect_at(parts.uri.path());
+        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+        let dialect = dialect_at(path);
         match (&parts.method, parts.uri.path(), dialect) {
             (&Method::POST, _, Some(dialect)) => match Limited::new(body, MAX_BODY_BYTES).collect().await {
-                Ok(body) => self.chat(dialect, &parts.headers, body.to_bytes()).await,
+                Ok(body) => self.chat(dialect, &parts.headers, in_body(dialect, path, body.to_bytes())).await,
                 Err(_) => error(dialect, 413, "the request is larger than the simulator reads", None),
             },
             (&Method::POST, "/v1/embeddings", _) => self.embed(&parts.headers, body).await,
@@ -190,7 +191,8 @@ impl State {
     fn admits(&self, headers: &HeaderMap) -> bool {
         let Some(key) = &self.script.api_key else { return true };
         let bearer = headers.get("authorization").and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-        bearer.or_else(|| headers.get("x-api-key")?.to_str().ok()) == Some(key)
+        let named = ["x-api-key", "x-goog-api-key"].iter().find_map(|name| headers.get(*name)?.to_str().ok());
+        bearer.or(named) == Some(key)
     }
 
     /// The answer's bytes, prebuilt where the script is constant.
@@ -205,7 +207,8 @@ impl State {
     ) -> Result<Arc<Rendered>, Box<Answered>> {
         let input = input_tokens(head);
         let (stream, include_usage) = (head.stream, head.include_usage);
-        let plain = ["n", "stop", "stop_sequences"].iter().all(|key| head.object.get(key).is_none());
+        let plain =
+            ["n", "stop", "stop_sequences", "generationConfig"].iter().all(|key| head.object.get(key).is_none());
         let slot = self.prebuilt.as_ref().filter(|_| plain).map(|prebuilt| {
             let (model, limit) = (model.to_owned(), head.max_output_tokens);
             (prebuilt, Prebuilt { dialect: dialect.name(), model, stream, include_usage, input, limit })
@@ -238,6 +241,12 @@ impl State {
     }
 }
 
+/// The body with the model that the path names, where it names one.
+fn in_body(dialect: &dyn Dialect, path: &str, body: Bytes) -> Bytes {
+    let lifted = dialect.named(path).and_then(|named| named.into_body(&body).ok());
+    lifted.map_or(body, Bytes::from)
+}
+
 async fn read(body: Incoming) -> Option<serde_json::Value> {
     let body = Limited::new(body, MAX_BODY_BYTES).collect().await.ok()?;
     serde_json::from_slice(&body.to_bytes()).ok()
@@ -246,7 +255,7 @@ async fn read(body: Incoming) -> Option<serde_json::Value> {
 /// A quarter of the bytes of everything the model reads.
 fn input_tokens(head: &RequestHead<'_>) -> u64 {
     let mut bytes = head.messages.get().len() + head.tools.map_or(0, |raw| raw.get().len());
-    if head.object.get("system").is_some() {
+    if ["system", "systemInstruction"].iter().any(|member| head.object.get(member).is_some()) {
         bytes += head.system.iter().map(|raw| raw.get().len()).sum::<usize>();
     }
     u64::try_from(bytes.div_ceil(4)).unwrap_or(u64::MAX)

@@ -52,7 +52,7 @@ fn with(mut body: Value, members: Value) -> Value {
 /// The answer to a question, streamed or not, through the dialect's own reader.
 async fn answer(sim: &Sim, name: &str, body: &Value) -> Answer {
     let dialect = dialect(name).expect("a dialect");
-    let response = send(sim, dialect.served().path().expect("a served dialect"), body).await;
+    let response = send(sim, &format!("{}{}", dialect.root(), dialect.call_path("sim", false)), body).await;
     assert_eq!(response.status(), 200);
     let streamed =
         response.headers().get("content-type").is_some_and(|kind| kind.as_bytes().starts_with(b"text/event"));

@@ -5,31 +5,12 @@ use std::fmt::Debug;
 
 use steersman_core::{ChatRequest, Event, Role};
 
+use crate::address::{Address, Named};
 use crate::answer::{Answer, AnswerDecoder, AnswerEncoder, AnswerOptions};
 use crate::error::{DecodeError, EncodeError, Encoded, ErrorBody};
 use crate::facts::FactsReader;
 use crate::head::RequestHead;
-use crate::{anthropic, openai_chat, openai_responses};
-
-/// Where the gateway serves a dialect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Served {
-    /// At this path: `/v1/chat/completions`.
-    At(&'static str),
-    /// Nowhere: only providers speak it.
-    Nowhere,
-}
-
-impl Served {
-    /// The path, if there is one.
-    #[must_use]
-    pub const fn path(self) -> Option<&'static str> {
-        match self {
-            Self::At(path) => Some(path),
-            Self::Nowhere => None,
-        }
-    }
-}
+use crate::{anthropic, gemini, openai_chat, openai_responses};
 
 /// The methods of a dialect that its module has as functions of the same names.
 macro_rules! functions_of_the_module {
@@ -70,11 +51,26 @@ pub trait Dialect: Debug + Send + Sync {
     /// Its name: `openai.chat`.
     fn name(&self) -> &'static str;
 
-    /// Where the gateway serves it.
-    fn served(&self) -> Served;
+    /// The path of its version, which ends a provider's base address and begins our own paths: `/v1`.
+    fn root(&self) -> &'static str {
+        "/v1"
+    }
 
-    /// The path of a call below a provider's base address, which ends with the version: `/chat/completions`.
-    fn call_path(&self, model: &str, stream: bool) -> Cow<'static, str>;
+    /// Where its calls go, below the version.
+    fn address(&self) -> Address;
+
+    /// The path of a call below a provider's base address: `/chat/completions`.
+    fn call_path(&self, model: &str, stream: bool) -> Cow<'static, str> {
+        self.address().path(model, stream)
+    }
+
+    /// What a path and query of ours say of a call; `None` where the body says it, and for a path that is not its own.
+    fn named(&self, path_and_query: &str) -> Option<Named> {
+        match self.address() {
+            Address::Fixed(_) => None,
+            Address::ByModel(form) => form.read(path_and_query.strip_prefix(self.root())?),
+        }
+    }
 
     /// The member of a request that holds the conversation, a list.
     fn conversation(&self) -> &'static str {
@@ -135,7 +131,7 @@ pub trait Dialect: Debug + Send + Sync {
 
 /// Every dialect, in the order of the documentation.
 pub static DIALECTS: &[&dyn Dialect] =
-    &[&openai_chat::OpenAiChat, &openai_responses::OpenAiResponses, &anthropic::AnthropicMessages];
+    &[&openai_chat::OpenAiChat, &openai_responses::OpenAiResponses, &anthropic::AnthropicMessages, &gemini::Gemini];
 
 /// The dialect with this name.
 #[must_use]
@@ -143,8 +139,15 @@ pub fn dialect(name: &str) -> Option<&'static dyn Dialect> {
     DIALECTS.iter().copied().find(|dialect| dialect.name() == name)
 }
 
-/// The dialect that the gateway serves at this path.
+/// The dialect that is served at this path, query included or not.
 #[must_use]
-pub fn dialect_at(path: &str) -> Option<&'static dyn Dialect> {
-    DIALECTS.iter().copied().find(|dialect| dialect.served().path() == Some(path))
+pub fn dialect_at(path_and_query: &str) -> Option<&'static dyn Dialect> {
+    let path = path_and_query.split('?').next().unwrap_or_default();
+    DIALECTS.iter().copied().find(|dialect| {
+        let Some(rest) = path.strip_prefix(dialect.root()) else { return false };
+        match dialect.address() {
+            Address::Fixed(own) => rest == own,
+            Address::ByModel(form) => rest.starts_with(form.before),
+        }
+    })
 }

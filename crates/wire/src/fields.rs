@@ -148,6 +148,11 @@ impl<'a, 'p> Fields<'a, 'p> {
         Ok(Some(json::elements(value)))
     }
 
+    /// Counts every member as read.
+    pub(crate) fn take_all(&mut self) {
+        self.taken.fill(true);
+    }
+
     /// The members that nobody took, in order; explicit `null`s among them.
     pub(crate) fn rest(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
         let members = self.object.members().iter().zip(&self.taken);

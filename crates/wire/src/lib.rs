@@ -10,6 +10,7 @@
 pub mod json;
 pub mod sse;
 
+mod address;
 mod answer;
 pub mod anthropic;
 mod dialect;
@@ -18,14 +19,16 @@ mod extra;
 mod facts;
 mod fields;
 mod fingerprint;
+pub mod gemini;
 mod head;
 mod openai;
 pub mod openai_chat;
 pub mod openai_responses;
 mod write;
 
+pub use address::{Address, ByModel, Named};
 pub use answer::{Answer, AnswerDecoder, AnswerEncoder, AnswerOptions, Choice, WHOLE_PART};
-pub use dialect::{DIALECTS, Dialect, Served, dialect, dialect_at};
+pub use dialect::{DIALECTS, Dialect, dialect, dialect_at};
 pub use error::{DecodeError, EncodeError, Encoded, ErrorBody, Loss};
 pub use facts::{ErrorFacts, FactsReader, Finishes, FrameFacts};
 pub use fingerprint::fingerprint;

@@ -14,6 +14,7 @@ fn dialects_of(file: &str) -> (&'static dyn Dialect, Vec<&'static dyn Dialect>) 
     let native = match file.split_once('_') {
         Some(("openai", _)) => "openai.chat",
         Some(("responses", _)) => "openai.responses",
+        Some(("gemini", _)) => "google.gemini",
         _ => "anthropic.messages",
     };
     let others = DIALECTS.iter().copied().filter(|dialect| dialect.name() != native).collect();
@@ -165,12 +166,21 @@ fn text_thinking_and_tools_survive_the_way_through_each_other_dialect() {
         "responses_text",
         "responses_parallel_tools",
         "responses_reasoning",
+        "gemini_text",
+        "gemini_thinking_tools",
     ] {
         let stream = golden("sse").into_iter().find(|(found, _)| found == name).expect("the transcript").1;
         let (native, others) = dialects_of(name);
         let mut events = decode(native, std::iter::once(stream.as_slice()));
         events.retain(|event| !matches!(event, Event::Foreign { .. }));
         for other in others {
+            let mut events = events.clone();
+            // Gemini does not count cache writes, and says so where there were some.
+            for event in events.iter_mut().filter(|_| other.name() == "google.gemini") {
+                if let Event::Usage(usage) = event {
+                    usage.cache_write_tokens = None;
+                }
+            }
             let (translated, _) = encode(other, &events);
             let back = decode(other, std::iter::once(translated.as_slice()));
             assert_eq!(meaning(&back), meaning(&events), "{name} as {}", other.name());
@@ -219,6 +229,6 @@ fn facts_of_whole_bodies_agree_with_the_events() {
         assert_eq!(facts.model.as_deref(), Some(answer.model.as_str()), "{name}");
         assert_eq!(facts.id.as_deref(), Some(answer.id.as_str()), "{name}");
         assert_eq!(facts.finishes.first().map(|(_, reason)| *reason), answer.choices[0].finish, "{name}");
-        assert!(facts.has_content && !facts.usage_only, "{name}");
+        assert!(facts.has_content != name.ends_with("blocked") && !facts.usage_only, "{name}");
     }
 }

@@ -71,6 +71,7 @@ fn the_published_corpus_is_what_the_readers_say() {
         let native = match stem.split_once('_') {
             Some(("openai", _)) => "openai.chat",
             Some(("responses", _)) => "openai.responses",
+            Some(("gemini", _)) => "google.gemini",
             _ => "anthropic.messages",
         };
         let bytes = std::fs::read(&path).expect("a file");

@@ -258,3 +258,62 @@ fn error_bodies_are_read_in_every_shape_that_vendors_use() {
     let ours = steersman_wire::ErrorBody { code: Some("model_not_found".to_owned()), ..error };
     insta::assert_snapshot!(String::from_utf8_lossy(&anthropic::encode_error(&ours)), @r#"{"type":"error","error":{"type":"not_found_error","message":"m"}}"#);
 }
+
+const GEMINI: &str = include_str!("../../../fuzz/seeds/requests/gemini_full.json");
+
+fn gemini(body: &str) -> ChatRequest {
+    steersman_wire::gemini::decode_request(body.as_bytes()).expect("a Gemini request")
+}
+
+#[test]
+fn a_gemini_request_comes_back_with_all_it_said() {
+    insta::assert_snapshot!(written("google.gemini", &gemini(GEMINI)));
+}
+
+#[test]
+fn a_chat_completion_request_in_the_words_of_gemini() {
+    insta::assert_snapshot!(written("google.gemini", &openai(CONVERSATION)));
+}
+
+#[test]
+fn what_gemini_alone_can_ask_for_is_refused_by_name_elsewhere() {
+    let refused = written("openai.chat", &gemini(GEMINI));
+    assert!(refused.starts_with("refused: `tools[2]`: openai.chat cannot express this kind of tool"), "{refused}");
+    let without = GEMINI.replace(r#",{"googleSearch":{}}"#, "");
+    let refused = written("anthropic.messages", &gemini(&without));
+    assert!(refused.contains("`cachedContent`: anthropic.messages cannot express this member"), "{refused}");
+}
+
+#[test]
+fn a_signature_of_gemini_finds_its_way_back_through_every_other_dialect() {
+    let answer = include_bytes!("golden/gemini_thinking_tools.sse");
+    let frames: Vec<&[u8]> = answer.split(|b| *b == b'\n').filter_map(|line| line.strip_prefix(b"data: ")).collect();
+    let mut decoder = dialect("google.gemini").expect("a dialect").answer_decoder();
+    let events: Vec<_> = frames.iter().flat_map(|data| decoder.frame(None, data).expect("a chunk")).collect();
+    let answer = steersman_wire::Answer::collect(&events);
+    for name in ["openai.chat", "openai.responses", "anthropic.messages"] {
+        let client = dialect(name).expect("a dialect");
+        // The client sends back what it was told, in its own dialect.
+        let told = client.encode_answer(&answer, &steersman_wire::AnswerOptions::default()).body;
+        let told: serde_json::Value = serde_json::from_slice(&told).expect("JSON");
+        let history = match name {
+            "openai.chat" => serde_json::json!({ "messages": [told["choices"][0]["message"]] }),
+            "openai.responses" => serde_json::json!({ "input": told["output"] }),
+            _ => serde_json::json!({ "messages": [{ "role": "assistant", "content": told["content"] }] }),
+        };
+        let mut sent = serde_json::json!({ "model": "gemini-3-flash", "max_tokens": 100 });
+        sent.as_object_mut().expect("an object").extend(history.as_object().expect("an object").clone());
+        let received = client.decode_request(sent.to_string().as_bytes()).expect("a request");
+        let text = written("google.gemini", &received);
+        assert!(text.contains(r#"}},"thoughtSignature":"EjQKMgEMAb=="},{"functionCall""#), "{name}: {text}");
+        assert_eq!(text.matches("thoughtSignature").count(), 1, "{name}: {text}");
+    }
+}
+
+#[test]
+fn a_call_that_lost_its_signature_says_so_to_models_that_demand_one() {
+    let newer = written("google.gemini", &openai(&CONVERSATION.replace(r#""model":"m""#, r#""model":"gemini-3-pro""#)));
+    assert_eq!(newer.matches("skip_thought_signature_validator").count(), 1, "{newer}");
+    assert!(newer.contains("sent unsigned: the signature did not come back with the call"), "{newer}");
+    assert!(!written("google.gemini", &openai(CONVERSATION)).contains("skip_thought"));
+}

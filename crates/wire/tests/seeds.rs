@@ -25,9 +25,12 @@ fn every_seed_is_read_by_some_dialect_or_refused_and_what_is_read_is_written_by_
             }
         }
     }
-    for seed in
-        ["chat_full.json openai.chat", "responses_full.json openai.responses", "messages_full.json anthropic.messages"]
-    {
+    for seed in [
+        "chat_full.json openai.chat",
+        "responses_full.json openai.responses",
+        "messages_full.json anthropic.messages",
+        "gemini_full.json google.gemini",
+    ] {
         assert!(read.iter().any(|found| found == seed), "`{seed}` is not among {read:?}");
     }
     assert!(!read.iter().any(|seed| seed.starts_with("cut.json") || seed.starts_with("deep.json")), "{read:?}");

@@ -7,7 +7,7 @@ use super::fixture::Fixture;
 use super::{Length, Stopped};
 use crate::{Failure, house, setup};
 
-const PYTHON_PACKAGES: &[&str] = &["openai==3.54.0", "anthropic==2.12.0"];
+const PYTHON_PACKAGES: &[&str] = &["openai==3.54.0", "anthropic==2.12.0", "google-genai==3.6.1"];
 const NODE_PACKAGES: &[&str] = &["openai@7.57.0"];
 const BROWSER_PACKAGES: &[&str] = &["playwright-core@1.65.1"];
 
@@ -17,7 +17,7 @@ pub(super) fn sdk(_: Length) -> Result<Counts, Stopped> {
     let node_packages = setup::packages("sdk-node", NODE_PACKAGES)?;
     let fixture = Fixture::start("sdk")?;
     let mut counts = Counts::default();
-    for script in ["tests/sdk/openai_sdk.py", "tests/sdk/anthropic_sdk.py"] {
+    for script in ["tests/sdk/openai_sdk.py", "tests/sdk/anthropic_sdk.py", "tests/sdk/google_sdk.py"] {
         eprintln!("{script}");
         counts += counted(fixture.command(&python).arg("-B").arg(script))?;
     }

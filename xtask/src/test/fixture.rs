@@ -91,6 +91,7 @@ fn configuration(provider: &str) -> String {
          [providers.sim]\nkind = \"openai-compatible\"\nbase_url = \"http://{provider}/v1\"\nmodels = [{listed}]\n\n\
          [providers.other]\nkind = \"anthropic\"\nbase_url = \"http://{provider}/v1\"\napi_key = \"env:SIM_KEY\"\nmodels = [\"sim-claude\"]\n\n\
          [providers.native]\nkind = \"openai-responses\"\nbase_url = \"http://{provider}/v1\"\napi_key = \"env:SIM_KEY\"\nmodels = [\"sim-responses\"]\n\n\
+         [providers.gemini]\nbase_url = \"http://{provider}/v1beta\"\napi_key = \"env:SIM_KEY\"\nmodels = [\"sim-gemini\"]\n\n\
          [models.sim-small]\nprovider = \"sim\"\ninput_usd_per_million = 0.15\noutput_usd_per_million = 0.60\n"
     )
 }

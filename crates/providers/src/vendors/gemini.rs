@@ -1,9 +1,12 @@
-//! Google Gemini through its OpenAI format. Source: ai.google.dev, OpenAI compatibility.
+//! Google Gemini through its own API. Source: ai.google.dev, API reference, `models.generateContent`; the key travels in
+//! `x-goog-api-key`.
 
-use crate::Vendor;
+use steersman_wire::gemini::Gemini;
 
-pub(super) static GEMINI: Vendor = Vendor::openai_compatible(
-    "gemini",
-    "https://generativelanguage.googleapis.com/v1beta/openai",
-    Some("GEMINI_API_KEY"),
-);
+use crate::{Auth, Vendor};
+
+pub(super) static GEMINI: Vendor = Vendor {
+    dialect: &Gemini,
+    auth: Auth::Header("x-goog-api-key"),
+    ..Vendor::openai_compatible("gemini", "https://generativelanguage.googleapis.com/v1beta", Some("GEMINI_API_KEY"))
+};

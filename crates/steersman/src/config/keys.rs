@@ -94,7 +94,7 @@ pub(crate) static SECTIONS: &[(&str, &str)] = &[
 #[rustfmt::skip]
 pub(crate) static KEYS: &[Key] = &[
     key("server.listen", Kind::Text, "127.0.0.1:4180", "", "Address and port. An address other than loopback needs `server.api_key`; the console is at `admin.listen` then."),
-    key("server.api_key", Kind::Secret, "", "env:STEERSMAN_API_KEY", "The key that clients must send as `authorization: Bearer` (or `x-api-key`). None: loopback clients need no key."),
+    key("server.api_key", Kind::Secret, "", "env:STEERSMAN_API_KEY", "The key that clients must send as `authorization: Bearer` (or `x-api-key`, `x-goog-api-key`). None: loopback clients need no key."),
     key("server.hosts", Kind::Texts, "", "[\"gateway.example.com\"]", "Names by which browsers reach the gateway, beside `localhost` and addresses, and hosts whose pages may send it requests (`localhost:3000`). Any other is refused with 403 at the console, and at `/v1` while clients need no key: a page of a foreign site must not reach it through a browser on this machine."),
     key("server.max_body_bytes", Kind::Integer, "20971520", "", "The largest request body; a larger one is refused with 413."),
     key("server.pass_unknown_paths", Kind::Flag, "true", "", "Whether a path below `/v1` that the gateway does not serve goes on to the provider that `x-steersman-provider` names, or that serves the body's `model`. `false`: 404."),

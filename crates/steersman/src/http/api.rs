@@ -6,14 +6,14 @@ use std::time::Instant;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use axum::routing::post;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use steersman_core::{Code, RequestId};
 use steersman_engine::Inbound;
-use steersman_wire::{DIALECTS, Dialect, dialect_at, openai_chat};
+use steersman_wire::{Address, DIALECTS, Dialect, dialect_at, openai_chat};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::credential::Credential;
@@ -39,10 +39,11 @@ pub(super) fn router() -> Router<Arc<Surface>> {
         let handler = move |State(surface): State<Arc<Surface>>, request: Request| async move {
             serve(&surface, dialect, request).await
         };
-        match dialect.served().path() {
-            Some(path) => router.route(path, post(handler)),
-            None => router,
-        }
+        let path = match dialect.address() {
+            Address::Fixed(path) => format!("{}{path}", dialect.root()),
+            Address::ByModel(form) => format!("{}{}{{*call}}", dialect.root(), form.before),
+        };
+        router.route(&path, post(handler))
     })
 }
 
@@ -70,6 +71,7 @@ pub(super) async fn receive(
     };
     let (head, body) = request.into_parts();
     let body = read_body(surface, body).await.map_err(|(code, message)| refuse(code, &message))?;
+    let body = name_in_body(dialect, &head.uri, body).map_err(|(code, message)| refuse(code, &message))?;
     let started_at_us = super::now_us();
     let inbound = Inbound {
         id: RequestId::new(u64::try_from(started_at_us / 1_000).unwrap_or(0)),
@@ -87,6 +89,21 @@ pub(super) async fn receive(
         headers: passed_through(dialect, &head.headers),
     };
     Ok((inbound, place))
+}
+
+/// The body with what the path says of the call, for a dialect whose path says it.
+fn name_in_body(dialect: &dyn Dialect, uri: &Uri, body: Bytes) -> Result<Bytes, (&'static Code, String)> {
+    let path = uri.path_and_query().map_or(uri.path(), |path| path.as_str());
+    let Address::ByModel(form) = dialect.address() else { return Ok(body) };
+    if dialect_at(path).is_none_or(|at| at.name() != dialect.name()) {
+        return Ok(body);
+    }
+    let Some(named) = dialect.named(path) else {
+        let known = format!("`{}` and `{}`", form.whole, form.stream);
+        return Err((Code::NOT_FOUND, format!("there is nothing at `{path}`; calls end with {known}")));
+    };
+    // What is no object is told so where the request is read.
+    Ok(named.into_body(&body).map_or(body, Bytes::from))
 }
 
 /// The dialect whose address this is; the first one's errors serve all other addresses.

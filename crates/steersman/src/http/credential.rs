@@ -11,6 +11,7 @@ use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use steersman_core::{Code, ContentHash, Secret};
+use steersman_wire::DIALECTS;
 
 use super::api::dialect_of;
 use super::{Surface, error};
@@ -19,13 +20,18 @@ use super::{Surface, error};
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Credential(pub(super) ContentHash);
 
-/// What is below `/v1` is for clients, all else for the admin.
+/// What is below the version of a dialect is for clients, all else for the admin.
 pub(super) async fn check(state: State<Arc<Surface>>, request: Request, next: Next) -> Response {
-    if request.uri().path().starts_with("/v1/") {
+    let path = request.uri().path();
+    if DIALECTS.iter().any(|dialect| is_below(path, dialect.root())) {
         of_client(state, request, next).await
     } else {
         of_admin(state, request, next).await
     }
+}
+
+fn is_below(path: &str, root: &str) -> bool {
+    path.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// Lets a client through that carries the gateway's key or a virtual one, or anyone while there never was either.
@@ -69,7 +75,7 @@ fn password(headers: &HeaderMap) -> Option<String> {
 fn given(headers: &HeaderMap) -> Option<&str> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let bearer = text(header::AUTHORIZATION.as_str()).and_then(|value| value.strip_prefix("Bearer "));
-    bearer.or_else(|| text("x-api-key"))
+    bearer.or_else(|| text("x-api-key")).or_else(|| text("x-goog-api-key"))
 }
 
 fn refuse(request: &Request) -> Response {

@@ -4,7 +4,7 @@ use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use steersman_core::Code;
 use steersman_engine::Refusal;
-use steersman_wire::{DIALECTS, Dialect};
+use steersman_wire::{Address, DIALECTS, Dialect};
 
 use super::api::dialect_of;
 
@@ -40,13 +40,17 @@ pub(super) async fn not_found(uri: Uri) -> Response {
 
 /// The served path that this one misses by its version (none, or twice) or by a slash at its end, as a wrong base URL
 /// makes it.
-pub(super) fn meant(path: &str) -> Option<&'static str> {
+pub(super) fn meant(path: &str) -> Option<String> {
     let mut rest = path.trim_matches('/');
     while let Some(shorter) = rest.strip_prefix("v1/") {
         rest = shorter;
     }
-    let served = DIALECTS.iter().filter_map(|dialect| dialect.served().path());
-    served.chain(OTHERS).find(|served| served.strip_prefix("/v1/") == Some(rest) && *served != path)
+    let served = DIALECTS.iter().filter_map(|dialect| match dialect.address() {
+        Address::Fixed(path) => Some(format!("{}{path}", dialect.root())),
+        Address::ByModel(_) => None,
+    });
+    let mut served = served.chain(OTHERS.map(str::to_owned));
+    served.find(|served| served.strip_prefix("/v1/") == Some(rest) && *served != path)
 }
 
 pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> Response {
@@ -61,9 +65,9 @@ mod tests {
     #[test]
     fn a_wrong_base_url_is_told_the_right_path() {
         for wrong in ["/chat/completions", "/v1/v1/chat/completions", "/v1/chat/completions/", "//chat/completions"] {
-            assert_eq!(meant(wrong), Some("/v1/chat/completions"), "{wrong}");
+            assert_eq!(meant(wrong).as_deref(), Some("/v1/chat/completions"), "{wrong}");
         }
-        assert_eq!(meant("/v1/v1/messages"), Some("/v1/messages"));
+        assert_eq!(meant("/v1/v1/messages").as_deref(), Some("/v1/messages"));
         assert_eq!((meant("/v1/chat/completions"), meant("/v1/files")), (None, None));
     }
 }

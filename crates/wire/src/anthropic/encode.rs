@@ -13,8 +13,8 @@ use super::NAME;
 use crate::error::{EncodeError, Encoded, Loss};
 use crate::extra::Extras;
 use crate::json::RawObject;
-use crate::openai_responses::is_sealed_here;
 use crate::write::{self, Object};
+use crate::{gemini, openai_responses};
 
 /// The limit that is written where the request has none: the dialect demands one. It is the largest that every model
 /// since 2024 takes.
@@ -161,7 +161,7 @@ impl Turns<'_, '_> {
                     .push(Loss { param: param(), what: "left out: thinking without a signature cannot go back" });
                 Ok(false)
             }
-            Part::Reasoning(thought) if thought.signature.as_deref().is_some_and(is_sealed_here) => {
+            Part::Reasoning(thought) if thought.signature.as_deref().is_some_and(is_sealed_elsewhere) => {
                 self.losses.push(Loss { param: param(), what: "left out: another provider sealed this thinking" });
                 Ok(false)
             }
@@ -266,6 +266,11 @@ impl Turns<'_, '_> {
         });
         Ok(())
     }
+}
+
+/// Whether a signature says that a provider of another dialect made it.
+fn is_sealed_elsewhere(signature: &str) -> bool {
+    openai_responses::is_sealed_here(signature) || gemini::is_sealed_here(signature)
 }
 
 const fn is_empty_text(part: &Part) -> bool {

@@ -17,12 +17,11 @@ pub use error::{decode_error, encode_error};
 pub use facts::MessagesFacts;
 pub use head::request_head;
 
-use std::borrow::Cow;
-
 use steersman_core::{FinishReason, Reasoning};
 
+use crate::address::Address;
 use crate::answer::{Answer, AnswerDecoder, AnswerEncoder, AnswerOptions};
-use crate::dialect::{Dialect, Served, functions_of_the_module};
+use crate::dialect::{Dialect, functions_of_the_module};
 use crate::error::Encoded;
 use crate::facts::FactsReader;
 use crate::write::Object;
@@ -64,12 +63,8 @@ pub struct AnthropicMessages;
 impl Dialect for AnthropicMessages {
     functions_of_the_module!();
 
-    fn served(&self) -> Served {
-        Served::At("/v1/messages")
-    }
-
-    fn call_path(&self, _model: &str, _stream: bool) -> Cow<'static, str> {
-        Cow::Borrowed("/messages")
+    fn address(&self) -> Address {
+        Address::Fixed("/messages")
     }
 
     fn request_headers(&self) -> &'static [&'static str] {

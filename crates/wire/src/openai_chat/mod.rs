@@ -20,12 +20,11 @@ pub use error::{decode_error, encode_error};
 pub use facts::ChatFacts;
 pub use head::request_head;
 
-use std::borrow::Cow;
-
 use steersman_core::Reasoning;
 
+use crate::address::Address;
 use crate::answer::{Answer, AnswerDecoder, AnswerEncoder, AnswerOptions};
-use crate::dialect::{Dialect, Served, functions_of_the_module};
+use crate::dialect::{Dialect, functions_of_the_module};
 use crate::error::Encoded;
 use crate::facts::FactsReader;
 use crate::write::Object;
@@ -58,12 +57,8 @@ pub struct OpenAiChat;
 impl Dialect for OpenAiChat {
     functions_of_the_module!();
 
-    fn served(&self) -> Served {
-        Served::At("/v1/chat/completions")
-    }
-
-    fn call_path(&self, _model: &str, _stream: bool) -> Cow<'static, str> {
-        Cow::Borrowed("/chat/completions")
+    fn address(&self) -> Address {
+        Address::Fixed("/chat/completions")
     }
 
     fn request_headers(&self) -> &'static [&'static str] {

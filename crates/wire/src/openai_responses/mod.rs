@@ -24,10 +24,9 @@ pub use facts::ResponsesFacts;
 pub use head::request_head;
 pub(crate) use seal::is_sealed_here;
 
-use std::borrow::Cow;
-
+use crate::address::Address;
 use crate::answer::{Answer, AnswerDecoder, AnswerEncoder, AnswerOptions};
-use crate::dialect::{Dialect, Served, functions_of_the_module};
+use crate::dialect::{Dialect, functions_of_the_module};
 use crate::error::Encoded;
 use crate::facts::FactsReader;
 use crate::openai_chat::{self, decode_error, encode_error};
@@ -42,12 +41,8 @@ pub struct OpenAiResponses;
 impl Dialect for OpenAiResponses {
     functions_of_the_module!();
 
-    fn served(&self) -> Served {
-        Served::At("/v1/responses")
-    }
-
-    fn call_path(&self, _model: &str, _stream: bool) -> Cow<'static, str> {
-        Cow::Borrowed("/responses")
+    fn address(&self) -> Address {
+        Address::Fixed("/responses")
     }
 
     fn conversation(&self) -> &'static str {

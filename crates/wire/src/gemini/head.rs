@@ -1,0 +1,40 @@
+//! The head of a Gemini request: one shallow scan. Its path has been moved into its body.
+
+use serde_json::value::RawValue;
+
+use crate::error::DecodeError;
+use crate::fields::{Path, as_text};
+use crate::head::{RequestHead, member_of, typed};
+use crate::json::{RawObject, kind_of};
+
+/// Reads the head of a request body.
+///
+/// # Errors
+/// [`DecodeError`] for what is no JSON object, has no `model` or `contents`, or a wrong type in a member named here.
+pub fn request_head(body: &[u8]) -> Result<RequestHead<'_>, DecodeError> {
+    let object = RawObject::parse(body)?;
+    let present = |key| object.get(key).filter(|raw: &&RawValue| raw.get() != "null");
+    let path = Path::Root;
+    let model = present("model").ok_or_else(|| path.member("model").missing())?;
+    let model = as_text(model).ok_or_else(|| path.member("model").wrong_type("a string", model))?;
+    let contents = present("contents").ok_or_else(|| path.member("contents").missing())?;
+    if kind_of(contents.get()) != "an array" {
+        return Err(path.member("contents").wrong_type("an array", contents));
+    }
+    let config = present("generationConfig");
+    let system = present("systemInstruction").or_else(|| present("system_instruction"));
+    let limit = "generationConfig.maxOutputTokens";
+    let schema = ["responseJsonSchema", "responseSchema"].iter().any(|key| member_of(config, key).is_some());
+    Ok(RequestHead {
+        model,
+        stream: typed(present("stream"), "stream", "a boolean")?.unwrap_or(false),
+        include_usage: true,
+        task: member_of(present("labels"), "task").and_then(as_text),
+        max_output_tokens: typed(member_of(config, "maxOutputTokens"), limit, "a non-negative integer")?,
+        messages: contents,
+        system: system.into_iter().collect(),
+        tools: present("tools"),
+        response_format: config.filter(|_| schema),
+        object,
+    })
+}
