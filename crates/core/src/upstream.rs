@@ -81,6 +81,9 @@ pub enum UpstreamError {
     /// The provider needs a key and has none. Holds the environment variable that would give one.
     #[error("no API key: set `{0}`")]
     MissingKey(String),
+    /// A cloud gave no access token. Holds why, without the token or what was to be exchanged for it.
+    #[error("no access token: {0}")]
+    Token(String),
     /// The path of a call makes no address below the provider's.
     #[error("`{0}` is no path of an address")]
     Address(String),

@@ -144,6 +144,7 @@ impl AttemptFailure {
     pub(crate) fn from_upstream(error: &UpstreamError) -> Self {
         let (code, retryable) = match error {
             UpstreamError::MissingKey(_) => (Code::MISSING_KEY, false),
+            UpstreamError::Token(_) => (Code::UPSTREAM_AUTH, false),
             UpstreamError::Address(_) => (Code::INVALID_REQUEST, false),
             UpstreamError::Connect { .. } => (Code::UPSTREAM_UNREACHABLE, true),
             UpstreamError::Broken(_) => (Code::UPSTREAM_CUT, true),

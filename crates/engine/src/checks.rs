@@ -255,24 +255,26 @@ fn response_schema(format: &RawValue, schemas: &Schemas) -> Result<Option<Option
     }
 }
 
-/// Where the dialects put the schema of a function's arguments. Gemini's older `parameters` are no JSON Schema: their types
-/// are upper case, and its provider keeps them.
-const SCHEMA_MEMBERS: &[&str] = &["parametersJsonSchema", "parameters", "input_schema"];
-
 /// The argument schemas of tools, by name. A tool without one is not checked.
 fn tool_schemas(tools: &RawValue, schemas: &Schemas) -> Result<BTreeMap<String, Arc<CompiledSchema>>, Refusal> {
     let mut compiled = BTreeMap::new();
     for (index, tool) in elements(tools).enumerate() {
         let Ok(tool) = RawObject::of(tool) else { continue };
-        // Gemini puts several functions into one tool.
-        let declared = tool.get("functionDeclarations").into_iter().flat_map(elements);
-        let functions = declared.chain(tool.get("function")).filter_map(|function| RawObject::of(function).ok());
-        for function in functions.chain([tool.clone()]) {
+        let mut add = |function: &RawObject<'_>, members: &[&str]| -> Result<(), Refusal> {
             let name: Option<String> = function.get("name").and_then(|name| serde_json::from_str(name.get()).ok());
-            let schema = SCHEMA_MEMBERS.iter().find_map(|member| function.get(member));
+            let schema = members.iter().find_map(|member| function.get(member));
             if let (Some(name), Some(schema)) = (name, schema) {
                 compiled.insert(name, schemas.compile(schema, &format!("tools[{index}]"))?);
             }
+            Ok(())
+        };
+        let function = tool.get("function").and_then(|function| RawObject::of(function).ok());
+        add(function.as_ref().unwrap_or(&tool), &["parameters", "input_schema"])?;
+        // Gemini puts several functions into one tool. Its older `parameters` are no JSON Schema (their types are upper
+        // case), and its provider keeps them.
+        let declared = tool.get("functionDeclarations").or_else(|| tool.get("function_declarations"));
+        for function in declared.into_iter().flat_map(elements).filter_map(|function| RawObject::of(function).ok()) {
+            add(&function, &["parametersJsonSchema", "parameters_json_schema"])?;
         }
     }
     Ok(compiled)

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use steersman_core::Event;
 use steersman_structured::Repair;
 use steersman_wire::sse::{SseDecoder, write_frame};
-use steersman_wire::{Answer, AnswerOptions, Dialect};
+use steersman_wire::{Answer, AnswerOptions, Dialect, Encoded, Loss};
 use tokio::time::Instant;
 
 use crate::attempt::{AttemptFailure, next_piece};
@@ -62,7 +62,9 @@ impl Judge<'_> {
         let revised = revise(&events, &passed.revisions);
         let gated = through_gate(self.guarded, &revised)?;
         if gated.is_some() || !passed.revisions.is_empty() {
-            frames = write_frames(self.client, self.options, &gated.unwrap_or(revised), &passed.repairs);
+            let (written, losses) = write_frames(self.client, self.options, &gated.unwrap_or(revised), &passed.repairs);
+            frames = written;
+            recording.lost_in_answer(&losses);
         }
         recording.held(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
         recording.repaired(passed.repairs);
@@ -77,6 +79,8 @@ pub(crate) struct Whole {
     pub(crate) rewritten: Option<Vec<u8>>,
     /// Each change that was made.
     pub(crate) repairs: Vec<Repair>,
+    /// What the client's dialect has no words for.
+    pub(crate) losses: Vec<Loss>,
 }
 
 /// What an unstreamed answer is judged by.
@@ -103,10 +107,11 @@ impl WholeJudge<'_> {
         let revised = revise(&events, &passed.revisions);
         let gated = through_gate(self.guarded, &revised)?;
         if gated.is_none() && passed.revisions.is_empty() && provider.name() == client.name() {
-            return Ok(Whole { rewritten: None, repairs: Vec::new() });
+            return Ok(Whole { rewritten: None, repairs: Vec::new(), losses: Vec::new() });
         }
         let answer = Answer::collect(&gated.unwrap_or(revised));
-        Ok(Whole { rewritten: Some(client.encode_answer(&answer, options).body), repairs: passed.repairs })
+        let Encoded { body, losses } = client.encode_answer(&answer, options);
+        Ok(Whole { rewritten: Some(body), repairs: passed.repairs, losses })
     }
 }
 
@@ -139,7 +144,12 @@ pub(crate) fn events(provider: &dyn Dialect, pieces: &[Bytes]) -> Result<Vec<Eve
 }
 
 /// The stream again, with the repairs before its end.
-fn write_frames(client: &dyn Dialect, options: AnswerOptions, events: &[Event], repairs: &[Repair]) -> Vec<u8> {
+fn write_frames(
+    client: &dyn Dialect,
+    options: AnswerOptions,
+    events: &[Event],
+    repairs: &[Repair],
+) -> (Vec<u8>, Vec<Loss>) {
     let mut out = Vec::new();
     let mut encoder = client.answer_encoder(options);
     for event in events {
@@ -148,7 +158,7 @@ fn write_frames(client: &dyn Dialect, options: AnswerOptions, events: &[Event], 
         }
         encoder.event(event, &mut out);
     }
-    out
+    (out, encoder.losses().to_vec())
 }
 
 /// Clients of the OpenAI format skip a chunk without choices; other formats get a comment.

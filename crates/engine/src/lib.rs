@@ -22,6 +22,7 @@ mod hedge;
 mod judged;
 mod latency;
 mod live;
+mod losses;
 mod meter;
 mod pace;
 mod pipeline;

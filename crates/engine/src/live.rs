@@ -81,6 +81,7 @@ impl Live {
         if self.streaming.relay.is_done()
             && let Some(mut recording) = self.recording.take()
         {
+            recording.lost_in_answer(self.streaming.relay.losses());
             if let Some(report) = self.streaming.relay.guard_report() {
                 recording.note("guard", report);
             }

@@ -425,6 +425,7 @@ impl Engine {
         let judge = WholeJudge { checks: prepared.checks.as_ref(), guarded: prepared.guarded.as_ref() };
         let whole = judge.judge(provider, prepared.dialect, &body, &options)?;
         recording.repaired(whole.repairs);
+        recording.lost_in_answer(&whole.losses);
         Ok(match whole.rewritten {
             None => body,
             Some(rewritten) => {
@@ -450,6 +451,8 @@ impl Engine {
         }
         let mut headers = headers(inbound, prepared, target, recording.attempts() + 1);
         headers.extend(prepared.routed.as_ref().map(|routed| ("x-steersman-route", routed.header())));
+        recording.lost_in_request(&target.losses);
+        headers.extend(recording.losses_header().map(|losses| ("x-steersman-losses", losses)));
         headers.extend(recording.repairs_header().map(|repairs| ("x-steersman-repairs", repairs)));
         headers.extend(prepared.guarded.as_ref().map(|guarded| ("x-steersman-guard", guarded.header())));
         let body = match accepted {
@@ -506,10 +509,6 @@ fn headers(inbound: &Inbound, prepared: &Prepared, target: &Target, attempts: us
     }
     if let Some(constraint) = &target.constraint {
         headers.push(("x-steersman-level", constraint.level().to_owned()));
-    }
-    if !target.losses.is_empty() {
-        let lost: Vec<_> = target.losses.iter().map(|loss| loss.param.as_str()).collect();
-        headers.push(("x-steersman-losses", lost.join(", ")));
     }
     headers
 }

@@ -14,11 +14,13 @@ use steersman_core::{
 };
 
 use steersman_structured::Repair;
+use steersman_wire::Loss;
 
 use crate::admit::Admitted;
 use crate::attempt::Attempt;
 use crate::checks::Checks;
 use crate::forms::Forms;
+use crate::losses::Losses;
 use crate::prepare::{Prepared, Target};
 use crate::reply::Inbound;
 
@@ -36,6 +38,7 @@ pub(crate) struct Recording {
     current: Option<Attempt>,
     released: Released,
     repairs: Vec<Repair>,
+    losses: Losses,
     /// Attempts of others beside this one, which end up on this record.
     beside: Arc<Mutex<Vec<AttemptRecord>>>,
     role: Role,
@@ -82,6 +85,7 @@ impl Recording {
             current: None,
             released: Released::default(),
             repairs: Vec::new(),
+            losses: Losses::default(),
             beside: Arc::default(),
             role: Role::Whole,
             admitted: None,
@@ -97,6 +101,7 @@ impl Recording {
             current: None,
             released: Released::default(),
             repairs: Vec::new(),
+            losses: Losses::default(),
             beside: Arc::clone(&self.beside),
             role: Role::Aside,
             admitted: None,
@@ -203,6 +208,29 @@ impl Recording {
     /// Notes each change that was made to the answer.
     pub(crate) fn repaired(&mut self, repairs: Vec<Repair>) {
         self.repairs.extend(repairs);
+    }
+
+    /// Notes what the request lost on its way to the provider that answered.
+    pub(crate) fn lost_in_request(&mut self, losses: &[Loss]) {
+        self.losses.of_request(losses);
+        self.note_losses();
+    }
+
+    /// Notes what the answer lost on its way back.
+    pub(crate) fn lost_in_answer(&mut self, losses: &[Loss]) {
+        self.losses.of_answer(losses);
+        self.note_losses();
+    }
+
+    fn note_losses(&mut self) {
+        if let Some(note) = self.losses.note() {
+            self.note("losses", &note);
+        }
+    }
+
+    /// What was lost so far, as a header's value; `None` if nothing was.
+    pub(crate) fn losses_header(&self) -> Option<String> {
+        self.losses.header()
     }
 
     /// Notes what became of the form that was asked for, and counts what the answer needed.

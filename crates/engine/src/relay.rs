@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use steersman_core::Event;
 use steersman_wire::sse::{Frame, SseDecoder};
-use steersman_wire::{AnswerDecoder, AnswerEncoder, AnswerOptions, FactsReader, FrameFacts};
+use steersman_wire::{AnswerDecoder, AnswerEncoder, AnswerOptions, FactsReader, FrameFacts, Loss};
 
 use crate::attempt::{Attempt, AttemptFailure};
 use crate::guard::{self, Gate, Report};
@@ -107,6 +107,14 @@ impl Relay {
     /// Whether the end of the answer was seen.
     pub(crate) const fn is_done(&self) -> bool {
         self.done
+    }
+
+    /// What the client's dialect had no words for so far.
+    pub(crate) fn losses(&self) -> &[Loss] {
+        match &self.path {
+            Path::Pass { .. } => &[],
+            Path::Translate { encoder, .. } => encoder.losses(),
+        }
     }
 
     /// What the guard decided, once the answer has ended.

@@ -328,6 +328,26 @@ async fn another_dialect_is_translated_both_ways() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_translation_loses_stands_in_a_header_and_on_the_record() {
+    let answer = r#"{"id":"msg_1","type":"message","role":"assistant","model":"m","content":[{"type":"text","text":"hi"}],"stop_reason":"end_turn","usage":{"input_tokens":10,"output_tokens":2,"service_tier":"standard"}}"#;
+    let house = House::new(&anthropic::AnthropicMessages, vec![ok(&[Act::Say(answer)])]);
+    let reply =
+        house.ask(r#"{"model":"m","max_tokens":9,"seed":7,"messages":[{"role":"user","content":"hello"}]}"#).await;
+    let lost = reply.headers.iter().find(|(name, _)| *name == "x-steersman-losses").map(|(_, value)| value.clone());
+    assert_eq!(lost.as_deref(), Some("seed, answer.usage.service_tier"));
+    drop(text(reply).await);
+    let note = house.only_record().notes.iter().find(|note| note.room == "losses").map(|note| note.content.clone());
+    assert!(note.as_deref().is_some_and(|note| note.contains("seed") && note.contains("service_tier")), "{note:?}");
+
+    let streamed = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"a\",\"model\":\"m\",\"usage\":{\"input_tokens\":1,\"service_tier\":\"standard\"}}}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
+    let house = House::new(&anthropic::AnthropicMessages, vec![ok(&[Act::Say(streamed)])]);
+    let ask = r#"{"model":"m","max_tokens":9,"stream":true,"messages":[{"role":"user","content":"hello"}]}"#;
+    drop(text(house.ask(ask).await).await);
+    let notes = house.only_record().notes;
+    assert!(notes.iter().any(|note| note.room == "losses" && note.content.contains("service_tier")), "{notes:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refusal_and_a_cut_answer_are_outcomes_of_their_own() {
     let refusal = r#"{"id":"c1","model":"m","choices":[{"index":0,"message":{"role":"assistant","content":null,"refusal":"no"},"finish_reason":"stop"}]}"#;
     let house = House::new(&openai_chat::OpenAiChat, vec![ok(&[Act::Say(refusal)])]);

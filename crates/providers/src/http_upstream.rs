@@ -1,20 +1,26 @@
 //! A vendor's API over HTTP.
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Request, header};
+use http::{Request, header};
 use http_body_util::Full;
 use steersman_core::{BoxFuture, Secret, Upstream, UpstreamAnswer, UpstreamCall, UpstreamError};
 use steersman_net::{BaseUrl, Client};
 use steersman_wire::{Address, Dialect, dialect};
 
-use crate::{Auth, Vendor};
+use crate::Vendor;
+use crate::access::{Access, AwsKeys};
+use crate::framing;
+use crate::google::{ServiceAccount, Tokens};
+
+/// The header of a client that becomes a member of the body at some clouds.
+const BETAS: &str = "anthropic-beta";
 
 /// One configured provider: where it is, how it is spoken to, and its key.
 pub struct HttpUpstream {
     vendor: &'static Vendor,
     client: Client,
     base_url: BaseUrl,
-    key: Option<HeaderValue>,
+    access: Access,
     key_source: Option<String>,
 }
 
@@ -39,18 +45,43 @@ impl HttpUpstream {
         key_source: Option<String>,
         client: Client,
     ) -> Result<Self, SetUpError> {
-        let key = key.map(|key| key_header(vendor.auth, key)).transpose()?;
-        Ok(Self { vendor, client, base_url: base_url.clone(), key, key_source })
+        let access = key.map(|key| Access::key(vendor.auth, key)).transpose()?.unwrap_or(Access::Open);
+        Ok(Self { vendor, client, base_url: base_url.clone(), access, key_source })
     }
 
-    /// The call with what its path says taken out of its body.
-    fn addressed(mut call: UpstreamCall) -> UpstreamCall {
-        let address = call.asked.as_ref().and_then(|asked| dialect(asked.dialect)).map(Dialect::address);
-        if let Some(Address::ByModel(form)) = address
-            && let Ok(body) = form.take_out(&call.body)
-        {
-            call.body = body.into();
-        }
+    /// With a signature over each call in place of a key.
+    #[must_use]
+    pub fn signing(mut self, keys: AwsKeys) -> Self {
+        self.access = Access::Aws(keys);
+        self
+    }
+
+    /// With access tokens of a service account in place of a key.
+    #[must_use]
+    pub fn with_account(mut self, account: ServiceAccount) -> Self {
+        self.access = Access::Google(Tokens::new(account, self.client.clone()));
+        self
+    }
+
+    /// The call as the vendor addresses it: what its path says is taken out of its body.
+    fn addressed(&self, mut call: UpstreamCall) -> UpstreamCall {
+        let Some(asked) = &call.asked else { return call };
+        let hosted = self.vendor.hosted.filter(|hosted| hosted.dialect.name() == asked.dialect);
+        let body = match (hosted, dialect(asked.dialect).map(Dialect::address)) {
+            (Some(hosted), _) => {
+                call.path = hosted.address.path(asked.model.as_str(), call.stream);
+                let betas = call.headers.iter().find(|(name, _)| name == BETAS).map(|(_, value)| value.as_str());
+                let body = hosted.body(&call.body, betas);
+                if hosted.is_aws {
+                    call.headers.retain(|(name, _)| name != BETAS);
+                }
+                body
+            }
+            (None, Some(Address::ByModel(form))) => form.take_out(&call.body),
+            (None, _) => return call,
+        };
+        // The engine wrote or read every such body: it is an object.
+        call.body = body.map_or(call.body, Bytes::from);
         call
     }
 
@@ -68,13 +99,6 @@ impl HttpUpstream {
         for (name, value) in self.vendor.headers.iter().filter(|(name, _)| !given(name)) {
             request = request.header(*name, *value);
         }
-        if let Some(key) = &self.key {
-            let name = match self.vendor.auth {
-                Auth::Bearer => header::AUTHORIZATION,
-                Auth::Header(name) => HeaderName::from_static(name),
-            };
-            request = request.header(name, key.clone());
-        }
         for (name, value) in &call.headers {
             request = request.header(name, value);
         }
@@ -85,21 +109,19 @@ impl HttpUpstream {
 impl Upstream for HttpUpstream {
     fn call(&self, call: UpstreamCall) -> BoxFuture<'_, Result<UpstreamAnswer, UpstreamError>> {
         Box::pin(async move {
-            if let (None, Some(source)) = (&self.key, &self.key_source) {
+            if let (Access::Open, Some(source)) = (&self.access, &self.key_source) {
                 return Err(UpstreamError::MissingKey(source.clone()));
             }
-            self.client.send(self.request(Self::addressed(call))?).await
+            let call = self.addressed(call);
+            let body = call.body.clone();
+            let mut request = self.request(call)?;
+            self.access.put_on(&mut request, &body).await?;
+            let mut answer = self.client.send(request).await?;
+            if answer.content_type.as_deref().is_some_and(|kind| kind.starts_with(framing::CONTENT_TYPE)) {
+                answer.body = framing::as_events(answer.body);
+                answer.content_type = Some("text/event-stream".to_owned());
+            }
+            Ok(answer)
         })
     }
-}
-
-/// Marked as sensitive, so that a header map printed by mistake shows `Sensitive` in its place.
-fn key_header(auth: Auth, key: &Secret) -> Result<HeaderValue, SetUpError> {
-    let text = match auth {
-        Auth::Bearer => format!("Bearer {}", key.expose()),
-        Auth::Header(_) => key.expose().to_owned(),
-    };
-    let mut value = HeaderValue::from_str(&text).map_err(|_| SetUpError::Key)?;
-    value.set_sensitive(true);
-    Ok(value)
 }

@@ -4,11 +4,16 @@
 //! and the documentation come from that slice. Keys are read by the binary and handed in; this crate never looks at
 //! the environment and never logs a header.
 
+mod access;
+mod framing;
+mod google;
 mod http_upstream;
 mod prices;
 mod vendor;
 mod vendors;
 
+pub use access::AwsKeys;
+pub use google::{AccountError, ServiceAccount};
 pub use http_upstream::{HttpUpstream, SetUpError};
 pub use prices::{PriceTable, PriceTableError};
 pub use vendor::{Auth, Vendor};

@@ -1,6 +1,7 @@
 //! What is known of a vendor before anything is configured.
 
 use steersman_structured::Subset;
+use steersman_wire::hosted::Hosted;
 use steersman_wire::{Dialect, openai_chat};
 
 /// One vendor's API.
@@ -12,7 +13,10 @@ pub struct Vendor {
     pub dialect: &'static dyn Dialect,
     /// Further dialects that it speaks.
     pub also: &'static [&'static dyn Dialect],
-    /// The base address without the dialect's path; empty where only the operator knows it.
+    /// The envelope that it wants, where it hosts a dialect that is at home elsewhere.
+    pub hosted: Option<&'static Hosted>,
+    /// The base address without the dialect's path; empty where only the operator knows it. `{region}` and `{project}`
+    /// stand for the operator's own.
     pub base_url: &'static str,
     /// The environment variable that usually holds the key; `None` where no key is needed.
     pub key_env: Option<&'static str>,
@@ -45,6 +49,7 @@ impl Vendor {
             name,
             dialect: &openai_chat::OpenAiChat,
             also: &[],
+            hosted: None,
             subset: &steersman_structured::AS_SENT,
             base_url,
             key_env,

@@ -23,6 +23,7 @@ mod bill;
 mod body;
 mod chance;
 mod compose;
+mod entrance;
 mod latency;
 mod malformed;
 mod obey;

@@ -8,15 +8,17 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::http::request::Parts;
 use hyper::{Method, Request, Response};
 use steersman_wire::openai_chat::OpenAiChat;
-use steersman_wire::{AnswerOptions, Dialect, ErrorBody, RequestHead, dialect_at};
+use steersman_wire::{AnswerOptions, Dialect, ErrorBody, RequestHead};
 
 use crate::bill::{Bill, Charge, Ended};
 use crate::body::{Course, Place, SimBody, Ticket};
 use crate::chance::Chance;
 use crate::compose::compose;
+use crate::entrance::{Entrance, admits};
 use crate::render::{Frame, Rendered, streamed, whole};
 use crate::script::{Behaviour, Fault, Script, Seen};
 
@@ -64,14 +66,18 @@ impl State {
     pub(crate) async fn respond(self: Arc<Self>, request: Request<Incoming>) -> Answered {
         let (parts, body) = request.into_parts();
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-        let dialect = dialect_at(path);
-        match (&parts.method, parts.uri.path(), dialect) {
-            (&Method::POST, _, Some(dialect)) => match Limited::new(body, MAX_BODY_BYTES).collect().await {
-                Ok(body) => self.chat(dialect, &parts.headers, in_body(dialect, path, body.to_bytes())).await,
-                Err(_) => error(dialect, 413, "the request is larger than the simulator reads", None),
+        match (&parts.method, parts.uri.path(), Entrance::at(path)) {
+            (&Method::POST, _, Some(entrance)) => match Limited::new(body, MAX_BODY_BYTES).collect().await {
+                Ok(body) => {
+                    let body = body.to_bytes();
+                    let admitted = admits(self.script.api_key.as_deref(), &parts, &body);
+                    self.chat(&entrance, admitted, entrance.body(body)).await
+                }
+                Err(_) => error(entrance.dialect, 413, "the request is larger than the simulator reads", None),
             },
-            (&Method::POST, "/v1/embeddings", _) => self.embed(&parts.headers, body).await,
-            (&Method::POST, "/v1/messages/count_tokens", _) => self.count(&parts.headers, body).await,
+            (&Method::POST, "/token", _) => self.token(),
+            (&Method::POST, "/v1/embeddings", _) => self.embed(&parts, body).await,
+            (&Method::POST, "/v1/messages/count_tokens", _) => self.count(&parts, body).await,
             (&Method::GET, "/v1/models", _) => self.models(),
             (&Method::GET, "/sim/bill", _) => json(200, serde_json::json!(self.bill()).to_string()),
             (_, path, _) => error(&OpenAiChat, 404, &format!("nothing at `{path}`"), None),
@@ -87,9 +93,9 @@ impl State {
     }
 
     /// Vectors of eight numbers, the same for the same text; charged like a prompt.
-    async fn embed(&self, headers: &HeaderMap, body: Incoming) -> Answered {
+    async fn embed(&self, parts: &Parts, body: Incoming) -> Answered {
         let (index, ..) = self.arrive();
-        let Some(request) = read(body).await.filter(|_| self.admits(headers)) else {
+        let Some(request) = read(body).await.filter(|_| admits(self.script.api_key.as_deref(), parts, &[])) else {
             return error(&OpenAiChat, 400, "no embeddings request with a key of the script", None);
         };
         let texts = match request.get("input") {
@@ -115,8 +121,8 @@ impl State {
     }
 
     /// A quarter of the bytes of the messages.
-    async fn count(&self, headers: &HeaderMap, body: Incoming) -> Answered {
-        let Some(request) = read(body).await.filter(|_| self.admits(headers)) else {
+    async fn count(&self, parts: &Parts, body: Incoming) -> Answered {
+        let Some(request) = read(body).await.filter(|_| admits(self.script.api_key.as_deref(), parts, &[])) else {
             return error(
                 &steersman_wire::anthropic::AnthropicMessages,
                 400,
@@ -128,9 +134,16 @@ impl State {
         json(200, serde_json::json!({"input_tokens": tokens}).to_string())
     }
 
-    async fn chat(&self, dialect: &'static dyn Dialect, headers: &HeaderMap, body: Bytes) -> Answered {
+    /// An access token for whoever sends something to exchange for it: the key of the script.
+    fn token(&self) -> Answered {
+        let token = self.script.api_key.as_deref().unwrap_or("sim-token");
+        json(200, serde_json::json!({"access_token": token, "expires_in": 3600, "token_type": "Bearer"}).to_string())
+    }
+
+    async fn chat(&self, entrance: &Entrance, admitted: bool, body: Bytes) -> Answered {
+        let dialect = entrance.dialect;
         let (index, place, in_flight) = self.arrive();
-        if !self.admits(headers) {
+        if !admitted {
             return error(dialect, 401, "the key is not the one of the script", None);
         }
         let head = match dialect.request_head(&body) {
@@ -170,8 +183,8 @@ impl State {
             }
             return answer;
         }
-        let kind = if rendered.streamed { "text/event-stream; charset=utf-8" } else { "application/json" };
-        let body = SimBody::billed(rendered, course(&behaviour), ticket, place);
+        let kind = if rendered.streamed { entrance.stream_type() } else { "application/json" };
+        let body = SimBody::billed(entrance.framed(rendered), course(&behaviour), ticket, place);
         let mut answer = typed(200, kind, body);
         answer.headers_mut().insert("x-sim-request", HeaderValue::from(index));
         answer
@@ -186,13 +199,6 @@ impl State {
         bill.requests += 1;
         bill.peak_in_flight = bill.peak_in_flight.max(u64::try_from(in_flight).unwrap_or(u64::MAX));
         (index, place, in_flight)
-    }
-
-    fn admits(&self, headers: &HeaderMap) -> bool {
-        let Some(key) = &self.script.api_key else { return true };
-        let bearer = headers.get("authorization").and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-        let named = ["x-api-key", "x-goog-api-key"].iter().find_map(|name| headers.get(*name)?.to_str().ok());
-        bearer.or(named) == Some(key)
     }
 
     /// The answer's bytes, prebuilt where the script is constant.
@@ -239,12 +245,6 @@ impl State {
         }
         Ok(rendered)
     }
-}
-
-/// The body with the model that the path names, where it names one.
-fn in_body(dialect: &dyn Dialect, path: &str, body: Bytes) -> Bytes {
-    let lifted = dialect.named(path).and_then(|named| named.into_body(&body).ok());
-    lifted.map_or(body, Bytes::from)
 }
 
 async fn read(body: Incoming) -> Option<serde_json::Value> {

@@ -10,6 +10,7 @@ use steersman_providers::{HttpUpstream, PriceTable};
 use steersman_store::{Retention, Store, StoreConfig};
 
 use crate::cli::Failure;
+use crate::cloud::Account;
 use crate::config::{Config, ModelConfig, ProviderConfig, SecretSource};
 use crate::local::LocalModels;
 use crate::tools::ToolHouse;
@@ -33,6 +34,15 @@ pub(crate) enum ComposeError {
         /// Why.
         #[source]
         cause: steersman_providers::SetUpError,
+    },
+    /// A service account that cannot be used.
+    #[error("the account of the provider `{name}` cannot be used")]
+    Account {
+        /// The provider.
+        name: String,
+        /// Why.
+        #[source]
+        cause: steersman_providers::AccountError,
     },
     /// A model without a provider to serve it.
     #[error("no provider serves the configured model `{0}`, or one of its targets; set `models.\"{0}\".provider`")]
@@ -70,7 +80,12 @@ pub(crate) fn providers(config: &Config, client: &Client, local: &LocalModels) -
         secrets.extend(key.clone());
         let listed = || prices.models(provider.vendor.name).map(str::to_owned).collect();
         let models: Vec<String> = provider.models.clone().unwrap_or_else(listed);
-        catalog.add_provider(build(config, provider, key.as_ref(), &prices, client)?, models);
+        let account = match &key {
+            Some(_) => Account::None,
+            None => Account::of(provider, &mut secrets)
+                .map_err(|cause| ComposeError::Account { name: provider.name.clone(), cause })?,
+        };
+        catalog.add_provider(build(config, provider, key.as_ref(), account, &prices, client)?, models);
     }
     local.add_to(&mut catalog);
     add_models(config, &mut catalog)?;
@@ -162,13 +177,15 @@ fn build(
     config: &Config,
     provider: &ProviderConfig,
     key: Option<&Secret>,
+    account: Account,
     prices: &PriceTable,
     client: &Client,
 ) -> Result<Provider, ComposeError> {
     let vendor = provider.vendor;
-    let wanted = provider.api_key.as_ref().map(SecretSource::to_string);
+    let wanted = provider.api_key.as_ref().or_else(|| provider.cloud.source()).map(SecretSource::to_string);
     let upstream = HttpUpstream::new(vendor, &provider.base_url, key, wanted, client.clone())
         .map_err(|cause| ComposeError::Provider { name: provider.name.clone(), cause })?;
+    let upstream = account.equip(upstream);
     let mut rates = prices.all(vendor.name);
     for model in &config.models {
         let Some(own) = model.rates else { continue };

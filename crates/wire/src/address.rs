@@ -77,6 +77,13 @@ impl ByModel {
         path
     }
 
+    /// Whether a path without its query has this form.
+    #[must_use]
+    pub fn fits(&self, path: &str) -> bool {
+        let stream = self.stream.split('?').next().unwrap_or_default();
+        path.strip_prefix(self.before).is_some_and(|rest| rest.ends_with(self.whole) || rest.ends_with(stream))
+    }
+
     /// What a path and its query say, if they have this form. A stream is asked for by its path and its query.
     #[must_use]
     pub fn read(&self, path_and_query: &str) -> Option<Named> {
@@ -84,10 +91,9 @@ impl ByModel {
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (after, wanted) = self.stream.split_once('?').unwrap_or((self.stream, ""));
         let asks = |name: &str| path.strip_suffix(name).filter(|model| !model.is_empty()).and_then(decoded);
-        if wanted.is_empty() || query.split('&').any(|pair| pair == wanted) {
-            if let Some(model) = asks(after) {
-                return Some(Named { model, stream: true });
-            }
+        let streamed = wanted.is_empty() || query.split('&').any(|pair| pair == wanted);
+        if let Some(model) = asks(after).filter(|_| streamed) {
+            return Some(Named { model, stream: true });
         }
         asks(self.whole).map(|model| Named { model, stream: false })
     }

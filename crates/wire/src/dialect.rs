@@ -56,6 +56,11 @@ pub trait Dialect: Debug + Send + Sync {
         "/v1"
     }
 
+    /// Another version's path that clients use.
+    fn other_root(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Where its calls go, below the version.
     fn address(&self) -> Address;
 
@@ -68,7 +73,10 @@ pub trait Dialect: Debug + Send + Sync {
     fn named(&self, path_and_query: &str) -> Option<Named> {
         match self.address() {
             Address::Fixed(_) => None,
-            Address::ByModel(form) => form.read(path_and_query.strip_prefix(self.root())?),
+            Address::ByModel(form) => {
+                let mut roots = [Some(self.root()), self.other_root()].into_iter().flatten();
+                roots.find_map(|root| form.read(path_and_query.strip_prefix(root)?))
+            }
         }
     }
 
@@ -144,10 +152,13 @@ pub fn dialect(name: &str) -> Option<&'static dyn Dialect> {
 pub fn dialect_at(path_and_query: &str) -> Option<&'static dyn Dialect> {
     let path = path_and_query.split('?').next().unwrap_or_default();
     DIALECTS.iter().copied().find(|dialect| {
-        let Some(rest) = path.strip_prefix(dialect.root()) else { return false };
+        let below = |root: Option<&str>| path.strip_prefix(root?);
         match dialect.address() {
-            Address::Fixed(own) => rest == own,
-            Address::ByModel(form) => rest.starts_with(form.before),
+            Address::Fixed(own) => below(Some(dialect.root())) == Some(own),
+            Address::ByModel(form) => {
+                below(Some(dialect.root())).is_some_and(|rest| rest.starts_with(form.before))
+                    || below(dialect.other_root()).is_some_and(|rest| form.fits(rest))
+            }
         }
     })
 }

@@ -72,6 +72,17 @@ impl<'a, 'p> Fields<'a, 'p> {
         }
     }
 
+    /// An object of proto3 JSON: its keys are read in `camelCase`, however they are written.
+    pub(crate) fn proto(value: &'a RawValue, path: Path<'p>) -> Result<Self, DecodeError> {
+        let fields = Self::of(value, path)?;
+        Ok(Self { object: fields.object.in_camel_case(), ..fields })
+    }
+
+    /// A document of proto3 JSON.
+    pub(crate) fn proto_document(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        Ok(Self::new(Path::Root, RawObject::parse(bytes)?.in_camel_case()))
+    }
+
     fn new(path: Path<'p>, object: RawObject<'a>) -> Self {
         let taken = vec![false; object.members().len()];
         Self { path, object, taken }

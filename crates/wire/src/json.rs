@@ -107,6 +107,16 @@ impl<'a> RawObject<'a> {
         self.members.iter().rev().find(|member| member.key == key).map(|member| member.value)
     }
 
+    /// The object with `snake_case` keys read as `camelCase`: parsers of proto3 JSON take both, and clients write both.
+    pub(crate) fn in_camel_case(mut self) -> Self {
+        for member in &mut self.members {
+            if member.key.contains('_') {
+                member.key = Cow::Owned(camel_case(&member.key));
+            }
+        }
+        self
+    }
+
     /// All members, in order.
     #[must_use]
     pub fn members(&self) -> &[Member<'a>] {
@@ -124,6 +134,18 @@ impl<'a> RawObject<'a> {
     pub const fn splice(&self) -> Splice<'_, 'a> {
         Splice { object: self, edits: Vec::new() }
     }
+}
+
+fn camel_case(key: &str) -> String {
+    let mut after = false;
+    key.chars().fold(String::with_capacity(key.len()), |mut text, c| {
+        match (c, std::mem::replace(&mut after, c == '_')) {
+            ('_', _) => {}
+            (c, true) => text.push(c.to_ascii_uppercase()),
+            (c, false) => text.push(c),
+        }
+        text
+    })
 }
 
 /// The elements of a JSON array, found one by one as they are asked for: taking the first of many costs only the first.

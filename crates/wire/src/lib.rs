@@ -7,7 +7,10 @@
 //!
 //! What never happens here: no I/O, no clock, no runtime, no randomness.
 
+pub mod eventstream;
+pub mod hosted;
 pub mod json;
+pub mod sigv4;
 pub mod sse;
 
 mod address;

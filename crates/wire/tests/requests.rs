@@ -317,3 +317,13 @@ fn a_call_that_lost_its_signature_says_so_to_models_that_demand_one() {
     assert!(newer.contains("sent unsigned: the signature did not come back with the call"), "{newer}");
     assert!(!written("google.gemini", &openai(CONVERSATION)).contains("skip_thought"));
 }
+
+#[test]
+fn both_spellings_of_gemini_names_say_the_same() {
+    let snake = r#"{"model":"m","system_instruction":{"parts":[{"text":"s"}]},"contents":[{"role":"user","parts":[{"inline_data":{"mime_type":"image/png","data":"iVBORw0="}}]}],
+        "tools":[{"function_declarations":[{"name":"f","parameters_json_schema":{"type":"object","properties":{"a_b":{"type":"string"}}}}]}],
+        "generation_config":{"max_output_tokens":5,"thinking_config":{"thinking_budget":100,"include_thoughts":true}}}"#;
+    insta::assert_snapshot!(written("google.gemini", &gemini(snake)));
+    let head = steersman_wire::gemini::request_head(snake.as_bytes()).expect("a head");
+    assert_eq!((head.max_output_tokens, head.system.len()), (Some(5), 1));
+}

@@ -8,6 +8,7 @@ pub(super) static ANTHROPIC: Vendor = Vendor {
     name: "anthropic",
     dialect: &anthropic::AnthropicMessages,
     also: &[],
+    hosted: None,
     subset: &steersman_structured::ANTHROPIC,
     base_url: "https://api.anthropic.com/v1",
     key_env: Some("ANTHROPIC_API_KEY"),

@@ -1,7 +1,23 @@
-//! Amazon Bedrock through its OpenAI format, with a Bedrock API key: `https://bedrock-mantle.REGION.api.aws/v1`, or
-//! `https://bedrock-runtime.REGION.amazonaws.com/openai/v1`. Source: docs.aws.amazon.com, Bedrock, inference using the chat
-//! completions API.
+//! Amazon Bedrock: Claude through `InvokeModel`, and other models through Bedrock's OpenAI format.
+//!
+//! Calls are signed with the keys of an account (Signature Version 4), or carry a Bedrock API key. Sources:
+//! docs.aws.amazon.com, Bedrock user guide, "Anthropic Claude Messages API", "Inference using the chat completions API" and
+//! "API keys".
+
+use steersman_wire::anthropic::AnthropicMessages;
+use steersman_wire::hosted::{BEDROCK_ANTHROPIC, BEDROCK_OPENAI};
 
 use crate::Vendor;
 
-pub(super) static BEDROCK: Vendor = Vendor::openai_compatible("bedrock", "", Some("AWS_BEARER_TOKEN_BEDROCK"));
+const ADDRESS: &str = "https://bedrock-runtime.{region}.amazonaws.com";
+const KEY: Option<&str> = Some("AWS_BEARER_TOKEN_BEDROCK");
+
+pub(super) static BEDROCK: Vendor = Vendor {
+    dialect: &AnthropicMessages,
+    hosted: Some(&BEDROCK_ANTHROPIC),
+    subset: &steersman_structured::ANTHROPIC,
+    ..Vendor::openai_compatible("bedrock", ADDRESS, KEY)
+};
+
+pub(super) static BEDROCK_CHAT: Vendor =
+    Vendor { hosted: Some(&BEDROCK_OPENAI), ..Vendor::openai_compatible("bedrock-openai", ADDRESS, KEY) };

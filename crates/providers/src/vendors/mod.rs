@@ -28,7 +28,10 @@ pub static VENDORS: &[&Vendor] = &[
     &gemini::GEMINI,
     &azure::AZURE,
     &vertex::VERTEX,
+    &vertex::VERTEX_CLAUDE,
+    &vertex::VERTEX_CHAT,
     &bedrock::BEDROCK,
+    &bedrock::BEDROCK_CHAT,
     &deepseek::DEEPSEEK,
     &groq::GROQ,
     &mistral::MISTRAL,
@@ -59,7 +62,8 @@ mod tests {
     fn every_vendor_is_reachable_by_name_and_has_a_usable_address() {
         for vendor in VENDORS {
             assert!(std::ptr::eq(Vendor::named(vendor.name).unwrap(), *vendor), "`{}` stands twice", vendor.name);
-            assert!(vendor.base_url.is_empty() || BaseUrl::parse(vendor.base_url).is_ok(), "`{}`", vendor.name);
+            let address = vendor.base_url.replace("{region}", "r").replace("{project}", "p");
+            assert!(address.is_empty() || BaseUrl::parse(&address).is_ok(), "`{}`", vendor.name);
         }
     }
 }

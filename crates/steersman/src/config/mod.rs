@@ -5,6 +5,7 @@
 //! key is in its usual environment variable is there.
 
 mod admission;
+mod cloud;
 mod document;
 mod error;
 mod guard;
@@ -18,6 +19,7 @@ mod surface;
 mod thought;
 mod tools;
 
+pub(crate) use cloud::CloudConfig;
 pub(crate) use document::Document;
 pub(crate) use error::ConfigError;
 pub(crate) use keys::{KEYS, SECTIONS};

@@ -10,6 +10,7 @@ use steersman_engine::{AdmitSettings, Resilience};
 use steersman_net::BaseUrl;
 use steersman_providers::{VENDORS, Vendor};
 
+use super::cloud::CloudConfig;
 use super::document::{Document, Value};
 use super::error::ConfigError;
 use super::guard::GuardConfig;
@@ -62,6 +63,7 @@ pub(crate) struct ProviderConfig {
     pub(crate) vendor: &'static Vendor,
     pub(crate) base_url: BaseUrl,
     pub(crate) api_key: Option<SecretSource>,
+    pub(crate) cloud: CloudConfig,
     pub(crate) models: Option<Vec<String>>,
 }
 
@@ -278,7 +280,7 @@ fn providers(
 ) -> Result<Vec<ProviderConfig>, ConfigError> {
     let mut providers = Vec::new();
     for name in read.document.names("providers") {
-        providers.push(provider(read, name)?);
+        providers.push(provider(read, name, environment)?);
     }
     for vendor in VENDORS {
         let taken = providers.iter().any(|provider: &ProviderConfig| provider.name == vendor.name);
@@ -287,13 +289,18 @@ fn providers(
             && let Ok(base_url) = BaseUrl::parse(vendor.base_url)
         {
             let api_key = Some(SecretSource::Environment(variable.to_owned()));
-            providers.push(ProviderConfig { name: vendor.name.to_owned(), vendor, base_url, api_key, models: None });
+            let (name, cloud) = (vendor.name.to_owned(), CloudConfig::default());
+            providers.push(ProviderConfig { name, vendor, base_url, api_key, cloud, models: None });
         }
     }
     Ok(providers)
 }
 
-fn provider(read: &Reader<'_>, name: &str) -> Result<ProviderConfig, ConfigError> {
+fn provider(
+    read: &Reader<'_>,
+    name: &str,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<ProviderConfig, ConfigError> {
     let at = |key| ["providers", name, key];
     let kind = read.text(&at("kind")).unwrap_or_else(|| name.to_owned());
     let vendor = Vendor::named(&kind).ok_or_else(|| {
@@ -302,16 +309,24 @@ fn provider(read: &Reader<'_>, name: &str) -> Result<ProviderConfig, ConfigError
         read.wrong(&at("kind"), &format!("`{kind}` is not a vendor, so `providers.{name}` needs a `kind`"))
             .hint(format!("{}known: {}", close.unwrap_or_default(), known.join(", ")))
     })?;
-    let address = read.text(&at("base_url")).unwrap_or_else(|| vendor.base_url.to_owned());
+    let cloud = CloudConfig::read(read, name, vendor.name, environment)?;
+    let address = match read.text(&at("base_url")) {
+        Some(address) => address,
+        None => cloud.address(vendor.base_url).map_err(|missing| {
+            read.wrong(&at("kind"), &format!("`providers.{name}` needs a `{missing}`"))
+                .hint(format!("set `providers.{name}.{missing}`, or the whole `base_url`"))
+        })?,
+    };
     if address.is_empty() {
         return Err(read
             .wrong(&at("kind"), &format!("`providers.{name}` needs a `base_url`"))
             .hint("write the address up to and including the version: `https://host/v1`"));
     }
     let base_url = BaseUrl::parse(&address).map_err(|error| read.wrong(&at("base_url"), &error.to_string()))?;
-    let usual = || vendor.key_env.map(|variable| SecretSource::Environment(variable.to_owned()));
-    let api_key = read.secret(&at("api_key"))?.or_else(usual);
-    Ok(ProviderConfig { name: name.to_owned(), vendor, base_url, api_key, models: read.texts(&at("models")) })
+    let variable = vendor.key_env.filter(|variable| cloud.source().is_none() || environment(variable).is_some());
+    let api_key =
+        read.secret(&at("api_key"))?.or_else(|| variable.map(|name| SecretSource::Environment(name.to_owned())));
+    Ok(ProviderConfig { name: name.to_owned(), vendor, base_url, api_key, cloud, models: read.texts(&at("models")) })
 }
 
 fn models(read: &Reader<'_>, providers: &[ProviderConfig]) -> Result<Vec<ModelConfig>, ConfigError> {

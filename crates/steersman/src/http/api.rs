@@ -39,11 +39,13 @@ pub(super) fn router() -> Router<Arc<Surface>> {
         let handler = move |State(surface): State<Arc<Surface>>, request: Request| async move {
             serve(&surface, dialect, request).await
         };
+        // The last part is named as for the lists of models, which stand at the same path for another method.
         let path = match dialect.address() {
-            Address::Fixed(path) => format!("{}{path}", dialect.root()),
-            Address::ByModel(form) => format!("{}{}{{*call}}", dialect.root(), form.before),
+            Address::Fixed(path) => path.to_owned(),
+            Address::ByModel(form) => format!("{}{{*id}}", form.before),
         };
-        router.route(&path, post(handler))
+        let roots = [Some(dialect.root()), dialect.other_root()];
+        roots.into_iter().flatten().fold(router, |router, root| router.route(&format!("{root}{path}"), post(handler)))
     })
 }
 
@@ -95,9 +97,6 @@ pub(super) async fn receive(
 fn name_in_body(dialect: &dyn Dialect, uri: &Uri, body: Bytes) -> Result<Bytes, (&'static Code, String)> {
     let path = uri.path_and_query().map_or(uri.path(), |path| path.as_str());
     let Address::ByModel(form) = dialect.address() else { return Ok(body) };
-    if dialect_at(path).is_none_or(|at| at.name() != dialect.name()) {
-        return Ok(body);
-    }
     let Some(named) = dialect.named(path) else {
         let known = format!("`{}` and `{}`", form.whole, form.stream);
         return Err((Code::NOT_FOUND, format!("there is nothing at `{path}`; calls end with {known}")));

@@ -22,16 +22,17 @@ pub(super) struct Credential(pub(super) ContentHash);
 
 /// What is below the version of a dialect is for clients, all else for the admin.
 pub(super) async fn check(state: State<Arc<Surface>>, request: Request, next: Next) -> Response {
-    let path = request.uri().path();
-    if DIALECTS.iter().any(|dialect| is_below(path, dialect.root())) {
+    if is_for_clients(request.uri().path()) {
         of_client(state, request, next).await
     } else {
         of_admin(state, request, next).await
     }
 }
 
-fn is_below(path: &str, root: &str) -> bool {
-    path.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'))
+/// Whether a path lies below the version of a dialect: `/v1`, `/v1beta`.
+pub(super) fn is_for_clients(path: &str) -> bool {
+    let below = |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'));
+    DIALECTS.iter().any(|dialect| below(dialect.root()))
 }
 
 /// Lets a client through that carries the gateway's key or a virtual one, or anyone while there never was either.

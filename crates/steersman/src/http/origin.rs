@@ -41,7 +41,7 @@ pub(super) struct Door {
 pub(super) async fn check(State(door): State<Door>, request: Request, next: Next) -> Response {
     let Door { surface, side } = door;
     let path = request.uri().path();
-    let is_for_clients = path.starts_with("/v1/");
+    let is_for_clients = super::credential::is_for_clients(path);
     if side == if is_for_clients { Side::Admin } else { Side::Clients } {
         return error::not_found(request.uri().clone()).await;
     }

@@ -1,7 +1,7 @@
 //! A Gemini request, from bytes to the canonical form.
 //!
 //! A turn that carries function responses becomes one canonical message for each of them; `systemInstruction` becomes a
-//! leading system message. A response that has no id belongs to the first call of its name that has none yet. Members
+//! leading system message. Names are read in both spellings of proto3 JSON, since the SDKs write both. A response that has no id belongs to the first call of its name that has none yet. Members
 //! and parts that this file does not know are kept as they came.
 
 use std::borrow::Cow;
@@ -22,7 +22,7 @@ use crate::json::{self, RawObject, kind_of};
 /// # Errors
 /// [`DecodeError`], with the member at fault.
 pub fn decode_request(body: &[u8]) -> Result<ChatRequest, DecodeError> {
-    let mut fields = Fields::document(body)?;
+    let mut fields = Fields::proto_document(body)?;
     let model = fields.required_string("model")?;
     let mut turns = Turns::default();
     turns.system(&mut fields)?;
@@ -33,7 +33,7 @@ pub fn decode_request(body: &[u8]) -> Result<ChatRequest, DecodeError> {
     decode_tool_config(&mut fields, &mut request, &mut extra)?;
     let root = fields.path;
     if let Some(raw) = fields.take("generationConfig") {
-        decode_config(Fields::of(raw, root.member("generationConfig"))?, &mut request, &mut extra)?;
+        decode_config(Fields::proto(raw, root.member("generationConfig"))?, &mut request, &mut extra)?;
     }
     request.stream = fields.boolean("stream")?.unwrap_or(false);
     request.include_usage = request.stream;
@@ -52,10 +52,10 @@ struct Turns {
 
 impl Turns {
     fn system(&mut self, fields: &mut Fields<'_, '_>) -> Result<(), DecodeError> {
-        let (root, older) = (fields.path, fields.take("system_instruction"));
-        let Some(raw) = fields.take("systemInstruction").or(older) else { return Ok(()) };
+        let root = fields.path;
         let path = root.member("systemInstruction");
-        let mut system = Fields::of(raw, path)?;
+        let Some(raw) = fields.take("systemInstruction") else { return Ok(()) };
+        let mut system = Fields::proto(raw, path)?;
         // Any role may stand there, and none is heard.
         system.take("role");
         self.parts(&mut system, Role::System)?;
@@ -68,7 +68,7 @@ impl Turns {
         let list = root.member("contents");
         let contents = fields.array("contents")?.ok_or_else(|| list.missing())?;
         for (i, raw) in contents.enumerate() {
-            let mut content = Fields::of(raw, list.element(i))?;
+            let mut content = Fields::proto(raw, list.element(i))?;
             let path = content.path;
             let role = match content.string("role")?.as_deref() {
                 None | Some("user" | "function") => Role::User,
@@ -88,7 +88,7 @@ impl Turns {
         let list = path.member("parts");
         let mut open = false;
         for (i, raw) in content.array("parts")?.into_iter().flatten().enumerate() {
-            let mut part = Fields::of(raw, list.element(i))?;
+            let mut part = Fields::proto(raw, list.element(i))?;
             if let Some(response) = part.take("functionResponse") {
                 let result = self.result(response, list.element(i).member("functionResponse"))?;
                 self.messages.push(Message { role: Role::Tool, parts: vec![Part::ToolResult(result)] });
@@ -127,13 +127,13 @@ impl Turns {
         let decoded = if let Some(call) = part.take("functionCall") {
             Part::ToolCall(self.call(call, path.member("functionCall"))?)
         } else if let Some(raw) = part.take_if("inlineData", is_image) {
-            let mut data = Fields::of(raw, path.member("inlineData"))?;
+            let mut data = Fields::proto(raw, path.member("inlineData"))?;
             Part::Image(Image::Base64 {
                 media_type: data.required_string("mimeType")?,
                 data: data.required_string("data")?,
             })
         } else if let Some(raw) = part.take_if("fileData", is_image) {
-            let mut file = Fields::of(raw, path.member("fileData"))?;
+            let mut file = Fields::proto(raw, path.member("fileData"))?;
             Part::Image(Image::Url(file.required_string("fileUri")?))
         } else if let Some(text) = part.string("text")? {
             // An empty text that only carries a signature says nothing else.
@@ -160,7 +160,7 @@ impl Turns {
     }
 
     fn call(&mut self, raw: &RawValue, path: Path<'_>) -> Result<ToolCall, DecodeError> {
-        let mut call = Fields::of(raw, path)?;
+        let mut call = Fields::proto(raw, path)?;
         let name = call.required_string("name")?;
         let given = call.string("id")?.filter(|id| !id.is_empty());
         let id = given.unwrap_or_else(|| format!("{OWN_ID}{}", self.calls.len()));
@@ -170,7 +170,7 @@ impl Turns {
     }
 
     fn result(&mut self, raw: &RawValue, path: Path<'_>) -> Result<ToolResult, DecodeError> {
-        let mut result = Fields::of(raw, path)?;
+        let mut result = Fields::proto(raw, path)?;
         let name = result.required_string("name")?;
         let given = result.string("id")?.filter(|id| !id.is_empty());
         let open = |(id, called, answered): &&mut (String, String, bool)| match &given {
@@ -190,10 +190,10 @@ impl Turns {
         let list = path.member("parts");
         for (i, raw) in result.array("parts")?.into_iter().flatten().enumerate() {
             let part_path = list.element(i);
-            let mut part = Fields::of(raw, part_path)?;
+            let mut part = Fields::proto(raw, part_path)?;
             match part.take_if("inlineData", is_image) {
                 Some(data) => {
-                    let mut data = Fields::of(data, part_path.member("inlineData"))?;
+                    let mut data = Fields::proto(data, part_path.member("inlineData"))?;
                     let media_type = data.required_string("mimeType")?;
                     parts.push(Part::Image(Image::Base64 { media_type, data: data.required_string("data")? }));
                 }
@@ -218,7 +218,8 @@ fn read_response(raw: &RawValue) -> (String, bool) {
 
 /// Whether data or a file is an image; a file that does not say is taken for one.
 fn is_image(raw: &RawValue) -> bool {
-    let kind = RawObject::of(raw).ok().and_then(|data| data.get("mimeType").and_then(as_text).map(Cow::into_owned));
+    let data = RawObject::of(raw).ok().map(RawObject::in_camel_case);
+    let kind = data.and_then(|data| data.get("mimeType").and_then(as_text).map(Cow::into_owned));
     kind.is_none_or(|kind| kind.starts_with("image/"))
 }
 
@@ -227,11 +228,11 @@ fn decode_tools(fields: &mut Fields<'_, '_>, tools: &mut Vec<ToolSpec>, extra: &
     let list = root.member("tools");
     let mut place = 0;
     for (i, raw) in fields.array("tools")?.into_iter().flatten().enumerate() {
-        let mut tool = Fields::of(raw, list.element(i))?;
+        let mut tool = Fields::proto(raw, list.element(i))?;
         let path = tool.path;
         let declarations = path.member("functionDeclarations");
         for (j, raw) in tool.array("functionDeclarations")?.into_iter().flatten().enumerate() {
-            let mut function = Fields::of(raw, declarations.element(j))?;
+            let mut function = Fields::proto(raw, declarations.element(j))?;
             let newer = function.take("parametersJsonSchema").map(ToOwned::to_owned);
             let parameters = newer.or_else(|| function.take("parameters").map(schema::read));
             let pointer = format!("/tools/{}", tools.len());
@@ -261,10 +262,10 @@ fn decode_tool_config(
     let root = fields.path;
     let path = root.member("toolConfig");
     let Some(raw) = fields.take("toolConfig") else { return Ok(()) };
-    let mut config = Fields::of(raw, path)?;
+    let mut config = Fields::proto(raw, path)?;
     if let Some(raw) = config.take("functionCallingConfig") {
         let path = path.member("functionCallingConfig");
-        let mut calling = Fields::of(raw, path)?;
+        let mut calling = Fields::proto(raw, path)?;
         let mode = calling.string("mode")?.unwrap_or_default();
         let one = |raw: &RawValue| json::elements(raw).count() == 1;
         request.tool_choice = match mode.as_str() {
@@ -310,7 +311,7 @@ fn decode_config(mut config: Fields<'_, '_>, request: &mut ChatRequest, extra: &
         (None, None) => None,
     };
     if let Some(raw) = config.take("thinkingConfig") {
-        let mut thinking = Fields::of(raw, path.member("thinkingConfig"))?;
+        let mut thinking = Fields::proto(raw, path.member("thinkingConfig"))?;
         let level = thinking.string("thinkingLevel")?.map(|level| level.to_ascii_lowercase());
         let budget = thinking.take("thinkingBudget");
         let counted = budget.and_then(|raw| raw.get().parse().ok()).and_then(think::effort_of).map(str::to_owned);

@@ -7,7 +7,7 @@
 //!
 //! What never happens here: a part of the request is left out without an error or a named loss.
 
-use steersman_core::{ChatRequest, Image, Message, Part, ResponseFormat, Role, ToolChoice, ToolResult};
+use steersman_core::{ChatRequest, Image, Message, Part, ResponseFormat, Role, ToolCall, ToolChoice, ToolResult};
 
 use super::parts::{Parts, write_image};
 use super::{NAME, OWN_ID, is_sealed_here, think};
@@ -159,18 +159,7 @@ impl Turns<'_, '_> {
                 write_image(image, out);
                 extras.write_at(&pointer, out);
             }),
-            Part::ToolCall(call) if assistant => {
-                if !parts.is_signed() && !*called && think::is_since_three(&self.request.model) {
-                    let what = "sent unsigned: the signature did not come back with the call";
-                    self.losses.push(Loss { param: param(), what });
-                    parts.sign(UNSIGNED);
-                }
-                *called = true;
-                let id = Some(call.id.as_str()).filter(|id| !id.is_empty() && !id.starts_with(OWN_ID));
-                if !parts.call(id, &call.name, &call.arguments) {
-                    return Err(unsupported(format!("{}.arguments", param()), "arguments that are no JSON object"));
-                }
-            }
+            Part::ToolCall(call) if assistant => self.call(call, &param(), called, parts)?,
             Part::ToolCall(_) => return Err(unsupported(param(), "a tool call outside of an assistant turn")),
             Part::ToolResult(_) if assistant => {
                 return Err(unsupported(param(), "a tool result in an assistant turn"));
@@ -189,6 +178,21 @@ impl Turns<'_, '_> {
             Part::Foreign { .. } => return Err(unsupported(param(), "a part that another dialect wrote")),
         }
         Ok(())
+    }
+
+    /// A call; the first of a step that has lost its signature says so, where one is demanded.
+    fn call(&mut self, call: &ToolCall, param: &str, called: &mut bool, parts: &mut Parts) -> Result<(), EncodeError> {
+        if !parts.is_signed() && !*called && think::is_since_three(&self.request.model) {
+            let what = "sent unsigned: the signature did not come back with the call";
+            self.losses.push(Loss { param: param.to_owned(), what });
+            parts.sign(UNSIGNED);
+        }
+        *called = true;
+        let id = Some(call.id.as_str()).filter(|id| !id.is_empty() && !id.starts_with(OWN_ID));
+        if parts.call(id, &call.name, &call.arguments) {
+            return Ok(());
+        }
+        Err(unsupported(format!("{param}.arguments"), "arguments that are no JSON object"))
     }
 
     fn result(&mut self, index: usize, result: &ToolResult, param: &str, parts: &mut Parts) -> Result<(), EncodeError> {

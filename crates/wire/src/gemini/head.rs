@@ -21,16 +21,19 @@ pub fn request_head(body: &[u8]) -> Result<RequestHead<'_>, DecodeError> {
     if kind_of(contents.get()) != "an array" {
         return Err(path.member("contents").wrong_type("an array", contents));
     }
-    let config = present("generationConfig");
+    let config = present("generationConfig").or_else(|| present("generation_config"));
     let system = present("systemInstruction").or_else(|| present("system_instruction"));
     let limit = "generationConfig.maxOutputTokens";
-    let schema = ["responseJsonSchema", "responseSchema"].iter().any(|key| member_of(config, key).is_some());
+    let most = member_of(config, "maxOutputTokens").or_else(|| member_of(config, "max_output_tokens"));
+    let schema = ["responseJsonSchema", "response_json_schema", "responseSchema"]
+        .iter()
+        .any(|key| member_of(config, key).is_some());
     Ok(RequestHead {
         model,
         stream: typed(present("stream"), "stream", "a boolean")?.unwrap_or(false),
         include_usage: true,
         task: member_of(present("labels"), "task").and_then(as_text),
-        max_output_tokens: typed(member_of(config, "maxOutputTokens"), limit, "a non-negative integer")?,
+        max_output_tokens: typed(most, limit, "a non-negative integer")?,
         messages: contents,
         system: system.into_iter().collect(),
         tools: present("tools"),

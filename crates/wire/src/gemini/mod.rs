@@ -1,4 +1,5 @@
-//! The Gemini dialect: `POST /v1beta/models/NAME:generateContent`, and `:streamGenerateContent?alt=sse`.
+//! The Gemini dialect: `POST /v1beta/models/NAME:generateContent`, and `:streamGenerateContent?alt=sse`; below `/v1` too,
+//! where newer SDKs look for it.
 //!
 //! The path names the model and says whether the answer is streamed; [`crate::Address`] tells how that fits with dialects
 //! whose body does. A stream has no end marker: it ends with the chunk in which every candidate has its `finishReason`.
@@ -86,6 +87,10 @@ impl Dialect for Gemini {
 
     fn root(&self) -> &'static str {
         "/v1beta"
+    }
+
+    fn other_root(&self) -> Option<&'static str> {
+        Some("/v1")
     }
 
     fn address(&self) -> Address {
