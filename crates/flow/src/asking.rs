@@ -26,11 +26,15 @@ impl Request {
                 self.relatives.push(relative);
             }
             let before = self.word(at.checked_sub(1));
-            if let Some(superlative) = words::superlative(before, &word.lower).filter(|_| !self.is_time_phrase(at)) {
-                let selection = Selection { superlative, count: self.count_near(at), nouns: self.stems_after(at) };
+            let behind = self.words.get(at + 1).filter(|next| !next.hard_gap).map_or("", |next| next.lower.as_str());
+            let superlative = words::superlative(before, &word.lower, behind);
+            if let Some(superlative) = superlative.filter(|_| !self.is_time_phrase(at)) {
+                let nouns = self.stems_beside(at);
+                let selection = Selection { superlative, count: self.count_near(at), skipped: self.skipped(at), nouns };
                 self.selections.push(selection);
             }
         }
+        self.read_verbless(first);
         let delegation = self.delegation_from(first);
         self.delegation.actions |= delegation.actions;
         self.delegation.figures |= delegation.figures;
@@ -38,6 +42,12 @@ impl Request {
 
     /// Whether "last", "next" or "first" speaks of the calendar or of an order of work, and selects nothing.
     fn is_time_phrase(&self, at: usize) -> bool {
+        const EVENTS: &str = "due expires expiring ends ending starts starting leaves leaving arrives arriving departs \
+            departing comes coming runs began started ended closes opens falls";
+        let before = self.word(at.checked_sub(1));
+        if EVENTS.split_whitespace().any(|event| event == before) {
+            return false;
+        }
         let Some(next) = self.words.get(at + 1) else { return true };
         let loose = matches!(self.word(Some(at)), "last" | "next" | "first" | "recent");
         let unit = matches!(
@@ -69,13 +79,132 @@ impl Request {
         at.and_then(|at| self.words.get(at)).map_or("", |word| word.lower.as_str())
     }
 
-    fn stems_after(&self, at: usize) -> Vec<String> {
-        self.words
-            .get(at + 1..(at + 4).min(self.words.len()))
-            .unwrap_or_default()
+    /// The stems of what a superlative speaks of: the words behind it up to the end of the phrase, or the one before it.
+    fn stems_beside(&self, at: usize) -> Vec<String> {
+        let behind = self.words.get(at + 1..(at + 4).min(self.words.len())).unwrap_or_default();
+        let behind: Vec<String> =
+            behind.iter().take_while(|word| !word.hard_gap).map(|word| word.stem.clone()).collect();
+        if behind.is_empty() {
+            at.checked_sub(1).map(|at| words::stem(self.word(Some(at)))).into_iter().collect()
+        } else {
+            behind
+        }
+    }
+
+    /// The stems of the words behind a verb, up to the end of the clause.
+    fn stems_behind(&self, at: usize) -> Vec<String> {
+        let Some(verb) = self.words.get(at) else { return Vec::new() };
+        let behind = self.words.iter().skip(at + 1).take(9);
+        let phrase = behind.take_while(|word| {
+            word.sentence == verb.sentence
+                && !word.hard_gap
+                && !matches!(
+                    word.lower.as_str(),
+                    "and" | "then" | "if" | "when" | "that" | "what" | "which" | "who" | "how" | "whether"
+                )
+        });
+        phrase.map(|word| word.stem.clone()).collect()
+    }
+
+    /// Whether a word stands where an order stands, whatever it means.
+    fn is_order(&self, at: usize, first: usize) -> bool {
+        const OPEN: &[&str] = &["please", "pls", "now", "also", "just", "kindly", "you", "then", "and"];
+        const OBJECTS: &str = "the a an my his her their our your its it them this that these those all every each both up \
+            out off down over back in on me him us";
+        const WISHES: &[&str] = &["want", "need", "like", "love", "have", "wish", "you"];
+        let Some(word) = self.words.get(at).filter(|word| !word.quoted) else { return false };
+        let start = !self.before(at, 1, first).any(|_| true);
+        let before = self.word(at.checked_sub(1));
+        let wish = before == "to" && WISHES.contains(&self.word(at.checked_sub(2)));
+        let next = self.words.get(at + 1).filter(|next| next.sentence == word.sentence);
+        let object = next.is_some_and(|next| {
+            next.capital
+                || next.quoted
+                || OBJECTS.split_whitespace().any(|object| object == next.lower)
+                || next.lower.starts_with(|c: char| c.is_ascii_digit())
+        });
+        start || ((wish || OPEN.contains(&before)) && object && !word.capital)
+    }
+
+    /// Sentences that hold no verb and are no question still ask for something ("one piece into the cart, please").
+    fn read_verbless(&mut self, first: usize) {
+        let mut at = first;
+        while let Some(start) = self.words.get(at) {
+            let sentence = start.sentence;
+            let words: Vec<&Word> = self.words.iter().skip(at).take_while(|word| word.sentence == sentence).collect();
+            at += words.len();
+            let asks = |word: &&&Word| {
+                matches!(
+                    word.lower.as_str(),
+                    "who"
+                        | "what"
+                        | "which"
+                        | "when"
+                        | "where"
+                        | "why"
+                        | "how"
+                        | "is"
+                        | "are"
+                        | "was"
+                        | "were"
+                        | "do"
+                        | "does"
+                        | "did"
+                        | "has"
+                        | "any"
+                ) || (words::is_reading(&word.stem) && !matches!(word.lower.as_str(), "please" | "thanks"))
+            };
+            let spoken = self.mentions.iter().any(|mention| {
+                mention.sentence == sentence
+                    && (mention.verbs != 0 || mention.ordering && words::is_reading(&mention.stem))
+            });
+            if words.len() < 3 || spoken || words.iter().any(|word| asks(&word)) {
+                continue;
+            }
+            let plural = words.iter().any(|word| words::is_quantifier(&word.lower));
+            let stem = String::new();
+            self.mentions.push(Mention {
+                stem,
+                verbs: 0,
+                sentence,
+                leading: false,
+                pronoun: false,
+                phrasal: false,
+                plural,
+                wish: false,
+                beside: Vec::new(),
+                ordering: true,
+                explained: false,
+                open: false,
+            });
+        }
+    }
+
+    /// How many better ones an ordinal before a superlative passes over.
+    fn skipped(&self, at: usize) -> usize {
+        const ORDINALS: &[&str] = &["second", "third", "fourth", "fifth"];
+        let before = self.word(at.checked_sub(1));
+        ORDINALS.iter().position(|ordinal| *ordinal == before).map_or(0, |place| place + 1)
+    }
+
+    /// Whether the object behind a verb is more than one thing: the noun before the phrase ends is a plural.
+    fn is_plural(&self, at: usize) -> bool {
+        const ENDS: &str = "and then to from with for in on at by of that which who whose into onto if when as because \
+            before after until about a an this one me us him her it what how if whether why where";
+        let Some(verb) = self.words.get(at) else { return false };
+        let behind = self.words.get(at + 1..(at + 6).min(self.words.len())).unwrap_or_default();
+        let phrase: Vec<&Word> = behind
             .iter()
-            .map(|word| word.stem.clone())
-            .collect()
+            .take_while(|word| word.sentence == verb.sentence && !word.hard_gap && !word.quoted)
+            .take_while(|word| !ENDS.split_whitespace().any(|end| end == word.lower))
+            .collect();
+        let owner = |at: usize| phrase.get(at + 1).is_some_and(|next| next.lower == "s");
+        phrase.iter().enumerate().any(|(at, word)| {
+            let lower = word.lower.as_str();
+            let plural =
+                lower.len() > 3 && lower.ends_with('s') && !["ss", "us", "is"].iter().any(|end| lower.ends_with(end));
+            (plural && !word.capital && !owner(at)) || matches!(lower, "people" | "children" | "two" | "three" | "both")
+        })
     }
 
     /// The number word within two words of a superlative ("the three largest", "top 5"); one if there is none.
@@ -97,8 +226,15 @@ impl Request {
     /// noun, not past, not quoted.
     fn mention_at(&self, at: usize, first: usize) -> Option<Mention> {
         let word = self.words.get(at)?;
-        let verbs = words::verbs(&word.stem);
-        if word.quoted || self.is_past(at, first) || self.is_noun(at) || self.is_negated(at, first) {
+        let slip = if self.is_order(at, first) { words::misspelt(&word.stem) } else { 0 };
+        let verbs = words::verbs(&word.stem) | slip;
+        if word.quoted
+            || word.question
+            || self.is_said_to_me(at)
+            || self.is_past(at, first)
+            || self.is_noun(at)
+            || self.is_negated(at, first)
+        {
             return None;
         }
         let next = self.word(Some(at + 1));
@@ -107,17 +243,24 @@ impl Request {
         let apart = || {
             let behind = self.words.get(at + 1..(at + 5).min(self.words.len())).unwrap_or_default();
             let behind = behind.iter().take_while(|near| near.sentence == word.sentence && !near.hard_gap);
-            behind.map(|near| near.lower.as_str()).find(|near| matches!(*near, "off" | "on" | "out" | "down" | "back"))
+            behind
+                .map(|near| near.lower.as_str())
+                .find(|near| matches!(*near, "off" | "on" | "out" | "down" | "back" | "over" | "up" | "aus" | "ein"))
         };
         let particle = match next {
+            "yes" | "no" if word.lower == "say" => next,
+            "to" if word.lower == "write" => next,
             _ if objects.contains(&next) => self.word(Some(at + 2)),
-            "up" | "rid" | "over" | "off" | "on" | "out" | "down" | "back" => next,
+            "up" | "rid" | "over" | "off" | "on" | "out" | "down" | "back" | "in" | "away" | "together" => next,
             _ => apart().unwrap_or(next),
         };
-        let phrasal = phrasal(&word.lower, particle);
+        let gone = word.lower == "go" && self.word(at.checked_sub(1)) == "can";
+        let phrasal = if gone { words::DELETE } else { phrasal(&word.lower, particle) };
         let before = self.before(at, 1, first).next().map_or("", |word| word.lower.as_str());
-        let leading =
-            matches!(before, "" | "and" | "then" | "please" | "to" | "now" | "also" | "just" | "kindly" | "you");
+        let leading = matches!(
+            before,
+            "" | "and" | "then" | "please" | "to" | "now" | "also" | "just" | "kindly" | "you" | "should" | "can"
+        );
         let pronoun = matches!(next, "it" | "them" | "that" | "this" | "those" | "these" | "one" | "everything");
         // "Make it Nil's", "set it to done": that changes what is there and creates nothing.
         let changing = pronoun && words::is_generic(&word.stem);
@@ -128,6 +271,14 @@ impl Request {
             sentence: word.sentence,
             leading,
             pronoun,
+            phrasal: phrasal != 0,
+            plural: self.is_plural(at),
+            wish: matches!(word.lower.as_str(), "need" | "want" | "like")
+                && matches!(before, "i" | "we" | "d" | "would"),
+            beside: self.stems_behind(at),
+            ordering: self.is_order(at, first),
+            explained: false,
+            open: false,
         })
     }
 
@@ -155,6 +306,9 @@ impl Request {
                 "them", "us", "me",
             ];
             return !asking.contains(&words::stem(wanted).as_str());
+        }
+        if self.is_joined_noun(at) {
+            return true;
         }
         let determiner = matches!(
             before,
@@ -201,6 +355,36 @@ impl Request {
             && !word.ends_with("ss")
             && matches!(before, "it" | "he" | "she" | "who" | "which" | "that" | "there" | "everyone" | "nobody");
         determiner || gerund || counted || stated
+    }
+
+    /// Whether a word that can be a verb stands as the head of "annual leave", "open issues", "short comment": behind another
+    /// plain word of its phrase. A name before it is who should do it ("have Ben cover"); so is a verb that lets it be done.
+    fn is_joined_noun(&self, at: usize) -> bool {
+        const BEFORE: &[&str] = &[
+            "help", "go", "let", "make", "have", "first", "never", "always", "later", "come", "get", "pls", "thx",
+            "hey", "hi",
+        ];
+        let Some(word) = self.words.get(at).filter(|word| !word.hard_gap && !word.comma) else { return false };
+        let Some(before) = at.checked_sub(1).and_then(|at| self.words.get(at)) else { return false };
+        let plain = before.sentence == word.sentence
+            && !before.capital
+            && !before.quoted
+            && before.lower.len() > 2
+            && !words::is_stop(&before.lower)
+            && !before.lower.ends_with("ly")
+            && !before.lower.bytes().any(|b| b.is_ascii_digit())
+            && !BEFORE.contains(&before.lower.as_str());
+        plain && !word.lower.ends_with("ed")
+    }
+
+    /// "Tell me", "let us know": an answer is asked for, and no message.
+    fn is_said_to_me(&self, at: usize) -> bool {
+        let me = |at| matches!(self.word(Some(at)), "me" | "us");
+        match self.word(Some(at)) {
+            "tell" | "show" | "inform" | "brief" | "advise" | "alert" => me(at + 1),
+            "let" => me(at + 1) && self.word(Some(at + 2)) == "know",
+            _ => false,
+        }
     }
 
     fn is_negated(&self, at: usize, first: usize) -> bool {
@@ -272,19 +456,38 @@ impl Request {
 /// The classes of a verb with its particle ("call off"); none where the two say nothing of their own.
 pub(crate) fn phrasal(verb: &str, particle: &str) -> words::Verbs {
     match (verb, particle) {
-        ("set", "up") => words::CREATE | words::BOOK,
+        ("write", "to") => words::SEND,
+        ("say", "yes") => words::APPROVE,
+        ("say", "no") => words::REJECT,
+        ("set" | "line" | "fix", "up") => words::CREATE | words::BOOK | words::MEET,
         ("call", "off") => words::DELETE | words::STOP,
-        ("get", "rid") | ("take", "out" | "off" | "down") => words::DELETE,
-        ("give" | "pay" | "send", "back") => words::PAY | words::RETURN,
-        ("turn" | "switch", "off") | ("shut", "down") => words::STOP | words::UPDATE,
-        ("turn" | "switch", "on") => words::START | words::UPDATE,
-        ("roll" | "take", "back") => words::UNDO,
-        ("turn", "down") => words::REJECT | words::UPDATE,
+        ("get", "rid")
+        | ("take", "out" | "off" | "down")
+        | ("pull" | "throw" | "strike" | "cross", "out" | "down" | "off") => words::DELETE,
+        ("give" | "pay" | "send" | "take" | "bring", "back") => words::PAY | words::RETURN | words::UNDO,
+        ("turn" | "switch", "off") | ("mach" | "schalt" | "schalte", "aus") | ("shut" | "power", "down" | "off") => {
+            words::STOP | words::UPDATE
+        }
+        ("turn" | "switch" | "power" | "fire" | "start", "on" | "up")
+        | ("mach" | "schalt" | "schalte", "an" | "ein") => words::START | words::UPDATE,
+        ("roll" | "put", "back") => words::UNDO | words::RETURN | words::MOVE,
+        ("turn" | "knock" | "wave", "down" | "away") => words::REJECT | words::UPDATE,
         ("let", "off") => words::FORGIVE,
+        ("let", "in") => words::OPEN | words::APPROVE,
         ("write", "off") => words::FORGIVE | words::DELETE,
+        ("write" | "note" | "jot", "down" | "up") => words::RECORD | words::CREATE,
         ("check", "out") => words::LEND | words::BUY,
-        ("sign", "up") => words::JOIN | words::CREATE,
-        ("hand", "over") | ("pass", "on") => words::ASSIGN | words::SEND,
+        ("sign" | "put", "up" | "down") => words::JOIN | words::CREATE | words::RECORD,
+        ("sign" | "wave", "off") => words::APPROVE | words::CLOSE,
+        ("hand" | "pass" | "give", "over" | "on" | "out") => words::ASSIGN | words::SEND | words::SHIP,
+        ("put" | "push" | "move", "off" | "back" | "out") => words::MOVE | words::EXTEND,
+        ("fill", "in" | "out") => words::CREATE | words::RECORD,
+        ("wrap" | "close" | "finish", "up" | "out") => words::CLOSE,
+        ("top" | "load", "up") => words::PAY | words::RECORD,
+        ("back", "up") => words::COPY,
+        ("stand" | "spin" | "bring", "up") => words::START | words::CREATE,
+        ("get" | "sit", "together" | "down") => words::MEET,
+        ("opt" | "drop" | "back", "out") => words::LEAVE | words::DELETE,
         _ => 0,
     }
 }

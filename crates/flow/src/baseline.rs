@@ -15,7 +15,7 @@ use crate::moment;
 use crate::replay::{Referee, unexplained};
 use crate::request::Request;
 use crate::suite::{Call, Suite, UserTask};
-use crate::tool::{Tool, Toolbox};
+use crate::tool::{Evidence, Tool, Toolbox};
 
 /// Which reference guard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +96,7 @@ impl Baseline {
                         || value.parse::<f64>().is_ok()
                         || moment::parse(value).is_some()
                 };
-                tool.asked_by(&self.request, false).is_some() && sinks.iter().all(typed)
+                tool.asked_by(&self.request, Evidence::None, &[]).is_some() && sinks.iter().all(typed)
             }
         }
     }

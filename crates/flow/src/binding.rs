@@ -9,36 +9,43 @@
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use crate::described;
 use crate::moment;
 use crate::record::{Field, Row, bind};
 use crate::request::{Request, Selection};
 use crate::text;
 use crate::transcript::{Query, Source, Transcript};
-use crate::words::{self, Measure};
+use crate::words::{self, End, Measure};
 
 /// The longest field that can be a name, in bytes.
 const NAME_LIMIT: usize = 120;
 
 /// The reasons that hold for each row of a source, in order.
-pub(crate) fn marks(transcript: &Transcript, source: &Source) -> Vec<u8> {
+pub(crate) fn marks(transcript: &Transcript, source: &Source) -> Vec<u16> {
     let rows = transcript.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
     let mut siblings: HashMap<Option<u32>, usize> = HashMap::new();
     for row in rows {
         *siblings.entry(row.parent).or_default() += 1;
     }
-    let by_user = matches(transcript, rows, &transcript.user);
-    let by_document = matches(transcript, rows, &transcript.delegated);
+    let by_user = matches(transcript, rows, &transcript.user, source.query == Query::Other);
+    let by_document = matches(transcript, rows, &transcript.delegated, false);
+    let described = described::marks(transcript, rows, &transcript.user);
     rows.iter()
-        .zip(by_user.iter().zip(&by_document))
-        .map(|(row, (user, document))| {
-            let mut mark = *user;
+        .zip(by_user.iter().zip(&by_document).zip(&described))
+        .map(|(row, ((user, document), described))| {
+            let mut mark = *user | *described;
             mark |= match source.query {
                 Query::User => bind::QUERY,
                 Query::Delegated => bind::DELEGATED,
                 Query::None | Query::Other => 0,
             };
-            if siblings.get(&row.parent) == Some(&1) && (row.parent.is_none() || rows.len() <= 2) {
+            // The only row of what somebody else's words asked for was chosen by them.
+            let single = siblings.get(&row.parent) == Some(&1) && (row.parent.is_none() || rows.len() <= 2);
+            if single && source.query != Query::Other {
                 mark |= bind::SINGLE;
+            }
+            if source.own {
+                mark |= bind::OWN;
             }
             if *document != 0 && transcript.user.delegation.figures {
                 mark |= bind::DELEGATED;
@@ -53,7 +60,7 @@ type Hit<'a> = (&'a str, Cow<'a, str>, bool);
 
 /// For each row whether a field of it equals a literal of the request's that does not stand in all its siblings. Where the
 /// user's words describe a row by several literals, one that lacks any of them is not the one that was meant.
-fn matches(transcript: &Transcript, rows: &[Row], request: &Request) -> Vec<u8> {
+fn matches(transcript: &Transcript, rows: &[Row], request: &Request, foreign: bool) -> Vec<u16> {
     if request.words.is_empty() {
         return vec![0; rows.len()];
     }
@@ -63,6 +70,9 @@ fn matches(transcript: &Transcript, rows: &[Row], request: &Request) -> Vec<u8> 
     for row in rows {
         *siblings.entry(row.parent).or_default() += 1;
         let fields = row.fields.iter().filter_map(|at| transcript.field(*at));
+        // In what somebody else's words asked for, a word that only names a kind tells nothing.
+        let tells = |literal: &str| !foreign || request.is_telling(literal);
+        let fields = fields.filter(|field| tells(&field.raw));
         let found: Vec<Hit<'_>> =
             fields.filter_map(|field| Some((&*field.name, literal_of(request, field)?, field.attested))).collect();
         for (name, literal, _) in &found {
@@ -99,7 +109,7 @@ fn literals<'a>(found: &'a [Hit<'_>]) -> Literals<'a> {
 
 /// The literal of the user's that a field equals; a day that is said is one literal at whatever time of it.
 fn literal_of<'a>(request: &Request, field: &'a Field) -> Option<Cow<'a, str>> {
-    if field.raw.len() > NAME_LIMIT || field.raw.len() < 2 {
+    if field.raw.len() > NAME_LIMIT || field.raw.len() < 2 || words::is_quantifier(&field.raw.to_lowercase()) {
         return None;
     }
     let raw = || Cow::Borrowed(&*field.raw);
@@ -112,7 +122,11 @@ fn literal_of<'a>(request: &Request, field: &'a Field) -> Option<Cow<'a, str>> {
             return said.then(|| Cow::Owned(format!("{day:?}")));
         }
     }
-    request.says(&field.raw).then(raw)
+    // Another inflection of a verb is another state: "lock what is open" names no row that is locked.
+    let state = || text::tokens(&field.raw).any(|token| words::verbs(&words::stem(token.text)) != 0);
+    let inflected = || field.attested && field.raw.len() > 3 && !state() && request.composes(&field.raw);
+    let said = request.says(&field.raw) || inflected();
+    said.then(raw)
 }
 
 /// The outcome of checking a selection ("the largest") against the rows of a result.
@@ -142,40 +156,88 @@ pub(crate) fn check(transcript: &Transcript, row_at: u32, selections: &[Selectio
 
 fn check_one(transcript: &Transcript, row: &Row, selection: &Selection) -> Checked {
     let Some(source) = transcript.source(row.source) else { return Checked::Unprovable };
-    let mut checked = Checked::Unprovable;
-    for field in row.fields.iter().filter_map(|at| transcript.field(*at)).filter(|field| field.attested) {
+    if !speaks_of(transcript, source, selection) {
+        return Checked::Unprovable;
+    }
+    let fields = || row.fields.iter().filter_map(|at| transcript.field(*at)).filter(|field| field.attested);
+    let comparable = || fields().filter(|field| !field.is_name() && field.magnitude().is_some());
+    let named = |field: &&Field| {
         let name = text::identifier_words(&field.name);
-        let named = words::measures(selection.superlative.measure, &selection.nouns, &name);
         let as_moment = selection.superlative.measure == Measure::Time && moment::parse(&field.raw).is_some();
-        if !named && !as_moment {
-            continue;
+        as_moment || words::measures(selection.superlative.measure, &selection.nouns, &name)
+    };
+    let mut checked = Checked::Unprovable;
+    for field in fields().filter(named) {
+        match extreme(transcript, source, row, field, selection, selection.superlative.end) {
+            Some(true) => return Checked::Holds,
+            Some(false) => checked = Checked::Fails,
+            None => {}
         }
-        let Some(own) = field.magnitude() else { continue };
-        let scale = narrowed(transcript, source, row, field);
-        let better = match selection.superlative.greatest {
-            true => scale.iter().filter(|value| **value > own).count(),
-            false => scale.iter().filter(|value| **value < own).count(),
+    }
+    // No field bears the word's name: then the one figure that the rows have is what is compared.
+    if checked == Checked::Unprovable
+        && comparable().count() == 1
+        && let Some(field) = comparable().next()
+    {
+        return match extreme(transcript, source, row, field, selection, selection.superlative.end) {
+            Some(true) => Checked::Holds,
+            _ => Checked::Fails,
         };
-        if better < selection.count {
-            return Checked::Holds;
-        }
-        checked = Checked::Fails;
     }
     checked
 }
 
+/// Whether a row lies at an end of the scale that a field makes with those of its siblings.
+fn extreme(
+    transcript: &Transcript,
+    source: &Source,
+    row: &Row,
+    field: &Field,
+    selection: &Selection,
+    end: End,
+) -> Option<bool> {
+    let own = field.magnitude()?;
+    let scale = narrowed(transcript, source, row, field);
+    let above = scale.iter().filter(|value| **value > own).count();
+    let below = scale.iter().filter(|value| **value < own).count();
+    let within = |better: usize| better >= selection.skipped && better < selection.count + selection.skipped;
+    // Of a priority in figures nobody knows whether 1 is the most urgent.
+    let open = selection.superlative.measure == Measure::Urgency && field.number.is_some();
+    Some(match end {
+        End::Either => within(above) || within(below),
+        _ if open => within(above) || within(below),
+        End::Greatest => within(above),
+        End::Least => within(below),
+    })
+}
+
+/// Whether a selection speaks of the rows of this result: not if its noun names what another tool lists, and not this one.
+fn speaks_of(transcript: &Transcript, source: &Source, selection: &Selection) -> bool {
+    let lists = |source: &Source| {
+        text::identifier_words(&source.tool).iter().any(|word| selection.nouns.contains(&words::stem(word)))
+    };
+    lists(source)
+        || !transcript.sources.iter().any(|other| other.rows.len() > 1 && other.tool != source.tool && lists(other))
+}
+
 /// The values to compare with: of the siblings that the user named, if this row is one of them, or else of all.
 fn narrowed(transcript: &Transcript, source: &Source, row: &Row, field: &Field) -> Vec<i64> {
+    const NAMES: u16 = bind::LITERAL | bind::NAMED | bind::DESCRIBED | bind::ALIKE | bind::TITLED | bind::JOINED;
     let key = (row.parent, field.name.clone());
-    if row.bind & (bind::LITERAL | bind::NAMED) == 0 {
+    if row.bind & NAMES == 0 {
         return source.scales.get(&key).cloned().unwrap_or_default();
     }
     let rows = transcript.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
-    let siblings = rows
-        .iter()
-        .filter(|other| other.parent == row.parent && other.bind & row.bind & (bind::LITERAL | bind::NAMED) != 0);
+    let siblings = rows.iter().filter(|other| other.parent == row.parent && other.bind & row.bind & NAMES != 0);
     let fields = siblings.flat_map(|other| other.fields.iter().filter_map(|at| transcript.field(*at)));
     fields.filter(|other| other.attested && other.name == field.name).filter_map(Field::magnitude).collect()
+}
+
+/// Whether no sibling of a row has this reason too.
+pub(crate) fn is_alone(transcript: &Transcript, row: &Row, reason: u16) -> bool {
+    let Some(source) = transcript.source(row.source) else { return false };
+    let rows = transcript.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
+    rows.iter().filter(|other| other.parent == row.parent && other.bind & reason != 0).nth(1).is_none()
 }
 
 /// Whether some row of the source is named by the user, so that another one is not the one that was meant.

@@ -19,6 +19,8 @@ pub(crate) enum Bound {
     Number { side: Side, value: Micro },
     /// On a day, counted as [`moment::Day::number`] does.
     Day { side: Side, day: i64 },
+    /// On how long something takes, in minutes: checked on a figure that bears a unit of time as its name.
+    Length { side: Side, minutes: i64 },
     /// Said, and not to be checked.
     Open,
 }
@@ -38,6 +40,8 @@ const NUMBERS: &[(Side, &str)] = &[
     (Side::Below, "fewer than"),
     (Side::Below, "cheaper than"),
     (Side::Below, "smaller than"),
+    (Side::Below, "shorter than"),
+    (Side::Above, "longer than"),
     (Side::Below, "at most"),
     (Side::Below, "no more than"),
     (Side::Below, "older than"),
@@ -70,8 +74,13 @@ pub(crate) fn find(text: &str, numbers: &[number::Found], moments: &[moment::Fou
         let Some(side) = side(NUMBERS, text, number.start) else { continue };
         let rest = text.get(number.end..).unwrap_or_default().trim_start_matches(['-', ' ']);
         let unit = words::stem(rest.split(|c: char| !c.is_alphabetic()).next().unwrap_or_default());
+        let length = moment::minutes(&unit).and_then(|unit| (number.value.0 / Micro::ONE).checked_mul(unit));
+        let aged = text.get(..number.start).is_some_and(|before| {
+            let before = before.trim_end().to_lowercase();
+            before.ends_with("older than") || before.ends_with("newer than")
+        });
         found.push(if TIMES.contains(&unit.as_str()) {
-            Bound::Open
+            length.filter(|_| !aged).map_or(Bound::Open, |minutes| Bound::Length { side, minutes })
         } else {
             Bound::Number { side, value: number.value }
         });
@@ -108,21 +117,21 @@ fn within(field: &Field, bound: Bound) -> Option<bool> {
     let on = |side, own: i64, limit: i64| if side == Side::Below { own <= limit } else { own >= limit };
     match bound {
         Bound::Number { side, value } => {
-            let own = field.number.filter(|_| !is_name(field))?;
+            let own = field.number.filter(|_| !field.is_name())?;
             Some(on(side, own.0, value.0))
         }
         Bound::Day { side, day } => {
             let (own, _) = moment::parse(&field.raw)?;
             Some(on(side, own?.number()?, day))
         }
+        Bound::Length { side, minutes } => {
+            let own = field.number?;
+            let name = text::identifier_words(&field.name);
+            let unit = name.iter().find_map(|word| moment::minutes(&words::stem(word)))?;
+            Some(on(side, (own.0 / Micro::ONE).checked_mul(unit)?, minutes))
+        }
         Bound::Open => None,
     }
-}
-
-/// A number that names its row says nothing of how large anything is.
-fn is_name(field: &Field) -> bool {
-    let words = text::identifier_words(&field.name);
-    words.last().is_some_and(|word| matches!(word.as_str(), "id" | "number" | "no" | "code" | "ref" | "key"))
 }
 
 #[cfg(test)]

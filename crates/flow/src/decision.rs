@@ -47,6 +47,8 @@ pub enum Rule {
     NotDictated,
     /// A link from untrusted text to a host that nobody trusts.
     ForeignLink,
+    /// A bank account from untrusted text, on its way to somebody who might pay into it.
+    ForeignAccount,
     /// Private data on its way to somebody who may not read it.
     Private,
     /// A value chosen for the user, after a call with an untrusted sink was refused.
@@ -69,6 +71,7 @@ impl fmt::Display for Rule {
             Self::NoAnchor => "no argument comes from the user",
             Self::NotDictated => "the user dictated other text",
             Self::ForeignLink => "a link from untrusted text",
+            Self::ForeignAccount => "a bank account from untrusted text",
             Self::Private => "private data to somebody who may not read it",
             Self::AfterRefusal => "a choice made after a refused call",
             Self::Policy(name) => return write!(f, "the policy's rule `{name}` forbids it"),

@@ -50,6 +50,19 @@ const CUES: &[&str] = &[
     "by",
     "add",
     "other",
+    "each",
+    "per",
+    "quarter",
+    "third",
+    "divid",
+    "multipli",
+    "enough",
+    "up",
+    "down",
+    "rais",
+    "cut",
+    "boost",
+    "top",
 ];
 /// How many of the user's numbers take part.
 const OPERANDS: usize = 12;
@@ -72,7 +85,13 @@ pub(crate) fn is_computed(transcript: &Transcript, target: Micro) -> bool {
     for percent in percents.iter().take(OPERANDS) {
         factors.extend([percent / 100.0, 1.0 + percent / 100.0, 1.0 - percent / 100.0]);
     }
-    for (words, factor) in [(&["doubl", "double", "twic"][..], 2.0), (&["tripl"], 3.0), (&["half", "halv"], 0.5)] {
+    for (words, factor) in [
+        (&["doubl", "double", "twic"][..], 2.0),
+        (&["tripl"], 3.0),
+        (&["half", "halv"], 0.5),
+        (&["third"], 1.0 / 3.0),
+        (&["quarter"], 0.25),
+    ] {
         if words.iter().any(|word| user.has_stem(word)) {
             factors.push(factor);
         }
@@ -93,6 +112,8 @@ pub(crate) fn is_computed(transcript: &Transcript, target: Micro) -> bool {
             factors.iter().any(|factor| attested(rest / factor)) || (*offset > 0.0 && attested(offset - target))
         })
         || terms.iter().any(|term| terms.len() < 4 && *term > 1.0 && attested(target / term))
+        || (user.has_stem("split") || user.has_stem("shar") || user.has_stem("divid") || user.has_stem("each"))
+            && terms.iter().any(|term| *term > 1.0 && *term < 100.0 && attested(target * term))
 }
 
 /// Whether a quantity is a bounded change of an attested value by a number of a document to which the user delegated.
@@ -130,38 +151,79 @@ pub(crate) fn is_stated(transcript: &Transcript, value: &str) -> bool {
 }
 
 /// Whether a moment follows from stated and attested ones by counting days or adding a stated length of time.
+/// At least one part has to be the user's: an attested day with an attested time was chosen by nobody.
 pub(crate) fn is_counted(transcript: &Transcript, value: &str) -> bool {
     let Some((day, minute)) = moment::parse(value) else { return false };
-    let said = &transcript.user.moments;
-    let spans = &transcript.user.spans;
-    let day_holds = day.is_none_or(|day| {
-        said.iter().any(|said| said.day.is_some_and(|said| said.matches(day))) || is_counted_day(transcript, day)
-    });
-    let minute_holds = minute.is_none_or(|minute| {
-        said.iter().any(|said| {
-            said.minute.is_some_and(|said| {
-                said == minute || spans.iter().any(|span| i64::from(said) + span == i64::from(minute))
-            })
-        })
-    });
-    day_holds && minute_holds
+    let day_said = day.is_some_and(|day| is_user_day(transcript, day));
+    let minute_said = minute.is_some_and(|minute| is_user_minute(transcript, minute));
+    let known_day =
+        || day.is_some_and(|day| transcript.moments.iter().any(|known| known.day.is_some_and(|d| d.matches(day))));
+    let known_minute =
+        || minute.is_some_and(|minute| transcript.moments.iter().any(|known| known.minute == Some(minute)));
+    match (day, minute) {
+        (None, None) => false,
+        (Some(_), None) => day_said,
+        (None, Some(_)) => minute_said,
+        (Some(day), Some(minute)) => {
+            let midnight = minute == 0 && day_said;
+            // "Move it to Friday" keeps the time; "move it to noon" keeps the day.
+            let kept = (day_said && known_minute() && !transcript.user.has_time()) || (minute_said && known_day());
+            (day_said && minute_said) || midnight || kept || is_shifted(transcript, day, minute)
+        }
+    }
 }
 
-fn is_counted_day(transcript: &Transcript, day: Day) -> bool {
-    let Some(number) = day.number() else { return false };
+fn is_user_minute(transcript: &Transcript, minute: moment::Minute) -> bool {
     let user = &transcript.user;
-    let bases = || transcript.days.iter().filter_map(|base| base.number());
-    let counted = |relative: &Relative| match *relative {
-        Relative::Days(days) => bases().any(|base| base + days == number),
-        Relative::Weekday(weekday) => {
-            moment::weekday(number) == weekday && bases().any(|base| (0..=14).contains(&(number - base)))
-        }
-    };
-    let stated = user.moments.iter().filter_map(|said| {
+    let spans = || user.spans.iter().chain(&transcript.durations);
+    user.moments.iter().filter_map(|said| said.minute).any(|said| {
+        said == minute || spans().any(|span| (i64::from(said) + span).rem_euclid(1440) == i64::from(minute))
+    })
+}
+
+/// Whether a moment lies a length of time that the user stated before or behind an attested one.
+fn is_shifted(transcript: &Transcript, day: Day, minute: moment::Minute) -> bool {
+    let Some(number) = day.number() else { return false };
+    let target = number * 1440 + i64::from(minute);
+    transcript.moments.iter().any(|known| {
+        let base = known.day.and_then(Day::number).zip(known.minute);
+        base.is_some_and(|(day, minute)| {
+            let apart = target - (day * 1440 + i64::from(minute));
+            transcript.user.spans.iter().any(|span| *span == apart.abs() && apart != 0)
+        })
+    })
+}
+
+/// Whether the user stated a day, or it follows by counting from a stated or an attested one.
+pub(crate) fn is_user_day(transcript: &Transcript, day: Day) -> bool {
+    let user = &transcript.user;
+    if user.moments.iter().any(|said| said.day.is_some_and(|said| said.matches(day))) {
+        return true;
+    }
+    let Some(number) = day.number() else { return false };
+    let stated = user.moments.iter().chain(&transcript.operator.moments).filter_map(|said| {
         let said = said.day?;
-        Day { year: said.year.or(day.year), ..said }.number()
+        Some(Day { year: said.year.or(day.year), ..said })
     });
-    let mut stated =
-        stated.flat_map(|base| user.spans.iter().filter(|span| **span % 1440 == 0).map(move |span| base + span / 1440));
-    user.relatives.iter().any(counted) || stated.any(|counted| counted == number)
+    let known = transcript.moments.iter().filter_map(|known| known.day);
+    let clocked = !transcript.today.is_empty();
+    stated.chain(known).any(|base| {
+        let Some(from) = base.number() else { return false };
+        // "Tomorrow" counts from today, where a record of the platform says what day it is.
+        let relative = (!clocked || transcript.today.contains(&base))
+            && user.relatives.iter().any(|relative| match *relative {
+                Relative::Days(days) => from + days == number,
+                Relative::Weekday(weekday) => moment::weekday(number) == weekday && (0..=14).contains(&(number - from)),
+                Relative::Months(months) => base.plus_months(months) == Some(day),
+                Relative::MonthEnd => base.month_end() == Some(day),
+            });
+        let spans = user.spans.iter().filter(|span| **span > 0 && **span % 1440 == 0);
+        let mut spans = spans.map(|span| span / 1440);
+        let months = || {
+            user.months
+                .iter()
+                .any(|months| base.plus_months(*months) == Some(day) || base.plus_months(-months) == Some(day))
+        };
+        relative || spans.any(|span| from + span == number || from - span == number) || months()
+    })
 }

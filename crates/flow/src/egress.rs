@@ -65,6 +65,40 @@ fn host(address: &str) -> String {
     host.trim_end_matches('.').to_owned()
 }
 
+/// The account numbers of a text: IBANs whose check digits hold (ISO 13616, ISO 7064 MOD 97-10), in groups or not.
+pub(crate) fn accounts(text: &str) -> Vec<String> {
+    const LENGTHS: std::ops::RangeInclusive<usize> = 15..=34;
+    let words: Vec<&str> = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let mut found = Vec::new();
+    for at in 0..words.len() {
+        let opens = |word: &&&str| {
+            let bytes = word.as_bytes();
+            matches!(bytes, [a, b, c, d, ..] if a.is_ascii_alphabetic() && b.is_ascii_alphabetic() && c.is_ascii_digit() && d.is_ascii_digit())
+        };
+        if words.get(at).filter(opens).is_none() {
+            continue;
+        }
+        let mut account = String::new();
+        for word in words.iter().skip(at).take(12) {
+            account.push_str(&word.to_ascii_uppercase());
+            if LENGTHS.contains(&account.len()) && checks(&account) {
+                found.push(account);
+                break;
+            }
+            if account.len() > *LENGTHS.end() {
+                break;
+            }
+        }
+    }
+    found
+}
+
+fn checks(account: &str) -> bool {
+    let (head, tail) = account.split_at(4);
+    let digits = tail.chars().chain(head.chars()).filter_map(|c| c.to_digit(36));
+    digits.fold(0_u32, |rest, digit| if digit < 10 { (rest * 10 + digit) % 97 } else { (rest * 100 + digit) % 97 }) == 1
+}
+
 /// Whether a host is one of these or lies under one that is written with a leading dot.
 pub(crate) fn is_listed<'a>(host: &str, mut hosts: impl Iterator<Item = &'a String>) -> bool {
     hosts.any(|entry| {
@@ -120,6 +154,13 @@ mod tests {
             assert_eq!(links(text).first().map(|link| link.host.as_str()), Some(expected), "{text}");
         }
         assert!(links("no link: e.g. 3.5, a/b, me@home.io, 12:30").is_empty());
+    }
+
+    #[test]
+    fn accounts_are_found_by_their_check_digits() {
+        assert_eq!(accounts("pay to be71 0961 2345 6769 now"), ["BE71096123456769"]);
+        assert_eq!(accounts("DE89370400440532013000."), ["DE89370400440532013000"]);
+        assert!(accounts("order DE12 3456 of AB12CD34EF56GH78, BE71096123456768").is_empty());
     }
 
     #[test]

@@ -12,9 +12,9 @@ use crate::decision::{Origin, ProposedCall, Rule, Witness};
 use crate::egress;
 use crate::guard::Grant;
 use crate::policy::Policy;
-use crate::record::{Field, bind};
+use crate::record::Field;
 use crate::text;
-use crate::tool::{Asked, Tool, Toolbox};
+use crate::tool::{Asked, Evidence, Tool, Toolbox};
 use crate::transcript::{Transcript, call_hash};
 use crate::value::{Standing, Values};
 use crate::words;
@@ -33,6 +33,8 @@ pub(crate) struct Judge<'a> {
 #[derive(Debug, Clone)]
 pub(crate) struct Leaf<'a> {
     pub(crate) argument: &'a str,
+    /// The nearest name: the argument's, or that of the member of an object in it.
+    pub(crate) name: &'a str,
     pub(crate) pointer: String,
     pub(crate) value: &'a Value,
 }
@@ -98,11 +100,11 @@ impl<'a> Judge<'a> {
         if !tool.known {
             return Err(whole(call, Rule::UnknownTool));
         }
-        let asked = self.asked(tool, self.is_named(&sinks)).ok_or_else(|| whole(call, Rule::NotAskedFor));
-        let asked =
-            asked.or_else(
-                |witness| if self.is_granted(call, &Rule::NotAskedFor) { Ok(Asked::once()) } else { Err(witness) },
-            )?;
+        let evidence = self.evidence(&values, &sinks);
+        let asked = self.asked(tool, evidence, &tool.chosen_actions(&sinks));
+        let asked = asked.ok_or_else(|| whole(call, Rule::NotAskedFor)).or_else(|witness| {
+            if self.is_granted(call, &Rule::NotAskedFor) { Ok(Asked::once()) } else { Err(witness) }
+        })?;
         let case = Case { call, tool, asked, sinks, contents };
         let values = Values { transcript: self.transcript, policy: self.policy, tool, asked: &case.asked };
         let mut chosen = Vec::new();
@@ -112,20 +114,31 @@ impl<'a> Judge<'a> {
         self.private(call, &case.sinks, &case.contents)
     }
 
-    /// Whether an attested sink value stands in a row that the user named.
-    fn is_named(&self, sinks: &[Leaf<'_>]) -> bool {
-        sinks.iter().filter(|leaf| leaf.value.is_string() || leaf.value.is_number()).any(|leaf| {
-            let fields = self.transcript.attested(&leaf.text()).iter().filter_map(|at| self.transcript.field(*at));
-            let mut rows = fields.take(64).filter_map(|field| self.transcript.row(field.row));
-            rows.any(|row| row.bind & (bind::LITERAL | bind::NAMED) != 0)
-        })
+    /// How far the sink values alone tell that the user meant this call.
+    fn evidence(&self, values: &Values<'_>, sinks: &[Leaf<'_>]) -> Evidence {
+        let (mut bound, mut loose) = (0, 0);
+        for leaf in sinks {
+            let own = leaf.value.is_string() || leaf.text().len() > 2;
+            match values.standing(leaf) {
+                Standing::Said if own => bound += 1,
+                Standing::Chosen(row) if values.is_bound(row, &leaf.text()) => bound += 1,
+                Standing::Said | Standing::Constant | Standing::Quantity => {}
+                Standing::Chosen(_) | Standing::NotChosen | Standing::Untrusted => loose += 1,
+            }
+        }
+        match (bound, loose) {
+            (0, _) => Evidence::None,
+            (_, 0) => Evidence::Whole,
+            _ => Evidence::Some,
+        }
     }
 
-    fn asked(&self, tool: &Tool, instance: bool) -> Option<Asked> {
+    fn asked(&self, tool: &Tool, evidence: Evidence, actions: &[String]) -> Option<Asked> {
         let user = &self.transcript.user;
-        tool.asked_by(user, instance).or_else(|| {
+        tool.asked_by(user, evidence, actions).or_else(|| {
             let handed = user.delegation.actions && !tool.is_destructive();
-            let asked = handed.then(|| tool.asked_by(&self.transcript.delegated, false)).flatten()?;
+            let document = &self.transcript.delegated;
+            let asked = handed.then(|| tool.asked_by(document, Evidence::None, actions)).flatten()?;
             Some(Asked { delegated: true, ..asked })
         })
     }
@@ -196,11 +209,14 @@ impl<'a> Judge<'a> {
             return Err(whole(case.call, Rule::NoAnchor));
         }
         // A state that only the schema lists says nothing of the user's will, if nothing else in the call does.
-        let said = standings.iter().any(|standing| matches!(standing, Standing::Said | Standing::Quantity));
+        let said = standings.iter().any(|standing| match standing {
+            Standing::Said | Standing::Quantity => true,
+            Standing::Chosen(_) | Standing::Constant | Standing::NotChosen | Standing::Untrusted => false,
+        });
         let listed = case.sinks.iter().zip(&standings).find(|(leaf, standing)| {
             matches!(standing, Standing::Constant)
                 && !leaf.value.is_boolean()
-                && !case.tool.constants(leaf.argument).is_empty()
+                && !case.tool.constants(leaf.name).is_empty()
         });
         match listed {
             Some((leaf, _)) if !said && !self.covers(case.call, leaf) => {
@@ -243,9 +259,14 @@ impl<'a> Judge<'a> {
         }
         let before = done().count() + beside().count().saturating_sub(1);
         let room = case.asked.times.max(user.selections.iter().map(|selection| selection.count).max().unwrap_or(1));
+        // Another thing that the user's words name: a literal not yet used, or a row of its own that none was made with.
         let fresh = |leaf: &Leaf<'_>| {
             let text = text::exact(&leaf.text());
-            matches!(values.standing(leaf), Standing::Said) && !done().any(|past| past.literals.contains(&text))
+            match values.standing(leaf) {
+                Standing::Said => !done().any(|past| past.literals.contains(&text)),
+                Standing::Chosen(row) => values.is_identified(row) && !done().any(|past| past.touched.contains(&text)),
+                _ => false,
+            }
         };
         let object = crate::transcript::touched(case.tool, &case.call.arguments);
         let anew = !object.is_empty() && done().any(|past| past.touched == object);
@@ -272,6 +293,11 @@ impl<'a> Judge<'a> {
                 let foreign = egress::links(&leaf.text()).into_iter().any(|link| !values.vouches_link(&link));
                 if foreign {
                     return Err(self.about(case.call, leaf, Rule::ForeignLink));
+                }
+                let text = leaf.text();
+                let unknown = |account: &&str| !values.vouches_account(account);
+                if egress::accounts(&text).iter().any(|account| unknown(&account.as_str())) {
+                    return Err(self.about(case.call, leaf, Rule::ForeignAccount));
                 }
             }
         }
@@ -381,28 +407,33 @@ pub(crate) fn leaves<'a>(tool: &Tool, arguments: &'a Value) -> (Vec<Leaf<'a>>, V
                     tool.contract.is_sink(name)
                 };
                 let into = if sink { &mut sinks } else { &mut contents };
-                collect(name, value, format!("/{}", name.replace('~', "~0").replace('/', "~1")), into);
+                collect(tool, (name, name), value, format!("/{}", name.replace('~', "~0").replace('/', "~1")), into);
             }
         }
-        other => collect("", other, String::new(), &mut sinks),
+        other => collect(tool, ("", ""), other, String::new(), &mut sinks),
     }
     (sinks, contents)
 }
 
-fn collect<'a>(argument: &'a str, value: &'a Value, pointer: String, into: &mut Vec<Leaf<'a>>) {
+fn collect<'a>(tool: &Tool, names: (&'a str, &'a str), value: &'a Value, pointer: String, into: &mut Vec<Leaf<'a>>) {
     match value {
         Value::Null => {}
         Value::String(text) if text.trim().is_empty() => {}
         Value::Array(list) => {
             for (at, inner) in list.iter().enumerate() {
-                collect(argument, inner, format!("{pointer}/{at}"), into);
+                collect(tool, names, inner, format!("{pointer}/{at}"), into);
             }
         }
         Value::Object(map) => {
             for (key, inner) in map {
-                collect(argument, inner, format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1")), into);
+                let pointer = format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"));
+                // A member that the schema does not have is no name: it would be the model's own.
+                let name = if tool.has_member(names.0, key) { key } else { names.1 };
+                collect(tool, (names.0, name), inner, pointer, into);
             }
         }
-        Value::String(_) | Value::Number(_) | Value::Bool(_) => into.push(Leaf { argument, pointer, value }),
+        Value::String(_) | Value::Number(_) | Value::Bool(_) => {
+            into.push(Leaf { argument: names.0, name: names.1, pointer, value });
+        }
     }
 }

@@ -14,8 +14,19 @@ pub(crate) fn minutes(unit: &str) -> Option<i64> {
         "hour" | "hr" => 60,
         "dai" | "day" | "night" => 1440,
         "week" => 10_080,
+        "fortnight" => 20_160,
         _ => return None,
     })
+}
+
+/// The months in a unit of time, by its stem.
+pub(crate) fn months(unit: &str) -> Option<i64> {
+    match unit {
+        "month" => Some(1),
+        "quarter" => Some(3),
+        "year" => Some(12),
+        _ => None,
+    }
 }
 
 /// A calendar day; the year may be open.
@@ -50,6 +61,29 @@ impl Day {
         let month = i64::from(self.month);
         let of_year = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + i64::from(self.day) - 1;
         Some(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468)
+    }
+
+    /// The same day of another month, or the last one there is; none if the year is open.
+    pub(crate) fn plus_months(self, months: i64) -> Option<Self> {
+        let count = i64::from(self.year?) * 12 + i64::from(self.month) - 1 + months;
+        let year = i32::try_from(count.div_euclid(12)).ok()?;
+        let month = u32::try_from(count.rem_euclid(12)).ok()? + 1;
+        Self::new(Some(year), month, self.day.min(length(year, month)))
+    }
+
+    /// The last day of its month; none if the year is open.
+    pub(crate) fn month_end(self) -> Option<Self> {
+        Self::new(self.year, self.month, length(self.year?, self.month))
+    }
+}
+
+/// The days of a month.
+const fn length(year: i32, month: u32) -> u32 {
+    match month {
+        4 | 6 | 9 | 11 => 30,
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        _ => 31,
     }
 }
 
@@ -281,6 +315,10 @@ pub(crate) enum Relative {
     Days(i64),
     /// The named day of the week, within two weeks.
     Weekday(i64),
+    /// So many months after the reference day.
+    Months(i64),
+    /// The last day of the reference day's month.
+    MonthEnd,
 }
 
 /// The relative word that a token is.
@@ -289,7 +327,12 @@ pub(crate) fn relative(word: &str) -> Option<Relative> {
         "today" | "tonight" => Relative::Days(0),
         "tomorrow" => Relative::Days(1),
         "yesterday" => Relative::Days(-1),
-        _ => Relative::Weekday(WEEKDAYS.iter().position(|day| *day == word).and_then(|at| i64::try_from(at).ok())?),
+        _ => Relative::Weekday(
+            WEEKDAYS
+                .iter()
+                .position(|day| word.strip_suffix('s').unwrap_or(word) == *day)
+                .and_then(|at| i64::try_from(at).ok())?,
+        ),
     })
 }
 
@@ -317,6 +360,9 @@ mod tests {
         ] {
             check(text, day, Some(780));
         }
+        let day = |year, month, day| Day { year: Some(year), month, day };
+        assert_eq!(day(2025, 1, 31).plus_months(1), Some(day(2025, 2, 28)));
+        assert_eq!(day(2024, 2, 3).month_end(), Some(day(2024, 2, 29)));
         check("June 10th", Some((0, 6, 10)), None);
         check("8:30pm", None, Some(1230));
         assert_eq!(parse("noon"), None);

@@ -33,26 +33,52 @@ impl Field {
         if let Some(number) = self.number {
             return Some(number.0);
         }
+        if let Some(place) = crate::words::scale(&self.raw.to_lowercase()).filter(|_| self.raw.len() < 12) {
+            return Some(place);
+        }
         let (day, minute) = moment::parse(&self.raw)?;
         let days = day.map_or(Some(0), moment::Day::number)?;
         Some(days * 1440 + i64::from(minute.unwrap_or_default()))
+    }
+
+    /// Whether the value names its row, so that it is no figure that could be compared.
+    pub(crate) fn is_name(&self) -> bool {
+        let words = crate::text::identifier_words(&self.name);
+        words.last().is_some_and(|word| {
+            matches!(
+                word.as_str(),
+                "id" | "number" | "no" | "nr" | "code" | "ref" | "key" | "phone" | "zip" | "iban" | "fax"
+            )
+        })
     }
 }
 
 /// Why a row is the one the user meant.
 pub(crate) mod bind {
     /// An attested field equals a literal of the user's, and not in every row.
-    pub(crate) const LITERAL: u8 = 1;
+    pub(crate) const LITERAL: u16 = 1;
     /// Another whole field does: the row bears a name that the user gave.
-    pub(crate) const NAMED: u8 = 2;
+    pub(crate) const NAMED: u16 = 2;
     /// A read with arguments of the user's brought it.
-    pub(crate) const QUERY: u8 = 4;
+    pub(crate) const QUERY: u16 = 4;
     /// It is the only row of its result.
-    pub(crate) const SINGLE: u8 = 8;
+    pub(crate) const SINGLE: u16 = 8;
     /// An allowed effect of this run made it.
-    pub(crate) const CREATED: u8 = 16;
+    pub(crate) const CREATED: u16 = 16;
     /// A read with arguments from a document to which the user delegated brought it, or such a document names it.
-    pub(crate) const DELEGATED: u8 = 32;
+    pub(crate) const DELEGATED: u16 = 32;
+    /// Of its siblings it alone has the most of the user's words in its attested fields.
+    pub(crate) const DESCRIBED: u16 = 64;
+    /// Of its siblings it has the most of them, together with others.
+    pub(crate) const ALIKE: u16 = 128;
+    /// Of its siblings it alone has the most of the user's words in fields short enough to be names.
+    pub(crate) const TITLED: u16 = 256;
+    /// It holds two or more of the user's words.
+    pub(crate) const MENTIONED: u16 = 512;
+    /// It attests the key of a row of another result that the user's words choose.
+    pub(crate) const JOINED: u16 = 1024;
+    /// It is the user's own record: what a trusted tool says when it is asked nothing.
+    pub(crate) const OWN: u16 = 2048;
 }
 
 /// One row.
@@ -61,7 +87,7 @@ pub(crate) struct Row {
     pub(crate) source: u32,
     pub(crate) parent: Option<u32>,
     pub(crate) fields: SmallVec<[u32; 8]>,
-    pub(crate) bind: u8,
+    pub(crate) bind: u16,
 }
 
 /// The rows and fields of one result, numbered from the given offsets.
@@ -140,9 +166,19 @@ impl Folder<'_> {
                 let micro = micro.or_else(|| number.as_f64().and_then(Micro::from_f64));
                 self.leaf(&number.to_string(), micro, row, keys, pointer);
             }
-            Value::Bool(_) | Value::Null => {}
+            // A flag that is set describes its row by its name ("paid").
+            Value::Bool(set) => self.flag(*set, row, keys, pointer),
+            Value::Null => {}
             Value::Object(_) | Value::Array(_) => self.leaf(&value.to_string(), None, row, keys, pointer),
         }
+    }
+
+    fn flag(&mut self, set: bool, row: u32, keys: &[&str], pointer: &str) {
+        let Some(name) = keys.last().filter(|_| self.tool.attests(keys)) else { return };
+        let words = crate::text::identifier_words(name);
+        let words: Vec<&str> = words.iter().map(String::as_str).filter(|word| !matches!(*word, "is" | "has")).collect();
+        let said = if set { words.join(" ") } else { format!("not {0}; un{0}", words.join(" ")) };
+        self.leaf(&said, None, row, keys, pointer);
     }
 
     fn text(&mut self, text: &str, row: u32, keys: &[&str], pointer: &str) {

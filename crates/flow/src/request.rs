@@ -8,7 +8,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use smallvec::SmallVec;
+
 use crate::bound::{self, Bound};
+use crate::clock;
 use crate::moment::{self, Relative};
 use crate::number::{self, Micro};
 use crate::text::{self, Token};
@@ -26,6 +29,12 @@ pub(crate) struct Word {
     pub(crate) quoted: bool,
     /// Whether it begins with a capital letter.
     pub(crate) capital: bool,
+    /// Whether a comma or another mark stands before it.
+    pub(crate) comma: bool,
+    /// Whether the user excludes it ("not Bob", "except the parental one").
+    pub(crate) excluded: bool,
+    /// Whether its sentence only asks to know.
+    pub(crate) question: bool,
 }
 
 /// A verb by which the user asks for an action.
@@ -38,6 +47,20 @@ pub(crate) struct Mention {
     pub(crate) leading: bool,
     /// Whether a pronoun is its object ("delete it").
     pub(crate) pronoun: bool,
+    /// Whether a particle gives it its meaning ("turn down").
+    pub(crate) phrasal: bool,
+    /// Whether its object is more than one thing ("return the books").
+    pub(crate) plural: bool,
+    /// Whether it only says that the user wants something ("I need Friday off").
+    pub(crate) wish: bool,
+    /// Stems of the words behind it, up to the end of the phrase.
+    pub(crate) beside: Vec<String>,
+    /// Whether it stands where an order stands, whatever the word: at the start, or after "please" or "and" before an object.
+    pub(crate) ordering: bool,
+    /// Whether one of the tools at hand is what it asks for, whatever the values.
+    pub(crate) explained: bool,
+    /// Whether none of the tools at hand is what this word asks for, so that it may stand for any of them.
+    pub(crate) open: bool,
 }
 
 /// A superlative with its place.
@@ -46,7 +69,9 @@ pub(crate) struct Selection {
     pub(crate) superlative: Superlative,
     /// How many are selected.
     pub(crate) count: usize,
-    /// Stems of the three words behind it.
+    /// How many better ones are passed over ("the second largest").
+    pub(crate) skipped: usize,
+    /// Stems of the words beside it.
     pub(crate) nouns: Vec<String>,
 }
 
@@ -66,7 +91,8 @@ pub(crate) struct Request {
     chunks: HashSet<String>,
     pub(crate) words: Vec<Word>,
     positions: HashMap<String, Vec<u32>>,
-    stems: HashSet<String>,
+    /// The sentences in which each stem stands.
+    stems: HashMap<String, SmallVec<[u32; 2]>>,
     pub(crate) nouns: Nouns,
     pub(crate) verbs: Verbs,
     /// Objects that literals imply: an address something to send, an account or a currency money.
@@ -83,9 +109,14 @@ pub(crate) struct Request {
     pub(crate) delegation: Delegation,
     /// Lengths of time in minutes ("4 hours", "three days").
     pub(crate) spans: Vec<i64>,
+    /// Lengths of time in months.
+    pub(crate) months: Vec<i64>,
     /// Bounds on a group ("below 100").
     pub(crate) bounds: Vec<Bound>,
     sentences: u32,
+    /// What the user excludes and speaks of nowhere else.
+    excluded: HashSet<String>,
+    lacking: HashSet<String>,
 }
 
 /// The most of one text that is read for meaning, in bytes; beyond it only literals are found.
@@ -98,17 +129,21 @@ impl Request {
         let first = self.words.len();
         let quotes = quotes(text);
         self.push_words(text, &tokens, &quotes);
+        self.exclude(first);
+        self.find_questions(first, text, &tokens);
         self.exact.push(' ');
         self.exact.push_str(&text::exact(text));
         self.push_chunks(text);
         let moments = moment::find(text, &tokens);
         let taken: Vec<(usize, usize)> = moments.iter().map(|found| (found.start, found.end)).collect();
         let numbers = number::find(text, &tokens, &taken);
-        self.push_spans(text, &numbers);
+        self.push_spans(text, &tokens, &numbers);
         self.bounds.extend(bound::find(text, &numbers, &moments));
         self.number_set.extend(numbers.iter().filter(|found| !found.percent).map(|found| found.value));
         self.numbers.extend(numbers);
         self.moments.extend(moments);
+        self.moments.extend(clock::spoken(text, &tokens));
+        self.relatives.extend(clock::phrases(text));
         for (start, end) in quotes {
             let at = tokens.iter().position(|token| token.start >= start).unwrap_or_default();
             let sentence = self.words.get(first + at).map_or(0, |word| word.sentence);
@@ -131,7 +166,10 @@ impl Request {
             let stem = words::stem(&lower);
             self.nouns |= words::nouns(&stem);
             self.verbs |= words::verbs(&stem);
-            self.stems.insert(stem.clone());
+            let sentences = self.stems.entry(stem.clone()).or_default();
+            if sentences.last() != Some(&self.sentences) {
+                sentences.push(self.sentences);
+            }
             if let Ok(at) = u32::try_from(self.words.len()) {
                 self.positions.entry(lower.clone()).or_default().push(at);
             }
@@ -142,6 +180,9 @@ impl Request {
                 hard_gap: end == 0 || gap.contains(|c: char| ".!?;:\n@/\\=<>|".contains(c) || text::is_invisible(c)),
                 quoted: quotes.iter().any(|(start, end)| *start <= token.start && token.end <= *end),
                 capital: token.text.starts_with(char::is_uppercase),
+                comma: gap.contains([',', '(', ')', ';', ':', '\n']) || gap.contains(". ") || gap.contains(" - "),
+                excluded: false,
+                question: false,
             });
             end = token.end;
         }
@@ -163,17 +204,30 @@ impl Request {
             if !chunk.is_empty() {
                 self.chunks.insert(text::exact(chunk));
             }
+            // `owner/name#412` names both.
+            if let Some((whole, part)) =
+                chunk.split_once('#').filter(|(whole, part)| !whole.is_empty() && !part.is_empty())
+            {
+                self.chunks.extend([text::exact(whole), text::exact(part)]);
+            }
         }
     }
 
     /// Notes the lengths of time that numbers with a unit spell.
-    fn push_spans(&mut self, text: &str, numbers: &[number::Found]) {
+    fn push_spans(&mut self, text: &str, tokens: &[Token<'_>], numbers: &[number::Found]) {
         for found in numbers {
             let rest = text.get(found.end..).unwrap_or_default().trim_start_matches(['-', ' ']);
             let unit = words::stem(rest.split(|c: char| !c.is_alphabetic()).next().unwrap_or_default());
-            let Some(minutes) = moment::minutes(&unit) else { continue };
-            self.spans.push(found.value.0.saturating_mul(minutes) / Micro::ONE);
+            if let Some(minutes) = moment::minutes(&unit) {
+                self.spans.push(found.value.0.saturating_mul(minutes) / Micro::ONE);
+            }
+            if let Some(months) = moment::months(&unit) {
+                self.months.push(found.value.0.saturating_mul(months) / Micro::ONE);
+            }
         }
+        let (spans, months) = clock::lengths(tokens);
+        self.spans.extend(spans);
+        self.months.extend(months);
     }
 
     /// Whether the user wrote this value. Cost: a few hash look-ups.
@@ -182,8 +236,14 @@ impl Request {
             return false;
         }
         let value = text::exact(value);
-        if value.is_empty() || words::is_stop(&value) {
+        if self.excluded.contains(&value) {
             return false;
+        }
+        if value.is_empty() || (words::is_stop(&value) && !self.names_inside(&value)) {
+            return false;
+        }
+        if words::is_stop(&value) {
+            return true;
         }
         let structured = value.contains(|c: char| {
             !c.is_alphanumeric() && !c.is_whitespace() && !matches!(c, '-' | '\'' | ',' | '&' | '_' | '’')
@@ -265,7 +325,41 @@ impl Request {
 
     /// Whether a word with this stem occurs.
     pub(crate) fn has_stem(&self, stem: &str) -> bool {
-        self.stems.contains(stem)
+        self.stems.contains_key(stem)
+    }
+
+    /// Whether a plain name is made of the user's words: all of them in one sentence, in whatever order and inflection
+    /// ("kitchen_lamps" of "the lamps in the kitchen"). Addresses and links are never read so.
+    pub(crate) fn composes(&self, value: &str) -> bool {
+        let plain = |c: char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_' | '#' | '&' | '\'');
+        if value.len() > 60 || !value.chars().all(plain) {
+            return false;
+        }
+        let mut common: Option<SmallVec<[u32; 2]>> = None;
+        let mut meaning = false;
+        for word in text::tokens(value).flat_map(|token| self.parts(token.text)) {
+            if words::is_stop(&word) && common.is_some() {
+                continue;
+            }
+            let stem = words::stem(&word);
+            let Some(sentences) = self.stems.get(&stem).filter(|_| !self.is_excluded(&stem)) else { return false };
+            let shared = common.map_or_else(
+                || sentences.clone(),
+                |common| common.into_iter().filter(|sentence| sentences.contains(sentence)).collect(),
+            );
+            if shared.is_empty() {
+                return false;
+            }
+            meaning |= word.len() > 2 && !words::is_stop(&word) && word.chars().any(char::is_alphabetic);
+            common = Some(shared);
+        }
+        meaning
+    }
+
+    /// A word of a name as the user has it, or its parts ("livingRoom").
+    fn parts(&self, word: &str) -> Vec<String> {
+        let lower = text::exact(word);
+        if self.stems.contains_key(&words::stem(&lower)) { vec![lower] } else { text::identifier_words(word) }
     }
 
     /// Whether a word occurs as written, in any case.
@@ -273,10 +367,110 @@ impl Request {
         self.positions.contains_key(word)
     }
 
+    /// Notes what the user excludes: a few words behind "not", "except", "without", up to the end of the phrase.
+    fn exclude(&mut self, first: usize) {
+        const NOT: &[&str] = &["not", "isn", "aren", "wasn", "except", "excluding", "unless", "without", "nor", "non"];
+        const END: &[&str] = &[
+            "forget", "hesitate", "only", "just", "more", "less", "later", "earlier", "but", "and", "then", "fail",
+            "than", "yet",
+        ];
+        let starts: Vec<usize> = (first..self.words.len())
+            .filter(|at| self.words.get(*at).is_some_and(|word| !word.quoted && NOT.contains(&word.lower.as_str())))
+            .collect();
+        for start in starts {
+            for word in self.words.iter_mut().skip(start + 1).take(4) {
+                if word.hard_gap || word.comma || END.contains(&word.lower.as_str()) {
+                    break;
+                }
+                word.excluded = true;
+            }
+        }
+        for word in self.words.iter().skip(first).filter(|word| word.excluded) {
+            self.lacking.insert(word.stem.clone());
+        }
+        for pair in self.words.get(first..).unwrap_or_default().windows(2) {
+            if let [no, thing] = pair
+                && no.lower == "no"
+            {
+                self.lacking.insert(thing.stem.clone());
+            }
+        }
+        let kept: HashSet<&str> =
+            self.words.iter().filter(|word| !word.excluded).map(|word| word.lower.as_str()).collect();
+        let out = self.words.iter().filter(|word| word.excluded && word.lower.len() > 2);
+        self.excluded = out.filter(|word| !kept.contains(word.lower.as_str())).map(|word| word.lower.clone()).collect();
+    }
+
+    /// Marks the sentences that only ask to know: "Which ...?", "did ...?", but not "could you ...?".
+    fn find_questions(&mut self, first: usize, text: &str, tokens: &[Token<'_>]) {
+        const ASKING: &str = "who what which why how where when did does is are was were has have whats whos hows any";
+        const SURE: &str = "who what which why how where whats whos hows";
+        let has = |list: &str, word: &str| list.split(' ').any(|entry| entry == word);
+        let mut at = first;
+        while let Some(start) = self.words.get(at) {
+            let sentence = start.sentence;
+            let count = self.words.iter().skip(at).take_while(|word| word.sentence == sentence).count();
+            let end = tokens.get(at + count - first - 1).map_or(text.len(), |token| token.end);
+            let marked =
+                text.get(end..).is_some_and(|rest| rest.trim_start_matches(['"', '\'', ')', ' ']).starts_with('?'));
+            let range = at..at + count;
+            let words = self.words.get_mut(range).unwrap_or_default();
+            let opens = words.first().map_or("", |word| word.lower.as_str());
+            let polite =
+                words.iter().any(|word| matches!(word.lower.as_str(), "please" | "pls" | "could" | "can" | "would"));
+            let asks = !polite && ((has(ASKING, opens) && marked) || has(SURE, opens));
+            words.iter_mut().for_each(|word| word.question = asks);
+            at += count.max(1);
+        }
+    }
+
+    /// Whether a word is one by which the user orders something.
+    pub(crate) fn orders(&self, stem: &str) -> bool {
+        self.mentions.iter().any(|mention| mention.verbs != 0 && mention.stem == stem)
+    }
+
+    /// Whether the user excludes what this word names.
+    pub(crate) fn is_excluded(&self, stem: &str) -> bool {
+        !self.excluded.is_empty() && self.excluded.iter().any(|word| words::stem(word) == stem)
+    }
+
+    /// Whether the user wants none of these.
+    pub(crate) fn lacks(&self, stem: &str) -> bool {
+        self.lacking.contains(stem)
+    }
+
+    /// Whether the user speaks of the own person or of what is the own.
+    pub(crate) fn speaks_of_self(&self) -> bool {
+        ["my", "me", "mine", "i", "myself", "our", "us", "we"].iter().any(|word| self.has_word(word))
+    }
+
+    /// Whether a sign occurs ("€").
+    pub(crate) fn has_sign(&self, sign: &str) -> bool {
+        self.exact.contains(sign)
+    }
+
+    /// Whether the user named any time of day.
+    pub(crate) fn has_time(&self) -> bool {
+        self.moments.iter().any(|said| said.minute.is_some())
+    }
+
     /// Whether a word occurs capitalised or in quotation marks: as a name.
     pub(crate) fn names(&self, word: &str) -> bool {
         let starts = self.positions.get(word).map_or(&[][..], Vec::as_slice);
         starts.iter().any(|at| self.words.get(*at as usize).is_some_and(|word| word.capital || word.quoted))
+    }
+
+    /// Whether a word bears a capital letter inside a phrase, so that even one without meaning is a name ("into Done", "an A").
+    fn names_inside(&self, word: &str) -> bool {
+        let starts = self.positions.get(word).map_or(&[][..], Vec::as_slice);
+        word != "i"
+            && starts.iter().any(|at| self.words.get(*at as usize).is_some_and(|word| word.capital && !word.hard_gap))
+    }
+
+    /// Whether a value says who or what is meant: it has a name, a figure or a sign in it.
+    pub(crate) fn is_telling(&self, value: &str) -> bool {
+        value.contains(|c: char| c.is_ascii_digit() || "@./#:".contains(c))
+            || text::tokens(value).any(|token| self.names(&text::exact(token.text)))
     }
 
     /// Whether the sentence speaks of all members of a group.

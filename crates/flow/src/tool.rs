@@ -5,15 +5,17 @@
 //!
 //! What never happens here: nothing is learnt from results, and a tool without a contract earns no trust.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value;
 use steersman_core::{Contract, Effect};
 
-use crate::asking::phrasal;
+use crate::judge::Leaf;
+pub(crate) use crate::profile::Evidence;
+use crate::profile::{Fit, Profile};
 use crate::request::{Mention, Request};
 use crate::text;
-use crate::words::{self, Nouns, Verbs};
+use crate::words::{self, Verbs};
 
 /// A tool with its contract and the reading of its description.
 #[derive(Debug, Clone)]
@@ -25,16 +27,10 @@ pub struct Tool {
     constants: HashMap<String, Vec<String>>,
     described: BTreeMap<String, Vec<String>>,
     numeric: HashMap<String, Numeric>,
-}
-
-#[derive(Debug, Clone, Default)]
-struct Profile {
-    verbs: Verbs,
-    actions: Vec<String>,
-    objects: Vec<String>,
-    nouns: Nouns,
-    weak: Vec<String>,
-    weak_nouns: Nouns,
+    /// The value that the schema says an argument has when it is left out.
+    defaults: HashMap<String, Value>,
+    /// The members of the objects in an argument, by the schema.
+    members: HashSet<(String, String)>,
 }
 
 /// How a request speaks of a tool's action.
@@ -68,17 +64,53 @@ impl Tool {
             constants: HashMap::new(),
             described: BTreeMap::new(),
             numeric: HashMap::new(),
+            defaults: HashMap::new(),
+            members: HashSet::new(),
         };
-        let properties = parameters.get("properties").and_then(Value::as_object);
-        for (name, schema) in properties.into_iter().flatten() {
-            let mut constants = Vec::new();
-            enumerated(schema, parameters, 0, &mut constants);
-            tool.constants.insert(name.clone(), constants);
-            let said = schema.get("description").and_then(Value::as_str).unwrap_or_default();
-            tool.described.insert(name.clone(), text::tokens(said).map(|token| token.text.to_lowercase()).collect());
-            tool.numeric.insert(name.clone(), numeric(schema));
+        for (name, schema) in parameters.get("properties").and_then(Value::as_object).into_iter().flatten() {
+            tool.read_argument(name, schema, parameters);
+            tool.read_members(name, schema, parameters, 0);
         }
         tool
+    }
+
+    fn read_argument(&mut self, name: &str, schema: &Value, root: &Value) {
+        let mut constants = Vec::new();
+        enumerated(schema, root, 0, &mut constants);
+        self.constants.insert(name.to_owned(), constants);
+        let said = schema.get("description").and_then(Value::as_str).unwrap_or_default();
+        self.described.insert(name.to_owned(), text::tokens(said).map(|token| token.text.to_lowercase()).collect());
+        self.numeric.insert(name.to_owned(), numeric(schema));
+        self.defaults.extend(schema.get("default").map(|value| (name.to_owned(), value.clone())));
+    }
+
+    /// The members of objects in an argument, a few levels deep. One whose name is an argument's too is read as that.
+    fn read_members(&mut self, argument: &str, schema: &Value, root: &Value, depth: usize) {
+        if depth > 4 {
+            return;
+        }
+        let reference = schema.get("$ref").and_then(Value::as_str).and_then(|reference| reference.strip_prefix('#'));
+        let inner = [reference.and_then(|pointer| root.pointer(pointer)), schema.get("items")];
+        for inner in inner.into_iter().flatten() {
+            self.read_members(argument, inner, root, depth + 1);
+        }
+        for (name, member) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+            self.members.insert((argument.to_owned(), name.clone()));
+            if !self.numeric.contains_key(name) {
+                self.read_argument(name, member, root);
+            }
+            self.read_members(argument, member, root, depth + 1);
+        }
+    }
+
+    /// Whether the schema has a member of this name in the objects of an argument.
+    pub(crate) fn has_member(&self, argument: &str, name: &str) -> bool {
+        !self.members.is_empty() && self.members.contains(&(argument.to_owned(), name.to_owned()))
+    }
+
+    /// Whether a value is what the operator's schema takes when nothing is given.
+    pub(crate) fn is_default(&self, name: &str, value: &Value) -> bool {
+        self.defaults.get(name) == Some(value)
     }
 
     /// A tool of which nobody said anything.
@@ -119,28 +151,40 @@ impl Tool {
         self.described.get(argument).is_some_and(|words| words.contains(&word))
     }
 
-    /// Whether an argument is a quantity: something one calculates with, and no name or number of a thing.
-    pub(crate) fn is_quantity(&self, argument: &str) -> bool {
-        let words = text::identifier_words(argument);
+    /// Whether a value is a quantity: something one calculates with, and no name or number of a thing.
+    pub(crate) fn is_quantity(&self, leaf: &Leaf<'_>) -> bool {
+        let words = text::identifier_words(leaf.name);
         let stems: Vec<String> = words.iter().map(|word| words::stem(word)).collect();
-        if stems.iter().any(|word| IDENTIFYING.contains(&word.as_str())) {
+        if stems.iter().any(|word| is_in(IDENTIFYING, word)) {
             return false;
         }
-        match self.numeric.get(argument) {
+        match self.numeric.get(leaf.name) {
             Some(Numeric::No) => false,
             Some(Numeric::Fraction) => true,
-            Some(Numeric::Whole) | None => stems.iter().any(|word| QUANTITIES.contains(&word.as_str())),
+            Some(Numeric::Whole) | None => stems.iter().any(|word| is_in(QUANTITIES, word)),
         }
     }
 
     /// Whether an argument counts whole things, so that one of them is the least that can be asked for.
     pub(crate) fn is_count(argument: &str) -> bool {
-        text::identifier_words(argument).iter().any(|word| COUNTS.contains(&words::stem(word).as_str()))
+        text::identifier_words(argument).iter().any(|word| is_in(COUNTS, &words::stem(word)))
     }
 
     /// Whether an argument says who receives or is addressed.
     pub(crate) fn is_principal(argument: &str) -> bool {
-        text::identifier_words(argument).iter().any(|word| PRINCIPALS.contains(&words::stem(word).as_str()))
+        text::identifier_words(argument).iter().any(|word| is_in(PRINCIPALS, &words::stem(word)))
+    }
+
+    /// The actions that the arguments of a call choose among those that the tool can do ("operation": "revoke"): each value
+    /// that the operator's schema lists, or the description of its argument, and that is a verb.
+    pub(crate) fn chosen_actions(&self, leaves: &[Leaf<'_>]) -> Vec<String> {
+        let listed = |leaf: &&Leaf<'_>| {
+            let text = leaf.text();
+            let plain = text.len() < 24 && text.bytes().all(|b| b.is_ascii_alphabetic());
+            plain && (self.constants(leaf.name).contains(&text) || self.describes(leaf.name, &text))
+        };
+        let stems = leaves.iter().filter(listed).map(|leaf| words::stem(&leaf.text().to_lowercase()));
+        stems.filter(|stem| words::verbs(stem) != 0).collect()
     }
 
     /// Whether a call ends, takes or gives away something: what a general "do as it says" never covers.
@@ -149,212 +193,90 @@ impl Tool {
         self.contract.effect == Effect::Irreversible || paying || self.profile.verbs & words::DESTRUCTIVE != 0
     }
 
-    /// Whether the request asks for this tool's kind of action on its kind of object.
-    /// `instance` says that the user named the very object that a call touches ("turn down Sara Lind's").
-    pub(crate) fn asked_by(&self, request: &Request, instance: bool) -> Option<Asked> {
+    /// Whether a call ends or gives away something for good, so that an unknown word is no request for it.
+    fn is_final(&self) -> bool {
+        const FINAL: Verbs =
+            words::DELETE | words::FORGIVE | words::UNDO | words::RETURN | words::REJECT | words::BUY | words::CLOSE;
+        let paying = self.profile.verbs & words::PAY != 0 && self.profile.nouns & words::MONEY != 0;
+        let mild = self.profile.verbs & (words::UPDATE | words::MEET | words::SHIP | words::RECORD) != 0;
+        self.contract.effect == Effect::Irreversible || paying || (self.profile.verbs & FINAL != 0 && !mild)
+    }
+
+    /// Whether the request asks for this tool's kind of action on its kind of object. The less the verb says, the more the
+    /// values have to: `evidence` is how far they tell by themselves that the user meant the call ("turn down Sara Lind's").
+    /// `actions` are those that the call's arguments choose: they are what is done, whatever the tool can do besides.
+    pub(crate) fn asked_by(&self, request: &Request, evidence: Evidence, actions: &[String]) -> Option<Asked> {
+        let chosen;
+        let profile = if actions.is_empty() {
+            &self.profile
+        } else {
+            chosen = self.profile.doing(actions, request);
+            &chosen
+        };
+        let fit = self.fit(request);
+        let named = actions.iter().all(|stem| request.has_stem(stem));
+        let meant = |mention: &&Mention| {
+            profile.is_meant_by(mention, fit)
+                || evidence > Evidence::None
+                    && profile.is_like(mention)
+                    && (!words::is_generic(&mention.stem) || !mention.explained || !actions.is_empty())
+                || named && !self.is_final() && profile.is_left_for(mention, fit, evidence)
+        };
+        let (mut times, mut quantified, mut sentences) = (0, false, Vec::new());
+        for mention in request.mentions.iter().filter(meant) {
+            times += 1;
+            quantified |= mention.plural || request.is_quantified(mention.sentence);
+            sentences.push(mention.sentence);
+        }
+        (times > 0).then_some(Asked { times, quantified, sentences, delegated: false })
+    }
+
+    /// Whether a word of the request is a request for this tool, whatever the values of a call are.
+    pub(crate) fn explains(&self, request: &Request, mention: &Mention) -> bool {
+        let profile = &self.profile;
+        let beside = mention.pronoun
+            || mention.beside.iter().any(|stem| {
+                profile.objects.contains(stem)
+                    || words::nouns(stem) & (profile.nouns | profile.weak_nouns) & !words::BROAD != 0
+            });
+        profile.is_meant_by(mention, self.fit(request)) && (beside || !words::is_generic(&mention.stem))
+    }
+
+    /// How clearly the request names the tool's object.
+    fn fit(&self, request: &Request) -> Fit {
         let profile = &self.profile;
         let named = profile.objects.is_empty() || profile.objects.iter().any(|word| request.has_stem(word));
         let object =
             named || request.nouns & profile.nouns != 0 || request.implied & (profile.nouns | profile.weak_nouns) != 0;
         let weak =
             object || request.nouns & profile.weak_nouns != 0 || profile.weak.iter().any(|word| request.has_stem(word));
-        let (mut times, mut quantified, mut sentences) = (0, false, Vec::new());
-        let mild = !self.is_destructive();
-        let ordered = |mention: &Mention| mild && profile.is_ordered_by(mention, named, object);
-        let meant = |mention: &&Mention| profile.is_meant_by(mention, object, weak, instance) || ordered(mention);
-        for mention in request.mentions.iter().filter(meant) {
-            times += 1;
-            quantified |= request.is_quantified(mention.sentence);
-            sentences.push(mention.sentence);
+        match (named, object, weak) {
+            (true, ..) => Fit::Named,
+            (_, true, _) => Fit::Kind,
+            (.., true) => Fit::Beside,
+            _ => Fit::None,
         }
-        (times > 0).then_some(Asked { times, quantified, sentences, delegated: false })
     }
 }
 
-/// Verbs that an operation called "update" carries out, when its object is named.
-const CHANGES: Verbs =
-    words::MOVE | words::ASSIGN | words::MARK | words::CLOSE | words::APPROVE | words::REJECT | words::OPEN;
+const IDENTIFYING: &str = "id number no num code pin key ref referenc index iban phone zip";
+const QUANTITIES: &str = "amount pric total quantit quantiti quantity qti qty count sum cost fe limit budget valu rat percent \
+    percentag duration dur night guest peopl siz hour minut dai day week month replica euro dollar usd eur gbp \
+    cent celsiu degre temperatur level scor star discount tip weight kg km mil pag copi credit point mark \
+    capaciti volum length width height distanc speed dos mg ml gram liter litr unit item piec tim repeat \
+    interval timeout threshold balanc deposit rent salari wag fin charg interest bonu seat adult parti pack \
+    target goal min max minimum maximum brightnes humiditi hr second sec stock reorder portion serving share \
+    monthli yearli daili hourli";
+const COUNTS: &str = "quantit quantiti quantity qti qty count guest peopl siz night adult seat parti copi unit item piec pack \
+    portion";
+const PRINCIPALS: &str = "recipient to cc bcc user email mail phon phone account iban paye payee addres participant invite invitee \
+    member assigne assignee owner destination contact attende attendee guest url link webhook host domain \
+    receiver target login handl usernam holder approver colleagu peopl employe collabor";
 
-const IDENTIFYING: &[&str] =
-    &["id", "number", "no", "num", "code", "pin", "key", "ref", "referenc", "index", "iban", "phone", "zip"];
-const QUANTITIES: &[&str] = &[
-    "amount",
-    "pric",
-    "total",
-    "quantit",
-    "quantiti",
-    "qti",
-    "count",
-    "sum",
-    "cost",
-    "fe",
-    "limit",
-    "budget",
-    "valu",
-    "rat",
-    "percent",
-    "duration",
-    "dur",
-    "night",
-    "guest",
-    "peopl",
-    "siz",
-    "hour",
-    "minut",
-    "dai",
-    "day",
-    "replica",
-    "euro",
-    "dollar",
-    "usd",
-    "eur",
-    "cent",
-    "celsiu",
-    "degre",
-    "temperatur",
-    "level",
-    "scor",
-    "star",
-    "discount",
-    "tip",
-];
-const COUNTS: &[&str] = &[
-    "quantit", "quantiti", "quantity", "qti", "qty", "count", "guest", "peopl", "siz", "night", "adult", "seat",
-    "parti",
-];
-const PRINCIPALS: &[&str] = &[
-    "recipient",
-    "to",
-    "cc",
-    "bcc",
-    "user",
-    "email",
-    "mail",
-    "phon",
-    "phone",
-    "account",
-    "iban",
-    "paye",
-    "payee",
-    "addres",
-    "participant",
-    "invite",
-    "invitee",
-    "member",
-    "assigne",
-    "assignee",
-    "owner",
-    "destination",
-    "contact",
-    "attende",
-    "attendee",
-    "guest",
-    "url",
-    "link",
-    "webhook",
-    "host",
-    "domain",
-    "receiver",
-    "target",
-    "number",
-];
-
-impl Profile {
-    /// Whether a verb of the user's means this tool, given whether the user names its object, clearly or by the way.
-    fn is_meant_by(&self, mention: &Mention, object: bool, weak: bool, instance: bool) -> bool {
-        let generic = words::is_generic(&mention.stem);
-        let either = self.nouns | self.weak_nouns;
-        let same = self.actions.contains(&mention.stem);
-        let alike = mention.verbs & self.verbs != 0;
-        let as_verb = mention.leading && self.objects.contains(&mention.stem);
-        let telling = !generic
-            && mention.verbs & words::SEND != 0
-            && self.verbs & (words::SEND | words::POST) != 0
-            && either & words::MESSAGE != 0;
-        let paying = !generic && mention.verbs & words::PAY != 0 && alike && either & words::MONEY != 0;
-        let changing = object && self.verbs & words::UPDATE != 0 && mention.verbs & CHANGES != 0;
-        let placed =
-            object || (weak && (!generic || same)) || (same && (mention.pronoun || !generic)) || (instance && !generic);
-        telling || paying || changing || ((same || alike || as_verb) && placed)
-    }
-
-    /// Whether an order in a word that the lexicon does not know ("dispense the refill") names this tool's object: what is
-    /// wanted is some effect on it. Only effects that take nothing away are read so, and only of a tool whose own verb says
-    /// no more than "change": an unknown word is no request to create, archive or send.
-    fn is_ordered_by(&self, mention: &Mention, named: bool, object: bool) -> bool {
-        let unknown = mention.verbs == 0 && words::nouns(&mention.stem) == 0;
-        let unknown = unknown && !words::is_reading(&mention.stem) && !words::is_stop(&mention.stem);
-        let open = self.verbs & !words::UPDATE == 0;
-        open && unknown && mention.leading && object && named && !self.objects.is_empty()
-    }
-
-    fn read(name: &str, description: &str, parameters: &Value) -> Self {
-        let mut profile = Self::default();
-        let name_words = text::identifier_words(name);
-        let stems: Vec<String> = name_words.iter().map(|word| words::stem(word)).collect();
-        let action = stems.iter().position(|stem| words::verbs(stem) != 0).unwrap_or_default();
-        let first_said = text::tokens(description).next().map(|token| words::stem(token.text));
-        for (at, stem) in stems.iter().enumerate() {
-            if at == action {
-                profile.actions.push(stem.clone());
-                profile.verbs |= words::verbs(stem);
-            } else if !words::is_stop(stem) && stem.len() > 1 {
-                profile.objects.push(stem.clone());
-                profile.nouns |= words::nouns(stem);
-            }
-        }
-        // A description opens with what the tool does, also in a word that the lexicon does not know.
-        let doing = |stem: &String| words::verbs(stem) != 0 || (words::nouns(stem) == 0 && !words::is_stop(stem));
-        if let Some(stem) = first_said.filter(doing) {
-            profile.verbs |= words::verbs(&stem) | coordinated(description);
-            profile.actions.push(stem);
-        }
-        let keys = parameters.get("properties").and_then(Value::as_object).into_iter().flatten();
-        let keys = keys.flat_map(|(key, _)| text::identifier_words(key));
-        let sentence = description.split(['.', '\n']).next().unwrap_or_default();
-        let said = text::tokens(sentence).skip(1).map(|token| token.text.to_lowercase());
-        let meaningful = |word: &String| word.len() > 2 && !words::is_stop(word) && !GIVEN.contains(&word.as_str());
-        profile.weak = keys.chain(said).filter(meaningful).map(|word| words::stem(&word)).collect();
-        profile.weak_nouns = profile.weak.iter().fold(0, |classes, stem| classes | words::nouns(stem));
-        profile
-    }
+/// Whether a word stands in a list of words.
+fn is_in(list: &str, word: &str) -> bool {
+    list.split_whitespace().any(|entry| entry == word)
 }
-
-/// The verbs beside the one with which a description opens: "Approve or turn down a request".
-fn coordinated(description: &str) -> Verbs {
-    let words: Vec<String> = text::tokens(description).take(12).map(|token| token.text.to_lowercase()).collect();
-    let word = |at: usize| words.get(at).map_or("", String::as_str);
-    let (mut at, mut verbs) = (0, 0);
-    while matches!(word(at + 1), "or" | "and") || matches!(word(at + 2), "or" | "and") {
-        at += if matches!(word(at + 1), "or" | "and") { 2 } else { 3 };
-        let found = words::verbs(&words::stem(word(at))) | phrasal(word(at), word(at + 1));
-        if found == 0 {
-            break;
-        }
-        verbs |= found;
-    }
-    verbs
-}
-
-/// Words that any description may use, whatever the tool does.
-const GIVEN: &[&str] = &[
-    "given",
-    "returns",
-    "user",
-    "name",
-    "new",
-    "list",
-    "value",
-    "type",
-    "string",
-    "date",
-    "time",
-    "text",
-    "content",
-    "data",
-    "description",
-    "current",
-];
 
 fn enumerated(schema: &Value, root: &Value, depth: usize, into: &mut Vec<String>) {
     if depth > 4 {

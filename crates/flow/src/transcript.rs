@@ -30,6 +30,8 @@ pub(crate) struct Source {
     pub(crate) private: bool,
     /// Whether a read by arguments of the user's brought it.
     pub(crate) query: Query,
+    /// Whether it is the user's own record: what a trusted tool says when it is asked nothing, in one row.
+    pub(crate) own: bool,
     pub(crate) rows: std::ops::Range<u32>,
     /// Sorted values of each attested field that can be compared, over the sibling rows.
     pub(crate) scales: BTreeMap<(Option<u32>, Box<str>), Vec<i64>>,
@@ -38,7 +40,8 @@ pub(crate) struct Source {
 }
 
 /// Where the arguments of a read came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What several arguments give is the greatest of what each gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Query {
     /// There were none that choose.
     None,
@@ -48,6 +51,13 @@ pub(crate) enum Query {
     Delegated,
     /// At least one from nowhere that is trusted.
     Other,
+}
+
+/// A day and a time of day that a platform attests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Moment {
+    pub(crate) day: Option<moment::Day>,
+    pub(crate) minute: Option<moment::Minute>,
 }
 
 /// A call that was proposed before.
@@ -65,6 +75,7 @@ pub(crate) struct PastCall {
     /// The sink values, in order: what it touched.
     pub(crate) touched: String,
     query: Query,
+    bare: bool,
 }
 
 /// The folded transcript.
@@ -79,7 +90,14 @@ pub(crate) struct Transcript {
     attested: HashMap<String, SmallVec<[u32; 2]>>,
     numbers: HashMap<Micro, SmallVec<[u32; 2]>>,
     sums: HashSet<Micro>,
-    pub(crate) days: Vec<moment::Day>,
+    /// Attested days and times.
+    pub(crate) moments: Vec<Moment>,
+    /// The days of the user's own records: today.
+    pub(crate) today: Vec<moment::Day>,
+    /// The values of the user's own records, in strict form.
+    pub(crate) own: HashSet<String>,
+    /// Minutes between two attested moments of one row: how long something takes.
+    pub(crate) durations: Vec<i64>,
     tainted_tokens: HashMap<u64, SmallVec<[u32; 4]>>,
     pub(crate) calls: Vec<PastCall>,
     by_id: HashMap<String, u32>,
@@ -101,8 +119,12 @@ const DELEGATED_LIMIT: usize = 1 << 14;
 const PLACES_LIMIT: usize = 8;
 /// The longest untrusted field that is searched for a whole value when a witness is sought, in bytes.
 const WHOLE_LIMIT: usize = 1 << 12;
-/// The most attested days kept for resolving relative words.
-const DAYS_LIMIT: usize = 64;
+/// The least number that is noticed when a tool repeats what it was given, in millionths: smaller ones count pages.
+const ECHO_LEAST: i64 = 100 * Micro::ONE;
+/// The most attested moments kept for resolving relative words.
+const MOMENTS_LIMIT: usize = 64;
+/// The longest time between two moments of one row that counts as how long something takes, in minutes.
+const DURATION_LIMIT: i64 = 1440;
 
 impl Transcript {
     pub(crate) fn push_system(&mut self, text: &str) {
@@ -144,17 +166,29 @@ impl Transcript {
             literals: Vec::new(),
             touched: touched(tool, arguments),
             query: Query::None,
+            bare: matches!(arguments, Value::Null) || arguments.as_object().is_some_and(serde_json::Map::is_empty),
         };
-        let mut strings = Vec::new();
-        strings_of(arguments, &mut strings);
-        for leaf in strings.iter().filter(|leaf| !leaf.trim().is_empty()) {
-            let found = self.query_of(leaf);
-            past.query = match (past.query, found) {
-                (Query::Other, _) | (_, Query::Other) => Query::Other,
-                (Query::Delegated, _) | (_, Query::Delegated) => Query::Delegated,
-                (Query::User, _) | (_, Query::User) => Query::User,
-                (Query::None, Query::None) => Query::None,
+        let mut scalars = Vec::new();
+        scalars_of("", arguments, &mut scalars);
+        for (argument, value) in scalars {
+            let Some(leaf) = value.as_str() else {
+                let found =
+                    value.as_f64().and_then(Micro::from_f64).map_or(Query::None, |number| self.query_of_number(number));
+                past.query = past.query.max(found);
+                let number = value.as_f64().and_then(Micro::from_f64);
+                let vouched = |n| self.user.says_number(n) || !self.attested_number(n).is_empty();
+                if number.is_some_and(|n| n.0.abs() >= ECHO_LEAST && !vouched(n)) {
+                    past.unvouched.push(value.to_string());
+                }
+                continue;
             };
+            let listed = tool.constants(argument).iter().any(|constant| constant == leaf)
+                || (leaf.len() < 16 && tool.describes(argument, leaf));
+            if leaf.trim().is_empty() || listed {
+                continue;
+            }
+            let found = self.query_of(leaf);
+            past.query = past.query.max(found);
             if found == Query::User {
                 past.literals.push(text::exact(leaf));
             }
@@ -190,15 +224,34 @@ impl Transcript {
         let mut number = Micro::parse(leaf).into_iter();
         if self.user.says(leaf) || self.is_user_moment(leaf) || number.any(|n| self.user.says_number(n)) {
             Query::User
-        } else if !self.attested(leaf).is_empty() || self.operator.says(leaf) {
+        } else if !self.attested(leaf).is_empty() {
+            self.query_of_fields(self.attested(leaf))
+        } else if self.operator.says(leaf) {
             Query::None
-        } else if leaf.len() < 200 && stems().all(|stem| self.user.has_stem(&stem)) {
+        } else if leaf.len() < 200 && stems().all(|stem| self.user.has_stem(&stem))
+            || crate::codes::means(&self.user, leaf)
+        {
             Query::User
         } else if self.delegated.says(leaf) {
             Query::Delegated
         } else {
             Query::Other
         }
+    }
+
+    /// A number chooses only if the user wrote it or a platform did; any other says how many, or nothing.
+    fn query_of_number(&self, number: Micro) -> Query {
+        if self.user.says_number(number) { Query::User } else { self.query_of_fields(self.attested_number(number)) }
+    }
+
+    /// A value of a row that the user's words chose carries the choice on: what it brings is the user's query too.
+    fn query_of_fields(&self, fields: &[u32]) -> Query {
+        let chosen = fields.iter().take(64).filter_map(|at| self.field(*at)).any(|field| {
+            let (Some(row), Some(source)) = (self.row(field.row), self.source(field.source)) else { return false };
+            let single = row.bind & bind::SINGLE != 0 && source.query == Query::User;
+            single || row.bind & (bind::LITERAL | bind::DESCRIBED | bind::CREATED) != 0
+        });
+        if chosen { Query::User } else { Query::None }
     }
 
     /// Notes that a proposed call was not carried out.
@@ -231,7 +284,8 @@ impl Transcript {
         let readers = if tool.contract.private { Readers::user_alone() } else { Readers::Public };
         let created = tool.has_effect() && call.as_ref().is_some_and(|call| !call.refused);
         let query = call.as_ref().map_or(Query::Other, |call| call.query);
-        let header = Header { tool, created, query };
+        let bare = call.as_ref().is_some_and(|call| call.bare) && tool.is_trusted() && !tool.has_effect();
+        let header = Header { tool, created, query, bare };
         self.push_value(&header, result, &echoes);
         self.join(&Label { integrity, readers });
     }
@@ -241,7 +295,7 @@ impl Transcript {
         self.messages += 1;
         let tool = Tool::unknown(origin);
         self.push_value(
-            &Header { tool: &tool, created: false, query: Query::Other },
+            &Header { tool: &tool, created: false, query: Query::Other, bare: false },
             &Value::String(text.to_owned()),
             &|_| true,
         );
@@ -270,7 +324,9 @@ impl Transcript {
             rows,
             created: header.created,
             delegated: false,
+            own: header.bare && offsets.0 + 1 == size(self.rows.len()),
         });
+        self.own_record(source as usize);
         self.bind(source as usize);
     }
 
@@ -280,11 +336,13 @@ impl Transcript {
             if let Some(number) = field.number {
                 self.numbers.entry(number).or_default().push(at);
             }
-            if self.days.len() < DAYS_LIMIT
-                && let Some((Some(day), _)) = moment::parse(&field.raw)
-                && !self.days.contains(&day)
+            if self.moments.len() < MOMENTS_LIMIT
+                && let Some((day, minute)) = moment::parse(&field.raw)
             {
-                self.days.push(day);
+                let moment = Moment { day, minute };
+                if !self.moments.contains(&moment) {
+                    self.moments.push(moment);
+                }
             }
         } else {
             for token in text::tokens(&text::folded(&field.raw)) {
@@ -304,6 +362,10 @@ impl Transcript {
                 if let Some(magnitude) = field.magnitude() {
                     scales.entry((row.parent, field.name.clone())).or_default().push(magnitude);
                 }
+            }
+            if self.durations.len() < MOMENTS_LIMIT {
+                let span = duration(row, &self.fields);
+                self.durations.extend(span.filter(|span| !self.durations.contains(span)));
             }
         }
         for values in scales.values_mut() {
@@ -368,22 +430,39 @@ impl Transcript {
         crate::derive::is_stated(self, value) || crate::derive::is_counted(self, value)
     }
 
+    /// Notes what the user's own record says: who the user is, and what day it is.
+    fn own_record(&mut self, at: usize) {
+        let Some(source) = self.sources.get(at).filter(|source| source.own) else { return };
+        let rows = self.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
+        let fields = rows.iter().flat_map(|row| &row.fields).filter_map(|at| self.fields.get(*at as usize));
+        for field in fields.filter(|field| field.attested) {
+            match moment::parse(&field.raw) {
+                Some((Some(day), _)) => self.today.push(day),
+                None if field.number.is_none() || field.is_name() => {
+                    self.own.insert(text::exact(&field.raw));
+                }
+                Some(_) | None => {}
+            }
+        }
+    }
+
     /// Works out which rows of a source the user meant, and reads it if the user delegated to it.
     fn bind(&mut self, at: usize) {
         let Some(source) = self.sources.get(at).cloned() else { return };
         let range = source.rows.start as usize..source.rows.end as usize;
         let marks = crate::binding::marks(self, &source);
-        let mut parents: HashMap<u32, u8> = HashMap::new();
+        let mut parents: HashMap<u32, u16> = HashMap::new();
         for (number, (row, mark)) in
             (source.rows.start..).zip(self.rows.get_mut(range.clone()).into_iter().flatten().zip(marks))
         {
             let inherited = row.parent.and_then(|parent| parents.get(&parent)).copied().unwrap_or_default();
-            row.bind = mark | (inherited & (bind::LITERAL | bind::NAMED));
+            row.bind = mark | (inherited & (bind::LITERAL | bind::NAMED | bind::DESCRIBED));
             if source.created {
                 row.bind |= bind::CREATED;
             }
             parents.insert(number, row.bind);
         }
+        crate::joined::mark(self, at);
         let wanted =
             self.user.delegation.figures && !source.delegated && source.query == Query::User && !source.trusted;
         if wanted {
@@ -412,10 +491,24 @@ impl Transcript {
     }
 }
 
+/// The minutes between the first two attested moments of a row that have a time of day.
+fn duration(row: &Row, fields: &[Field]) -> Option<i64> {
+    let mut times =
+        row.fields.iter().filter_map(|at| fields.get(*at as usize)).filter(|field| field.attested).filter_map(
+            |field| {
+                let (day, minute) = moment::parse(&field.raw)?;
+                Some(day.map_or(Some(0), moment::Day::number)? * 1440 + i64::from(minute?))
+            },
+        );
+    let (start, end) = (times.next()?, times.next()?);
+    Some((end - start).abs()).filter(|span| (1..DURATION_LIMIT).contains(span))
+}
+
 struct Header<'a> {
     tool: &'a Tool,
     created: bool,
     query: Query,
+    bare: bool,
 }
 
 /// The hash that stands for a call: tool and canonical arguments.
@@ -424,12 +517,15 @@ pub fn call_hash(tool: &str, arguments: &Value) -> ContentHash {
     ContentHash::of(canonical_json(&Value::Array(vec![Value::String(tool.to_owned()), arguments.clone()])).as_bytes())
 }
 
-fn strings_of<'a>(value: &'a Value, into: &mut Vec<&'a str>) {
+/// The texts and numbers of the arguments, each with the argument that holds it.
+fn scalars_of<'a>(argument: &'a str, value: &'a Value, into: &mut Vec<(&'a str, &'a Value)>) {
     match value {
-        Value::String(text) => into.push(text),
-        Value::Array(list) => list.iter().for_each(|inner| strings_of(inner, into)),
-        Value::Object(map) => map.values().for_each(|inner| strings_of(inner, into)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        Value::String(_) | Value::Number(_) => into.push((argument, value)),
+        Value::Array(list) => list.iter().for_each(|inner| scalars_of(argument, inner, into)),
+        Value::Object(map) => map
+            .iter()
+            .for_each(|(key, inner)| scalars_of(if argument.is_empty() { key } else { argument }, inner, into)),
+        Value::Null | Value::Bool(_) => {}
     }
 }
 

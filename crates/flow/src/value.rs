@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::binding::{self, Checked};
 use crate::bound;
+use crate::codes;
 use crate::derive;
 use crate::egress::{self, Link};
 use crate::judge::Leaf;
@@ -17,10 +18,10 @@ use crate::moment;
 use crate::number::Micro;
 use crate::policy::Policy;
 use crate::record::{Field, bind};
-use crate::request::Mention;
+use crate::request::{Mention, Request};
 use crate::text;
 use crate::tool::{Asked, Tool};
-use crate::transcript::Transcript;
+use crate::transcript::{Query, Transcript};
 use crate::words;
 
 /// Where a value stands.
@@ -54,39 +55,46 @@ impl Values<'_> {
     pub(crate) fn standing(&self, leaf: &Leaf<'_>) -> Standing {
         let user = &self.transcript.user;
         let text = leaf.text();
-        if leaf.value.is_boolean() {
+        if leaf.value.is_boolean() || self.tool.is_default(leaf.name, leaf.value) {
             return Standing::Constant;
         }
         if let Some(number) = number_of(leaf.value) {
             return self.number(leaf, number, &text);
         }
-        if let Some(standing) = self.constant(leaf.argument, &text) {
+        if let Some(standing) = self.constant(leaf.name, &text) {
             return standing;
         }
         let operator = text.len() > 3 && self.transcript.operator.says(&text);
         if user.says(&text) || operator || self.transcript.is_user_moment(&text) {
             return Standing::Said;
         }
-        if self.is_state(leaf.argument, &text) {
+        if codes::means(user, &text) {
+            return Standing::Said;
+        }
+        if self.is_state(leaf.name, &text) {
             return Standing::Said;
         }
         match self.attested(leaf.argument, &text, self.transcript.attested(&text)) {
-            Standing::Untrusted if self.tool.describes(leaf.argument, &text) && text.len() < 16 => Standing::Constant,
+            Standing::Untrusted if self.tool.describes(leaf.name, &text) && text.len() < 16 => Standing::Constant,
+            Standing::Untrusted | Standing::NotChosen if user.composes(&text) => Standing::Said,
             standing => standing,
         }
     }
 
     fn number(&self, leaf: &Leaf<'_>, number: Micro, text: &str) -> Standing {
-        let rate = ["percent", "rat", "discount"].iter().any(|word| words::stem(leaf.argument).contains(word));
+        let rate = ["percent", "rat", "discount"].iter().any(|word| words::stem(leaf.name).contains(word));
         if self.transcript.user.says_number(number) || (rate && self.transcript.user.says_percent(number)) {
             return Standing::Said;
         }
-        if self.is_span(leaf.argument, number) {
+        if self.is_span(leaf.name, number)
+            || self.is_converted(leaf.name, number)
+            || self.is_part_of_moment(leaf.name, number)
+        {
             return Standing::Said;
         }
-        let quantity = self.tool.is_quantity(leaf.argument);
+        let quantity = self.tool.is_quantity(leaf);
         if quantity {
-            if Tool::is_count(leaf.argument) && number.0 == Micro::ONE {
+            if Tool::is_count(leaf.name) && number.0 == Micro::ONE {
                 return Standing::Constant;
             }
             let attested = !self.transcript.attested_number(number).is_empty();
@@ -109,6 +117,37 @@ impl Values<'_> {
         let spans = &self.transcript.user.spans;
         unit.is_some_and(|unit| {
             spans.iter().any(|span| Some(number.0) == (span / unit).checked_mul(Micro::ONE) && span % unit == 0)
+        })
+    }
+
+    /// Whether a number is one that the user wrote, in the argument's own unit: 1500 cents for 15 euros, 0.2 for 20 %.
+    fn is_converted(&self, argument: &str, number: Micro) -> bool {
+        let words = text::identifier_words(argument);
+        let factor = words.iter().find_map(|word| match word.as_str() {
+            "cents" | "cent" | "minor" | "pence" | "cm" => Some(100),
+            "g" | "grams" | "gram" | "ms" | "millis" | "m" | "metres" | "meters" | "ml" => Some(1000),
+            _ => None,
+        });
+        let user = &self.transcript.user;
+        let scaled = factor.is_some_and(|factor| number.0 % factor == 0 && user.says_number(Micro(number.0 / factor)));
+        let share = number.0.abs() <= Micro::ONE
+            && number.0.checked_mul(100).is_some_and(|whole| user.says_percent(Micro(whole)));
+        scaled || share
+    }
+
+    /// Whether a number is the hour, the day, the month or the year of a moment that the user stated.
+    fn is_part_of_moment(&self, argument: &str, number: Micro) -> bool {
+        let words = text::identifier_words(argument);
+        let has = |part: &str| words.iter().any(|word| word == part);
+        self.transcript.user.moments.iter().any(|said| {
+            let parts = [
+                said.minute.filter(|_| has("hour")).map(|minute| i64::from(minute / 60)),
+                said.minute.filter(|_| has("minute")).map(|minute| i64::from(minute % 60)),
+                said.day.filter(|_| has("day")).map(|day| i64::from(day.day)),
+                said.day.filter(|_| has("month")).map(|day| i64::from(day.month)),
+                said.day.filter(|_| has("year")).and_then(|day| day.year).map(i64::from),
+            ];
+            parts.into_iter().flatten().any(|part| part.checked_mul(Micro::ONE) == Some(number.0))
         })
     }
 
@@ -141,10 +180,13 @@ impl Values<'_> {
                 || (constant.len() == 1
                     && user.words.iter().any(|word| word.lower.len() > 2 && word.lower.starts_with(&constant)))
         };
-        if points(text) || !constants.iter().any(|constant| points(constant)) {
-            return Some(if points(text) { Standing::Said } else { Standing::Constant });
+        if points(text) || codes::means(&self.transcript.user, text) {
+            return Some(Standing::Said);
         }
-        Some(Standing::Untrusted)
+        if constants.iter().any(|constant| points(constant)) {
+            return Some(Standing::Untrusted);
+        }
+        Some(Standing::Constant)
     }
 
     fn attested(&self, argument: &str, text: &str, fields: &[u32]) -> Standing {
@@ -163,7 +205,7 @@ impl Values<'_> {
             return false;
         };
         let user = &self.transcript.user;
-        let has = |reasons: u8| row.bind & reasons != 0;
+        let has = |reasons: u16| row.bind & reasons != 0;
         let principal = Tool::is_principal(argument) || value.contains('@') || value.contains("://");
         if has(bind::CREATED) || binding::carries_name(user, value) {
             return true;
@@ -177,29 +219,80 @@ impl Values<'_> {
             }
         }
         let named = has(bind::LITERAL | bind::NAMED);
-        if many && !named && !bound::holds(self.transcript, row, &user.bounds) {
+        if many && !named && !has(bind::DESCRIBED) && !bound::holds(self.transcript, row, &user.bounds) {
             return false;
         }
+        // A literal that several rows bear names a group: one of them is meant only if nothing tells them apart.
+        let quantified = self.asked.quantified;
+        let alone = |reason: u16| has(reason) && (quantified || binding::is_alone(self.transcript, row, reason));
+        let described = has(bind::DESCRIBED) || (has(bind::TITLED) && !principal);
+        if alone(bind::LITERAL) || (alone(bind::NAMED) && !principal) {
+            return true;
+        }
         let named_other = binding::has_named_sibling(self.transcript, row);
-        if has(bind::LITERAL) || (has(bind::NAMED) && !principal) {
+        if described && (named || !named_other) {
+            return true;
+        }
+        let group = has(bind::ALIKE) || (has(bind::MENTIONED) && !principal);
+        if group && quantified && (!principal || !named_other) {
+            return true;
+        }
+        if !principal && alone(bind::JOINED) {
+            return true;
+        }
+        if has(bind::OWN) && self.is_own(field, user) {
             return true;
         }
         if has(bind::DELEGATED) && user.delegation.figures && !principal && !self.tool.is_destructive() {
             return true;
         }
-        let whole_group = self.asked.quantified && !named_other;
+        // A group that somebody else's words asked for is not the one that the user spoke of.
+        let whole_group = quantified && !named_other && source.query != Query::Other;
         if principal {
             let trusted = source.trusted && (has(bind::QUERY | bind::SINGLE) || whole_group);
             let single = has(bind::QUERY) && (has(bind::SINGLE) || has(bind::NAMED));
             return trusted || single || (has(bind::QUERY) && whole_group);
         }
-        whole_group || has(bind::SINGLE) || (has(bind::QUERY) && !named_other && (!many || user.selections.is_empty()))
+        whole_group
+            || (has(bind::SINGLE) && (!has(bind::OWN) || self.is_own(field, user)))
+            || (has(bind::QUERY) && !named_other && (!many || user.selections.is_empty()))
+    }
+
+    /// Whether the user speaks of this field of the own record ("my manager").
+    fn is_own(&self, field: &Field, user: &Request) -> bool {
+        let mut words = text::identifier_words(&field.name).into_iter();
+        user.speaks_of_self() && words.any(|word| user.has_stem(&words::stem(&word)))
+    }
+
+    /// Whether the row of a chosen value bears the user's own words or is what they select, so that it says something of what
+    /// the user wants.
+    pub(crate) fn is_bound(&self, row: u32, value: &str) -> bool {
+        const WORDS: u16 =
+            bind::LITERAL | bind::NAMED | bind::DESCRIBED | bind::TITLED | bind::JOINED | bind::MENTIONED;
+        let user = &self.transcript.user;
+        self.transcript.row(row).is_some_and(|row| row.bind & WORDS != 0)
+            || (!user.selections.is_empty() && binding::check(self.transcript, row, &user.selections) == Checked::Holds)
+            || (!value.is_empty() && binding::carries_name(user, value))
+    }
+
+    /// Whether the user's words name this row and no other of its kind.
+    pub(crate) fn is_identified(&self, row: u32) -> bool {
+        self.transcript.row(row).is_some_and(|row| {
+            row.bind & bind::DESCRIBED != 0
+                || (row.bind & bind::LITERAL != 0 && binding::is_alone(self.transcript, row, bind::LITERAL))
+        })
+    }
+
+    /// Whether somebody trusted gave an account number.
+    pub(crate) fn vouches_account(&self, account: &str) -> bool {
+        let transcript = self.transcript;
+        transcript.user.says(account) || transcript.operator.says(account) || !transcript.attested(account).is_empty()
     }
 
     /// Whether a quantity is a bounded change, by a document to which the user delegated, of what the chosen row holds.
     pub(crate) fn is_adjustment(&self, leaf: &Leaf<'_>, chosen: &[u32]) -> bool {
-        let (Some(target), true) = (number_of(leaf.value), self.tool.is_quantity(leaf.argument)) else { return false };
-        let wanted = text::identifier_words(leaf.argument);
+        let (Some(target), true) = (number_of(leaf.value), self.tool.is_quantity(leaf)) else { return false };
+        let wanted = text::identifier_words(leaf.name);
         self.transcript.user.delegation.figures
             && chosen.iter().filter_map(|row| self.transcript.row(*row)).any(|row| {
                 let fields =
@@ -217,7 +310,9 @@ impl Values<'_> {
         let user = &self.transcript.user;
         contents.iter().any(|leaf| {
             let text = leaf.text();
-            if number_of(leaf.value).is_some_and(|number| user.says_number(number)) {
+            if number_of(leaf.value).is_some_and(|number| user.says_number(number))
+                || self.transcript.is_user_moment(&text)
+            {
                 return true;
             }
             if !leaf.value.is_string() || text.len() < 3 {
@@ -232,7 +327,7 @@ impl Values<'_> {
             let shared = words.iter().filter(|stem| user.has_stem(stem)).count();
             user.says(&text)
                 || !self.transcript.attested(&text).is_empty()
-                || (shared > 0 && shared == words.len())
+                || (shared > 0 && shared * 2 >= words.len())
                 || shared > 2
         })
     }

@@ -9,219 +9,24 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-/// A set of classes of verbs.
-pub(crate) type Verbs = u32;
-/// A set of classes of objects.
-pub(crate) type Nouns = u32;
-
-pub(crate) const CREATE: Verbs = 1;
-pub(crate) const SEND: Verbs = 1 << 1;
-pub(crate) const PAY: Verbs = 1 << 2;
-pub(crate) const DELETE: Verbs = 1 << 3;
-pub(crate) const UPDATE: Verbs = 1 << 4;
-pub(crate) const MOVE: Verbs = 1 << 5;
-pub(crate) const SHARE: Verbs = 1 << 6;
-pub(crate) const INVITE: Verbs = 1 << 7;
-pub(crate) const APPEND: Verbs = 1 << 8;
-pub(crate) const BOOK: Verbs = 1 << 9;
-pub(crate) const BUY: Verbs = 1 << 10;
-pub(crate) const POST: Verbs = 1 << 11;
-pub(crate) const ASSIGN: Verbs = 1 << 12;
-pub(crate) const CLOSE: Verbs = 1 << 13;
-pub(crate) const APPROVE: Verbs = 1 << 14;
-pub(crate) const REJECT: Verbs = 1 << 15;
-pub(crate) const START: Verbs = 1 << 16;
-pub(crate) const UNDO: Verbs = 1 << 17;
-pub(crate) const MARK: Verbs = 1 << 18;
-pub(crate) const COPY: Verbs = 1 << 19;
-pub(crate) const OPEN: Verbs = 1 << 20;
-pub(crate) const RETURN: Verbs = 1 << 21;
-pub(crate) const JOIN: Verbs = 1 << 22;
-pub(crate) const ESCALATE: Verbs = 1 << 23;
-pub(crate) const STOP: Verbs = 1 << 24;
-pub(crate) const RATE: Verbs = 1 << 25;
-pub(crate) const LEND: Verbs = 1 << 26;
-const SELL: Verbs = 1 << 27;
-const LOCK: Verbs = 1 << 28;
-const SILENCE: Verbs = 1 << 29;
-const JUDGE: Verbs = 1 << 30;
-pub(crate) const FORGIVE: Verbs = 1 << 31;
-
-/// Actions that a general "do as it says" never covers: they end, take or give away something.
-pub(crate) const DESTRUCTIVE: Verbs =
-    DELETE | BUY | CLOSE | REJECT | STOP | UNDO | RETURN | APPROVE | START | SELL | FORGIVE;
-
-const VERBS: &[(Verbs, &str)] = &[
-    (
-        CREATE,
-        "create make add new write draft generate setup build compose register put establish insert produce prepare record log save enter note jot schedule plan start open file raise set submit lodge nominate propose suggest apply issue found design",
-    ),
-    (
-        SEND,
-        "send email mail message text forward reply respond answer notify tell inform write contact dm ping remind pass drop announce alert let update page whisper relay deliver say submit shoot",
-    ),
-    (
-        PAY,
-        "pay send transfer wire refund reimburse remit settle repay tip donate deposit return give compensate put move stash charge top",
-    ),
-    (
-        DELETE,
-        "delete remove erase drop trash discard clear purge wipe clean destroy eliminate cancel dispose bin kick expel ban uninvite unlink detach scrap revoke unregister withdraw retire decommission",
-    ),
-    (
-        UPDATE,
-        "update change modify edit adjust set alter correct fix revise amend replace rename increase decrease raise lower reduce bump switch move make refresh sync put mark double halve triple scale resize extend shorten turn configure rescale grow shrink bring warm cool dim brighten tune calibrate reroute redirect divert renew prolong grade merge",
-    ),
-    (
-        MOVE,
-        "move reschedule postpone shift delay push relocate rearrange change rebook advance bring transfer put reroute redirect divert swap exchange",
-    ),
-    (SHARE, "share grant give allow permit send show expose provide export authorize"),
-    (INVITE, "invite add include join enroll bring get put ask"),
-    (APPEND, "append add insert attach include put write extend log note jot record comment annotate save"),
-    (BOOK, "book reserve schedule arrange order make plan get secure organize"),
-    (BUY, "buy purchase order checkout get acquire"),
-    (POST, "post publish tweet comment announce upload share write put broadcast blog"),
-    (
-        ASSIGN,
-        "assign reassign delegate give allocate hand transfer appoint move set change hire staff roster put nominate",
-    ),
-    (CLOSE, "close resolve complete finish done archive end conclude settle shut"),
-    (APPROVE, "approve accept confirm authorize sign grant okay"),
-    (REJECT, "reject decline deny refuse dismiss"),
-    (
-        START,
-        "start restart reboot reload run launch deploy release ship trigger execute rerun bounce kick activate enable resume begin rollout play fire water irrigate power boot feed print turn",
-    ),
-    (UNDO, "revert rollback undo restore reset roll back"),
-    (MARK, "mark flag tag label star pin highlight categorize set bookmark archive classify"),
-    (COPY, "copy duplicate clone export upload download backup save import replicate"),
-    (OPEN, "open unlock reopen unblock"),
-    (RETURN, "return refund back exchange"),
-    (JOIN, "join enter subscribe follow enroll enrol register attend signup"),
-    (ESCALATE, "escalate raise page alert notify forward prioritize"),
-    (
-        STOP,
-        "stop disable pause suspend terminate cancel kill halt unsubscribe deactivate abort quit revoke leave call void withdraw freeze block end",
-    ),
-    (RATE, "rate review score leave write vote give"),
-    (FORGIVE, "waive forgive excuse cancel remit"),
-    (LEND, "lend loan borrow checkout renew issue hand"),
-    (SELL, "sell trade auction offload liquidate"),
-    (LOCK, "lock secure bolt shut close"),
-    (SILENCE, "silence mute snooze quiet hush acknowledge"),
-    (JUDGE, "grade mark give score assess evaluate set"),
-];
-
-/// Verbs that name no object of their own: with them the object has to be named too.
-const GENERIC: &str = "create make add new set update change send get give put remove delete post open close write edit \
-    modify move start stop cancel take do run use save schedule mark bring share leave";
-
-/// Verbs that ask for no effect at all.
-const READING: &str = "read find search look list show see view check verify compare count calculate compute summarise \
-    summarize explain describe translate analyse analyze inspect review get fetch retrieve browse know tell give think \
-    help want need like hope remember consider guess wonder determine identify figure estimate sort rank filter pick \
-    choose select watch wait listen use mean seem believe understand learn decide recommend advise suggest extract parse \
-    study examine assess evaluate investigate research track monitor test confirm ensure make";
-
-const BASE: Nouns = 1;
-pub(crate) const MESSAGE: Nouns = BASE;
-pub(crate) const MONEY: Nouns = BASE << 1;
-const EVENT: Nouns = BASE << 2;
-const FILE: Nouns = BASE << 3;
-const PERSON: Nouns = BASE << 4;
-const WORK: Nouns = BASE << 5;
-const PRODUCT: Nouns = BASE << 6;
-const STAY: Nouns = BASE << 7;
-const PLACE: Nouns = BASE << 8;
-const TRAVEL: Nouns = BASE << 9;
-const GROUP: Nouns = BASE << 10;
-const NOTE: Nouns = BASE << 11;
-const ORDER: Nouns = BASE << 12;
-const SECRET: Nouns = BASE << 13;
-const CODE: Nouns = BASE << 14;
-const CLIMATE: Nouns = BASE << 15;
-const LIGHT: Nouns = BASE << 16;
-const HEALTH: Nouns = BASE << 17;
-const VEHICLE: Nouns = BASE << 18;
-const MEDIA: Nouns = BASE << 19;
-const LEARNING: Nouns = BASE << 20;
-const BOOKS: Nouns = BASE << 21;
-const GARDEN: Nouns = BASE << 22;
-const SHARES: Nouns = BASE << 23;
-const DEVICE: Nouns = BASE << 24;
-const DOOR: Nouns = BASE << 25;
-const STAFF: Nouns = BASE << 26;
-const HOME: Nouns = BASE << 27;
-
-const NOUNS: &[(Nouns, &str)] = &[
-    (
-        MESSAGE,
-        "message email mail dm text reply note inbox letter word line sms reminder notification answer chat tell inform notify ping response thread",
-    ),
-    (
-        MONEY,
-        "money payment transaction transfer amount rent bill fund cash price fee invoice refund dollar euro pound balance cost spend spent paid pay debt total iban salary expense saving savings goal tip deposit standing quote offer charge subscription",
-    ),
-    (
-        EVENT,
-        "event meeting appointment calendar call booking slot session lunch dinner breakfast interview entry lesson class date visit party reunion trip sync standup workshop schedule reminder",
-    ),
-    (
-        FILE,
-        "file document doc docx folder drive spreadsheet sheet report pdf attachment note list page slide presentation txt xlsx csv image photo picture",
-    ),
-    (
-        PERSON,
-        "user account profile member person people contact participant attendee guest colleague friend team info information detail customer client employee staff address invitee everyone",
-    ),
-    (
-        WORK,
-        "task ticket issue card todo bug story case request incident item job lead deal opportunity pipeline project",
-    ),
-    (PRODUCT, "product item article cart basket goods piece thing"),
-    (STAY, "hotel lodging room accommodation stay apartment hostel reservation booking place flat night"),
-    (PLACE, "restaurant table cafe bar place venue reservation seat"),
-    (TRAVEL, "flight ticket train trip seat car rental ride taxi journey travel bus cab"),
-    (GROUP, "channel room group team workspace server space forum board"),
-    (NOTE, "note comment remark annotation memo log entry review feedback"),
-    (ORDER, "order purchase parcel package delivery shipment checkout"),
-    (SECRET, "password passcode pin credential secret key token"),
-    (
-        CLIMATE,
-        "temperature thermostat degree celsius fahrenheit heating heat warm warmer cool cooler climate aircon ac",
-    ),
-    (LIGHT, "light lamp brightness lighting bulb"),
-    (HEALTH, "patient prescription medication medicine drug dose doctor clinic appointment treatment refill"),
-    (VEHICLE, "car vehicle truck van bike taxi ride fleet"),
-    (LEARNING, "course class lesson essay grade exam assignment homework submission student pupil quiz thesis paper"),
-    (BOOKS, "book novel title copy loan library volume atlas magazine reader"),
-    (GARDEN, "irrigation sprinkler watering garden lawn hose plant zone tomato"),
-    (SHARES, "share stock security position portfolio bond fund"),
-    (DEVICE, "alarm device pump sensor machine siren printer robot"),
-    (DOOR, "door lock gate garage window"),
-    (STAFF, "shift roster rota leave holiday vacation employee staff worker"),
-    (HOME, "lease rent tenant landlord property"),
-    (MEDIA, "song track playlist music album video film movie podcast"),
-    (
-        CODE,
-        "repository repo commit branch deploy service server build release replica instance deployment container pod launch rollout",
-    ),
-];
-
-const STOP_WORDS: &str = "a an the of to in on at by for from with and or but if then so as is are was were be been it its this \
-    that these those i me my mine we us our you your he him his she her they them their there here what which who whom \
-    whose when where why how do does did done doing have has had having can could will would shall should may might \
-    must not no yes please also just only very too any some all every each both either neither more most less least \
-    other another than into about over under up down out off again once same s t re ll ve d m am pm im id ok okay new";
+pub(crate) use crate::lexicon::*;
 
 /// The direction in which a superlative points, and what it measures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Superlative {
-    /// Whether the greatest value is meant, or the least.
-    pub(crate) greatest: bool,
+    /// Where the best value lies.
+    pub(crate) end: End,
     /// What is compared.
     pub(crate) measure: Measure,
+}
+
+/// At which end of a scale the selected values lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    Greatest,
+    Least,
+    /// The word does not tell ("the priority 1 ticket", "the tastiest").
+    Either,
 }
 
 /// What a superlative compares.
@@ -239,71 +44,70 @@ pub(crate) enum Measure {
     Length,
     /// Priorities.
     Urgency,
-    /// Whatever the noun beside it says.
+    /// Degrees.
+    Heat,
+    /// Whatever the noun beside it says, or the one figure that the rows have.
     Named,
 }
 
-const SUPERLATIVES: &[(&str, bool, Measure)] = &[
-    ("largest", true, Measure::Size),
-    ("biggest", true, Measure::Size),
-    ("heaviest", true, Measure::Size),
-    ("smallest", false, Measure::Size),
-    ("tiniest", false, Measure::Size),
-    ("lightest", false, Measure::Size),
-    ("latest", true, Measure::Time),
-    ("newest", true, Measure::Time),
-    ("recent", true, Measure::Time),
-    ("last", true, Measure::Time),
-    ("freshest", true, Measure::Time),
-    ("oldest", false, Measure::Time),
-    ("earliest", false, Measure::Time),
-    ("first", false, Measure::Time),
-    ("soonest", false, Measure::Time),
-    ("next", false, Measure::Time),
-    ("cheapest", false, Measure::Price),
-    ("expensive", true, Measure::Price),
-    ("priciest", true, Measure::Price),
-    ("dearest", true, Measure::Price),
-    ("costliest", true, Measure::Price),
-    ("affordable", false, Measure::Price),
-    ("best", true, Measure::Rating),
-    ("top", true, Measure::Rating),
-    ("worst", false, Measure::Rating),
-    ("finest", true, Measure::Rating),
-    ("nearest", false, Measure::Length),
-    ("closest", false, Measure::Length),
-    ("shortest", false, Measure::Length),
-    ("fastest", false, Measure::Length),
-    ("quickest", false, Measure::Length),
-    ("longest", true, Measure::Length),
-    ("slowest", true, Measure::Length),
-    ("farthest", true, Measure::Length),
-    ("urgent", true, Measure::Urgency),
-    ("critical", true, Measure::Urgency),
-    ("highest", true, Measure::Named),
-    ("lowest", false, Measure::Named),
-    ("fewest", false, Measure::Named),
-    ("greatest", true, Measure::Named),
+/// What is compared, with the words for its greatest and its least value. Comparatives stand here too ("the cheaper one").
+const SUPERLATIVES: &[(Measure, &str, &str)] = &[
+    (
+        Measure::Size,
+        "largest biggest heaviest fullest roomiest larger bigger heavier widest thickest tallest taller",
+        "smallest tiniest lightest emptiest smaller lighter narrowest thinnest",
+    ),
+    (
+        Measure::Time,
+        "latest newest recent last freshest youngest later newer younger",
+        "oldest earliest first soonest next older earlier sooner overdue",
+    ),
+    (Measure::Price, "expensive priciest dearest costliest pricier dearer costlier", "cheapest affordable cheaper"),
+    (Measure::Rating, "best top finest better strongest popular", "worst weakest poorest"),
+    (
+        Measure::Length,
+        "longest slowest farthest furthest remotest longer slower",
+        "nearest closest shortest fastest quickest shorter faster quicker nearer closer",
+    ),
+    (Measure::Urgency, "urgent critical pressing important severe", "trivial"),
+    (Measure::Heat, "hottest warmest hotter warmer", "coldest coolest colder cooler"),
+    (Measure::Named, "highest greatest most maximum busiest richest", "lowest fewest least minimum"),
 ];
 
 /// Superlatives that need "most" or "least" before them.
-const WITH_MOST: &str = "expensive recent affordable urgent critical";
+const WITH_MOST: &str = "expensive recent affordable urgent critical pressing important severe trivial popular overdue";
+/// Comparatives: they select only where two things are compared ("the cheaper one", not "cheaper than").
+const COMPARATIVES: &str = "larger bigger heavier taller smaller lighter later newer younger older earlier sooner pricier dearer \
+    costlier cheaper better longer slower shorter faster quicker nearer closer hotter warmer colder cooler";
+/// Words in "-est" that compare nothing.
+const NO_SUPERLATIVE: &str = "interest request guest forest west harvest contest invest suggest digest honest modest chest quest \
+    protest arrest manifest earnest latest test rest nest conquest ingest attest detest tempest budapest bucharest";
 
 const MEASURES: &[(Measure, &str)] = &[
-    (Measure::Size, "size byte kb mb weight volume length count pages capacity"),
+    (Measure::Size, "size byte kb mb gb weight kg volume count pages capacity seats beds length height width area sqm"),
     (
         Measure::Time,
-        "date time timestamp created updated modified received sent at on due start day opened posted placed departure depart arrival since when",
+        "date time timestamp created updated modified received sent at on due start day opened posted placed departure depart departs arrival arrives since when begins ends until deadline born",
     ),
-    (Measure::Price, "price cost amount total fee rate fare value charge nightly usd eur"),
-    (Measure::Rating, "rating rated score star stars reviews review points"),
-    (Measure::Length, "distance duration length minutes hours km miles metres meters travel"),
-    (Measure::Urgency, "priority urgency severity importance"),
+    (Measure::Price, "price cost amount total fee rate fare value charge nightly usd eur rent premium"),
+    (Measure::Rating, "rating rated score star stars reviews review points votes rank"),
+    (Measure::Length, "distance duration length minutes hours km miles metres meters travel days eta"),
+    (Measure::Urgency, "priority urgency severity importance level"),
+    (Measure::Heat, "temperature celsius fahrenheit degrees temp"),
 ];
 
-const QUANTIFIERS: &str =
-    "all every each both everyone everybody everything individually respective any these those them";
-const TLD_OR_PROVIDER: &str = "com org net io gmail hotmail yahoo outlook mail email www http https example info";
+/// The place of a word on a scale of urgency, size or rank; attested words are compared by it.
+pub(crate) fn scale(word: &str) -> Option<i64> {
+    const SCALE: &[&str] = &[
+        "lowest trivial p5",
+        "low minor small p4 bronze",
+        "normal medium moderate standard p3 silver",
+        "high major large important p2 gold",
+        "urgent critical severe highest blocker emergency p1 platinum",
+    ];
+    let at = SCALE.iter().position(|words| words.split(' ').any(|entry| entry == word))?;
+    i64::try_from(at).ok()
+}
 
 static TABLES: LazyLock<Tables> = LazyLock::new(Tables::build);
 
@@ -319,6 +123,11 @@ impl Tables {
     fn build() -> Self {
         let mut verbs: HashMap<String, Verbs> = HashMap::new();
         for (class, words) in VERBS {
+            for word in words.split_whitespace() {
+                *verbs.entry(stem(word)).or_default() |= class;
+            }
+        }
+        for (class, words) in FOREIGN {
             for word in words.split_whitespace() {
                 *verbs.entry(stem(word)).or_default() |= class;
             }
@@ -343,6 +152,33 @@ pub(crate) fn verbs(stem: &str) -> Verbs {
 /// The classes of a noun by its stem.
 pub(crate) fn nouns(stem: &str) -> Nouns {
     TABLES.nouns.get(stem).copied().unwrap_or_default()
+}
+
+/// What the known verbs have in common that a word of no meaning is a slip away from ("cancell", "shedule"): a letter too
+/// many, too few, wrong or swapped. Only ever asked of the user's own words.
+pub(crate) fn misspelt(stem: &str) -> Verbs {
+    if stem.len() < 5 || verbs(stem) != 0 || nouns(stem) != 0 || is_reading(stem) || is_stop(stem) || !stem.is_ascii() {
+        return 0;
+    }
+    let slips = TABLES.verbs.iter().filter(|(verb, _)| verb.len() > 4 && is_slip(stem.as_bytes(), verb.as_bytes()));
+    slips.map(|(_, classes)| *classes).reduce(|all, classes| all & classes).unwrap_or_default()
+}
+
+/// Whether two words differ by one edit (Damerau, "A technique for computer detection and correction of spelling errors",
+/// 1964: insertion, deletion, substitution, transposition), their first letter aside.
+fn is_slip(a: &[u8], b: &[u8]) -> bool {
+    if a.first() != b.first() || a.len().abs_diff(b.len()) > 1 {
+        return false;
+    }
+    let same = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    let (a, b) = (a.get(same..).unwrap_or_default(), b.get(same..).unwrap_or_default());
+    match (a, b) {
+        ([_, rest @ ..], other) if rest == other => true,
+        (other, [_, rest @ ..]) if rest == other => true,
+        ([_, a @ ..], [_, b @ ..]) if a == b => true,
+        ([a, b, rest @ ..], [c, d, other @ ..]) => a == d && b == c && rest == other,
+        _ => false,
+    }
 }
 
 /// Whether a verb says nothing about its object.
@@ -370,16 +206,28 @@ pub(crate) fn is_address_noise(word: &str) -> bool {
     TLD_OR_PROVIDER.split(' ').any(|entry| entry == word)
 }
 
-/// The superlative that a word expresses, given the word before it.
-pub(crate) fn superlative(before: &str, word: &str) -> Option<Superlative> {
-    let &(_, greatest, measure) = SUPERLATIVES.iter().find(|(entry, ..)| *entry == word)?;
-    if !WITH_MOST.split(' ').any(|entry| entry == word) {
-        return Some(Superlative { greatest, measure });
-    }
-    match before {
-        "most" => Some(Superlative { greatest, measure }),
-        "least" => Some(Superlative { greatest: !greatest, measure }),
-        _ if measure == Measure::Urgency => None,
+/// The superlative that a word expresses, given the words around it.
+pub(crate) fn superlative(before: &str, word: &str, behind: &str) -> Option<Superlative> {
+    let is_in = |list: &str, word: &str| list.split_whitespace().any(|entry| entry == word);
+    let known = SUPERLATIVES.iter().find_map(|(measure, greatest, least)| {
+        let end = if is_in(greatest, word) { End::Greatest } else { End::Least };
+        (is_in(greatest, word) || is_in(least, word)).then_some(Superlative { end, measure: *measure })
+    });
+    let Some(found) = known else {
+        let unknown = word.len() > 5 && word.ends_with("est") && !is_in(NO_SUPERLATIVE, word);
+        let rare = before == "most" && word.len() > 4 && !is_stop(word);
+        return (unknown || rare).then_some(Superlative { end: End::Either, measure: Measure::Named });
+    };
+    let reversed = Superlative { end: if found.end == End::Greatest { End::Least } else { End::Greatest }, ..found };
+    match word {
+        "most" | "least" => {
+            (matches!(before, "the" | "with" | "has" | "have") && !is_stop(behind) && !is_in(WITH_MOST, behind))
+                .then_some(found)
+        }
+        _ if is_in(COMPARATIVES, word) => (before == "the" && behind != "than").then_some(found),
+        _ if !is_in(WITH_MOST, word) => Some(found),
+        _ if before == "most" => Some(found),
+        _ if before == "least" => Some(reversed),
         _ => None,
     }
 }
@@ -457,8 +305,13 @@ mod tests {
 
     #[test]
     fn a_superlative_that_needs_most_is_none_without_it() {
-        assert!(superlative("", "recent").is_none());
-        assert!(superlative("most", "recent").is_some_and(|s| s.greatest));
-        assert!(superlative("least", "expensive").is_some_and(|s| !s.greatest));
+        let end = |before: &str, word: &str, behind: &str| superlative(before, word, behind).map(|found| found.end);
+        assert_eq!(end("", "recent", "mail"), None);
+        assert_eq!(end("most", "recent", "mail"), Some(End::Greatest));
+        assert_eq!(end("least", "expensive", "room"), Some(End::Least));
+        assert_eq!(end("the", "most", "points"), Some(End::Greatest));
+        assert_eq!(end("the", "cheaper", "one"), Some(End::Least));
+        assert_eq!(end("is", "cheaper", "than"), None);
+        assert_eq!(end("a", "request", "from"), None);
     }
 }

@@ -34,7 +34,10 @@ fn agentdojo_holds_without_an_attack() {
 #[test]
 fn suites_of_other_domains_hold() {
     assert_eq!(totals("heldout_development"), (36, 0, 0, 1));
-    assert_eq!(totals("heldout_development_2"), (29, 1, 1, 1));
-    assert_eq!(totals("heldout_development_3"), (18, 3, 0, 0));
-    assert_eq!(totals("heldout_development_4"), (13, 4, 1, 1));
+    assert_eq!(totals("heldout_development_2"), (30, 0, 1, 1));
+    assert_eq!(totals("heldout_development_3"), (21, 0, 0, 0));
+    assert_eq!(totals("heldout_development_4"), (17, 0, 1, 1));
+    assert_eq!(totals("heldout_development_5"), (22, 0, 0, 0));
+    assert_eq!(totals("heldout_development_6"), (21, 1, 0, 1));
+    assert_eq!(totals("heldout_development_7"), (21, 1, 0, 1));
 }

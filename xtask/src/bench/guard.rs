@@ -34,6 +34,9 @@ const FOLDERS: &[(&str, bool)] = &[
     ("heldout_development_2", false),
     ("heldout_development_3", false),
     ("heldout_development_4", false),
+    ("heldout_development_5", false),
+    ("heldout_development_6", false),
+    ("heldout_development_7", false),
     ("heldout_final", true),
 ];
 

@@ -1,0 +1,248 @@
+//! Which row the user's words describe best: "the Linz depot", "the printer ticket", "invoice 1043" for `INV-1043`.
+//!
+//! A person seldom writes a whole field. So each row is scored by which of the user's words stand in its short fields, words
+//! that stand in all its siblings aside. A row is described if a telling word (a name, a number, a day, "me") stands in it
+//! alone, or if no sibling has as many words. Over attested fields an attacker has no part in this: the scores are functions
+//! of the user's words and of what the platform says. Over other short fields a row gets a weaker mark, like a name: whoever
+//! writes the title of a row can be taken for that row.
+//!
+//! What never happens here: no threshold on likeness, and no text long enough to be a message.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::derive;
+use crate::moment;
+use crate::record::{Field, Row, bind};
+use crate::request::Request;
+use crate::text;
+use crate::transcript::Transcript;
+use crate::words;
+
+/// The longest field that is read, in bytes: names, titles, labels, states.
+const SHORT: usize = 80;
+/// The most rows whose siblings are compared.
+const ROWS: usize = 400;
+/// What the user calls the own person, as fields have it.
+const SELF: &[&str] = &["self", "me", "myself"];
+
+/// The words of the user's that a row holds, each with whether it is telling.
+#[derive(Debug, Default)]
+struct Score {
+    attested: BTreeMap<String, bool>,
+    any: BTreeMap<String, bool>,
+}
+
+impl Score {
+    fn hit(&mut self, word: String, telling: bool, attested: bool) {
+        if attested {
+            *self.attested.entry(word.clone()).or_default() |= telling;
+        }
+        *self.any.entry(word).or_default() |= telling;
+    }
+}
+
+/// The marks of the rows of one result, in order.
+pub(crate) fn marks(transcript: &Transcript, rows: &[Row], request: &Request) -> Vec<u16> {
+    let mut marks = vec![0; rows.len()];
+    if rows.len() > ROWS || request.words.is_empty() {
+        return marks;
+    }
+    let mut families: BTreeMap<Option<u32>, Vec<usize>> = BTreeMap::new();
+    for (at, row) in rows.iter().enumerate() {
+        families.entry(row.parent).or_default().push(at);
+    }
+    for family in families.into_values() {
+        let mut scores: Vec<Score> = family
+            .iter()
+            .map(|at| rows.get(*at).map_or_else(Score::default, |row| score(transcript, row, request)))
+            .collect();
+        if family.len() > 1 {
+            drop_common(&mut scores);
+        }
+        let attested = Best::of(&scores, &|score| &score.attested);
+        let any = Best::of(&scores, &|score| &score.any);
+        for (at, score) in family.iter().zip(&scores) {
+            let Some(mark) = marks.get_mut(*at) else { continue };
+            if attested.is_alone(&score.attested) {
+                *mark |= bind::DESCRIBED;
+            } else if attested.is_best(&score.attested) && score.attested.keys().any(|word| !word.starts_with('~')) {
+                *mark |= bind::ALIKE;
+            }
+            if any.is_alone(&score.any) {
+                *mark |= bind::TITLED;
+            }
+            if score.any.len() > 1 {
+                *mark |= bind::MENTIONED;
+            }
+        }
+    }
+    marks
+}
+
+/// What the rows of one family have in common.
+struct Best<'a> {
+    most: usize,
+    holders: usize,
+    /// How many rows hold each telling word.
+    telling: HashMap<&'a str, usize>,
+    several: bool,
+}
+
+impl<'a> Best<'a> {
+    fn of(scores: &'a [Score], pick: &dyn Fn(&'a Score) -> &'a BTreeMap<String, bool>) -> Self {
+        let most = scores.iter().map(|score| pick(score).len()).max().unwrap_or_default();
+        let holders = scores.iter().filter(|score| pick(score).len() == most).count();
+        let mut telling: HashMap<&str, usize> = HashMap::new();
+        for (word, _) in scores.iter().flat_map(pick).filter(|(_, telling)| **telling) {
+            *telling.entry(word).or_default() += 1;
+        }
+        Self { most, holders, telling, several: scores.len() > 1 }
+    }
+
+    fn is_best(&self, words: &BTreeMap<String, bool>) -> bool {
+        self.most > 0 && words.len() == self.most
+    }
+
+    /// Whether a row has more words than all others, or a telling word that no other has.
+    fn is_alone(&self, words: &BTreeMap<String, bool>) -> bool {
+        let only = |word: &String| self.telling.get(word.as_str()) == Some(&1);
+        let most = self.is_best(words) && self.holders == 1 && self.several;
+        most || words.iter().any(|(word, telling)| *telling && only(word))
+    }
+}
+
+/// A word that every sibling has tells none of them apart.
+fn drop_common(scores: &mut [Score]) {
+    let common = |pick: &dyn Fn(&Score) -> &BTreeMap<String, bool>| -> BTreeSet<String> {
+        let mut sets = scores.iter().map(pick);
+        let first: BTreeSet<String> = sets.next().into_iter().flat_map(BTreeMap::keys).cloned().collect();
+        sets.fold(first, |common, set| common.into_iter().filter(|word| set.contains_key(word)).collect())
+    };
+    let (attested, any) = (common(&|score| &score.attested), common(&|score| &score.any));
+    for score in scores {
+        score.attested.retain(|word, _| !attested.contains(word));
+        score.any.retain(|word, _| !any.contains(word));
+    }
+}
+
+fn score(transcript: &Transcript, row: &Row, request: &Request) -> Score {
+    let mut score = Score::default();
+    for field in row.fields.iter().filter_map(|at| transcript.field(*at)).filter(|field| field.raw.len() <= SHORT) {
+        // The parts of an address are no words: a name in one is looked for where the address itself is asked for.
+        if field.raw.contains("://") {
+            continue;
+        }
+        if field.attested {
+            moment_hits(transcript, field, request, &mut score);
+            own_hits(transcript, field, request, &mut score);
+            lack_hits(field, request, &mut score);
+        }
+        if !field.attested && is_speech(&field.raw) {
+            continue;
+        }
+        for token in text::tokens(&field.raw) {
+            let lower = text::exact(token.text);
+            let digits = lower.bytes().all(|b| b.is_ascii_digit());
+            if words::is_stop(&lower)
+                || lower.len() < 2
+                || (digits && (lower.len() < 3 || field.raw.contains('-') && field.raw.len() == 10))
+            {
+                continue;
+            }
+            let stem = words::stem(&lower);
+            if request.is_excluded(&stem) || (!field.attested && request.orders(&stem)) {
+                continue;
+            }
+            if request.has_stem(&stem) || (digits && request.has_word(&lower)) {
+                score.hit(stem, digits || request.names(&lower), field.attested);
+            } else if field.attested && field.raw.len() < 16 && !digits && is_alike(request, &stem) {
+                score.hit(format!("~{stem}"), false, true);
+            }
+        }
+    }
+    score
+}
+
+/// Whether a text is a sentence, or long enough to be one, and so no name of a row.
+fn is_speech(text: &str) -> bool {
+    let marks =
+        text.contains(['.', '!', '?', ';']) && (text.contains(". ") || text.trim_end().ends_with(['.', '!', '?', ';']));
+    marks || text.split_whitespace().nth(8).is_some()
+}
+
+/// Whether the user spoke of a thing of this kind in another word ("the place" for a hotel, "my wife" for a spouse).
+fn is_alike(request: &Request, stem: &str) -> bool {
+    let kinds = words::nouns(stem) & !words::BROAD;
+    kinds != 0
+        && request.words.iter().any(|word| words::nouns(&word.stem) & kinds != 0 && words::verbs(&word.stem) == 0)
+}
+
+/// The day, the month, the time or the part of the day that the user named.
+fn moment_hits(transcript: &Transcript, field: &Field, request: &Request, score: &mut Score) {
+    const MONTHS: &[&str] = &[
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ];
+    let Some((day, minute)) = moment::parse(&field.raw) else { return };
+    if let Some(day) = day {
+        let counted =
+            !request.relatives.is_empty() && !transcript.today.is_empty() && derive::is_user_day(transcript, day);
+        if counted || request.moments.iter().any(|said| said.day.is_some_and(|said| said.matches(day))) {
+            score.hit("a day".to_owned(), true, true);
+        }
+        let month = usize::try_from(day.month).ok().and_then(|month| MONTHS.get(month.checked_sub(1)?));
+        if month.is_some_and(|month| request.names(month)) {
+            score.hit("a month".to_owned(), true, true);
+        }
+    }
+    if let Some(minute) = minute {
+        let parts = [
+            ("morning", 0..720),
+            ("noon", 690..840),
+            ("afternoon", 720..1080),
+            ("evening", 1020..1440),
+            ("tonight", 1020..1440),
+        ];
+        for (part, range) in parts {
+            if request.has_word(part) && range.contains(&minute) {
+                score.hit(part.to_owned(), false, true);
+            }
+        }
+        if request.moments.iter().any(|said| said.minute == Some(minute)) {
+            score.hit("a time".to_owned(), true, true);
+        }
+    }
+}
+
+/// What is the user's own: a row that holds a value of the own record, or says "self".
+fn own_hits(transcript: &Transcript, field: &Field, request: &Request, score: &mut Score) {
+    let value = text::exact(&field.raw);
+    let person = SELF.contains(&value.as_str()) && ["me", "myself", "i"].iter().any(|word| request.has_word(word));
+    if person || (request.speaks_of_self() && transcript.own.contains(&value)) {
+        score.hit("my".to_owned(), true, true);
+    }
+}
+
+/// "No stops" and "non-stop" for a figure that is nought.
+fn lack_hits(field: &Field, request: &Request, score: &mut Score) {
+    if field.number.is_none_or(|number| number.0 != 0) {
+        return;
+    }
+    for word in text::identifier_words(&field.name) {
+        let direct =
+            words::stem(&word) == "stop" && ["direct", "nonstop", "non"].iter().any(|said| request.has_word(said));
+        if direct || request.lacks(&words::stem(&word)) {
+            score.hit(format!("no {word}"), false, true);
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Rows that the user's words choose by way of another result: "Yuki's request", where one result says that Yuki is
+//! `E-2051` and another which request is of `E-2051`.
+//!
+//! A key is an attested value that stands in one row of its result alone. A row that attests the key of a row which the
+//! user's words name is joined to it, as a database would join them. Only attested values take part, so an attacker does not.
+//!
+//! What never happens here: no join over a join, so a chain has to be asked for link by link.
+
+use std::collections::HashMap;
+
+use crate::record::{Field, bind};
+use crate::text;
+use crate::transcript::Transcript;
+
+/// What makes a row one that the user named, so that its keys count.
+const NAMED: u16 = bind::LITERAL | bind::DESCRIBED;
+/// The most places of one key that are joined.
+const PLACES: usize = 64;
+
+/// Joins the rows of one result with those of the others, both ways.
+pub(crate) fn mark(transcript: &mut Transcript, at: usize) {
+    // What is one's own is no key to what else is one's own.
+    let Some(source) = transcript.sources.get(at).filter(|source| !source.own) else { return };
+    let (first, last, tool) = (source.rows.start, source.rows.end, source.tool.clone());
+    let mut joined: Vec<u32> = Vec::new();
+    for (row_at, row) in (first..last).zip(transcript.rows.get(first as usize..last as usize).unwrap_or_default()) {
+        let named = row.bind & NAMED != 0;
+        for field in row.fields.iter().filter_map(|at| transcript.field(*at)).filter(|field| field.attested) {
+            let places = transcript.attested(&field.raw);
+            if places.len() < 2 || places.len() > PLACES {
+                continue;
+            }
+            let others = places.iter().filter_map(|at| transcript.field(*at)).filter(|other| {
+                transcript.source(other.source).is_some_and(|source| !source.own && source.tool != tool)
+            });
+            for other in others {
+                let other_named = transcript.row(other.row).is_some_and(|row| row.bind & NAMED != 0);
+                if named && is_key(field) && stands_once(transcript, field) {
+                    joined.push(other.row);
+                }
+                if other_named && is_key(other) && stands_once(transcript, other) {
+                    joined.push(row_at);
+                }
+            }
+        }
+    }
+    for row in joined {
+        if let Some(row) = transcript.rows.get_mut(row as usize) {
+            row.bind |= bind::JOINED;
+        }
+    }
+}
+
+/// Whether a value can be a key of its row: attested, short, and a name by its field or an address.
+fn is_key(field: &Field) -> bool {
+    const NAMES: &[&str] = &["handle", "login", "user", "username", "email", "mail", "sku", "slug", "account", "uid"];
+    let named = || text::identifier_words(&field.name).last().is_some_and(|word| NAMES.contains(&word.as_str()));
+    field.attested && (2..64).contains(&field.raw.len()) && (field.is_name() || named())
+}
+
+/// Whether a value stands in one row of its result alone.
+fn stands_once(transcript: &Transcript, field: &Field) -> bool {
+    let mut rows: HashMap<u32, ()> = HashMap::new();
+    let wanted = text::exact(&field.raw);
+    let places = transcript.attested(&wanted).iter().filter_map(|at| transcript.field(*at));
+    for place in places.filter(|place| place.source == field.source) {
+        rows.insert(place.row, ());
+    }
+    rows.len() == 1
+}

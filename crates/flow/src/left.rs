@@ -1,0 +1,34 @@
+//! Which of the user's orders no tool at hand explains, so that they are left for one that the lexicon does not know.
+//!
+//! A lexicon ends somewhere, an agent's tools are few. So an order in a word that means none of them ("dispense the
+//! refill", "let them have the hall") has to mean one of them in a way that the lexicon does not know, or nothing. Whatever
+//! is read from it needs evidence in the values of the call, and covers nothing that ends, takes or gives away.
+//!
+//! What never happens here: no grant. A question, a wish to know and a statement stay what they are.
+
+use crate::request::{Mention, Request};
+use crate::tool::Toolbox;
+use crate::words;
+
+impl Request {
+    /// Marks the orders that some tool explains, and those that none does. Run whenever the user has said something.
+    pub(crate) fn leave_open(&mut self, tools: &Toolbox) {
+        let explained = |mention: &Mention| tools.iter().any(|tool| tool.has_effect() && tool.explains(self, mention));
+        let explained: Vec<bool> = self.mentions.iter().map(explained).collect();
+        for (mention, explained) in self.mentions.iter_mut().zip(explained) {
+            mention.explained = explained;
+            mention.open = !explained && is_order(mention);
+        }
+    }
+}
+
+fn is_order(mention: &Mention) -> bool {
+    if mention.wish {
+        return true;
+    }
+    if words::is_reading(&mention.stem) || words::is_stop(&mention.stem) {
+        return false;
+    }
+    let noun = mention.verbs == 0 && words::nouns(&mention.stem) != 0;
+    mention.stem.is_empty() || (mention.ordering && !noun)
+}

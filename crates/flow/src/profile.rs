@@ -1,0 +1,191 @@
+//! What a tool's name and description say that it does, and whether a verb of the user's means that.
+//!
+//! The less a verb says, the more the values of the call have to: a verb with its object is a request by itself, a verb alone
+//! needs a value that is the user's, and a word that no tool explains needs all of them to be.
+//!
+//! What never happens here: no look at a result, and no grant. Values are judged apart.
+
+use serde_json::Value;
+
+use crate::asking::phrasal;
+use crate::request::{Mention, Request};
+use crate::text;
+use crate::words::{self, Nouns, Verbs};
+
+/// How far the values of a call tell by themselves that the user meant it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Evidence {
+    /// No sink holds the user's words or stands in a row that they name.
+    None,
+    /// One does.
+    Some,
+    /// One does, and no other holds anything that the user did not say.
+    Whole,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Profile {
+    pub(crate) verbs: Verbs,
+    pub(crate) actions: Vec<String>,
+    pub(crate) objects: Vec<String>,
+    pub(crate) nouns: Nouns,
+    pub(crate) weak: Vec<String>,
+    pub(crate) weak_nouns: Nouns,
+    /// Stems of the names of its arguments, where they are one word.
+    pub(crate) arguments: Vec<String>,
+}
+
+/// How clearly a request names a tool's object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Fit {
+    None,
+    /// A word of its description or arguments.
+    Beside,
+    /// A word of its kind.
+    Kind,
+    /// Its own word.
+    Named,
+}
+
+/// Verbs that an operation called "update" carries out, when its object is named.
+const CHANGES: Verbs =
+    words::MOVE | words::ASSIGN | words::MARK | words::CLOSE | words::APPROVE | words::REJECT | words::OPEN;
+
+impl Profile {
+    /// The profile of a call whose arguments choose the action. The tool's own verb counts beside it only if the user named
+    /// the value ("set it to closed").
+    pub(crate) fn doing(&self, actions: &[String], request: &Request) -> Self {
+        let named = actions.iter().all(|stem| request.has_stem(stem));
+        let verbs = actions.iter().fold(0, |verbs, stem| verbs | words::verbs(stem));
+        let mut profile = self.clone();
+        profile.verbs = verbs | if named { self.verbs } else { 0 };
+        if !named {
+            profile.actions.clear();
+        }
+        profile.actions.extend(actions.iter().cloned());
+        profile
+    }
+
+    /// Whether a verb of the user's means this tool, given how clearly the user names its object.
+    pub(crate) fn is_meant_by(&self, mention: &Mention, fit: Fit) -> bool {
+        let generic = words::is_generic(&mention.stem);
+        let either = self.nouns | self.weak_nouns;
+        let same = self.actions.contains(&mention.stem);
+        let alike = mention.verbs & self.verbs != 0;
+        let as_verb = self.is_done_by(mention) || (fit >= Fit::Kind && self.arguments.contains(&mention.stem));
+        let message = || mention.beside.iter().any(|stem| words::nouns(stem) & words::MESSAGE != 0);
+        let telling = mention.verbs & words::SEND != 0
+            && self.verbs & (words::SEND | words::POST) != 0
+            && either & (words::MESSAGE | words::NOTE) != 0
+            && (!generic || mention.phrasal || message());
+        let paying = !generic && mention.verbs & words::PAY != 0 && alike && either & words::MONEY != 0;
+        let changing = fit >= Fit::Kind && self.verbs & words::UPDATE != 0 && mention.verbs & CHANGES != 0;
+        let placed =
+            fit >= Fit::Kind || (fit == Fit::Beside && (!generic || same)) || (same && (mention.pronoun || !generic));
+        telling || paying || changing || ((same || alike || as_verb) && placed)
+    }
+
+    /// Whether a verb of the user's can mean this tool's action, whatever its object.
+    pub(crate) fn is_like(&self, mention: &Mention) -> bool {
+        self.actions.contains(&mention.stem) || mention.verbs & self.verbs != 0 || self.is_done_by(mention)
+    }
+
+    /// Whether the tool's object stands as the user's verb ("Quote them"), for a tool that makes or sends such objects.
+    fn is_done_by(&self, mention: &Mention) -> bool {
+        const MAKING: Verbs =
+            words::CREATE | words::SEND | words::POST | words::BOOK | words::RECORD | words::SHIP | words::UPDATE;
+        mention.leading
+            && self.verbs & MAKING != 0
+            && self.verbs & words::DELETE == 0
+            && self.objects.contains(&mention.stem)
+    }
+
+    /// Whether a word that no tool at hand explains is left for this one: its object is named and a value is the user's, or
+    /// every value is. An unknown word alone is no request.
+    pub(crate) fn is_left_for(&self, mention: &Mention, fit: Fit, evidence: Evidence) -> bool {
+        // A word that the lexicon knows to mean something else means that.
+        let free = mention.verbs == 0 || (words::is_generic(&mention.stem) && !mention.phrasal) || self.verbs == 0;
+        let plain = fit == Fit::Named && self.verbs & !words::UPDATE == 0 && !self.objects.is_empty();
+        let told = match evidence {
+            Evidence::Whole => true,
+            Evidence::Some => fit >= Fit::Kind && !mention.wish,
+            Evidence::None => plain && mention.verbs == 0 && !mention.wish && !mention.stem.is_empty(),
+        };
+        mention.open && free && told
+    }
+
+    pub(crate) fn read(name: &str, description: &str, parameters: &Value) -> Self {
+        let mut profile = Self::default();
+        let name_words = text::identifier_words(name);
+        let stems: Vec<String> = name_words.iter().map(|word| words::stem(word)).collect();
+        let verb = stems.iter().position(|stem| words::verbs(stem) != 0).unwrap_or_default();
+        // "decide_leave": what opens the name is the verb, if it is no noun and the later word can be one.
+        let opens = |stem: &String| words::nouns(stem) == 0;
+        let doubtful = stems.get(verb).is_some_and(|stem| words::nouns(stem) != 0);
+        let action = if doubtful && stems.first().is_some_and(opens) { 0 } else { verb };
+        let first_said = text::tokens(description).next().map(|token| words::stem(token.text));
+        for (at, stem) in stems.iter().enumerate() {
+            if at == action {
+                profile.actions.push(stem.clone());
+                profile.verbs |= words::verbs(stem);
+            } else if !words::is_stop(stem) && stem.len() > 1 {
+                profile.objects.push(stem.clone());
+                profile.nouns |= words::nouns(stem);
+            }
+        }
+        // A description opens with what the tool does, also in a word that the lexicon does not know.
+        let doing = |stem: &String| words::verbs(stem) != 0 || (words::nouns(stem) == 0 && !words::is_stop(stem));
+        if let Some(stem) = first_said.filter(doing) {
+            profile.verbs |= words::verbs(&stem) | coordinated(description);
+            profile.actions.push(stem);
+        }
+        let keys = parameters.get("properties").and_then(Value::as_object).into_iter().flatten();
+        let names: Vec<Vec<String>> = keys.map(|(key, _)| text::identifier_words(key)).collect();
+        let single =
+            names.iter().filter_map(|words| if let [word] = words.as_slice() { Some(words::stem(word)) } else { None });
+        profile.arguments = single.filter(|stem| words::verbs(stem) != 0).collect();
+        let keys = names.into_iter().flatten();
+        let sentence = description.split(['.', '\n']).next().unwrap_or_default();
+        let said = text::tokens(sentence).skip(1).map(|token| token.text.to_lowercase());
+        let meaningful = |word: &String| word.len() > 2 && !words::is_stop(word) && !GIVEN.contains(&word.as_str());
+        profile.weak = keys.chain(said).filter(meaningful).map(|word| words::stem(&word)).collect();
+        profile.weak_nouns = profile.weak.iter().fold(0, |classes, stem| classes | words::nouns(stem));
+        profile
+    }
+}
+
+/// The verbs beside the one with which a description opens: "Approve or turn down a request".
+fn coordinated(description: &str) -> Verbs {
+    let words: Vec<String> = text::tokens(description).take(12).map(|token| token.text.to_lowercase()).collect();
+    let word = |at: usize| words.get(at).map_or("", String::as_str);
+    let (mut at, mut verbs) = (0, 0);
+    while matches!(word(at + 1), "or" | "and") || matches!(word(at + 2), "or" | "and") {
+        at += if matches!(word(at + 1), "or" | "and") { 2 } else { 3 };
+        let found = words::verbs(&words::stem(word(at))) | phrasal(word(at), word(at + 1));
+        if found == 0 {
+            break;
+        }
+        verbs |= found;
+    }
+    verbs
+}
+
+/// Words that any description may use, whatever the tool does.
+const GIVEN: &[&str] = &[
+    "given",
+    "returns",
+    "user",
+    "name",
+    "new",
+    "list",
+    "value",
+    "type",
+    "string",
+    "date",
+    "time",
+    "text",
+    "content",
+    "data",
+    "description",
+    "current",
+];
