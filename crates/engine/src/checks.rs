@@ -5,15 +5,20 @@
 //! recorded, or not at all. A schema is compiled once and kept.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use bytes::Bytes;
+use serde_json::Value;
 use serde_json::value::RawValue;
-use steersman_core::{Code, ContentHash, FinishReason, Part, Violation};
-use steersman_structured::{CompiledSchema, Conditions, Finish, Mode, Reading, Repair, read};
+use steersman_core::{Code, ContentHash, FinishReason, Layer, Message, Part, Role};
+use steersman_structured::{CompiledSchema, Conditions, Finish, Mode, Reading, Rejected, Repair, Rules, Source, read};
 use steersman_wire::json::{RawObject, elements};
-use steersman_wire::{Answer, RequestHead};
+use steersman_wire::{Answer, Dialect, RequestHead};
 
+use crate::reask::{Reask, Reread};
 use crate::refusal::Refusal;
+use crate::rejection::Rejection;
+use crate::reply::Inbound;
 
 /// What to do with an answer that has a form to keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,16 +49,42 @@ impl Policy {
     }
 }
 
+/// A schema, compiled and as it came.
+pub(crate) struct Form {
+    schema: CompiledSchema,
+    value: Value,
+}
+
 /// The forms that one request asks for.
-#[derive(Clone)]
 pub(crate) struct Checks {
     policy: Policy,
     /// Names the forms in the drift memory; empty if there are none.
     pub(crate) name: String,
     /// The answer's text must be JSON, of this schema if there is one.
-    response: Option<Option<Arc<CompiledSchema>>>,
+    response: Option<Option<Arc<Form>>>,
     /// Arguments of calls, by tool.
-    tools: BTreeMap<String, Arc<CompiledSchema>>,
+    tools: BTreeMap<String, Arc<Form>>,
+    /// What the answer must satisfy beyond its schema.
+    rules: Arc<Rules>,
+    /// The request, for whoever asks what it says.
+    asked: Option<(&'static dyn Dialect, Bytes)>,
+    source: OnceLock<Source>,
+}
+
+/// Whose text is read.
+#[derive(Clone, Copy)]
+enum Place<'a> {
+    Answer,
+    Arguments(&'a str),
+}
+
+impl std::fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Answer => f.write_str("the answer"),
+            Self::Arguments(tool) => write!(f, "the arguments of `{tool}`"),
+        }
+    }
 }
 
 /// What one part of an answer is replaced with.
@@ -81,30 +112,33 @@ pub(crate) struct Passed {
 pub(crate) struct Held {
     /// What the client hears if no further attempt follows.
     pub(crate) refusal: Refusal,
-    /// What was wrong, for a re-ask.
-    pub(crate) violations: Vec<Violation>,
+    /// What was wrong, where it broke a layer.
+    pub(crate) rejection: Option<Rejection>,
     /// The text that was wrong.
     pub(crate) raw: String,
+    /// Whether it is the answer itself, and the only one; not the arguments of a call.
+    pub(crate) sole: bool,
     /// Whether asking again may help.
     pub(crate) worth_asking_again: bool,
 }
 
 /// Compiled schemas by the hash of their text.
 #[derive(Default)]
-pub(crate) struct Schemas(Mutex<BTreeMap<ContentHash, Arc<CompiledSchema>>>);
+pub(crate) struct Schemas(Mutex<BTreeMap<ContentHash, Arc<Form>>>);
 
 /// More schemas than this in use at once are compiled anew now and then.
 const MAX_SCHEMAS: usize = 1_024;
 
 impl Schemas {
-    fn compile(&self, schema: &RawValue, param: &str) -> Result<Arc<CompiledSchema>, Refusal> {
+    fn compile(&self, schema: &RawValue, param: &str) -> Result<Arc<Form>, Refusal> {
         let hash = ContentHash::of(schema.get().as_bytes());
         if let Some(known) = self.lock().get(&hash) {
             return Ok(Arc::clone(known));
         }
         let refuse = |error: String| Refusal::new(Code::INVALID_SCHEMA, format!("`{param}`: {error}")).param(param);
         let value = serde_json::from_str(schema.get()).map_err(|error| refuse(error.to_string()))?;
-        let compiled = Arc::new(CompiledSchema::new(&value).map_err(|error| refuse(error.to_string()))?);
+        let schema = CompiledSchema::new(&value).map_err(|error| refuse(error.to_string()))?;
+        let compiled = Arc::new(Form { schema, value });
         let mut kept = self.lock();
         if kept.len() >= MAX_SCHEMAS {
             kept.clear();
@@ -113,35 +147,58 @@ impl Schemas {
         Ok(compiled)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<ContentHash, Arc<CompiledSchema>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<ContentHash, Arc<Form>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Checks {
-    /// Reads the forms that a request asks for. `None` if it asks for none.
-    pub(crate) fn of(head: &RequestHead<'_>, policy: Policy, schemas: &Schemas) -> Result<Option<Self>, Refusal> {
+    /// Reads the forms that a request asks for, with the rules of its task. `None` if it asks for none.
+    pub(crate) fn of(
+        inbound: &Inbound,
+        head: &RequestHead<'_>,
+        policy: Policy,
+        schemas: &Schemas,
+        rules: Arc<Rules>,
+    ) -> Result<Option<Self>, Refusal> {
         if policy == Policy::Off {
             return Ok(None);
         }
         let response = head.response_format.map(|format| response_schema(format, schemas)).transpose()?.flatten();
+        // A task with rules wants a document in any case.
+        let response = response.or_else(|| (!rules.is_empty()).then_some(None));
         let tools = head.tools.map(|tools| tool_schemas(tools, schemas)).transpose()?.unwrap_or_default();
         if response.is_none() && tools.is_empty() {
             return Ok(None);
         }
         let forms = [head.response_format, head.tools].map(|form| form.map_or("", RawValue::get)).concat();
         let name = ContentHash::of(forms.as_bytes()).to_string().chars().take(12).collect();
-        Ok(Some(Self { policy, name, response, tools }))
+        let asked = Some((inbound.dialect, inbound.body.clone()));
+        Ok(Some(Self { policy, name, response, tools, rules, asked, source: OnceLock::new() }))
     }
 
     /// No form at all: the answer is held back whole for another reason.
-    pub(crate) const fn none() -> Self {
-        Self { policy: Policy::Off, name: String::new(), response: None, tools: BTreeMap::new() }
+    pub(crate) fn none() -> Self {
+        Self {
+            policy: Policy::Off,
+            name: String::new(),
+            response: None,
+            tools: BTreeMap::new(),
+            rules: Arc::default(),
+            asked: None,
+            source: OnceLock::new(),
+        }
     }
 
-    /// Judges a whole answer.
-    pub(crate) fn judge(&self, answer: &Answer) -> Result<Passed, Box<Held>> {
+    /// The schema of the answer, as it came.
+    pub(crate) fn schema(&self) -> Option<&Value> {
+        Some(&self.response.as_ref()?.as_ref()?.value)
+    }
+
+    /// Judges a whole answer, which may be one to a question that was asked again.
+    pub(crate) fn judge(&self, answer: &Answer, reask: Option<&Reask>) -> Result<Passed, Box<Held>> {
         let mut passed = Passed::default();
+        let sole = answer.choices.len() == 1;
         for (index, choice) in answer.choices.iter().enumerate() {
             let conditions = Conditions { mode: self.mode(), finish: finish(choice.finish) };
             let mut text = String::new();
@@ -152,28 +209,73 @@ impl Checks {
                     // A refusal is an outcome of its own, and the client may read it.
                     Part::Refusal(_) => return Ok(Passed::default()),
                     Part::ToolCall(call) => {
-                        if let Some(schema) = self.tools.get(&call.name) {
-                            let place = format!("the arguments of `{}`", call.name);
-                            let revised = self.read(&call.arguments, Some(schema), conditions, &place, &mut passed)?;
-                            passed.revisions.extend(revised.map(|text| Revision {
-                                choice: index,
-                                call: Some(calls),
-                                text,
-                            }));
+                        if let Some(form) = self.tools.get(&call.name) {
+                            let place = Place::Arguments(&call.name);
+                            let reading = read(&call.arguments, Some(&form.schema), conditions);
+                            let revised = self.outcome(reading, &call.arguments, false, place, &mut passed);
+                            let revision = |text| Revision { choice: index, call: Some(calls), text };
+                            passed.revisions.extend(revised?.map(revision));
                         }
                         calls += 1;
                     }
                     _ => {}
                 }
             }
-            if let Some(schema) = &self.response
+            if let Some(form) = &self.response
                 && calls == 0
             {
-                let revised = self.read(&text, schema.as_deref(), conditions, "the answer", &mut passed)?;
+                let reask = reask.filter(|_| sole);
+                let revised = self.read(&text, form.as_deref(), conditions, reask, &mut passed);
+                let revised = revised.map_err(|held| Box::new(Held { sole, ..*held }))?;
                 passed.revisions.extend(revised.map(|text| Revision { choice: index, call: None, text }));
             }
         }
         Ok(passed)
+    }
+
+    /// What the model was given: all texts of the request but the model's own.
+    fn source(&self) -> &Source {
+        self.source.get_or_init(|| {
+            let decoded = self.asked.as_ref().and_then(|(dialect, body)| dialect.decode_request(body).ok());
+            let messages = decoded.map(|request| request.messages).unwrap_or_default();
+            let given = messages.iter().filter(|message| message.role != Role::Assistant);
+            Source::of(given.flat_map(texts))
+        })
+    }
+
+    /// Reads the answer through all layers.
+    fn read(
+        &self,
+        text: &str,
+        form: Option<&Form>,
+        conditions: Conditions,
+        reask: Option<&Reask>,
+        passed: &mut Passed,
+    ) -> Result<Option<String>, Box<Held>> {
+        let schema = form.map(|form| &form.schema);
+        let Reread { reading, merged } = match reask {
+            Some(reask) => reask.read(text, schema, conditions),
+            None => Reread { reading: read(text, schema, conditions), merged: None },
+        };
+        let nothing = Source::default();
+        let source = if self.rules.read_source() { self.source() } else { &nothing };
+        let mut reading = self.rules.judge(reading, source);
+        if let (Reading::Accepted(accepted), Some(reask), Some(form)) = (&reading, reask, form) {
+            let violations = reask.placeholders(accepted.document(), &form.value, self.source());
+            if !violations.is_empty() {
+                let best = Some(accepted.document().text().to_owned());
+                let rejected = Rejected { layer: Layer::Rules, violations, readings: Vec::new(), best };
+                reading = Reading::Rejected(rejected);
+            }
+        }
+        let outcome = self.outcome(reading, text, merged.is_some(), Place::Answer, passed);
+        outcome.map_err(|mut held| {
+            let best = reask.and_then(|reask| reask.best.as_ref()).map(|best| best.text().to_owned());
+            if let Some(rejection) = &mut held.rejection {
+                rejection.best_attempt = rejection.best_attempt.take().or(best);
+            }
+            held
+        })
     }
 
     const fn mode(&self) -> Mode {
@@ -183,50 +285,65 @@ impl Checks {
         }
     }
 
-    /// Reads one text. Gives its replacement, if it needs one.
-    fn read(
+    /// What becomes of one text: its replacement, if it needs one. `rewritten`: what was read is not what came.
+    fn outcome(
         &self,
+        reading: Reading,
         text: &str,
-        schema: Option<&CompiledSchema>,
-        conditions: Conditions,
-        place: &str,
+        rewritten: bool,
+        place: Place<'_>,
         passed: &mut Passed,
     ) -> Result<Option<String>, Box<Held>> {
-        match read(text, schema, conditions) {
-            Reading::Accepted(accepted) if accepted.unchanged() => Ok(None),
-            Reading::Accepted(accepted) if self.policy != Policy::Validate => {
+        match reading {
+            Reading::Accepted(accepted) if accepted.unchanged() && !rewritten => Ok(None),
+            Reading::Accepted(accepted) if accepted.unchanged() || self.policy != Policy::Validate => {
                 passed.repairs.extend(accepted.repairs());
                 Ok(Some(accepted.document().text().to_owned()))
             }
             Reading::Accepted(accepted) => {
                 let message = format!("{place} would need {} repairs, and none are allowed", accepted.repairs().len());
-                Err(held(Code::OUTPUT_REJECTED, message, Vec::new(), text))
+                Err(held(Code::OUTPUT_REJECTED, message, None, text))
             }
             // The model's own words, in place of the value; the record says that it declined.
             Reading::Refused(_) => Ok(None),
             Reading::Rejected(rejected) => {
                 let first = rejected.violations.first().map_or("", |violation| &violation.message);
                 let message = format!("{place} breaks the {} layer: {first}", layer(rejected.layer));
-                Err(held(Code::OUTPUT_REJECTED, message, rejected.violations, text))
+                let Rejected { layer, violations, readings, best } = rejected;
+                let rejection = Rejection { layer, violations, readings, best_attempt: best };
+                Err(held(Code::OUTPUT_REJECTED, message, Some(rejection), text))
             }
             Reading::Truncated(_) => {
-                Err(held(Code::OUTPUT_TRUNCATED, format!("{place} was cut before it was complete"), Vec::new(), text))
+                Err(held(Code::OUTPUT_TRUNCATED, format!("{place} was cut before it was complete"), None, text))
             }
         }
     }
 }
 
-fn held(code: &'static Code, message: String, violations: Vec<Violation>, raw: &str) -> Box<Held> {
-    let refusal = Refusal::new(code, message);
-    Box::new(Held { refusal, violations, raw: raw.to_owned(), worth_asking_again: code == Code::OUTPUT_REJECTED })
+/// The texts of a message, those of tool results among them.
+fn texts(message: &Message) -> impl Iterator<Item = &str> {
+    message.parts.iter().flat_map(|part| match part {
+        Part::Text(text) => vec![text.as_str()],
+        Part::ToolResult(result) => {
+            let inner = result.parts.iter();
+            inner.filter_map(|part| if let Part::Text(text) = part { Some(text.as_str()) } else { None }).collect()
+        }
+        _ => Vec::new(),
+    })
 }
 
-const fn layer(layer: steersman_core::Layer) -> &'static str {
+fn held(code: &'static Code, message: String, rejection: Option<Rejection>, raw: &str) -> Box<Held> {
+    let refusal = Refusal { rejection: rejection.clone().map(Box::new), ..Refusal::new(code, message) };
+    let worth_asking_again = code == Code::OUTPUT_REJECTED;
+    Box::new(Held { refusal, rejection, raw: raw.to_owned(), sole: false, worth_asking_again })
+}
+
+const fn layer(layer: Layer) -> &'static str {
     match layer {
-        steersman_core::Layer::Syntax => "syntax",
-        steersman_core::Layer::Schema => "schema",
-        steersman_core::Layer::Rules => "rules",
-        steersman_core::Layer::Distribution => "distribution",
+        Layer::Syntax => "syntax",
+        Layer::Schema => "schema",
+        Layer::Rules => "rules",
+        Layer::Distribution => "distribution",
     }
 }
 
@@ -241,7 +358,7 @@ const fn finish(reason: Option<FinishReason>) -> Finish {
 
 /// `Some(None)` for any JSON object, `Some(Some(_))` for a schema, `None` for free text.
 #[expect(clippy::option_option, reason = "free text, any JSON, JSON of a schema")]
-fn response_schema(format: &RawValue, schemas: &Schemas) -> Result<Option<Option<Arc<CompiledSchema>>>, Refusal> {
+fn response_schema(format: &RawValue, schemas: &Schemas) -> Result<Option<Option<Arc<Form>>>, Refusal> {
     let Ok(object) = RawObject::of(format) else { return Ok(None) };
     let kind = object.get("type").map_or("", |kind| kind.get().trim_matches('"'));
     if kind == "json_object" {
@@ -256,7 +373,7 @@ fn response_schema(format: &RawValue, schemas: &Schemas) -> Result<Option<Option
 }
 
 /// The argument schemas of tools, by name. A tool without one is not checked.
-fn tool_schemas(tools: &RawValue, schemas: &Schemas) -> Result<BTreeMap<String, Arc<CompiledSchema>>, Refusal> {
+fn tool_schemas(tools: &RawValue, schemas: &Schemas) -> Result<BTreeMap<String, Arc<Form>>, Refusal> {
     let mut compiled = BTreeMap::new();
     for (index, tool) in elements(tools).enumerate() {
         let Ok(tool) = RawObject::of(tool) else { continue };

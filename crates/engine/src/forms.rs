@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use steersman_core::{Code, TaskName};
-use steersman_structured::{Alarm, DriftMemory, Mode, Repair, Row};
+use steersman_structured::{Alarm, DriftMemory, Mode, Repair, Row, Rules};
 
 use crate::checks::{Policy, Schemas};
 use crate::refusal::Refusal;
@@ -13,8 +13,17 @@ use crate::reply::Inbound;
 /// What the operator decided about answers that have a form to keep.
 #[derive(Debug, Clone, Default)]
 pub struct FormSettings {
-    /// By the name of the task; others repair safely.
-    pub tasks: BTreeMap<String, Policy>,
+    /// By the name of the task; others repair safely and have no rules.
+    pub tasks: BTreeMap<String, TaskForm>,
+}
+
+/// What one task wants of its answers.
+#[derive(Debug, Clone, Default)]
+pub struct TaskForm {
+    /// How far repairs may go; `None`: safely.
+    pub policy: Option<Policy>,
+    /// What a value must satisfy beyond its schema.
+    pub rules: Arc<Rules>,
 }
 
 /// The room: settings, compiled schemas, and what answers needed so far.
@@ -35,7 +44,7 @@ impl Forms {
     /// What is done with an answer: as the client says, else as its task says, else repair safely.
     pub(crate) fn policy(&self, inbound: &Inbound, task: &TaskName) -> Result<Policy, Refusal> {
         let Some(word) = &inbound.structured else {
-            let own = self.settings.tasks.get(task.as_str()).copied();
+            let own = self.settings.tasks.get(task.as_str()).and_then(|form| form.policy);
             return Ok(own.unwrap_or(Policy::Repair(Mode::Safe)));
         };
         Policy::named(word).ok_or_else(|| {
@@ -46,6 +55,11 @@ impl Forms {
                 format!("`x-steersman-structured` must be one of {}, not `{asked}`", words.join(", ")),
             )
         })
+    }
+
+    /// The rules of a task.
+    pub(crate) fn rules(&self, task: &TaskName) -> Arc<Rules> {
+        self.settings.tasks.get(task.as_str()).map(|form| Arc::clone(&form.rules)).unwrap_or_default()
     }
 
     /// Counts an accepted answer and the repairs that it needed. Gives the alarms that it raises.

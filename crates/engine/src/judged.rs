@@ -14,6 +14,7 @@ use crate::attempt::{AttemptFailure, next_piece};
 use crate::checks::{Checks, Revision};
 use crate::guard::{self, Gate, Guarded};
 use crate::pipeline::Streaming;
+use crate::reask::Reask;
 use crate::recording::Recording;
 use crate::relay::Released;
 
@@ -24,6 +25,8 @@ const MAX_FRAME_BYTES: usize = 64 << 20;
 pub(crate) struct Judge<'a> {
     /// What the answer must be.
     pub(crate) checks: &'a Checks,
+    /// What was asked for again, where this is the second question.
+    pub(crate) reask: Option<&'a Reask>,
     /// The labelled conversation, where the guard is on.
     pub(crate) guarded: Option<&'a Arc<Guarded>>,
     /// The dialect it comes in.
@@ -58,7 +61,7 @@ impl Judge<'_> {
             return Err(AttemptFailure::cut(format!("the provider broke off: {words}")));
         }
         let events = events(self.provider, &pieces)?;
-        let passed = self.checks.judge(&Answer::collect(&events)).map_err(AttemptFailure::from_held)?;
+        let passed = self.checks.judge(&Answer::collect(&events), self.reask).map_err(AttemptFailure::from_held)?;
         let revised = revise(&events, &passed.revisions);
         let gated = through_gate(self.guarded, &revised)?;
         if gated.is_some() || !passed.revisions.is_empty() {
@@ -87,6 +90,8 @@ pub(crate) struct Whole {
 pub(crate) struct WholeJudge<'a> {
     /// What the answer must be, if it has a form to keep.
     pub(crate) checks: Option<&'a Checks>,
+    /// What was asked for again, where this is the second question.
+    pub(crate) reask: Option<&'a Reask>,
     /// The labelled conversation, where the guard is on.
     pub(crate) guarded: Option<&'a Arc<Guarded>>,
 }
@@ -102,7 +107,7 @@ impl WholeJudge<'_> {
         options: &AnswerOptions,
     ) -> Result<Whole, AttemptFailure> {
         let events = provider.decode_answer(body).map_err(|error| AttemptFailure::malformed(error.to_string()))?;
-        let judged = self.checks.map(|checks| checks.judge(&Answer::collect(&events))).transpose();
+        let judged = self.checks.map(|checks| checks.judge(&Answer::collect(&events), self.reask)).transpose();
         let passed = judged.map_err(AttemptFailure::from_held)?.unwrap_or_default();
         let revised = revise(&events, &passed.revisions);
         let gated = through_gate(self.guarded, &revised)?;

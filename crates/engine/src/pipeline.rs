@@ -307,7 +307,8 @@ impl Engine {
             recording.end_attempt(Some(failure.refusal.code));
             let pause = self.settings.backoff.pause(number, failure.retry_after, jitter(inbound, number));
             let more = attempts.saturating_sub(number);
-            let again = if more > 0 { plan.after(inbound, &failure, pause, more)? } else { None };
+            let again =
+                if more > 0 { plan.after(inbound, &failure, pause, more, prepared.checks.as_ref())? } else { None };
             match again {
                 Some(pause) if Instant::now() + pause < deadline => tokio::time::sleep(pause).await,
                 _ if prepared.routed.is_some() && plan.fail_up(inbound, &failure)? => number = 0,
@@ -390,7 +391,8 @@ impl Engine {
             let options = inbound.answer_options(prepared.include_usage);
             let provider = target.dialect;
             let guarded = prepared.guarded.as_ref();
-            let judge = Judge { checks, guarded, provider, client: prepared.dialect, options };
+            let reask = target.reask.as_deref();
+            let judge = Judge { checks, reask, guarded, provider, client: prepared.dialect, options };
             judge.hold(&mut streaming, pieces, self.settings.idle, recording).await?;
         }
         Ok(streaming)
@@ -422,7 +424,8 @@ impl Engine {
             return Ok(body);
         }
         let options = inbound.answer_options(true);
-        let judge = WholeJudge { checks: prepared.checks.as_ref(), guarded: prepared.guarded.as_ref() };
+        let reask = target.reask.as_deref();
+        let judge = WholeJudge { checks: prepared.checks.as_ref(), reask, guarded: prepared.guarded.as_ref() };
         let whole = judge.judge(provider, prepared.dialect, &body, &options)?;
         recording.repaired(whole.repairs);
         recording.lost_in_answer(&whole.losses);
@@ -486,7 +489,11 @@ fn weigh(prepared: &Prepared, target: &Target, accepted: Accepted) -> Verdict {
 
 pub(crate) fn refuse(inbound: &Inbound, refusal: &Refusal, mut recording: Recording) -> Reply {
     let encoded = || Bytes::from(inbound.dialect.encode_error(&refusal.to_error_body()));
-    let body = refusal.body.clone().unwrap_or_else(encoded);
+    let mut body = refusal.body.clone().unwrap_or_else(encoded);
+    if let Some(rejection) = &refusal.rejection {
+        body = rejection.beside(body);
+        recording.note("structured", &serde_json::json!({ "rejected": rejection }));
+    }
     recording.release(&body, false);
     recording.fail(refusal.status, refusal.code);
     let mut headers =

@@ -4,24 +4,21 @@
 //! Each further attempt after a failure of the provider is paid for from a budget that all requests share.
 //!
 //! An answer that broke its form is the best sign that the model was too weak for the question, and it is free: it is
-//! asked again once, with the violations in its own terms, and then the next candidate is tried.
+//! asked again once, for the failing places alone (`reask`), and then the next candidate is tried.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use serde_json::value::RawValue;
 use steersman_core::Code;
-use steersman_core::Role;
 use steersman_wire::RequestHead;
-use steersman_wire::json::RawObject;
 
 use crate::attempt::AttemptFailure;
 use crate::balance::Choice;
 use crate::catalog::Candidate;
-use crate::checks::Held;
+use crate::checks::Checks;
 use crate::health::Place;
 use crate::prepare::{Target, target_of};
+use crate::reask::Reask;
 use crate::refusal::Refusal;
 use crate::reply::Inbound;
 use crate::resilience::Bearing;
@@ -84,6 +81,7 @@ impl<'a> Plan<'a> {
         failure: &AttemptFailure,
         pause: Option<Duration>,
         more: u32,
+        checks: Option<&Checks>,
     ) -> Result<Option<Duration>, Refusal> {
         if failure.refusal.code == Code::GUARD_DENIED {
             return Ok(None);
@@ -91,9 +89,12 @@ impl<'a> Plan<'a> {
         if let Some(held) = &failure.held {
             if !self.asked_again && held.worth_asking_again {
                 self.asked_again = true;
-                if let Some(body) = ask_again(&self.target, held) {
+                let schema = checks.and_then(Checks::schema).filter(|_| held.sole);
+                let reask = Reask::after(held, schema);
+                if let Some(body) = reask.body(&self.target, held, schema) {
                     self.target.body = body;
                     self.target.edited = true;
+                    self.target.reask = Some(Arc::new(reask));
                     self.reason = "reask";
                     return Ok(Some(Duration::ZERO));
                 }
@@ -141,6 +142,7 @@ impl<'a> Plan<'a> {
             // The question as it was asked again, not as it came; both places speak the dialect it was written in.
             target.body = self.target.body.clone();
             target.edited = true;
+            target.reask.clone_from(&self.target.reask);
         }
         Ok(target)
     }
@@ -180,34 +182,4 @@ fn sent_to(inbound: &Inbound, head: &RequestHead<'_>, choice: Choice) -> Result<
     let mut target = target_of(inbound, head, &choice.candidate)?;
     target.place = Some(choice.place);
     Ok(target)
-}
-
-/// The body with the wrong answer and what was wrong with it after the conversation, in the provider's dialect.
-fn ask_again(target: &Target, held: &Held) -> Option<Bytes> {
-    let dialect = target.dialect;
-    let object = RawObject::parse(&target.body).ok()?;
-    let wrong = dialect.turn(Role::Assistant, &held.raw);
-    let what = dialect.turn(Role::User, &complaint(held));
-    let turns = object.get(dialect.conversation())?.get();
-    let longer = match serde_json::from_str::<String>(turns) {
-        Ok(text) => format!("[{},{wrong},{what}]", dialect.turn(Role::User, &text)),
-        Err(_) => format!("{},{wrong},{what}]", turns.trim_ascii_end().strip_suffix(']')?),
-    };
-    let longer = RawValue::from_string(longer).ok()?;
-    Some(Bytes::from(object.splice().set_raw(dialect.conversation(), longer).finish()))
-}
-
-fn complaint(held: &Held) -> String {
-    let mut text = String::from("That answer could not be used:\n");
-    if held.violations.is_empty() {
-        text.push_str(&format!("- {}\n", held.refusal.message));
-    }
-    for violation in held.violations.iter().take(20) {
-        let place = if violation.pointer.is_empty() { "/" } else { &violation.pointer };
-        text.push_str(&format!("- at `{place}` ({}): {}\n", violation.rule, violation.message));
-    }
-    text.push_str(
-        "Answer again with the corrected JSON only. Do not invent values: use only what the conversation says.",
-    );
-    text
 }

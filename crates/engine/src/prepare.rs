@@ -14,6 +14,7 @@ use crate::constrain::{Constrained, Constraint, constrain};
 use crate::forms::Forms;
 use crate::guard::Guarded;
 use crate::health::Place;
+use crate::reask::Reask;
 use crate::refusal::Refusal;
 use crate::reply::Inbound;
 use crate::route::Routed;
@@ -86,13 +87,16 @@ pub(crate) struct Target {
     pub(crate) constraint: Option<Constraint>,
     /// Where it is served, once that was chosen.
     pub(crate) place: Option<Arc<Place>>,
+    /// What is asked for again, where this is the second question.
+    pub(crate) reask: Option<Arc<Reask>>,
 }
 
 impl Target {
     /// A target whose bodies are not read.
     pub(crate) fn raw(candidate: Candidate, body: Bytes, edited: bool) -> Self {
         let dialect = candidate.provider.dialect;
-        Self { candidate, dialect, body, edited, same_dialect: true, losses: Vec::new(), constraint: None, place: None }
+        let (losses, constraint, place, reask) = (Vec::new(), None, None, None);
+        Self { candidate, dialect, body, edited, same_dialect: true, losses, constraint, place, reask }
     }
 
     /// The call that asks it.
@@ -129,10 +133,10 @@ pub(crate) fn prepare(
         stream: head.stream,
         include_usage: head.include_usage,
         asked: ModelName::from(&*head.model),
-        task,
         fingerprint,
         parameters: parameters(&head.object),
-        checks: Checks::of(head, policy, &forms.schemas)?,
+        checks: Checks::of(inbound, head, policy, &forms.schemas, forms.rules(&task))?,
+        task,
         guarded: None,
         routed: None,
         candidates: resolved.candidates,
@@ -156,6 +160,7 @@ pub(crate) fn target_of(inbound: &Inbound, head: &RequestHead<'_>, candidate: &C
         losses,
         constraint: constrained.map(|constrained| constrained.constraint),
         place: None,
+        reask: None,
     })
 }
 

@@ -4,6 +4,7 @@ use steersman_core::Code;
 use steersman_wire::{DecodeError, EncodeError, ErrorBody};
 
 use crate::catalog::UnknownModel;
+use crate::rejection::Rejection;
 
 /// A refusal or failure as the client will see it: a code of the table, a message, and where it lies.
 #[derive(Debug, Clone)]
@@ -20,6 +21,8 @@ pub struct Refusal {
     pub retry_after_s: Option<u64>,
     /// The provider's own error body in the client's dialect, handed on as it came.
     pub body: Option<bytes::Bytes>,
+    /// What was wrong with an answer that was not released.
+    pub(crate) rejection: Option<Box<Rejection>>,
 }
 
 impl Refusal {
@@ -27,7 +30,7 @@ impl Refusal {
     #[must_use]
     pub fn new(code: &'static Code, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { code, status: code.status, message, param: None, retry_after_s: None, body: None }
+        Self { code, status: code.status, message, param: None, retry_after_s: None, body: None, rejection: None }
     }
 
     /// Names the member of the request that is to blame.

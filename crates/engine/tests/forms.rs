@@ -12,7 +12,9 @@ use serde_json::{Value, json};
 use steersman_core::{
     BoxFuture, Recorder, RequestId, RequestRecord, Upstream, UpstreamAnswer, UpstreamCall, UpstreamError,
 };
-use steersman_engine::{Backoff, Catalog, Engine, FormSettings, Inbound, Policy, Provider, Reply, ReplyBody, Settings};
+use steersman_engine::{
+    Backoff, Catalog, Engine, FormSettings, Inbound, Policy, Provider, Reply, ReplyBody, Settings, TaskForm,
+};
 use steersman_structured::{AS_SENT, JSON_MODE, OPENAI, Subset};
 use steersman_wire::openai_chat;
 
@@ -75,7 +77,8 @@ impl House {
             attempts: 1,
             backoff: Backoff { base: second, max: second },
         };
-        let tasks = tasks.iter().map(|(name, policy)| ((*name).to_owned(), *policy)).collect();
+        let form = |policy| TaskForm { policy: Some(policy), ..TaskForm::default() };
+        let tasks = tasks.iter().map(|(name, policy)| ((*name).to_owned(), form(*policy))).collect();
         let engine = Engine::new(catalog, settings, Arc::clone(&records) as _).with_forms(FormSettings { tasks }, None);
         Self { engine, says, records }
     }

@@ -152,8 +152,7 @@ pub(crate) fn engine(
 
 /// What is done with answers that have a form to keep, for each task as configured.
 fn forms(config: &Config) -> FormSettings {
-    let own = |task: &crate::config::TaskConfig| Some((task.name.clone(), task.structured?));
-    FormSettings { tasks: config.tasks.iter().filter_map(own).collect() }
+    FormSettings { tasks: config.tasks.iter().map(|task| (task.name.clone(), task.form.clone())).collect() }
 }
 
 /// The guard, for each task as configured.

@@ -1,6 +1,7 @@
 //! One JSON line in, one JSON line out: the format of `steersman structure batch` and of the test sets.
 //!
-//! A line holds `id`, `input`, `schema` (or null) and perhaps `finish_reason`, `prompt` and `mode`. The answer holds
+//! A line holds `id`, `input`, `schema` (or null) and perhaps `finish_reason`, `mode`, `prompt` (the text that the model was
+//! given) and `rules` (by id). The answer holds
 //! `id`, `outcome`, `value` (exact source text; null unless accepted), `repairs`, `violations`, and, where there is
 //! one, `runner_up`, `readings`, `best`, `duplicates`, `prefix` or `refusal`.
 //!
@@ -15,6 +16,7 @@ use serde_json::value::RawValue;
 
 use crate::outcome::{Layer, Reading, Rejected, Violation};
 use crate::read::{Conditions, Finish, Mode, read};
+use crate::rules::{RuleTable, Rules, Source};
 use crate::schema::CompiledSchema;
 
 /// The members of a line, each as it stands: a member that is wrong must not cost the line its `id`.
@@ -30,15 +32,20 @@ struct Line<'l> {
     finish_reason: Option<&'l RawValue>,
     #[serde(borrow, default)]
     mode: Option<&'l RawValue>,
+    #[serde(borrow, default)]
+    prompt: Option<&'l RawValue>,
+    #[serde(borrow, default)]
+    rules: Option<&'l RawValue>,
 }
 
 /// What is wrong with a line, as the rule of its violation and a message.
 struct BadLine(&'static str, String);
 
 /// Answers one line. A line that is no case is answered with outcome `rejected` and rule `line`, one whose schema is
-/// no schema with rule `schema`; its `id` comes back in any case where it can be found.
+/// no schema with rule `schema`; its `id` comes back in any case where it can be found. `rules` hold for every line, beside
+/// its own.
 #[must_use]
-pub fn batch_line(line: &[u8]) -> String {
+pub fn batch_line(line: &[u8], rules: &Rules) -> String {
     let text = String::from_utf8_lossy(line);
     let text = text.trim_start_matches('\u{feff}').trim();
     let case = match serde_json::from_str::<Line<'_>>(text) {
@@ -47,14 +54,14 @@ pub fn batch_line(line: &[u8]) -> String {
         Err(error) => return answer("null", &rejected("line", format!("the line is no case: {error}"))),
     };
     let reading = match std::str::from_utf8(line) {
-        Ok(_) => judged(&case),
+        Ok(_) => judged(&case, rules),
         Err(error) => Err(BadLine("line", format!("the line is no UTF-8 from byte {} on", error.valid_up_to()))),
     };
     let id = case.id.map_or("null", RawValue::get);
     answer(id, &reading.unwrap_or_else(|BadLine(rule, message)| rejected(rule, message)))
 }
 
-fn judged(case: &Line<'_>) -> Result<Reading, BadLine> {
+fn judged(case: &Line<'_>, rules: &Rules) -> Result<Reading, BadLine> {
     let input: Cow<'_, str> = member(case.input, "input")?.ok_or_else(|| {
         BadLine("line", "`input` is missing; a line holds `id`, `input` and `schema` (or null)".to_owned())
     })?;
@@ -70,7 +77,25 @@ fn judged(case: &Line<'_>) -> Result<Reading, BadLine> {
         }
     };
     let finish = finish_reason.as_deref().map_or(Finish::Unknown, Finish::from_reason);
-    Ok(read(&input, schema.as_ref(), Conditions { mode: mode.unwrap_or_default(), finish }))
+    let reading = read(&input, schema.as_ref(), Conditions { mode: mode.unwrap_or_default(), finish });
+    let own: Option<RuleTable> = member(case.rules, "rules")?;
+    if own.is_none() && rules.is_empty() {
+        return Ok(reading);
+    }
+    let own = Rules::new(own.into_iter().flatten()).map_err(|error| BadLine("rules", error.to_string()))?;
+    // A prompt in parts is a source too: every text in it counts.
+    let prompt: Option<serde_json::Value> = member(case.prompt, "prompt")?;
+    let source = Source::of(prompt.iter().flat_map(texts));
+    Ok(own.judge(rules.judge(reading, &source), &source))
+}
+
+fn texts(value: &serde_json::Value) -> Vec<&str> {
+    match value {
+        serde_json::Value::String(text) => vec![text],
+        serde_json::Value::Array(items) => items.iter().flat_map(texts).collect(),
+        serde_json::Value::Object(members) => members.values().flat_map(texts).collect(),
+        _ => Vec::new(),
+    }
 }
 
 fn member<'l, T: Deserialize<'l>>(raw: Option<&'l RawValue>, name: &str) -> Result<Option<T>, BadLine> {
@@ -135,7 +160,8 @@ mod tests {
     use super::*;
 
     fn check(line: &[u8], id: &str, rule: &str) {
-        let answered: serde_json::Value = serde_json::from_str(&batch_line(line)).expect("an answer is JSON");
+        let answered: serde_json::Value =
+            serde_json::from_str(&batch_line(line, &Rules::default())).expect("an answer is JSON");
         let said =
             (answered["id"].to_string(), answered["violations"][0]["rule"].as_str().unwrap_or("accepted").to_owned());
         assert_eq!(said, (id.to_owned(), rule.to_owned()), "{}", String::from_utf8_lossy(line));
@@ -153,6 +179,17 @@ mod tests {
         check(br#"{"id":"a","input":"{}","schema":{"type":"banana"}}"#, "\"a\"", "schema");
         check(br#"{"id":"a","input":"{}","schema":{"$ref":"https://example.org/s.json"}}"#, "\"a\"", "schema");
         check(br#"{"id":"a","input":"{}","schema":"{}"}"#, "\"a\"", "schema");
+        check(br#"{"id":"a","input":"{}","rules":{"r":{"check":"valu == 1.0"}}}"#, "\"a\"", "rules");
+        check(
+            br#"{"id":"a","input":"{\"n\":\"x\"}","prompt":["x"],"rules":{"r":{"check":"quoted(value.n)"}}}"#,
+            "\"a\"",
+            "accepted",
+        );
+        check(
+            br#"{"id":"a","input":"{\"n\":\"x\"}","prompt":"y","rules":{"r":{"check":"quoted(value.n)"}}}"#,
+            "\"a\"",
+            "r",
+        );
         check(b"{\"id\":\"a\",\"input\":\"\xff\"}", "\"a\"", "line");
         check(b"[1]", "null", "line");
         check(b"", "null", "line");
@@ -163,12 +200,12 @@ mod tests {
         let line = br#"{"id":1.50,"input":"{\"n\":\n12345678901234567890.10}"}"#;
         let wanted =
             r#"{"id":1.50,"outcome":"accepted","value":{"n": 12345678901234567890.10},"repairs":[],"violations":[]}"#;
-        assert_eq!(batch_line(line), wanted);
+        assert_eq!(batch_line(line, &Rules::default()), wanted);
     }
 
     #[test]
     fn a_key_that_stands_twice_is_named_beside_the_value() {
-        let answered = batch_line(br#"{"id":"d","input":"{\"a\":1,\"a\":2}"}"#);
+        let answered = batch_line(br#"{"id":"d","input":"{\"a\":1,\"a\":2}"}"#, &Rules::default());
         assert!(answered.ends_with(r#""duplicates":["a"]}"#), "{answered}");
     }
 }

@@ -2,7 +2,7 @@
 #![allow(clippy::indexing_slicing, clippy::string_slice, reason = "tests index what they built")]
 
 use serde_json::Value;
-use steersman_structured::batch_line;
+use steersman_structured::{Rules, batch_line};
 
 fn cases() -> Vec<Value> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/structured/cases.jsonl");
@@ -11,7 +11,8 @@ fn cases() -> Vec<Value> {
 }
 
 fn check(case: &Value) -> Result<(), String> {
-    let answer: Value = serde_json::from_str(&batch_line(case.to_string().as_bytes())).expect("an answer is JSON");
+    let answer: Value =
+        serde_json::from_str(&batch_line(case.to_string().as_bytes(), &Rules::default())).expect("an answer is JSON");
     let accepted: Vec<&Value> = case["accept"].as_array().into_iter().flatten().collect();
     let outcome = answer["outcome"].as_str().unwrap_or("");
     let right = match case["outcome"].as_str().unwrap_or("") {
@@ -52,7 +53,7 @@ fn lines(name: &str) -> Vec<Value> {
 }
 
 fn answer(case: &Value) -> Value {
-    serde_json::from_str(&batch_line(case.to_string().as_bytes())).expect("an answer is JSON")
+    serde_json::from_str(&batch_line(case.to_string().as_bytes(), &Rules::default())).expect("an answer is JSON")
 }
 
 #[test]

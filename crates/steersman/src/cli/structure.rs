@@ -9,10 +9,12 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 use steersman_structured::{
-    CompiledSchema, Conditions, Finish, Mode, Reading, Rejected, SUBSETS, advice, answer, batch_line, lower, read,
+    CompiledSchema, Conditions, Finish, Mode, Reading, Rejected, Rules, SUBSETS, Source, advice, answer, batch_line,
+    lower, read,
 };
 
 use super::{Command, Failure, parse};
+use crate::config::read_rules as read_rules_file;
 
 pub(crate) static COMMAND: Command = Command {
     name: "structure",
@@ -36,6 +38,12 @@ enum Action {
         /// The JSON Schema that the value must satisfy.
         #[arg(long)]
         schema: Option<PathBuf>,
+        /// Rules that the value must satisfy: TOML tables, as in `[tasks.NAME.rules.ID]`.
+        #[arg(long)]
+        rules: Option<PathBuf>,
+        /// The text that the model was given, for rules about what it says.
+        #[arg(long)]
+        source: Option<PathBuf>,
         /// How far a repair may go.
         #[arg(long, value_enum, default_value_t = ModeArgument::Safe)]
         mode: ModeArgument,
@@ -56,8 +64,12 @@ enum Action {
     },
     /// Answer a file of cases, a line of JSON each, with a line of JSON each.
     Batch {
-        /// Lines of `id`, `input`, `schema` or null, and perhaps `finish_reason` and `mode`; `-` is standard input.
+        /// Lines of `id`, `input`, `schema` or null, and perhaps `finish_reason`, `mode`, `prompt` and `rules`; `-` is standard
+        /// input.
         file: PathBuf,
+        /// Rules for every line, beside its own: TOML tables, as in `[tasks.NAME.rules.ID]`.
+        #[arg(long)]
+        rules: Option<PathBuf>,
     },
 }
 
@@ -83,11 +95,14 @@ impl From<ModeArgument> for Mode {
 
 fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     match &arguments.action {
-        Action::Repair { file, schema, mode, finish_reason, json } => {
+        Action::Repair { file, schema, rules, source, mode, finish_reason, json } => {
             let text = read_text(file.as_deref())?;
             let schema = schema.as_deref().map(read_schema).transpose()?;
             let finish = finish_reason.as_deref().map_or(Finish::Unknown, Finish::from_reason);
+            let rules = read_rules(rules.as_deref())?;
+            let source = source.as_deref().map(|path| read_text(Some(path))).transpose()?;
             let reading = read(&text, schema.as_ref(), Conditions { mode: (*mode).into(), finish });
+            let reading = rules.judge(reading, &Source::of(source.as_deref()));
             if *json {
                 anstream::println!("{}", answer("null", &reading));
             } else {
@@ -96,7 +111,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             Ok(ExitCode::from(u8::from(!matches!(reading, Reading::Accepted(_)))))
         }
         Action::Lint { schema, json } => run_lint(schema, *json),
-        Action::Batch { file } => run_batch(file),
+        Action::Batch { file, rules } => run_batch(file, &read_rules(rules.as_deref())?),
     }
 }
 
@@ -152,6 +167,11 @@ fn read_text(path: Option<&Path>) -> Result<String, Failure> {
     })
 }
 
+fn read_rules(path: Option<&Path>) -> Result<Rules, Failure> {
+    let Some(path) = path else { return Ok(Rules::default()) };
+    Ok(read_rules_file(&path.to_string_lossy(), &read_text(Some(path))?)?)
+}
+
 fn read_schema(path: &Path) -> Result<CompiledSchema, Failure> {
     let value: Value = serde_json::from_str(&read_text(Some(path))?)
         .map_err(|error| Failure::new(format!("`{}` is no JSON: {error}", path.display())))?;
@@ -186,6 +206,7 @@ fn tell(reading: &Reading) {
 }
 
 fn tell_rejected(rejected: &Rejected) {
+    anstream::eprintln!("the first failing layer is {}", word(&rejected.layer));
     for violation in &rejected.violations {
         let place = if violation.pointer.is_empty() { "/" } else { &violation.pointer };
         anstream::eprintln!("rejected at `{place}` ({}): {}", violation.rule, violation.message);
@@ -209,7 +230,7 @@ fn clipped(text: &str) -> String {
 }
 
 /// One answer a line, in the order of the lines; blank lines are skipped. A line that is no case is answered too.
-fn run_batch(path: &Path) -> Result<ExitCode, Failure> {
+fn run_batch(path: &Path, rules: &Rules) -> Result<ExitCode, Failure> {
     let failed = |error: std::io::Error| Failure::new(format!("reading `{}`: {error}", path.display()));
     let mut lines: Box<dyn BufRead> = if path == Path::new("-") {
         Box::new(std::io::stdin().lock())
@@ -220,7 +241,7 @@ fn run_batch(path: &Path) -> Result<ExitCode, Failure> {
     let mut line = Vec::new();
     while lines.read_until(b'\n', &mut line).map_err(failed)? > 0 {
         if !line.trim_ascii().is_empty() {
-            let answered = batch_line(&line);
+            let answered = batch_line(&line, rules);
             if let Err(error) = out.write_all(answered.as_bytes()).and_then(|()| out.write_all(b"\n")) {
                 return ended(&error);
             }

@@ -50,6 +50,34 @@ impl Document {
         Ok(document)
     }
 
+    /// A text whose values are read by somebody else.
+    pub(super) fn bare(file: &str, source: &str) -> Self {
+        Self { file: file.to_owned(), source: source.to_owned(), entries: Vec::new() }
+    }
+
+    /// Whether a string stands in the file as it is: on one line, without an escape.
+    pub(super) fn is_plain(&self, span: &Range<usize>) -> bool {
+        let text = self.source.get(span.clone()).unwrap_or_default();
+        !text.contains(['\n', '\\']) && !text.starts_with("\"\"\"") && !text.starts_with("'''")
+    }
+
+    /// The names that the operator chose below a path (`tasks.NAME.rules`), in order of the file.
+    pub(crate) fn names_below(&self, path: &[&str]) -> Vec<&str> {
+        let below = self.entries.iter().filter(|entry| {
+            entry.path.len() > path.len() + 1 && entry.path.iter().zip(path).all(|(step, name)| step == name)
+        });
+        let mut names: Vec<(usize, &str)> = Vec::new();
+        for entry in below {
+            if let Some(name) = entry.path.get(path.len())
+                && !names.iter().any(|(_, known)| known == name)
+            {
+                names.push((entry.span.start, name));
+            }
+        }
+        names.sort_unstable();
+        names.into_iter().map(|(_, name)| name).collect()
+    }
+
     /// An error at a place of this file.
     pub(crate) fn error(&self, message: String, span: &Range<usize>) -> ConfigError {
         ConfigError::new(message).at(&self.file, &self.source, span)

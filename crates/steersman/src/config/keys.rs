@@ -82,6 +82,10 @@ pub(crate) static SECTIONS: &[(&str, &str)] = &[
         "tools.*",
         "One table a tool: its contract, which the guard and the agent loop share. The name is the one that models see.",
     ),
+    (
+        "tasks.*.rules.*",
+        "One table a rule that the task's answers must satisfy beyond their schema (`docs/structured.md`).",
+    ),
     ("tasks.*.objective", "A quality floor for a task, proved on its own requests (`docs/routing.md`)."),
     (
         "tool_servers.*",
@@ -152,6 +156,10 @@ pub(crate) static KEYS: &[Key] = &[
     key("tasks.*.escalate_to", Kind::Texts, "", "[\"gpt-4o\"]", "Models to try, in order, when an answer breaks its form or the model cannot be reached."),
     key("tasks.*.structured", Kind::Text, "", "strict", "What is done with an answer that has a form to keep: `repair` (or `safe`, the default), `strict`, `lenient`, `validate`, `off`. The header `x-steersman-structured` goes first."),
     key("tasks.*.guard", Kind::Text, "", "observe", "The guard's mode for this task. Default: `guard.mode`."),
+    key("tasks.*.rules.*.check", Kind::Text, "", "value.total == sum(value.lines.map(l, l.amount))", "The condition, in CEL, on `value`, `it` (with `each`) and `source`, the text that the model was given."),
+    key("tasks.*.rules.*.each", Kind::Text, "", "/lines/*/quote", "The places that it is asked of, each as `it`: a JSON pointer in which `*` is every element or member. Default: the whole value."),
+    key("tasks.*.rules.*.at", Kind::Text, "", "/total", "The place that a violation names, without `each`. Default: the whole value."),
+    key("tasks.*.rules.*.message", Kind::Text, "", "the total is not the sum of the lines", "What a violation says, to the model too. Default: the condition."),
     key("tasks.*.objective.reference", Kind::Text, "", "gpt-4o", "The model whose quality is the measure. It answers everything until the floor is proved."),
     key("tasks.*.objective.candidates", Kind::Texts, "", "[\"gpt-4o-mini\"]", "Models that may stand in for it, cheapest first."),
     key("tasks.*.objective.floor", Kind::Number, "", "0.97", "The quality floor, as a share of the reference's. Default: 0.97."),

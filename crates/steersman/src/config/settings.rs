@@ -74,7 +74,8 @@ pub(crate) struct TaskConfig {
     /// The models that serve it, in the order of trying; at least one.
     pub(crate) models: Vec<String>,
     pub(crate) guard: Option<steersman_engine::GuardMode>,
-    pub(crate) structured: Option<steersman_engine::Policy>,
+    /// What is done with answers that have a form to keep, and what they must satisfy.
+    pub(crate) form: steersman_engine::TaskForm,
     /// Its quality floor, if it has one.
     pub(crate) objective: Option<super::ObjectiveConfig>,
     /// Tools that the gateway runs for it.
@@ -373,12 +374,12 @@ fn tasks(read: &Reader<'_>) -> Result<Vec<TaskConfig>, ConfigError> {
         let escalation = read.texts(&["tasks", name, "escalate_to"]).unwrap_or_default();
         let models = std::iter::once(model).chain(escalation).collect();
         let guard = read.word(&["tasks", name, "guard"], super::guard::MODES)?;
-        let structured = read.word(&["tasks", name, "structured"], steersman_engine::Policy::WORDS)?;
+        let form = super::form::read(read, name)?;
         Ok(TaskConfig {
             name: name.to_owned(),
             models,
             guard,
-            structured,
+            form,
             objective,
             tools: read.texts(&["tasks", name, "tools"]).unwrap_or_default(),
             max_steps: u32::try_from(read.positive(&["tasks", name, "max_steps"])?).unwrap_or(u32::MAX),

@@ -1,0 +1,16 @@
+//! What a task wants of answers that have a form to keep: how far repairs may go, and its rules.
+
+use std::sync::Arc;
+
+use steersman_engine::{Policy, TaskForm};
+
+use super::error::ConfigError;
+use super::settings::Reader;
+
+/// Reads it off `[tasks.NAME]`.
+pub(super) fn read(read: &Reader<'_>, task: &str) -> Result<TaskForm, ConfigError> {
+    Ok(TaskForm {
+        policy: read.word(&["tasks", task, "structured"], Policy::WORDS)?,
+        rules: Arc::new(super::rules::read(read, task)?),
+    })
+}
