@@ -227,7 +227,8 @@ fn a_client_that_leaves_while_its_budget_is_taken_leaves_nothing_reserved() {
     let mut locker = lock(&fleet.folders[0].path().join("state.db"));
     let body = r#"{"model":"small","messages":[{"role":"user","content":"a question that nobody waits for"}]}"#;
     let mut client = TcpStream::connect(fleet.address(0)).unwrap();
-    let head = format!("POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n", body.len());
+    let head =
+        format!("POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n", body.len());
     client.write_all((head + body).as_bytes()).unwrap();
     while health("requests_under_way") == 0 {}
     drop(client);
