@@ -6,7 +6,7 @@ from check import GATEWAY, raises, run, test
 client = anthropic.Anthropic(base_url=GATEWAY, api_key="unused", max_retries=0)
 
 QUESTION = [{"role": "user", "content": "Where is my parcel?"}]
-EVERY_DIALECT = ["sim-claude", "sim-small", "sim-responses", "sim-gemini"]
+EVERY_DIALECT = ["sim-claude", "sim-small", "sim-responses", "sim-gemini", "sim-bedrock", "sim-vertex", "sim-vertex-claude"]
 WEATHER = {
     "name": "get_weather",
     "description": "The weather of a city.",

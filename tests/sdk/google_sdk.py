@@ -6,7 +6,7 @@ from google.genai import errors, types
 
 client = genai.Client(api_key="unused", http_options=types.HttpOptions(base_url=GATEWAY))
 
-EVERY_DIALECT = ["sim-gemini", "sim-small", "sim-claude", "sim-responses"]
+EVERY_DIALECT = ["sim-gemini", "sim-small", "sim-claude", "sim-responses", "sim-bedrock", "sim-vertex", "sim-vertex-claude"]
 QUESTION = "Where is my parcel?"
 WEATHER = types.Tool(
     function_declarations=[

@@ -17,7 +17,9 @@ const weather = {
 };
 const ask = (more = {}) => client.chat.completions.create({ model: "sim-small", messages, ...more });
 
-const everyDialect = ["sim-small", "sim-claude", "sim-responses", "sim-gemini"];
+const everyDialect = [
+  "sim-small", "sim-claude", "sim-responses", "sim-gemini", "sim-bedrock", "sim-vertex", "sim-vertex-claude",
+];
 const respond = (more = {}) => client.responses.create({ input: "Where is my parcel?", max_output_tokens: 200, ...more });
 
 async function textOf(stream) {

@@ -49,7 +49,8 @@ TICKET = {
 }
 
 
-EVERY_DIALECT = ["sim-small", "sim-claude", "sim-responses", "sim-gemini"]
+# A model of each dialect that a provider may speak, and of each cloud that hosts one in an envelope of its own.
+EVERY_DIALECT = ["sim-small", "sim-claude", "sim-responses", "sim-gemini", "sim-bedrock", "sim-vertex", "sim-vertex-claude"]
 
 
 def ask(model="sim-small", **more):

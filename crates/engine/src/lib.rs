@@ -40,6 +40,7 @@ mod route;
 mod silence;
 mod stored;
 mod thought;
+mod verbatim;
 
 pub use act::{AgentTask, Offered, Runs, RunsDown, ToolRoom, Tools};
 pub use admit::{Admit, AdmitSettings, KeyRing, KeyRules};

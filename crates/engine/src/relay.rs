@@ -8,12 +8,14 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use steersman_core::Event;
+use steersman_wire::openai_responses;
 use steersman_wire::sse::{Frame, SseDecoder};
 use steersman_wire::{AnswerDecoder, AnswerEncoder, AnswerOptions, FactsReader, FrameFacts, Loss};
 
 use crate::attempt::{Attempt, AttemptFailure};
 use crate::guard::{self, Gate, Report};
 use crate::prepare::{Prepared, Target};
+use crate::verbatim::Verbatim;
 
 /// The largest single frame. A whole answer in one frame is 64 MiB at most, as for a body.
 const MAX_FRAME_BYTES: usize = 64 << 20;
@@ -33,6 +35,8 @@ pub(crate) struct Relay {
 enum Path {
     /// Frames pass as they came; a usage report that nobody asked for is taken out.
     Pass { strip_usage: bool, watching: Option<Box<dyn AnswerDecoder>> },
+    /// Frames pass as they came, each once the guard has let all of it through, until it changes something.
+    Verbatim { strip_usage: bool, decoder: Box<dyn AnswerDecoder>, frames: Box<Verbatim> },
     /// Frames become events and frames again.
     Translate { decoder: Box<dyn AnswerDecoder>, encoder: Box<dyn AnswerEncoder> },
 }
@@ -53,9 +57,15 @@ impl Relay {
         // An answer that is judged whole passes the gate there.
         let gate = prepared.guarded.as_ref().filter(|_| prepared.checks.is_none());
         let rewrites = gate.is_some_and(|guarded| guarded.rewrites());
+        let strip_usage = !prepared.include_usage;
+        // Events of the responses API carry ids and numbers that frames written anew could not go on with.
+        let numbered = provider.name() == openai_responses::NAME;
         let path = if target.same_dialect && !rewrites {
             let watching = gate.map(|_| provider.answer_decoder());
-            Path::Pass { strip_usage: !prepared.include_usage, watching }
+            Path::Pass { strip_usage, watching }
+        } else if target.same_dialect && !numbered {
+            let frames = Box::new(Verbatim::new(prepared.dialect.answer_encoder(options)));
+            Path::Verbatim { strip_usage, decoder: provider.answer_decoder(), frames }
         } else {
             Path::Translate { decoder: provider.answer_decoder(), encoder: prepared.dialect.answer_encoder(options) }
         };
@@ -92,6 +102,14 @@ impl Relay {
                         out.push(frame.raw());
                     }
                 }
+                Path::Verbatim { strip_usage, decoder, frames } => {
+                    let events = frame.data().map_or_else(|| Ok(Vec::new()), |data| decoder.frame(frame.event(), data));
+                    let events = events.map_err(|error| AttemptFailure::malformed(error.to_string()))?;
+                    let released = gated(self.gate.as_deref_mut(), events.clone())?;
+                    let raw = if *strip_usage && facts.usage_only { Bytes::new() } else { frame.raw().clone() };
+                    let Some(gate) = self.gate.as_deref() else { continue };
+                    frames.push(raw, events, released, gate).iter().for_each(|bytes| out.push(bytes));
+                }
                 Path::Translate { decoder, encoder } => {
                     let Some(data) = frame.data() else { continue };
                     let events = decoder
@@ -113,6 +131,7 @@ impl Relay {
     pub(crate) fn losses(&self) -> &[Loss] {
         match &self.path {
             Path::Pass { .. } => &[],
+            Path::Verbatim { frames, .. } => frames.losses(),
             Path::Translate { encoder, .. } => encoder.losses(),
         }
     }
@@ -163,6 +182,9 @@ struct Run {
 
 impl Run {
     fn push(&mut self, frame: &Bytes) {
+        if frame.is_empty() {
+            return;
+        }
         match self.first.take() {
             None if self.joined.is_empty() => self.first = Some(frame.clone()),
             None => self.joined.extend_from_slice(frame),

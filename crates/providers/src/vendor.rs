@@ -42,6 +42,12 @@ pub enum Auth {
 }
 
 impl Vendor {
+    /// Whether it answers nobody without a token of some account.
+    #[must_use]
+    pub fn needs_account(&self) -> bool {
+        self.base_url.contains("{project}")
+    }
+
     /// A vendor that speaks the OpenAI chat format with all of its newer members.
     #[must_use]
     pub const fn openai_compatible(name: &'static str, base_url: &'static str, key_env: Option<&'static str>) -> Self {

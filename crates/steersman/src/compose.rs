@@ -181,7 +181,8 @@ fn build(
     client: &Client,
 ) -> Result<Provider, ComposeError> {
     let vendor = provider.vendor;
-    let wanted = provider.api_key.as_ref().or_else(|| provider.cloud.source()).map(SecretSource::to_string);
+    let source = provider.api_key.as_ref().or_else(|| provider.cloud.source()).map(SecretSource::to_string);
+    let wanted = source.or_else(|| vendor.needs_account().then(|| format!("providers.{}.credentials", provider.name)));
     let upstream = HttpUpstream::new(vendor, &provider.base_url, key, wanted, client.clone())
         .map_err(|cause| ComposeError::Provider { name: provider.name.clone(), cause })?;
     let upstream = account.equip(upstream);

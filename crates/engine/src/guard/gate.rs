@@ -106,6 +106,16 @@ impl Gate {
         (wanted && self.report.refused().next().is_some()).then_some(&self.report)
     }
 
+    /// Whether anything left, or will leave, other than it came.
+    pub(crate) const fn has_changed(&self) -> bool {
+        self.changed
+    }
+
+    /// Whether everything that came in has been let through.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.choices.values().all(|waiting| waiting.text.is_empty() && waiting.calls.is_empty())
+    }
+
     /// What was decided, once the answer has ended.
     pub(crate) fn report(&self) -> Option<&Report> {
         self.done.then_some(&self.report)
