@@ -20,6 +20,8 @@ pub static NAVIGATION: &[NavigationEntry] = &[
     NavigationEntry { path: "/console/objectives", title: "Objectives" },
     NavigationEntry { path: "/console/effects", title: "Effects" },
     NavigationEntry { path: "/console/structured", title: "Structured" },
+    NavigationEntry { path: "/console/cache", title: "Cache" },
+    NavigationEntry { path: "/console/load", title: "Load" },
     NavigationEntry { path: "/console/keys", title: "Keys" },
 ];
 

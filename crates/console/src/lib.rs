@@ -6,6 +6,7 @@
 //!
 //! What never happens here: a query, a route, a script that a page needs.
 
+pub mod cache;
 mod chart;
 pub mod effects;
 mod format;
@@ -13,6 +14,7 @@ pub mod frontier;
 pub mod guard;
 pub mod keys;
 mod layout;
+pub mod load;
 pub mod objectives;
 pub mod overview;
 pub mod request;

@@ -9,8 +9,14 @@ use serde_json::Value;
 type Teller = fn(&Value) -> Vec<String>;
 
 /// Rooms whose notes have words.
-static TELLERS: &[(&str, Teller)] =
-    &[("admit", admit), ("route", route), ("structured", structured), ("guard", guard), ("tools", tools)];
+static TELLERS: &[(&str, Teller)] = &[
+    ("admit", admit),
+    ("route", route),
+    ("structured", structured),
+    ("guard", guard),
+    ("tools", tools),
+    ("cache", cache),
+];
 
 /// One line each; never empty, so that a reader sees that the room took part.
 #[must_use]
@@ -101,6 +107,22 @@ fn tools(note: &Value) -> Vec<String> {
     (1..).zip(list(note, "steps")).map(|(number, calls)| format!("step {number}: {}", step(calls))).collect()
 }
 
+fn cache(note: &Value) -> Vec<String> {
+    let waited = note.get("waited").and_then(Value::as_bool).unwrap_or_default();
+    let waited = if waited { ", after a wait for the same request" } else { "" };
+    match text(note, "state") {
+        Some("hit") => {
+            let saved = note.get("saved_usd").and_then(Value::as_f64).map(|usd| format!("${usd}"));
+            let age = note.get("age_s").and_then(Value::as_u64).unwrap_or_default();
+            let (of, model) = (text(note, "of").unwrap_or_default(), text(note, "model").unwrap_or_default());
+            let saved = saved.unwrap_or_else(|| "an unknown cost".to_owned());
+            vec![format!("hit: the answer of {of} by {model}, {age} s old{waited}; saved {saved}")]
+        }
+        Some("miss") => vec![format!("miss{waited}")],
+        _ => vec![format!("bypass: {}", text(note, "why").unwrap_or_default())],
+    }
+}
+
 fn members(note: &Value) -> Vec<String> {
     let Some(members) = note.as_object() else { return vec![plain(note)] };
     let is_said = |value: &Value| !value.is_null() && value != &Value::Array(Vec::new());
@@ -134,8 +156,17 @@ mod tests {
     }
 
     #[test]
+    fn the_cache_says_whose_answer_it_gave_and_what_that_saved() {
+        let note =
+            json!({ "state": "hit", "of": "req_1", "model": "p/m", "age_s": 4, "waited": false, "saved_usd": 0.5 });
+        assert_eq!(told("cache", &note), ["hit: the answer of req_1 by p/m, 4 s old; saved $0.5"]);
+        let note = json!({ "state": "miss", "key": "0123", "waited": true });
+        assert_eq!(told("cache", &note), ["miss, after a wait for the same request"]);
+    }
+
+    #[test]
     fn a_room_without_words_is_told_by_its_members_and_silence_is_said() {
-        assert_eq!(told("cache", &json!({ "did": "hit", "age_s": 4, "none": null })), ["did: hit", "age_s: 4"]);
+        assert_eq!(told("other", &json!({ "did": "hit", "age_s": 4, "none": null })), ["did: hit", "age_s: 4"]);
         assert_eq!(told("guard", &json!({ "calls": [] })), ["nothing to decide"]);
     }
 }

@@ -105,7 +105,7 @@ codes! {
     RUN_NOT_KEPT = "run_not_kept", 503, "server_error", true,
         "The state of a run with tools could not be written, so nothing with an effect was sent.", "Look at the disk or the database; the same request with its `Idempotency-Key` goes on where it ended.";
     OVERLOADED = "overloaded", 503, "server_error", true,
-        "The gateway is at its limit of requests in flight.", "Wait as long as `retry-after` says.";
+        "The gateway is at its limit of requests, and this one's turn did not come in time.", "Wait as long as `retry-after` says; `GET /admin/load` shows which keys wait.";
     SHUTTING_DOWN = "shutting_down", 503, "server_error", true,
         "The gateway is shutting down and takes no new requests.", "Try another instance, or try again in a moment.";
     HEDGE_LOST = "hedge_lost", 499, "client_error", false,

@@ -159,6 +159,19 @@ impl Admit {
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
     }
 
+    /// The id of the key with this hash; empty for whoever has no virtual key. What one owner keeps no other may see.
+    #[must_use]
+    pub fn owner_of(&self, credential: Option<&ContentHash>) -> String {
+        let key = credential.and_then(|hash| self.keys().get(hash).cloned());
+        key.map(|key| key.rules.id.clone()).unwrap_or_default()
+    }
+
+    /// What a person calls the key with this hash.
+    #[must_use]
+    pub fn name_of(&self, hash: &ContentHash) -> String {
+        self.keys().get(hash).map_or_else(|| "a key that is good no more".to_owned(), |key| key.rules.name.clone())
+    }
+
     /// Whether there is a key with this hash.
     #[must_use]
     pub fn knows(&self, hash: &ContentHash) -> bool {

@@ -12,6 +12,7 @@ use crate::act::ToolRoom;
 use crate::admit::{Admit, AdmitSettings, Admitted, Asking};
 use crate::attempt::{AttemptFailure, next_piece, read_error, read_whole};
 use crate::backoff::Backoff;
+use crate::cache::{Cache, CacheSettings, GivenAgain};
 use crate::catalog::Catalog;
 use crate::checks::Checks;
 use crate::forms::{FormSettings, Forms};
@@ -48,14 +49,16 @@ pub struct Settings {
 /// The pipeline and what it needs. Cheap to clone.
 #[derive(Clone)]
 pub struct Engine {
-    routes: Arc<Routes>,
+    pub(crate) routes: Arc<Routes>,
     escalates: bool,
     responses: Option<Arc<dyn ResponseBook>>,
+    pub(crate) cache: Option<Arc<Cache>>,
+    pub(crate) cache_settings: Arc<CacheSettings>,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) settings: Settings,
     pub(crate) forms: Arc<Forms>,
     pub(crate) guard: Arc<GuardRoom>,
-    tools: Option<Arc<ToolRoom>>,
+    pub(crate) tools: Option<Arc<ToolRoom>>,
     recorder: Arc<dyn Recorder>,
     bearing: Arc<Bearing>,
     admit: Arc<Admit>,
@@ -88,6 +91,7 @@ impl Engine {
         let (catalog, forms, guard, routes) = (Arc::new(catalog), Arc::default(), Arc::default(), Arc::default());
         let (tools, responses, escalates) = (None, None, true);
         let (admit, admit_settings) = (Arc::default(), Arc::default());
+        let (cache, cache_settings) = (None, Arc::default());
         Self {
             catalog,
             settings,
@@ -97,6 +101,8 @@ impl Engine {
             tools,
             escalates,
             responses,
+            cache,
+            cache_settings,
             recorder,
             bearing,
             admit,
@@ -171,6 +177,7 @@ impl Engine {
         if let Some(before) = before {
             self.routes = Arc::clone(&before.routes);
             self.responses.clone_from(&before.responses);
+            self.cache.clone_from(&before.cache);
             self.tools.clone_from(&before.tools);
         }
         let places = before.map(|before| Arc::clone(&before.bearing.places));
@@ -223,7 +230,8 @@ impl Engine {
     /// Answers one request. Dropping the future, or the stream in its reply, cancels the upstream call; the record is
     /// offered in any case.
     pub async fn serve(&self, mut inbound: Inbound) -> Reply {
-        match stored::recall(self.responses.as_ref(), &self.catalog, &mut inbound).await {
+        let owner = self.admit.owner_of(inbound.credential.as_ref());
+        match stored::recall(self.responses.as_ref(), &self.catalog, owner, &mut inbound).await {
             Ok(None) => self.answer(inbound).await,
             Ok(Some(keeping)) => keeping.keep(self.answer(inbound).await).await,
             Err(refusal) => {
@@ -238,7 +246,7 @@ impl Engine {
         let body = inbound.body.clone();
         let read = inbound.dialect.request_head(&body).map_err(Refusal::from);
         let read = read.and_then(|head| Ok((prepare(&self.catalog, &self.forms, &inbound, &head)?, head)));
-        let (mut prepared, head) = match read {
+        let (prepared, head) = match read {
             Ok(read) => read,
             Err(refusal) => return refuse(&inbound, &refusal, recording),
         };
@@ -247,6 +255,24 @@ impl Engine {
             Ok((admitted, report)) => recording.admitted(admitted, report.as_ref()),
             Err(refusal) => return refuse(&inbound, &refusal, recording),
         }
+        match self.give_again(&inbound, &prepared, recording).await {
+            GivenAgain::Reply(reply) => reply,
+            GivenAgain::Refused(recording, refusal) => refuse(&inbound, &refusal, recording),
+            GivenAgain::Ask(recording, word) => {
+                let mut reply = self.ask_provider(inbound, &head, prepared, recording).await;
+                reply.headers.extend(word.map(|word| ("x-steersman-cache", word.to_owned())));
+                reply
+            }
+        }
+    }
+
+    async fn ask_provider(
+        &self,
+        inbound: Inbound,
+        head: &RequestHead<'_>,
+        mut prepared: Prepared,
+        mut recording: Recording,
+    ) -> Reply {
         if let Some(room) = self.tools.as_ref().filter(|room| room.task(&prepared.task).is_some()) {
             return self.act(room, inbound, prepared, recording).await;
         }
@@ -256,7 +282,7 @@ impl Engine {
         };
         prepared.routed = self.routes.decide(&inbound, &mut prepared);
         let deadline = Instant::now() + self.settings.total;
-        let attempted = self.attempt_until_accepted(&prepared, &inbound, &head, &mut recording, deadline).await;
+        let attempted = self.attempt_until_accepted(&prepared, &inbound, head, &mut recording, deadline).await;
         // A stream that is still under way notes it at its end.
         if let Some(report) = prepared.guarded.as_ref().and_then(|guarded| guarded.report()) {
             recording.note("guard", &report);

@@ -18,6 +18,7 @@ use steersman_wire::Loss;
 
 use crate::admit::Admitted;
 use crate::attempt::Attempt;
+use crate::cache::Lease;
 use crate::checks::Checks;
 use crate::forms::Forms;
 use crate::losses::Losses;
@@ -43,6 +44,8 @@ pub(crate) struct Recording {
     beside: Arc<Mutex<Vec<AttemptRecord>>>,
     role: Role,
     admitted: Option<Admitted>,
+    /// What it owes to those that ask the same.
+    lease: Option<Lease>,
 }
 
 /// Whose record it is.
@@ -78,7 +81,7 @@ impl Recording {
             attempts: Vec::new(),
             notes: Vec::new(),
         };
-        Self {
+        let mut recording = Self {
             record: Some(Box::new(record)),
             recorder,
             started: inbound.started,
@@ -89,7 +92,12 @@ impl Recording {
             beside: Arc::default(),
             role: Role::Whole,
             admitted: None,
+            lease: None,
+        };
+        if inbound.waited_us > 0 {
+            recording.note("queue", &serde_json::json!({ "waited_ms": inbound.waited_us / 1_000 }));
         }
+        recording
     }
 
     /// A recording for one attempt beside this one's. Dropped, it leaves that attempt on this record.
@@ -105,6 +113,7 @@ impl Recording {
             beside: Arc::clone(&self.beside),
             role: Role::Aside,
             admitted: None,
+            lease: None,
         }
     }
 
@@ -146,6 +155,11 @@ impl Recording {
         if let Some(report) = report {
             self.note("admit", report);
         }
+    }
+
+    /// Promises its answer to those that ask the same.
+    pub(crate) fn lead(&mut self, lease: Lease) {
+        self.lease = Some(lease);
     }
 
     /// Microseconds since the request's first byte.
@@ -312,7 +326,11 @@ impl Recording {
         if let Some(admitted) = self.admitted.take() {
             admitted.settle(record.cost, record.usage.total_tokens());
         }
+        let is_whole = self.released.is_whole();
         record.response_body = std::mem::take(&mut self.released).whole();
+        if let Some(lease) = self.lease.take() {
+            lease.settle(&record, is_whole);
+        }
         self.recorder.record(*record);
     }
 }
@@ -366,6 +384,11 @@ impl Released {
             self.joined.extend_from_slice(&std::mem::take(&mut self.first));
             self.joined.extend_from_slice(bytes);
         }
+    }
+
+    /// Whether nothing was left out.
+    fn is_whole(&self) -> bool {
+        self.first.len() + self.joined.len() < MAX_KEPT_BYTES
     }
 
     fn whole(self) -> Bytes {

@@ -33,6 +33,10 @@ pub struct Inbound {
     pub approved: Option<String>,
     /// The client's name for this request, under which it may be sent again.
     pub idempotency_key: Option<String>,
+    /// How long it waited for its turn before its body was read, in microseconds; 0: it began at once.
+    pub waited_us: u64,
+    /// What the client wants of answers that were kept, as it says in a header.
+    pub cache: Option<String>,
     /// Whether a stream tells of the tool calls that are run.
     pub tool_events: bool,
     /// Client headers that the dialect lets through to a provider, lower case.

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use steersman_core::{ContentHash, FinishReason, Message, Part, RequestId, Role};
+use steersman_core::{ContentHash, FinishReason, Message, Part, RequestId, Role, TaskName};
 use steersman_routing::{Features, Method, Phase, Policy, Seen, Step, answer_key};
 use steersman_wire::Answer;
 
@@ -76,6 +76,11 @@ impl Routes {
     #[must_use]
     pub fn new(tasks: BTreeMap<String, RouteTask>) -> Self {
         Self { tasks, raised: Mutex::default() }
+    }
+
+    /// Whether a task has an objective.
+    pub(crate) fn has(&self, task: &TaskName) -> bool {
+        self.tasks.contains_key(task.as_str())
     }
 
     /// Decides where a request of a task with an objective goes first, and puts the candidates in order. `None` for any

@@ -28,6 +28,8 @@ const MAX_FRAME_BYTES: usize = 64 << 20;
 pub struct KeptResponse {
     /// Its id.
     pub id: String,
+    /// The virtual key whose it is; empty for whoever needs none. Nobody else may see it or go on from it.
+    pub owner: String,
     /// The provider that keeps it too; `None` where only the gateway does.
     pub provider: Option<String>,
     /// When it was made, in microseconds since the Unix epoch.
@@ -57,6 +59,7 @@ pub trait ResponseBook: Send + Sync {
 /// What is needed to keep the answer to one request.
 pub(crate) struct Keeping {
     book: Arc<dyn ResponseBook>,
+    owner: String,
     created_at_us: i64,
     /// The id of an answer that the gateway wrote; any other is the provider's own.
     own_id: Option<String>,
@@ -69,6 +72,7 @@ pub(crate) struct Keeping {
 pub(crate) async fn recall(
     book: Option<&Arc<dyn ResponseBook>>,
     catalog: &Catalog,
+    owner: String,
     inbound: &mut Inbound,
 ) -> Result<Option<Keeping>, Refusal> {
     let (Some(book), openai_responses::NAME) = (book, inbound.dialect.name()) else { return Ok(None) };
@@ -80,6 +84,8 @@ pub(crate) async fn recall(
         let kept = book.recall(&id).await;
         let kept = kept.map_err(|error| Refusal::new(Code::STATE_UNAVAILABLE, error.to_string()))?;
         match kept {
+            // That it is somebody else's is none of this client's business.
+            Some(kept) if kept.owner != owner => return Err(unknown(&id)),
             Some(kept) => {
                 before.push_str(inner(&kept.conversation));
                 let natively = kept.provider.is_some() && goes_on_natively(catalog, &model, kept.provider.as_deref());
@@ -88,22 +94,29 @@ pub(crate) async fn recall(
                     let whole = RawValue::from_string(whole).ok().ok_or_else(|| unknown(&id))?;
                     let body = object.splice().remove("previous_response_id").set_raw("input", whole).finish();
                     inbound.body = Bytes::from(body);
-                    return Ok(keeping(book, inbound, input, before));
+                    return Ok(keeping(book, owner, inbound, input, before));
                 }
             }
-            // An id that we did not make may be the provider's own; what it stands for is not known here.
-            None if goes_on_natively(catalog, &model, None) => return Ok(None),
+            // An id that we did not make may be the provider's own; what it stands for is not known here, and so not whose.
+            None if owner.is_empty() && goes_on_natively(catalog, &model, None) => return Ok(None),
             None => return Err(unknown(&id)),
         }
     }
-    Ok(keeping(book, inbound, input, before))
+    Ok(keeping(book, owner, inbound, input, before))
 }
 
-fn keeping(book: &Arc<dyn ResponseBook>, inbound: &Inbound, input: String, before: String) -> Option<Keeping> {
+fn keeping(
+    book: &Arc<dyn ResponseBook>,
+    owner: String,
+    inbound: &Inbound,
+    input: String,
+    before: String,
+) -> Option<Keeping> {
     let object = RawObject::parse(&inbound.body).ok()?;
     let refused = object.get("store").is_some_and(|store| store.get() == "false");
     (!refused).then(|| Keeping {
         book: Arc::clone(book),
+        owner,
         created_at_us: inbound.started_at_us,
         own_id: inbound.answer_options(true).answer_id,
         input,
@@ -164,6 +177,7 @@ impl Keeping {
         Some(KeptResponse {
             provider: provider.filter(|_| self.own_id.as_deref() != Some(&id)).map(str::to_owned),
             id,
+            owner: self.owner.clone(),
             created_at_us: self.created_at_us,
             input: self.input.clone(),
             conversation: join(inner(&conversation), inner(output)),

@@ -103,6 +103,8 @@ impl House {
             approved: None,
             headers: Vec::new(),
             idempotency_key: None,
+            cache: None,
+            waited_us: 0,
             tool_events: false,
         };
         let reply = self.engine.serve(inbound).await;

@@ -128,6 +128,8 @@ impl House {
                 quoted: None,
                 approved: None,
                 idempotency_key: None,
+                cache: None,
+                waited_us: 0,
                 tool_events: false,
                 headers: Vec::new(),
             })

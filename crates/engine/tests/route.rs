@@ -82,6 +82,8 @@ async fn ask(engine: &Engine, number: u8, body: serde_json::Value) -> Reply {
         quoted: None,
         approved: None,
         idempotency_key: None,
+        cache: None,
+        waited_us: 0,
         tool_events: false,
         headers: Vec::new(),
     };

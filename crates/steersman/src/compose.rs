@@ -143,7 +143,8 @@ pub(crate) fn engine(
         .with_guard(guard(config))
         .with_forms(forms(config), before)
         .resilient(config.resilience, before)
-        .admitting(admit, config.admission.clone());
+        .admitting(admit, config.admission.clone())
+        .caching(config.cache_settings());
     match tools {
         Some(house) => engine.with_tools(house.room()),
         None => engine,

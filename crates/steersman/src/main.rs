@@ -1,5 +1,6 @@
 //! The `steersman` binary: command line, configuration, HTTP surface and the place where the rooms are put together.
 
+mod answers;
 mod cli;
 mod cloud;
 mod compose;

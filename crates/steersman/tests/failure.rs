@@ -150,6 +150,8 @@ fn inbound(number: u64, streamed: bool) -> Inbound {
         structured: None,
         approved: None,
         idempotency_key: None,
+        cache: None,
+        waited_us: 0,
         tool_events: false,
         quoted: None,
         headers: Vec::new(),

@@ -133,3 +133,40 @@ fn any_other_path_goes_to_the_provider_that_is_named_and_can_be_closed() {
     let closed = House::start_with("", "[server]\npass_unknown_paths = false\n");
     assert!(named(&closed).body.contains("there is nothing at"));
 }
+
+#[test]
+fn a_response_belongs_to_the_key_that_made_it() {
+    let house = House::start("");
+    let open = respond(&house, &json!({ "model": "small", "input": "before there were keys" })).json();
+    let keys = house.make_keys(["a", "b"]);
+    let send = |method: &str, path: &str, key: &str, body: &str| {
+        let length = body.len();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{key}content-length: {length}\r\n\r\n"
+        );
+        raw(house.address, (head + body).as_bytes())
+    };
+    // At a provider that keeps responses itself, too: its id must not lead around the gateway.
+    for model in ["small", "native"] {
+        let ask = |key: &str, previous: Option<&Value>| {
+            let mut body = json!({ "model": model, "input": "my secret plan" });
+            if let Some(id) = previous {
+                body["previous_response_id"] = id.clone();
+            }
+            send("POST", "/v1/responses", key, &body.to_string())
+        };
+        let made = ask(&keys[0], None).json();
+        let path = format!("/v1/responses/{}", made["id"].as_str().unwrap());
+        assert_eq!(send("GET", &path, &keys[0], "").json(), made, "{model}");
+        assert_eq!(ask(&keys[0], Some(&made["id"])).status, 200, "{model}");
+        assert_eq!(send("GET", &path, &keys[1], "").status, 404, "{model}");
+        assert_eq!(send("GET", &format!("{path}/input_items"), &keys[1], "").status, 404, "{model}");
+        assert_eq!(send("DELETE", &path, &keys[1], "").status, 404, "{model}");
+        let stolen = ask(&keys[1], Some(&made["id"]));
+        assert!(stolen.status == 404 && !stolen.body.contains("secret"), "{model}: {}", stolen.body);
+        assert_eq!(ask(&keys[1], Some(&json!("resp_of_the_provider"))).status, 404, "whose it is cannot be known");
+        assert_eq!(send("DELETE", &path, &keys[0], "").json()["deleted"], true, "{model}");
+    }
+    let before = format!("/v1/responses/{}", open["id"].as_str().unwrap());
+    assert_eq!(send("GET", &before, &keys[0], "").status, 404, "what was made without a key is no key's");
+}

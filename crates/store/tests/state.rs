@@ -15,6 +15,7 @@ use support::{Place, on_both_engines};
 
 on_both_engines! {
     a_document_is_changed_only_by_who_has_seen_it,
+    answers_are_bounded_by_time_and_bytes_and_what_they_saved_adds_up,
     a_response_is_kept_once_and_forgotten_when_it_is_old_or_unwanted,
     of_many_that_race_exactly_one_wins_each_version,
     state_survives_a_store_that_is_opened_again,
@@ -35,28 +36,71 @@ async fn a_document_is_changed_only_by_who_has_seen_it(place: Place) {
     assert!(state.documents("test").await.unwrap().is_empty());
 }
 
+async fn answers_are_bounded_by_time_and_bytes_and_what_they_saved_adds_up(place: Place) {
+    use steersman_store::state::answers::{AnswerRow, TallyRow};
+    let store = place.open().await;
+    let state = store.state();
+    let answer = |name: &str, kept_at_us: i64, good_until_us: i64| AnswerRow {
+        key: name.repeat(64),
+        kept_at_us,
+        good_until_us,
+        about: "{}".to_owned(),
+        // Bytes that do not compress, so that the bound is met by a known number of them.
+        body: (0..1_000_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).wrapping_add(n << 7).to_le_bytes()).collect(),
+    };
+    let tally = |hits: u64| TallyRow {
+        day: "2026-11-27".to_owned(),
+        task: "t".to_owned(),
+        hits,
+        misses: 1,
+        saved: 5,
+        saved_tokens: 7,
+    };
+    let first = vec![answer("a", 10, 1_000), answer("b", 20, 100)];
+    state.keep_answers(first, vec![tally(2)], 1 << 20, 50).await.unwrap();
+    assert_eq!(state.answer(&"a".repeat(64)).await.unwrap(), Some(answer("a", 10, 1_000)), "as it was");
+    let listed = state.answers_since(15, 50).await.unwrap();
+    assert_eq!(listed, [("b".repeat(64), 20, 100)]);
+    // A new answer to the same request takes the place of the old one; what is good no longer goes.
+    state.keep_answers(vec![answer("a", 30, 2_000)], vec![tally(3)], 1 << 20, 100).await.unwrap();
+    assert_eq!(state.answer(&"b".repeat(64)).await.unwrap(), None);
+    let (tallies, held) = state.answers_report("2026-11-01").await.unwrap();
+    assert_eq!(tallies, [TallyRow { misses: 2, saved: 10, saved_tokens: 14, ..tally(5) }]);
+    assert_eq!(held.answers, 1);
+    let room = held.bytes * 2;
+    let more = vec![answer("c", 40, 2_000), answer("d", 50, 2_000)];
+    state.keep_answers(more, Vec::new(), room, 100).await.unwrap();
+    assert!(state.answer(&"a".repeat(64)).await.unwrap().is_none(), "the oldest went for the newest");
+    let (_, held) = state.answers_report("2026-11-28").await.unwrap();
+    assert!(held.answers == 2 && held.bytes <= room, "{held:?}");
+}
+
 async fn a_response_is_kept_once_and_forgotten_when_it_is_old_or_unwanted(place: Place) {
-    use steersman_store::state::responses::{KEPT_DAYS, StoredResponse};
+    use steersman_store::state::responses::StoredResponse;
     let store = place.open().await;
     let state = store.state();
     let day_us = 86_400_000_000;
     let kept = |id: &str, day: i64, response: &str| StoredResponse {
         id: id.to_owned(),
+        owner: "key_1".to_owned(),
         provider: (day == 0).then(|| "openai".to_owned()),
         created_at_us: day * day_us,
         input: "[1]".to_owned(),
         conversation: "[1,2]".to_owned(),
         response: response.to_owned(),
     };
-    state.keep_response(kept("a", 0, "{}")).await.unwrap();
-    state.keep_response(kept("a", 0, "changed")).await.unwrap();
+    let keep =
+        async |id: &str, day: i64, response: &str| state.keep_response(kept(id, day, response), 30).await.unwrap();
+    keep("a", 0, "{}").await;
+    keep("a", 0, "changed").await;
     assert_eq!(state.response("a").await.unwrap(), Some(kept("a", 0, "{}")), "what was told stays as it was told");
-    state.keep_response(kept("b", KEPT_DAYS, "{}")).await.unwrap();
+    keep("b", 30, "{}").await;
     assert!(state.response("a").await.unwrap().is_some());
-    state.keep_response(kept("c", KEPT_DAYS + 1, "{}")).await.unwrap();
+    keep("c", 31, "{}").await;
     assert!(state.response("a").await.unwrap().is_none(), "too old");
-    assert!(state.forget_response("b").await.unwrap());
-    assert!(!state.forget_response("b").await.unwrap());
+    assert!(!state.forget_response("b", "key_2").await.unwrap(), "another key's");
+    assert!(state.forget_response("b", "key_1").await.unwrap());
+    assert!(!state.forget_response("b", "key_1").await.unwrap());
     assert_eq!(state.response("b").await.unwrap(), None);
 }
 

@@ -144,6 +144,8 @@ impl House {
             approved: None,
             headers: Vec::new(),
             idempotency_key: None,
+            waited_us: 0,
+            cache: None,
             tool_events: false,
         };
         change(&mut inbound);

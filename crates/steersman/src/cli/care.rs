@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Failure;
 use super::config_file::{Loaded, load};
-use crate::http::{Surface, Tls};
+use crate::http::{Surface, Tls, now_us};
 use crate::local::LocalModels;
 use crate::{compose, keys};
 
@@ -58,6 +58,9 @@ impl Care<'_> {
                 Err(error) => tracing::warn!(%error, "the keys that are known stay in force"),
             }
             self.surface.engine().admit().flush().await;
+            if let Some(cache) = self.surface.engine().kept_answers() {
+                cache.flush(now_us()).await;
+            }
         }
     }
 

@@ -8,11 +8,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use clap::Args;
 use steersman_core::Secret;
-use steersman_engine::Admit;
+use steersman_engine::{Admit, FairQueue};
 use steersman_net::Client;
 use steersman_store::Store;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::care::{Care, changed_at};
@@ -20,7 +19,7 @@ use super::config_file::{Loaded, data_folder, load};
 use super::listeners::Listeners;
 use super::{Command, Failure, parse};
 use crate::config::Config;
-use crate::http::{Surface, Tls};
+use crate::http::{Book, Surface, Tls, now_us};
 use crate::local::LocalModels;
 use crate::tools::ToolHouse;
 use crate::{compose, keys};
@@ -85,13 +84,14 @@ impl Up {
         let secrets = providers.secrets.clone();
         let store = Arc::new(compose::store(config, &self.data, providers.secrets).await?);
         let objected = crate::objectives::compose(config, &providers.catalog, &store, &secrets).await?;
-        let admit = Arc::new(Admit::new(Arc::new(store.state().clone())));
-        admit.replace_keys(keys::ring(store.state()).await.map_err(|error| Failure::new(error.to_string()))?);
+        let admit = admission(&store).await?;
+        let cache = crate::answers::open(config, &store).await;
         let tools = ToolHouse::open(config, self.file.as_deref(), &self.data, &store, &client).await?.map(Arc::new);
         let engine =
             compose::engine(config, providers.catalog, objected.recorder, tools.as_deref(), Arc::clone(&admit), None)
                 .with_routes(objected.routes)
-                .with_responses(Arc::new(crate::http::Book(store.state().clone())));
+                .with_responses(Arc::new(Book { state: store.state().clone(), days: config.answers.responses_days }))
+                .with_cache(Arc::clone(&cache));
         let listeners = Listeners::bind(config).await?;
         let draining = CancellationToken::new();
         let surface = Arc::new(Surface {
@@ -104,8 +104,7 @@ impl Up {
             api_key: config.api_key.as_ref().map(|source| source.fetch(compose::environment)).transpose()?,
             admin_key: config.admin_key.as_ref().map(|source| source.fetch(compose::environment)).transpose()?,
             stale: Mutex::default(),
-            places: Arc::new(Semaphore::new(config.max_in_flight.min(Semaphore::MAX_PERMITS))),
-            max_in_flight: config.max_in_flight.min(Semaphore::MAX_PERMITS),
+            queue: FairQueue::new(config.surface.load),
             max_body_bytes: config.max_body_bytes,
             pass_unknown: config.pass_unknown_paths,
             body_timeout: config.request_timeout,
@@ -126,7 +125,7 @@ impl Up {
         if let Some(tools) = &tools {
             tools.shutdown().await;
         }
-        admit.close().await;
+        tokio::join!(admit.close(), cache.flush(now_us()));
         stop.abort();
         if let Err(error) = gathering.await {
             tracing::warn!(%error, "the objectives ended early");
@@ -186,6 +185,13 @@ fn stop_on_signal(draining: CancellationToken) -> Result<tokio::task::JoinHandle
             draining.cancel();
         }
     }))
+}
+
+/// Keys and budgets as they stand.
+async fn admission(store: &Store) -> Result<Arc<Admit>, Failure> {
+    let admit = Arc::new(Admit::new(Arc::new(store.state().clone())));
+    admit.replace_keys(keys::ring(store.state()).await.map_err(|error| Failure::new(error.to_string()))?);
+    Ok(admit)
 }
 
 async fn farewell(store: &Store, drained: bool) {

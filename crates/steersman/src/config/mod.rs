@@ -5,6 +5,7 @@
 //! key is in its usual environment variable is there.
 
 mod admission;
+mod answers;
 mod cloud;
 mod document;
 mod error;

@@ -26,7 +26,6 @@ pub(crate) struct Config {
     pub(crate) max_body_bytes: usize,
     pub(crate) request_timeout: Duration,
     pub(crate) pass_unknown_paths: bool,
-    pub(crate) max_in_flight: usize,
     pub(crate) shutdown_grace: Duration,
     pub(crate) data: Option<PathBuf>,
     pub(crate) database_url: Option<SecretSource>,
@@ -44,6 +43,7 @@ pub(crate) struct Config {
     pub(crate) admission: AdmitSettings,
     pub(crate) admin_key: Option<SecretSource>,
     pub(crate) surface: super::surface::SurfaceConfig,
+    pub(crate) answers: super::answers::AnswersConfig,
     pub(crate) providers: Vec<ProviderConfig>,
     pub(crate) models: Vec<ModelConfig>,
     pub(crate) tasks: Vec<TaskConfig>,
@@ -112,7 +112,6 @@ impl Config {
             max_body_bytes: read.size(&["server", "max_body_bytes"])?,
             pass_unknown_paths: read.flag(&["server", "pass_unknown_paths"]),
             request_timeout: read.millis(&["server", "request_timeout_ms"])?,
-            max_in_flight: read.size(&["server", "max_in_flight"])?,
             shutdown_grace: read.millis(&["server", "shutdown_grace_ms"])?,
             data: read.text(&["store", "path"]).map(PathBuf::from),
             database_url: read.secret(&["store", "database_url"])?,
@@ -130,6 +129,7 @@ impl Config {
             admission: super::admission::read(&read)?,
             admin_key: read.secret(&["admin", "api_key"])?,
             surface: super::surface::read(&read)?,
+            answers: super::answers::read(&read)?,
             models: models(&read, &providers)?,
             tasks: tasks(&read)?,
             providers,
@@ -422,7 +422,7 @@ mod tests {
           |
         2 | lsiten = "127.0.0.1:1"
           | ^^^^^^
-        hint: did you mean `listen`? allowed here: `listen`, `api_key`, `hosts`, `max_body_bytes`, `pass_unknown_paths`, `request_timeout_ms`, `max_in_flight`, `shutdown_grace_ms`
+        hint: did you mean `listen`? allowed here: `listen`, `api_key`, `hosts`, `max_body_bytes`, `pass_unknown_paths`, `request_timeout_ms`, `max_in_flight`, `max_held_mb`, `max_waiting`, `max_wait_ms`, `shutdown_grace_ms`
         "#);
     }
 

@@ -5,6 +5,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use steersman_engine::LoadLimits;
+
 use super::document::Document;
 use super::error::ConfigError;
 use super::secret::SecretSource;
@@ -15,13 +17,15 @@ use crate::http::TlsFiles;
 const ADMIN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4181);
 
 /// What the file says of listeners.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct SurfaceConfig {
     admin_listen: Option<SocketAddr>,
     /// Hosts beside loopback names and addresses by which the gateway is reached, lower case.
     pub(crate) hosts: Vec<String>,
     /// The certificate of `server.listen`, and of `admin.listen` where that is not loopback.
     pub(crate) tls: Option<TlsFiles>,
+    /// What may be under way and what may wait.
+    pub(crate) load: LoadLimits,
 }
 
 /// Reads it.
@@ -39,7 +43,13 @@ pub(super) fn read(read: &Reader<'_>) -> Result<SurfaceConfig, ConfigError> {
             .hint("write a name as in `gateway.example.com` or `localhost:3000`, without scheme and path"));
     }
     let hosts = hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect();
-    Ok(SurfaceConfig { admin_listen, hosts, tls: tls(read)? })
+    let load = LoadLimits {
+        in_flight: read.size(&["server", "max_in_flight"])?,
+        held_bytes: read.positive(&["server", "max_held_mb"])?.saturating_mul(1 << 20),
+        waiting: read.size(&["server", "max_waiting"])?,
+        wait: read.millis(&["server", "max_wait_ms"])?,
+    };
+    Ok(SurfaceConfig { admin_listen, hosts, tls: tls(read)?, load })
 }
 
 /// Both files or none, relative to the configuration's own.

@@ -12,9 +12,8 @@ use axum::routing::post;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use steersman_core::{Code, RequestId};
-use steersman_engine::Inbound;
+use steersman_engine::{Crowded, Inbound, Pass};
 use steersman_wire::{Address, DIALECTS, Dialect, dialect_at, openai_chat};
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::credential::Credential;
 use super::{Surface, body, error};
@@ -30,6 +29,8 @@ const APPROVED_HEADER: &str = "x-steersman-approved";
 
 /// The header that names a request, so that it can be sent again and still happens once.
 const IDEMPOTENCY_HEADER: &str = "idempotency-key";
+/// The header that says what is wanted of answers that were kept: `on`, `off`, `refresh`, `ttl=SECONDS`.
+const CACHE_HEADER: &str = "x-steersman-cache";
 /// The header that asks for events of tool runs in a stream: `tools`.
 const EVENTS_HEADER: &str = "x-steersman-events";
 
@@ -57,23 +58,29 @@ async fn serve(surface: &Surface, dialect: &'static dyn Dialect, request: Reques
     }
 }
 
-/// Takes a request in whole, if there is a place for it.
+/// Takes a request in whole once there is a place for it. Until then its body is not read.
 pub(super) async fn receive(
     surface: &Surface,
     dialect: &'static dyn Dialect,
     request: Request,
-) -> Result<(Inbound, OwnedSemaphorePermit), Box<Response>> {
+) -> Result<(Inbound, Pass), Box<Response>> {
     let started = Instant::now();
     let refuse = |code: &'static Code, message: &str| Box::new(error::refuse(dialect, code, message, None));
     if surface.draining.is_cancelled() {
         return Err(refuse(Code::SHUTTING_DOWN, Code::SHUTTING_DOWN.meaning));
     }
-    let Ok(place) = Arc::clone(&surface.places).try_acquire_owned() else {
-        return Err(refuse(Code::OVERLOADED, Code::OVERLOADED.meaning));
-    };
     let (head, body) = request.into_parts();
+    let credential = head.extensions.get::<Credential>().map(|Credential(hash)| *hash);
+    let most = surface.max_body_bytes as u64;
+    let promised = hyper::body::Body::size_hint(&body).upper().unwrap_or(most);
+    if promised > most {
+        return Err(refuse(Code::BODY_TOO_LARGE, &too_large(surface)));
+    }
+    let entered = surface.queue.enter(credential, promised).await;
+    let mut place = entered.map_err(|why| Box::new(crowded(surface, dialect, why)))?;
     let body = read_body(surface, body).await.map_err(|(code, message)| refuse(code, &message))?;
     let body = name_in_body(dialect, &head.uri, body).map_err(|(code, message)| refuse(code, &message))?;
+    place.holds(body.len() as u64);
     let started_at_us = super::now_us();
     let inbound = Inbound {
         id: RequestId::new(u64::try_from(started_at_us / 1_000).unwrap_or(0)),
@@ -81,12 +88,14 @@ pub(super) async fn receive(
         started_at_us,
         dialect,
         body,
-        credential: head.extensions.get::<Credential>().map(|Credential(hash)| *hash),
+        credential,
         task: text(&head.headers, TASK_HEADER),
         structured: text(&head.headers, STRUCTURED_HEADER),
         quoted: text(&head.headers, QUOTED_HEADER),
         approved: text(&head.headers, APPROVED_HEADER),
         idempotency_key: text(&head.headers, IDEMPOTENCY_HEADER),
+        waited_us: u64::try_from(place.waited().as_micros()).unwrap_or(u64::MAX),
+        cache: text(&head.headers, CACHE_HEADER),
         tool_events: text(&head.headers, EVENTS_HEADER).is_some_and(|wanted| wanted.contains("tools")),
         headers: passed_through(dialect, &head.headers),
     };
@@ -110,13 +119,25 @@ pub(super) fn dialect_of(path: &str) -> &'static dyn Dialect {
     dialect_at(path).unwrap_or(&openai_chat::OpenAiChat)
 }
 
+fn too_large(surface: &Surface) -> String {
+    format!("the body is larger than {} bytes", surface.max_body_bytes)
+}
+
+/// The refusal of a request that found no place.
+fn crowded(surface: &Surface, dialect: &dyn Dialect, why: Crowded) -> Response {
+    let limits = surface.queue.limits();
+    let message = match why {
+        Crowded::Full => format!("{} requests wait already", limits.waiting),
+        Crowded::TooLong => format!("no place within {} ms", limits.wait.as_millis()),
+    };
+    error::refuse(dialect, Code::OVERLOADED, &message, None)
+}
+
 async fn read_body(surface: &Surface, body: Body) -> Result<Bytes, (&'static Code, String)> {
     let limited = Limited::new(body, surface.max_body_bytes);
     match tokio::time::timeout(surface.body_timeout, limited.collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            Err((Code::BODY_TOO_LARGE, format!("the body is larger than {} bytes", surface.max_body_bytes)))
-        }
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err((Code::BODY_TOO_LARGE, too_large(surface))),
         Ok(Err(error)) => Err((Code::INVALID_REQUEST, format!("the body could not be read: {error}"))),
         Err(_) => Err((Code::REQUEST_TIMEOUT, format!("no whole body within {:?}", surface.body_timeout))),
     }

@@ -9,11 +9,10 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
-use steersman_engine::{Reply, ReplyBody};
-use tokio::sync::OwnedSemaphorePermit;
+use steersman_engine::{Pass, Reply, ReplyBody};
 
 /// Writes a reply out. The place is held until the body is done or dropped.
-pub(super) fn respond(reply: Reply, place: OwnedSemaphorePermit) -> Response {
+pub(super) fn respond(reply: Reply, place: Pass) -> Response {
     let (content_type, body) = match reply.body {
         ReplyBody::Whole(bytes) => ("application/json", Body::from(bytes)),
         ReplyBody::Stream(stream) => (
@@ -40,7 +39,7 @@ pub(super) fn respond(reply: Reply, place: OwnedSemaphorePermit) -> Response {
 
 struct Held<S> {
     stream: S,
-    _place: OwnedSemaphorePermit,
+    _place: Pass,
 }
 
 impl<S, E> Stream for Held<S>

@@ -20,14 +20,17 @@ pub(super) async fn ready(State(surface): State<Arc<Surface>>) -> (StatusCode, S
         (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n".to_owned())
     } else {
         let stale = surface.stale().map(|why| format!("the configuration's file is not in force: {why}\n"));
-        (StatusCode::OK, format!("ready\n{}", stale.unwrap_or_default()))
+        let load = surface.queue.report();
+        let waiting: usize = load.waiting.iter().map(|(_, count)| count).sum();
+        let busy = (waiting > 0).then(|| format!("{} requests under way, {waiting} waiting\n", load.in_flight));
+        (StatusCode::OK, format!("ready\n{}{}", busy.unwrap_or_default(), stale.unwrap_or_default()))
     }
 }
 
 /// Counts for monitors. They name nobody, so no key is asked for: the database's own words on why records are lost stand on
 /// the console.
 pub(super) async fn report(State(surface): State<Arc<Surface>>) -> Json<Value> {
-    let stats = surface.store.stats();
+    let (stats, load) = (surface.store.stats(), surface.queue.report());
     let losing = stats.last_error.is_some();
     let status = match (surface.draining.is_cancelled(), losing) {
         (true, _) => "shutting down",
@@ -37,7 +40,8 @@ pub(super) async fn report(State(surface): State<Arc<Surface>>) -> Json<Value> {
     Json(json!({
         "status": status,
         "version": env!("CARGO_PKG_VERSION"),
-        "requests_under_way": surface.max_in_flight.saturating_sub(surface.places.available_permits()),
+        "requests_under_way": load.in_flight,
+        "requests_waiting": load.waiting.iter().map(|(_, count)| count).sum::<usize>(),
         "tasks": tokio::runtime::Handle::current().metrics().num_alive_tasks(),
         "records": {
             "accepted": stats.accepted, "written": stats.written, "queued": stats.queued,

@@ -3,11 +3,13 @@
 mod admin;
 mod api;
 mod body;
+mod cache;
 mod credential;
 mod effects;
 mod error;
 mod guard;
 mod health;
+mod load;
 mod models;
 mod objectives;
 mod origin;
@@ -24,9 +26,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use axum::Router;
 use axum::routing::get;
 use steersman_core::Secret;
-use steersman_engine::Engine;
+use steersman_engine::{Engine, FairQueue};
 use steersman_store::Store;
-use tokio::sync::Semaphore;
 
 use crate::tools::ToolHouse;
 pub(crate) use responses::Book;
@@ -52,9 +53,8 @@ pub(crate) struct Surface {
     pub(crate) api_key: Option<Secret>,
     /// The key that the console and the admin address want, if it is another.
     pub(crate) admin_key: Option<Secret>,
-    /// Places for requests under way, and how many there are in all.
-    pub(crate) places: Arc<Semaphore>,
-    pub(crate) max_in_flight: usize,
+    /// Who begins when the gateway is full.
+    pub(crate) queue: FairQueue,
     /// The largest request body.
     pub(crate) max_body_bytes: usize,
     /// Whether paths that are not served here go on to a provider.
@@ -124,6 +124,8 @@ pub(crate) fn router(surface: &Arc<Surface>, side: Side) -> Router {
         .merge(objectives::router())
         .merge(effects::router())
         .merge(admin::router())
+        .merge(cache::router())
+        .merge(load::router())
         .layer(axum::middleware::from_fn_with_state(Arc::clone(surface), credential::check))
         .layer(axum::middleware::from_fn_with_state(door, origin::check))
         .route("/healthz", get(health::alive))

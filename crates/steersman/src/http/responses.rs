@@ -4,35 +4,41 @@
 
 use std::sync::Arc;
 
-use axum::Json;
-use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Json, Router};
 use steersman_core::{BoxFuture, Code};
 use steersman_engine::{BookError, KeptResponse, ResponseBook};
 use steersman_store::state::responses::StoredResponse;
 use steersman_wire::openai_responses::OpenAiResponses;
 
+use super::credential::Credential;
 use super::{Surface, error};
 
 /// The store's state as the engine's book of responses.
-pub(crate) struct Book(pub(crate) steersman_store::State);
+pub(crate) struct Book {
+    pub(crate) state: steersman_store::State,
+    /// For how many days a response is kept.
+    pub(crate) days: u64,
+}
 
 impl ResponseBook for Book {
     fn keep(&self, kept: KeptResponse) -> BoxFuture<'_, Result<(), BookError>> {
-        let KeptResponse { id, provider, created_at_us, input, conversation, response } = kept;
-        let row = StoredResponse { id, provider, created_at_us, input, conversation, response };
-        Box::pin(async move { self.0.keep_response(row).await.map_err(|error| BookError(error.to_string())) })
+        let KeptResponse { id, owner, provider, created_at_us, input, conversation, response } = kept;
+        let row = StoredResponse { id, owner, provider, created_at_us, input, conversation, response };
+        Box::pin(
+            async move { self.state.keep_response(row, self.days).await.map_err(|error| BookError(error.to_string())) },
+        )
     }
 
     fn recall<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<KeptResponse>, BookError>> {
         Box::pin(async move {
-            let found = self.0.response(id).await.map_err(|error| BookError(error.to_string()))?;
+            let found = self.state.response(id).await.map_err(|error| BookError(error.to_string()))?;
             Ok(found.map(|row| {
-                let StoredResponse { id, provider, created_at_us, input, conversation, response } = row;
-                KeptResponse { id, provider, created_at_us, input, conversation, response }
+                let StoredResponse { id, owner, provider, created_at_us, input, conversation, response } = row;
+                KeptResponse { id, owner, provider, created_at_us, input, conversation, response }
             }))
         })
     }
@@ -44,23 +50,26 @@ pub(super) fn router() -> Router<Arc<Surface>> {
         .route("/v1/responses/{id}/input_items", get(input_items))
 }
 
-async fn retrieve(State(surface): State<Arc<Surface>>, Path(id): Path<String>) -> Response {
-    match found(&surface, &id).await {
+/// What a virtual key came with, if it did: it decides whose responses are seen.
+type Who = Option<Extension<Credential>>;
+
+async fn retrieve(State(surface): State<Arc<Surface>>, who: Who, Path(id): Path<String>) -> Response {
+    match found(&surface, who, &id).await {
         Ok(kept) => ([(header::CONTENT_TYPE, "application/json")], kept.response).into_response(),
         Err(refused) => *refused,
     }
 }
 
-async fn delete(State(surface): State<Arc<Surface>>, Path(id): Path<String>) -> Response {
-    match surface.store.state().forget_response(&id).await {
+async fn delete(State(surface): State<Arc<Surface>>, who: Who, Path(id): Path<String>) -> Response {
+    match surface.store.state().forget_response(&id, &owner(&surface, who)).await {
         Ok(true) => Json(serde_json::json!({ "id": id, "object": "response", "deleted": true })).into_response(),
         Ok(false) => unknown(&id),
         Err(error) => unreachable_state(&error),
     }
 }
 
-async fn input_items(State(surface): State<Arc<Surface>>, Path(id): Path<String>) -> Response {
-    let kept = match found(&surface, &id).await {
+async fn input_items(State(surface): State<Arc<Surface>>, who: Who, Path(id): Path<String>) -> Response {
+    let kept = match found(&surface, who, &id).await {
         Ok(kept) => kept,
         Err(refused) => return *refused,
     };
@@ -80,9 +89,16 @@ async fn input_items(State(surface): State<Arc<Surface>>, Path(id): Path<String>
     Json(list).into_response()
 }
 
-async fn found(surface: &Surface, id: &str) -> Result<StoredResponse, Box<Response>> {
-    let kept = surface.store.state().response(id).await;
-    kept.map_err(|error| Box::new(unreachable_state(&error)))?.ok_or_else(|| Box::new(unknown(id)))
+/// A response of this client's; another's is as unknown as one that never was.
+async fn found(surface: &Surface, who: Who, id: &str) -> Result<StoredResponse, Box<Response>> {
+    let kept = surface.store.state().response(id).await.map_err(|error| Box::new(unreachable_state(&error)))?;
+    let owner = owner(surface, who);
+    kept.filter(|kept| kept.owner == owner).ok_or_else(|| Box::new(unknown(id)))
+}
+
+fn owner(surface: &Surface, who: Who) -> String {
+    let credential = who.map(|Extension(Credential(hash))| hash);
+    surface.engine().admit().owner_of(credential.as_ref())
 }
 
 fn unknown(id: &str) -> Response {

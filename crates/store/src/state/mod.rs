@@ -10,6 +10,7 @@
 //!
 //! What never happens here: a record of telemetry, a secret in the clear, an answer before its commit.
 
+pub mod answers;
 pub mod approvals;
 pub mod budgets;
 pub mod documents;
@@ -28,8 +29,14 @@ use crate::sqlite::beside;
 use crate::{Engine, StoreError};
 
 /// The version n of the state's schema is the n-th of these, counted from 1.
-pub(crate) const MIGRATIONS: &[Migration] =
-    &[writer::MIGRATION, documents::MIGRATION, responses::MIGRATION, budgets::MIGRATION, effects::MIGRATION];
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    writer::MIGRATION,
+    documents::MIGRATION,
+    responses::MIGRATION,
+    budgets::MIGRATION,
+    effects::MIGRATION,
+    answers::MIGRATION,
+];
 
 /// How many pieces of work may wait; one more waits for a place.
 const QUEUE: usize = 1_024;

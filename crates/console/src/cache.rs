@@ -1,0 +1,60 @@
+//! Answers that were given again: how often, and what that saved, by task.
+
+use maud::{Markup, html};
+use steersman_core::Usd;
+use steersman_store::state::answers::AnswersHeld;
+
+use crate::{format, layout};
+
+/// One task.
+#[derive(Debug, Clone, Default)]
+pub struct Line {
+    /// Its name.
+    pub task: String,
+    /// Requests that got an answer that was kept.
+    pub hits: u64,
+    /// Requests that did not.
+    pub misses: u64,
+    /// What the hits would have cost, as far as that is known.
+    pub saved: Usd,
+    /// The tokens that they would have taken.
+    pub saved_tokens: u64,
+}
+
+impl Line {
+    /// A task of which nothing is known yet.
+    #[must_use]
+    pub fn of(task: String) -> Self {
+        Self { task, ..Self::default() }
+    }
+}
+
+/// The page.
+#[must_use]
+pub fn page(lines: &[Line], held: AnswersHeld, days: i64) -> Markup {
+    let body = html! {
+        h1 { "Cache" }
+        p {
+            (format::count(held.answers)) " answers are kept, " (format::bytes(held.bytes)) " on disk. "
+            "An answer is given again to the same request where its task says " code { "cache = true" }
+            " or the client sends " code { "x-steersman-cache: on" } "."
+        }
+        @if lines.is_empty() { p { "No request has asked for it in the last " (days) " days." } } @else {
+            div.scroll { table {
+                thead { tr {
+                    th { "task" } th { "hits" } th { "misses" } th { "hit rate" } th { "saved" } th { "tokens saved" }
+                } }
+                tbody { @for line in lines { tr {
+                    td { (line.task) }
+                    td { (format::count(line.hits)) }
+                    td { (format::count(line.misses)) }
+                    td { (format::share(line.hits, line.hits + line.misses)) }
+                    td { (line.saved) }
+                    td { (format::count(line.saved_tokens)) }
+                } } }
+            } }
+            p { "The last " (days) " days. What a hit of unknown price saved is not counted." }
+        }
+    };
+    layout::page("Cache", "/console/cache", &body)
+}
