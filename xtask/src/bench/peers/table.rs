@@ -28,6 +28,10 @@ pub(super) fn print(run: &Value, json: bool) {
     for peer in &peers {
         let text = |key: &str| peer.get(key).and_then(Value::as_str).unwrap_or_default();
         println!("{} {}: {}\n  records: {}", text("name"), text("version"), text("settings"), text("records"));
+        let counted = |of: &str| peer.pointer(&format!("/counted/{of}")).and_then(Value::as_u64);
+        if let (Some(written), Some(lost)) = (counted("written"), counted("lost")) {
+            println!("  of its records {written} were written and {lost} dropped under the largest loads");
+        }
         if !text("failure").is_empty() {
             println!("  failed: {}", text("failure"));
         }
