@@ -5,6 +5,7 @@ use std::process::Command;
 use super::counts::{Counts, ONE, counted};
 use super::fixture::Fixture;
 use super::{Length, Stopped};
+use crate::bench::release;
 use crate::{Failure, house, setup};
 
 const PYTHON_PACKAGES: &[&str] = &["openai==3.54.0", "anthropic==2.12.0", "google-genai==3.6.1"];
@@ -21,6 +22,10 @@ pub(super) fn sdk(_: Length) -> Result<Counts, Stopped> {
         eprintln!("{script}");
         counts += counted(fixture.command(&python).arg("-B").arg(script))?;
     }
+    eprintln!("tests/sdk/mcp_sdk.py");
+    let mut proxy = fixture.command(&python);
+    proxy.arg("-B").arg("tests/sdk/mcp_sdk.py").env("STEERSMAN", release("steersman", "steersman")?);
+    counts += counted(&mut proxy)?;
     eprintln!("tests/sdk/openai_sdk.mjs");
     counts += counted(fixture.command("node").arg("tests/sdk/openai_sdk.mjs").env("NODE_PACKAGES", node_packages))?;
     let leaks = fixture.leaks()?;

@@ -19,6 +19,7 @@ pub(crate) mod keys;
 mod listeners;
 mod log;
 mod man;
+mod mcp;
 mod models;
 mod records;
 mod route;
@@ -62,6 +63,7 @@ pub(crate) static COMMANDS: &[&Command] = &[
     &route::COMMAND,
     &structure::COMMAND,
     &tools::COMMAND,
+    &mcp::COMMAND,
     &approvals::COMMAND,
     &completions::COMMAND,
     &man::COMMAND,

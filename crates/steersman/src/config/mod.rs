@@ -25,6 +25,7 @@ mod tools;
 pub(crate) use cloud::CloudConfig;
 pub(crate) use document::Document;
 pub(crate) use error::ConfigError;
+pub(crate) use guard::GuardConfig;
 pub(crate) use keys::{KEYS, SECTIONS};
 pub(crate) use objective::ObjectiveConfig;
 pub(crate) use rules::read_file as read_rules;

@@ -1,0 +1,99 @@
+//! `steersman mcp`: one MCP server over stdio in front of all configured ones, with the guard between.
+//!
+//! A client that speaks MCP names this program instead of its servers. It sees their tools under their prefixes, as they
+//! were reviewed, and each call is decided from what the session has read so far before it goes on.
+//!
+//! What never happens here: no decision (`session` asks the guard), and nothing but messages on standard output.
+
+mod session;
+mod wire;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use steersman_scope::{DiskFiles, Journal, JournalOptions, Ledger, OpenError, Runner};
+
+use super::config_file::{Loaded, data_folder, load};
+use super::{Command, Failure, parse};
+use crate::{compose, tools};
+use session::Session;
+use wire::Client;
+
+pub(crate) static COMMAND: Command = Command {
+    name: "mcp",
+    about: "Serve the configured tool servers as one MCP server over stdio, guarded",
+    arguments: Arguments::augment_args,
+    run: |matches| run(&parse(matches)?),
+};
+
+#[derive(Args)]
+struct Arguments {
+    /// The configuration [default: steersman.toml, if there is one]
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Where the effect ledger is kept, below `mcp-effects` [default: the data folder]
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// What the user asked for, in the user's own words: calls that it covers need no question
+    #[arg(long)]
+    request: Option<String>,
+}
+
+/// How many sessions may use one data folder at once, each with a ledger of its own.
+const SESSIONS: usize = 64;
+
+fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let Loaded { config, file } = load(arguments.config.as_deref())?;
+    if config.tool_servers.is_empty() {
+        return Err(
+            Failure::new("no tool server is configured").hint("add `[tool_servers.NAME]` with `command` or `url`")
+        );
+    }
+    let data = data_folder(&config, arguments.data.as_deref())?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let toolbox = tools::toolbox(&config, file.as_deref(), &compose::client(&config))?;
+        let runner = Runner::over(ledger(&data.join("mcp-effects")).await?).build();
+        left_open(&runner).await;
+        let mut client = Client::of_stdio();
+        let mut session = Session::new(&config.guard, &toolbox, runner, arguments.request.as_deref()).await;
+        while let Some(message) = client.next().await {
+            session.answer(&message, &mut client).await;
+        }
+        session.end().await;
+        toolbox.shutdown().await;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// The first ledger of the folder that no other session has.
+async fn ledger(folder: &std::path::Path) -> Result<Arc<dyn Ledger>, Failure> {
+    for at in 0..SESSIONS {
+        let place = folder.join(at.to_string());
+        let unusable = |error: &dyn std::fmt::Display| {
+            Failure::new(format!("the effect ledger `{}` cannot be opened: {error}", place.display()))
+        };
+        let files = DiskFiles::open(&place).map_err(|error| unusable(&error))?;
+        match Journal::open(Arc::new(files), JournalOptions::default()).await {
+            Ok(journal) => return Ok(Arc::new(journal)),
+            Err(OpenError::Owned) => {}
+            Err(other) => return Err(unusable(&other)),
+        }
+    }
+    Err(Failure::new(format!("{SESSIONS} sessions use `{}` already", folder.display()))
+        .hint("name another with `--data`"))
+}
+
+/// Says what an earlier session left without an outcome. It is never sent again by itself.
+async fn left_open(runner: &Runner) {
+    if let Ok(open) = runner.open_effects().await
+        && !open.is_empty()
+    {
+        anstream::eprintln!(
+            "{} effects of an earlier session have no known outcome; they are not repeated",
+            open.len()
+        );
+    }
+}
