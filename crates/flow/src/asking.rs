@@ -171,6 +171,7 @@ impl Request {
                 pronoun: false,
                 phrasal: false,
                 plural,
+                loose: false,
                 wish: false,
                 beside: Vec::new(),
                 ordering: true,
@@ -243,9 +244,9 @@ impl Request {
         let apart = || {
             let behind = self.words.get(at + 1..(at + 5).min(self.words.len())).unwrap_or_default();
             let behind = behind.iter().take_while(|near| near.sentence == word.sentence && !near.hard_gap);
-            behind
-                .map(|near| near.lower.as_str())
-                .find(|near| matches!(*near, "off" | "on" | "out" | "down" | "back" | "over" | "up" | "aus" | "ein"))
+            behind.map(|near| near.lower.as_str()).find(|near| {
+                matches!(*near, "off" | "on" | "out" | "down" | "back" | "over" | "up" | "aus" | "ein" | "go")
+            })
         };
         let particle = match next {
             "yes" | "no" if word.lower == "say" => next,
@@ -273,6 +274,7 @@ impl Request {
             pronoun,
             phrasal: phrasal != 0,
             plural: self.is_plural(at),
+            loose: false,
             wish: matches!(word.lower.as_str(), "need" | "want" | "like")
                 && matches!(before, "i" | "we" | "d" | "would"),
             beside: self.stems_behind(at),
@@ -292,9 +294,12 @@ impl Request {
         let word = self.word(Some(at));
         let past = word.ends_with("ed") && word.len() > 4
             || matches!(word, "sent" | "paid" | "made" | "written" | "given" | "bought" | "left" | "booked");
-        past && !self
-            .before(at, 7, first)
-            .any(|word| matches!(word.stem.as_str(), "want" | "need" | "lik" | "wish" | "get" | "please" | "pleas"))
+        past && !self.before(at, 7, first).any(|word| {
+            matches!(
+                word.stem.as_str(),
+                "want" | "need" | "lik" | "wish" | "get" | "please" | "pleas" | "have" | "hav" | "let"
+            )
+        })
     }
 
     fn is_noun(&self, at: usize) -> bool {
@@ -473,6 +478,7 @@ pub(crate) fn phrasal(verb: &str, particle: &str) -> words::Verbs {
         ("roll" | "put", "back") => words::UNDO | words::RETURN | words::MOVE,
         ("turn" | "knock" | "wave", "down" | "away") => words::REJECT | words::UPDATE,
         ("let", "off") => words::FORGIVE,
+        ("let", "go") => words::SHIP | words::OPEN,
         ("let", "in") => words::OPEN | words::APPROVE,
         ("write", "off") => words::FORGIVE | words::DELETE,
         ("write" | "note" | "jot", "down" | "up") => words::RECORD | words::CREATE,

@@ -15,12 +15,18 @@ impl Request {
     pub(crate) fn leave_open(&mut self, tools: &Toolbox) {
         let explained = |mention: &Mention| tools.iter().any(|tool| tool.has_effect() && tool.explains(self, mention));
         let explained: Vec<bool> = self.mentions.iter().map(explained).collect();
-        for (mention, explained) in self.mentions.iter_mut().zip(explained) {
+        let read: Vec<bool> =
+            self.mentions.iter().map(|mention| tools.iter().any(|tool| tool.is_read_by(mention))).collect();
+        for ((mention, explained), read) in self.mentions.iter_mut().zip(explained).zip(read) {
             mention.explained = explained;
-            mention.open = !explained && is_order(mention);
+            mention.loose = LOOSE.contains(&mention.stem.as_str());
+            mention.open = !explained && (is_order(mention) || (mention.loose && mention.ordering && !read));
         }
     }
 }
+
+/// Words that ask to read or to act, by what they stand beside ("get the list", "get the plumber to unit 4").
+const LOOSE: &[&str] = &["get", "have", "hav", "let", "tak", "take", "ask"];
 
 fn is_order(mention: &Mention) -> bool {
     if mention.wish {

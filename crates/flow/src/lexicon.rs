@@ -79,11 +79,11 @@ pub(crate) const VERBS: &[(Verbs, &str)] = &[
     ),
     (
         PAY,
-        "pay send transfer wire refund reimburse remit settle repay tip donate deposit return give compensate put move stash charge top disburse contribute fund sponsor credit reward cover chip clear",
+        "pay send transfer wire refund reimburse remit settle repay tip donate deposit return give compensate put move stash charge top disburse contribute fund sponsor credit reward cover chip clear gift",
     ),
     (
         DELETE,
-        "delete remove erase drop trash discard clear purge wipe clean destroy eliminate cancel dispose bin kick expel ban uninvite unlink detach scrap revoke unregister withdraw retire decommission eject evict oust strike dump chuck toss ditch prune annul rescind nullify scrub expunge cull deregister unenroll unenrol unassign unbook disband dissolve unpublish untag take pull",
+        "delete remove erase drop trash discard clear purge wipe clean destroy eliminate cancel dispose bin kick expel ban uninvite unlink detach scrap revoke unregister withdraw retire decommission eject evict oust strike dump chuck toss ditch prune annul rescind nullify scrub expunge cull deregister unenroll unenrol unassign unbook disband dissolve unpublish untag take pull unsubscribe",
     ),
     (
         UPDATE,
@@ -93,7 +93,10 @@ pub(crate) const VERBS: &[(Verbs, &str)] = &[
         MOVE,
         "move reschedule postpone shift delay push relocate rearrange change rebook advance bring transfer put reroute redirect divert swap exchange defer adjourn migrate carry haul transport transplant reorder slide nudge bump pull retime reslot shunt slip",
     ),
-    (SHARE, "share grant give allow permit send show expose provide export authorize authorise circulate open entitle"),
+    (
+        SHARE,
+        "share grant give allow permit send show expose provide export authorize authorise circulate open entitle gift",
+    ),
     (INVITE, "invite add include join enroll enrol bring get put ask loop onboard admit recruit summon rope"),
     (
         APPEND,
@@ -107,7 +110,7 @@ pub(crate) const VERBS: &[(Verbs, &str)] = &[
     (POST, "post publish tweet comment announce upload share write put broadcast blog release leave"),
     (
         ASSIGN,
-        "assign reassign delegate give allocate hand transfer appoint move set change hire staff roster put nominate allot earmark designate entrust task pair station deploy dispatch book place charge make",
+        "assign reassign delegate give allocate hand transfer appoint move set change hire staff roster put nominate allot earmark designate entrust task pair station deploy dispatch book place charge make get",
     ),
     (
         CLOSE,
@@ -153,7 +156,7 @@ pub(crate) const VERBS: &[(Verbs, &str)] = &[
     ),
     (
         ISSUE,
-        "dispense issue hand distribute administer supply give provide award grant prescribe allot serve dole refill fill release order hand",
+        "dispense issue hand distribute administer supply give provide award grant prescribe allot serve dole refill fill release order hand gift",
     ),
     (CHARGE, "charge bill invoice debit levy impose fine collect"),
     (
@@ -192,6 +195,14 @@ pub(crate) const READING: &str = "read find search look list show see view check
     rewrite rephrase proofread outline paraphrase condense tally total sum average convert spell define quote cite \
     skim scan glance consult locate spot detect discover notice hear feel love hate matter remain stay happen \
     exist contain include belong depend expect assume suppose prefer try let please thank wish";
+
+/// Verbs that leave the action to their object ("request a refill", "create a booking") ...
+pub(crate) const LIGHT_VERBS: &str =
+    "create make request schedule submit add set record trigger place apply file start perform initiate log open";
+/// ... and such objects.
+pub(crate) const NOMINAL: &str = "return refill charge pickup replenishment exchange reminder order booking refund split vote \
+    transfer payment reservation cancellation renewal extension exemption registration enrolment enrollment subscription \
+    invitation reset restart deployment silence repair delivery playback swap hold discount";
 
 const BASE: Nouns = 1;
 pub(crate) const MESSAGE: Nouns = BASE;

@@ -108,8 +108,10 @@ impl Profile {
         let plain = fit == Fit::Named && self.verbs & !words::UPDATE == 0 && !self.objects.is_empty();
         let told = match evidence {
             Evidence::Whole => true,
-            Evidence::Some => fit >= Fit::Kind && !mention.wish,
-            Evidence::None => plain && mention.verbs == 0 && !mention.wish && !mention.stem.is_empty(),
+            Evidence::Some => fit >= Fit::Kind && !mention.wish && !mention.loose,
+            Evidence::None => {
+                plain && mention.verbs == 0 && !mention.wish && !mention.loose && !mention.stem.is_empty()
+            }
         };
         mention.open && free && told
     }
@@ -131,6 +133,15 @@ impl Profile {
             } else if !words::is_stop(stem) && stem.len() > 1 {
                 profile.objects.push(stem.clone());
                 profile.nouns |= words::nouns(stem);
+            }
+        }
+        if let Some(light) = profile.actions.first().cloned() {
+            for object in profile.objects.clone() {
+                let verbs = words::nominal(&light, &object);
+                if verbs != 0 {
+                    profile.verbs |= verbs;
+                    profile.actions.push(object);
+                }
             }
         }
         // A description opens with what the tool does, also in a word that the lexicon does not know.

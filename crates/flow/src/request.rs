@@ -51,6 +51,8 @@ pub(crate) struct Mention {
     pub(crate) phrasal: bool,
     /// Whether its object is more than one thing ("return the books").
     pub(crate) plural: bool,
+    /// Whether it can ask to read as well as to act.
+    pub(crate) loose: bool,
     /// Whether it only says that the user wants something ("I need Friday off").
     pub(crate) wish: bool,
     /// Stems of the words behind it, up to the end of the phrase.

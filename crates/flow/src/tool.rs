@@ -242,6 +242,11 @@ impl Tool {
         profile.is_meant_by(mention, self.fit(request)) && (beside || !words::is_generic(&mention.stem))
     }
 
+    /// Whether this tool reads what a word of the user's stands beside.
+    pub(crate) fn is_read_by(&self, mention: &Mention) -> bool {
+        !self.has_effect() && mention.beside.iter().any(|stem| self.profile.objects.contains(stem))
+    }
+
     /// How clearly the request names the tool's object.
     fn fit(&self, request: &Request) -> Fit {
         let profile = &self.profile;

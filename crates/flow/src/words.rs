@@ -186,6 +186,12 @@ pub(crate) fn is_generic(stem: &str) -> bool {
     TABLES.generic.contains_key(stem)
 }
 
+/// The verb that the object of a light verb is ("refill" in "request a refill"): its classes, none for other pairs.
+pub(crate) fn nominal(light: &str, object: &str) -> Verbs {
+    let is_in = |list: &str, word: &str| list.split_whitespace().any(|entry| stem(entry) == word);
+    if is_in(LIGHT_VERBS, light) && is_in(NOMINAL, object) { verbs(object) } else { 0 }
+}
+
 /// Whether a verb only asks to read: to find, to show, to work out.
 pub(crate) fn is_reading(stem: &str) -> bool {
     TABLES.reading.contains_key(stem)

@@ -57,6 +57,17 @@ const ASKED: &[(&str, &str, &str)] = &[
     ("Assign the bug to Kim", "update_issue", "Update an issue's assignee, state or labels."),
     ("Block the sender", "block_contact", "Block a contact."),
     ("Dispense the refill for Mrs. Hall", "dispense_medication", "Dispense a medication."),
+    ("Excuse Mia from swimming on Friday", "grant_exemption", "Exempt a pupil from a lesson."),
+    ("Hand back last week's essays with the marks", "publish_grades", "Publish the grades of an assignment."),
+    ("Bump the maths test to next Thursday", "reschedule_exam", "Move an exam to another day."),
+    ("Get a substitute for Mr Brandt's lessons", "assign_substitute", "Assign a substitute teacher to a lesson."),
+    ("Let the consignment go, customs is fine now", "release_shipment", "Release a held shipment."),
+    ("Knock 5 percent off the invoice for Kerr", "apply_discount", "Apply a discount to an invoice."),
+    ("Get the plumber to unit 4 tomorrow", "dispatch_technician", "Dispatch a technician."),
+    ("Take my name off the mailing list", "unsubscribe", "Unsubscribe an address."),
+    ("Send it back to the shop, wrong size", "create_return", "Create a return."),
+    ("Wave the claim through", "approve_claim", "Approve a claim."),
+    ("Put 200 aside for the holiday", "transfer_to_goal", "Transfer money to a savings goal."),
 ];
 
 const NOT_ASKED: &[(&str, &str, &str)] = &[
@@ -74,6 +85,9 @@ const NOT_ASKED: &[(&str, &str, &str)] = &[
     ("Which lamps are on?", "setBrightness", "Sets the brightness of a lamp."),
     ("Read me the newest ticket", "archive_ticket", "Archive a ticket."),
     ("When was the last webhook sent?", "trigger_webhook", "Trigger a webhook."),
+    ("Which issues are open?", "create_issue", "Open an issue."),
+    ("What does the parental leave policy say", "withdraw_leave", "Withdraw a request for leave."),
+    ("Tell me what the others want", "send_mail", "Send a mail."),
     ("Do not print the contract, just read it to me", "print_document", "Print a document."),
 ];
 
