@@ -88,6 +88,8 @@ codes! {
     ArrayOfOne Low,
     /// An envelope around the value was taken off.
     Envelope Medium,
+    /// An envelope that the schema asks for and the text left out was written around the value.
+    MissingEnvelope Medium,
     /// The schema's own frame around the values was taken off.
     SchemaEcho Medium,
     /// A member that the schema forbids was dropped.

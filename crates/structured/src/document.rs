@@ -32,6 +32,8 @@ struct Rec {
     /// Index of the first node that is no part of this subtree.
     next: u32,
     kind: Kind,
+    /// A string that holds an escape.
+    escaped: bool,
 }
 
 /// A well-formed JSON text and the table of its nodes.
@@ -106,14 +108,8 @@ impl Document {
         found
     }
 
-    /// The value for readers that speak `serde_json`. Numbers beyond `f64` saturate; the exact text stays here.
-    /// Recursive: callers bound [`Document::depth`] first.
-    pub(crate) fn to_serde(&self) -> serde_json::Value {
-        self.root().to_serde()
-    }
-
     fn rec(&self, index: usize) -> Rec {
-        self.nodes.get(index).copied().unwrap_or(Rec { start: 0, end: 0, next: 0, kind: Kind::Null })
+        self.nodes.get(index).copied().unwrap_or(Rec { start: 0, end: 0, next: 0, kind: Kind::Null, escaped: false })
     }
 }
 
@@ -154,39 +150,80 @@ impl<'d> Node<'d> {
     /// The decoded string, if it is one. A lone surrogate decodes to U+FFFD.
     #[must_use]
     pub fn as_str(self) -> Option<Cow<'d, str>> {
-        (self.kind() == Kind::String).then(|| decode(self.raw()))
+        let rec = self.doc.rec(self.index);
+        match (rec.kind, rec.escaped) {
+            (Kind::String, false) => Some(Cow::Borrowed(self.inside())),
+            (Kind::String, true) => Some(decode(self.raw())),
+            _ => None,
+        }
     }
 
     /// The elements of an array; nothing for other kinds.
     pub fn items(self) -> impl Iterator<Item = Node<'d>> {
-        let stop = self.doc.rec(self.index).next as usize;
-        let mut at = if self.kind() == Kind::Array { self.index + 1 } else { stop };
+        let mut at = 0;
         std::iter::from_fn(move || {
-            (at < stop).then(|| {
-                let node = Node { doc: self.doc, index: at };
-                at = (self.doc.rec(at).next as usize).max(at + 1);
-                node
-            })
+            let (node, next) = self.item_at(at)?;
+            at = next;
+            Some(node)
         })
     }
 
     /// The members of an object in source order, duplicates included: key node (a string) and value.
     pub fn members(self) -> impl Iterator<Item = (Node<'d>, Node<'d>)> {
-        let stop = self.doc.rec(self.index).next as usize;
-        let mut at = if self.kind() == Kind::Object { self.index + 1 } else { stop };
+        let mut at = 0;
         std::iter::from_fn(move || {
-            (at + 1 < stop).then(|| {
-                let pair = (Node { doc: self.doc, index: at }, Node { doc: self.doc, index: at + 1 });
-                at = (self.doc.rec(at + 1).next as usize).max(at + 2);
-                pair
-            })
+            let (key, value, next) = self.member_at(at)?;
+            at = next;
+            Some((key, value))
         })
+    }
+
+    /// The element at a place of a walk, and the next place. A walk begins at 0.
+    pub(crate) fn item_at(self, at: usize) -> Option<(Node<'d>, usize)> {
+        let rec = self.doc.rec(self.index);
+        let at = if at == 0 { self.index + 1 } else { at };
+        (rec.kind == Kind::Array && at < rec.next as usize).then(|| {
+            let next = (self.doc.rec(at).next as usize).max(at + 1);
+            (Node { doc: self.doc, index: at }, next)
+        })
+    }
+
+    /// The member at a place of a walk, key and value, and the next place. A walk begins at 0.
+    pub(crate) fn member_at(self, at: usize) -> Option<(Node<'d>, Node<'d>, usize)> {
+        let rec = self.doc.rec(self.index);
+        let at = if at == 0 { self.index + 1 } else { at };
+        (rec.kind == Kind::Object && at + 1 < rec.next as usize).then(|| {
+            let next = (self.doc.rec(at + 1).next as usize).max(at + 2);
+            (Node { doc: self.doc, index: at }, Node { doc: self.doc, index: at + 1 }, next)
+        })
+    }
+
+    /// How many values and keys the subtree has.
+    pub(crate) fn nodes(self) -> usize {
+        (self.doc.rec(self.index).next as usize).saturating_sub(self.index)
+    }
+
+    /// What tells the node from all others while its document lives.
+    pub(crate) fn identity(self) -> (usize, u32) {
+        (std::ptr::from_ref(self.doc).addr(), u32::try_from(self.index).unwrap_or(u32::MAX))
+    }
+
+    /// What stands between the quotes of a string.
+    fn inside(self) -> &'d str {
+        let (start, end) = self.span();
+        self.doc.text.get(start + 1..end.saturating_sub(1)).unwrap_or("")
+    }
+
+    /// Whether it is the string `text`.
+    pub(crate) fn is_text(self, text: &str) -> bool {
+        let rec = self.doc.rec(self.index);
+        rec.kind == Kind::String && if rec.escaped { decode(self.raw()) == text } else { self.inside() == text }
     }
 
     /// The first member of that name.
     #[must_use]
     pub fn get(self, key: &str) -> Option<Node<'d>> {
-        self.members().find(|(k, _)| decode(k.raw()) == key).map(|(_, value)| value)
+        self.members().find(|(k, _)| k.is_text(key)).map(|(_, value)| value)
     }
 
     /// How many elements or members there are.
@@ -206,6 +243,9 @@ impl<'d> Node<'d> {
     }
 
     fn conflicting_key(self) -> Option<String> {
+        if self.distinct_keys() {
+            return None;
+        }
         let mut seen: Vec<(Cow<'d, str>, &'d str)> = Vec::new();
         for (key, value) in self.members() {
             seen.push((decode(key.raw()), value.raw()));
@@ -217,12 +257,32 @@ impl<'d> Node<'d> {
         })
     }
 
+    /// A cheap look at a small object: its keys are plain and all different.
+    fn distinct_keys(self) -> bool {
+        const FEW: usize = 12;
+        let mut keys: [&str; FEW] = [""; FEW];
+        for (n, (key, _)) in self.members().enumerate() {
+            let raw = key.raw();
+            let (Some(before), false) = (keys.get(..n), key.doc.rec(key.index).escaped) else { return false };
+            if before.contains(&raw) {
+                return false;
+            }
+            match keys.get_mut(n) {
+                Some(slot) => *slot = raw,
+                None => return false,
+            }
+        }
+        true
+    }
+
+    /// The value for readers that speak `serde_json`. Numbers beyond `f64` saturate; the exact text stays here.
+    /// Recursive: callers bound [`Document::depth`] first.
     pub(crate) fn to_serde(self) -> serde_json::Value {
         use serde_json::Value;
         match self.kind() {
             Kind::Null => Value::Null,
             Kind::Bool => Value::Bool(self.raw() == "true"),
-            Kind::Number => number_to_serde(self.raw()),
+            Kind::Number => Value::Number(number_to_serde(self.raw())),
             Kind::String => Value::String(decode(self.raw()).into_owned()),
             Kind::Array => Value::Array(self.items().map(Node::to_serde).collect()),
             Kind::Object => {
@@ -232,7 +292,7 @@ impl<'d> Node<'d> {
     }
 }
 
-fn number_to_serde(text: &str) -> serde_json::Value {
+pub(crate) fn number_to_serde(text: &str) -> serde_json::Number {
     if let Ok(small) = text.parse::<i64>()
         && text != "-0"
     {
@@ -242,7 +302,7 @@ fn number_to_serde(text: &str) -> serde_json::Value {
         return large.into();
     }
     let float = text.parse::<f64>().unwrap_or(0.0).clamp(f64::MIN, f64::MAX);
-    serde_json::Number::from_f64(float).map_or(serde_json::Value::Null, serde_json::Value::Number)
+    serde_json::Number::from_f64(float).unwrap_or_else(|| 0.into())
 }
 
 /// Decodes a string literal with its quotes. Borrowed when nothing is escaped.
@@ -357,23 +417,34 @@ fn digits_end(bytes: &[u8], mut i: usize) -> usize {
 
 /// End of the string literal that opens at `start` (one past the closing quote), strictly by the grammar.
 pub(crate) fn string_end(bytes: &[u8], start: usize) -> Result<usize, usize> {
+    string_read(bytes, start).map(|(end, _)| end)
+}
+
+/// The end of a string literal, and whether it holds an escape.
+fn string_read(bytes: &[u8], start: usize) -> Result<(usize, bool), usize> {
+    let mut escaped = false;
     let mut i = start + 1;
     loop {
+        i += bytes.get(i..).unwrap_or(&[]).iter().position(|&b| matches!(b, b'"' | b'\\' | 0..0x20)).unwrap_or(0);
         match bytes.get(i) {
-            Some(b'"') => return Ok(i + 1),
+            Some(b'"') => return Ok((i + 1, escaped)),
             Some(b'\\') => match bytes.get(i + 1) {
-                Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => i += 2,
+                Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
+                    escaped = true;
+                    i += 2;
+                }
                 Some(b'u') => {
                     let hex = bytes.get(i + 2..i + 6).unwrap_or(&[]);
                     if hex.len() < 4 || !hex.iter().all(u8::is_ascii_hexdigit) {
                         return Err(i);
                     }
+                    escaped = true;
                     i += 6;
                 }
                 _ => return Err(i),
             },
-            Some(0..0x20) | None => return Err(i),
-            Some(_) => i += 1,
+            Some(0..0x20) => return Err(i),
+            None | Some(_) => return Err(bytes.len()),
         }
     }
 }
@@ -399,7 +470,7 @@ impl<'a> Parser<'a> {
         Self {
             bytes: text.as_bytes(),
             at: 0,
-            nodes: Vec::with_capacity(text.len() / 10 + 4),
+            nodes: Vec::with_capacity(text.len() / 7 + 8),
             open: Vec::new(),
             depth: 0,
         }
@@ -448,8 +519,7 @@ impl<'a> Parser<'a> {
     }
 
     fn key(&mut self) -> Result<Expect, NotJson> {
-        let end = string_end(self.bytes, self.at).map_err(|at| NotJson { at })?;
-        self.push(Kind::String, end);
+        self.string()?;
         self.skip();
         if self.bytes.get(self.at) != Some(&b':') {
             return Err(NotJson { at: self.at });
@@ -458,17 +528,26 @@ impl<'a> Parser<'a> {
         Ok(Expect::Value)
     }
 
+    fn string(&mut self) -> Result<(), NotJson> {
+        let (end, escaped) = string_read(self.bytes, self.at).map_err(|at| NotJson { at })?;
+        self.push(Kind::String, end);
+        if let Some(rec) = self.nodes.last_mut() {
+            rec.escaped = escaped;
+        }
+        Ok(())
+    }
+
     fn push(&mut self, kind: Kind, end: usize) {
         let next = self.nodes.len() + 1;
         #[expect(clippy::cast_possible_truncation, reason = "`run` refuses texts that do not fit")]
-        self.nodes.push(Rec { start: self.at as u32, end: end as u32, next: next as u32, kind });
+        self.nodes.push(Rec { start: self.at as u32, end: end as u32, next: next as u32, kind, escaped: false });
         self.at = end;
     }
 
     fn value(&mut self, byte: u8) -> Result<Expect, NotJson> {
         let word = |text: &str| self.bytes.get(self.at..self.at + text.len()) == Some(text.as_bytes());
         let (kind, end) = match byte {
-            b'"' => (Kind::String, string_end(self.bytes, self.at).map_err(|at| NotJson { at })?),
+            b'"' => return self.string().map(|()| Expect::After),
             b'{' | b'[' => return Ok(self.open(byte)),
             b't' if word("true") => (Kind::Bool, self.at + 4),
             b'f' if word("false") => (Kind::Bool, self.at + 5),

@@ -9,6 +9,7 @@
 
 mod advice;
 mod align;
+mod announce;
 mod batch;
 mod code;
 mod document;

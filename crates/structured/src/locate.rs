@@ -6,7 +6,7 @@
 //!
 //! What never happens here: no choice between documents. The reader chooses, with the schema in hand.
 
-use crate::repair::{Cut, Draft, Junk, draft};
+use crate::repair::{Cut, Draft, Junk, draft, headless_draft};
 
 /// All documents of a text, in order, and what stopped the search.
 #[derive(Debug, Default)]
@@ -26,7 +26,7 @@ pub(crate) fn documents(text: &str) -> Found {
     let mut found = Found::default();
     let mut at = body_start(text);
     if let Some(start) = headless(text, at) {
-        match draft(text, start) {
+        match headless_draft(text, start) {
             Ok(draft) => found.drafts.push(draft),
             Err(junk) => found.junk = Some(junk),
         }

@@ -30,6 +30,9 @@ pub(crate) fn lossless(text: &str, start: usize) -> Option<String> {
                 at += 1;
                 key = false;
                 sure = Some((at, closers.len()));
+                if closers.is_empty() {
+                    break;
+                }
             }
             b',' => {
                 key = closers.last() == Some(&b'}');

@@ -5,10 +5,11 @@
 //! after an alignment that is clearly ahead of any other; the last word has the validator.
 //!
 //! The rule of choice: the only document; else the only one that satisfies the schema; else the only one of
-//! substance; else the one that is announced as final; else none.
+//! substance; else the only one that is not called an example; else the last, if it is announced as final; else none.
 //!
 //! What never happens here: no clock, no I/O, no value that the validator has not seen.
 
+use crate::announce;
 use crate::code::Code;
 use crate::document::{Document, Kind};
 use crate::locate::{Found, documents};
@@ -174,7 +175,7 @@ impl Reader<'_> {
         };
         let rebuilt = |d: &Draft| d.readings.iter().flatten().any(|e| !plain(e.code));
         let Some(cut) = last.cut else {
-            return (length && rebuilt(last))
+            return (length && (rebuilt(last) || self.words_behind(last)))
                 .then(|| Reading::Truncated(Truncated { prefix: crate::prefix::lossless(self.text, last.start) }));
         };
         let cut = match cut {
@@ -183,6 +184,13 @@ impl Reader<'_> {
             Cut::Open(_) => true,
         };
         cut.then(|| Reading::Truncated(Truncated { prefix: crate::prefix::lossless(self.text, last.start) }))
+    }
+
+    /// The text went on behind its document: what was cut there may have taken it back.
+    fn words_behind(&self, draft: &Draft) -> bool {
+        let tail = self.text.get(draft.end..).unwrap_or("").trim().trim_matches('`').trim();
+        let tags = tail.starts_with('<') && tail.ends_with('>');
+        !tags && tail.contains(char::is_alphanumeric)
     }
 
     fn no_document(&self) -> Reading {
@@ -213,7 +221,7 @@ impl Reader<'_> {
         }
         let start = self.text.find(text)?;
         let edits = vec![Edit::new(start, start + text.len(), crate::document::encode(text), Code::BareString)];
-        self.finish(edits, &[])
+        self.finish(edits)
     }
 
     fn one(&self, draft: &Draft) -> Reading {
@@ -228,10 +236,16 @@ impl Reader<'_> {
     }
 
     fn try_reading(&self, draft: &Draft, edits: &[Edit]) -> Reading {
-        let mut all = edits.to_vec();
+        self.finish(self.whole(draft, edits)).unwrap_or_else(|| self.unreadable())
+    }
+
+    /// The edits of a reading with what stands around the document, in order.
+    fn whole(&self, draft: &Draft, edits: &[Edit]) -> Vec<Edit> {
+        let mut all = Vec::with_capacity(edits.len() + 2);
+        all.extend_from_slice(edits);
         self.wrap(draft.start, draft.end, &mut all);
         all.sort_by_key(|edit| (edit.start, edit.end));
-        self.finish(all, &draft.ambiguous).unwrap_or_else(|| self.unreadable())
+        all
     }
 
     fn unreadable(&self) -> Reading {
@@ -252,16 +266,19 @@ impl Reader<'_> {
         }
     }
 
-    fn finish(&self, edits: Vec<Edit>, _doubts: &[Ambiguity]) -> Option<Reading> {
+    fn finish(&self, edits: Vec<Edit>) -> Option<Reading> {
         let document = Document::parse(apply(self.text, &edits)).ok()?;
-        if self.conditions.mode == Mode::Strict
-            && let Some(edit) = edits.iter().find(|e| e.code.risk() > Risk::Lossless)
-        {
-            let name = serde_json::to_string(&edit.code).unwrap_or_default();
-            let message = format!("a repair of kind {name} at byte {} is more than `strict` allows", edit.start);
-            return Some(Reading::Rejected(Rejected::one(Layer::Syntax, "strict", String::new(), message)));
+        if let Some(rejected) = self.beyond_strict(&edits) {
+            return Some(Reading::Rejected(rejected));
         }
         Some(self.judge(document, vec![Pass { text: self.text.to_owned(), edits }]))
+    }
+
+    fn beyond_strict(&self, edits: &[Edit]) -> Option<Rejected> {
+        let edit = edits.iter().find(|e| self.conditions.mode == Mode::Strict && e.code.risk() > Risk::Lossless)?;
+        let name = serde_json::to_string(&edit.code).unwrap_or_default();
+        let message = format!("a repair of kind {name} at byte {} is more than `strict` allows", edit.start);
+        Some(Rejected::one(Layer::Syntax, "strict", String::new(), message))
     }
 
     /// The document is JSON; is it what was asked for?
@@ -274,30 +291,32 @@ impl Reader<'_> {
 
     /// Several bracket readings: the schema decides, if exactly one of them satisfies it.
     fn settle(&self, draft: &Draft, readings: &[Vec<Edit>]) -> Reading {
-        let texts: Vec<String> = readings.iter().map(|r| self.reading_text(draft, r)).collect();
-        if let Some(schema) = self.schema {
-            let valid: Vec<usize> = (0..texts.len())
-                .filter(|&i| {
-                    texts.get(i).and_then(|t| Document::parse(t.as_str()).ok()).is_some_and(|d| schema.fits(&d))
-                })
-                .collect();
-            if let [only] = valid.as_slice()
-                && let Some(edits) = readings.get(*only)
-            {
-                return self.try_reading(draft, edits);
+        let mut fitting: Vec<(Document, Vec<Edit>)> = Vec::new();
+        for edits in self.schema.map_or(&[][..], |_| readings) {
+            let edits = self.whole(draft, edits);
+            let document = Document::parse(apply(self.text, &edits)).ok();
+            if let Some(document) = document.filter(|d| self.schema.is_some_and(|schema| schema.fits(d))) {
+                fitting.push((document, edits));
+            }
+            if fitting.len() > 1 {
+                break;
             }
         }
-        let message = format!("{} places for the missing or extra bracket are equally good", texts.len());
+        if let (Some(schema), [_]) = (self.schema, fitting.as_slice())
+            && let Some((document, edits)) = fitting.pop()
+        {
+            return match self.beyond_strict(&edits) {
+                Some(rejected) => Reading::Rejected(rejected),
+                None => schema.fitting(document, vec![Pass { text: self.text.to_owned(), edits }]),
+            };
+        }
+        let message = format!("{} places for the missing or extra bracket are equally good", readings.len());
         let mut rejected = Rejected::one(Layer::Syntax, "ambiguous_brackets", String::new(), message);
-        rejected.readings = texts.into_iter().take(2).collect();
+        rejected.readings = match fitting.is_empty() {
+            true => readings.iter().take(2).map(|edits| apply(self.text, &self.whole(draft, edits))).collect(),
+            false => fitting.into_iter().map(|(document, _)| document.into_text()).collect(),
+        };
         Reading::Rejected(rejected)
-    }
-
-    fn reading_text(&self, draft: &Draft, edits: &[Edit]) -> String {
-        let mut all = edits.to_vec();
-        self.wrap(draft.start, draft.end, &mut all);
-        all.sort_by_key(|edit| (edit.start, edit.end));
-        apply(self.text, &all)
     }
 
     /// Several documents: see the rule at the top.
@@ -315,7 +334,7 @@ impl Reader<'_> {
             ([only], _) if self.schema.is_some() => Some(*only),
             (_, [only]) => Some(*only),
             ([first, rest @ ..], _) if rest.iter().all(|&i| text(i).trim() == text(*first).trim()) => Some(*first),
-            _ => self.announced(drafts, &accepted),
+            _ => self.sole_answer(drafts, &accepted).or_else(|| self.announced(drafts, &accepted)),
         };
         if let Some(reading) = pick.and_then(|i| outcomes.into_iter().nth(i)) {
             return reading;
@@ -334,21 +353,25 @@ impl Reader<'_> {
         draft.tokens > 3 && (quoted || (spelled && draft.tokens > 6))
     }
 
+    /// The only document that is not introduced as an example.
+    fn sole_answer(&self, drafts: &[&Draft], accepted: &[usize]) -> Option<usize> {
+        let example = |i: usize| announce::example(self.before(drafts, i));
+        let mut answers = accepted.iter().copied().filter(|&i| !example(i));
+        let only = answers.next()?;
+        (accepted.len() > 1 && answers.next().is_none()).then_some(only)
+    }
+
     /// The last document, if the words before it say that it is the answer, or the caller takes the last in any case.
     fn announced(&self, drafts: &[&Draft], accepted: &[usize]) -> Option<usize> {
         let last = *accepted.last()?;
-        let before = accepted
-            .len()
-            .checked_sub(2)
-            .and_then(|i| accepted.get(i))
-            .and_then(|&i| drafts.get(i))
-            .map_or(0, |d| d.end);
-        let start = drafts.get(last)?.start;
-        let words = self.text.get(before..start)?.to_ascii_lowercase();
-        const CUES: [&str; 8] =
-            ["final", "corrected", "correction", "actual answer", "instead", "revised", "the answer is", "fixed"];
-        let told = CUES.iter().any(|cue| words.contains(cue));
-        (told || self.conditions.mode == Mode::Lenient).then_some(last)
+        (announce::answer(self.before(drafts, last)) || self.conditions.mode == Mode::Lenient).then_some(last)
+    }
+
+    /// The words between a document and the one before it.
+    fn before(&self, drafts: &[&Draft], i: usize) -> &str {
+        let end = i.checked_sub(1).and_then(|p| drafts.get(p)).map_or(0, |d| d.end);
+        let start = drafts.get(i).map_or(end, |d| d.start);
+        self.text.get(end..start).unwrap_or("")
     }
 }
 

@@ -1,11 +1,10 @@
-//! Processor time of this thread, from the kernel's own account; wall time where there is none.
+//! Processor time of this thread.
 
-use std::time::Instant;
+use rustix::time::{ClockId, clock_gettime};
 
 /// Nanoseconds that the processor spent on this thread.
 pub(crate) fn cpu_ns() -> u64 {
-    static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
-    let account = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
-    let spent = account.and_then(|text| text.split_whitespace().next()?.parse::<u64>().ok()).filter(|ns| *ns > 0);
-    spent.unwrap_or_else(|| u64::try_from(START.get_or_init(Instant::now).elapsed().as_nanos()).unwrap_or(u64::MAX))
+    let spent = clock_gettime(ClockId::ThreadCPUTime);
+    let part = |n: i64| u64::try_from(n).unwrap_or(0);
+    part(spent.tv_sec) * 1_000_000_000 + part(spent.tv_nsec)
 }

@@ -14,7 +14,7 @@ use crate::case::{Case, same};
 use crate::clock::cpu_ns;
 
 #[derive(Default, Clone, Copy)]
-struct Tally {
+pub(crate) struct Tally {
     right: usize,
     refused_well: usize,
     refused: usize,
@@ -26,7 +26,16 @@ impl Tally {
         self.right + self.refused_well + self.refused + self.wrong
     }
 
-    fn figures(self) -> Value {
+    pub(crate) fn add(&mut self, verdict: &str) {
+        match verdict {
+            "right" => self.right += 1,
+            "refused well" => self.refused_well += 1,
+            "wrong" => self.wrong += 1,
+            _ => self.refused += 1,
+        }
+    }
+
+    pub(crate) fn figures(self) -> Value {
         #[expect(clippy::cast_precision_loss, reason = "counts are small")]
         let percent = |k: usize| 100.0 * k as f64 / self.n().max(1) as f64;
         json!({
@@ -96,14 +105,22 @@ pub(crate) fn ours(path: &Path, show: usize) -> Value {
     };
     let mut figures = tally(&cases, &schemas, said, show);
     figures["schema_invalid_accepted"] = json!(invalid_accepted);
-    figures["cpu"] = timed(&cases, &compiled);
+    figures["cpu"] = timed(&cases, &compiled, 5);
     figures
 }
 
-/// Processor time a document: the median of five passes over the whole set, and the 99th percentile of single readings.
-fn timed(cases: &[Case], compiled: &[Option<&CompiledSchema>]) -> Value {
+/// Only the processor time of a set, over so many passes.
+pub(crate) fn time(path: &Path, passes: usize) -> Value {
+    let cases = cases(path);
+    let schemas = Schemas::of(&cases);
+    let compiled: Vec<Option<&CompiledSchema>> = cases.iter().map(|case| schemas.get(case)).collect();
+    timed(&cases, &compiled, passes)
+}
+
+/// Processor time a document: the median of some passes over the whole set, and the 99th percentile of single readings.
+fn timed(cases: &[Case], compiled: &[Option<&CompiledSchema>], passes: usize) -> Value {
     let bytes: usize = cases.iter().map(|case| case.input.len()).sum();
-    let mut passes: Vec<u64> = (0..5)
+    let mut passes: Vec<u64> = (0..passes.max(1))
         .map(|_| {
             let start = cpu_ns();
             for (case, schema) in cases.iter().zip(compiled) {
@@ -114,7 +131,7 @@ fn timed(cases: &[Case], compiled: &[Option<&CompiledSchema>]) -> Value {
         .collect();
     passes.sort_unstable();
     #[expect(clippy::cast_precision_loss, reason = "a figure")]
-    let (ns, n, bytes) = (passes[2] as f64, cases.len().max(1) as f64, bytes as f64);
+    let (ns, n, bytes) = (passes[passes.len() / 2] as f64, cases.len().max(1) as f64, bytes as f64);
     json!({"us_a_document": ns / n / 1e3, "mean_bytes": bytes / n, "us_a_kib": ns / 1e3 / (bytes / 1024.0)})
 }
 
@@ -157,12 +174,7 @@ fn tally(cases: &[Case], schemas: &Schemas, mut said: impl FnMut(usize, &Case) -
                 "refused"
             }
         };
-        match verdict {
-            "right" => tally.right += 1,
-            "refused well" => tally.refused_well += 1,
-            "wrong" => tally.wrong += 1,
-            _ => tally.refused += 1,
-        }
+        tally.add(verdict);
     }
     let mut all = Tally::default();
     for t in tallies.values() {

@@ -16,11 +16,16 @@ mod drift;
 mod emit;
 mod judge;
 mod limits;
+mod mixed;
 mod mutate;
 mod random;
 mod suite;
 
 use std::path::Path;
+
+/// The allocator of the `steersman` binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 use emit::Half;
 
@@ -43,10 +48,15 @@ fn main() {
         }
         ["judge", set] => judge::ours(Path::new(set), show),
         ["judge", set, answers] => judge::theirs(Path::new(set), Path::new(answers), show),
+        ["mixed", set, answers] => mixed::theirs(Path::new(set), Path::new(answers)),
+        ["mixed", set] => mixed::mixed(Path::new(set), show),
+        ["time", set, passes] => judge::time(Path::new(set), passes.parse().expect("passes are a number")),
         ["limits"] => limits::limits(),
         ["previews", folder] => limits::previews(Path::new(folder)),
         ["suite", folder] => suite::suite(Path::new(folder)),
-        _ => panic!("emit HALF SEED FOLDER | judge SET [ANSWERS] [--show N] | limits | previews FOLDER | suite FOLDER"),
+        _ => panic!(
+            "emit HALF SEED FOLDER | judge SET [ANSWERS] [--show N] | mixed SET [ANSWERS] [--show N] | time SET PASSES | limits | previews FOLDER | suite FOLDER"
+        ),
     };
     println!("{figures}");
 }

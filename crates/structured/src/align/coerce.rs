@@ -36,11 +36,7 @@ pub(super) fn scalar(node: Node<'_>, shape: &Shape, lenient: bool) -> Option<Coe
             {
                 return to(value.to_owned(), Code::Type, LITERAL);
             }
-            let nothing = matches!(
-                word.to_ascii_lowercase().as_str(),
-                "n/a" | "na" | "null" | "none" | "nil" | "nan" | "undefined"
-            );
-            (shape.types.has(Types::NULL) && nothing).then(|| Coerced {
+            (shape.types.has(Types::NULL) && says_nothing(word)).then(|| Coerced {
                 text: "null".to_owned(),
                 code: Code::NullWord,
                 price: LITERAL,
@@ -54,6 +50,11 @@ pub(super) fn scalar(node: Node<'_>, shape: &Shape, lenient: bool) -> Option<Coe
         },
         _ => None,
     }
+}
+
+/// A word that stands for null.
+pub(super) fn says_nothing(word: &str) -> bool {
+    matches!(word.to_ascii_lowercase().as_str(), "n/a" | "na" | "null" | "none" | "nil" | "nan" | "undefined")
 }
 
 fn boolean(word: &str) -> Option<&'static str> {
@@ -70,7 +71,7 @@ pub(super) fn fits_integer(text: &str, types: Types) -> bool {
 }
 
 /// Exactly: no digit but zero behind the point once the exponent has moved it.
-pub(super) fn integral(text: &str) -> bool {
+pub(crate) fn integral(text: &str) -> bool {
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     let Ok(exponent) = exponent.trim_start_matches('+').parse::<i64>() else { return false };
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
@@ -97,14 +98,15 @@ fn whole(text: &str) -> String {
     }
 }
 
-/// `$1,234.50`, `1,234,567`, `€ 12`: a currency sign, groups of three. One group alone without point or sign could be
-/// a decimal comma and is left.
+/// `$1,234.50`, `1,234,567`, `€ 12`, `18.40 EUR`: a currency before or behind, groups of three. One group alone without
+/// point or sign could be a decimal comma and is left, and so is a price with three digits behind the point: half the
+/// world groups by points.
 fn dressed_number(word: &str) -> Option<String> {
     let (negative, body) = match word.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, word),
     };
-    let bare = body.trim_start_matches(['$', '€', '£', '¥']).trim_start();
+    let bare = without_currency(body);
     let signed = bare.len() != body.len();
     let (whole, fraction) = match bare.split_once('.') {
         Some((whole, fraction)) => (whole, Some(fraction)),
@@ -116,9 +118,9 @@ fn dressed_number(word: &str) -> Option<String> {
         && groups.first().is_some_and(|g| (1..=3).contains(&g.len()))
         && groups.iter().skip(1).all(|g| g.len() == 3);
     let certain = if groups.len() == 1 {
-        signed
+        signed && (fraction.is_none_or(|digits| digits.len() != 3) || whole.len() > 3 || whole == "0")
     } else {
-        grouped && (signed && !body.starts_with('€') || fraction.is_some() || groups.len() > 2)
+        grouped && (signed && !body.contains(['€', 'E', 'C']) || fraction.is_some() || groups.len() > 2)
     };
     if !certain || !groups.iter().all(|g| digits(g)) || !fraction.is_none_or(digits) {
         return None;
@@ -129,6 +131,14 @@ fn dressed_number(word: &str) -> Option<String> {
     };
     (number_len(text.as_bytes()) == Some(text.len()))
         .then(|| if negative { format!("-{text}") } else { text.into_owned() })
+}
+
+/// The number of a price that names its currency once, by sign or by ISO 4217 code, before it or behind.
+fn without_currency(text: &str) -> &str {
+    const CURRENCIES: [&str; 10] = ["$", "€", "£", "¥", "USD", "EUR", "GBP", "CHF", "JPY", "US$"];
+    let before = CURRENCIES.iter().filter_map(|mark| text.strip_prefix(mark)).next_back();
+    let behind = || CURRENCIES.iter().find_map(|mark| text.strip_suffix(mark));
+    before.or_else(behind).map_or(text, str::trim)
 }
 
 #[cfg(test)]
@@ -142,10 +152,28 @@ mod tests {
             ("1,234,567", Some("1234567")),
             ("€12.5", Some("12.5")),
             ("-$5", Some("-5")),
+            ("18.40 €", Some("18.40")),
+            ("USD 18.40", Some("18.40")),
+            ("$0.125", Some("0.125")),
         ] {
             assert_eq!(dressed_number(word).as_deref(), number, "{word}");
         }
-        for word in ["1,234", "1.234,50", "50%", "36 years", "€1,234", "12", "1,23", "$", "1,234,56"] {
+        for word in [
+            "1.234 €",
+            "$1.234",
+            "18.40 kg",
+            "1,234 EUR",
+            "€ EUR",
+            "1,234",
+            "1.234,50",
+            "50%",
+            "36 years",
+            "€1,234",
+            "12",
+            "1,23",
+            "$",
+            "1,234,56",
+        ] {
             assert_eq!(dressed_number(word), None, "{word}");
         }
     }

@@ -16,8 +16,11 @@ mod words;
 use crate::code::Code;
 use crate::document::{Document, Kind, Node, encode};
 use crate::record::Edit;
-use crate::schema::{Shape, ShapeId, Shapes, Types};
+use crate::schema::{Place, Shape, ShapeId, Shapes, Types, equals};
 use enums::Match;
+
+pub(crate) use coerce::integral;
+pub(crate) use words::Name;
 
 /// Two ways whose prices differ by less are equally good.
 pub(crate) const MARGIN: u32 = 2;
@@ -25,6 +28,10 @@ pub(crate) const MARGIN: u32 = 2;
 const EASY: u32 = 2;
 /// The price of taking a frame off.
 const FRAME: u32 = 4;
+/// A document in a string in a string: so many strings.
+const ENCLOSURES_MAX: usize = 4;
+/// Items of a list are names; from so many words on a part is a clause.
+const CLAUSE_WORDS: usize = 4;
 
 /// Why a value cannot be aligned.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,13 +77,15 @@ impl<'s> Aligner<'s> {
         let direct = self.direct(node, id, depth);
         let Err(misfit) = direct else { return direct };
         self.edits.truncate(before);
-        match self.unframed(node, id, depth) {
-            Some(price) => Ok(price),
-            None => {
-                self.edits.truncate(before);
-                Err(misfit)
-            }
+        if let Some(price) = self.unframed(node, id, depth) {
+            return Ok(price);
         }
+        self.edits.truncate(before);
+        if let Some(price) = self.framed(node, id, depth) {
+            return Ok(price);
+        }
+        self.edits.truncate(before);
+        Err(misfit)
     }
 
     fn direct(&mut self, node: Node<'_>, id: ShapeId, depth: usize) -> Result<u32, Misfit> {
@@ -133,10 +142,7 @@ impl<'s> Aligner<'s> {
 
     /// A lone value where a list is asked for. A text with separators may itself be a list.
     fn array_of_one(&mut self, node: Node<'_>, shape: &Shape, depth: usize) -> Option<u32> {
-        let listlike = node.as_str().is_some_and(|s| {
-            s.trim().is_empty() || s.contains([',', ';', '\n', '|']) || s.contains(" and ") || s.starts_with('[')
-        });
-        if listlike || node.kind() == Kind::Array {
+        if node.as_str().is_some_and(|text| may_be_list(&text)) || node.kind() == Kind::Array {
             return None;
         }
         let before = self.edits.len();
@@ -192,8 +198,15 @@ impl<'s> Aligner<'s> {
     fn string(&mut self, node: Node<'_>, shape: &Shape) -> u32 {
         let (Some(check), Some(text)) = (&shape.string_check, node.as_str()) else { return 0 };
         let trimmed = text.trim();
-        let valid = |s: &str| check.is_valid(&serde_json::Value::String(s.to_owned()));
-        if trimmed.len() == text.len() || valid(&text) || !valid(trimmed) {
+        let valid = |s: &str| check.is_valid(Place::Name(s));
+        if valid(&text) {
+            return 0;
+        }
+        if shape.types.has(Types::NULL) && coerce::says_nothing(trimmed) {
+            self.replace(node, "null".to_owned(), Code::NullWord);
+            return EASY;
+        }
+        if trimmed.len() == text.len() || !valid(trimmed) {
             return 0;
         }
         self.replace(node, encode(trimmed), Code::Trimmed);
@@ -210,8 +223,7 @@ impl<'s> Aligner<'s> {
     }
 
     fn listed(&mut self, node: Node<'_>, shape: &Shape, listed: &[serde_json::Value]) -> Result<u32, Misfit> {
-        let value = node.to_serde();
-        if listed.contains(&value) {
+        if listed.iter().any(|member| equals(node, member)) {
             return Ok(0);
         }
         if listed.len() > 1 || node.kind() != Kind::String || listed.iter().any(serde_json::Value::is_string) {
@@ -308,11 +320,38 @@ fn same_scalar(node: Node<'_>, member: &serde_json::Value) -> bool {
 
 /// A document inside a string, where a document is asked for.
 fn stringified(node: Node<'_>, shape: &Shape) -> Option<String> {
-    let text = node.as_str()?;
-    let trimmed = text.trim();
-    let wanted = (trimmed.starts_with('{') && shape.types.has(Types::OBJECT))
-        || (trimmed.starts_with('[') && shape.types.has(Types::ARRAY));
-    (wanted && Document::parse(trimmed).is_ok()).then(|| trimmed.to_owned())
+    let text = enclosed(node)?;
+    let wanted = (text.starts_with('{') && shape.types.has(Types::OBJECT))
+        || (text.starts_with('[') && shape.types.has(Types::ARRAY));
+    wanted.then_some(text)
+}
+
+/// The object or array that a string holds, perhaps as a string inside the string.
+fn enclosed(node: Node<'_>) -> Option<String> {
+    let mut text = node.as_str()?.trim().to_owned();
+    for _ in 0..ENCLOSURES_MAX {
+        if !text.starts_with(['{', '[', '"']) {
+            return None;
+        }
+        let inner = Document::parse(text).ok()?;
+        match inner.root().as_str() {
+            None => return Some(inner.into_text()),
+            Some(string) => text = string.trim().to_owned(),
+        }
+    }
+    None
+}
+
+/// A text that may itself be a list of several things. A sentence is none: it ends like one, and its parts are clauses.
+fn may_be_list(text: &str) -> bool {
+    const SEPARATORS: [char; 4] = [',', ';', '\n', '|'];
+    let text = text.trim();
+    let clause = |part: &str| part.split_whitespace().count() >= CLAUSE_WORDS;
+    let parted = text.contains(SEPARATORS) || text.contains(" and ");
+    let sentence = text.ends_with(['.', '!', '?'])
+        && !text.contains([';', '\n', '|'])
+        && text.split(SEPARATORS).next().is_some_and(clause);
+    text.is_empty() || text.starts_with('[') || (parted && !sentence)
 }
 
 fn excerpt(node: Node<'_>) -> String {

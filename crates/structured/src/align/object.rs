@@ -6,12 +6,13 @@
 //!
 //! What never happens here: no required member is filled from anywhere but the text.
 
-use super::words::{STYLE, key_distance};
+use super::words::{Name, STYLE, key_distance};
 use super::{Aligner, MARGIN, Misfit};
 use crate::code::Code;
 use crate::document::{Kind, Node, encode};
 use crate::record::Edit;
 use crate::schema::{Property, Shape, Types};
+use std::borrow::Cow;
 
 /// A name and value further apart than this are different things.
 const KEY_PRICE_MAX: u32 = 9;
@@ -23,16 +24,24 @@ const NULL: u32 = 1;
 struct Member<'d> {
     key: Node<'d>,
     value: Node<'d>,
-    name: String,
+    name: Cow<'d, str>,
+    /// The name taken apart, of a member that is not declared under it.
+    parts: Option<Name>,
     /// The declared member it is, once that is known.
     property: Option<usize>,
+}
+
+impl Member<'_> {
+    fn distance(&self, property: &Property) -> Option<u32> {
+        key_distance(self.parts.as_ref()?, &property.parts)
+    }
 }
 
 impl Aligner<'_> {
     pub(super) fn object(&mut self, node: Node<'_>, shape: &Shape, depth: usize) -> Result<u32, Misfit> {
         let mut members: Vec<Member<'_>> = Vec::new();
         for (key, value) in node.members() {
-            let name = key.as_str().unwrap_or_default().into_owned();
+            let name = key.as_str().unwrap_or_default();
             let property = shape.properties.iter().position(|p| p.name == name);
             if let Some(twin) = members.iter().find(|m| m.name == name) {
                 if twin.value.raw() != value.raw() {
@@ -47,7 +56,8 @@ impl Aligner<'_> {
                 self.drop_member(node, key, value, Code::DuplicateMember);
                 continue;
             }
-            members.push(Member { key, value, name, property });
+            let unknown = property.is_none() && !shape.properties.is_empty();
+            members.push(Member { key, value, parts: unknown.then(|| Name::of(&name)), name, property });
         }
         let mut price = self.rename(node, shape, &mut members, depth)?;
         price += self.members(node, shape, &members, depth)?;
@@ -123,11 +133,7 @@ impl Aligner<'_> {
         member: &Member<'_>,
     ) -> Result<(), Misfit> {
         let open = |i: usize| !members.iter().any(|m| m.property == Some(i));
-        let disguised = shape
-            .properties
-            .iter()
-            .enumerate()
-            .find(|(i, p)| open(*i) && key_distance(&member.name, &p.name).is_some());
+        let disguised = shape.properties.iter().enumerate().find(|(i, p)| open(*i) && member.distance(p).is_some());
         if let Some((_, p)) = disguised {
             return Err(Misfit::new(
                 member.value,
@@ -147,27 +153,29 @@ impl Aligner<'_> {
         members: &mut [Member<'_>],
         depth: usize,
     ) -> Result<u32, Misfit> {
-        let mut pairs: Vec<(u32, usize, usize)> = Vec::new();
+        let mut pairs: Vec<(u32, usize, usize, bool)> = Vec::new();
         for (m, member) in members.iter().enumerate().filter(|(_, m)| m.property.is_none()) {
             for (p, property) in shape.properties.iter().enumerate() {
-                let taken = members.iter().any(|other| other.property == Some(p));
-                let Some(name) = key_distance(&member.name, &property.name).filter(|_| !taken) else { continue };
+                let taken = || members.iter().any(|other| other.property == Some(p));
+                let Some(name) = member.distance(property).filter(|_| !taken()) else { continue };
                 if !shape.closed && !property.required && name > STYLE {
                     continue;
                 }
                 let Some(value) = self.price_of(member.value, property, depth) else { continue };
-                if name + value <= KEY_PRICE_MAX + EASY_VALUE {
-                    pairs.push((name + value, m, p));
+                // Drift is systematic: a large value may hold the same easy change many times over.
+                let size = u32::try_from(member.value.nodes() / 2).unwrap_or(u32::MAX / 4);
+                if name + value <= KEY_PRICE_MAX + EASY_VALUE + size {
+                    pairs.push((name + value, m, p, name == STYLE));
                 }
             }
         }
         pairs.sort_unstable();
         let mut total = 0;
-        while let Some(&(price, m, p)) = pairs.first() {
-            if let Some(&(_, m2, p2)) =
-                pairs.iter().skip(1).find(|(rival, m2, p2)| (*m2 == m) != (*p2 == p) && *rival < price + MARGIN)
+        while let Some(&(price, m, p, style)) = pairs.first() {
+            if let Some(&(_, m2, p2, _)) =
+                pairs.iter().skip(1).find(|(rival, m2, p2, _)| (*m2 == m) != (*p2 == p) && *rival < price + MARGIN)
             {
-                let name = |i: usize| members.get(i).map_or("", |x| x.name.as_str()).to_owned();
+                let name = |i: usize| members.get(i).map_or("", |x| x.name.as_ref()).to_owned();
                 let declared = |i: usize| shape.properties.get(i).map_or("", |x| x.name.as_str()).to_owned();
                 return Err(if m2 == m {
                     Misfit::tie(node, "required", &format!("`{}`", name(m)), &declared(p), &declared(p2))
@@ -175,10 +183,9 @@ impl Aligner<'_> {
                     Misfit::tie(node, "required", &format!("`{}`", declared(p)), &name(m), &name(m2))
                 });
             }
-            pairs.retain(|(_, m2, p2)| *m2 != m && *p2 != p);
+            pairs.retain(|(_, m2, p2, _)| *m2 != m && *p2 != p);
             let (Some(member), Some(property)) = (members.get_mut(m), shape.properties.get(p)) else { continue };
             member.property = Some(p);
-            let style = key_distance(&member.name, &property.name) == Some(STYLE);
             let (start, end) = member.key.span();
             let code = if style { Code::KeyStyle } else { Code::RenamedKey };
             self.edits.push(Edit::new(start, end, encode(&property.name), code));

@@ -55,7 +55,8 @@ pub(super) fn search(tokens: &[Token]) -> Nesting {
         return Nesting::Sound;
     }
     let open = base.stack;
-    let mut search = Search { tokens, found: Vec::new(), budget: STEPS_MIN.max(tokens.len() * STEPS_PER_TOKEN) };
+    let budget = STEPS_MIN.max(tokens.len() * STEPS_PER_TOKEN);
+    let mut search = Search { tokens, found: Vec::new(), budget, scratch: Machine::default() };
     let mut prefix = Machine::default();
     for i in 0..=fault {
         search.try_at(i, &prefix);
@@ -81,6 +82,8 @@ struct Search<'t> {
     tokens: &'t [Token],
     found: Vec<Op>,
     budget: usize,
+    /// The machine of the attempt at hand: one allocation for all of them.
+    scratch: Machine,
 }
 
 impl Search<'_> {
@@ -90,6 +93,7 @@ impl Search<'_> {
         if let Some(&frame) = prefix.stack.last()
             && !prefix.need_value
             && may_close(prev, next)
+            && prefix.goes_on_outside(next.map(|token| token.kind))
         {
             self.attempt(Op::Close { at: i, frame }, prefix, Some(close_kind(frame)), i);
         }
@@ -120,9 +124,9 @@ impl Search<'_> {
     }
 
     fn swap(&mut self, i: usize, prefix: &Machine, first: Kind, second: Kind) {
-        let mut machine = prefix.clone();
-        if machine.step(second) && machine.step(first) {
-            self.finish(Op::Swap { at: i }, machine, i + 2);
+        self.scratch.copy(prefix);
+        if self.scratch.step(second) && self.scratch.step(first) {
+            self.finish(Op::Swap { at: i }, i + 2);
         }
     }
 
@@ -132,13 +136,14 @@ impl Search<'_> {
         if self.budget == 0 {
             return;
         }
-        let mut machine = prefix.clone();
-        if written.is_none_or(|kind| machine.step(kind)) {
-            self.finish(op, machine, from);
+        self.scratch.copy(prefix);
+        if written.is_none_or(|kind| self.scratch.step(kind)) {
+            self.finish(op, from);
         }
     }
 
-    fn finish(&mut self, op: Op, mut machine: Machine, from: usize) {
+    fn finish(&mut self, op: Op, from: usize) {
+        let machine = &mut self.scratch;
         if self.found.len() >= READINGS_MAX {
             return;
         }
@@ -192,6 +197,23 @@ struct Machine {
 }
 
 impl Machine {
+    fn copy(&mut self, other: &Machine) {
+        self.stack.clear();
+        self.stack.extend_from_slice(&other.stack);
+        self.need_value = other.need_value;
+        self.done = other.done;
+    }
+
+    /// Whether this word can stand behind the bracket that closes the innermost frame.
+    fn goes_on_outside(&self, next: Option<Kind>) -> bool {
+        let outer = self.stack.len().checked_sub(2).and_then(|i| self.stack.get(i));
+        match next {
+            None => outer.is_none(),
+            Some(Kind::Key | Kind::CloseObject) => outer == Some(&Frame::Object),
+            Some(_) => outer == Some(&Frame::Array),
+        }
+    }
+
     fn step(&mut self, kind: Kind) -> bool {
         let item = match self.stack.last() {
             Some(Frame::Object) => self.need_value,
@@ -238,72 +260,66 @@ pub(super) fn same(tokens: &[Token], op: Op) -> (u8, usize, bool) {
     }
 }
 
-/// The token sequence an edit leads to: kind, and index of the token it comes from (or stands before).
-pub(super) fn edited(tokens: &[Token], op: Option<Op>) -> Vec<(Kind, usize, bool)> {
-    let mut out: Vec<(Kind, usize, bool)> = tokens.iter().enumerate().map(|(i, t)| (t.kind, i, true)).collect();
-    match op {
-        None => {}
-        Some(Op::Close { at, frame }) => out.insert(at, (close_kind(frame), at, false)),
-        Some(Op::Open { at, frame }) => out.insert(at, (open_kind(frame), at, false)),
-        Some(Op::Drop { at }) => {
-            out.remove(at);
+/// Walks the token sequence an edit leads to: kind, index of the token it comes from (or stands before), and whether it
+/// was there before.
+pub(super) fn walk(tokens: &[Token], op: Option<Op>, mut visit: impl FnMut(Kind, usize, bool)) {
+    let written = match op {
+        Some(Op::Close { at, frame }) => Some((at, close_kind(frame))),
+        Some(Op::Open { at, frame }) => Some((at, open_kind(frame))),
+        _ => None,
+    };
+    let kind = |i: usize| tokens.get(i).map_or(Kind::Scalar, |token| token.kind);
+    for i in 0..=tokens.len() {
+        if let Some((_, bracket)) = written.filter(|(at, _)| *at == i) {
+            visit(bracket, i, false);
         }
-        Some(Op::Replace { at, frame }) => {
-            if let Some(slot) = out.get_mut(at) {
-                slot.0 = close_kind(frame);
-            }
+        if i == tokens.len() {
+            return;
         }
-        Some(Op::Swap { at }) => {
-            let kinds = (out.get(at).map(|t| t.0), out.get(at + 1).map(|t| t.0));
-            if let (Some(a), Some(b)) = kinds {
-                if let Some(slot) = out.get_mut(at) {
-                    slot.0 = b;
-                }
-                if let Some(slot) = out.get_mut(at + 1) {
-                    slot.0 = a;
-                }
-            }
+        match op {
+            Some(Op::Drop { at }) if at == i => {}
+            Some(Op::Replace { at, frame }) if at == i => visit(close_kind(frame), i, true),
+            Some(Op::Swap { at }) if at == i => visit(kind(i + 1), i, true),
+            Some(Op::Swap { at }) if at + 1 == i => visit(kind(at), i, true),
+            _ => visit(kind(i), i, true),
         }
     }
-    out
 }
+
+/// How far back in an object a key is compared with those before it.
+const KEYS_BACK: usize = 128;
 
 /// How much layout and keys speak against a reading: repeated keys, and lines whose indentation contradicts the depth.
 pub(super) fn strangeness(text: &str, tokens: &[Token], op: Op) -> usize {
-    let mut keys: Vec<Vec<&str>> = Vec::new();
+    // The keys of all open objects, and where those of each begin.
+    let mut keys: Vec<&str> = Vec::with_capacity(32);
+    let mut opened: Vec<usize> = Vec::with_capacity(16);
     let mut columns: Vec<Option<u16>> = Vec::new();
-    let mut depth = 0_usize;
     let mut odd = 0;
-    for (kind, index, real) in edited(tokens, Some(op)) {
+    walk(tokens, Some(op), |kind, index, real| {
         let token = tokens.get(index);
         if matches!(kind, Kind::CloseObject | Kind::CloseArray) {
-            depth = depth.saturating_sub(1);
-            keys.pop();
+            keys.truncate(opened.pop().unwrap_or(0));
         }
         if let Some(column) = token.filter(|_| real).and_then(|t| t.indent) {
-            columns.resize(columns.len().max(depth + 1), None);
-            if let Some(slot) = columns.get_mut(depth) {
+            columns.resize(columns.len().max(opened.len() + 1), None);
+            if let Some(slot) = columns.get_mut(opened.len()) {
                 odd += usize::from(slot.get_or_insert(column) != &column);
             }
         }
         match kind {
-            Kind::OpenObject | Kind::OpenArray => {
-                depth += 1;
-                keys.push(Vec::new());
-            }
+            Kind::OpenObject | Kind::OpenArray => opened.push(keys.len()),
             Kind::Key => {
                 let name = token.and_then(|t| text.get(t.start as usize..t.end as usize)).unwrap_or("");
-                if let Some(seen) = keys.last_mut() {
-                    odd += 4 * usize::from(seen.contains(&name));
-                    seen.push(name);
-                }
+                let from = opened.last().copied().unwrap_or(0).max(keys.len().saturating_sub(KEYS_BACK));
+                odd += 4 * usize::from(keys.get(from..).is_some_and(|seen| seen.contains(&name)));
+                keys.push(name);
             }
             _ => {}
         }
-    }
+    });
     let mut known: Vec<u16> = columns.into_iter().flatten().collect();
     let written = known.len();
-    known.dedup();
     known.sort_unstable();
     known.dedup();
     odd + (written - known.len())

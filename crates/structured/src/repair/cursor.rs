@@ -84,6 +84,8 @@ impl<'a> Cursor<'a> {
         match self.at(i) {
             b',' | b';' => Some(1),
             0xEF if self.at(i + 1) == 0xBC && matches!(self.at(i + 2), 0x8C | 0x9B) => Some(3),
+            0xEF if self.at(i + 1) == 0xBD && self.at(i + 2) == 0xA4 => Some(3),
+            0xD8 if matches!(self.at(i + 1), 0x8C | 0x9B) => Some(2),
             0xE3 if self.at(i + 1) == 0x80 && self.at(i + 2) == 0x81 => Some(3),
             _ => None,
         }
@@ -95,6 +97,7 @@ impl<'a> Cursor<'a> {
             b'=' if self.at(i + 1) == b'>' => Some(2),
             b':' | b'=' => Some(1),
             0xEF if self.at(i + 1) == 0xBC && self.at(i + 2) == 0x9A => Some(3),
+            0xE2 if self.at(i + 1) == 0x88 && self.at(i + 2) == 0xB6 => Some(3),
             _ => None,
         }
     }

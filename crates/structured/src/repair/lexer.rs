@@ -31,6 +31,9 @@ pub(crate) struct Junk {
     pub(crate) tokens: usize,
 }
 
+/// Room for so many tokens is made at once.
+const TOKENS_EXPECTED_MAX: usize = 1024;
+
 #[derive(Debug)]
 pub(super) struct Lexer<'a> {
     pub(super) cursor: Cursor<'a>,
@@ -52,7 +55,8 @@ pub(super) struct Lexer<'a> {
 
 impl<'a> Lexer<'a> {
     pub(super) fn new(text: &'a str, start: usize) -> Self {
-        let rough = text.len().saturating_sub(start) / 7 + 8;
+        // A short document in a long text must not pay for all of it.
+        let rough = (text.len().saturating_sub(start) / 7 + 8).min(TOKENS_EXPECTED_MAX);
         Self {
             cursor: Cursor::new(text),
             i: start,
@@ -68,6 +72,13 @@ impl<'a> Lexer<'a> {
             comma_seen: false,
             line_seen: line_start(text, start),
         }
+    }
+
+    /// For a document whose first brace is missing: the lexer is inside it from the start.
+    pub(super) fn headless(mut self) -> Self {
+        self.stack.push(Frame::Object);
+        self.expect = Expect::Key;
+        self
     }
 
     /// Reads one document from the current offset to its end.

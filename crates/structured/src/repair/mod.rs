@@ -54,7 +54,15 @@ pub(crate) struct Draft {
 
 /// Reads the document that begins at `start`.
 pub(crate) fn draft(text: &str, start: usize) -> Result<Draft, Junk> {
-    let mut lexer = Lexer::new(text, start);
+    drafted(Lexer::new(text, start), start)
+}
+
+/// Reads the document whose first key stands at `start`, without the brace before it.
+pub(crate) fn headless_draft(text: &str, start: usize) -> Result<Draft, Junk> {
+    drafted(Lexer::new(text, start).headless(), start)
+}
+
+fn drafted(mut lexer: Lexer<'_>, start: usize) -> Result<Draft, Junk> {
     let stopped = lexer.run();
     if let Err(junk) = stopped {
         let Some((tokens, end)) = lexer.first_close else { return Err(junk) };
@@ -92,7 +100,8 @@ pub(crate) fn draft(text: &str, start: usize) -> Result<Draft, Junk> {
             return Ok(draft_of(lexer, start, Vec::new(), cut));
         }
     };
-    let readings = plausible(text, &lexer.tokens, ops).into_iter().map(|op| edits(&lexer, Some(op))).collect();
+    let readings =
+        plausible(lexer.cursor.text, &lexer.tokens, ops).into_iter().map(|op| edits(&lexer, Some(op))).collect();
     let cut = (brackets::search_open(&lexer.tokens) && !lexer.fenced).then_some(Cut::Open(1));
     Ok(draft_of(lexer, start, readings, cut))
 }
@@ -192,40 +201,37 @@ fn bracket_edits(tokens: &[Token], op: Op, all: &mut Vec<Edit>) {
 /// Between two values stands one comma, and none anywhere else.
 fn comma_edits(lexer: &Lexer<'_>, op: Option<Op>, all: &mut Vec<Edit>) {
     let mut commas = lexer.commas.iter().peekable();
+    let mut extra: Vec<usize> = Vec::new();
     let mut prev: Option<(Kind, usize)> = None;
-    let mut visit = |kind: Kind, index: usize, real: bool, written_close: bool| {
+    let mut missing = Vec::new();
+    brackets::walk(&lexer.tokens, op, |kind, index, real| {
         let ends = matches!(prev, Some((Kind::Scalar | Kind::CloseObject | Kind::CloseArray, _)));
-        let starts = !matches!(kind, Kind::CloseObject | Kind::CloseArray);
-        let mut wanted = ends && starts;
+        let closes = matches!(kind, Kind::CloseObject | Kind::CloseArray);
+        let mut wanted = ends && !closes;
         // The commas before a token belong to the gap before a bracket written there, unless that bracket closes.
-        if !written_close {
+        if real || !closes {
             while let Some(comma) = commas.next_if(|c| c.before as usize <= index) {
-                if std::mem::take(&mut wanted) {
-                    continue;
+                if !std::mem::take(&mut wanted) {
+                    extra.push(comma.start as usize);
+                    missing.push(Edit::new(comma.start as usize, comma.end as usize, "", Code::ExtraComma));
                 }
-                all.retain(|e| {
-                    !(e.start == comma.start as usize && e.end == comma.end as usize && e.code == Code::Punctuation)
-                });
-                all.push(Edit::new(comma.start as usize, comma.end as usize, "", Code::ExtraComma));
             }
             if wanted {
                 let end = prev.map_or(0, |(_, end)| end);
-                all.push(Edit::new(end, end, ",", Code::MissingComma));
+                missing.push(Edit::new(end, end, ",", Code::MissingComma));
             }
         }
         let token = lexer.tokens.get(index);
         let end = if real { token.map_or(0, |t| t.end as usize) } else { prev.map_or(0, |(_, end)| end) };
         prev = Some((kind, end));
-    };
-    match op {
-        None => lexer.tokens.iter().enumerate().for_each(|(i, t)| visit(t.kind, i, true, false)),
-        Some(_) => {
-            for (kind, index, real) in brackets::edited(&lexer.tokens, op) {
-                visit(kind, index, real, !real && matches!(kind, Kind::CloseObject | Kind::CloseArray));
-            }
-        }
-    }
+    });
     for comma in commas {
-        all.push(Edit::new(comma.start as usize, comma.end as usize, "", Code::ExtraComma));
+        extra.push(comma.start as usize);
+        missing.push(Edit::new(comma.start as usize, comma.end as usize, "", Code::ExtraComma));
     }
+    if !extra.is_empty() {
+        // A comma that goes needs no spelling.
+        all.retain(|e| e.code != Code::Punctuation || extra.binary_search(&e.start).is_err());
+    }
+    all.append(&mut missing);
 }

@@ -2,6 +2,7 @@
 //!
 //! What never happens here: nothing is fetched. A reference to another document is an error of the schema.
 
+mod exact;
 mod shape;
 
 use std::collections::BTreeMap;
@@ -12,12 +13,13 @@ use crate::outcome::{Accepted, Layer, Reading, Rejected, Violation};
 use crate::read::Mode;
 use crate::record::{Pass, apply, pointer_at};
 use crate::refusal;
+pub(crate) use exact::{Exact, Place, equals};
 pub(crate) use shape::{Property, Shape, ShapeId, Shapes, Types};
 
 /// A JSON Schema (2020-12, or the draft it names), compiled. Reuse it: compiling costs more than validating.
 #[derive(Debug)]
 pub struct CompiledSchema {
-    validator: jsonschema::Validator,
+    validator: jsonschema::Validator<Exact>,
     shapes: Shapes,
 }
 
@@ -65,6 +67,23 @@ const VIOLATIONS_MAX: usize = 50;
 /// The validator quotes the value it complains of, which may be the whole document.
 const MESSAGE_CHARS_MAX: usize = 240;
 
+/// A document that satisfies its schema is the answer, but for a key that says two things.
+fn unless_contradictory(document: Document, passes: Vec<Pass>) -> Reading {
+    match document.conflicting_duplicates().first() {
+        None => Reading::Accepted(Accepted { document, passes }),
+        Some(key) => {
+            let message = format!("`{key}` stands twice in one object with different values");
+            Reading::Rejected(Rejected::one(Layer::Schema, "duplicate_key", String::new(), message))
+        }
+    }
+}
+
+/// The document as it was before alignment.
+fn original(passes: &[Pass], before: usize, current: &Document) -> Document {
+    let text = passes.get(before).map(|pass| pass.text.as_str());
+    text.and_then(|text| Document::parse(text).ok()).unwrap_or_else(|| current.clone())
+}
+
 fn short(message: &str) -> String {
     match message.char_indices().nth(MESSAGE_CHARS_MAX) {
         Some((end, _)) => format!("{}...", message.get(..end).unwrap_or_default()),
@@ -89,7 +108,7 @@ impl CompiledSchema {
         schema: &serde_json::Value,
         documents: BTreeMap<String, serde_json::Value>,
     ) -> Result<Self, SchemaError> {
-        let validator = jsonschema::options()
+        let validator = jsonschema::options_for::<Exact>()
             .with_retriever(Handed(documents))
             .build(schema)
             .map_err(|e| SchemaError::Schema { pointer: e.schema_path().to_string(), message: e.to_string() })?;
@@ -107,7 +126,7 @@ impl CompiledSchema {
     /// Whether a document satisfies the schema as it stands.
     #[must_use]
     pub fn fits(&self, document: &Document) -> bool {
-        document.depth() <= DEPTH_MAX && self.validator.is_valid(&document.to_serde())
+        document.depth() <= DEPTH_MAX && self.validator.is_valid(Place::Value(document.root()))
     }
 
     pub(crate) fn judge(&self, document: Document, mut passes: Vec<Pass>, mode: Mode) -> Reading {
@@ -119,23 +138,20 @@ impl CompiledSchema {
             return Reading::Refused(words);
         }
         if self.fits(&document) {
-            return match document.conflicting_duplicates().first() {
-                None => Reading::Accepted(Accepted { document, passes }),
-                Some(key) => {
-                    let message = format!("`{key}` stands twice in one object with different values");
-                    Reading::Rejected(Rejected::one(Layer::Schema, "duplicate_key", String::new(), message))
-                }
-            };
+            return unless_contradictory(document, passes);
         }
         if mode == Mode::Strict {
             return Reading::Rejected(self.rejected(document, None));
         }
-        let original = document.clone();
+        let before = passes.len();
         let mut current = document;
         for _ in 0..PASSES_MAX {
             let (edits, price) = match align(&current, &self.shapes, mode == Mode::Lenient) {
                 Ok(found) => found,
-                Err(misfit) => return Reading::Rejected(self.rejected(original, Some((&current, misfit)))),
+                Err(misfit) => {
+                    let original = original(&passes, before, &current);
+                    return Reading::Rejected(self.rejected(original, Some((&current, misfit))));
+                }
             };
             let nodes = u32::try_from(current.nodes()).unwrap_or(u32::MAX / 4);
             if edits.is_empty() || price > PRICE_MAX + nodes.saturating_mul(PRICE_PER_NODE) {
@@ -151,7 +167,16 @@ impl CompiledSchema {
                 };
             }
         }
+        let original = original(&passes, before, &current);
         Reading::Rejected(self.rejected(original, None))
+    }
+
+    /// The reading of a document that is known to satisfy the schema.
+    pub(crate) fn fitting(&self, document: Document, passes: Vec<Pass>) -> Reading {
+        match self.refusal(&document) {
+            Some(words) => Reading::Refused(words),
+            None => unless_contradictory(document, passes),
+        }
     }
 
     fn refusal(&self, document: &Document) -> Option<String> {
@@ -165,10 +190,9 @@ impl CompiledSchema {
 
     /// All violations of the text as it stood, with what alignment says about the first obstacle.
     fn rejected(&self, document: Document, misfit: Option<(&Document, crate::align::Misfit)>) -> Rejected {
-        let value = document.to_serde();
         let mut violations: Vec<Violation> = self
             .validator
-            .iter_errors(&value)
+            .iter_errors(Place::Value(document.root()))
             .take(VIOLATIONS_MAX)
             .map(|error| Violation {
                 layer: Layer::Schema,

@@ -4,6 +4,8 @@
 //! What never happens here: no validation. A keyword that the shape does not know is left to the validator, which
 //! sees every value last.
 
+use super::exact::Exact;
+use crate::align::Name;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -46,6 +48,7 @@ impl Types {
 #[derive(Debug, Clone)]
 pub(crate) struct Property {
     pub(crate) name: String,
+    pub(crate) parts: Name,
     pub(crate) shape: ShapeId,
     pub(crate) required: bool,
 }
@@ -64,7 +67,7 @@ pub(crate) struct Shape {
     /// `anyOf` or `oneOf`.
     pub(crate) branches: Vec<ShapeId>,
     /// What a string has to satisfy besides being one.
-    pub(crate) string_check: Option<Box<jsonschema::Validator>>,
+    pub(crate) string_check: Option<Box<jsonschema::Validator<Exact>>>,
     /// The name it stands under, for phrases like `high priority`.
     pub(crate) name: String,
 }
@@ -183,7 +186,7 @@ impl<'s> Builder<'s> {
         if STRING.iter().any(|k| map.contains_key(*k)) {
             let own: Map<String, Value> =
                 STRING.iter().filter_map(|k| map.get(*k).map(|v| ((*k).to_owned(), v.clone()))).collect();
-            shape.string_check = jsonschema::validator_for(&Value::Object(own)).ok().map(Box::new);
+            shape.string_check = jsonschema::options_for::<Exact>().build(&Value::Object(own)).ok().map(Box::new);
         }
     }
 
@@ -193,7 +196,7 @@ impl<'s> Builder<'s> {
         for (name, schema) in map.get("properties").and_then(Value::as_object).into_iter().flatten() {
             let id = self.build(schema, name, depth + 1);
             shape.properties.retain(|p| p.name != *name);
-            shape.properties.push(Property { name: name.clone(), shape: id, required: false });
+            shape.properties.push(Property { name: name.clone(), parts: Name::of(name), shape: id, required: false });
         }
         for property in &mut shape.properties {
             property.required |= required.contains(&property.name.as_str());

@@ -46,6 +46,8 @@ enum Half {
     Final,
 }
 
+/// Cases that were written without knowledge of the parser.
+const BLIND: &str = "testdata/structured/blind.jsonl";
 const SETS: [&str; 5] = ["syntax", "bracket", "drift", "must_refuse", "valid"];
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -60,13 +62,18 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         eprintln!("judging {set}");
         sets.insert(set.to_owned(), measure.figures("judge", &[&folder.join(format!("{set}.jsonl"))])?);
     }
+    eprintln!("judging blind");
+    let blind = house::root().join(BLIND);
+    sets.insert("blind".to_owned(), measure.figures("mixed", &[&blind])?);
     let previews = measure.figures("previews", &[&folder])?;
     let limits = measure.figures("limits", &[])?;
     let suite = measure.figures("suite", &[&rivals::schema_suite()?])?;
     let rivals = if arguments.no_rivals {
         Value::Null
     } else {
-        Rivals::fetch()?.run(&folder, |set, answers| measure.figures("judge", &[set, answers]))?
+        std::fs::copy(&blind, folder.join("blind.jsonl"))?;
+        let judge = |set: &Path| if set.ends_with("blind.jsonl") { "mixed" } else { "judge" };
+        Rivals::fetch().run(&folder, |set, answers| measure.figures(judge(set), &[set, answers]))?
     };
     let run = json!({
         "bench": "structured", "command": "cargo xtask bench structured", "machine": machine::describe(),

@@ -42,6 +42,8 @@ def previews():
 
 
 def answer(case):
+    if tool == "jiter":
+        return jiter.from_json(case["input"].encode())
     if tool == "json_repair":
         return json_repair.loads(case["input"])
     mode = "salvage" if tool == "json_repair-salvage" else "standard"

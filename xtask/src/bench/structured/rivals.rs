@@ -8,35 +8,55 @@ use serde_json::{Value, json};
 use crate::{Failure, house, setup};
 
 const PYTHON: &[&str] = &["json_repair==0.64.6", "jiter==0.19.0", "jsonschema==4.26.0"];
+const BAML: &[&str] = &["baml-py==0.226.3", "pydantic==2.14.4", "typing-extensions==4.16.0"];
 const NODE: &[&str] = &["jsonrepair@3.15.0"];
 const RUST: &str = "[package]\nname = \"rivals\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n\
     jsonrepair-rs = \"=0.2.6\"\nllm_json = \"=1.0.3\"\nserde_json = { version = \"1\", features = [\"preserve_order\"] }\n";
 
-/// All rivals, ready to run.
+/// A rival's place, or why it could not be fetched.
+type Fetched = Result<PathBuf, String>;
+
+/// All rivals, ready to run or with the cause of their absence.
 pub(super) struct Rivals {
-    python: PathBuf,
-    node: PathBuf,
-    rust: Option<PathBuf>,
+    python: Fetched,
+    baml: Fetched,
+    node: Fetched,
+    rust: Fetched,
     scripts: PathBuf,
 }
 
-/// Each rival's name, and the sets that it can be asked about.
+const ALL: &[&str] = &["syntax", "bracket", "drift", "must_refuse", "blind"];
+const SCHEMA: &[&str] = &["bracket", "drift", "must_refuse", "blind"];
+
+/// Each rival's name, and the sets that it can be asked about. `jiter` repairs nothing: it is there for what reading
+/// without repair gives, and for its previews.
 const ROWS: &[(&str, &[&str])] = &[
-    ("json_repair", &["syntax", "bracket", "drift", "must_refuse"]),
-    ("json_repair-schema", &["bracket", "drift", "must_refuse"]),
-    ("json_repair-salvage", &["bracket", "drift", "must_refuse"]),
-    ("jsonrepair", &["syntax", "bracket", "drift", "must_refuse"]),
-    ("jsonrepair-rs", &["syntax", "bracket", "drift", "must_refuse"]),
-    ("llm_json", &["syntax", "bracket", "drift", "must_refuse"]),
+    ("json_repair", ALL),
+    ("json_repair-schema", SCHEMA),
+    ("json_repair-salvage", SCHEMA),
+    ("baml", SCHEMA),
+    ("jsonrepair", ALL),
+    ("jsonrepair-rs", ALL),
+    ("llm_json", ALL),
+    ("jiter", ALL),
 ];
 
 impl Rivals {
     /// Fetches what is not there yet.
-    pub(super) fn fetch() -> Result<Self, Failure> {
+    pub(super) fn fetch() -> Self {
         let scripts = house::root().join("xtask/src/bench/structured");
-        let python = setup::environment("rivals-python", PYTHON)?.join("bin/python");
-        let node = setup::packages("rivals-node", NODE)?;
-        Ok(Self { python, node, rust: built(&scripts).ok(), scripts })
+        let python = |name: &str, packages: &[&str]| {
+            setup::environment(name, packages)
+                .map(|folder| folder.join("bin/python"))
+                .map_err(|why| why.message().to_owned())
+        };
+        Self {
+            python: python("rivals-python", PYTHON),
+            baml: python("rivals-baml", BAML),
+            node: setup::packages("rivals-node", NODE).map_err(|why| why.message().to_owned()),
+            rust: built(&scripts).map_err(|why| why.message().to_owned()),
+            scripts,
+        }
     }
 
     /// Runs every rival over the sets of a folder and has its answers judged by `judge SET ANSWERS`.
@@ -51,43 +71,56 @@ impl Rivals {
             for set in *sets {
                 let (cases, answers) =
                     (folder.join(format!("{set}.jsonl")), folder.join(format!("{set}.{name}.jsonl")));
-                let Some(mut command) = self.command(name, &cases, &answers) else { continue };
                 eprintln!("{name} on {set}");
-                let spent: Value = serde_json::from_str(house::output(&mut command)?.trim())?;
-                let mut figures = judge(&cases, &answers)?;
-                figures.as_object_mut().map(|figures| figures.insert("cpu".to_owned(), spent));
+                let spent = self
+                    .command(name, &cases, &answers)
+                    .and_then(|mut command| house::output(&mut command).map_err(|why| why.message().to_owned()));
+                let figures = match spent {
+                    Ok(spent) => {
+                        let mut figures = judge(&cases, &answers)?;
+                        figures["cpu"] = serde_json::from_str(spent.trim())?;
+                        figures
+                    }
+                    Err(why) => json!({"absent": why}),
+                };
                 row.insert((*set).to_owned(), figures);
             }
             rows.insert((*name).to_owned(), Value::Object(row));
         }
         for name in ["jiter-previews", "json_repair-previews"] {
-            let mut command = Command::new(&self.python);
+            let Ok(python) = &self.python else { continue };
+            let mut command = Command::new(python);
             command.arg(self.scripts.join("rivals.py")).arg(name).arg(folder.join("valid.jsonl")).arg("-");
             rows.insert(name.to_owned(), serde_json::from_str(house::output(&mut command)?.trim())?);
         }
         Ok(json!(rows))
     }
 
-    fn command(&self, name: &str, cases: &Path, answers: &Path) -> Option<Command> {
+    fn command(&self, name: &str, cases: &Path, answers: &Path) -> Result<Command, String> {
         let mut command = match name {
             "jsonrepair" => {
                 let mut node = Command::new("node");
-                node.arg(self.scripts.join("rivals.mjs")).arg(&self.node);
+                node.arg(self.scripts.join("rivals.mjs")).arg(self.node.as_ref().map_err(Clone::clone)?);
                 node
             }
             "jsonrepair-rs" | "llm_json" => {
-                let mut rust = Command::new(self.rust.as_ref()?);
+                let mut rust = Command::new(self.rust.as_ref().map_err(Clone::clone)?);
                 rust.arg(name);
                 rust
             }
+            "baml" => {
+                let mut python = Command::new(self.baml.as_ref().map_err(Clone::clone)?);
+                python.env("BAML_LOG", "off").arg(self.scripts.join("baml.py"));
+                python
+            }
             _ => {
-                let mut python = Command::new(&self.python);
+                let mut python = Command::new(self.python.as_ref().map_err(Clone::clone)?);
                 python.arg(self.scripts.join("rivals.py")).arg(name);
                 python
             }
         };
         command.arg(cases).arg(answers);
-        Some(command)
+        Ok(command)
     }
 }
 
