@@ -13,6 +13,7 @@ mod announce;
 mod batch;
 mod code;
 mod document;
+mod literal;
 mod locate;
 mod lower;
 mod memory;
@@ -32,7 +33,9 @@ pub use advice::{Advice, advice};
 pub use batch::{answer, batch_line};
 pub use code::Code;
 pub use document::{Document, Kind, Node, NotJson};
-pub use lower::{ANTHROPIC, AS_SENT, Change, GRAMMAR, JSON_MODE, Level, Lowered, OPENAI, SUBSETS, Subset, What, lower};
+pub use lower::{
+    ANTHROPIC, AS_SENT, Change, GEMINI, GRAMMAR, JSON_MODE, Level, Lowered, OPENAI, SUBSETS, Subset, What, lower,
+};
 pub use memory::{Alarm, DriftMemory, Form, JUMP, Row, WINDOW};
 pub use merge::{find, merge};
 pub use outcome::{Accepted, Layer, Reading, Rejected, Truncated, Violation};

@@ -35,6 +35,8 @@ pub struct Subset {
     pub otherwise: Level,
     /// Whether the provider's decoder enforces a schema that the client did not mark `strict`.
     pub always: bool,
+    /// The root must be an object.
+    object_root: bool,
     /// Each object must forbid unknown members.
     closed: bool,
     /// Each member must be required.
@@ -43,10 +45,24 @@ pub struct Subset {
     recursive: bool,
     /// Keywords that it does not know.
     unknown: &'static [&'static str],
+    /// Shaping keywords that it does know, see [`SHAPING`].
+    shaping: &'static [&'static str],
+    /// The formats it knows; `None` if it takes any.
+    formats: Option<&'static [&'static str]>,
+    /// The largest `minItems`.
+    min_items_max: u64,
     /// Deepest nesting.
     depth_max: usize,
     /// Most members in all.
     members_max: usize,
+    /// Most members that may be absent.
+    optional_max: usize,
+    /// Most listed values in all.
+    listed_max: usize,
+    /// Most unions (`anyOf`, or several types) in all.
+    unions_max: usize,
+    /// Most characters of names and listed values in all.
+    characters_max: usize,
 }
 
 const LOOSE: Subset = Subset {
@@ -54,21 +70,34 @@ const LOOSE: Subset = Subset {
     level: Level::Schema,
     otherwise: Level::Schema,
     always: false,
+    object_root: false,
     closed: false,
     all_required: false,
     recursive: true,
     unknown: &[],
+    shaping: &[],
+    formats: None,
+    min_items_max: u64::MAX,
     depth_max: usize::MAX,
     members_max: usize::MAX,
+    optional_max: usize::MAX,
+    listed_max: usize::MAX,
+    unions_max: usize::MAX,
+    characters_max: usize::MAX,
 };
 
-/// OpenAI's Structured Outputs. Source: platform.openai.com, guide "Structured model outputs", supported schemas.
+/// OpenAI's Structured Outputs. Source: platform.openai.com, guide "Structured model outputs", section "Supported schemas"
+/// (as of February 2026): the root an object and no `anyOf`, every member required, `additionalProperties: false`; at
+/// most 5,000 members, 10 levels, 1,000 listed values, 120,000 characters of names and values; `pattern`, nine formats,
+/// bounds of numbers and arrays; no `allOf`, `not`, `if`, `dependent*`.
 pub static OPENAI: Subset = Subset {
     name: "openai",
     level: Level::Strict,
     otherwise: Level::JsonMode,
+    object_root: true,
     closed: true,
     all_required: true,
+    formats: Some(&["date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"]),
     unknown: &[
         "oneOf",
         "not",
@@ -87,17 +116,27 @@ pub static OPENAI: Subset = Subset {
     ],
     depth_max: 10,
     members_max: 5_000,
+    listed_max: 1_000,
+    characters_max: 120_000,
     ..LOOSE
 };
 
-/// Anthropic's structured outputs. Source: docs.anthropic.com, "Structured outputs", JSON Schema limitations.
+/// Anthropic's structured outputs and strict tools. Source: platform.claude.com, "Structured outputs", sections "JSON
+/// Schema limitations" and "Schema complexity limits" (as of September 2026): `additionalProperties: false`, no
+/// recursion, no bounds of numbers, strings and arrays but a `minItems` of 0 or 1, ten formats; at most 24 members that may be absent and 16 unions. (The limit of 20 strict tools is one of the
+/// request, not of a schema.)
 pub static ANTHROPIC: Subset = Subset {
     name: "anthropic",
     level: Level::Strict,
     otherwise: Level::Prompt,
     always: true,
+    object_root: true,
     closed: true,
     recursive: false,
+    formats: Some(&["date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"]),
+    min_items_max: 1,
+    optional_max: 24,
+    unions_max: 16,
     unknown: &[
         "oneOf",
         "not",
@@ -115,8 +154,43 @@ pub static ANTHROPIC: Subset = Subset {
         "exclusiveMinimum",
         "exclusiveMaximum",
         "multipleOf",
-        "minItems",
         "maxItems",
+        "propertyNames",
+        "default",
+        "examples",
+    ],
+    ..LOOSE
+};
+
+/// Gemini's `responseJsonSchema`. Source: ai.google.dev, API reference, `GenerationConfig.responseJsonSchema` (as of
+/// September 2026), which lists what it takes: `type`, `format`, `enum`, `items`, `prefixItems`, `minItems`, `maxItems`,
+/// `minimum`, `maximum`, `anyOf`, `oneOf` (read as `anyOf`), `properties`, `additionalProperties`, `required`,
+/// references. Cycles are unrolled and only allowed in members that may be absent, so a schema that refers to itself goes
+/// by JSON mode. The older `responseSchema`, a subset of OpenAPI 3.0, is never sent.
+pub static GEMINI: Subset = Subset {
+    name: "gemini",
+    level: Level::Strict,
+    otherwise: Level::JsonMode,
+    always: true,
+    recursive: false,
+    shaping: &["prefixItems"],
+    unknown: &[
+        "oneOf",
+        "const",
+        "not",
+        "pattern",
+        "dependentRequired",
+        "uniqueItems",
+        "contains",
+        "minContains",
+        "maxContains",
+        "minProperties",
+        "maxProperties",
+        "minLength",
+        "maxLength",
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+        "multipleOf",
         "propertyNames",
         "default",
         "examples",
@@ -135,7 +209,7 @@ pub static JSON_MODE: Subset =
 pub static AS_SENT: Subset = LOOSE;
 
 /// Every subset, for reports.
-pub static SUBSETS: &[&Subset] = &[&OPENAI, &ANTHROPIC, &GRAMMAR, &JSON_MODE, &AS_SENT];
+pub static SUBSETS: &[&Subset] = &[&OPENAI, &ANTHROPIC, &GEMINI, &GRAMMAR, &JSON_MODE, &AS_SENT];
 
 /// One difference between a schema and its lowered form.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -193,12 +267,12 @@ const SHAPING: [&str; 10] = [
 #[must_use]
 pub fn lower(schema: &Value, subset: &Subset) -> Lowered {
     let given = |level, obstacle| Lowered { level, schema: schema.clone(), changes: Vec::new(), obstacle };
-    if subset.level != Level::Strict || !subset.closed {
+    if subset.level != Level::Strict || subset.unknown.is_empty() {
         return given(subset.level, None);
     }
-    let mut lowering = Lowering { subset, changes: Vec::new(), members: 0 };
+    let mut lowering = Lowering { subset, changes: Vec::new(), count: Count::default() };
     let root_is_object = schema.get("type").and_then(Value::as_str) == Some("object");
-    let written = if root_is_object {
+    let written = if root_is_object || !subset.object_root {
         lowering.write(schema, &mut String::new(), 1)
     } else {
         Err("the root is no object".to_owned())
@@ -215,7 +289,31 @@ pub fn lower(schema: &Value, subset: &Subset) -> Lowered {
 struct Lowering<'s> {
     subset: &'s Subset,
     changes: Vec<Change>,
+    count: Count,
+}
+
+/// What a subset limits in all.
+#[derive(Default)]
+struct Count {
     members: usize,
+    optional: usize,
+    listed: usize,
+    unions: usize,
+    characters: usize,
+}
+
+impl Count {
+    fn within(&self, subset: &Subset) -> Result<(), String> {
+        let limits = [
+            (self.members, subset.members_max, "members"),
+            (self.optional, subset.optional_max, "members that may be absent"),
+            (self.listed, subset.listed_max, "listed values"),
+            (self.unions, subset.unions_max, "unions"),
+            (self.characters, subset.characters_max, "characters of names and listed values"),
+        ];
+        let exceeded = limits.into_iter().find(|(n, max, _)| n > max);
+        exceeded.map_or(Ok(()), |(_, max, what)| Err(format!("more than {max} {what}")))
+    }
 }
 
 impl Lowering<'_> {
@@ -230,21 +328,36 @@ impl Lowering<'_> {
         if depth > self.subset.depth_max {
             return Err(format!("nested deeper than {}", self.subset.depth_max));
         }
-        if let Some(keyword) = SHAPING.iter().find(|keyword| map.contains_key(**keyword)) {
+        let shaping = |keyword: &&&str| map.contains_key(**keyword) && !self.subset.shaping.contains(*keyword);
+        if let Some(keyword) = SHAPING.iter().find(shaping) {
             return Err(format!("`{keyword}` at `{at}` cannot be written"));
         }
         let mut out = Map::new();
+        let several = map.get("type").and_then(Value::as_array).is_some_and(|types| types.len() > 1);
+        self.count.unions += usize::from(several || map.contains_key("anyOf") || map.contains_key("oneOf"));
         for (keyword, value) in map {
-            let length = at.len();
-            at.push('/');
-            at.push_str(&crate::record::escape_pointer(keyword));
-            self.keyword(keyword, value, at, depth, &mut out)?;
-            at.truncate(length);
+            self.inside(keyword, at, |lowering, at| lowering.keyword(keyword, value, at, depth, &mut out))?;
         }
-        if is_object(map) {
+        if is_object(map) && self.subset.closed {
             self.object(map, at, &mut out)?;
         }
+        self.count.within(self.subset)?;
         Ok(Value::Object(out))
+    }
+
+    /// Works one step further in.
+    fn inside<T>(
+        &mut self,
+        step: &str,
+        at: &mut String,
+        work: impl FnOnce(&mut Self, &mut String) -> Result<T, String>,
+    ) -> Result<T, String> {
+        let length = at.len();
+        at.push('/');
+        at.push_str(&crate::record::escape_pointer(step));
+        let done = work(self, at);
+        at.truncate(length);
+        done
     }
 
     fn keyword(
@@ -260,15 +373,18 @@ impl Lowering<'_> {
                 let deeper = depth + usize::from(keyword == "properties");
                 let mut all = Map::new();
                 for (name, member) in members {
-                    let length = at.len();
-                    at.push('/');
-                    at.push_str(&crate::record::escape_pointer(name));
-                    all.insert(name.clone(), self.write(member, at, deeper)?);
-                    at.truncate(length);
+                    self.count.characters += name.len();
+                    let written = self.inside(name, at, |lowering, at| lowering.write(member, at, deeper))?;
+                    all.insert(name.clone(), written);
                 }
                 Value::Object(all)
             }
             ("items", Value::Object(_)) => self.write(value, at, depth + 1)?,
+            ("prefixItems", Value::Array(items)) => {
+                let written: Result<Vec<Value>, String> =
+                    items.iter().map(|item| self.write(item, at, depth + 1)).collect();
+                Value::Array(written?)
+            }
             ("anyOf" | "oneOf", Value::Array(branches)) => {
                 let written: Result<Vec<Value>, String> = branches.iter().map(|b| self.write(b, at, depth)).collect();
                 if keyword == "oneOf" {
@@ -278,18 +394,40 @@ impl Lowering<'_> {
                 }
                 Value::Array(written?)
             }
-            ("additionalProperties", _) => return Ok(()),
-            _ if self.subset.unknown.contains(&keyword) => {
-                // What only describes constrains nothing.
-                if !matches!(keyword, "default" | "examples") {
-                    self.change(at, keyword, What::Dropped);
-                }
+            ("additionalProperties", Value::Object(_)) if !self.subset.closed => self.write(value, at, depth + 1)?,
+            ("additionalProperties", _) if self.subset.closed => return Ok(()),
+            _ => {
+                self.plain(keyword, value, at, out);
                 return Ok(());
             }
-            _ => value.clone(),
         };
         out.insert(keyword.to_owned(), written);
         Ok(())
+    }
+
+    /// A keyword that holds no schemas: written, written otherwise, or dropped.
+    fn plain(&mut self, keyword: &str, value: &Value, at: &str, out: &mut Map<String, Value>) {
+        let subset = self.subset;
+        let known = match (keyword, value) {
+            ("const", only) if subset.unknown.contains(&"const") => {
+                out.insert("enum".to_owned(), json!([only]));
+                return;
+            }
+            ("enum", Value::Array(listed)) => {
+                self.count.listed += listed.len();
+                self.count.characters += listed.iter().filter_map(Value::as_str).map(str::len).sum::<usize>();
+                true
+            }
+            ("format", Value::String(format)) => subset.formats.is_none_or(|known| known.contains(&format.as_str())),
+            ("minItems", least) => least.as_u64().is_none_or(|n| n <= subset.min_items_max),
+            _ => !subset.unknown.contains(&keyword),
+        };
+        if known {
+            out.insert(keyword.to_owned(), value.clone());
+        } else if !matches!(keyword, "default" | "examples") {
+            // What only describes constrains nothing.
+            self.change(at, keyword, What::Dropped);
+        }
     }
 
     fn object(&mut self, map: &Map<String, Value>, at: &str, out: &mut Map<String, Value>) -> Result<(), String> {
@@ -300,15 +438,13 @@ impl Lowering<'_> {
         }
         out.insert("additionalProperties".to_owned(), json!(false));
         let Some(Value::Object(members)) = out.get_mut("properties") else { return Ok(()) };
-        self.members += members.len();
-        if self.members > self.subset.members_max {
-            return Err(format!("more than {} members", self.subset.members_max));
-        }
-        if !self.subset.all_required {
-            return Ok(());
-        }
+        self.count.members += members.len();
         let required: BTreeSet<&str> =
             map.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+        if !self.subset.all_required {
+            self.count.optional += members.keys().filter(|name| !required.contains(name.as_str())).count();
+            return Ok(());
+        }
         let mut changes = Vec::new();
         for (name, member) in members.iter_mut().filter(|(name, _)| !required.contains(name.as_str())) {
             *member = json!({"anyOf": [std::mem::take(member), {"type": "null"}]});
@@ -399,6 +535,41 @@ mod tests {
             "$defs": {"n": {"type": "object", "properties": {"next": {"$ref": "#/$defs/n"}}}}});
         assert_eq!(lower(&tree, &ANTHROPIC).level, Level::Prompt);
         assert_eq!(lower(&tree, &OPENAI).level, Level::Strict);
+    }
+
+    #[test]
+    fn the_limits_of_a_provider_lower_the_level_and_say_which_was_exceeded() {
+        let many = |n: usize| (0..n).map(|i| format!("value {i}")).collect::<Vec<_>>();
+        let wide = json!({"type": "object", "properties": {"a": {"enum": many(1_001)}}, "required": ["a"]});
+        let members: Map<String, Value> = many(25).into_iter().map(|name| (name, json!({"type": "string"}))).collect();
+        let loose = json!({"type": "object", "properties": members});
+        let unions: Map<String, Value> =
+            many(17).into_iter().map(|name| (name, json!({"type": ["string", "null"]}))).collect();
+        let unions = json!({"type": "object", "required": many(17), "properties": unions});
+        for (schema, subset, level, why) in [
+            (&wide, &OPENAI, Level::JsonMode, "1000 listed values"),
+            (&loose, &ANTHROPIC, Level::Prompt, "24 members that may be absent"),
+            (&unions, &ANTHROPIC, Level::Prompt, "16 unions"),
+        ] {
+            let lowered = lower(schema, subset);
+            assert_eq!(lowered.level, level, "{}", subset.name);
+            assert!(lowered.obstacle.is_some_and(|obstacle| obstacle.contains(why)), "{why}");
+        }
+        assert_eq!((lower(&wide, &ANTHROPIC).level, lower(&loose, &OPENAI).level), (Level::Strict, Level::Strict));
+    }
+
+    #[test]
+    fn gemini_takes_maps_tuples_and_open_objects_and_a_constant_as_a_list_of_one() {
+        let schema = json!({"type": "array", "items": {"type": "object", "properties": {
+            "kind": {"const": "point"}, "at": {"prefixItems": [{"type": "number"}], "minItems": 1},
+            "tags": {"type": "object", "additionalProperties": {"type": "string", "minLength": 1}}}}});
+        let lowered = lower(&schema, &GEMINI);
+        let said: Vec<_> = lowered.changes.iter().map(|c| c.keyword.as_str()).collect();
+        assert_eq!((lowered.level, said.as_slice()), (Level::Strict, &["minLength"][..]));
+        let members = &lowered.schema["items"]["properties"];
+        assert_eq!(members["kind"], json!({"enum": ["point"]}));
+        assert_eq!(members["at"]["prefixItems"], json!([{"type": "number"}]));
+        assert_eq!(lower(&schema, &OPENAI).level, Level::JsonMode);
     }
 
     #[test]

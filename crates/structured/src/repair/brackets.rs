@@ -55,8 +55,12 @@ pub(super) fn search(tokens: &[Token]) -> Nesting {
         return Nesting::Sound;
     }
     let open = base.stack;
+    if Surplus::of(tokens).beyond_one_edit() {
+        return Nesting::Broken { open, at: fault };
+    }
+    let surplus = Surplus::of(tokens);
     let budget = STEPS_MIN.max(tokens.len() * STEPS_PER_TOKEN);
-    let mut search = Search { tokens, found: Vec::new(), budget, scratch: Machine::default() };
+    let mut search = Search { tokens, found: Vec::new(), budget, surplus, scratch: Machine::default() };
     let mut prefix = Machine::default();
     for i in 0..=fault {
         search.try_at(i, &prefix);
@@ -78,10 +82,54 @@ pub(super) fn search_open(tokens: &[Token]) -> bool {
     tokens.iter().all(|token| machine.step(token.kind)) && !machine.stack.is_empty()
 }
 
+/// How many more brackets of each family were opened than closed. One edit has to make up for all of it, so the counts
+/// alone say which kinds of edit can.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Surplus {
+    objects: i64,
+    arrays: i64,
+}
+
+impl Surplus {
+    fn of(tokens: &[Token]) -> Self {
+        tokens
+            .iter()
+            .map(|token| Self::of_kind(token.kind))
+            .fold(Self::default(), |a, b| Self { objects: a.objects + b.objects, arrays: a.arrays + b.arrays })
+    }
+
+    fn beyond_one_edit(self) -> bool {
+        !matches!((self.objects, self.arrays), (0, -1..=1) | (-1 | 1, 0) | (1, -1) | (-1, 1))
+    }
+
+    fn of_kind(kind: Kind) -> Self {
+        match kind {
+            Kind::OpenObject => Self::of_frame(Frame::Object, 1),
+            Kind::OpenArray => Self::of_frame(Frame::Array, 1),
+            Kind::CloseObject => Self::of_frame(Frame::Object, -1),
+            Kind::CloseArray => Self::of_frame(Frame::Array, -1),
+            Kind::Key | Kind::Scalar => Self::default(),
+        }
+    }
+
+    fn of_frame(frame: Frame, n: i64) -> Self {
+        Self::default().and(frame, n)
+    }
+
+    fn and(mut self, frame: Frame, n: i64) -> Self {
+        match frame {
+            Frame::Object => self.objects += n,
+            Frame::Array => self.arrays += n,
+        }
+        self
+    }
+}
+
 struct Search<'t> {
     tokens: &'t [Token],
     found: Vec<Op>,
     budget: usize,
+    surplus: Surplus,
     /// The machine of the attempt at hand: one allocation for all of them.
     scratch: Machine,
 }
@@ -91,6 +139,7 @@ impl Search<'_> {
         let next = self.tokens.get(i).copied();
         let prev = i.checked_sub(1).and_then(|p| self.tokens.get(p)).map(|t| t.kind);
         if let Some(&frame) = prefix.stack.last()
+            && self.surplus == Surplus::of_frame(frame, 1)
             && !prefix.need_value
             && may_close(prev, next)
             && prefix.goes_on_outside(next.map(|token| token.kind))
@@ -99,23 +148,35 @@ impl Search<'_> {
         }
         let Some(next) = next else { return };
         for frame in [Frame::Object, Frame::Array] {
-            if may_open(frame, prefix, prev, next) {
+            if self.surplus == Surplus::of_frame(frame, -1) && may_open(frame, prefix, prev, next) {
                 self.attempt(Op::Open { at: i, frame }, prefix, Some(open_kind(frame)), i);
             }
         }
         let after = self.tokens.get(i + 1).map(|t| t.kind);
         match next.kind {
             Kind::CloseObject | Kind::CloseArray => {
-                let other = if next.kind == Kind::CloseObject { Frame::Array } else { Frame::Object };
-                self.attempt(Op::Drop { at: i }, prefix, None, i + 1);
-                self.attempt(Op::Replace { at: i, frame: other }, prefix, Some(close_kind(other)), i + 1);
-                if matches!(after, Some(Kind::CloseObject | Kind::CloseArray)) && after != Some(next.kind) {
+                let (own, other) = match next.kind {
+                    Kind::CloseObject => (Frame::Object, Frame::Array),
+                    _ => (Frame::Array, Frame::Object),
+                };
+                if self.surplus == Surplus::of_frame(own, -1) {
+                    self.attempt(Op::Drop { at: i }, prefix, None, i + 1);
+                }
+                if self.surplus == Surplus::of_frame(own, -1).and(other, 1) {
+                    self.attempt(Op::Replace { at: i, frame: other }, prefix, Some(close_kind(other)), i + 1);
+                }
+                if self.surplus == Surplus::default()
+                    && matches!(after, Some(Kind::CloseObject | Kind::CloseArray))
+                    && after != Some(next.kind)
+                {
                     self.swap(i, prefix, next.kind, close_kind(other));
                 }
             }
             // The outermost bracket makes the document; it is extra only if another follows.
             Kind::OpenObject | Kind::OpenArray
-                if prev != Some(next.kind) && (i > 0 || matches!(after, Some(Kind::OpenObject | Kind::OpenArray))) =>
+                if self.surplus == Surplus::of_kind(next.kind)
+                    && prev != Some(next.kind)
+                    && (i > 0 || matches!(after, Some(Kind::OpenObject | Kind::OpenArray))) =>
             {
                 self.attempt(Op::Drop { at: i }, prefix, None, i + 1);
             }
