@@ -78,7 +78,8 @@ impl Rivals {
                 let figures = match spent {
                     Ok(spent) => {
                         let mut figures = judge(&cases, &answers)?;
-                        figures["cpu"] = serde_json::from_str(spent.trim())?;
+                        let spent: Value = serde_json::from_str(spent.trim())?;
+                        figures.as_object_mut().map(|figures| figures.insert("cpu".to_owned(), spent));
                         figures
                     }
                     Err(why) => json!({"absent": why}),
