@@ -4,6 +4,8 @@
 //! with `--real`, `crates/store/examples/chaos_real`: gateways over one durable state that die by `kill -9` beside a sink
 //! whose synced log is the truth. Nothing is judged here; this only runs, prints and keeps.
 
+mod rivals;
+
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -21,6 +23,7 @@ pub(crate) static TASK: Task = Task {
 /// Seeds of a cell where nobody says how many: simulated, and real.
 const SEEDS: u64 = 1_000;
 const REAL_SEEDS: u64 = 20;
+const RIVAL_SEEDS: u64 = 5;
 
 #[derive(Args)]
 struct Arguments {
@@ -30,6 +33,9 @@ struct Arguments {
     /// Real processes and `kill -9` at every fail point, instead of the simulation
     #[arg(long)]
     real: bool,
+    /// Agents on other stacks beside ours, killed at the same places; what they break is shown and fails nothing
+    #[arg(long, conflicts_with_all = ["real", "scenario"])]
+    rivals: bool,
     /// Only scenarios whose name contains this (nothing is kept then)
     #[arg(long, value_name = "PART")]
     scenario: Option<String>,
@@ -39,6 +45,9 @@ struct Arguments {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.rivals {
+        return beside_rivals(arguments.seeds.unwrap_or(RIVAL_SEEDS), arguments.json);
+    }
     let seeds = arguments.seeds.unwrap_or(if arguments.real { REAL_SEEDS } else { SEEDS });
     let machine = machine::describe();
     let began = std::time::Instant::now();
@@ -63,9 +72,22 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 /// Builds the program, runs it and reads what it prints.
 pub(crate) fn scenarios(seeds: u64, real: bool, part: Option<&str>) -> Result<Value, Failure> {
-    let (package, example) = if real { ("steersman-store", "chaos_real") } else { ("steersman-scope", "chaos") };
-    house::run(house::cargo().args(["build", "--release", "--package", package, "--example", example]))?;
-    let mut chaos = std::process::Command::new(house::target("release/examples").join(example));
+    if real {
+        return chaos_real(seeds, part, &[]);
+    }
+    house::run(house::cargo().args(["build", "--release", "--package", "steersman-scope", "--example", "chaos"]))?;
+    answers_of(std::process::Command::new(house::target("release/examples/chaos")), seeds, part)
+}
+
+/// The same for real processes.
+fn chaos_real(seeds: u64, part: Option<&str>, variables: &[(&str, &str)]) -> Result<Value, Failure> {
+    house::run(house::cargo().args(["build", "--release", "--package", "steersman-store", "--example", "chaos_real"]))?;
+    let mut chaos = std::process::Command::new(house::target("release/examples/chaos_real"));
+    chaos.envs(variables.iter().copied());
+    answers_of(chaos, seeds, part)
+}
+
+fn answers_of(mut chaos: std::process::Command, seeds: u64, part: Option<&str>) -> Result<Value, Failure> {
     chaos.args(["--json", "--seeds", &seeds.to_string()]);
     if let Some(part) = part {
         chaos.args(["--scenario", part]);
@@ -73,6 +95,27 @@ pub(crate) fn scenarios(seeds: u64, real: bool, part: Option<&str>) -> Result<Va
     // Its exit status says again what the cells say; a program that dies prints no JSON.
     let out = chaos.stderr(std::process::Stdio::inherit()).output()?;
     Ok(serde_json::from_slice(&out.stdout)?)
+}
+
+/// Ours and the rivals in one table. Fails only if ours broke a promise.
+fn beside_rivals(seeds: u64, as_json: bool) -> Result<(), Failure> {
+    let machine = machine::describe();
+    let began = std::time::Instant::now();
+    let rows = rivals::run(seeds)?;
+    let run = json!({
+        "run": "chaos_rivals", "command": format!("cargo xtask chaos --rivals --seeds {seeds}"), "machine": machine,
+        "seconds": began.elapsed().as_secs(), "scenarios": rows,
+    });
+    keep("chaos_rivals", &run)?;
+    if as_json {
+        println!("{run:#}");
+    } else {
+        println!("{}", rivals::table(&rows).join("\n"));
+    }
+    let ours: Vec<Value> =
+        rows.as_array().into_iter().flatten().filter(|row| text(row, "system") == "steersman").cloned().collect();
+    let broken = broken(&Value::Array(ours));
+    if broken.is_empty() { Ok(()) } else { Err(Failure::new(format!("broken promises in: {}", broken.join("; ")))) }
 }
 
 /// The cells in which a promise was broken.

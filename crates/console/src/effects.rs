@@ -35,6 +35,8 @@ pub struct Row {
 
 /// What a person may do with an effect of this state: the action, the words on the button, what it does.
 static ACTIONS: &[(&str, &str, &str, &str)] = &[
+    ("waiting", "approve", "Approve", "the client's agent may make exactly this call, once"),
+    ("waiting", "deny", "Deny", "it is held back"),
     ("planned", "approve", "Approve and send", "sends exactly these arguments, once"),
     ("planned", "deny", "Deny", "nothing is sent"),
     ("authorised", "approve", "Send now", "it was approved and not yet sent"),
@@ -44,18 +46,21 @@ static ACTIONS: &[(&str, &str, &str, &str)] = &[
     ("unknown", "resend", "Send again", "it may happen twice"),
 ];
 
-/// The page. `None`: no tool server is configured.
+/// The page.
 #[must_use]
-pub fn page(rows: Option<&[Row]>, said: Option<&str>) -> Markup {
+pub fn page(rows: &[Row], said: Option<&str>) -> Markup {
     let content = html! {
         h1 { "Effects" }
         @if let Some(said) = said { p role="status" { (said) } }
         @match rows {
-            None => p { "No tool server is configured, so this gateway runs no tools. See " code { "docs/tools-and-effects.md" } "." },
-            Some([]) => p { "Nothing waits for a person: no call to approve, and no outcome is unknown." },
-            Some(rows) => {
+            [] => p {
+                "Nothing waits for a person: no call to approve, and no outcome is unknown. See "
+                code { "docs/tools-and-effects.md" } "."
+            },
+            rows => {
                 p {
-                    "A call that waits is sent when you approve it, with exactly these arguments. Of an unknown one nobody "
+                    "A call that waits is sent when you approve it, with exactly these arguments; where the client's own agent "
+                    "makes it, it passes once when the client asks again. Of an unknown one nobody "
                     "knows whether it happened: its answer was lost. It is never sent again by itself."
                 }
                 @for row in rows { (one(row)) }
@@ -110,7 +115,7 @@ mod tests {
 
     #[test]
     fn each_state_has_its_own_actions_and_what_a_model_wrote_is_escaped() {
-        let shown = |state| page(Some(&[row(state)]), None).into_string();
+        let shown = |state| page(&[row(state)], None).into_string();
         assert!(shown("planned").contains("action=approve") && !shown("planned").contains("action=resend"));
         assert!(shown("unknown").contains("action=resend") && !shown("unknown").contains("action=approve"));
         assert!(!shown("unknown").contains("<script>"));

@@ -153,6 +153,11 @@ impl Schemas {
 }
 
 impl Checks {
+    /// Whether the text of an answer has no form to keep.
+    pub(crate) fn is_of_calls_alone(&self) -> bool {
+        self.response.is_none()
+    }
+
     /// Reads the forms that a request asks for, with the rules of its task. `None` if it asks for none.
     pub(crate) fn of(
         inbound: &Inbound,

@@ -35,6 +35,8 @@ pub(crate) struct Judge<'a> {
     pub(crate) client: &'static dyn Dialect,
     /// How it is written if it must be rewritten.
     pub(crate) options: AnswerOptions,
+    /// An answer that begins with text is let through; whoever reads on looks at its calls.
+    pub(crate) flows: bool,
 }
 
 impl Judge<'_> {
@@ -49,6 +51,10 @@ impl Judge<'_> {
         let began = Instant::now();
         let mut frames = std::mem::take(&mut streaming.first).bytes.to_vec();
         while !streaming.relay.is_done() {
+            if self.flows && begins_with_text(&events(self.provider, &pieces)?) {
+                streaming.first = Released { bytes: Bytes::from(frames), has_content: true };
+                return Ok(());
+            }
             let piece = next_piece(&mut streaming.body, idle, "idle").await;
             let piece = piece.map_err(|error| AttemptFailure::from_upstream(&error))?;
             let (Some(piece), Some(attempt)) = (piece, recording.attempt()) else {
@@ -131,6 +137,15 @@ fn through_gate(guarded: Option<&Arc<Guarded>>, events: &[Event]) -> Result<Opti
     }
 }
 
+/// Whether the model speaks before it calls anything.
+fn begins_with_text(events: &[Event]) -> bool {
+    let says = |event: &&Event| match event {
+        Event::Text { text, .. } => !text.is_empty(),
+        event => matches!(event, Event::ToolCall { .. }),
+    };
+    events.iter().find(says).is_some_and(|first| matches!(first, Event::Text { .. }))
+}
+
 /// The events of a whole stream.
 pub(crate) fn events(provider: &dyn Dialect, pieces: &[Bytes]) -> Result<Vec<Event>, AttemptFailure> {
     let malformed = |error: &dyn std::fmt::Display| AttemptFailure::malformed(error.to_string());
@@ -179,7 +194,7 @@ fn write_repairs(out: &mut Vec<u8>, client: &dyn Dialect, repairs: &[Repair]) {
 
 /// Events with the texts of `revisions` in place of the parts they replace. The whole new text comes where the old one
 /// began.
-fn revise(events: &[Event], revisions: &[Revision]) -> Vec<Event> {
+pub(crate) fn revise(events: &[Event], revisions: &[Revision]) -> Vec<Event> {
     let mut pending: Vec<Option<&Revision>> = revisions.iter().map(Some).collect();
     let mut calls: Vec<(u32, u32)> = Vec::new();
     let mut revised = Vec::with_capacity(events.len());

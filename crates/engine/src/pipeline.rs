@@ -16,7 +16,7 @@ use crate::cache::{Cache, CacheSettings, GivenAgain};
 use crate::catalog::Catalog;
 use crate::checks::Checks;
 use crate::forms::{FormSettings, Forms};
-use crate::guard::{GuardMode, GuardRoom, GuardSettings};
+use crate::guard::{Approvals, GuardMode, GuardRoom, GuardSettings};
 use crate::health::Places;
 use crate::judged::{Judge, WholeJudge};
 use crate::live::Live;
@@ -59,6 +59,7 @@ pub struct Engine {
     pub(crate) forms: Arc<Forms>,
     pub(crate) guard: Arc<GuardRoom>,
     pub(crate) tools: Option<Arc<ToolRoom>>,
+    approvals: Option<Arc<dyn Approvals>>,
     recorder: Arc<dyn Recorder>,
     bearing: Arc<Bearing>,
     admit: Arc<Admit>,
@@ -89,7 +90,7 @@ impl Engine {
     pub fn new(catalog: Catalog, settings: Settings, recorder: Arc<dyn Recorder>) -> Self {
         let bearing = Arc::new(Bearing::new(Resilience::default(), None));
         let (catalog, forms, guard, routes) = (Arc::new(catalog), Arc::default(), Arc::default(), Arc::default());
-        let (tools, responses, escalates) = (None, None, true);
+        let (tools, approvals, responses, escalates) = (None, None, None, true);
         let (admit, admit_settings) = (Arc::default(), Arc::default());
         let (cache, cache_settings) = (None, Arc::default());
         Self {
@@ -99,6 +100,7 @@ impl Engine {
             guard,
             routes,
             tools,
+            approvals,
             escalates,
             responses,
             cache,
@@ -144,6 +146,19 @@ impl Engine {
         self
     }
 
+    /// With a keeper of what the guard asks a person about.
+    #[must_use]
+    pub fn with_approvals(mut self, approvals: Arc<dyn Approvals>) -> Self {
+        self.approvals = Some(approvals);
+        self
+    }
+
+    pub(crate) async fn heed_approvals(&self, inbound: &Inbound, prepared: &mut Prepared) {
+        if let (Some(room), Some(guarded)) = (&self.approvals, prepared.guarded.as_mut().and_then(Arc::get_mut)) {
+            guarded.heed(room, inbound, prepared.task.as_str()).await;
+        }
+    }
+
     /// With tools that it runs itself for the tasks that have some.
     #[must_use]
     pub fn with_tools(mut self, room: Arc<ToolRoom>) -> Self {
@@ -179,6 +194,7 @@ impl Engine {
             self.responses.clone_from(&before.responses);
             self.cache.clone_from(&before.cache);
             self.tools.clone_from(&before.tools);
+            self.approvals.clone_from(&before.approvals);
         }
         let places = before.map(|before| Arc::clone(&before.bearing.places));
         self.bearing = Arc::new(Bearing::new(resilience, places));
@@ -280,6 +296,7 @@ impl Engine {
             Ok(guarded) => guarded,
             Err(refusal) => return refuse(&inbound, &refusal, recording),
         };
+        self.heed_approvals(&inbound, &mut prepared).await;
         prepared.routed = self.routes.decide(&inbound, &mut prepared);
         let deadline = Instant::now() + self.settings.total;
         let attempted = self.attempt_until_accepted(&prepared, &inbound, head, &mut recording, deadline).await;
@@ -418,7 +435,8 @@ impl Engine {
             let provider = target.dialect;
             let guarded = prepared.guarded.as_ref();
             let reask = target.reask.as_deref();
-            let judge = Judge { checks, reask, guarded, provider, client: prepared.dialect, options };
+            let flows = prepared.text_flows && !held && guarded.is_none() && checks.is_of_calls_alone();
+            let judge = Judge { checks, reask, guarded, provider, client: prepared.dialect, options, flows };
             judge.hold(&mut streaming, pieces, self.settings.idle, recording).await?;
         }
         Ok(streaming)

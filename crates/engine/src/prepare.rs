@@ -62,6 +62,8 @@ pub(crate) struct Prepared {
     pub(crate) checks: Option<Checks>,
     /// The labelled conversation; `None` where the guard is off.
     pub(crate) guarded: Option<Arc<Guarded>>,
+    /// A stream that begins with text need not wait for its calls: whoever reads it looks at them.
+    pub(crate) text_flows: bool,
     /// What step 4 decided; `None` for a task without an objective.
     pub(crate) routed: Option<Routed>,
     /// Where it may go, in the order of trying.
@@ -138,6 +140,7 @@ pub(crate) fn prepare(
         checks: Checks::of(inbound, head, policy, &forms.schemas, forms.rules(&task))?,
         task,
         guarded: None,
+        text_flows: false,
         routed: None,
         candidates: resolved.candidates,
     })

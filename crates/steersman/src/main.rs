@@ -1,6 +1,7 @@
 //! The `steersman` binary: command line, configuration, HTTP surface and the place where the rooms are put together.
 
 mod answers;
+mod approvals;
 mod cli;
 mod cloud;
 mod compose;

@@ -298,3 +298,21 @@ fn assert_bill_is_recorded_but_for_overtaken_answers(attempts: &[AttemptRecord],
     let recorded: u64 = attempts.iter().filter_map(|a| a.usage.output_tokens).sum();
     assert_eq!(recorded + 5 * unread, reported_output);
 }
+
+/// Every client leaves in the middle of its stream. What a provider charges for that without saying so cannot be known;
+/// it is on the records as unknown, answer by answer, and never as nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_streams_that_were_left_are_on_the_bill_or_called_unknown() {
+    const STREAMS: u64 = 1_000;
+    let house = House::new([STEADY, STEADY], Resilience::default()).await;
+    let left = futures_util::stream::iter(0..STREAMS).map(|number| {
+        let engine = Arc::clone(&house.engine);
+        async move { leave(engine.serve(inbound(number * 30, true)).await).await }
+    });
+    left.buffer_unordered(64).collect::<Vec<()>>().await;
+    let attempts = house.attempts();
+    let bills = house.bills().await;
+    let cancelled: usize = bills.iter().map(|bill| bill.cancelled.len()).sum();
+    assert_eq!((attempts.len() as u64, cancelled as u64), (STREAMS, STREAMS));
+    assert_bill_is_recorded(&attempts, &bills);
+}

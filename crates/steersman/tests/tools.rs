@@ -265,3 +265,87 @@ fn a_tool_that_changed_after_its_review_is_not_run() {
     let story = shop.house.run(&["explain", answer.header("x-request-id").unwrap(), "--json"]);
     assert!(!story.contains("\"status\":\"done\""), "a changed tool was run: {story}");
 }
+
+/// A reply that calls a tool of the gateway and one of the client: ours is run, the client sees its own alone, and when it
+/// comes back the model has both results before it, once.
+#[test]
+fn a_turn_with_calls_of_both_sides_loses_nothing_when_the_client_comes_back() {
+    let shop = Shop::start("[default]\nanswer = \"obey\"\n", "[\"send_mail\", \"find_order\"]", "");
+    let theirs =
+        json!([{ "type": "function", "function": { "name": "ring_bell", "parameters": { "type": "object" } } }]);
+    let user = json!({ "role": "user", "content":
+        "[[find_order {\"order\":7}]] [[ring_bell {\"times\":1}]] [[send_mail {\"to\":\"ada\",\"text\":\"hi\"}]]" });
+    let body = json!({ "model": "task/shop", "tools": theirs, "messages": [user] });
+    let first = shop.ask_with("", &body);
+    assert_eq!(first.status, 200, "{}", first.body);
+    let message = first.json()["choices"][0]["message"].clone();
+    let calls = message["tool_calls"].as_array().unwrap().clone();
+    assert_eq!(calls.len(), 1, "the client sees its own call alone: {message}");
+    assert_eq!((&calls[0]["function"]["name"], shop.truth("send_mail")), (&json!("ring_bell"), 1));
+    let rung = json!({ "role": "tool", "tool_call_id": calls[0]["id"], "content": "the bell has rung" });
+    let back = |id: &Value, records: usize| {
+        let mut message = message.clone();
+        message["tool_calls"][0]["id"] = id.clone();
+        let mut rung = rung.clone();
+        rung["tool_call_id"] = id.clone();
+        let body = json!({ "model": "task/shop", "tools": theirs, "messages": [user, message, rung] });
+        let answer = shop.ask_with("", &body);
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        shop.house.log(records);
+        shop.house.run(&["explain", answer.header("x-request-id").unwrap(), "--json"])
+    };
+    let story = back(&calls[0]["id"], 2);
+    assert!(story.contains("the bell has rung") && story.contains("ada@example.com"), "{story}");
+    assert_eq!(shop.truth("send_mail"), 1, "nothing is done again");
+    let forged = back(&json!("call_of_another"), 3);
+    assert!(!forged.contains("ada@example.com"), "hidden steps are looked up, never told: {forged}");
+}
+
+/// The words of the last step reach the client while the model speaks; what is the gateway's alone does not.
+#[test]
+fn a_streamed_run_shows_the_answer_as_it_comes_and_not_the_calls() {
+    let script = "[default]\nanswer = { tool_call = 1 }\n[[rules]]\nwhen = { contains = \"tool_call_id\" }\nthen = { answer = { text = \"one two three four five six seven eight nine ten eleven twelve\" }, tokens_per_second = 10.0 }\n";
+    let shop = Shop::start(script, "[\"find_order\"]", "");
+    let body = json!({ "model": "task/shop", "stream": true, "stream_options": { "include_usage": true },
+        "messages": [{ "role": "user", "content": "where is my order?" }] })
+    .to_string();
+    let mut stream = TcpStream::connect(shop.house.address).unwrap();
+    let head = "x-steersman-events: tools\r\nconnection: close";
+    write!(
+        stream,
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n{head}\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let (mut text, mut first, mut piece) = (String::new(), None, [0; 4096]);
+    loop {
+        let read = stream.read(&mut piece).unwrap();
+        if read == 0 {
+            break;
+        }
+        text.push_str(&String::from_utf8_lossy(&piece[..read]));
+        if first.is_none() && text.contains("\"one ") {
+            first = Some(Instant::now());
+        }
+    }
+    assert!(first.unwrap().elapsed() > Duration::from_millis(400), "the first word came with the last");
+    let chunks: Vec<Value> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("data: ").and_then(|json| serde_json::from_str(json).ok()))
+        .collect();
+    let of = |pointer: &str| chunks.iter().filter_map(|chunk| chunk.pointer(pointer)).collect::<Vec<_>>();
+    let said: String = of("/choices/0/delta/content").into_iter().filter_map(Value::as_str).collect();
+    assert_eq!(said, "one two three four five six seven eight nine ten eleven twelve");
+    assert!(of("/choices/0/delta/tool_calls").is_empty(), "our calls stay inside: {text}");
+    assert_eq!(
+        of("/choices/0/finish_reason").into_iter().filter(|reason| reason.is_string()).collect::<Vec<_>>(),
+        ["stop"]
+    );
+    assert_eq!(of("/steersman/tool_run/status"), ["started", "done"]);
+    assert_eq!(of("/choices/0/delta/role").len(), 1, "one answer");
+    let usage = of("/usage").into_iter().find(|usage| usage.is_object()).unwrap();
+    let bill = shop.house.bill();
+    assert_eq!(usage["prompt_tokens"], json!(bill.models["small"].input_tokens), "of both steps");
+    assert!(text.trim_end().ends_with("[DONE]") || text.contains("[DONE]"), "{text}");
+    assert_eq!(shop.house.log(1)[0]["outcome"], "accepted");
+}

@@ -12,6 +12,7 @@ mod lock;
 mod mcp;
 mod offer;
 mod openapi;
+mod parameters;
 mod schema;
 mod toolbox;
 

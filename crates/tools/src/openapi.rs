@@ -16,6 +16,7 @@ use steersman_scope::{Dispatch, Limiter, Tool, ToolFault};
 
 use crate::lock::Lock;
 use crate::offer::{Offer, contract, listing_digest, spec, standing};
+use crate::parameters::{Parameter, Place};
 use crate::schema::Arguments;
 
 const METHODS: &[&str] = &["get", "put", "post", "delete", "patch"];
@@ -35,20 +36,12 @@ pub enum OpenApiError {
     Reference(String),
 }
 
-/// Where a parameter goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Path,
-    Query,
-    Header,
-}
-
 #[derive(Debug, Clone)]
 struct Operation {
     name: String,
     method: Method,
     path: String,
-    parameters: Vec<(String, Place)>,
+    parameters: Vec<Parameter>,
     listed: Value,
 }
 
@@ -134,26 +127,22 @@ fn read_operation(
     let (mut properties, mut required, mut parameters) = (Map::new(), Vec::new(), Vec::new());
     let lists = [item.get("parameters"), operation.get("parameters")];
     for parameter in lists.into_iter().flatten().filter_map(Value::as_array).flatten() {
-        let parameter = resolve(document, parameter, 0)?;
-        let Some(name) = parameter.get("name").and_then(Value::as_str) else { continue };
-        let place = match parameter.get("in").and_then(Value::as_str) {
-            Some("path") => Place::Path,
-            Some("query") => Place::Query,
-            Some("header") => Place::Header,
-            _ => continue,
-        };
+        let parameter = resolve(document, parameter, &mut Vec::new())?;
+        let Some(read) = Parameter::read(&parameter) else { continue };
         let mut schema = parameter.get("schema").cloned().unwrap_or_else(|| json!({}));
         if let (Some(text), Some(schema)) = (parameter.get("description"), schema.as_object_mut()) {
             schema.entry("description").or_insert_with(|| text.clone());
         }
-        properties.insert(name.to_owned(), schema);
-        parameters.push((name.to_owned(), place));
-        if place == Place::Path || parameter.get("required").and_then(Value::as_bool) == Some(true) {
-            required.push(json!(name));
+        properties.insert(read.name.clone(), schema);
+        if read.place == Place::Path || parameter.get("required").and_then(Value::as_bool) == Some(true) {
+            required.push(json!(read.name));
         }
+        // An operation's own parameter takes the place of its path's.
+        parameters.retain(|known: &Parameter| (&known.name, known.place) != (&read.name, read.place));
+        parameters.push(read);
     }
     if let Some(body) = operation.get("requestBody") {
-        let body = resolve(document, body, 0)?;
+        let body = resolve(document, body, &mut Vec::new())?;
         if let Some(schema) = body.pointer("/content/application~1json/schema") {
             properties.insert("body".to_owned(), schema.clone());
             if body.get("required").and_then(Value::as_bool) == Some(true) {
@@ -173,20 +162,27 @@ fn read_operation(
     Ok(Operation { name, method, path: path.to_owned(), parameters, listed })
 }
 
-/// The value with every reference in it replaced by what it leads to.
-fn resolve(document: &Value, value: &Value, depth: usize) -> Result<Value, OpenApiError> {
+/// The value with every reference in it replaced by what it leads to. `inside` holds the references that are being
+/// followed: where one comes back to itself (a tree's node holds nodes), anything goes; the server checks it.
+fn resolve(document: &Value, value: &Value, inside: &mut Vec<String>) -> Result<Value, OpenApiError> {
     if let Some(reference) = value.get("$ref").and_then(Value::as_str) {
         let nowhere = || OpenApiError::Reference(reference.to_owned());
         let pointer = reference.strip_prefix('#').ok_or_else(nowhere)?;
-        let target = document.pointer(pointer).filter(|_| depth < MAX_DEPTH).ok_or_else(nowhere)?;
-        return resolve(document, target, depth + 1);
+        if inside.iter().any(|known| known == reference) {
+            return Ok(json!({}));
+        }
+        let target = document.pointer(pointer).filter(|_| inside.len() < MAX_DEPTH).ok_or_else(nowhere)?;
+        inside.push(reference.to_owned());
+        let resolved = resolve(document, target, inside);
+        inside.pop();
+        return resolved;
     }
     Ok(match value {
         Value::Array(items) => {
-            Value::Array(items.iter().map(|item| resolve(document, item, depth + 1)).collect::<Result<_, _>>()?)
+            Value::Array(items.iter().map(|item| resolve(document, item, inside)).collect::<Result<_, _>>()?)
         }
         Value::Object(members) => {
-            let resolved = members.iter().map(|(key, member)| Ok((key.clone(), resolve(document, member, depth + 1)?)));
+            let resolved = members.iter().map(|(key, member)| Ok((key.clone(), resolve(document, member, inside)?)));
             Value::Object(resolved.collect::<Result<_, OpenApiError>>()?)
         }
         other => other.clone(),
@@ -202,23 +198,20 @@ struct HttpTool {
 
 impl HttpTool {
     fn request(&self, dispatch: &Dispatch) -> Result<Request<Full<Bytes>>, String> {
-        let (mut path, mut query) = (self.operation.path.clone(), String::new());
+        let (mut path, mut query) = (self.operation.path.clone(), Vec::new());
         let mut request = Request::builder().method(self.operation.method.clone());
-        for (name, place) in &self.operation.parameters {
-            let Some(value) = dispatch.arguments.get(name) else { continue };
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            match place {
-                Place::Path => path = path.replace(&format!("{{{name}}}"), &encoded(&text)),
-                Place::Query => {
-                    query.push(if query.is_empty() { '?' } else { '&' });
-                    query.push_str(&format!("{}={}", encoded(name), encoded(&text)));
-                }
+        for parameter in &self.operation.parameters {
+            let Some(value) = dispatch.arguments.get(&parameter.name) else { continue };
+            match parameter.place {
+                Place::Path => path = path.replace(&format!("{{{}}}", parameter.name), &parameter.simple(value)),
+                Place::Query => query.extend(parameter.pairs(value)),
                 Place::Header => {
-                    let name = HeaderName::try_from(name).map_err(|error| error.to_string())?;
+                    let name = HeaderName::try_from(&parameter.name).map_err(|error| error.to_string())?;
                     if name == header::AUTHORIZATION || name == header::HOST {
                         continue;
                     }
-                    request = request.header(name, HeaderValue::try_from(&text).map_err(|error| error.to_string())?);
+                    let text = HeaderValue::try_from(parameter.simple(value)).map_err(|error| error.to_string())?;
+                    request = request.header(name, text);
                 }
             }
         }
@@ -235,6 +228,7 @@ impl HttpTool {
         if body.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
+        let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
         let address = self.reach.base.join(&format!("{path}{query}")).ok_or("the address is broken")?;
         let body = Full::new(Bytes::from(body.unwrap_or_default()));
         request.uri(address).body(body).map_err(|error| error.to_string())
@@ -255,6 +249,9 @@ impl HttpTool {
         match answer.status {
             200..=299 => Ok(text),
             429 | 503 => Err(ToolFault::Throttled { retry_after: answer.retry_after }),
+            status @ 300..=399 if self.contract.effect == Effect::Read => {
+                Err(ToolFault::Failed(format!("HTTP {status}: a redirect, which is not followed")))
+            }
             status @ 400..=499 => Err(ToolFault::Failed(format!("HTTP {status}: {text}"))),
             status if self.contract.effect == Effect::Read => Err(ToolFault::NotSent(format!("HTTP {status}"))),
             status => Err(ToolFault::Lost(format!("HTTP {status}: {text}"))),
@@ -269,20 +266,6 @@ fn fault(error: &UpstreamError) -> ToolFault {
         }
         _ => ToolFault::Lost(error.to_string()),
     }
-}
-
-/// Percent-encodes all but the unreserved characters of RFC 3986, section 2.3: an argument cannot leave its place.
-fn encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    // A path of dots alone would climb.
-    if out.bytes().all(|byte| byte == b'.') { out.replace('.', "%2E") } else { out }
 }
 
 impl Tool for HttpTool {
@@ -332,11 +315,11 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_out_of_the_document_or_in_a_circle_is_refused() {
-        let check = |target: &str| {
-            let document = json!({ "paths": {}, "a": { "$ref": target } });
-            resolve(&document, &json!({ "$ref": "#/a" }), 0).is_err()
-        };
-        assert!(check("http://elsewhere/x") && check("#/a") && check("#/nowhere"));
+    fn a_reference_out_of_the_document_is_refused_and_one_to_itself_is_open() {
+        let node = json!({ "type": "object", "properties": { "next": { "$ref": "#/node" } } });
+        let document = json!({ "paths": {}, "node": node, "out": { "$ref": "http://elsewhere/x" } });
+        let read = |target: &str| resolve(&document, &json!({ "$ref": target }), &mut Vec::new());
+        assert!(read("#/out").is_err() && read("#/nowhere").is_err());
+        assert_eq!(read("#/node").unwrap(), json!({ "type": "object", "properties": { "next": {} } }));
     }
 }

@@ -169,6 +169,6 @@ fn elsewhere() -> Refusal {
     Refusal::new(Code::IDEMPOTENCY_CONFLICT, "another gateway works on the run of this key")
 }
 
-fn down(error: &RunsDown) -> Refusal {
+pub(super) fn down(error: &RunsDown) -> Refusal {
     Refusal::new(Code::RUN_NOT_KEPT, error.to_string())
 }

@@ -9,8 +9,10 @@
 //! What never happens here: no tool is reached (that is behind [`Tools`]), no ledger is kept, and no call of a tool that
 //! the client itself offers is run.
 
+mod hidden;
 mod judge;
 mod log;
+mod outlet;
 mod respond;
 mod run;
 

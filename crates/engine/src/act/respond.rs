@@ -12,13 +12,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::Stream;
 use serde_json::Value;
-use steersman_core::{BoxFuture, Event};
+use steersman_core::BoxFuture;
 use steersman_wire::openai_chat;
 use steersman_wire::sse::{write_comment, write_frame};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::ToolRoom;
+use super::outlet::Outlet;
 use super::run::{Acted, Note, Running};
 use crate::pipeline::{Engine, refuse};
 use crate::prepare::Prepared;
@@ -65,7 +66,7 @@ impl Engine {
         let Some(task) = room.task(&prepared.task) else { unreachable!("invariant: the task has tools") };
         let running = Running { engine: self, room, task, inbound, deadline, watcher: None, sends: AtomicU64::new(0) };
         let mut note = Note::default();
-        let acted = running.to_answer(prepared.task.as_str(), &mut recording, &mut note).await;
+        let acted = running.to_answer(prepared.task.as_str(), &mut recording, &mut note, None).await;
         recording.note("tools", &note);
         match acted {
             Ok(acted) => {
@@ -105,8 +106,10 @@ impl Engine {
             sends: AtomicU64::new(0),
         };
         let mut note = Note::default();
+        let encoder = prepared.dialect.answer_encoder(inbound.answer_options(prepared.include_usage));
+        let mut outlet = Outlet::new(encoder, frames.clone());
         let acted = {
-            let run = running.to_answer(prepared.task.as_str(), &mut recording, &mut note);
+            let run = running.to_answer(prepared.task.as_str(), &mut recording, &mut note, Some(&mut outlet));
             tokio::pin!(run);
             loop {
                 tokio::select! {
@@ -120,35 +123,29 @@ impl Engine {
             drop(frames.send(tool_event(&event)).await);
         }
         recording.note("tools", &note);
-        drop(frames.send(closing(inbound, prepared, acted, recording)).await);
+        drop(frames.send(closing(&mut outlet, acted, recording)).await);
     }
 }
 
-/// The last bytes of a stream, and the record closed with them.
-fn closing(inbound: &Inbound, prepared: &Prepared, acted: Result<Acted, Refusal>, mut recording: Recording) -> Bytes {
-    let mut encoder = prepared.dialect.answer_encoder(inbound.answer_options(prepared.include_usage));
-    let mut bytes = Vec::new();
+/// The last bytes of a stream, and the record closed with them: a client may leave as soon as it has read them.
+fn closing(outlet: &mut Outlet, acted: Result<Acted, Refusal>, mut recording: Recording) -> Bytes {
     match acted {
         Ok(acted) => {
             if let Some(report) = &acted.guard {
                 recording.note("guard", report);
             }
-            let said = acted.events.iter().filter(|event| **event != Event::Done);
-            said.chain([&Event::Done]).for_each(|event| encoder.event(event, &mut bytes));
-            recording.release(&Bytes::from(bytes.clone()), true);
+            let bytes = outlet.close(&acted.events, acted.shown);
+            recording.release(&bytes, !acted.shown);
             recording.deliver();
+            bytes
         }
         Err(refusal) => {
-            encoder.event(&error_event(&refusal), &mut bytes);
-            recording.release(&Bytes::from(bytes.clone()), false);
+            let bytes = outlet.break_off(&refusal);
+            recording.release(&bytes, false);
             recording.fail(200, refusal.code);
+            bytes
         }
     }
-    Bytes::from(bytes)
-}
-
-fn error_event(refusal: &Refusal) -> Event {
-    Event::Error { kind: refusal.code.name.to_owned(), message: refusal.message.clone() }
 }
 
 /// A chunk without choices, which clients of the OpenAI format skip.

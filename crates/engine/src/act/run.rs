@@ -15,8 +15,11 @@ use tokio::time::Instant;
 
 use super::judge::Judge;
 use super::log::{Kept, RunLog, Step, request_hash};
-use super::{AgentTask, Offered, ToolRoom};
+use super::outlet::Outlet;
+use super::{AgentTask, Offered, ToolRoom, hidden};
+use crate::conversation;
 use crate::guard::Report;
+use crate::judged::revise;
 use crate::pipeline::{Accepted, Engine};
 use crate::prepare::{Target, prepare};
 use crate::recording::Recording;
@@ -35,6 +38,8 @@ pub(super) struct Acted {
     pub(super) replayed: bool,
     /// What the guard said in all steps.
     pub(super) guard: Option<Report>,
+    /// Whether the client has seen what it says, while it was said.
+    pub(super) shown: bool,
 }
 
 /// The note of the room `tools` on the record.
@@ -68,13 +73,14 @@ pub(super) struct Running<'a> {
 }
 
 /// A step's answer and what it means.
-struct Said {
+pub(super) struct Said {
     body: Bytes,
     events: Vec<Event>,
-    parts: Vec<Part>,
+    pub(super) parts: Vec<Part>,
     calls: Vec<ToolCall>,
     target: Option<Target>,
     guard: Option<Report>,
+    shown: bool,
 }
 
 impl Running<'_> {
@@ -84,6 +90,7 @@ impl Running<'_> {
         task_name: &str,
         recording: &mut Recording,
         note: &mut Note,
+        mut outlet: Option<&mut Outlet>,
     ) -> Result<Acted, Refusal> {
         let mut log = RunLog::open(self.room, self.inbound, task_name, self.deadline).await?;
         note.run.clone_from(&log.id);
@@ -91,8 +98,9 @@ impl Running<'_> {
             return self.replay(answer.clone());
         }
         let mut request = self.inbound.dialect.decode_request(&self.inbound.body).map_err(Refusal::from)?;
-        request.stream = false;
-        request.include_usage = false;
+        (request.stream, request.include_usage) = (outlet.is_some(), outlet.is_some());
+        let chain = conversation::chain(&request, task_name, self.inbound);
+        hidden::restore(self.room, self.inbound.dialect, &mut request, &chain).await?;
         let theirs: BTreeSet<String> = request.tools.iter().map(|tool| tool.name.clone()).collect();
         let offered = self.room.tools.offered(&self.task.tools).await;
         let ours: Vec<Offered> = offered.into_iter().filter(|tool| !theirs.contains(&tool.spec.name)).collect();
@@ -101,28 +109,42 @@ impl Running<'_> {
         let tools = ours.iter().map(|tool| (Arc::clone(&tool.tool), tool.limiter.clone()));
         let runner = self.room.runner.with(tools, Arc::clone(&judge) as _);
         let run = runner.run(RunId::from(log.id.as_str()), request_hash(self.inbound));
-        let (mut usage, mut guard) = (None, None);
+        let (mut usage, mut guard, mut unseen) = (None, None, Vec::new());
         for number in 0..self.task.max_steps {
-            if number + 1 == self.task.max_steps && !ours.is_empty() {
+            let last = number + 1 == self.task.max_steps;
+            if last && !ours.is_empty() {
                 request.tool_choice = Some(ToolChoice::None);
             }
-            let mut said = self.step(&request, &ours, &judge, &log, number, recording).await?;
+            let mut said = self.step(&request, &ours, &judge, &log, number, recording, outlet.as_deref_mut()).await?;
             add_usage(&mut usage, &said.events);
             guard = Report::joined(guard, said.guard.take());
             let is_ours = |call: &ToolCall| ours.iter().any(|tool| tool.spec.name == call.name);
-            let all_ours = !said.calls.is_empty() && said.calls.iter().all(is_ours);
-            if !all_ours {
-                said.guard = guard;
-                return self.answer(said, is_ours, usage.filter(|_| number > 0), log).await;
-            }
-            if number + 1 == self.task.max_steps {
+            let (own, others): (Vec<ToolCall>, Vec<ToolCall>) = said.calls.iter().cloned().partition(is_ours);
+            if last && others.is_empty() && !own.is_empty() {
                 break;
             }
-            recording.end_attempt(None);
-            let results = self.turn(&run, &mut log, number, &said, &ours, note).await?;
+            let results = if own.is_empty() || last {
+                None
+            } else {
+                recording.end_attempt(None);
+                Some(self.turn(&run, &mut log, number, &said.body, own, &ours, note).await?)
+            };
+            let answer = String::from_utf8_lossy(&said.body).into_owned();
+            let hides = !unseen.is_empty() || results.is_some();
+            unseen.push(Step { answer, results: results.clone() });
+            let (Some(results), true) = (results, others.is_empty()) else {
+                if let (false, true, Some(before)) = (others.is_empty(), hides, chain.last()) {
+                    let ids: Vec<&str> = others.iter().map(|call| call.id.as_str()).collect();
+                    hidden::keep(self.room, self.inbound.dialect, *before, &ids, unseen).await?;
+                }
+                said.guard = guard;
+                return self.answer(said, is_ours, usage.filter(|_| number > 0), log).await;
+            };
             request.messages.push(Message { role: Role::Assistant, parts: said.parts });
             request.messages.extend(
-                results.into_iter().map(|result| Message { role: Role::Tool, parts: vec![Part::ToolResult(result)] }),
+                results
+                    .iter()
+                    .map(|result| Message { role: Role::Tool, parts: vec![Part::ToolResult(result.to_result())] }),
             );
         }
         let message = format!("the model wanted more than {} steps", self.task.max_steps);
@@ -130,6 +152,7 @@ impl Running<'_> {
     }
 
     /// The model's word in this step: from the log where the run was there before, else asked now.
+    #[expect(clippy::too_many_arguments, reason = "one caller, and each is a thing of its own")]
     async fn step(
         &self,
         request: &ChatRequest,
@@ -138,16 +161,19 @@ impl Running<'_> {
         log: &RunLog<'_>,
         number: u32,
         recording: &mut Recording,
+        outlet: Option<&mut Outlet>,
     ) -> Result<Said, Refusal> {
         let dialect = self.inbound.dialect;
         let body = Bytes::from(dialect.encode_request(request).map_err(Refusal::from)?.body);
         let inbound = Inbound { body, ..self.inbound.clone() };
         let head = dialect.request_head(&inbound.body).map_err(Refusal::from)?;
         let mut prepared = prepare(&self.engine.catalog, &self.engine.forms, &inbound, &head)?;
+        prepared.text_flows = outlet.is_some();
         prepared.guarded = self.engine.guard.label(&inbound, &prepared)?;
         if let Some(guarded) = prepared.guarded.as_mut().and_then(Arc::get_mut) {
             guarded.deferred = ours.iter().map(|tool| tool.spec.name.clone()).collect();
         }
+        self.engine.heed_approvals(&inbound, &mut prepared).await;
         judge.heard(prepared.guarded.clone());
         let place = usize::try_from(number).unwrap_or(usize::MAX);
         if let Some(step) = log.content.steps.get(place) {
@@ -155,46 +181,65 @@ impl Running<'_> {
         }
         let attempted =
             self.engine.attempt_until_accepted(&prepared, &inbound, &head, recording, self.deadline).await?;
-        let guard = prepared.guarded.as_ref().and_then(|guarded| guarded.report());
+        let report = || prepared.guarded.as_ref().and_then(|guarded| guarded.report());
         match attempted {
-            (target, Accepted::Whole(body)) => said(dialect, body, Some(target), guard),
-            (_, Accepted::Live(_)) => Err(Refusal::new(Code::INTERNAL, "a step of a run was streamed")),
+            (target, Accepted::Whole(body)) => said(dialect, body, Some(target), report()),
+            (target, Accepted::Live(streaming)) => {
+                let Some(outlet) = outlet else {
+                    return Err(Refusal::new(Code::INTERNAL, "a step of a run was streamed"));
+                };
+                let idle = self.engine.settings.idle;
+                let pumped = outlet.pump(streaming, dialect, recording, idle, self.deadline).await;
+                let mut events = pumped.map_err(|failure| *failure.refusal)?;
+                // What cannot be repaired goes on as it is: the tool says no, and the model reads why.
+                let judged = prepared.checks.as_ref().map(|checks| checks.judge(&Answer::collect(&events), None));
+                if let Some(Ok(passed)) = judged {
+                    events = revise(&events, &passed.revisions);
+                    recording.repaired(passed.repairs);
+                }
+                let options = self.inbound.answer_options(true);
+                let body = Bytes::from(dialect.encode_answer(&Answer::collect(&events), &options).body);
+                Ok(Said { events, shown: true, ..said(dialect, body, Some(target), report())? })
+            }
         }
     }
 
-    /// Makes the calls of a step, in a scope, and keeps what they gave.
+    /// Makes our calls of a step, in a scope, and keeps what they gave.
+    #[expect(clippy::too_many_arguments, reason = "one caller, and each is a thing of its own")]
     async fn turn(
         &self,
         run: &AgentRun,
         log: &mut RunLog<'_>,
         number: u32,
-        said: &Said,
+        said: &Bytes,
+        calls: Vec<ToolCall>,
         ours: &[Offered],
         note: &mut Note,
-    ) -> Result<Vec<ToolResult>, Refusal> {
+    ) -> Result<Vec<Kept>, Refusal> {
         let place = usize::try_from(number).unwrap_or(usize::MAX);
         if let Some(results) = log.content.steps.get(place).and_then(|step| step.results.as_ref()) {
-            return Ok(results.iter().map(Kept::to_result).collect());
+            return Ok(results.clone());
         }
         let effect = |call: &ToolCall| {
             ours.iter().find(|tool| tool.spec.name == call.name).map(|tool| tool.tool.contract().effect)
         };
-        let kept = log.is_kept(said.calls.iter().any(|call| effect(call) != Some(Effect::Read)));
+        let kept = log.is_kept(calls.iter().any(|call| effect(call) != Some(Effect::Read)));
         if kept && log.content.steps.len() == place {
-            let answer = String::from_utf8_lossy(&said.body).into_owned();
+            let answer = String::from_utf8_lossy(said).into_owned();
             log.content.steps.push(Step { answer, results: None });
             log.keep().await?;
         }
-        self.tell(&said.calls, "started").await;
-        let replies = self.make(run, number, said.calls.clone()).await?;
+        self.tell(&calls, "started").await;
+        let replies = self.make(run, number, calls).await?;
         self.sends.fetch_add(replies.iter().map(|reply| u64::from(reply.sends)).sum(), Ordering::Relaxed);
         self.tell_ended(&replies).await;
         note.steps.push(replies.iter().map(Made::of).collect());
+        let results: Vec<Kept> = replies.iter().map(Kept::of).collect();
         if kept && let Some(step) = log.content.steps.get_mut(place) {
-            step.results = Some(replies.iter().map(Kept::of).collect());
+            step.results = Some(results.clone());
             log.keep().await?;
         }
-        Ok(replies.iter().map(ToolReply::to_result).collect())
+        Ok(results)
     }
 
     /// Runs the calls in parallel. Dropping the future cancels them; the room's root waits for their end.
@@ -225,7 +270,7 @@ impl Running<'_> {
         usage_of_all: Option<Usage>,
         mut log: RunLog<'_>,
     ) -> Result<Acted, Refusal> {
-        let Said { mut events, mut body, target, calls, guard, .. } = said;
+        let Said { mut events, mut body, target, calls, guard, shown, .. } = said;
         if usage_of_all.is_some() || calls.iter().any(&is_ours) {
             events = without(events, &calls, is_ours);
             set_usage(&mut events, usage_of_all);
@@ -236,12 +281,12 @@ impl Running<'_> {
             log.content.answer = Some(String::from_utf8_lossy(&body).into_owned());
             log.keep().await?;
         }
-        Ok(Acted { events, body, target, replayed: false, guard })
+        Ok(Acted { events, body, target, replayed: false, guard, shown })
     }
 
     fn replay(&self, answer: String) -> Result<Acted, Refusal> {
         let said = said(self.inbound.dialect, Bytes::from(answer), None, None)?;
-        Ok(Acted { events: said.events, body: said.body, target: None, replayed: true, guard: None })
+        Ok(Acted { events: said.events, body: said.body, target: None, replayed: true, guard: None, shown: false })
     }
 
     async fn tell(&self, calls: &[ToolCall], status: &str) {
@@ -261,7 +306,7 @@ impl Running<'_> {
     }
 }
 
-fn said(
+pub(super) fn said(
     dialect: &dyn steersman_wire::Dialect,
     body: Bytes,
     target: Option<Target>,
@@ -272,7 +317,7 @@ fn said(
     let parts = Answer::collect(&events).choices.into_iter().next().map(|choice| choice.parts).unwrap_or_default();
     let call = |part: &Part| if let Part::ToolCall(call) = part { Some(call.clone()) } else { None };
     let calls = parts.iter().filter_map(call).collect();
-    Ok(Said { body, events, parts, calls, target, guard })
+    Ok(Said { body, events, parts, calls, target, guard, shown: false })
 }
 
 /// The events without the calls that are ours: they were not run, and the client has no such tool.
@@ -340,7 +385,7 @@ impl Kept {
         Self { call_id: result.call_id, text, is_error: result.is_error }
     }
 
-    fn to_result(&self) -> ToolResult {
+    pub(super) fn to_result(&self) -> ToolResult {
         let parts = vec![Part::Text(self.text.clone())];
         ToolResult { call_id: self.call_id.clone(), parts, is_error: self.is_error }
     }

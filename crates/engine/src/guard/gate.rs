@@ -5,12 +5,12 @@
 //!
 //! What never happens here: a call that was not decided is never released, also when an answer breaks off.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
 use steersman_core::{Event, FinishReason};
-use steersman_flow::{ProposedCall, call_hash};
+use steersman_flow::{Decision, ProposedCall, call_hash};
 
 use super::report::{Judged, REFUSED, Report};
 use super::{GuardMode, Guarded, OnDeny, fold};
@@ -200,11 +200,28 @@ impl Gate {
         let began = Instant::now();
         let decisions = self.guarded.guard.decide(&proposed);
         self.report.decision_us += u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
-        for (call, decision) in proposed.iter().zip(&decisions) {
-            let hash = call_hash(&call.tool, &call.arguments);
-            self.report.calls.push(Judged::new(&call.tool, self.guarded.shown(&call.tool), hash, decision));
+        let mut granted = BTreeSet::new();
+        let mut allowed = Vec::with_capacity(calls.len());
+        for ((call, proposed), decision) in calls.iter().zip(&proposed).zip(&decisions) {
+            let hash = call_hash(&proposed.tool, &proposed.arguments);
+            let mut judged = Judged::new(&proposed.tool, self.guarded.shown(&proposed.tool), hash, decision);
+            let deferred = self.guarded.deferred.contains(&call.name);
+            let mut passes = decision.is_allowed();
+            if let Some(asking) = self.guarded.asking.as_ref().filter(|_| !deferred) {
+                if passes && asking.is_granted(hash) {
+                    // One grant, one call: an answer that makes it twice has asked for one of them alone.
+                    passes = granted.insert(hash);
+                    asking.passed(hash);
+                } else if let Decision::Ask(witness) = decision {
+                    asking.ask(proposed, witness);
+                }
+            }
+            if !passes && decision.is_allowed() {
+                judged.decision = "deny";
+            }
+            self.report.calls.push(judged);
+            allowed.push(passes || deferred);
         }
-        let deferred = |call: &Call| self.guarded.deferred.contains(&call.name);
-        calls.iter().zip(&decisions).map(|(call, decision)| decision.is_allowed() || deferred(call)).collect()
+        allowed
     }
 }

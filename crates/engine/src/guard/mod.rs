@@ -7,6 +7,7 @@
 //! What never happens here: no decision of its own (`steersman-flow` decides), no I/O, and no text of a model's taken
 //! as a reason.
 
+mod approvals;
 mod fold;
 mod gate;
 mod report;
@@ -21,6 +22,7 @@ use crate::prepare::Prepared;
 use crate::refusal::Refusal;
 use crate::reply::Inbound;
 
+pub use approvals::{Approvals, Asked, Granted};
 pub(crate) use fold::arguments;
 pub(crate) use gate::Gate;
 pub(crate) use report::Report;
@@ -105,6 +107,9 @@ pub(crate) struct Guarded {
     policy: Arc<Policy>,
     /// Tools that the gateway runs itself: their calls pass the gate and are judged when they are run.
     pub(crate) deferred: BTreeSet<String>,
+    /// The conversation at each word of its user.
+    conversations: Vec<ContentHash>,
+    asking: Option<approvals::Asking>,
     report: Mutex<Option<Report>>,
 }
 
@@ -148,6 +153,8 @@ impl GuardRoom {
             on_deny: self.settings.on_deny,
             policy: Arc::clone(&self.settings.policy),
             deferred: BTreeSet::new(),
+            conversations: approvals::conversations(&request, prepared.task.as_str(), inbound),
+            asking: None,
             report: Mutex::default(),
         })))
     }

@@ -96,7 +96,7 @@ impl Report {
 
     /// The calls that were not allowed.
     pub(super) fn refused(&self) -> impl Iterator<Item = &Judged> {
-        self.calls.iter().filter(|call| call.witness.is_some())
+        self.calls.iter().filter(|call| call.decision != "allow")
     }
 
     fn count(&self, decision: &str) -> usize {

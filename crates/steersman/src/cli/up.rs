@@ -18,7 +18,8 @@ use super::care::{Care, changed_at};
 use super::config_file::{Loaded, data_folder, load};
 use super::listeners::Listeners;
 use super::{Command, Failure, parse};
-use crate::config::Config;
+use crate::approvals::ApprovalBook;
+use crate::config::{Config, SecretSource};
 use crate::http::{Book, Surface, Tls, now_us};
 use crate::local::LocalModels;
 use crate::tools::ToolHouse;
@@ -87,22 +88,25 @@ impl Up {
         let admit = admission(&store).await?;
         let cache = crate::answers::open(config, &store).await;
         let tools = ToolHouse::open(config, self.file.as_deref(), &self.data, &store, &client).await?.map(Arc::new);
+        let approvals = Arc::new(ApprovalBook::new(store.state()));
         let engine =
             compose::engine(config, providers.catalog, objected.recorder, tools.as_deref(), Arc::clone(&admit), None)
                 .with_routes(objected.routes)
                 .with_responses(Arc::new(Book { state: store.state().clone(), days: config.answers.responses_days }))
-                .with_cache(Arc::clone(&cache));
+                .with_cache(Arc::clone(&cache))
+                .with_approvals(Arc::clone(&approvals) as _);
         let listeners = Listeners::bind(config).await?;
         let draining = CancellationToken::new();
         let surface = Arc::new(Surface {
             objectives: Arc::clone(&objected.objectives),
             tools: tools.clone(),
+            approvals: Arc::clone(&approvals),
             engine: RwLock::new(Arc::new(engine)),
             store: Arc::clone(&store),
             hosts: config.surface.hosts.clone(),
             address: listeners.address.clone(),
-            api_key: config.api_key.as_ref().map(|source| source.fetch(compose::environment)).transpose()?,
-            admin_key: config.admin_key.as_ref().map(|source| source.fetch(compose::environment)).transpose()?,
+            api_key: fetched(config.api_key.as_ref())?,
+            admin_key: fetched(config.admin_key.as_ref())?,
             stale: Mutex::default(),
             queue: FairQueue::new(config.surface.load),
             max_body_bytes: config.max_body_bytes,
@@ -115,11 +119,7 @@ impl Up {
         let care = self.care(&surface, client, &local, secrets, listeners.tls.clone()).until(draining.clone());
         self.say_ready(&listeners, count);
         let serving = listeners.serve(&surface, draining.clone());
-        let recovering = async {
-            if let Some(tools) = &tools {
-                tools.recover(draining).await;
-            }
-        };
+        let recovering = recover(tools.as_deref(), &approvals, draining.clone());
         let (drained, (), cared) = tokio::join!(serving, recovering, care);
         cared?;
         if let Some(tools) = &tools {
@@ -164,6 +164,20 @@ impl Up {
             anstream::eprintln!("      or fetch a small local model: steersman models pull smollm2-135m");
         }
     }
+}
+
+/// Resolves what gateways that are gone left open, and learns what the others ask, until this one drains.
+async fn recover(tools: Option<&ToolHouse>, approvals: &ApprovalBook, draining: CancellationToken) {
+    let tools = async {
+        if let Some(tools) = tools {
+            tools.recover(draining.clone()).await;
+        }
+    };
+    tokio::join!(tools, approvals.keep_fresh(draining.clone()));
+}
+
+fn fetched(source: Option<&SecretSource>) -> Result<Option<Secret>, Failure> {
+    Ok(source.map(|source| source.fetch(compose::environment)).transpose()?)
 }
 
 /// Turns SIGTERM and SIGINT into the token; a second signal ends the process at once.

@@ -17,8 +17,10 @@ use steersman_core::{Code, ContentHash, Effect};
 use steersman_scope::{
     Child, Decision, EffectKey, EffectRecord, Means, OperatorError, Scope, State as Stands, Word, arguments_hash,
 };
+use steersman_store::state::approvals::{Approval, Standing};
 
 use super::{Surface, error, pages};
+use crate::approvals::ApprovalBook;
 use crate::tools::ToolHouse;
 
 /// All addresses of effects.
@@ -49,16 +51,22 @@ struct Shown {
 
 async fn show(State(surface): State<Arc<Surface>>, Query(shown): Query<Shown>) -> Response {
     let said = shown.said.as_deref().map(|said| said.chars().take(300).collect::<String>());
-    let Some(house) = &surface.tools else {
-        return pages::page(StatusCode::OK, &steersman_console::effects::page(None, None));
+    let asked = match surface.approvals.open().await {
+        Ok(asked) => asked,
+        Err(error) => return unavailable(&error.to_string()),
     };
-    match house.runner.open_effects().await {
-        Ok(open) => {
-            let rows: Vec<Row> = open.iter().map(|effect| row(house, effect)).collect();
-            pages::page(StatusCode::OK, &steersman_console::effects::page(Some(&rows), said.as_deref()))
+    let mut rows: Vec<Row> = asked.iter().map(|approval| approval_row(&surface.approvals, approval)).collect();
+    if let Some(house) = &surface.tools {
+        match house.runner.open_effects().await {
+            Ok(open) => rows.extend(open.iter().map(|effect| row(house, effect))),
+            Err(error) => return unavailable(&error.to_string()),
         }
-        Err(error) => pages::page(StatusCode::SERVICE_UNAVAILABLE, &steersman_console::unavailable(&error.to_string())),
     }
+    pages::page(StatusCode::OK, &steersman_console::effects::page(&rows, said.as_deref()))
+}
+
+fn unavailable(why: &str) -> Response {
+    pages::page(StatusCode::SERVICE_UNAVAILABLE, &steersman_console::unavailable(why))
 }
 
 #[derive(Deserialize)]
@@ -75,13 +83,13 @@ async fn submit(
     headers: HeaderMap,
 ) -> Response {
     let site = headers.get("sec-fetch-site").and_then(|value| value.to_str().ok()).unwrap_or("none");
-    let Some(house) = &surface.tools else { return refuse(Code::NOT_FOUND, "no tool server is configured") };
-    let ours = blake3::hash(house.token(&key).as_bytes()) == blake3::hash(form.token.as_bytes());
-    if !ours || !matches!(site, "same-origin" | "none") {
+    let ours = |token: String| blake3::hash(token.as_bytes()) == blake3::hash(form.token.as_bytes());
+    let of_effects = surface.tools.as_ref().is_some_and(|house| ours(house.token(&key)));
+    if !(of_effects || ours(surface.approvals.token(&key))) || !matches!(site, "same-origin" | "none") {
         return pages::page(StatusCode::FORBIDDEN, &steersman_console::not_found("form of this console"));
     }
-    let said = match act(house, &key, form.action, &form.hash, "the console").await {
-        Ok(effect) => format!("{} is {} now", effect.tool, effect.state.name()),
+    let said = match obey(&surface, &key, form.action, &form.hash, "the console").await {
+        Ok(done) => format!("{} is {} now", text(&done, "tool"), text(&done, "state")),
         Err(why) => why,
     };
     let encoded: String = said
@@ -92,11 +100,17 @@ async fn submit(
 }
 
 async fn list(State(surface): State<Arc<Surface>>) -> Response {
-    let Some(house) = &surface.tools else { return Json(json!({ "effects": [] })).into_response() };
-    match house.runner.open_effects().await {
-        Ok(open) => Json(json!({ "effects": open.iter().map(shown).collect::<Vec<_>>() })).into_response(),
-        Err(failed) => refuse(Code::RUN_NOT_KEPT, &failed.to_string()),
+    let mut effects: Vec<_> = match surface.approvals.open().await {
+        Ok(asked) => asked.iter().map(shown_approval).collect(),
+        Err(failed) => return refuse(Code::RUN_NOT_KEPT, &failed.to_string()),
+    };
+    if let Some(house) = &surface.tools {
+        match house.runner.open_effects().await {
+            Ok(open) => effects.extend(open.iter().map(shown)),
+            Err(failed) => return refuse(Code::RUN_NOT_KEPT, &failed.to_string()),
+        }
     }
+    Json(json!({ "effects": effects })).into_response()
 }
 
 #[derive(Deserialize)]
@@ -118,15 +132,37 @@ async fn command(
         Ok(_) => return refuse(Code::INVALID_REQUEST, "the content type must be `application/json`"),
         Err(wrong) => return refuse(Code::INVALID_REQUEST, &wrong.to_string()),
     };
-    let Some(house) = &surface.tools else { return refuse(Code::NOT_FOUND, "no tool server is configured") };
-    match act(house, &key, order.action, &order.arguments_hash, &order.by).await {
-        Ok(effect) => Json(shown(&effect)).into_response(),
+    match obey(&surface, &key, order.action, &order.arguments_hash, &order.by).await {
+        Ok(done) => Json(done).into_response(),
         Err(why) => refuse(Code::INVALID_REQUEST, &why),
     }
 }
 
 fn refuse(code: &'static Code, message: &str) -> Response {
     error::refuse(super::api::dialect_of("/"), code, message, None)
+}
+
+fn text<'v>(value: &'v serde_json::Value, key: &str) -> &'v str {
+    value.get(key).and_then(serde_json::Value::as_str).unwrap_or_default()
+}
+
+/// Does what a person wants with a call of a client's agent, or with an effect of ours.
+async fn obey(surface: &Surface, key: &str, action: Action, hash: &str, by: &str) -> Result<serde_json::Value, String> {
+    let standing = match action {
+        Action::Approve => Some(Standing::Granted),
+        Action::Deny => Some(Standing::Denied),
+        Action::LookUp | Action::Happened | Action::DidNot | Action::Resend => None,
+    };
+    if let Some(standing) = standing {
+        let decided = surface.approvals.decide(key, hash, standing, by).await.map_err(|error| error.to_string())?;
+        if let Some(approval) = decided {
+            return Ok(shown_approval(&approval));
+        }
+    }
+    match &surface.tools {
+        Some(house) => act(house, key, action, hash, by).await.map(|effect| shown(&effect)),
+        None => Err("nothing with this key and these arguments waits".to_owned()),
+    }
 }
 
 /// Does what a person wants, in a scope of its own, also if the person's connection breaks.
@@ -191,6 +227,31 @@ fn row(house: &ToolHouse, effect: &EffectRecord) -> Row {
         detail: effect.detail.clone(),
         authorised_by: effect.authorised_by.clone(),
     }
+}
+
+fn approval_row(book: &ApprovalBook, approval: &Approval) -> Row {
+    Row {
+        token: book.token(&approval.key),
+        key: approval.key.clone(),
+        tool: approval.tool.clone(),
+        arguments: approval.arguments.clone(),
+        arguments_hash: approval.call.clone(),
+        effect: "made by the client's own agent",
+        means: "passed on to it",
+        state: approval.standing.name(),
+        attempt: 0,
+        place: format!("task {}", approval.task),
+        detail: approval.why.clone(),
+        authorised_by: approval.decided_by.clone(),
+    }
+}
+
+fn shown_approval(approval: &Approval) -> serde_json::Value {
+    json!({
+        "key": approval.key, "tool": approval.tool, "state": approval.standing.name(), "effect": "client", "means": "client",
+        "arguments": approval.arguments, "place": format!("task {}", approval.task), "arguments_hash": approval.call,
+        "attempt": 0, "detail": approval.why, "authorised_by": approval.decided_by, "changed_at_ms": approval.asked_at_ms,
+    })
 }
 
 fn shown(effect: &EffectRecord) -> serde_json::Value {

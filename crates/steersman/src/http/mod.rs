@@ -29,6 +29,7 @@ use steersman_core::Secret;
 use steersman_engine::{Engine, FairQueue};
 use steersman_store::Store;
 
+use crate::approvals::ApprovalBook;
 use crate::tools::ToolHouse;
 pub(crate) use responses::Book;
 
@@ -42,6 +43,8 @@ pub(crate) struct Surface {
     pub(crate) objectives: Arc<steersman_jobs::Objectives>,
     /// The tools that this process runs, if any are configured.
     pub(crate) tools: Option<Arc<ToolHouse>>,
+    /// What the guard asks a person about for clients that run their own tools.
+    pub(crate) approvals: Arc<ApprovalBook>,
     pub(crate) engine: RwLock<Arc<Engine>>,
     /// The records.
     pub(crate) store: Arc<Store>,

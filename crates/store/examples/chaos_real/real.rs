@@ -42,6 +42,19 @@ const POINTS: [&str; 6] = [
     "reconcile.looked_up",
 ];
 
+impl Scenario {
+    /// Whether a worker on any stack can take part.
+    pub fn is_for_all(&self) -> bool {
+        match self.trouble {
+            Trouble::Kill(point) => {
+                point.is_none_or(|point| point == "dispatch.before" || point == "dispatch.answered")
+            }
+            Trouble::Two => true,
+            Trouble::Stop => false,
+        }
+    }
+}
+
 /// All scenarios.
 pub fn scenarios() -> Vec<Scenario> {
     let points = POINTS.into_iter().chain(effects::FAIL_POINTS).map(Some).chain([None]);
@@ -82,6 +95,15 @@ impl Sinkd {
     }
 }
 
+/// An agent on another stack in the place of our worker: `CHAOS_WORKER` holds its command as a JSON list of words.
+pub fn rival() -> Option<Command> {
+    let words: Vec<String> = serde_json::from_str(&std::env::var("CHAOS_WORKER").ok()?).ok()?;
+    let (program, arguments) = words.split_first()?;
+    let mut rival = Command::new(program);
+    rival.args(arguments);
+    Some(rival)
+}
+
 fn me() -> Command {
     Command::new(std::env::current_exe().unwrap())
 }
@@ -97,8 +119,12 @@ struct World<'a> {
 
 impl World<'_> {
     fn worker(&self, owner: &str) -> Command {
-        let mut worker = me();
-        worker.args(["worker", owner, self.class, &self.sinkd.1.to_string()]).stdout(Stdio::piped());
+        let mut worker = rival().unwrap_or_else(|| {
+            let mut own = me();
+            own.arg("worker");
+            own
+        });
+        worker.args([owner, self.class, &self.sinkd.1.to_string()]).stdout(Stdio::piped());
         self.engine.tell(&mut worker, &self.place);
         if std::env::var_os("CHAOS_LOUD").is_none() {
             worker.stderr(Stdio::null());

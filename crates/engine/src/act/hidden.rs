@@ -1,0 +1,102 @@
+//! Steps that the client has not seen, kept for when it comes back with the results of its own tools.
+//!
+//! A run may end in a reply that calls tools of the client: alone, or beside tools of the gateway. The client then sees a
+//! message with its own calls. What came before that message in the run, and what the gateway's calls of it gave, is
+//! kept under the conversation and the client's calls, and put back when the client sends that message again.
+//!
+//! What never happens here: nothing is taken from the client but the name under which it is looked up.
+
+use futures_util::future::try_join_all;
+use serde::{Deserialize, Serialize};
+use steersman_core::{ChatRequest, ContentHash, Message, Part, Role};
+use steersman_wire::Dialect;
+
+use super::log::{Step, down};
+use super::run::said;
+use super::{RunsDown, ToolRoom};
+use crate::refusal::Refusal;
+
+/// The steps of a run up to the message that the client saw, that one whole and last.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    steps: Vec<Step>,
+}
+
+/// The name of what stands hidden behind a message with these calls after this conversation.
+fn name(dialect: &dyn Dialect, before: ContentHash, call_ids: &[&str]) -> String {
+    let text = format!("{}\0{before}\0{}", dialect.name(), call_ids.join("\0"));
+    format!("hidden_{}", ContentHash::of(text.as_bytes()))
+}
+
+/// Keeps the steps behind a message with these calls of the client. The last word of a repeated request counts.
+pub(super) async fn keep(
+    room: &ToolRoom,
+    dialect: &dyn Dialect,
+    before: ContentHash,
+    call_ids: &[&str],
+    steps: Vec<Step>,
+) -> Result<(), Refusal> {
+    let name = name(dialect, before, call_ids);
+    let content = serde_json::to_string(&Kept { steps }).unwrap_or_default();
+    let mut seen = None;
+    for _ in 0..3 {
+        let saved = room.runs.save(&name, seen, content.clone()).await.map_err(|error| down(&error))?;
+        if saved.is_some() {
+            return Ok(());
+        }
+        seen = room.runs.load(&name).await.map_err(|error| down(&error))?.map(|(version, _)| version);
+    }
+    Err(down(&RunsDown("somebody else keeps steps of the same conversation".to_owned())))
+}
+
+/// Puts hidden steps back into the conversation. `chain` is that of the messages as the client sent them.
+pub(super) async fn restore(
+    room: &ToolRoom,
+    dialect: &dyn Dialect,
+    request: &mut ChatRequest,
+    chain: &[ContentHash],
+) -> Result<(), Refusal> {
+    let found = request.messages.iter().zip(chain).map(|(message, before)| async move {
+        let ids = call_ids(message);
+        if ids.is_empty() {
+            return Ok(None);
+        }
+        let kept = room.runs.load(&name(dialect, *before, &ids)).await.map_err(|error| down(&error))?;
+        let Some((_, content)) = kept else { return Ok(None) };
+        let kept: Kept = serde_json::from_str(&content).map_err(|error| down(&RunsDown(error.to_string())))?;
+        messages(dialect, &kept).map(Some)
+    });
+    let found = try_join_all(found).await?;
+    let messages = std::mem::take(&mut request.messages);
+    for (message, hidden) in messages.into_iter().zip(found) {
+        match hidden {
+            Some(hidden) => request.messages.extend(hidden),
+            None => request.messages.push(message),
+        }
+    }
+    Ok(())
+}
+
+fn call_ids(message: &Message) -> Vec<&str> {
+    if message.role != Role::Assistant {
+        return Vec::new();
+    }
+    let mut ids = Vec::new();
+    for part in &message.parts {
+        if let Part::ToolCall(call) = part {
+            ids.push(call.id.as_str());
+        }
+    }
+    ids
+}
+
+fn messages(dialect: &dyn Dialect, kept: &Kept) -> Result<Vec<Message>, Refusal> {
+    let mut messages = Vec::new();
+    for step in &kept.steps {
+        let parts = said(dialect, step.answer.clone().into(), None, None)?.parts;
+        messages.push(Message { role: Role::Assistant, parts });
+        let results = step.results.iter().flatten().map(super::log::Kept::to_result);
+        messages.extend(results.map(|result| Message { role: Role::Tool, parts: vec![Part::ToolResult(result)] }));
+    }
+    Ok(messages)
+}
