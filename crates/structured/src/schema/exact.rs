@@ -1,4 +1,4 @@
-//! A [`Document`] as the validator sees it: in place, with its exact numbers.
+//! A [`crate::Document`] as the validator sees it: in place, with its exact numbers.
 //!
 //! The validator of the `jsonschema` crate works on any representation of JSON. This one hands it the node table, so
 //! that judging a text builds no second tree of it.
