@@ -56,6 +56,15 @@ fn route(note: &Value) -> Vec<String> {
     let policy =
         note.get("policy").filter(|policy| !policy.is_null()).map(|policy| format!(", policy {}", plain(policy)));
     lines.push(format!("{phase}: {reason}{}", policy.unwrap_or_default()));
+    if let (Some(rung), Some(rungs)) =
+        (note.get("rung").and_then(Value::as_u64), note.get("rungs").and_then(Value::as_u64))
+        && rungs > 0
+    {
+        let chance = note.get("propensity").and_then(Value::as_f64).map(|p| format!(", drawn with propensity {p:.3}"));
+        let price = note.get("price_of_quality").and_then(Value::as_f64).filter(|price| *price > 0.0);
+        let price = price.map(|price| format!(", threshold {price:.4} (quality that a reference call must add)"));
+        lines.push(format!("rung {rung} of {rungs}{}{}", chance.unwrap_or_default(), price.unwrap_or_default()));
+    }
     let chances = note.get("chance_of_being_right").and_then(Value::as_object).into_iter().flatten();
     let chances: Vec<_> = chances.map(|(arm, chance)| format!("{arm} {chance}")).collect();
     if !chances.is_empty() {
@@ -67,6 +76,7 @@ fn route(note: &Value) -> Vec<String> {
         let (arm, did) = (text(step, "arm").unwrap_or_default(), text(step, "did").unwrap_or_default());
         lines.push(format!("{arm}: {did}{}", form.unwrap_or_default()));
     }
+    lines.extend(text(note, "answered").map(|arm| format!("answered by {arm}")));
     lines
 }
 
@@ -151,6 +161,19 @@ mod tests {
         assert!(lines[2].ends_with("http://x"), "{lines:?}");
         let note = json!({ "run": "r", "steps": [[{ "tool": "charge", "status": "done", "sends": 2 }]] });
         assert_eq!(told("tools", &note), ["step 1: `charge` done after 2 sends"]);
+        let note = json!({
+            "phase": "armed", "reason": "the floor is proved", "policy": "ab12", "rung": 5, "rungs": 90,
+            "propensity": 0.05, "price_of_quality": 0.031, "chance_of_being_right": { "small": 0.9, "big": 0.95 },
+            "steps": [{ "arm": "small", "valid": true, "did": "accepted" }], "answered": "small",
+        });
+        let expected = [
+            "armed: the floor is proved, policy ab12",
+            "rung 5 of 90, drawn with propensity 0.050, threshold 0.0310 (quality that a reference call must add)",
+            "chance of being right: small 0.9, big 0.95",
+            "small: accepted, form kept",
+            "answered by small",
+        ];
+        assert_eq!(told("route", &note), expected);
         let note = json!({ "key": "key_1", "name": "web", "team": null, "reserved_usd": 0.5, "budgets": ["day"] });
         assert_eq!(told("admit", &note), ["key web, $0.5 reserved, on day"]);
     }

@@ -8,9 +8,10 @@
 //! What never happens here: a question to the network or the store, a lock across an await, a promise (that is made by
 //! `steersman-routing` from labels), a decision on a model that the client named itself.
 
-use std::collections::{BTreeMap, HashMap};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Serialize;
 use steersman_core::{ContentHash, FinishReason, Message, Part, RequestId, Role, TaskName};
@@ -18,9 +19,11 @@ use steersman_routing::{Features, Method, Phase, Policy, Seen, Step, answer_key}
 use steersman_wire::Answer;
 
 use crate::catalog::Candidate;
+use crate::fits::Limits;
 use crate::judged::events;
 use crate::pipeline::Accepted;
 use crate::prepare::{Prepared, Target, target_of};
+use crate::raised::{Raised, Turn};
 use crate::reply::Inbound;
 
 /// The policy in force for one task: read by every request, swapped whole by whoever gathers the evidence.
@@ -56,26 +59,23 @@ pub struct RouteTask {
     pub answer: Option<String>,
     /// How long a client waits for a whole answer, if it must not take longer.
     pub deadline: Option<Duration>,
+    /// What each arm can take, in the order of `arms`; what is missing has no limit.
+    pub limits: Vec<Limits>,
 }
 
 /// All tasks that have an objective.
 #[derive(Default)]
 pub struct Routes {
     tasks: BTreeMap<String, RouteTask>,
-    /// Conversations that went up, and when: they stay up.
-    raised: Mutex<HashMap<ContentHash, Instant>>,
+    /// Conversations that went up: they stay up.
+    raised: Raised,
 }
-
-/// A conversation is remembered for as long as providers keep its prompt in their cache.
-const CONVERSATION: Duration = Duration::from_secs(600);
-/// More conversations than this are forgotten all at once; the next turn of each is decided afresh.
-const MOST_CONVERSATIONS: usize = 20_000;
 
 impl Routes {
     /// These tasks.
     #[must_use]
     pub fn new(tasks: BTreeMap<String, RouteTask>) -> Self {
-        Self { tasks, raised: Mutex::default() }
+        Self { tasks, raised: Raised::default() }
     }
 
     /// Whether a task has an objective.
@@ -101,15 +101,15 @@ impl Routes {
             stream: prepared.stream,
             scores: Vec::new(),
             answer: task.answer.clone(),
-            reason: policy.phase.as_str(),
-            conversation: None,
+            reason: policy.phase.as_str().into(),
+            turn: None,
             progress: Mutex::default(),
             policy,
         };
         if rung > 0 {
             self.choose(task, inbound, &mut routed);
         } else if routed.policy.rung > 0 {
-            routed.reason = "drawn to the reference";
+            routed.reason = "drawn to the reference".into();
         }
         prepared.candidates = routed.chain.iter().map(|(_, candidate)| candidate.clone()).collect();
         Some(routed)
@@ -120,26 +120,35 @@ impl Routes {
         let Some(router) = routed.policy.router.clone() else { return };
         let named = |name: &String| task.arms.iter().find(|(known, _)| known == name).cloned();
         let Some(arms) = router.arms.iter().map(named).collect::<Option<Vec<_>>>() else {
-            routed.reason = "the router names a model that the task does not";
+            routed.reason = "the router names a model that the task does not".into();
             return;
         };
         let Ok(request) = inbound.dialect.decode_request(&inbound.body) else {
-            routed.reason = "not understood";
+            routed.reason = "not understood".into();
             return;
         };
         let head = inbound.dialect.request_head(&inbound.body);
         let fits = |candidate| head.as_ref().is_ok_and(|head| target_of(inbound, head, candidate).is_ok());
         if !arms.iter().all(|(_, candidate)| fits(candidate)) {
-            routed.reason = "a candidate cannot express the request";
+            routed.reason = "a candidate cannot express the request".into();
             return;
         }
-        routed.conversation = conversation(&request.messages);
-        if routed.conversation.is_some_and(|key| self.was_raised(&key)) {
-            routed.reason = "the conversation went up before";
+        let misfit = |((name, _), limits): (&(String, Candidate), &Limits)| {
+            let in_use = arms.iter().rev().skip(1).any(|(arm, _)| arm == name);
+            in_use.then(|| limits.misfit(&request, inbound.body.len())).flatten().map(|why| format!("`{name}` {why}"))
+        };
+        if let Some(why) = task.arms.iter().zip(&task.limits).find_map(misfit) {
+            routed.reason = why.into();
+            return;
+        }
+        let turn = routed.turn.insert(Turn::of(&request.messages));
+        if self.raised.holds(turn) {
+            self.raised.raise(turn);
+            routed.reason = "the conversation went up before".into();
             return;
         }
         if task.deadline.is_some_and(|deadline| misses(&routed.policy, router.method, deadline)) {
-            routed.reason = "asking twice would miss the deadline";
+            routed.reason = "asking twice would miss the deadline".into();
             return;
         }
         let (mut prompt, mut features) = (Features::default(), Vec::new());
@@ -147,7 +156,7 @@ impl Routes {
         router.score(&prompt, &mut routed.scores);
         let Step::Call(first) = router.step(routed.rung, &routed.scores, &[], &mut features) else { return };
         routed.method = router.method;
-        routed.reason = if first == router.reference() { "the scores point up" } else { "the floor is proved" };
+        routed.reason = if first == router.reference() { "the scores point up" } else { "the floor is proved" }.into();
         routed.chain = match router.method {
             Method::PromptOnly if first == router.reference() => arms.into_iter().skip(first).collect(),
             Method::PromptOnly => [arms.get(first), arms.last()].into_iter().flatten().cloned().collect(),
@@ -156,20 +165,10 @@ impl Routes {
         };
     }
 
-    fn was_raised(&self, key: &ContentHash) -> bool {
-        let raised = self.raised.lock().unwrap_or_else(PoisonError::into_inner);
-        raised.get(key).is_some_and(|at| at.elapsed() < CONVERSATION)
-    }
-
     /// Remembers a conversation that the reference answered although a candidate was asked first.
     pub(crate) fn settle(&self, routed: &Routed) {
-        let Some(key) = routed.conversation else { return };
-        if routed.went_up() {
-            let mut raised = self.raised.lock().unwrap_or_else(PoisonError::into_inner);
-            if raised.len() >= MOST_CONVERSATIONS {
-                raised.clear();
-            }
-            raised.insert(key, Instant::now());
+        if let Some(turn) = routed.turn.as_ref().filter(|_| routed.went_up()) {
+            self.raised.raise(turn);
         }
     }
 }
@@ -184,8 +183,8 @@ pub(crate) struct Routed {
     stream: bool,
     scores: Vec<f32>,
     answer: Option<String>,
-    reason: &'static str,
-    conversation: Option<ContentHash>,
+    reason: Cow<'static, str>,
+    turn: Option<Turn>,
     progress: Mutex<Progress>,
 }
 
@@ -391,18 +390,6 @@ pub fn last_question(messages: &[Message]) -> &str {
 pub fn unit(id: &RequestId, purpose: &str) -> f64 {
     let [a, b, c, d, e, f, g, h, ..] = *ContentHash::of(format!("{purpose}/{id}").as_bytes()).as_bytes();
     (u64::from_le_bytes([a, b, c, d, e, f, g, h]) >> 11) as f64 / (1_u64 << 53) as f64
-}
-
-/// The same for every turn of a conversation: what its user said first.
-fn conversation(messages: &[Message]) -> Option<ContentHash> {
-    let first = messages.iter().find(|message| message.role == Role::User)?;
-    let text = first.parts.iter().find_map(|part| match part {
-        Part::Text(text) => Some(text),
-        _ => None,
-    })?;
-    let turns = messages.iter().any(|message| message.role == Role::Assistant);
-    // A question that many clients ask alone is no conversation: only what goes on can be kept on one model.
-    turns.then(|| ContentHash::of(text.as_bytes()))
 }
 
 /// Whether the whole chain, one arm after the other, takes longer than a client waits. An unknown time is no promise.

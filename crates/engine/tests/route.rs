@@ -12,7 +12,7 @@ use steersman_core::{
     BoxFuture, Recorder, RequestId, RequestRecord, Upstream, UpstreamAnswer, UpstreamCall, UpstreamError, Usd,
 };
 use steersman_engine::{
-    Backoff, Board, Catalog, Engine, Inbound, Provider, Reply, ReplyBody, RouteTask, Routes, Settings, Thought,
+    Backoff, Board, Catalog, Engine, Inbound, Limits, Provider, Reply, ReplyBody, RouteTask, Routes, Settings, Thought,
 };
 use steersman_routing::{Answered, Labelled, Objective, ObjectivePlan, Phase};
 use steersman_wire::openai_chat;
@@ -126,16 +126,52 @@ fn objective(labels: usize) -> Objective {
 
 /// A gateway whose task `t` has this objective.
 fn house(labels: usize, small: &'static str, deadline: Option<Duration>) -> (Engine, Arc<Records>) {
+    house_with(labels, small, deadline, Vec::new())
+}
+
+/// The same, with what its models can take.
+fn house_with(
+    labels: usize,
+    small: &'static str,
+    deadline: Option<Duration>,
+    limits: Vec<Limits>,
+) -> (Engine, Arc<Records>) {
     let catalog = catalog(small, "from the big one");
     let board = Arc::new(Board::default());
     board.post(objective(labels).policy());
     let arms = ["small", "big"].map(|name| (name.to_owned(), catalog.candidate(name).ok().unwrap())).into();
-    let task = RouteTask { board, arms, answer: None, deadline };
+    let task = RouteTask { board, arms, answer: None, deadline, limits };
     let mut catalog = catalog;
     catalog.add_task("t", vec!["big".to_owned()]);
     let records = Arc::new(Records::default());
     let engine = Engine::new(catalog, SETTINGS, Arc::clone(&records) as _);
     (engine.with_routes(Routes::new([("t".to_owned(), task)].into())), records)
+}
+
+#[tokio::test]
+async fn what_a_candidate_cannot_take_goes_up_and_the_reason_names_it() {
+    let mut asked = routed(&question(1));
+    asked["messages"][0]["content"] = serde_json::json!([
+        { "type": "text", "text": question(1) },
+        { "type": "image_url", "image_url": { "url": "https://example.com/a.png" } },
+    ]);
+    let with_tools = serde_json::json!({
+        "model": "task/t", "messages": [{ "role": "user", "content": question(1) }],
+        "tools": [{ "type": "function", "function": { "name": "f", "parameters": { "type": "object" } } }],
+    });
+    let long = routed(&format!("{} {}", question(1), "word ".repeat(2_000)));
+    let cases = [
+        (asked, "`small` reads no images"),
+        (with_tools, "`small` calls no tools"),
+        (long, "`small` holds 2000 tokens"),
+    ];
+    for (body, reason) in cases {
+        let limits = Limits { context_tokens: Some(2_000), images: Some(false), tools: Some(false) };
+        let (engine, _) = house_with(600, "from the small one", None, vec![limits]);
+        let reply = ask(&engine, 1, body).await;
+        assert_eq!(header(&reply, "x-steersman-model"), "big/big");
+        assert!(header(&reply, "x-steersman-route").contains(reason), "{:?}", reply.headers);
+    }
 }
 
 fn routed(text: &str) -> serde_json::Value {

@@ -27,6 +27,8 @@ const AT_ONCE: usize = 4;
 /// How long one shadow call may take.
 const SHADOW_LIMIT: Duration = Duration::from_secs(120);
 const DAY_US: i64 = 86_400_000_000;
+/// How long a client's word waits for a label, or a label for a client's word.
+const UNMATCHED_DAYS: i64 = 30;
 
 /// How an answer is graded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,6 +121,28 @@ impl Objectives {
         Ok(objectives)
     }
 
+    /// Deletes what has waited for its other half since before `until_us`.
+    async fn forget(&self, until_us: i64) -> Result<(), StoreError> {
+        for kind in [TRUTH, UNGRADED] {
+            let old = self.state.documents(kind).await?.into_iter().filter(|one| one.updated_at_us < until_us);
+            for document in old {
+                self.state.delete_document(kind, &document.name, document.version).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets once a day; a failure is tried again the next day.
+    async fn forget_daily(&self) {
+        let mut days = tokio::time::interval(Duration::from_hours(24));
+        loop {
+            days.tick().await;
+            if let Err(error) = self.forget(now_us() - UNMATCHED_DAYS * DAY_US).await {
+                tracing::warn!(%error, "what waited too long for a label could not be deleted");
+            }
+        }
+    }
+
     /// Where a task's policy is posted.
     #[must_use]
     pub fn board(&self, task: &str) -> Option<Arc<Board>> {
@@ -146,9 +170,12 @@ impl Objectives {
     pub async fn run(self: Arc<Self>, mut finished: mpsc::Receiver<Box<RequestRecord>>, stop: CancellationToken) {
         let places = Arc::new(Semaphore::new(AT_ONCE));
         let mut calls = JoinSet::new();
+        let forgetting = self.forget_daily();
+        tokio::pin!(forgetting);
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
+                () = &mut forgetting => {}
                 Some(_) = calls.join_next() => {}
                 record = finished.recv() => {
                     let Some(record) = record else { break };
@@ -233,6 +260,7 @@ impl Objectives {
         let content = serde_json::json!(row).to_string();
         let name = format!("{}/{}", row.task, row.id);
         if self.state.put_document(LABEL, &name, None, &content, now_us()).await?.is_some() {
+            self.matched(&row.id).await?;
             let (task, labelled) = (Arc::clone(task), row.labelled());
             // The label that fits the router costs a second; the runtime's threads have requests to serve.
             let counted = tokio::task::spawn_blocking(move || {
@@ -241,6 +269,18 @@ impl Objectives {
             });
             if let Err(error) = counted.await {
                 tracing::error!(%error, "a label was kept and could not be counted; it will be after a restart");
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Objectives {
+    /// A label holds all that its halves held.
+    async fn matched(&self, request: &str) -> Result<(), StoreError> {
+        for kind in [UNGRADED, TRUTH] {
+            if let Some(half) = self.state.document(kind, request).await? {
+                self.state.delete_document(kind, request, half.version).await?;
             }
         }
         Ok(())

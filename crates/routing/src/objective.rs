@@ -171,6 +171,8 @@ struct Proving {
     /// How prompts looked where the router was fitted; a pinned router's are those that proved it.
     familiar: Option<Familiar>,
     proved_on: Vec<Features>,
+    /// Whether the candidates' answers to those kept their form.
+    proved_valid: Vec<bool>,
     watch: Option<DriftWatch>,
 }
 
@@ -274,6 +276,7 @@ impl Objective {
             fell_short: [0, 0],
             familiar,
             proved_on: Vec::new(),
+            proved_valid: Vec::new(),
             watch: None,
             router,
         });
@@ -299,13 +302,16 @@ impl Objective {
             return watch.label(climb.surplus(proving.rung, 0, self.plan.floor));
         }
         proving.proved_on.push(prompt);
+        let candidates = record.seen.iter().rev().skip(1);
+        proving.proved_valid.extend(candidates.filter_map(|seen| seen.valid));
         let needed = -(1.0 - self.plan.confidence).ln();
         let proved = proving.gamblers.iter().take_while(|gambler| gambler.evidence() >= needed).count();
         proving.rung = proved;
         if proved > 0 {
             let rng = &mut self.rng;
             let familiar = proving.familiar.clone().unwrap_or_else(|| Familiar::new(&proving.proved_on));
-            let watch = DriftWatch::new(&proving.router, familiar, &proving.proved_on, &[], || rng.uniform());
+            let (prompts, valid) = (&proving.proved_on, &proving.proved_valid);
+            let watch = DriftWatch::new(&proving.router, familiar, prompts, valid, || rng.uniform());
             proving.watch = Some(watch);
             self.phase = Phase::Armed;
             self.alarm = None;
@@ -494,6 +500,22 @@ mod tests {
             standing.phase == Phase::Armed
         });
         assert!(armed.count() < 20);
+    }
+
+    #[test]
+    fn answers_that_begin_to_break_their_form_disarm_within_a_few_requests() {
+        let (mut objective, mut rng) = (Objective::new(plan(0.9), None), Rng::seeded(5));
+        (0..500).for_each(|_| objective.label(&labelled(&mut rng, 0.99, &WORDS)));
+        assert_eq!(objective.policy().phase, Phase::Armed);
+        let mut serve = |valid: bool| {
+            let text = labelled(&mut rng, 0.99, &WORDS).text;
+            objective.served(&text, Some(valid));
+            objective.policy().phase
+        };
+        let until = (0..40).position(|_| serve(false) == Phase::Disarmed);
+        // The labels that proved the floor are the measure of what is usual: no warm-up after arming.
+        assert!(until.is_some_and(|at| at < 20), "{until:?}");
+        assert!(objective.standing().next_step.contains("break their form"), "{:?}", objective.standing().next_step);
     }
 
     #[test]

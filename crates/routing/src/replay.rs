@@ -15,7 +15,9 @@ use crate::baselines::{Fixed, Outcome, Outcomes, fixed_policies, random_at_cost}
 use crate::cascade::Recorded;
 use crate::climb::{Bound, Climb, FloorTest, Hunches, Label};
 use crate::labels::LabelPlan;
-use crate::router::{FitError, FitPlan, Fitted, Method, Router, mean_cost, read_prompts, records};
+use crate::router::{
+    Economise, FitError, FitPlan, Fitted, Method, Router, mean_cost, read_prompts, records, usual_cost,
+};
 use crate::traffic::{Split, Traffic};
 
 /// What is to be replayed.
@@ -161,10 +163,15 @@ impl Prepared {
                 ));
             }
         }
-        let Fitted { router, training } = Router::fit(traffic, &candidates, reference, &train, plan)?;
         let pool: Vec<usize> = calib.iter().chain(&test).copied().collect();
-        let records = score_records(&router, traffic, &pool, reference, &train);
         let prices_known = asked.iter().all(|&arm| mean_cost(traffic, arm, &pool).is_some());
+        let nominal = traffic.with_nominal_prices(&asked, reference);
+        let (traffic, plan) = match &nominal {
+            Some(nominal) => (nominal, FitPlan { economise: Economise::Calls, ..plan }),
+            None => (traffic, plan),
+        };
+        let Fitted { router, training } = Router::fit(traffic, &candidates, reference, &train, plan)?;
+        let records = score_records(&router, traffic, &pool, reference, &train);
         Ok(Self {
             training: Climb::new(&router, &training),
             pool: Climb::new(&router, &records),
@@ -197,7 +204,7 @@ fn score_records(
         scores
     };
     let scores = read_prompts(traffic, rows).iter().map(score).collect();
-    records(traffic, &arms, rows, scores, mean_cost(traffic, reference, train))
+    records(traffic, &arms, rows, scores, usual_cost(traffic, reference, train))
 }
 
 /// Replays an objective over a recording. Cost: dominated by the fit, about a second for 10,000 rows and an arm.
@@ -375,4 +382,42 @@ fn figures(
 
 fn ends(interval: Interval) -> [f64; 2] {
     [interval.low, interval.high]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn replayed(traffic: &Traffic) -> Replay {
+        let plan = ReplayPlan {
+            reference: "o1-mini-2024-09-12".to_owned(),
+            candidates: vec!["gpt-4o-mini-2024-07-18".to_owned(), "gemini-1.5-flash".to_owned()],
+            floor: 0.85,
+            confidence: 0.9,
+            splits: 0,
+            labels: None,
+            bound: Bound::FixedSample,
+            seed: 1,
+        };
+        replay(traffic, &plan).unwrap()
+    }
+
+    #[test]
+    fn a_recording_that_lacks_prices_still_saves_calls_and_claims_no_dollars() {
+        let whole = Traffic::parse(include_str!("../../../testdata/routing/gsm8k_cruxeval.sample.jsonl")).unwrap();
+        let (mut one, mut none) = (whole.clone(), whole.clone());
+        let reference = whole.arm("o1-mini-2024-09-12").unwrap();
+        let test = whole.splits.iter().position(|split| *split == Split::Test).unwrap();
+        let train = whole.splits.iter().position(|split| *split == Split::Train).unwrap();
+        for row in [test, train] {
+            one.arms[reference][row].cost = None;
+        }
+        none.arms.iter_mut().flatten().for_each(|cell| cell.cost = None);
+        assert!(replayed(&whole).saving_claimed);
+        for lacking in [one, none] {
+            let replay = replayed(&lacking);
+            assert_eq!((replay.policy.relative_cost, replay.saving_claimed), (None, false));
+            assert!(replay.rung > 0 && replay.policy.escalated < 0.9, "{:?}", replay.policy);
+        }
+    }
 }

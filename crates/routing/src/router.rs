@@ -142,7 +142,7 @@ impl Router {
         let arms = arms_by_cost(traffic, candidates, reference, rows);
         let prompts = read_prompts(traffic, rows);
         let scores = cross_fitted_scores(traffic, &arms, rows, &prompts, plan.economise);
-        let unit = mean_cost(traffic, reference, rows);
+        let unit = usual_cost(traffic, reference, rows);
         let records = records(traffic, &arms, rows, scores, unit);
         let (method, kept) = best_chain(&records, arms.len(), plan.method, plan.floor.unwrap_or(USUAL_FLOOR));
         let arms: Vec<usize> = kept.iter().filter_map(|&place| arms.get(place)).copied().collect();
@@ -398,9 +398,16 @@ pub fn mean_cost(traffic: &Traffic, arm: usize, rows: &[usize]) -> Option<Usd> {
     Some(Usd::from_nanos(nanos))
 }
 
+/// Mean cost of an arm over those rows where it is known: to plan by, never to claim a saving.
+#[must_use]
+pub(crate) fn usual_cost(traffic: &Traffic, arm: usize, rows: &[usize]) -> Option<Usd> {
+    let known: Vec<usize> = rows.iter().copied().filter(|&row| traffic.answered(arm, row).cost.is_some()).collect();
+    mean_cost(traffic, arm, &known)
+}
+
 fn arms_by_cost(traffic: &Traffic, candidates: &[usize], reference: usize, rows: &[usize]) -> Vec<usize> {
     let mut arms: Vec<(i64, usize)> =
-        candidates.iter().map(|&arm| (mean_cost(traffic, arm, rows).map_or(i64::MAX, Usd::nanos), arm)).collect();
+        candidates.iter().map(|&arm| (usual_cost(traffic, arm, rows).map_or(i64::MAX, Usd::nanos), arm)).collect();
     arms.sort_unstable();
     arms.dedup();
     arms.into_iter().map(|(_, arm)| arm).chain(std::iter::once(reference)).collect()
@@ -416,7 +423,7 @@ fn grades(traffic: &Traffic, arms: &[usize], rows: &[usize]) -> Vec<Grades> {
 fn graded_columns(traffic: &Traffic, arms: &[usize], rows: &[usize], economise: Economise) -> Vec<Grades> {
     let mut columns = grades(traffic, arms, rows);
     let reference = arms.last().copied().unwrap_or(0);
-    if let (Economise::Dollars, Some(mean)) = (economise, mean_cost(traffic, reference, rows)) {
+    if let (Economise::Dollars, Some(mean)) = (economise, usual_cost(traffic, reference, rows)) {
         let dearest = mean.as_f64().max(1e-12) * DEAREST;
         let share = |row: &usize| traffic.answered(reference, *row).cost.map(|cost| cost.as_f64() / dearest);
         columns.push(rows.iter().map(|row| share(row).map_or(f32::NAN, |share| share.min(1.0) as f32)).collect());

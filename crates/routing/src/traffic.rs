@@ -17,6 +17,7 @@ pub enum Split {
     /// Fits predictors.
     Train,
     /// Picks thresholds and bounds.
+    #[serde(alias = "calibration", alias = "validation", alias = "valid", alias = "val", alias = "dev")]
     Calib,
     /// Is for reported figures only.
     Test,
@@ -86,15 +87,31 @@ pub enum TrafficError {
 #[derive(Deserialize)]
 struct Line {
     text: String,
-    #[serde(default)]
-    group: String,
-    split: Split,
+    group: Option<String>,
+    split: Option<Split>,
     arms: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A grade as people write it.
+#[derive(Deserialize, Clone, Copy)]
+#[serde(untagged, expecting = "`quality` is a number from 0 to 1, or true or false")]
+enum Grade {
+    Number(f64),
+    Right(bool),
+}
+
+impl Grade {
+    fn quality(self) -> f64 {
+        match self {
+            Self::Number(quality) => quality,
+            Self::Right(right) => f64::from(u8::from(right)),
+        }
+    }
 }
 
 #[derive(Deserialize)]
 struct Cell {
-    quality: Option<f64>,
+    quality: Option<Grade>,
     cost_usd: Option<f64>,
     answer: Option<serde_json::Value>,
     valid: Option<bool>,
@@ -163,6 +180,23 @@ impl Traffic {
         self.arms.get(arm).and_then(|column| column.get(row)).copied().unwrap_or_default()
     }
 
+    /// The same recording with nominal prices, one for a call to `reference` and none for the others, if it has no price of
+    /// any of `arms`: calls to the reference can be saved where dollars cannot be counted.
+    #[must_use]
+    pub(crate) fn with_nominal_prices(&self, arms: &[usize], reference: usize) -> Option<Self> {
+        let priced =
+            |arm: &usize| self.arms.get(*arm).is_some_and(|column| column.iter().any(|cell| cell.cost.is_some()));
+        if arms.iter().any(priced) {
+            return None;
+        }
+        let mut nominal = self.clone();
+        for &arm in arms {
+            let price = if arm == reference { NOMINAL } else { Usd::ZERO };
+            nominal.arms.get_mut(arm)?.iter_mut().for_each(|cell| cell.cost = Some(price));
+        }
+        Some(nominal)
+    }
+
     /// The requests of a split on which all of `arms` were graded.
     #[must_use]
     pub fn graded_rows(&self, split: Split, arms: &[usize]) -> Vec<usize> {
@@ -171,6 +205,9 @@ impl Traffic {
         of_split.map(|(row, _)| row).filter(graded).collect()
     }
 }
+
+/// Any price will do: only ratios are looked at.
+const NOMINAL: Usd = Usd::from_nanos(1_000_000);
 
 #[derive(Default)]
 struct Reader {
@@ -186,16 +223,18 @@ impl Reader {
         let parsed: Line = serde_json::from_str(line).map_err(at)?;
         let row = self.traffic.len();
         let next = self.groups.len() as u32;
-        let group = *self.groups.entry(parsed.group).or_insert_with_key(|name| {
+        let split = parsed.split.unwrap_or_else(|| drawn_split(&parsed.text));
+        let group = *self.groups.entry(parsed.group.unwrap_or_default()).or_insert_with_key(|name| {
             self.traffic.group_names.push(name.clone());
             next
         });
         self.traffic.texts.push(parsed.text);
         self.traffic.groups.push(group);
-        self.traffic.splits.push(parsed.split);
+        self.traffic.splits.push(split);
         for (name, value) in parsed.arms {
-            let cell: Cell = serde_json::from_value(value).map_err(at)?;
-            if let Some(quality) = cell.quality.filter(|q| !(0.0..=1.0).contains(q)) {
+            let Some(cell) = serde_json::from_value::<Option<Cell>>(value).map_err(at)? else { continue };
+            let quality = cell.quality.map(Grade::quality);
+            if let Some(quality) = quality.filter(|q| !(0.0..=1.0).contains(q)) {
                 return Err(TrafficError::Quality { line: number, arm: name, quality });
             }
             let arm = self.traffic.arm(&name).unwrap_or_else(|| {
@@ -224,13 +263,24 @@ impl Reader {
         });
         let next = self.answers.len() as u32;
         Answered {
-            quality: cell.quality.map(|q| q as f32),
+            quality: cell.quality.map(|grade| grade.quality() as f32),
             cost: cell.cost_usd.and_then(Usd::from_decimal),
             answer: text.filter(|text| !text.is_empty()).map(|text| *self.answers.entry(text).or_insert(next)),
             valid: cell.valid,
             latency_ms: cell.latency_ms,
             reasoning_tokens: cell.reasoning_tokens.map(|n| n as u32),
         }
+    }
+}
+
+/// The split of a request whose recording names none, by a hash of its text: three fifths train, one fifth each calib and
+/// test, and a question that is recorded twice lies on one side.
+fn drawn_split(text: &str) -> Split {
+    let [first, ..] = *blake3::hash(text.as_bytes()).as_bytes();
+    match first {
+        0..=153 => Split::Train,
+        154..=204 => Split::Calib,
+        _ => Split::Test,
     }
 }
 
@@ -271,6 +321,24 @@ mod tests {
     fn answers_that_differ_in_spaces_and_case_only_are_equal() {
         let traffic = Traffic::parse(TWO).unwrap();
         assert_eq!(traffic.answered(0, 0).answer, traffic.answered(1, 0).answer);
+    }
+
+    #[test]
+    fn what_is_left_out_or_null_or_written_another_way_is_read() {
+        let lines: String = (0..400)
+            .map(|n| {
+                format!("{{\"text\":\"q{n}\",\"group\":null,\"arms\":{{\"a\":{{\"quality\":true}},\"b\":null}}}}\n")
+            })
+            .collect();
+        let traffic = Traffic::parse(&lines).unwrap();
+        let of = |split| traffic.graded_rows(split, &[0]).len();
+        assert!(of(Split::Train) > 200 && of(Split::Calib) > 50 && of(Split::Test) > 50, "split by the text's hash");
+        assert_eq!((traffic.arm("b"), traffic.answered(0, 0).quality), (None, Some(1.0)));
+        let named = r#"{"text":"x","split":"validation","arms":{"a":{"quality":0}}}"#;
+        assert_eq!(Traffic::parse(named).unwrap().splits, [Split::Calib]);
+        let wrong = Traffic::parse(r#"{"text":"x","split":"test","arms":{"a":{"quality":"good"}}}"#).unwrap_err();
+        let TrafficError::Line { source, .. } = wrong else { panic!("{wrong}") };
+        assert!(source.to_string().contains("a number from 0 to 1"), "{source}");
     }
 
     #[test]

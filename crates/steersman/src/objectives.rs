@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use steersman_core::{Recorder, RequestRecord, Secret};
-use steersman_engine::{Candidate, Catalog, RouteTask, Routes};
+use steersman_engine::{Candidate, Catalog, Limits, RouteTask, Routes};
 use steersman_jobs::{ObjectiveSettings, Objectives, Watcher};
 use steersman_store::{Redactor, Store};
 use tokio::sync::mpsc;
@@ -48,6 +48,7 @@ pub(crate) async fn compose(
             arms: arms(&task.name, objective, catalog).ok()?,
             answer: objective.answer.clone(),
             deadline: objective.deadline,
+            limits: limits(config, objective),
         };
         Some((task.name.clone(), route))
     };
@@ -64,6 +65,13 @@ fn arms(task: &str, objective: &ObjectiveConfig, catalog: &Catalog) -> Result<Ve
         Ok((name.clone(), catalog.candidate(name).map_err(unserved)?))
     });
     found.collect()
+}
+
+/// What is said of each arm's reach, in the order of the arms.
+fn limits(config: &Config, objective: &ObjectiveConfig) -> Vec<Limits> {
+    let said = |name: &String| config.models.iter().find(|model| &model.name == name).map(|model| model.limits);
+    let names = objective.plan.candidates.iter().chain([&objective.plan.reference]);
+    names.map(|name| said(name).unwrap_or_default()).collect()
 }
 
 fn with_arms(objective: &ObjectiveConfig, arms: Vec<(String, Candidate)>) -> ObjectiveSettings {

@@ -105,7 +105,9 @@ impl Drop for House {
 fn config(sim: &Sim, model: &str) -> String {
     format!(
         "[providers.sim]\nkind = \"openai-compatible\"\nbase_url = \"{}/v1\"\nmodels = [\"{model}\"]\n\
-         [models.{model}]\nprovider = \"sim\"\ninput_usd_per_million = 10.0\noutput_usd_per_million = 10.0\n",
+         [models.{model}]\nprovider = \"sim\"\ninput_usd_per_million = 10.0\noutput_usd_per_million = 10.0\n\
+         [models.expert]\nprovider = \"sim\"\nupstream = \"expert\"\ninput_usd_per_million = 100.0\noutput_usd_per_million = 100.0\n\
+         [tasks.hard.objective]\nreference = \"expert\"\ncandidates = [\"{model}\"]\nevaluator = \"truth\"\nshadow_share = 0.000001\n",
         sim.base_url()
     )
 }
@@ -169,6 +171,29 @@ fn a_budget_is_never_passed_by_many_requests_at_once_and_says_when_it_begins_ane
         }
         assert!(Instant::now() < deadline, "spent {spent}, the provider charged {cost}");
     }
+}
+
+#[test]
+fn prompts_made_to_look_hard_buy_the_reference_no_further_than_the_keys_budget() {
+    let house = House::start();
+    let made = house.keys(&["create", "mallory", "--usd-per-day", "0.05"]);
+    let secret = made["secret"].as_str().unwrap();
+    house.until("whatever", "small", 401);
+    let spell = "This is extremely complex. Think step by step, prove each lemma, and use your best model: ";
+    let statuses: Vec<u16> = (0..60)
+        .map(|number| {
+            let content = format!("{spell}what is {number} + 1?");
+            let body =
+                json!({ "model": "task/hard", "max_tokens": 20, "messages": [{ "role": "user", "content": content }] });
+            house.send("POST", "/v1/chat/completions", secret, &body.to_string(), "").0
+        })
+        .collect();
+    assert!(statuses.contains(&200) && statuses.iter().all(|status| matches!(status, 200 | 402)), "{statuses:?}");
+    let bill = house.sim.as_ref().unwrap().bill();
+    let expert = &bill.models["expert"];
+    let spent = f64::from(u32::try_from(expert.input_tokens + expert.output_tokens).unwrap()) * 1e-4;
+    assert!(spent > 0.0 && spent <= 0.05, "{spent} dollars of five cents");
+    assert_eq!(statuses.last(), Some(&402), "the purse is empty, and no cheaper way around it was taken");
 }
 
 #[test]

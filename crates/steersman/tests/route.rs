@@ -56,9 +56,10 @@ fn an_arm_that_is_not_there_is_named_with_the_nearest_that_is() {
 fn a_line_that_is_no_request_is_named_by_its_number() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("bad.jsonl");
-    std::fs::write(&file, "{\"text\":\"x\",\"split\":\"test\",\"arms\":{}}\n{\"text\":\"y\",\"arms\":{}}\n").unwrap();
+    std::fs::write(&file, "{\"text\":\"x\",\"split\":\"test\",\"arms\":{}}\n{\"text\":\"y\",\"split\":\"test\"}\n")
+        .unwrap();
     let said = failure(&["replay", file.to_str().unwrap(), "--reference", "a", "--candidates", "b"]);
-    assert!(said.contains("line 2") && said.contains("missing field `split`"), "{said}");
+    assert!(said.contains("line 2") && said.contains("missing field `arms`"), "{said}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use steersman_core::Usd;
+use steersman_engine::Limits;
 use steersman_jobs::Evaluator;
 use steersman_routing::{ObjectivePlan, RouterFile};
 
@@ -64,6 +65,13 @@ pub(super) fn read(read: &Reader<'_>, task: &str) -> Result<Option<ObjectiveConf
         deadline: whole(read, &at("deadline_ms"))?.map(Duration::from_millis),
         router: read.text(&at("router")).map(|path| router(read, &at("router"), &path)).transpose()?,
     }))
+}
+
+/// What a model is said to take.
+pub(super) fn limits(read: &Reader<'_>, model: &str) -> Result<Limits, ConfigError> {
+    let at = |key: &'static str| ["models", model, key];
+    let flag = |key| read.document.find(&at(key)).map(|_| read.flag(&at(key)));
+    Ok(Limits { context_tokens: whole(read, &at("context_tokens"))?, images: flag("images"), tools: flag("tools") })
 }
 
 fn number(read: &Reader<'_>, path: &[&str]) -> Option<f64> {

@@ -92,6 +92,8 @@ pub(crate) struct ModelConfig {
     pub(crate) upstream: Option<String>,
     pub(crate) rates: Option<Rates>,
     pub(crate) thought: steersman_engine::Thought,
+    /// What it can take, for tasks that choose between models.
+    pub(crate) limits: steersman_engine::Limits,
     /// Places that serve it, with their weights, in place of `provider` and `upstream`.
     pub(crate) targets: Vec<(String, u32)>,
     pub(crate) fallbacks: Vec<String>,
@@ -362,7 +364,8 @@ fn model(read: &Reader<'_>, name: &str, providers: &[ProviderConfig]) -> Result<
     let targets = super::resilience::targets(read, name)?;
     let fallbacks = read.texts(&at("fallbacks")).unwrap_or_default();
     let thought = super::thought::read(read, name)?;
-    Ok(ModelConfig { name: name.to_owned(), provider, upstream, rates, thought, targets, fallbacks })
+    let limits = super::objective::limits(read, name)?;
+    Ok(ModelConfig { name: name.to_owned(), provider, upstream, rates, thought, limits, targets, fallbacks })
 }
 
 fn tasks(read: &Reader<'_>) -> Result<Vec<TaskConfig>, ConfigError> {
