@@ -503,6 +503,19 @@ mod tests {
     }
 
     #[test]
+    fn where_nothing_can_be_saved_nothing_is_armed_and_that_is_told() {
+        let (mut objective, mut rng) = (Objective::new(plan(0.9), None), Rng::seeded(3));
+        for _ in 0..300 {
+            let mut label = labelled(&mut rng, 0.99, &WORDS);
+            label.arms.iter_mut().for_each(|(_, answered)| answered.cost = Some(Usd::ZERO));
+            objective.label(&label);
+        }
+        let standing = objective.standing();
+        assert_eq!((standing.phase, standing.rungs), (Phase::Shadow, 0));
+        assert!(standing.next_step.contains("no policy is cheaper"), "{}", standing.next_step);
+    }
+
+    #[test]
     fn answers_that_begin_to_break_their_form_disarm_within_a_few_requests() {
         let (mut objective, mut rng) = (Objective::new(plan(0.9), None), Rng::seeded(5));
         (0..500).for_each(|_| objective.label(&labelled(&mut rng, 0.99, &WORDS)));

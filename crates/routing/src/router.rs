@@ -157,7 +157,8 @@ impl Router {
             cascade: Cascade::fit(&records, arms.len() - 1),
             ladder: Vec::new(),
         };
-        router.ladder = router.build_ladder(&records);
+        // Nothing can be saved on a reference that is free.
+        router.ladder = if unit == Some(Usd::ZERO) { Vec::new() } else { router.build_ladder(&records) };
         Ok(Fitted { router, training: records })
     }
 

@@ -1,8 +1,10 @@
 //! Cost and calls for a given quality, on rows that were not fitted on, with bootstrap intervals.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use steersman_lab::stats::{Rng, bootstrap_interval};
-use steersman_routing::{Economise, FitPlan, Frontier, Method, Prepared, Traffic};
+use steersman_routing::{Economise, FitPlan, Frontier, Method, Prepared, Split, Traffic};
 
 use crate::Failure;
 
@@ -25,7 +27,41 @@ pub(crate) fn apgr(traffic: &Traffic) -> Result<Value, Failure> {
 pub(crate) fn prompt_only(traffic: &Traffic) -> Result<Value, Failure> {
     let fit = FitPlan { method: Some(Method::PromptOnly), economise: Economise::Dollars, floor: Some(0.99) };
     let prepared = Prepared::new(traffic, "gemini-1.5-pro-002", &["gemini-1.5-flash-002".to_owned()], fit)?;
-    Ok(json!({ "recording": "mmlupro", "prompt_only": at_share(&prepared, 0.99) }))
+    let table = table_with_hindsight(traffic, "gemini-1.5-flash-002", "gemini-1.5-pro-002");
+    Ok(json!({ "recording": "mmlupro", "prompt_only": at_share(&prepared, 0.99), "train_table_with_hindsight": table }))
+}
+
+/// What 99 % would cost a router that knows each request's true category, the mean gain of each category on the very rows
+/// it is judged by, and what both calls will cost: more than any router sees, on `train` rows. A measure of what is left.
+fn table_with_hindsight(traffic: &Traffic, cheap: &str, dear: &str) -> Value {
+    let (Some(cheap), Some(dear)) = (traffic.arm(cheap), traffic.arm(dear)) else { return Value::Null };
+    let of = |arm: usize, row: usize| {
+        let cell = traffic.answered(arm, row);
+        Some((f64::from(cell.quality?), cell.cost?.as_f64()))
+    };
+    let both = |row: usize| Some((traffic.groups.get(row).copied()?, of(cheap, row)?, of(dear, row)?));
+    let rows: Vec<_> = traffic.graded_rows(Split::Train, &[cheap, dear]).into_iter().filter_map(both).collect();
+    let mut gains: BTreeMap<u32, (f64, f64)> = BTreeMap::new();
+    for (group, low, high) in &rows {
+        let entry = gains.entry(*group).or_default();
+        *entry = (entry.0 + high.0 - low.0, entry.1 + 1.0);
+    }
+    let gain = |group: &u32| gains.get(group).map_or(0.0, |(sum, count)| sum / count);
+    let (mut order, quality, cost): (Vec<_>, f64, f64) =
+        rows.iter().fold((Vec::new(), 0.0, 0.0), |(mut order, quality, cost), (group, low, high)| {
+            let price = (high.1 - low.1).max(1e-12);
+            order.push((gain(group) / price, high.0 - low.0, high.1 - low.1));
+            (order, quality + high.0, cost + high.1)
+        });
+    order.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let mut at = rows.iter().fold((0.0, 0.0), |sum, (_, low, _)| (sum.0 + low.0, sum.1 + low.1));
+    for (_, more_quality, more_cost) in order {
+        if at.0 >= 0.99 * quality {
+            break;
+        }
+        at = (at.0 + more_quality, at.1 + more_cost);
+    }
+    json!({ "rows": rows.len(), "relative_cost_at_99": at.1 / cost })
 }
 
 /// What 99 % of a reasoning model's accuracy costs, with every cheaper arm on offer and with the two cheapest that agree.
