@@ -17,6 +17,7 @@ mod layout;
 pub mod load;
 pub mod objectives;
 pub mod overview;
+mod repairs;
 pub mod request;
 pub mod requests;
 pub mod structured;

@@ -5,7 +5,7 @@ use steersman_store::rows::{AttemptRow, BodyRow, RequestRow, RequestStory};
 
 use crate::told::told;
 use crate::transcript::{self, pretty};
-use crate::{format, layout, requests};
+use crate::{format, layout, repairs, requests};
 
 /// The page. `address` is where clients reach the gateway, for the curl command.
 #[must_use]
@@ -17,6 +17,7 @@ pub fn page(story: &RequestStory, address: &str) -> Markup {
         (facts(row))
         (waterfall(story))
         (notes(story))
+        @if let Some(repairs) = repairs::marked(story) { (repairs) }
         (conversation(story))
         (raw(story, address))
     };

@@ -84,6 +84,14 @@ fn structured(note: &Value) -> Vec<String> {
     let form = note.get("form").map(|form| format!(", asked for as {}", plain(form)));
     let mut lines =
         vec![format!("schema {}{}", text(note, "schema").unwrap_or("without a name"), form.unwrap_or_default())];
+    if let Some(rejected) = note.get("rejected") {
+        lines = vec![format!("rejected at the layer of {}", text(rejected, "layer").unwrap_or("form"))];
+        lines.extend(list(rejected, "violations").map(|violation| {
+            let place = text(violation, "pointer").filter(|pointer| !pointer.is_empty()).unwrap_or("/");
+            let (rule, message) = (text(violation, "rule").unwrap_or_default(), text(violation, "message"));
+            format!("{rule} at {place}: {}", message.unwrap_or_default())
+        }));
+    }
     lines.extend(list(note, "repairs").map(|repair| {
         let code = text(repair, "code").unwrap_or("repair").replace('_', " ");
         let place = text(repair, "pointer").filter(|pointer| !pointer.is_empty()).unwrap_or("/");

@@ -36,7 +36,7 @@ pub(crate) fn answer(protocol: &str, streamed: bool, body: &Bytes) -> Option<Mar
     })
 }
 
-fn streamed_events(dialect: &dyn Dialect, body: &Bytes) -> Option<Vec<Event>> {
+pub(crate) fn streamed_events(dialect: &dyn Dialect, body: &Bytes) -> Option<Vec<Event>> {
     let mut frames = SseDecoder::new(MAX_FRAME_BYTES);
     let mut decoder = dialect.answer_decoder();
     let mut events = Vec::new();

@@ -11,7 +11,10 @@ use bytes::Bytes;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use steersman_core::{Code, ContentHash, FinishReason, Layer, Message, Part, Role};
-use steersman_structured::{CompiledSchema, Conditions, Finish, Mode, Reading, Rejected, Repair, Rules, Source, read};
+use steersman_structured::{
+    Alias, Code as RepairCode, CompiledSchema, Conditions, Finish, Mode, Reading, Rejected, Repair, Rules, Source,
+    read, read_with,
+};
 use steersman_wire::json::{RawObject, elements};
 use steersman_wire::{Answer, Dialect, RequestHead};
 
@@ -105,6 +108,17 @@ pub(crate) struct Passed {
     pub(crate) revisions: Vec<Revision>,
     /// Each change, in order.
     pub(crate) repairs: Vec<Repair>,
+    /// Evidence for other names of members.
+    pub(crate) learned: Vec<Alias>,
+}
+
+/// What is known before an answer is judged.
+#[derive(Default)]
+pub(crate) struct Known<'a> {
+    /// What was asked for again, where this is the second question.
+    pub(crate) reask: Option<&'a Reask>,
+    /// Other names of members, as far as they were confirmed.
+    pub(crate) aliases: Vec<Alias>,
 }
 
 /// An answer that may not be released.
@@ -201,7 +215,7 @@ impl Checks {
     }
 
     /// Judges a whole answer, which may be one to a question that was asked again.
-    pub(crate) fn judge(&self, answer: &Answer, reask: Option<&Reask>) -> Result<Passed, Box<Held>> {
+    pub(crate) fn judge(&self, answer: &Answer, known: &Known<'_>) -> Result<Passed, Box<Held>> {
         let mut passed = Passed::default();
         let sole = answer.choices.len() == 1;
         for (index, choice) in answer.choices.iter().enumerate() {
@@ -229,8 +243,8 @@ impl Checks {
             if let Some(form) = &self.response
                 && calls == 0
             {
-                let reask = reask.filter(|_| sole);
-                let revised = self.read(&text, form.as_deref(), conditions, reask, &mut passed);
+                let known = Known { reask: known.reask.filter(|_| sole), aliases: known.aliases.clone() };
+                let revised = self.read(&text, form.as_deref(), conditions, &known, &mut passed);
                 let revised = revised.map_err(|held| Box::new(Held { sole, ..*held }))?;
                 passed.revisions.extend(revised.map(|text| Revision { choice: index, call: None, text }));
             }
@@ -254,20 +268,25 @@ impl Checks {
         text: &str,
         form: Option<&Form>,
         conditions: Conditions,
-        reask: Option<&Reask>,
+        known: &Known<'_>,
         passed: &mut Passed,
     ) -> Result<Option<String>, Box<Held>> {
+        let reask = known.reask;
         let schema = form.map(|form| &form.schema);
         let Reread { reading, merged } = match reask {
             Some(reask) => reask.read(text, schema, conditions),
-            None => Reread { reading: read(text, schema, conditions), merged: None },
+            None => Reread { reading: read_with(text, schema, conditions, &known.aliases), merged: None },
         };
         let nothing = Source::default();
         let source = if self.rules.read_source() { self.source() } else { &nothing };
         let mut reading = self.rules.judge(reading, source);
         if let (Reading::Accepted(accepted), Some(reask), Some(form)) = (&reading, reask, form) {
             let violations = reask.placeholders(accepted.document(), &form.value, self.source());
-            if !violations.is_empty() {
+            // What was undeclared in the first answer may go; all else must be right as it stands.
+            let strict = accepted.repairs().iter().all(|repair| repair.code == RepairCode::ExtraMember);
+            if violations.is_empty() && strict {
+                passed.learned.extend(reask.learned(accepted.document(), &form.value));
+            } else if !violations.is_empty() {
                 let best = Some(accepted.document().text().to_owned());
                 let rejected = Rejected { layer: Layer::Rules, violations, readings: Vec::new(), best };
                 reading = Reading::Rejected(rejected);

@@ -1,12 +1,13 @@
 //! The structured room of an engine: policies of tasks, compiled schemas, and the memory of what answers needed.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use steersman_core::{Code, TaskName};
-use steersman_structured::{Alarm, DriftMemory, Mode, Repair, Row, Rules};
+use steersman_structured::{Mode, Rules};
 
 use crate::checks::{Policy, Schemas};
+use crate::drift::Drift;
 use crate::refusal::Refusal;
 use crate::reply::Inbound;
 
@@ -31,14 +32,14 @@ pub struct TaskForm {
 pub(crate) struct Forms {
     settings: FormSettings,
     pub(crate) schemas: Schemas,
-    memory: Arc<Mutex<DriftMemory>>,
+    pub(crate) drift: Arc<Drift>,
 }
 
 impl Forms {
     /// What was remembered is taken over from `before`, where there is one.
     pub(crate) fn new(settings: FormSettings, before: Option<&Self>) -> Self {
-        let memory = before.map(|before| Arc::clone(&before.memory)).unwrap_or_default();
-        Self { settings, memory, ..Self::default() }
+        let drift = before.map(|before| Arc::clone(&before.drift)).unwrap_or_default();
+        Self { settings, drift, ..Self::default() }
     }
 
     /// What is done with an answer: as the client says, else as its task says, else repair safely.
@@ -60,27 +61,5 @@ impl Forms {
     /// The rules of a task.
     pub(crate) fn rules(&self, task: &TaskName) -> Arc<Rules> {
         self.settings.tasks.get(task.as_str()).map(|form| Arc::clone(&form.rules)).unwrap_or_default()
-    }
-
-    /// Counts an accepted answer and the repairs that it needed. Gives the alarms that it raises.
-    pub(crate) fn observe(&self, model: &str, served: &str, schema: &str, repairs: &[Repair]) -> Vec<Alarm> {
-        let raised = self.lock().observe(model, served, schema, repairs);
-        for alarm in &raised {
-            tracing::warn!(
-                model, pointer = %alarm.form.pointer, old = %alarm.form.old, new = %alarm.form.new,
-                before = ?alarm.served_before, now = ?alarm.served_now, "the share of one repair has jumped"
-            );
-        }
-        raised
-    }
-
-    /// What is remembered: a row for each kind of repair, and every alarm since the start.
-    pub(crate) fn remembered(&self) -> (Vec<Row>, Vec<Alarm>) {
-        let memory = self.lock();
-        (memory.rows(), memory.alarms().to_vec())
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, DriftMemory> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

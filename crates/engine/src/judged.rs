@@ -5,16 +5,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use steersman_core::Event;
-use steersman_structured::Repair;
+use steersman_structured::{Alias, Repair};
 use steersman_wire::sse::{SseDecoder, write_frame};
 use steersman_wire::{Answer, AnswerOptions, Dialect, Encoded, Loss};
 use tokio::time::Instant;
 
 use crate::attempt::{AttemptFailure, next_piece};
-use crate::checks::{Checks, Revision};
+use crate::checks::{Checks, Known, Revision};
 use crate::guard::{self, Gate, Guarded};
 use crate::pipeline::Streaming;
-use crate::reask::Reask;
 use crate::recording::Recording;
 use crate::relay::Released;
 
@@ -25,8 +24,8 @@ const MAX_FRAME_BYTES: usize = 64 << 20;
 pub(crate) struct Judge<'a> {
     /// What the answer must be.
     pub(crate) checks: &'a Checks,
-    /// What was asked for again, where this is the second question.
-    pub(crate) reask: Option<&'a Reask>,
+    /// What is known before.
+    pub(crate) known: Known<'a>,
     /// The labelled conversation, where the guard is on.
     pub(crate) guarded: Option<&'a Arc<Guarded>>,
     /// The dialect it comes in.
@@ -67,16 +66,20 @@ impl Judge<'_> {
             return Err(AttemptFailure::cut(format!("the provider broke off: {words}")));
         }
         let events = events(self.provider, &pieces)?;
-        let passed = self.checks.judge(&Answer::collect(&events), self.reask).map_err(AttemptFailure::from_held)?;
+        let passed = self.checks.judge(&Answer::collect(&events), &self.known).map_err(AttemptFailure::from_held)?;
         let revised = revise(&events, &passed.revisions);
         let gated = through_gate(self.guarded, &revised)?;
         if gated.is_some() || !passed.revisions.is_empty() {
+            if let Some(attempt) = recording.attempt() {
+                attempt.keep(Bytes::from(pieces.concat()));
+            }
             let (written, losses) = write_frames(self.client, self.options, &gated.unwrap_or(revised), &passed.repairs);
             frames = written;
             recording.lost_in_answer(&losses);
         }
         recording.held(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
         recording.repaired(passed.repairs);
+        recording.learned(passed.learned);
         streaming.first = Released { bytes: Bytes::from(frames), has_content: true };
         Ok(())
     }
@@ -88,6 +91,8 @@ pub(crate) struct Whole {
     pub(crate) rewritten: Option<Vec<u8>>,
     /// Each change that was made.
     pub(crate) repairs: Vec<Repair>,
+    /// Evidence for other names of members.
+    pub(crate) learned: Vec<Alias>,
     /// What the client's dialect has no words for.
     pub(crate) losses: Vec<Loss>,
 }
@@ -96,8 +101,8 @@ pub(crate) struct Whole {
 pub(crate) struct WholeJudge<'a> {
     /// What the answer must be, if it has a form to keep.
     pub(crate) checks: Option<&'a Checks>,
-    /// What was asked for again, where this is the second question.
-    pub(crate) reask: Option<&'a Reask>,
+    /// What is known before.
+    pub(crate) known: Known<'a>,
     /// The labelled conversation, where the guard is on.
     pub(crate) guarded: Option<&'a Arc<Guarded>>,
 }
@@ -113,16 +118,16 @@ impl WholeJudge<'_> {
         options: &AnswerOptions,
     ) -> Result<Whole, AttemptFailure> {
         let events = provider.decode_answer(body).map_err(|error| AttemptFailure::malformed(error.to_string()))?;
-        let judged = self.checks.map(|checks| checks.judge(&Answer::collect(&events), self.reask)).transpose();
+        let judged = self.checks.map(|checks| checks.judge(&Answer::collect(&events), &self.known)).transpose();
         let passed = judged.map_err(AttemptFailure::from_held)?.unwrap_or_default();
         let revised = revise(&events, &passed.revisions);
         let gated = through_gate(self.guarded, &revised)?;
         if gated.is_none() && passed.revisions.is_empty() && provider.name() == client.name() {
-            return Ok(Whole { rewritten: None, repairs: Vec::new(), losses: Vec::new() });
+            return Ok(Whole { rewritten: None, repairs: Vec::new(), learned: passed.learned, losses: Vec::new() });
         }
         let answer = Answer::collect(&gated.unwrap_or(revised));
         let Encoded { body, losses } = client.encode_answer(&answer, options);
-        Ok(Whole { rewritten: Some(body), repairs: passed.repairs, losses })
+        Ok(Whole { rewritten: Some(body), repairs: passed.repairs, learned: passed.learned, losses })
     }
 }
 

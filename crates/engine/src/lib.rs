@@ -16,7 +16,11 @@ mod cache;
 mod catalog;
 mod checks;
 mod constrain;
+<<<<<<< HEAD
 mod conversation;
+=======
+mod drift;
+>>>>>>> 21c3f43 (The memory of repairs survives a restart, names that were confirmed are understood, and repairs are marked on the text)
 mod fair;
 mod fits;
 mod forms;
@@ -55,6 +59,7 @@ pub use balance::{Deployment, Strategy};
 pub use cache::{AnswerBook, Cache, CacheSettings, KeptAnswer, Listed, Tally};
 pub use catalog::{Candidate, Catalog, Provider, Resolved, UnknownModel};
 pub use checks::Policy;
+pub use drift::{AliasKey, Evidence};
 pub use fair::{Crowded, FairQueue, Flow, LoadLimits, LoadReport, Pass};
 pub use fits::Limits;
 pub use forms::{FormSettings, TaskForm};

@@ -173,12 +173,6 @@ impl Engine {
         self
     }
 
-    /// Which repairs the answers needed since the start, and the alarms that were raised.
-    #[must_use]
-    pub fn remembered(&self) -> (Vec<steersman_structured::Row>, Vec<steersman_structured::Alarm>) {
-        self.forms.remembered()
-    }
-
     /// The guard's mode for tasks that say nothing else.
     #[must_use]
     pub fn guard_mode(&self) -> GuardMode {
@@ -434,9 +428,14 @@ impl Engine {
             let options = inbound.answer_options(prepared.include_usage);
             let provider = target.dialect;
             let guarded = prepared.guarded.as_ref();
+<<<<<<< HEAD
             let reask = target.reask.as_deref();
             let flows = prepared.text_flows && !held && guarded.is_none() && checks.is_of_calls_alone();
             let judge = Judge { checks, reask, guarded, provider, client: prepared.dialect, options, flows };
+=======
+            let known = self.known(prepared, target);
+            let judge = Judge { checks, known, guarded, provider, client: prepared.dialect, options };
+>>>>>>> 21c3f43 (The memory of repairs survives a restart, names that were confirmed are understood, and repairs are marked on the text)
             judge.hold(&mut streaming, pieces, self.settings.idle, recording).await?;
         }
         Ok(streaming)
@@ -468,10 +467,11 @@ impl Engine {
             return Ok(body);
         }
         let options = inbound.answer_options(true);
-        let reask = target.reask.as_deref();
-        let judge = WholeJudge { checks: prepared.checks.as_ref(), reask, guarded: prepared.guarded.as_ref() };
+        let known = self.known(prepared, target);
+        let judge = WholeJudge { checks: prepared.checks.as_ref(), known, guarded: prepared.guarded.as_ref() };
         let whole = judge.judge(provider, prepared.dialect, &body, &options)?;
         recording.repaired(whole.repairs);
+        recording.learned(whole.learned);
         recording.lost_in_answer(&whole.losses);
         Ok(match whole.rewritten {
             None => body,

@@ -14,8 +14,8 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use steersman_core::{ChatRequest, Layer, ResponseFormat, Role, Violation};
 use steersman_structured::{
-    CompiledSchema, Conditions, Document, Kind, Level, Node, Reading, Source, examples, find, is_free_text,
-    is_placeholder, is_required, lower, merge, read, subschema,
+    Alias, CompiledSchema, Conditions, Document, Kind, Level, Node, Reading, Source, evidence, examples, find,
+    is_free_text, is_placeholder, is_required, lower, merge, read, subschema,
 };
 use steersman_wire::Dialect;
 use steersman_wire::json::RawObject;
@@ -159,6 +159,12 @@ impl Reask {
         };
         let values: Vec<_> = members.map(place).collect::<Option<_>>()?;
         (!values.is_empty()).then_some(values)
+    }
+
+    /// What a strictly right answer says about the names in the first one.
+    pub(crate) fn learned(&self, answer: &Document, schema: &Value) -> Vec<Alias> {
+        let asked: Vec<&str> = self.places.iter().map(|(_, pointer)| pointer.as_str()).collect();
+        self.best.as_ref().map(|best| evidence(best, answer, &asked, schema)).unwrap_or_default()
     }
 
     /// Required free texts that came back as placeholders, among what this answer changed.

@@ -13,7 +13,7 @@ use steersman_core::{
     Timing, Usage, Usd,
 };
 
-use steersman_structured::Repair;
+use steersman_structured::{Alias, Repair};
 use steersman_wire::Loss;
 
 use crate::admit::Admitted;
@@ -39,6 +39,8 @@ pub(crate) struct Recording {
     current: Option<Attempt>,
     released: Released,
     repairs: Vec<Repair>,
+    /// Evidence for other names of members.
+    learned: Vec<Alias>,
     losses: Losses,
     /// Attempts of others beside this one, which end up on this record.
     beside: Arc<Mutex<Vec<AttemptRecord>>>,
@@ -88,6 +90,7 @@ impl Recording {
             current: None,
             released: Released::default(),
             repairs: Vec::new(),
+            learned: Vec::new(),
             losses: Losses::default(),
             beside: Arc::default(),
             role: Role::Whole,
@@ -109,6 +112,7 @@ impl Recording {
             current: None,
             released: Released::default(),
             repairs: Vec::new(),
+            learned: Vec::new(),
             losses: Losses::default(),
             beside: Arc::clone(&self.beside),
             role: Role::Aside,
@@ -121,6 +125,7 @@ impl Recording {
     pub(crate) fn adopt(&mut self, mut aside: Self) {
         self.current = aside.current.take();
         self.repaired(std::mem::take(&mut aside.repairs));
+        self.learned.append(&mut aside.learned);
     }
 
     /// Fills in what the request turned out to be.
@@ -247,12 +252,18 @@ impl Recording {
         self.losses.header()
     }
 
+    /// Notes what an answer says about other names of members.
+    pub(crate) fn learned(&mut self, aliases: Vec<Alias>) {
+        self.learned.extend(aliases);
+    }
+
     /// Notes what became of the form that was asked for, and counts what the answer needed.
     pub(crate) fn formed(&mut self, forms: &Forms, checks: &Checks, target: &Target) {
         let asked = format!("{}/{}", target.candidate.provider.name, target.candidate.model);
         let served = self.current.as_ref().and_then(Attempt::served).unwrap_or(&target.candidate.model).to_string();
         let repairs = std::mem::take(&mut self.repairs);
-        let alarms = forms.observe(&asked, &served, &checks.name, &repairs);
+        let alarms = forms.drift.observe(&asked, &served, &checks.name, &repairs);
+        forms.drift.learn(&asked, &checks.name, std::mem::take(&mut self.learned));
         let mut note = serde_json::json!({ "schema": checks.name, "repairs": repairs });
         if let Some(members) = note.as_object_mut() {
             members.extend(target.constraint.as_ref().map(|form| ("form".to_owned(), serde_json::json!(form))));

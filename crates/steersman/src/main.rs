@@ -6,6 +6,7 @@ mod cli;
 mod cloud;
 mod compose;
 mod config;
+mod drift;
 mod http;
 mod instance;
 mod keys;

@@ -3,12 +3,12 @@
 //! A change that cannot alter any parsed value is lossless and allowed in every mode; the others need `safe`.
 
 use crate::record::Risk;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident $risk:ident),* $(,)?) => {
         /// What a repair did. The serialised name is the snake case of the variant.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
         pub enum Code { $($(#[$doc])* $name),* }
 
@@ -72,6 +72,8 @@ codes! {
     Decoded Low,
     /// A key was renamed to the declared one.
     RenamedKey Medium,
+    /// A key was renamed to the declared one, as was confirmed before.
+    Alias Medium,
     /// A key was respelled: case style or separators only.
     KeyStyle Low,
     /// An enum member was respelled: case, spaces or punctuation only.

@@ -8,6 +8,7 @@
 //! rounded, no choice among equals.
 
 mod advice;
+mod alias;
 mod align;
 mod announce;
 mod batch;
@@ -30,6 +31,7 @@ mod stream;
 mod subschema;
 
 pub use advice::{Advice, advice};
+pub use alias::{Alias, evidence, read_with};
 pub use batch::{answer, batch_line};
 pub use code::Code;
 pub use document::{Document, Kind, Node, NotJson};

@@ -5,9 +5,13 @@
 //! [`JUMP`] repairs there where fewer than one in twenty were needed before. At a steady rate of 5 % the chance of that
 //! in one window is below 10^-7 (binomial tail), at 1 % below 10^-16.
 //!
+//! The counters of each model and schema can be written down and read back, so that they survive their process.
+//!
 //! What never happens here: no repair is learnt from. An alarm tells a person; it changes no later answer.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use serde::{Deserialize, Serialize};
 
 use crate::code::Code;
 use crate::record::Repair;
@@ -25,7 +29,7 @@ const STREAMS_MAX: usize = 1_024;
 const FORMS_MAX: usize = 256;
 
 /// A repair as a form: what stood where, and what stands there now. Values of members are no forms.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Form {
     /// The pointer, with every index as `*`.
     pub pointer: String,
@@ -38,7 +42,7 @@ pub struct Form {
 }
 
 /// A jump of one repair's share.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alarm {
     /// The model that was asked.
     pub model: String,
@@ -57,7 +61,7 @@ pub struct Alarm {
 }
 
 /// One row of the memory.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Row {
     /// The model that was asked.
     pub model: String,
@@ -71,20 +75,31 @@ pub struct Row {
     pub answers: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Stream {
     answers: u64,
     /// Each recent answer's version and forms, oldest first.
     recent: VecDeque<(String, Vec<usize>)>,
     forms: Vec<(Form, u64, bool)>,
     served_before: Vec<String>,
+    /// Those that were raised, oldest first.
+    alarms: Vec<Alarm>,
 }
 
-/// The counters of a process.
+/// The counters of one model and schema, written down.
+#[derive(Serialize, Deserialize)]
+struct Kept<S> {
+    model: String,
+    schema: String,
+    stream: S,
+}
+
+/// All counters.
 #[derive(Debug, Default)]
 pub struct DriftMemory {
     streams: BTreeMap<(String, String), Stream>,
-    alarms: Vec<Alarm>,
+    /// Those that were counted in since they were last written down.
+    changed: BTreeSet<(String, String)>,
 }
 
 impl DriftMemory {
@@ -95,6 +110,7 @@ impl DriftMemory {
         if self.streams.len() >= STREAMS_MAX && !self.streams.contains_key(&key) {
             return Vec::new();
         }
+        self.changed.insert(key.clone());
         let stream = self.streams.entry(key).or_default();
         let forms = stream.count(repairs);
         let needed = forms.clone();
@@ -107,7 +123,7 @@ impl DriftMemory {
             stream.served_before.push(version);
         }
         let raised = stream.jumps(&needed, model, schema);
-        self.alarms.extend(raised.iter().cloned());
+        stream.alarms.extend(raised.iter().cloned());
         raised
     }
 
@@ -131,10 +147,34 @@ impl DriftMemory {
         rows
     }
 
-    /// Alarms since the start, oldest first.
+    /// Alarms, by model and schema, the oldest of each first.
     #[must_use]
-    pub fn alarms(&self) -> &[Alarm] {
-        &self.alarms
+    pub fn alarms(&self) -> Vec<Alarm> {
+        self.streams.values().flat_map(|stream| stream.alarms.iter().cloned()).collect()
+    }
+
+    /// What was counted since the last call, written down: a name, unique by model and schema, and JSON for
+    /// [`DriftMemory::restore`].
+    pub fn changed(&mut self) -> Vec<(String, String)> {
+        let changed = std::mem::take(&mut self.changed);
+        let written = changed.into_iter().filter_map(|(model, schema)| {
+            let name = format!("{model} {schema}");
+            let stream = self.streams.get(&(model.clone(), schema.clone()))?;
+            Some((name, serde_json::to_string(&Kept { model, schema, stream }).ok()?))
+        });
+        written.collect()
+    }
+
+    /// Takes counters that were written down; those that are there stay.
+    ///
+    /// # Errors
+    /// If the text is no such counters.
+    pub fn restore(&mut self, content: &str) -> Result<(), serde_json::Error> {
+        let kept: Kept<Stream> = serde_json::from_str(content)?;
+        if self.streams.len() < STREAMS_MAX {
+            self.streams.entry((kept.model, kept.schema)).or_insert(kept.stream);
+        }
+        Ok(())
     }
 }
 
@@ -242,6 +282,25 @@ mod tests {
         assert_eq!((alarm.form.old.as_str(), alarm.form.new.as_str()), ("ticket_category", "category"));
         assert_eq!((&alarm.served_before, &alarm.served_now), (&vec!["m-1".to_owned()], &vec!["m-2".to_owned()]));
         assert_eq!(alarm.now, (JUMP, WINDOW));
+    }
+
+    #[test]
+    fn counters_that_were_written_down_go_on_where_they_were() {
+        let (sound, drifted) = (repairs(r#"{"category":"bug"}"#), repairs(r#"{"ticket_category":"bug"}"#));
+        let mut before = DriftMemory::default();
+        for _ in 0..120 {
+            before.observe("m", "m-1", "s", &sound);
+        }
+        (0..8).for_each(|_| assert!(before.observe("m", "m-2", "s", &drifted).is_empty()));
+        let kept = before.changed();
+        assert!(before.changed().is_empty(), "nothing was counted since");
+        let mut after = DriftMemory::default();
+        kept.iter().for_each(|(_, content)| after.restore(content).expect("its own words"));
+        let raised: Vec<Alarm> = (0..60).flat_map(|_| after.observe("m", "m-2", "s", &drifted)).collect();
+        assert_eq!(raised.iter().map(|alarm| alarm.now).collect::<Vec<_>>(), [(JUMP, WINDOW)]);
+        let mut again = DriftMemory::default();
+        after.changed().iter().for_each(|(_, content)| again.restore(content).expect("its own words"));
+        assert_eq!(again.alarms(), raised, "an alarm that was raised is remembered");
     }
 
     #[test]

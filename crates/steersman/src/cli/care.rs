@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Failure;
 use super::config_file::{Loaded, load};
+use crate::drift::{AliasSettings, DriftKeeper};
 use crate::http::{Surface, Tls, now_us};
 use crate::local::LocalModels;
 use crate::{compose, keys};
@@ -32,6 +33,8 @@ pub(super) struct Care<'a> {
     pub(super) local: &'a LocalModels,
     /// Keys of providers that the records' redactor knows.
     pub(super) secrets: Vec<Secret>,
+    /// What is done about other names of members.
+    pub(super) aliases: AliasSettings,
     /// The certificate of the listener, if it has one.
     pub(super) tls: Option<Arc<Tls>>,
 }
@@ -41,16 +44,21 @@ impl Care<'_> {
     pub(super) async fn until(self, stop: CancellationToken) -> Result<(), Failure> {
         let mut hang_up = signal(SignalKind::hangup())?;
         let mut seen = self.seen;
+        let (mut aliases, state) = (self.aliases, self.surface.store.state());
+        let mut drift = DriftKeeper::open(state, &self.surface.engine()).await?;
         loop {
             let asked = tokio::select! {
-                () = stop.cancelled() => return Ok(()),
+                () = stop.cancelled() => {
+                    drift.round(state, &self.surface.engine(), &aliases, now_us()).await;
+                    return Ok(());
+                }
                 _ = hang_up.recv() => true,
                 () = tokio::time::sleep(ROUND) => false,
             };
             let now = changed_at(self.file.as_deref());
             if asked || now != seen {
                 seen = now;
-                self.reload();
+                aliases = self.reload().unwrap_or(aliases);
             }
             self.renew();
             match keys::ring(self.surface.store.state()).await {
@@ -61,20 +69,24 @@ impl Care<'_> {
             if let Some(cache) = self.surface.engine().kept_answers() {
                 cache.flush(now_us()).await;
             }
+            drift.round(state, &self.surface.engine(), &aliases, now_us()).await;
         }
     }
 
-    fn reload(&self) {
+    /// Gives what is to be done about aliases now, if the file is in force.
+    fn reload(&self) -> Option<AliasSettings> {
         match self.try_reload() {
-            Ok(()) => {
+            Ok(aliases) => {
                 self.surface.set_stale(None);
                 anstream::eprintln!(
                     "the new configuration is in force; `[server]`, `[admin]` and `[store]` want a restart"
                 );
+                Some(aliases)
             }
             Err(failure) => {
                 anstream::eprintln!("the old configuration stays in force: {}", failure.message());
                 self.surface.set_stale(Some(failure.message().to_owned()));
+                None
             }
         }
     }
@@ -97,7 +109,7 @@ impl Care<'_> {
         }
     }
 
-    fn try_reload(&self) -> Result<(), Failure> {
+    fn try_reload(&self) -> Result<AliasSettings, Failure> {
         let Loaded { config, .. } = load(self.file.as_deref())?;
         let providers = compose::providers(&config, &self.client, self.local)?;
         if let (Some(tls), Some(files)) = (&self.tls, &config.surface.tls) {
@@ -112,7 +124,7 @@ impl Care<'_> {
         let recorder = Arc::clone(before.recorder());
         let admit = Arc::clone(before.admit());
         self.surface.replace_engine(compose::engine(&config, providers.catalog, recorder, None, admit, Some(&before)));
-        Ok(())
+        Ok(config.aliases)
     }
 }
 

@@ -3,6 +3,7 @@
 //! Help, man page, completions, `docs/cli.md` and dispatch all come from that slice, so nothing can drift. stdout is
 //! data and stderr is talk; every command that prints data takes `--json`.
 
+mod aliases;
 mod approvals;
 mod care;
 mod check;

@@ -71,6 +71,8 @@ enum Action {
         #[arg(long)]
         rules: Option<PathBuf>,
     },
+    /// List other names that models use for declared members; confirm or forget one by its number in the list.
+    Aliases(super::aliases::Wanted),
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -111,6 +113,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             Ok(ExitCode::from(u8::from(!matches!(reading, Reading::Accepted(_)))))
         }
         Action::Lint { schema, json } => run_lint(schema, *json),
+        Action::Aliases(wanted) => super::aliases::run(wanted),
         Action::Batch { file, rules } => run_batch(file, &read_rules(rules.as_deref())?),
     }
 }

@@ -143,7 +143,8 @@ impl Up {
         secrets: Vec<Secret>,
         tls: Option<Arc<Tls>>,
     ) -> Care<'a> {
-        Care { surface: Arc::clone(surface), file: self.file.clone(), seen: self.seen, client, local, secrets, tls }
+        let (surface, file, aliases) = (Arc::clone(surface), self.file.clone(), self.config.aliases);
+        Care { surface, file, seen: self.seen, client, local, secrets, aliases, tls }
     }
 
     fn say_ready(&self, listeners: &Listeners, models: usize) {

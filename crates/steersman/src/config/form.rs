@@ -6,11 +6,21 @@ use steersman_engine::{Policy, TaskForm};
 
 use super::error::ConfigError;
 use super::settings::Reader;
+use crate::drift::AliasSettings;
 
 /// Reads it off `[tasks.NAME]`.
 pub(super) fn read(read: &Reader<'_>, task: &str) -> Result<TaskForm, ConfigError> {
     Ok(TaskForm {
         policy: read.word(&["tasks", task, "structured"], Policy::WORDS)?,
         rules: Arc::new(super::rules::read(read, task)?),
+    })
+}
+
+/// Reads `[structured]`.
+pub(super) fn aliases(read: &Reader<'_>) -> Result<AliasSettings, ConfigError> {
+    Ok(AliasSettings {
+        on: read.flag(&["structured", "aliases"]),
+        support: read.positive(&["structured", "alias_support"])?,
+        days: read.positive(&["structured", "alias_days"])?,
     })
 }

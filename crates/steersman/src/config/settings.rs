@@ -50,6 +50,8 @@ pub(crate) struct Config {
     /// What the operator says of tools, from `[tools.NAME]` and the policy file; each name once.
     pub(crate) contracts: Vec<Contract>,
     pub(crate) guard: GuardConfig,
+    /// When other names of members are in force.
+    pub(crate) aliases: crate::drift::AliasSettings,
     pub(crate) tool_servers: Vec<SourceConfig>,
     pub(crate) local_models: Option<Vec<String>>,
     pub(crate) local_binary: Option<PathBuf>,
@@ -137,6 +139,7 @@ impl Config {
             providers,
             contracts,
             guard,
+            aliases: super::form::aliases(&read)?,
             tool_servers: super::servers::read(&read)?,
             local_models: read.texts(&["local", "models"]),
             local_binary: read.text(&["local", "binary"]).map(PathBuf::from),

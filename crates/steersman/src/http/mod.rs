@@ -17,6 +17,7 @@ mod pages;
 mod passed;
 mod responses;
 mod serve;
+mod structured;
 mod tasks;
 mod tls;
 
@@ -126,6 +127,7 @@ pub(crate) fn router(surface: &Arc<Surface>, side: Side) -> Router {
         .merge(pages::router())
         .merge(objectives::router())
         .merge(effects::router())
+        .merge(structured::router())
         .merge(admin::router())
         .merge(cache::router())
         .merge(load::router())

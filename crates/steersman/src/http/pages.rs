@@ -31,13 +31,7 @@ pub(super) fn router() -> Router<Arc<Surface>> {
         .route("/console/requests/{id}", get(request))
         .route("/console/guard", get(super::guard::decisions))
         .route("/console/tasks", get(super::tasks::page))
-        .route("/console/structured", get(structured))
         .route("/console/style.css", get(style))
-}
-
-async fn structured(State(surface): State<Arc<Surface>>) -> Response {
-    let (rows, alarms) = surface.engine().remembered();
-    page(StatusCode::OK, &console::structured::page(&rows, &alarms))
 }
 
 #[derive(Deserialize)]

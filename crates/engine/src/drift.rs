@@ -1,0 +1,130 @@
+//! The engine's memory of forms: what answers needed, counted, and the aliases that were confirmed.
+//!
+//! Counters live here and are handed out to be kept; aliases are kept elsewhere and handed in, so that several gateways on
+//! one database know the same ones. Evidence for an alias waits here until somebody takes it away.
+//!
+//! What never happens here: an alias in force that was neither confirmed often enough nor by a person.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use steersman_structured::{Alarm, Alias, DriftMemory, Repair, Row};
+
+use crate::checks::Known;
+use crate::pipeline::Engine;
+use crate::prepare::{Prepared, Target};
+
+/// Evidence that waits to be kept; more is left out.
+const EVIDENCE_MAX: usize = 1_024;
+
+/// Aliases of one model under one schema.
+pub type AliasKey = (String, String);
+
+/// An alias and what speaks for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evidence {
+    /// The model (`provider/model`).
+    pub model: String,
+    /// The schema's name in the drift memory.
+    pub schema: String,
+    /// Which name stands for which.
+    pub alias: Alias,
+}
+
+/// Counters and aliases.
+#[derive(Default)]
+pub(crate) struct Drift {
+    memory: Mutex<DriftMemory>,
+    aliases: RwLock<Arc<BTreeMap<AliasKey, Vec<Alias>>>>,
+    evidence: Mutex<Vec<Evidence>>,
+}
+
+impl Drift {
+    /// Counts an accepted answer and the repairs that it needed. Gives the alarms that it raises.
+    pub(crate) fn observe(&self, model: &str, served: &str, schema: &str, repairs: &[Repair]) -> Vec<Alarm> {
+        let raised = self.lock().observe(model, served, schema, repairs);
+        for alarm in &raised {
+            tracing::warn!(
+                model, pointer = %alarm.form.pointer, old = %alarm.form.old, new = %alarm.form.new,
+                before = ?alarm.served_before, now = ?alarm.served_now, "the share of one repair has jumped"
+            );
+        }
+        raised
+    }
+
+    /// Keeps evidence for aliases until it is taken away.
+    pub(crate) fn learn(&self, model: &str, schema: &str, aliases: Vec<Alias>) {
+        let mut evidence = self.evidence.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = EVIDENCE_MAX.saturating_sub(evidence.len());
+        let own = |alias| Evidence { model: model.to_owned(), schema: schema.to_owned(), alias };
+        evidence.extend(aliases.into_iter().take(room).map(own));
+    }
+
+    /// The aliases in force for a model and a schema.
+    pub(crate) fn aliases(&self, model: &str, schema: &str) -> Vec<Alias> {
+        let all = Arc::clone(&self.aliases.read().unwrap_or_else(PoisonError::into_inner));
+        if all.is_empty() {
+            return Vec::new();
+        }
+        all.get(&(model.to_owned(), schema.to_owned())).cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn replace_aliases(&self, aliases: BTreeMap<AliasKey, Vec<Alias>>) {
+        *self.aliases.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(aliases);
+    }
+
+    pub(crate) fn take_evidence(&self) -> Vec<Evidence> {
+        std::mem::take(&mut *self.evidence.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What is remembered: a row for each kind of repair, and every alarm.
+    pub(crate) fn remembered(&self) -> (Vec<Row>, Vec<Alarm>) {
+        let memory = self.lock();
+        (memory.rows(), memory.alarms())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, DriftMemory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Engine {
+    /// Which repairs the answers needed, and the alarms that were raised.
+    #[must_use]
+    pub fn remembered(&self) -> (Vec<Row>, Vec<Alarm>) {
+        self.forms.drift.remembered()
+    }
+
+    /// What was counted since the last call, for whoever keeps it: a name and JSON for [`Engine::restore_drift`].
+    #[must_use]
+    pub fn changed_drift(&self) -> Vec<(String, String)> {
+        self.forms.drift.lock().changed()
+    }
+
+    /// Takes counters that were kept.
+    ///
+    /// # Errors
+    /// If the text is no such counters.
+    pub fn restore_drift(&self, content: &str) -> Result<(), serde_json::Error> {
+        self.forms.drift.lock().restore(content)
+    }
+
+    /// Evidence for aliases since the last call.
+    #[must_use]
+    pub fn take_evidence(&self) -> Vec<Evidence> {
+        self.forms.drift.take_evidence()
+    }
+
+    /// Puts these aliases in force, and no others.
+    pub fn replace_aliases(&self, aliases: BTreeMap<AliasKey, Vec<Alias>>) {
+        self.forms.drift.replace_aliases(aliases);
+    }
+
+    /// What is known of an answer before it is judged.
+    pub(crate) fn known<'a>(&self, prepared: &Prepared, target: &'a Target) -> Known<'a> {
+        let model = format!("{}/{}", target.candidate.provider.name, target.candidate.model);
+        let named = prepared.checks.as_ref().filter(|checks| !checks.name.is_empty());
+        let aliases = named.map(|checks| self.forms.drift.aliases(&model, &checks.name)).unwrap_or_default();
+        Known { reask: target.reask.as_deref(), aliases }
+    }
+}

@@ -1,0 +1,75 @@
+//! The page of repairs, alarms and aliases, and a person's word on an alias.
+//!
+//! What never happens here: a change that is not durable before the page is shown again.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Form, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use serde::Deserialize;
+use steersman_console as console;
+use steersman_engine::Evidence;
+use steersman_structured::Alias;
+
+use super::{Surface, pages};
+use crate::drift;
+
+/// Its addresses.
+pub(super) fn router() -> Router<Arc<Surface>> {
+    Router::new().route("/console/structured", get(page).post(submit))
+}
+
+async fn page(State(surface): State<Arc<Surface>>) -> Response {
+    let (rows, alarms) = surface.engine().remembered();
+    let aliases = match drift::aliases(surface.store.state()).await {
+        Ok(aliases) => aliases,
+        Err(error) => return pages::out_of_reach(&error),
+    };
+    let aliases: Vec<_> = aliases
+        .into_iter()
+        .map(|stored| console::structured::AliasLine {
+            model: stored.model,
+            schema: stored.schema,
+            alias: stored.alias,
+            support: stored.support,
+            person: stored.person,
+            confirmed_at_us: stored.confirmed_at_us,
+        })
+        .collect();
+    pages::page(StatusCode::OK, &console::structured::page(&rows, &alarms, &aliases))
+}
+
+/// What a person wants done with an alias.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Action {
+    Confirm,
+    Forget,
+}
+
+#[derive(Deserialize)]
+struct Word {
+    action: Action,
+    model: String,
+    schema: String,
+    pointer: String,
+    old: String,
+    new: String,
+}
+
+async fn submit(State(surface): State<Arc<Surface>>, Form(word): Form<Word>) -> Response {
+    let Word { action, model, schema, pointer, old, new } = word;
+    let seen = Evidence { model, schema, alias: Alias { pointer, old, new } };
+    let state = surface.store.state();
+    let done = match action {
+        Action::Confirm => drift::confirm(state, &seen, Some("console"), super::now_us()).await.map(|_| ()),
+        Action::Forget => drift::forget(state, &seen).await,
+    };
+    match done {
+        Ok(()) => Redirect::to("/console/structured").into_response(),
+        Err(error) => pages::page(StatusCode::CONFLICT, &console::unavailable(&error.to_string())),
+    }
+}
