@@ -18,6 +18,8 @@ use steersman_structured::{
 use steersman_wire::json::{RawObject, elements};
 use steersman_wire::{Answer, Dialect, RequestHead};
 
+use crate::bulk::{self, BulkSettings, Reconciled};
+use crate::forms::TaskForm;
 use crate::reask::{Reask, Reread};
 use crate::refusal::Refusal;
 use crate::rejection::Rejection;
@@ -69,6 +71,8 @@ pub(crate) struct Checks {
     tools: BTreeMap<String, Arc<Form>>,
     /// What the answer must satisfy beyond its schema.
     rules: Arc<Rules>,
+    /// How items are found, where the question holds many.
+    bulk: Option<BulkSettings>,
     /// The request, for whoever asks what it says.
     asked: Option<(&'static dyn Dialect, Bytes)>,
     source: OnceLock<Source>,
@@ -110,6 +114,8 @@ pub(crate) struct Passed {
     pub(crate) repairs: Vec<Repair>,
     /// Evidence for other names of members.
     pub(crate) learned: Vec<Alias>,
+    /// What the answer did with the items of the question.
+    pub(crate) bulk: Option<Reconciled>,
 }
 
 /// What is known before an answer is judged.
@@ -130,6 +136,8 @@ pub(crate) struct Held {
     pub(crate) rejection: Option<Rejection>,
     /// The text that was wrong.
     pub(crate) raw: String,
+    /// What was wrong with the items of the question.
+    pub(crate) items: Option<Reconciled>,
     /// Whether it is the answer itself, and the only one; not the arguments of a call.
     pub(crate) sole: bool,
     /// Whether asking again may help.
@@ -178,14 +186,16 @@ impl Checks {
         head: &RequestHead<'_>,
         policy: Policy,
         schemas: &Schemas,
-        rules: Arc<Rules>,
+        task: Option<&TaskForm>,
     ) -> Result<Option<Self>, Refusal> {
         if policy == Policy::Off {
             return Ok(None);
         }
+        let rules = task.map(|task| Arc::clone(&task.rules)).unwrap_or_default();
+        let bulk = task.and_then(|task| task.bulk.clone());
         let response = head.response_format.map(|format| response_schema(format, schemas)).transpose()?.flatten();
         // A task with rules wants a document in any case.
-        let response = response.or_else(|| (!rules.is_empty()).then_some(None));
+        let response = response.or_else(|| (!rules.is_empty() || bulk.is_some()).then_some(None));
         let tools = head.tools.map(|tools| tool_schemas(tools, schemas)).transpose()?.unwrap_or_default();
         if response.is_none() && tools.is_empty() {
             return Ok(None);
@@ -193,7 +203,7 @@ impl Checks {
         let forms = [head.response_format, head.tools].map(|form| form.map_or("", RawValue::get)).concat();
         let name = ContentHash::of(forms.as_bytes()).to_string().chars().take(12).collect();
         let asked = Some((inbound.dialect, inbound.body.clone()));
-        Ok(Some(Self { policy, name, response, tools, rules, asked, source: OnceLock::new() }))
+        Ok(Some(Self { policy, name, response, tools, rules, bulk, asked, source: OnceLock::new() }))
     }
 
     /// No form at all: the answer is held back whole for another reason.
@@ -204,6 +214,7 @@ impl Checks {
             response: None,
             tools: BTreeMap::new(),
             rules: Arc::default(),
+            bulk: None,
             asked: None,
             source: OnceLock::new(),
         }
@@ -277,6 +288,7 @@ impl Checks {
             Some(reask) => reask.read(text, schema, conditions),
             None => Reread { reading: read_with(text, schema, conditions, &known.aliases), merged: None },
         };
+        let Reread { reading, merged } = self.reconcile(Reread { reading, merged }, schema, conditions, reask, passed);
         let nothing = Source::default();
         let source = if self.rules.read_source() { self.source() } else { &nothing };
         let mut reading = self.rules.judge(reading, source);
@@ -294,6 +306,7 @@ impl Checks {
         }
         let outcome = self.outcome(reading, text, merged.is_some(), Place::Answer, passed);
         outcome.map_err(|mut held| {
+            held.items = passed.bulk.take().filter(|report| !report.wanted().is_empty());
             let best = reask.and_then(|reask| reask.best.as_ref()).map(|best| best.text().to_owned());
             if let Some(rejection) = &mut held.rejection {
                 rejection.best_attempt = rejection.best_attempt.take().or(best);
@@ -307,6 +320,41 @@ impl Checks {
             Policy::Repair(mode) => mode,
             Policy::Validate | Policy::Off => Mode::Strict,
         }
+    }
+
+    /// One item for each that was asked about: what is missing or contradicts itself is a violation, what is there twice or
+    /// was not asked about is left out.
+    fn reconcile(
+        &self,
+        reread: Reread,
+        schema: Option<&CompiledSchema>,
+        conditions: Conditions,
+        reask: Option<&Reask>,
+        passed: &mut Passed,
+    ) -> Reread {
+        let (Some(bulk), Reading::Accepted(accepted)) = (&self.bulk, &reread.reading) else { return reread };
+        let kept = reask.filter(|reask| reask.items.is_some()).and_then(|reask| reask.best.as_ref());
+        let found = bulk.reconcile(&self.asked_items(bulk), kept, accepted.document());
+        let Some((merged, report)) = found.filter(|(_, report)| report.asked > 0) else { return reread };
+        let (exact, violations) = (kept.is_none() && report.is_exact(), report.violations(&bulk.items));
+        passed.bulk = Some(report);
+        if exact {
+            return reread;
+        }
+        let text = merged.into_text();
+        if violations.is_empty() {
+            return Reread { reading: read(&text, schema, conditions), merged: Some(text) };
+        }
+        let rejected = Rejected { layer: Layer::Rules, violations, readings: Vec::new(), best: Some(text) };
+        Reread { reading: Reading::Rejected(rejected), merged: None }
+    }
+
+    /// The ids of the items that the user's messages hold.
+    fn asked_items(&self, bulk: &BulkSettings) -> Vec<String> {
+        let decoded = self.asked.as_ref().and_then(|(dialect, body)| dialect.decode_request(body).ok());
+        let messages = decoded.map(|request| request.messages).unwrap_or_default();
+        let user = messages.iter().filter(|message| message.role == Role::User);
+        bulk::asked(&user.flat_map(texts).map(str::to_owned).collect::<Vec<_>>(), &bulk.id)
     }
 
     /// What becomes of one text: its replacement, if it needs one. `rewritten`: what was read is not what came.
@@ -359,7 +407,7 @@ fn texts(message: &Message) -> impl Iterator<Item = &str> {
 fn held(code: &'static Code, message: String, rejection: Option<Rejection>, raw: &str) -> Box<Held> {
     let refusal = Refusal { rejection: rejection.clone().map(Box::new), ..Refusal::new(code, message) };
     let worth_asking_again = code == Code::OUTPUT_REJECTED;
-    Box::new(Held { refusal, rejection, raw: raw.to_owned(), sole: false, worth_asking_again })
+    Box::new(Held { refusal, rejection, raw: raw.to_owned(), items: None, sole: false, worth_asking_again })
 }
 
 const fn layer(layer: Layer) -> &'static str {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use steersman_core::{Code, TaskName};
 use steersman_structured::{Mode, Rules};
 
+use crate::bulk::BulkSettings;
 use crate::checks::{Policy, Schemas};
 use crate::drift::Drift;
 use crate::refusal::Refusal;
@@ -25,6 +26,8 @@ pub struct TaskForm {
     pub policy: Option<Policy>,
     /// What a value must satisfy beyond its schema.
     pub rules: Arc<Rules>,
+    /// How items are found, where one question holds many.
+    pub bulk: Option<BulkSettings>,
 }
 
 /// The room: settings, compiled schemas, and what answers needed so far.
@@ -58,8 +61,8 @@ impl Forms {
         })
     }
 
-    /// The rules of a task.
-    pub(crate) fn rules(&self, task: &TaskName) -> Arc<Rules> {
-        self.settings.tasks.get(task.as_str()).map(|form| Arc::clone(&form.rules)).unwrap_or_default()
+    /// What a task wants.
+    pub(crate) fn of_task(&self, task: &TaskName) -> Option<&TaskForm> {
+        self.settings.tasks.get(task.as_str())
     }
 }

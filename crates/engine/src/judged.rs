@@ -11,6 +11,7 @@ use steersman_wire::{Answer, AnswerOptions, Dialect, Encoded, Loss};
 use tokio::time::Instant;
 
 use crate::attempt::{AttemptFailure, next_piece};
+use crate::bulk::Reconciled;
 use crate::checks::{Checks, Known, Revision};
 use crate::guard::{self, Gate, Guarded};
 use crate::pipeline::Streaming;
@@ -80,6 +81,7 @@ impl Judge<'_> {
         recording.held(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
         recording.repaired(passed.repairs);
         recording.learned(passed.learned);
+        recording.reconciled(passed.bulk);
         streaming.first = Released { bytes: Bytes::from(frames), has_content: true };
         Ok(())
     }
@@ -93,6 +95,8 @@ pub(crate) struct Whole {
     pub(crate) repairs: Vec<Repair>,
     /// Evidence for other names of members.
     pub(crate) learned: Vec<Alias>,
+    /// What the answer did with the items of the question.
+    pub(crate) bulk: Option<Reconciled>,
     /// What the client's dialect has no words for.
     pub(crate) losses: Vec<Loss>,
 }
@@ -123,11 +127,17 @@ impl WholeJudge<'_> {
         let revised = revise(&events, &passed.revisions);
         let gated = through_gate(self.guarded, &revised)?;
         if gated.is_none() && passed.revisions.is_empty() && provider.name() == client.name() {
-            return Ok(Whole { rewritten: None, repairs: Vec::new(), learned: passed.learned, losses: Vec::new() });
+            return Ok(Whole {
+                rewritten: None,
+                repairs: Vec::new(),
+                learned: passed.learned,
+                bulk: passed.bulk,
+                losses: Vec::new(),
+            });
         }
         let answer = Answer::collect(&gated.unwrap_or(revised));
         let Encoded { body, losses } = client.encode_answer(&answer, options);
-        Ok(Whole { rewritten: Some(body), repairs: passed.repairs, learned: passed.learned, losses })
+        Ok(Whole { rewritten: Some(body), repairs: passed.repairs, learned: passed.learned, bulk: passed.bulk, losses })
     }
 }
 

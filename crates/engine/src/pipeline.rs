@@ -472,6 +472,7 @@ impl Engine {
         let whole = judge.judge(provider, prepared.dialect, &body, &options)?;
         recording.repaired(whole.repairs);
         recording.learned(whole.learned);
+        recording.reconciled(whole.bulk);
         recording.lost_in_answer(&whole.losses);
         Ok(match whole.rewritten {
             None => body,

@@ -137,7 +137,7 @@ pub(crate) fn prepare(
         asked: ModelName::from(&*head.model),
         fingerprint,
         parameters: parameters(&head.object),
-        checks: Checks::of(inbound, head, policy, &forms.schemas, forms.rules(&task))?,
+        checks: Checks::of(inbound, head, policy, &forms.schemas, forms.of_task(&task))?,
         task,
         guarded: None,
         text_flows: false,

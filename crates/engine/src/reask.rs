@@ -20,6 +20,7 @@ use steersman_structured::{
 use steersman_wire::Dialect;
 use steersman_wire::json::RawObject;
 
+use crate::bulk::Reconciled;
 use crate::checks::Held;
 use crate::prepare::Target;
 
@@ -39,6 +40,8 @@ pub(crate) struct Reask {
     pub(crate) places: Vec<(String, String)>,
     /// What was wrong with the first answer.
     pub(crate) violations: Vec<Violation>,
+    /// The items that are asked for, where only some were wrong.
+    pub(crate) items: Option<Reconciled>,
 }
 
 /// An answer that was read after a re-ask.
@@ -57,10 +60,10 @@ impl Reask {
         let best = best.filter(|best| !best.root().is_empty());
         let violations = rejection.map(|rejection| rejection.violations.clone()).unwrap_or_default();
         let places = match (&best, schema) {
-            (Some(best), Some(schema)) => places(best, schema, &violations).unwrap_or_default(),
+            (Some(best), Some(schema)) if held.items.is_none() => places(best, schema, &violations).unwrap_or_default(),
             _ => Vec::new(),
         };
-        Self { best, places, violations }
+        Self { best, places, violations, items: held.items.clone() }
     }
 
     /// The request again, in its own dialect: with the wrong answer, what was wrong with it, and the form of what is
@@ -112,9 +115,17 @@ impl Reask {
         if self.violations.is_empty() {
             text.push_str(&format!("- {}\n", held.refusal.message));
         }
-        for violation in self.violations.iter().take(MAX_PLACES) {
+        let listed = if self.items.is_some() { 0 } else { MAX_PLACES };
+        for violation in self.violations.iter().take(listed) {
             let place = if violation.pointer.is_empty() { "/" } else { &violation.pointer };
             text.push_str(&format!("- at `{place}` ({}): {}\n", violation.rule, violation.message));
+        }
+        if let Some(items) = &self.items {
+            let ids = items.wanted().join("`, `");
+            text.push_str(&format!(
+                "All other items are kept. Answer again in the same form with only these items, each once: `{ids}`."
+            ));
+            return text;
         }
         match wanted.filter(|_| !self.places.is_empty()) {
             None => text.push_str("Answer again with the corrected JSON only."),
@@ -170,6 +181,9 @@ impl Reask {
     /// Required free texts that came back as placeholders, among what this answer changed.
     pub(crate) fn placeholders(&self, document: &Document, schema: &Value, source: &Source) -> Vec<Violation> {
         let mut found = Vec::new();
+        if self.items.is_some() {
+            return found;
+        }
         let mut left = vec![(String::new(), document.root())];
         while let Some((pointer, node)) = left.pop() {
             let kept = self.best.as_ref().and_then(|best| find(best, &pointer)).map(Node::raw) == Some(node.raw());

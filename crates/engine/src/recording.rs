@@ -18,6 +18,7 @@ use steersman_wire::Loss;
 
 use crate::admit::Admitted;
 use crate::attempt::Attempt;
+use crate::bulk::Reconciled;
 use crate::cache::Lease;
 use crate::checks::Checks;
 use crate::forms::Forms;
@@ -41,6 +42,8 @@ pub(crate) struct Recording {
     repairs: Vec<Repair>,
     /// Evidence for other names of members.
     learned: Vec<Alias>,
+    /// What the answer did with the items of the question.
+    bulk: Option<Reconciled>,
     losses: Losses,
     /// Attempts of others beside this one, which end up on this record.
     beside: Arc<Mutex<Vec<AttemptRecord>>>,
@@ -91,6 +94,7 @@ impl Recording {
             released: Released::default(),
             repairs: Vec::new(),
             learned: Vec::new(),
+            bulk: None,
             losses: Losses::default(),
             beside: Arc::default(),
             role: Role::Whole,
@@ -113,6 +117,7 @@ impl Recording {
             released: Released::default(),
             repairs: Vec::new(),
             learned: Vec::new(),
+            bulk: None,
             losses: Losses::default(),
             beside: Arc::clone(&self.beside),
             role: Role::Aside,
@@ -126,6 +131,7 @@ impl Recording {
         self.current = aside.current.take();
         self.repaired(std::mem::take(&mut aside.repairs));
         self.learned.append(&mut aside.learned);
+        self.reconciled(aside.bulk.take());
     }
 
     /// Fills in what the request turned out to be.
@@ -257,6 +263,11 @@ impl Recording {
         self.learned.extend(aliases);
     }
 
+    /// Notes what an answer did with the items of the question.
+    pub(crate) fn reconciled(&mut self, bulk: Option<Reconciled>) {
+        self.bulk = bulk.or_else(|| self.bulk.take());
+    }
+
     /// Notes what became of the form that was asked for, and counts what the answer needed.
     pub(crate) fn formed(&mut self, forms: &Forms, checks: &Checks, target: &Target) {
         let asked = format!("{}/{}", target.candidate.provider.name, target.candidate.model);
@@ -267,6 +278,7 @@ impl Recording {
         let mut note = serde_json::json!({ "schema": checks.name, "repairs": repairs });
         if let Some(members) = note.as_object_mut() {
             members.extend(target.constraint.as_ref().map(|form| ("form".to_owned(), serde_json::json!(form))));
+            members.extend(self.bulk.take().map(|bulk| ("items".to_owned(), serde_json::json!(bulk))));
             members.extend((!alarms.is_empty()).then(|| ("alarms".to_owned(), serde_json::json!(alarms))));
         }
         self.note("structured", &note);

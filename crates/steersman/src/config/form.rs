@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use steersman_engine::{Policy, TaskForm};
+use steersman_engine::{BulkSettings, Policy, TaskForm};
 
 use super::error::ConfigError;
 use super::settings::Reader;
@@ -13,7 +13,18 @@ pub(super) fn read(read: &Reader<'_>, task: &str) -> Result<TaskForm, ConfigErro
     Ok(TaskForm {
         policy: read.word(&["tasks", task, "structured"], Policy::WORDS)?,
         rules: Arc::new(super::rules::read(read, task)?),
+        bulk: bulk(read, task)?,
     })
+}
+
+fn bulk(read: &Reader<'_>, task: &str) -> Result<Option<BulkSettings>, ConfigError> {
+    let place = ["tasks", task, "bulk_items"];
+    let Some(items) = read.text(&place) else { return Ok(None) };
+    if !items.starts_with('/') {
+        return Err(read.wrong(&place, &format!("`{items}` is no JSON pointer")).hint("write it like `/labels`"));
+    }
+    let id = read.text(&["tasks", task, "bulk_id"]).unwrap_or_default();
+    Ok(Some(BulkSettings { items, id }))
 }
 
 /// Reads `[structured]`.
