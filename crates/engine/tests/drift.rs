@@ -21,6 +21,24 @@ fn ticket() -> Value {
         "severity": {"type": "string"}, "note": {"type": "string"}}})
 }
 
+/// Every answer stays right while one repair becomes common; gives the alarms.
+async fn rising_repairs(house: &House) -> usize {
+    for (answers, text) in [(110, r#"{"severity": "high"}"#), (40, r#"{"ticket_severity": "high"}"#)] {
+        for _ in 0..answers {
+            assert_eq!(house.ask("how bad", &ticket(), &[text]).await.status, 200);
+        }
+    }
+    house.engine.remembered().1.len()
+}
+
+#[tokio::test(start_paused = true)]
+async fn repairs_that_mask_a_decline_raise_an_alarm_and_none_where_the_loop_is_cut() {
+    assert_eq!(rising_repairs(&house()).await, 1);
+    let mut deaf = house();
+    deaf.engine = deaf.engine.clone().without_drift();
+    assert_eq!(rising_repairs(&deaf).await, 0, "the alarm comes from this loop and no other");
+}
+
 #[tokio::test(start_paused = true)]
 async fn counters_go_on_in_the_next_process() {
     let before = house();
