@@ -17,11 +17,8 @@ mod cache;
 mod catalog;
 mod checks;
 mod constrain;
-<<<<<<< HEAD
 mod conversation;
-=======
 mod drift;
->>>>>>> 21c3f43 (The memory of repairs survives a restart, names that were confirmed are understood, and repairs are marked on the text)
 mod fair;
 mod fits;
 mod forms;

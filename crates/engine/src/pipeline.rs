@@ -428,14 +428,9 @@ impl Engine {
             let options = inbound.answer_options(prepared.include_usage);
             let provider = target.dialect;
             let guarded = prepared.guarded.as_ref();
-<<<<<<< HEAD
-            let reask = target.reask.as_deref();
-            let flows = prepared.text_flows && !held && guarded.is_none() && checks.is_of_calls_alone();
-            let judge = Judge { checks, reask, guarded, provider, client: prepared.dialect, options, flows };
-=======
             let known = self.known(prepared, target);
-            let judge = Judge { checks, known, guarded, provider, client: prepared.dialect, options };
->>>>>>> 21c3f43 (The memory of repairs survives a restart, names that were confirmed are understood, and repairs are marked on the text)
+            let flows = prepared.text_flows && !held && guarded.is_none() && checks.is_of_calls_alone();
+            let judge = Judge { checks, known, guarded, provider, client: prepared.dialect, options, flows };
             judge.hold(&mut streaming, pieces, self.settings.idle, recording).await?;
         }
         Ok(streaming)

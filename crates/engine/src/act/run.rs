@@ -17,6 +17,7 @@ use super::judge::Judge;
 use super::log::{Kept, RunLog, Step, request_hash};
 use super::outlet::Outlet;
 use super::{AgentTask, Offered, ToolRoom, hidden};
+use crate::checks::Known;
 use crate::conversation;
 use crate::guard::Report;
 use crate::judged::revise;
@@ -192,7 +193,8 @@ impl Running<'_> {
                 let pumped = outlet.pump(streaming, dialect, recording, idle, self.deadline).await;
                 let mut events = pumped.map_err(|failure| *failure.refusal)?;
                 // What cannot be repaired goes on as it is: the tool says no, and the model reads why.
-                let judged = prepared.checks.as_ref().map(|checks| checks.judge(&Answer::collect(&events), None));
+                let judged =
+                    prepared.checks.as_ref().map(|checks| checks.judge(&Answer::collect(&events), &Known::default()));
                 if let Some(Ok(passed)) = judged {
                     events = revise(&events, &passed.revisions);
                     recording.repaired(passed.repairs);
