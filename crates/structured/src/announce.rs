@@ -56,7 +56,17 @@ pub(crate) fn answer(words: &str) -> bool {
 /// Whether the clause that leads to the document calls it an example.
 pub(crate) fn example(words: &str) -> bool {
     const BEGINNINGS: [&str; 5] = ["for example", "for instance", "example", "an example", "sample"];
-    const ENDINGS: [&str; 6] = ["for example", "for instance", "example", "sample", "template", "format"];
+    const ENDINGS: [&str; 9] = [
+        "for example",
+        "for instance",
+        "example",
+        "sample",
+        "template",
+        "format",
+        "would look like",
+        "could look like",
+        "might look like",
+    ];
     let prose: Vec<&str> = words.lines().filter(|line| !line.trim_start().starts_with("```")).collect();
     let words = prose.join("\n").replace("e.g.", "for example");
     let clause = words.trim_end().trim_end_matches([':', ',', '`', '*', '_']).trim_end();
@@ -88,7 +98,13 @@ mod tests {
         for words in ["", "Second record:", "Or, if that is wrong:", "Option B:", "Sorry for the wait:"] {
             assert!(!answer(words), "{words}");
         }
-        for words in ["For example, ", "Shapes: e.g. ", "Here is a sample:\n```json\n", "Use this format: "] {
+        for words in [
+            "For example, ",
+            "Shapes: e.g. ",
+            "Here is a sample:\n```json\n",
+            "Use this format: ",
+            "A valid answer would look like ",
+        ] {
             assert!(example(words), "{words}");
         }
         for words in ["For the example above the answer is", "The result. ", ""] {

@@ -2,6 +2,7 @@
 //!
 //! What never happens here: no rounding, no unit dropped, no decimal comma guessed.
 
+use super::words::words;
 use crate::code::Code;
 use crate::document::{Kind, Node, encode, number_len};
 use crate::schema::{Shape, Types};
@@ -133,17 +134,55 @@ fn dressed_number(word: &str) -> Option<String> {
         .then(|| if negative { format!("-{text}") } else { text.into_owned() })
 }
 
+/// A currency: how prices mark it, and how the names of members say it.
+struct Currency {
+    marks: &'static [&'static str],
+    words: &'static [&'static str],
+}
+
+static CURRENCIES: [Currency; 5] = [
+    Currency { marks: &["$", "US$", "USD"], words: &["usd", "dollar", "dollars"] },
+    Currency { marks: &["€", "EUR"], words: &["eur", "euro", "euros"] },
+    Currency { marks: &["£", "GBP"], words: &["gbp", "sterling"] },
+    Currency { marks: &["¥", "JPY"], words: &["jpy", "yen"] },
+    Currency { marks: &["CHF"], words: &["chf", "franc", "francs"] },
+];
+
 /// The number of a price that names its currency once, by sign or by ISO 4217 code, before it or behind.
 fn without_currency(text: &str) -> &str {
-    const CURRENCIES: [&str; 10] = ["$", "€", "£", "¥", "USD", "EUR", "GBP", "CHF", "JPY", "US$"];
-    let before = CURRENCIES.iter().filter_map(|mark| text.strip_prefix(mark)).next_back();
-    let behind = || CURRENCIES.iter().find_map(|mark| text.strip_suffix(mark));
+    let marks = || CURRENCIES.iter().flat_map(|currency| currency.marks);
+    let before = marks().filter_map(|mark| text.strip_prefix(mark)).min_by_key(|rest| rest.len());
+    let behind = || marks().filter_map(|mark| text.strip_suffix(mark)).min_by_key(|rest| rest.len());
     before.or_else(behind).map_or(text, str::trim)
+}
+
+/// Whether a price is marked with one currency where the member's name says another: `€45` for `amount_usd`.
+pub(super) fn is_of_another_currency(price: &str, member: &str) -> bool {
+    let words = words(member);
+    let named = CURRENCIES.iter().position(|c| c.words.iter().any(|word| words.iter().any(|w| w == word)));
+    let price = price.trim().trim_start_matches('-');
+    let is_marked = |mark: &&str| price.starts_with(mark) || price.ends_with(mark);
+    let marked = CURRENCIES.iter().position(|c| c.marks.iter().any(is_marked));
+    matches!((named, marked), (Some(named), Some(marked)) if named != marked)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_price_in_another_currency_than_the_members_is_none() {
+        for (price, member, other) in [
+            ("€45.00", "amount_usd", true),
+            ("45.00 USD", "totalEur", true),
+            ("$45.00", "amount_usd", false),
+            ("US$ 5", "priceInDollars", false),
+            ("€45.00", "amount", false),
+            ("45.00", "amount_usd", false),
+        ] {
+            assert_eq!(is_of_another_currency(price, member), other, "{price} for {member}");
+        }
+    }
 
     #[test]
     fn numbers_are_undressed_only_where_one_number_is_meant() {

@@ -6,6 +6,7 @@
 //!
 //! What never happens here: no required member is filled from anywhere but the text.
 
+use super::coerce::is_of_another_currency;
 use super::words::{Name, STYLE, key_distance};
 use super::{Aligner, MARGIN, Misfit};
 use crate::code::Code;
@@ -114,6 +115,13 @@ impl Aligner<'_> {
     ) -> Result<u32, Misfit> {
         let before = self.edits.len();
         match self.value(member.value, property.shape, depth + 1) {
+            Ok(_)
+                if self.edits.len() > before
+                    && member.value.as_str().is_some_and(|text| is_of_another_currency(&text, &property.name)) =>
+            {
+                let message = format!("{} is of another currency than `{}`", member.value.raw(), property.name);
+                Err(Misfit::new(member.value, "type", message))
+            }
             Ok(price) => Ok(price),
             Err(_) if member.value.kind() == Kind::Null && !property.required && member.name == property.name => {
                 self.edits.truncate(before);

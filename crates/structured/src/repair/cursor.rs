@@ -47,6 +47,12 @@ impl<'a> Cursor<'a> {
         self.text.get(i..).and_then(|rest| rest.chars().next())
     }
 
+    /// Whether letters or digits stand on both sides of the `len` bytes at `i`: an apostrophe, and no quote.
+    pub(super) fn is_in_word(self, i: usize, len: usize) -> bool {
+        let before = self.text.get(..i).and_then(|text| text.chars().next_back());
+        before.is_some_and(char::is_alphanumeric) && self.char_at(i + len).is_some_and(char::is_alphanumeric)
+    }
+
     /// The quote that stands at `i`, and its length in bytes.
     #[inline]
     pub(super) fn quote(self, i: usize) -> Option<(Quote, usize)> {

@@ -5,6 +5,7 @@
 //!
 //! What never happens here: no change of the lexer's state; each look-ahead is bounded.
 
+use super::cursor::Quote;
 use super::lexer::{Expect, Lexer};
 use super::token::Frame;
 
@@ -101,7 +102,8 @@ impl Lexer<'_> {
         }
     }
 
-    /// In an array, the next string may be longer than the window: that is no reason to doubt this one.
+    /// In an array, the next string may be longer than the window: that is no reason to doubt this one. Nor are its
+    /// apostrophes: `'Chop it.', 'Don't brown it.'` are two strings.
     fn far_element(&self, i: usize) -> Grade {
         let c = self.cursor;
         let Some((quote, len)) = c.quote(i) else { return Grade::No };
@@ -114,6 +116,7 @@ impl Lexer<'_> {
                     Some(n) if c.delimiter(c.skip(j + n).0) || c.colon(c.skip(j + n).0).is_some() => {
                         return Grade::Strong;
                     }
+                    Some(n) if quote == Quote::Single && c.is_in_word(j, n) => j += n,
                     Some(_) => return Grade::No,
                     None => j += 1,
                 },
