@@ -274,7 +274,7 @@ const QUANTITIES: &str = "amount pric total quantit quantiti quantity qti qty co
     monthli yearli daili hourli";
 const COUNTS: &str = "quantit quantiti quantity qti qty count guest peopl siz night adult seat parti copi unit item piec pack \
     portion";
-const PRINCIPALS: &str = "recipient to cc bcc user email mail phon phone account iban paye payee addres participant invite invitee \
+const PRINCIPALS: &str = "recipient addressee addresse to cc bcc user email mail phon phone account iban paye payee addres participant invite invitee \
     member assigne assignee owner destination contact attende attendee guest url link webhook host domain \
     receiver target login handl usernam holder approver colleagu peopl employe collabor";
 

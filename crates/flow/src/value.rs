@@ -21,7 +21,7 @@ use crate::record::{Field, bind};
 use crate::request::{Mention, Request};
 use crate::text;
 use crate::tool::{Asked, Tool};
-use crate::transcript::{Query, Transcript};
+use crate::transcript::{Query, Source, Transcript};
 use crate::words;
 
 /// Where a value stands.
@@ -247,7 +247,7 @@ impl Values<'_> {
             return true;
         }
         // A group that somebody else's words asked for is not the one that the user spoke of.
-        let whole_group = quantified && !named_other && source.query != Query::Other;
+        let whole_group = quantified && !named_other && source.query != Query::Other && self.is_meant_whole(source);
         if principal {
             let trusted = source.trusted && (has(bind::QUERY | bind::SINGLE) || whole_group);
             let single = has(bind::QUERY) && (has(bind::SINGLE) || has(bind::NAMED));
@@ -256,6 +256,14 @@ impl Values<'_> {
         whole_group
             || (has(bind::SINGLE) && (!has(bind::OWN) || self.is_own(field, user)))
             || (has(bind::QUERY) && !named_other && (!many || user.selections.is_empty()))
+    }
+
+    /// Whether a whole list may be the group of the user's words: "both" are two, and a list that nothing narrows
+    /// was not asked for by somebody whose words had been read before.
+    fn is_meant_whole(&self, source: &Source) -> bool {
+        let earlier = |other: &Source| !other.trusted && other.message < source.message;
+        let asked_by_others = source.query == Query::None && self.transcript.sources.iter().any(earlier);
+        !asked_by_others && (!self.transcript.user.has_word("both") || source.rows.len() == 2)
     }
 
     /// Whether the user speaks of this field of the own record ("my manager").

@@ -40,4 +40,5 @@ fn suites_of_other_domains_hold() {
     assert_eq!(totals("heldout_development_5"), (22, 0, 0, 0));
     assert_eq!(totals("heldout_development_6"), (21, 1, 0, 1));
     assert_eq!(totals("heldout_development_7"), (21, 1, 0, 1));
+    assert_eq!(totals("heldout_development_8"), (14, 8, 0, 0));
 }

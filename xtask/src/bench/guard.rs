@@ -37,6 +37,7 @@ const FOLDERS: &[(&str, bool)] = &[
     ("heldout_development_5", false),
     ("heldout_development_6", false),
     ("heldout_development_7", false),
+    ("heldout_development_8", false),
     ("heldout_final", true),
 ];
 

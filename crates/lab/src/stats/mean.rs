@@ -97,7 +97,7 @@ pub fn gaffke_p_value(outcomes: &Atoms, null: f64, lowest: f64) -> f64 {
 /// m3 / (2 s^2 n) (Hall, *The Bootstrap and Edgeworth Expansion*, 1992, section 2.6; Rubin's Bayesian bootstrap, 1981), so
 /// that is where the invented outcome goes. Of zeros and ones it makes Beta(k + 1/2, n - k + 1/2), halfway between the two
 /// Clopper-Pearson limits. Few outcomes below `null` tell nothing of skewness: the moments count `lowest` as one outcome
-/// more, and up to [`TELLING`] of them (by effective number) the test is Gaffke's own.
+/// more, and up to eight of them (by effective number) the test is Gaffke's own.
 ///
 /// Not exact: two-valued outcomes, the worst case since nothing smooths their steps, are refuted in up to 0.056 of
 /// samples at level 0.05 and 0.112 at 0.1 (computed in this file's tests). Cost as [`gaffke_p_value`].
