@@ -8,7 +8,7 @@ use super::{Length, Stopped};
 use crate::bench::release;
 use crate::{Failure, house, setup};
 
-const PYTHON_PACKAGES: &[&str] = &["openai==3.54.0", "anthropic==2.12.0", "google-genai==3.6.1"];
+const PYTHON_PACKAGES: &[&str] = &["openai==3.54.0", "anthropic==2.12.0", "google-genai==3.6.1", "mcp==2.3.0"];
 const NODE_PACKAGES: &[&str] = &["openai@7.57.0"];
 const BROWSER_PACKAGES: &[&str] = &["playwright-core@1.65.1"];
 
