@@ -39,13 +39,13 @@ pub(crate) use tls::{Tls, TlsFiles};
 
 /// What every handler can reach.
 pub(crate) struct Surface {
-    /// The pipeline.
     /// The objectives of tasks.
     pub(crate) objectives: Arc<steersman_jobs::Objectives>,
     /// The tools that this process runs, if any are configured.
     pub(crate) tools: Option<Arc<ToolHouse>>,
     /// What the guard asks a person about for clients that run their own tools.
     pub(crate) approvals: Arc<ApprovalBook>,
+    /// The pipeline.
     pub(crate) engine: RwLock<Arc<Engine>>,
     /// The records.
     pub(crate) store: Arc<Store>,
