@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use steersman_structured::{Alarm, Alias, DriftMemory, Repair, Row};
 
 use crate::checks::Known;
-use crate::pipeline::Engine;
+use crate::engine::Engine;
 use crate::prepare::{Prepared, Target};
 
 /// Evidence that waits to be kept; more is left out.

@@ -10,7 +10,8 @@ use std::time::Duration;
 use steersman_core::Code;
 
 use crate::attempt::AttemptFailure;
-use crate::pipeline::{Accepted, Engine};
+use crate::engine::Engine;
+use crate::pipeline::Accepted;
 use crate::plan::Plan;
 use crate::prepare::{Prepared, Target};
 use crate::recording::Recording;

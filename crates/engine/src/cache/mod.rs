@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use steersman_core::{BoxFuture, Code, ContentHash, TaskName, Usage, Usd};
 
-use crate::pipeline::Engine;
+use crate::engine::Engine;
 use crate::prepare::Prepared;
 use crate::recording::Recording;
 use crate::refusal::Refusal;
