@@ -65,6 +65,17 @@ def every_dialect_keeps_our_schema():
 
 
 @test
+def models_are_listed_page_by_page_and_one_is_found():
+    names = [model.name for model in client.models.list()]
+    assert "models/sim-gemini" in names and "models/sim-small" in names, names
+    assert [model.name for model in client.models.list(config={"page_size": 2})] == names
+    one = client.models.get(model="sim-small")
+    assert one.name == "models/sim-small" and "generateContent" in one.supported_actions, one
+    error = raises(errors.ClientError, lambda: client.models.get(model="sim-gemin"))
+    assert error.code == 404 and "sim-gemini" in error.message, error
+
+
+@test
 def an_unknown_model_is_not_found():
     error = raises(errors.ClientError, lambda: ask("sim-gemin"))
     assert error.code == 404 and error.status == "NOT_FOUND" and "sim-gemini" in error.message, error

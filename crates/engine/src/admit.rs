@@ -166,6 +166,15 @@ impl Admit {
         key.map(|key| key.rules.id.clone()).unwrap_or_default()
     }
 
+    /// Whether the key with this hash may ask for a model or task by this name; who has no virtual key may ask for all.
+    ///
+    /// # Errors
+    /// The refusal that a request for it would meet.
+    pub fn may_ask(&self, credential: Option<&ContentHash>, name: &str) -> Result<(), Refusal> {
+        let Some(hash) = credential else { return Ok(()) };
+        allow_model(&self.keys().get(hash).ok_or_else(revoked)?.rules, name)
+    }
+
     /// What a person calls the key with this hash.
     #[must_use]
     pub fn name_of(&self, hash: &ContentHash) -> String {

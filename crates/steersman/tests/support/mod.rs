@@ -87,7 +87,7 @@ impl House {
 
     /// Makes virtual keys, which the gateway knows then; gives the header lines that bear them.
     pub(crate) fn make_keys<const N: usize>(&self, names: [&str; N]) -> [String; N] {
-        let keys = names.map(|name| self.make_key(name));
+        let keys = names.map(|name| self.make_key(&[name]));
         // The gateway looks for changed keys on its own: from the first one on it lets no stranger in.
         let deadline = Instant::now() + Duration::from_secs(10);
         let stranger = "GET /v1/models HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
@@ -97,13 +97,15 @@ impl House {
         keys
     }
 
-    fn make_key(&self, name: &str) -> String {
+    /// Makes one virtual key, with the arguments of `keys create`; the gateway learns of it on its own.
+    pub(crate) fn make_key(&self, arguments: &[&str]) -> String {
         let out = Command::new(env!("CARGO_BIN_EXE_steersman"))
             .args(["keys", "--json", "--config"])
             .arg(self.data.path().join("steersman.toml"))
             .arg("--data")
             .arg(self.data.path())
-            .args(["create", name])
+            .arg("create")
+            .args(arguments)
             .output()
             .unwrap();
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
