@@ -13,6 +13,7 @@ static TELLERS: &[(&str, Teller)] = &[
     ("admit", admit),
     ("route", route),
     ("structured", structured),
+    ("previews", previews),
     ("guard", guard),
     ("tools", tools),
     ("cache", cache),
@@ -99,6 +100,15 @@ fn structured(note: &Value) -> Vec<String> {
     }));
     lines.extend(list(note, "alarms").map(|alarm| format!("drift: {alarm}")));
     lines
+}
+
+fn previews(note: &Value) -> Vec<String> {
+    let count = |key: &str| note.get(key).and_then(Value::as_u64).unwrap_or(0);
+    vec![format!(
+        "{} parts of the value were shown while it was held, the first after {} ms",
+        count("chunks"),
+        count("first_ms")
+    )]
 }
 
 fn guard(note: &Value) -> Vec<String> {

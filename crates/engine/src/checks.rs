@@ -220,6 +220,16 @@ impl Checks {
         }
     }
 
+    /// Whether the answer has a form, and leaves in the order in which it comes.
+    pub(crate) const fn grows_in_order(&self) -> bool {
+        self.response.is_some() && self.bulk.is_none()
+    }
+
+    /// The schema of the answer, compiled.
+    pub(crate) fn compiled(&self) -> Option<&CompiledSchema> {
+        Some(&self.response.as_ref()?.as_ref()?.schema)
+    }
+
     /// The schema of the answer, as it came.
     pub(crate) fn schema(&self) -> Option<&Value> {
         Some(&self.response.as_ref()?.as_ref()?.value)
@@ -404,7 +414,7 @@ fn texts(message: &Message) -> impl Iterator<Item = &str> {
     })
 }
 
-fn held(code: &'static Code, message: String, rejection: Option<Rejection>, raw: &str) -> Box<Held> {
+pub(crate) fn held(code: &'static Code, message: String, rejection: Option<Rejection>, raw: &str) -> Box<Held> {
     let refusal = Refusal { rejection: rejection.clone().map(Box::new), ..Refusal::new(code, message) };
     let worth_asking_again = code == Code::OUTPUT_REJECTED;
     Box::new(Held { refusal, rejection, raw: raw.to_owned(), items: None, sole: false, worth_asking_again })

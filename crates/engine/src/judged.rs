@@ -6,15 +6,17 @@ use std::time::Duration;
 use bytes::Bytes;
 use steersman_core::Event;
 use steersman_structured::{Alias, Repair};
-use steersman_wire::sse::{SseDecoder, write_frame};
+use steersman_wire::sse::SseDecoder;
 use steersman_wire::{Answer, AnswerOptions, Dialect, Encoded, Loss};
 use tokio::time::Instant;
 
 use crate::attempt::{AttemptFailure, next_piece};
 use crate::bulk::Reconciled;
 use crate::checks::{Checks, Known, Revision};
+use crate::extension;
 use crate::guard::{self, Gate, Guarded};
 use crate::pipeline::Streaming;
+use crate::previews::{Following, Previews};
 use crate::recording::Recording;
 use crate::relay::Released;
 
@@ -35,6 +37,10 @@ pub(crate) struct Judge<'a> {
     pub(crate) client: &'static dyn Dialect,
     /// How it is written if it must be rewritten.
     pub(crate) options: AnswerOptions,
+    /// Where the value is shown while it is held.
+    pub(crate) previews: Option<&'a Previews>,
+    /// What was shown of an earlier attempt must hold for this one.
+    pub(crate) shown: Option<&'a Previews>,
     /// An answer that begins with text is let through; whoever reads on looks at its calls.
     pub(crate) flows: bool,
 }
@@ -50,6 +56,10 @@ impl Judge<'_> {
     ) -> Result<(), AttemptFailure> {
         let began = Instant::now();
         let mut frames = std::mem::take(&mut streaming.first).bytes.to_vec();
+        let mut following = self.previews.map(|previews| Following::new(previews, self.checks, self.provider));
+        if let Some(following) = &mut following {
+            following.push(Bytes::from(pieces.concat())).await;
+        }
         while !streaming.relay.is_done() {
             if self.flows && begins_with_text(&events(self.provider, &pieces)?) {
                 streaming.first = Released { bytes: Bytes::from(frames), has_content: true };
@@ -61,13 +71,20 @@ impl Judge<'_> {
                 return Err(AttemptFailure::cut("the answer ended before it was complete"));
             };
             pieces.push(piece.clone());
-            frames.extend_from_slice(&streaming.relay.push(piece, attempt)?.bytes);
+            frames.extend_from_slice(&streaming.relay.push(piece.clone(), attempt)?.bytes);
+            if let Some(following) = &mut following {
+                following.push(piece).await;
+            }
         }
         if let Some(words) = streaming.relay.failure() {
             return Err(AttemptFailure::cut(format!("the provider broke off: {words}")));
         }
         let events = events(self.provider, &pieces)?;
-        let passed = self.checks.judge(&Answer::collect(&events), &self.known).map_err(AttemptFailure::from_held)?;
+        let answer = Answer::collect(&events);
+        let passed = self.checks.judge(&answer, &self.known).map_err(AttemptFailure::from_held)?;
+        if let Some(previews) = self.shown {
+            previews.confirm(&answer, &passed)?;
+        }
         let revised = revise(&events, &passed.revisions);
         let gated = through_gate(self.guarded, &revised)?;
         if gated.is_some() || !passed.revisions.is_empty() {
@@ -198,12 +215,8 @@ fn write_frames(
 
 /// Clients of the OpenAI format skip a chunk without choices; other formats get a comment.
 fn write_repairs(out: &mut Vec<u8>, client: &dyn Dialect, repairs: &[Repair]) {
-    if client.name() == steersman_wire::openai_chat::NAME {
-        let chunk = serde_json::json!({
-            "id": "steersman", "object": "chat.completion.chunk", "created": 0, "model": "",
-            "choices": [], "steersman": { "repairs": repairs },
-        });
-        write_frame(out, None, chunk.to_string().as_bytes());
+    if extension::is_understood(client) {
+        out.extend_from_slice(&extension::chunk("repairs", &repairs));
     }
 }
 

@@ -16,6 +16,7 @@ use crate::judged::{Judge, WholeJudge};
 use crate::live::Live;
 use crate::plan::Plan;
 use crate::prepare::{Prepared, Target, prepare};
+use crate::previews::Previews;
 use crate::recording::Recording;
 use crate::refusal::Refusal;
 use crate::relay::{Relay, Released};
@@ -86,20 +87,33 @@ impl Engine {
         &self,
         inbound: Inbound,
         head: &RequestHead<'_>,
-        mut prepared: Prepared,
-        mut recording: Recording,
+        prepared: Prepared,
+        recording: Recording,
     ) -> Reply {
         if let Some(room) = self.tools.as_ref().filter(|room| room.task(&prepared.task).is_some()) {
             return self.act(room, inbound, prepared, recording).await;
         }
-        prepared.guarded = match self.guard.label(&inbound, &prepared) {
+        if Previews::are_wanted(&inbound, &prepared) {
+            return self.ask_with_previews(inbound, prepared, recording).await;
+        }
+        self.ask_candidates(&inbound, head, prepared, recording).await
+    }
+
+    pub(crate) async fn ask_candidates(
+        &self,
+        inbound: &Inbound,
+        head: &RequestHead<'_>,
+        mut prepared: Prepared,
+        mut recording: Recording,
+    ) -> Reply {
+        prepared.guarded = match self.guard.label(inbound, &prepared) {
             Ok(guarded) => guarded,
-            Err(refusal) => return refuse(&inbound, &refusal, recording),
+            Err(refusal) => return refuse(inbound, &refusal, recording),
         };
-        self.heed_approvals(&inbound, &mut prepared).await;
-        prepared.routed = self.routes.decide(&inbound, &mut prepared);
+        self.heed_approvals(inbound, &mut prepared).await;
+        prepared.routed = self.routes.decide(inbound, &mut prepared);
         let deadline = Instant::now() + self.settings.total;
-        let attempted = self.attempt_until_accepted(&prepared, &inbound, head, &mut recording, deadline).await;
+        let attempted = self.attempt_until_accepted(&prepared, inbound, head, &mut recording, deadline).await;
         // A stream that is still under way notes it at its end.
         if let Some(report) = prepared.guarded.as_ref().and_then(|guarded| guarded.report()) {
             recording.note("guard", &report);
@@ -108,9 +122,12 @@ impl Engine {
             self.routes.settle(routed);
             recording.note("route", &routed.note());
         }
+        if let Some(note) = prepared.previews.as_ref().and_then(|previews| previews.note()) {
+            recording.note("previews", &note);
+        }
         match attempted {
-            Ok((target, accepted)) => self.finish(&inbound, &prepared, &target, accepted, recording, deadline),
-            Err(refusal) => refuse(&inbound, &refusal, recording),
+            Ok((target, accepted)) => self.finish(inbound, &prepared, &target, accepted, recording, deadline),
+            Err(refusal) => refuse(inbound, &refusal, recording),
         }
     }
 
@@ -149,7 +166,7 @@ impl Engine {
             };
             recording.end_attempt(Some(failure.refusal.code));
             let pause = self.settings.backoff.pause(number, failure.retry_after, jitter(inbound, number));
-            let more = attempts.saturating_sub(number);
+            let more = Previews::left(prepared, attempts.saturating_sub(number), &failure, &mut plan);
             let again =
                 if more > 0 { plan.after(inbound, &failure, pause, more, prepared.checks.as_ref())? } else { None };
             match again {
@@ -236,7 +253,9 @@ impl Engine {
             let guarded = prepared.guarded.as_ref();
             let known = self.known(prepared, target);
             let flows = prepared.text_flows && !held && guarded.is_none() && checks.is_of_calls_alone();
-            let judge = Judge { checks, known, guarded, provider, client: prepared.dialect, options, flows };
+            let (previews, shown) = (Previews::of(prepared, target), prepared.previews.as_deref());
+            let client = prepared.dialect;
+            let judge = Judge { checks, known, guarded, provider, client, options, previews, shown, flows };
             judge.hold(&mut streaming, pieces, self.settings.idle, recording).await?;
         }
         Ok(streaming)

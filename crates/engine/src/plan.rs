@@ -166,6 +166,11 @@ impl<'a> Plan<'a> {
         Ok(true)
     }
 
+    /// Lets no other candidate follow.
+    pub(crate) fn stay(&mut self) {
+        self.left = [].iter();
+    }
+
     fn next_candidate(&mut self, inbound: &Inbound, reason: &'static str) -> Result<Option<Duration>, Refusal> {
         let Some(next) = self.left.next() else { return Ok(None) };
         self.candidate = next;

@@ -14,6 +14,7 @@ use crate::constrain::{Constrained, Constraint, constrain};
 use crate::forms::Forms;
 use crate::guard::Guarded;
 use crate::health::Place;
+use crate::previews::Previews;
 use crate::reask::Reask;
 use crate::refusal::Refusal;
 use crate::reply::Inbound;
@@ -66,6 +67,8 @@ pub(crate) struct Prepared {
     pub(crate) text_flows: bool,
     /// What step 4 decided; `None` for a task without an objective.
     pub(crate) routed: Option<Routed>,
+    /// Where its value is shown while it grows; `None` where nobody asked to see it.
+    pub(crate) previews: Option<Box<Previews>>,
     /// Where it may go, in the order of trying.
     pub(crate) candidates: Vec<Candidate>,
 }
@@ -142,6 +145,7 @@ pub(crate) fn prepare(
         guarded: None,
         text_flows: false,
         routed: None,
+        previews: None,
         candidates: resolved.candidates,
     })
 }

@@ -39,6 +39,8 @@ pub struct Inbound {
     pub cache: Option<String>,
     /// Whether a stream tells of the tool calls that are run.
     pub tool_events: bool,
+    /// Whether a stream shows a held value while it grows.
+    pub previews: bool,
     /// Client headers that the dialect lets through to a provider, lower case.
     pub headers: Vec<(String, String)>,
 }

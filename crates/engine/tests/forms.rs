@@ -106,6 +106,7 @@ impl House {
             cache: None,
             waited_us: 0,
             tool_events: false,
+            previews: false,
         };
         let reply = self.engine.serve(inbound).await;
         let notes = self.records.0.lock().unwrap().last().unwrap().notes.clone();

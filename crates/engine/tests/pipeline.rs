@@ -131,6 +131,7 @@ impl House {
                 cache: None,
                 waited_us: 0,
                 tool_events: false,
+                previews: false,
                 headers: Vec::new(),
             })
             .await

@@ -93,6 +93,7 @@ async fn sent(
             waited_us: 0,
             cache: None,
             tool_events: false,
+            previews: false,
             headers: Vec::new(),
         };
         let reply = engine.serve(inbound).await;

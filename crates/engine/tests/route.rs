@@ -85,6 +85,7 @@ async fn ask(engine: &Engine, number: u8, body: serde_json::Value) -> Reply {
         cache: None,
         waited_us: 0,
         tool_events: false,
+        previews: false,
         headers: Vec::new(),
     };
     engine.serve(inbound).await

@@ -153,6 +153,7 @@ fn inbound(number: u64, streamed: bool) -> Inbound {
         cache: None,
         waited_us: 0,
         tool_events: false,
+        previews: false,
         quoted: None,
         headers: Vec::new(),
     }

@@ -29,6 +29,7 @@ mod rules;
 mod schema;
 mod stream;
 mod subschema;
+mod vouch;
 
 pub use advice::{Advice, advice};
 pub use alias::{Alias, evidence, read_with};
@@ -46,5 +47,5 @@ pub use record::{Repair, Risk, replay};
 pub use refusal::is_refusal;
 pub use rules::{Rule, RuleError, RuleTable, Rules, Source, is_placeholder};
 pub use schema::{CompiledSchema, SchemaError};
-pub use stream::{Previews, Step, Stream};
+pub use stream::{Growth, Previews, Step, Stream, is_continued};
 pub use subschema::{examples, is_free_text, is_required, subschema};

@@ -2,19 +2,21 @@
 //!
 //! The machine follows the grammar byte by byte and remembers the last place up to which everything is complete:
 //! a string behind its closing quote, a number behind its delimiter, a bracket behind its partner. What is shown of
-//! that can only be contradicted by a repair; so once a text leaves the grammar nothing more is shown, and an ending
-//! that would change what was shown is a rejection.
+//! that can only be contradicted by a repair; so once a text leaves the grammar, or what its schema vouches for, nothing
+//! more is shown, and an ending that would change what was shown is a rejection.
 //!
 //! What never happens here: no I/O, no second look at a byte before the end, no preview taken back.
 
+use crate::document::{Document, Kind, Node};
 use crate::outcome::{Layer, Reading, Rejected};
 use crate::read::{Conditions, read};
 use crate::schema::CompiledSchema;
+use crate::vouch::Voucher;
 
 /// Whether anything is shown before the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Previews {
-    /// Partial objects are offered. Alignment cannot change what was shown, so drift in it is rejected.
+    /// Partial objects are offered, as far as the schema vouches for them: what could still be renamed or converted is not.
     Shown,
     /// Everything waits for the end, and every repair stays possible.
     Held,
@@ -55,39 +57,56 @@ enum State {
     Loose,
 }
 
+/// What became certain, and how it is closed up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Growth<'t> {
+    /// The new text. All new texts one after the other are the beginning of the document.
+    pub text: &'t str,
+    /// The brackets that close them up.
+    pub close: String,
+}
+
 /// Collects one answer.
 #[derive(Debug)]
-pub struct Stream {
+pub struct Stream<'s> {
     text: Vec<u8>,
     at: usize,
     state: State,
     open: Vec<u8>,
     /// The last certain byte and the brackets open there.
     sure: (usize, usize),
-    scalar: usize,
+    /// Where the word or text that is under way began.
+    began: usize,
     previews: Previews,
     shown: usize,
+    schema: Option<&'s CompiledSchema>,
+    voucher: Voucher<'s>,
 }
 
-impl Stream {
-    /// An empty stream.
+impl<'s> Stream<'s> {
+    /// An empty stream of a document, which may have a schema.
     #[must_use]
-    pub fn new(previews: Previews) -> Self {
+    pub fn new(previews: Previews, schema: Option<&'s CompiledSchema>) -> Self {
         Self {
             text: Vec::new(),
             at: 0,
             state: State::Value,
             open: Vec::new(),
             sure: (0, 0),
-            scalar: 0,
+            began: 0,
             previews,
             shown: 0,
+            schema,
+            voucher: Voucher::new(schema.map(CompiledSchema::shapes)),
         }
     }
 
-    /// Takes the next bytes, split anywhere. Constant work a byte.
+    /// Takes the next bytes, split anywhere. Constant work a byte, and for a value that has ended the look-up of its place.
     pub fn push(&mut self, bytes: &[u8]) -> Step {
         self.text.extend_from_slice(bytes);
+        if self.previews == Previews::Held {
+            return Step::Hold;
+        }
         while let Some(&byte) = self.text.get(self.at) {
             if self.state == State::Loose {
                 break;
@@ -96,27 +115,34 @@ impl Stream {
             self.at += 1;
         }
         self.at = self.text.len();
-        if self.previews == Previews::Held || self.sure.0 <= self.shown {
+        if self.sure.0 <= self.shown {
             return Step::Hold;
         }
         self.shown = self.sure.0;
         if self.state == State::Closed { Step::Done(self.shown) } else { Step::Release(self.shown) }
     }
 
+    /// What is certain beyond the first `told` bytes; `None` if that is nothing. Costs its length and the open brackets.
+    #[must_use]
+    pub fn since(&self, told: usize) -> Option<Growth<'_>> {
+        let (end, open) = self.sure;
+        if end <= told {
+            return None;
+        }
+        let text = std::str::from_utf8(self.text.get(told..end)?).ok()?;
+        let close = self.open.get(..open)?.iter().rev().map(|&b| if b == b'{' { '}' } else { ']' }).collect();
+        Some(Growth { text, close })
+    }
+
     /// What is certain, closed up as a document. Costs its length; nothing is kept of it.
     #[must_use]
     pub fn partial(&self) -> Option<String> {
-        let (end, open) = self.sure;
-        if self.previews == Previews::Held || end == 0 {
-            return None;
-        }
-        let mut text = std::str::from_utf8(self.text.get(..end)?).ok()?.to_owned();
-        text.extend(self.open.get(..open)?.iter().rev().map(|&b| if b == b'{' { '}' } else { ']' }));
-        Some(text)
+        self.since(0).map(|Growth { text, close }| format!("{text}{close}"))
     }
 
-    /// The outcome of the whole text: what [`read`] says of it unstreamed, unless that would take back what was shown.
-    pub fn finish(self, schema: Option<&CompiledSchema>, conditions: Conditions) -> Reading {
+    /// The outcome of the whole text: what [`read()`] says of it unstreamed, unless that would take back what was shown.
+    pub fn finish(self, conditions: Conditions) -> Reading {
+        let shown = self.partial();
         let Ok(text) = String::from_utf8(self.text) else {
             return Reading::Rejected(Rejected::one(
                 Layer::Syntax,
@@ -125,13 +151,12 @@ impl Stream {
                 "the text is not UTF-8".to_owned(),
             ));
         };
-        let reading = read(&text, schema, conditions);
-        if let Reading::Accepted(accepted) = &reading {
-            let shown = text.as_bytes().get(..self.shown).unwrap_or(&[]);
-            if !accepted.document().text().as_bytes().starts_with(shown) {
-                let message = "a repair would take back what was shown".to_owned();
-                return Reading::Rejected(Rejected::one(Layer::Syntax, "shown", String::new(), message));
-            }
+        let reading = read(&text, self.schema, conditions);
+        if let (Reading::Accepted(accepted), Some(shown)) = (&reading, shown)
+            && !is_continued(&shown, accepted.document())
+        {
+            let message = "a repair would take back what was shown".to_owned();
+            return Reading::Rejected(Rejected::one(Layer::Syntax, "shown", String::new(), message));
         }
         reading
     }
@@ -139,8 +164,7 @@ impl Stream {
     fn next(&mut self, byte: u8) -> State {
         match self.state {
             State::Text { key } => match byte {
-                b'"' if key => State::Colon,
-                b'"' => self.complete(self.at + 1),
+                b'"' => self.text_ended(key),
                 b'\\' => State::Escape { key },
                 0..0x20 => State::Loose,
                 _ => State::Text { key },
@@ -160,10 +184,10 @@ impl Stream {
             State::Hex { .. } => State::Loose,
             State::Scalar if byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.') => State::Scalar,
             State::Scalar => {
-                let word = self.text.get(self.scalar..self.at).unwrap_or(&[]);
+                let word = self.text.get(self.began..self.at).unwrap_or(&[]);
                 let whole = matches!(word, b"true" | b"false" | b"null")
                     || crate::document::number_len(word) == Some(word.len());
-                if !whole {
+                if !whole || !vouched(word, |word| self.voucher.scalar(word)) {
                     return State::Loose;
                 }
                 self.state = self.complete(self.at);
@@ -176,7 +200,7 @@ impl Stream {
     fn between(&mut self, byte: u8) -> State {
         match (self.state, byte) {
             (state, b' ' | b'\n' | b'\r' | b'\t') => state,
-            (State::Key | State::FirstKey, b'"') => State::Text { key: true },
+            (State::Key | State::FirstKey, b'"') => self.begin(State::Text { key: true }),
             (State::Colon, b':') => State::Value,
             (State::After, b',') => {
                 if self.open.last() == Some(&b'{') {
@@ -189,29 +213,80 @@ impl Stream {
             (State::After | State::FirstItem, b']') => self.close(b'['),
             (State::Value | State::FirstItem, b'{') => self.enter(byte, State::FirstKey),
             (State::Value | State::FirstItem, b'[') => self.enter(byte, State::FirstItem),
-            (State::Value | State::FirstItem, b'"') if !self.open.is_empty() => State::Text { key: false },
+            (State::Value | State::FirstItem, b'"') if !self.open.is_empty() => self.begin(State::Text { key: false }),
             (State::Value | State::FirstItem, b'-' | b'0'..=b'9' | b't' | b'f' | b'n') if !self.open.is_empty() => {
-                self.scalar = self.at;
-                State::Scalar
+                self.begin(State::Scalar)
             }
             _ => State::Loose,
         }
     }
 
+    const fn begin(&mut self, state: State) -> State {
+        self.began = self.at;
+        state
+    }
+
+    fn text_ended(&mut self, key: bool) -> State {
+        let raw = self.text.get(self.began..=self.at).unwrap_or(&[]);
+        if key {
+            return if vouched(raw, |raw| self.voucher.key(raw)) { State::Colon } else { State::Loose };
+        }
+        if vouched(raw, |raw| self.voucher.scalar(raw)) { self.complete(self.at + 1) } else { State::Loose }
+    }
+
     fn enter(&mut self, byte: u8, state: State) -> State {
+        if !self.voucher.enter(byte == b'{') {
+            return State::Loose;
+        }
         self.open.push(byte);
         state
     }
 
     fn close(&mut self, opened: u8) -> State {
-        if self.open.pop() != Some(opened) {
+        if self.open.last() != Some(&opened) || !self.voucher.close() {
             return State::Loose;
         }
+        self.open.pop();
         self.complete(self.at + 1)
     }
 
     fn complete(&mut self, end: usize) -> State {
-        self.sure = (end, self.open.len());
+        if self.voucher.is_settled() {
+            self.sure = (end, self.open.len());
+        }
         if self.open.is_empty() { State::Closed } else { State::After }
+    }
+}
+
+fn vouched(raw: &[u8], by: impl FnOnce(&str) -> bool) -> bool {
+    std::str::from_utf8(raw).is_ok_and(by)
+}
+
+/// Whether a value holds everything that was shown of it: the same members and elements in the same order, more behind
+/// them, and no key that says two things. Linear in both.
+#[must_use]
+pub fn is_continued(shown: &str, whole: &Document) -> bool {
+    let shown = Document::parse(shown);
+    shown.is_ok_and(|shown| holds(shown.root(), whole.root())) && whole.conflicting_duplicates().is_empty()
+}
+
+/// The depth is that of what was shown, which is bounded.
+fn holds(shown: Node<'_>, whole: Node<'_>) -> bool {
+    if shown.kind() != whole.kind() {
+        return false;
+    }
+    match shown.kind() {
+        Kind::Array => {
+            let mut items = whole.items();
+            shown.items().all(|item| items.next().is_some_and(|whole| holds(item, whole)))
+        }
+        Kind::Object => {
+            let mut members = whole.members();
+            shown.members().all(|(key, value)| {
+                members.next().is_some_and(|(own, whole)| key.as_str() == own.as_str() && holds(value, whole))
+            })
+        }
+        Kind::String => shown.as_str() == whole.as_str(),
+        _ => shown.raw() == whole.raw(),
     }
 }

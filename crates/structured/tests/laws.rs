@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 use steersman_structured::{
-    CompiledSchema, Conditions, Document, Finish, Mode, Previews, Reading, Stream, read, replay,
+    CompiledSchema, Conditions, Document, Finish, Mode, Previews, Reading, Step, Stream, read, replay,
 };
 
 fn json() -> impl Strategy<Value = serde_json::Value> {
@@ -69,13 +69,35 @@ proptest! {
         let mut from = at.index(sound.len() + 1);
         while !sound.is_char_boundary(from) { from -= 1; }
         let text = format!("{}{with}{}", &sound[..from], &sound[from..]);
-        let mut stream = Stream::new(Previews::Shown);
+        let mut stream = Stream::new(Previews::Shown, None);
         let mut previews = Vec::new();
         for bytes in text.as_bytes().chunks(size) {
             let _ = stream.push(bytes);
             previews.extend(stream.partial());
         }
-        if let Reading::Accepted(whole) = stream.finish(None, Conditions::default()) {
+        if let Reading::Accepted(whole) = stream.finish(Conditions::default()) {
+            let last: serde_json::Value = serde_json::from_str(whole.document().text()).expect("accepted");
+            for preview in previews {
+                let part: serde_json::Value = serde_json::from_str(&preview).expect("a preview is JSON");
+                prop_assert!(holds(&part, &last), "{preview} of {last}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_preview_under_a_schema_is_never_taken_back(which in 0..ORDERS.len(), at in any::<prop::sample::Index>(), with in "[{}\\[\\],:\"a1 ]{0,2}", size in 1..7_usize) {
+        let sound = ORDERS[which].0;
+        let from = at.index(sound.len() + 1);
+        prop_assume!(sound.is_char_boundary(from));
+        let text = format!("{}{with}{}", &sound[..from], &sound[from..]);
+        let schema = order();
+        let mut stream = Stream::new(Previews::Shown, Some(&schema));
+        let mut previews = Vec::new();
+        for bytes in text.as_bytes().chunks(size) {
+            let _ = stream.push(bytes);
+            previews.extend(stream.partial());
+        }
+        if let Reading::Accepted(whole) = stream.finish(Conditions::default()) {
             let last: serde_json::Value = serde_json::from_str(whole.document().text()).expect("accepted");
             for preview in previews {
                 let part: serde_json::Value = serde_json::from_str(&preview).expect("a preview is JSON");
@@ -87,11 +109,11 @@ proptest! {
     #[test]
     fn every_split_ends_in_the_unstreamed_outcome(value in json(), size in 1..9_usize) {
         let text = serde_json::to_string(&value).expect("a value prints");
-        let mut stream = Stream::new(Previews::Shown);
+        let mut stream = Stream::new(Previews::Shown, None);
         for bytes in text.as_bytes().chunks(size) {
             let _ = stream.push(bytes);
         }
-        let Reading::Accepted(whole) = stream.finish(None, Conditions::default()) else { panic!("{text}") };
+        let Reading::Accepted(whole) = stream.finish(Conditions::default()) else { panic!("{text}") };
         prop_assert_eq!(whole.document().text(), text.as_str());
     }
 
@@ -100,6 +122,89 @@ proptest! {
         let outcome = reading(&text, Mode::Safe, Finish::Unknown);
         if let Reading::Accepted(accepted) = outcome {
             prop_assert!(Document::parse(accepted.document().text()).is_ok());
+        }
+    }
+}
+
+fn order() -> CompiledSchema {
+    CompiledSchema::new(&serde_json::json!({
+        "type": "object", "additionalProperties": false, "required": ["kind", "lines"],
+        "properties": {
+            "kind": {"enum": ["complete", "open"]},
+            "lines": {"type": "array", "items": {"$ref": "#/$defs/line"}},
+            "by": {"anyOf": [{"$ref": "#/$defs/person"}, {"$ref": "#/$defs/team"}, {"type": "null"}]},
+            "note": {"type": "string", "maxLength": 9},
+        },
+        "$defs": {
+            "line": {"type": "object", "additionalProperties": false, "required": ["amount"],
+                "properties": {"amount": {"type": "number", "minimum": 0}, "tag": {"type": "string"}}},
+            "person": {"type": "object", "additionalProperties": false, "required": ["id", "name"],
+                "properties": {"id": {"type": "string"}, "name": {"type": "string"}}},
+            "team": {"type": "object", "additionalProperties": false, "required": ["id", "size"],
+                "properties": {"id": {"type": "string"}, "size": {"type": "integer"}}},
+        },
+    }))
+    .expect("a schema")
+}
+
+/// Answers, and all that is shown of each before its end.
+const ORDERS: &[(&str, &[&str])] = &[
+    (
+        r#"{"kind":"open","lines":[{"amount":3},{"amount":4,"tag":"\u00e9"}]}"#,
+        &[
+            r#"{"kind":"open"}"#,
+            r#"{"kind":"open","lines":[{"amount":3}]}"#,
+            r#"{"kind":"open","lines":[{"amount":3},{"amount":4}]}"#,
+            r#"{"kind":"open","lines":[{"amount":3},{"amount":4,"tag":"\u00e9"}]}"#,
+        ],
+    ),
+    // A word that is no member of the list may become one.
+    (r#"{"kind":"completed","lines":[]}"#, &[]),
+    // A key that nobody declared may be another one's.
+    (r#"{"kind":"open","Lines":[{"amount":3}]}"#, &[r#"{"kind":"open"}"#]),
+    (r#"{"kind":"open","lines":[{"amount":"3"}]}"#, &[r#"{"kind":"open"}"#]),
+    (r#"{"kind":"open","lines":[{"amount":-3}]}"#, &[r#"{"kind":"open"}"#]),
+    (r#"{"kind":"open","lines":[{"tag":"x"}]}"#, &[r#"{"kind":"open"}"#, r#"{"kind":"open","lines":[{"tag":"x"}]}"#]),
+    (r#"{"kind":"open","kind":"complete","lines":[]}"#, &[r#"{"kind":"open"}"#]),
+    (r#"{"kind":"open","lines":[],"note":"far too long"}"#, &[r#"{"kind":"open"}"#, r#"{"kind":"open","lines":[]}"#]),
+    // An object that may be of two forms is shown once it is of one.
+    (
+        r#"{"by":{"id":"a","size":4},"kind":"open","lines":[]}"#,
+        &[
+            r#"{"by":{"id":"a","size":4}}"#,
+            r#"{"by":{"id":"a","size":4},"kind":"open"}"#,
+            r#"{"by":{"id":"a","size":4},"kind":"open","lines":[]}"#,
+        ],
+    ),
+    (r#"{"order":{"kind":"open","lines":[]}}"#, &[]),
+];
+
+#[test]
+fn a_schema_vouches_for_all_that_is_shown_and_what_it_could_still_mend_is_not() {
+    let schema = order();
+    for (text, expected) in ORDERS {
+        let mut stream = Stream::new(Previews::Shown, Some(&schema));
+        let (mut shown, mut told, mut joined) = (Vec::new(), 0, String::new());
+        for byte in text.as_bytes() {
+            if stream.push(std::slice::from_ref(byte)) != Step::Hold {
+                let growth = stream.since(told).expect("something is new");
+                told += growth.text.len();
+                joined.push_str(growth.text);
+                shown.push(format!("{joined}{}", growth.close));
+            }
+        }
+        shown.retain(|partial| partial != text || expected.contains(&partial.as_str()));
+        shown.dedup_by_key(|partial| serde_json::from_str::<serde_json::Value>(partial).expect("JSON"));
+        assert_eq!(shown, *expected, "{text}");
+        let whole = read(text, Some(&schema), Conditions::default());
+        let streamed = stream.finish(Conditions::default());
+        match (whole, streamed) {
+            (Reading::Accepted(whole), Reading::Accepted(streamed)) => {
+                assert_eq!(whole.document(), streamed.document());
+            }
+            (whole, streamed) => {
+                assert_eq!(std::mem::discriminant(&whole), std::mem::discriminant(&streamed), "{text}");
+            }
         }
     }
 }

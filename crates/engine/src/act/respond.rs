@@ -13,8 +13,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 use serde_json::Value;
 use steersman_core::BoxFuture;
-use steersman_wire::openai_chat;
-use steersman_wire::sse::{write_comment, write_frame};
+use steersman_wire::sse::write_comment;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -22,6 +21,7 @@ use super::ToolRoom;
 use super::outlet::Outlet;
 use super::run::{Acted, Note, Running};
 use crate::engine::Engine;
+use crate::extension;
 use crate::pipeline::refuse;
 use crate::prepare::Prepared;
 use crate::recording::Recording;
@@ -96,7 +96,7 @@ impl Engine {
     ) {
         let Some(task) = room.task(&prepared.task) else { unreachable!("invariant: the task has tools") };
         let (watcher, mut watched) = mpsc::channel::<Value>(QUEUE);
-        let wanted = inbound.tool_events && prepared.dialect.name() == openai_chat::NAME;
+        let wanted = inbound.tool_events && extension::is_understood(prepared.dialect);
         let running = Running {
             engine: self,
             room,
@@ -115,13 +115,13 @@ impl Engine {
             loop {
                 tokio::select! {
                     biased;
-                    Some(event) = watched.recv() => drop(frames.send(tool_event(&event)).await),
+                    Some(event) = watched.recv() => drop(frames.send(extension::chunk("tool_run", &event)).await),
                     acted = &mut run => break acted,
                 }
             }
         };
         while let Ok(event) = watched.try_recv() {
-            drop(frames.send(tool_event(&event)).await);
+            drop(frames.send(extension::chunk("tool_run", &event)).await);
         }
         recording.note("tools", &note);
         drop(frames.send(closing(&mut outlet, acted, recording)).await);
@@ -147,17 +147,6 @@ fn closing(outlet: &mut Outlet, acted: Result<Acted, Refusal>, mut recording: Re
             bytes
         }
     }
-}
-
-/// A chunk without choices, which clients of the OpenAI format skip.
-fn tool_event(event: &Value) -> Bytes {
-    let chunk = serde_json::json!({
-        "id": "steersman", "object": "chat.completion.chunk", "created": 0, "model": "",
-        "choices": [], "steersman": { "tool_run": event },
-    });
-    let mut out = Vec::new();
-    write_frame(&mut out, None, chunk.to_string().as_bytes());
-    Bytes::from(out)
 }
 
 fn headers(inbound: &Inbound, prepared: &Prepared, acted: Option<&Acted>) -> Vec<(&'static str, String)> {

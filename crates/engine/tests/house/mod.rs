@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use futures_util::StreamExt;
 use serde_json::{Value, json};
 use steersman_core::{
     BoxFuture, Event, FinishReason, Price, Rates, Recorder, RequestId, RequestRecord, Upstream, UpstreamAnswer,
@@ -22,9 +23,30 @@ pub(crate) struct Says {
     pub(crate) version: Mutex<String>,
     texts: Mutex<VecDeque<String>>,
     pub(crate) sent: Mutex<Vec<Value>>,
+    /// Where a streamed text is cut in two; 0: after each byte.
+    cut: Mutex<Option<usize>>,
 }
 
 impl Says {
+    /// Cuts streamed texts there from now on, if that is within them.
+    pub(crate) fn cut(&self, at: usize) {
+        *self.cut.lock().unwrap() = Some(at);
+    }
+
+    /// The pieces in which a text is streamed: a few characters each, unless they were told otherwise.
+    fn pieces(&self, text: &str) -> Vec<String> {
+        let letters: Vec<char> = text.chars().collect();
+        let size = match *self.cut.lock().unwrap() {
+            None => 3,
+            Some(0) => 1,
+            Some(at) if at < letters.len() => {
+                return [&letters[..at], &letters[at..]].map(|part| part.iter().collect()).into();
+            }
+            Some(_) => letters.len().max(1),
+        };
+        letters.chunks(size).map(|part| part.iter().collect()).collect()
+    }
+
     fn events(&self, text: String) -> Vec<Event> {
         let usage = Usage { input_tokens: Some(100), output_tokens: Some(10), ..Usage::default() };
         vec![
@@ -47,11 +69,8 @@ impl Upstream for Says {
             let mut pieces = Vec::new();
             for event in self.events(text) {
                 let parts = match event {
-                    // A few characters a frame, as a model writes.
                     Event::Text { choice, text } => {
-                        let letters: Vec<char> = text.chars().collect();
-                        let part = |part: &[char]| Event::Text { choice, text: part.iter().collect() };
-                        letters.chunks(3).map(part).collect()
+                        self.pieces(&text).into_iter().map(|text| Event::Text { choice, text }).collect()
                     }
                     other => vec![other],
                 };
@@ -66,7 +85,11 @@ impl Upstream for Says {
             let answer = Answer::collect(&self.events(text));
             vec![Bytes::from(self.dialect.encode_answer(&answer, &AnswerOptions::default()).body)]
         };
-        let body = futures_util::stream::iter(pieces.into_iter().map(Ok));
+        // As from a socket: each piece is waited for.
+        let body = futures_util::stream::iter(pieces).then(|piece| async {
+            tokio::task::yield_now().await;
+            Ok(piece)
+        });
         Box::pin(async {
             Ok(UpstreamAnswer { status: 200, content_type: None, retry_after: None, body: Box::pin(body) })
         })
@@ -91,8 +114,13 @@ pub(crate) struct House {
 impl House {
     /// With the model `m` behind the task `sort`.
     pub(crate) fn new(dialect: &'static dyn Dialect, subset: &'static Subset, forms: FormSettings) -> Self {
-        let says =
-            Says { dialect, version: Mutex::new("m-1".to_owned()), texts: Mutex::default(), sent: Mutex::default() };
+        let says = Says {
+            dialect,
+            version: Mutex::new("m-1".to_owned()),
+            texts: Mutex::default(),
+            sent: Mutex::default(),
+            cut: Mutex::default(),
+        };
         let (says, records) = (Arc::new(says), Arc::new(Records::default()));
         let price = |usd| Price::from_usd_per_million(usd).unwrap();
         let rates = Rates { input: price(1.0), output: price(2.0), cache_read: None, cache_write: None };
@@ -147,6 +175,7 @@ impl House {
             waited_us: 0,
             cache: None,
             tool_events: false,
+            previews: false,
         };
         change(&mut inbound);
         self.engine.serve(inbound).await

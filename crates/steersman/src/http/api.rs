@@ -31,7 +31,7 @@ const APPROVED_HEADER: &str = "x-steersman-approved";
 const IDEMPOTENCY_HEADER: &str = "idempotency-key";
 /// The header that says what is wanted of answers that were kept: `on`, `off`, `refresh`, `ttl=SECONDS`.
 const CACHE_HEADER: &str = "x-steersman-cache";
-/// The header that asks for events of tool runs in a stream: `tools`.
+/// The header that asks for events in a stream: of tool runs (`tools`), of a held value that grows (`previews`).
 const EVENTS_HEADER: &str = "x-steersman-events";
 
 /// One address for each dialect: whoever adds a dialect serves it.
@@ -97,6 +97,7 @@ pub(super) async fn receive(
         waited_us: u64::try_from(place.waited().as_micros()).unwrap_or(u64::MAX),
         cache: text(&head.headers, CACHE_HEADER),
         tool_events: text(&head.headers, EVENTS_HEADER).is_some_and(|wanted| wanted.contains("tools")),
+        previews: text(&head.headers, EVENTS_HEADER).is_some_and(|wanted| wanted.contains("previews")),
         headers: passed_through(dialect, &head.headers),
     };
     Ok((inbound, place))

@@ -58,7 +58,7 @@ pub(crate) fn previews(folder: &Path) -> Value {
     let (mut prefixes, mut shown, mut false_previews, mut differing) = (0_u64, 0_u64, 0_u64, 0_u64);
     let sound = cases(&folder.join("valid.jsonl")).into_iter().skip(95).take(1000);
     for case in sound.chain(cases(&folder.join("syntax.jsonl")).into_iter().step_by(17).take(1000)) {
-        let mut stream = Stream::new(Previews::Shown);
+        let mut stream = Stream::new(Previews::Shown, None);
         let mut partials = Vec::new();
         for byte in case.input.as_bytes() {
             let _ = stream.push(std::slice::from_ref(byte));
@@ -67,7 +67,7 @@ pub(crate) fn previews(folder: &Path) -> Value {
         }
         partials.dedup();
         let unstreamed = read(&case.input, None, Conditions::default());
-        let Reading::Accepted(whole) = stream.finish(None, Conditions::default()) else { continue };
+        let Reading::Accepted(whole) = stream.finish(Conditions::default()) else { continue };
         differing += u64::from(!matches!(unstreamed, Reading::Accepted(u) if u.document() == whole.document()));
         let last: Value = serde_json::from_str(whole.document().text()).unwrap_or(Value::Null);
         for partial in partials.into_iter().flatten() {

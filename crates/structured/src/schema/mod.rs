@@ -115,6 +115,10 @@ impl CompiledSchema {
         Ok(Self { validator, shapes: Shapes::of(schema) })
     }
 
+    pub(crate) const fn shapes(&self) -> &Shapes {
+        &self.shapes
+    }
+
     /// The root is a list of words, a number or a boolean: a lone word may be the answer.
     pub(crate) fn wants_listed_scalar(&self) -> bool {
         self.shapes.shape(0).is_some_and(|root| {

@@ -68,6 +68,8 @@ pub(crate) struct Shape {
     pub(crate) branches: Vec<ShapeId>,
     /// What a string has to satisfy besides being one.
     pub(crate) string_check: Option<Box<jsonschema::Validator<Exact>>>,
+    /// The bounds of a number.
+    pub(crate) number_check: Option<Box<jsonschema::Validator<Exact>>>,
     /// The name it stands under, for phrases like `high priority`.
     pub(crate) name: String,
 }
@@ -83,6 +85,7 @@ impl Shape {
             items: None,
             branches: Vec::new(),
             string_check: None,
+            number_check: None,
             name: name.to_owned(),
         }
     }
@@ -182,12 +185,15 @@ impl<'s> Builder<'s> {
             let branch = self.build(branch, name, depth + 1);
             shape.branches.push(branch);
         }
-        const STRING: [&str; 4] = ["pattern", "format", "maxLength", "minLength"];
-        if STRING.iter().any(|k| map.contains_key(*k)) {
-            let own: Map<String, Value> =
-                STRING.iter().filter_map(|k| map.get(*k).map(|v| ((*k).to_owned(), v.clone()))).collect();
-            shape.string_check = jsonschema::options_for::<Exact>().build(&Value::Object(own)).ok().map(Box::new);
-        }
+        let check = |keywords: &[&str]| {
+            let own = keywords.iter().filter_map(|k| map.get(*k).map(|v| ((*k).to_owned(), v.clone())));
+            let own: Map<String, Value> = own.collect();
+            let built = (!own.is_empty()).then(|| jsonschema::options_for::<Exact>().build(&Value::Object(own)));
+            built.and_then(Result::ok).map(Box::new)
+        };
+        shape.string_check = check(&["pattern", "format", "maxLength", "minLength"]).or(shape.string_check.take());
+        const BOUNDS: [&str; 5] = ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"];
+        shape.number_check = check(&BOUNDS).or(shape.number_check.take());
     }
 
     fn members(&mut self, shape: &mut Shape, map: &'s Map<String, Value>, depth: usize) {
