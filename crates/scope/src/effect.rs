@@ -73,6 +73,18 @@ impl EffectKey {
     pub fn twin(run: &RunId, tool: &str, arguments: &str) -> Self {
         hash("steersman effect twin 1", &[run.0.as_bytes(), tool.as_bytes(), arguments.as_bytes()])
     }
+
+    /// Its bytes, as databases keep it.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl From<[u8; 32]> for EffectKey {
+    fn from(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
 }
 
 /// Hashes parts with their lengths, so that no two lists of parts run together into the same bytes.

@@ -79,14 +79,61 @@ enum Work {
     Whole,
 }
 
-/// How often a second it is done, with 256 in flight in as many runs.
-async fn rate(engine: &Engine, work: Work, per_worker: u32) -> f64 {
+/// What something cost that was done so often.
+struct Cost {
+    per_s: f64,
+    processor_us: f64,
+    bytes_written: f64,
+}
+
+impl Cost {
+    fn as_json(&self, floor: Option<&Self>) -> Value {
+        let mut figures =
+            json!({ "per_s": self.per_s, "processor_us": self.processor_us, "bytes_written": self.bytes_written });
+        if let Some(floor) = floor {
+            figures["times_floor"] = json!({ "time": floor.per_s / self.per_s,
+                "processor": self.processor_us / floor.processor_us, "bytes": self.bytes_written / floor.bytes_written });
+        }
+        figures
+    }
+}
+
+/// Processor seconds of this process, and bytes that it sent to a disk.
+fn used() -> (f64, f64) {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<f64> =
+        stat.rsplit_once(") ").unwrap().1.split(' ').map(|field| field.parse().unwrap_or(0.0)).collect();
+    let io = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
+    let written = io.lines().find_map(|line| line.strip_prefix("write_bytes: ")).and_then(|n| n.parse().ok());
+    // User and system time, in hundredths of a second on every Linux.
+    ((fields[11] + fields[12]) / 100.0, written.unwrap_or(0.0))
+}
+
+struct Watch(Instant, (f64, f64));
+
+impl Watch {
+    fn start() -> Self {
+        Self(Instant::now(), used())
+    }
+
+    fn stop(&self, times: u32) -> Cost {
+        let (seconds, now, times) = (self.0.elapsed().as_secs_f64(), used(), f64::from(times));
+        Cost {
+            per_s: times / seconds,
+            processor_us: (now.0 - self.1.0) * 1e6 / times,
+            bytes_written: (now.1 - self.1.1) / times,
+        }
+    }
+}
+
+/// What it costs with 256 in flight in as many runs.
+async fn rate(engine: &Engine, work: Work, per_worker: u32) -> Cost {
     let ledger = ledger(engine).await;
     let root = Root::unlimited("bench");
     for worker in 0..IN_FLIGHT {
         ledger.open_run(&format!("{work:?} {worker}").as_str().into(), ContentHash::of(b"")).await.unwrap();
     }
-    let start = Instant::now();
+    let watch = Watch::start();
     let workers = (0..IN_FLIGHT).map(|worker| {
         let ledger = Arc::clone(&ledger);
         Child::<(), String>::new(worker.to_string(), move |_| async move {
@@ -96,6 +143,7 @@ async fn rate(engine: &Engine, work: Work, per_worker: u32) -> f64 {
                 let planned = ledger.plan(new_effect(&run, i)).await.map_err(|error| words(&error))?;
                 let Plan::New(effect) = planned else { return Err(format!("{planned:?}")) };
                 if work == Work::Whole {
+                    ledger.dispatched(effect.key, effect.attempt);
                     let done = Change::Commit("{\"ok\":true}".into(), Witness::Answer);
                     ledger.advance(effect.key, effect.attempt, done).await.map_err(|error| words(&error))?;
                 }
@@ -104,7 +152,27 @@ async fn rate(engine: &Engine, work: Work, per_worker: u32) -> f64 {
         })
     });
     root.scope("rate").all_or_nothing(workers).await.unwrap();
-    f64::from(IN_FLIGHT * per_worker) / start.elapsed().as_secs_f64()
+    watch.stop(IN_FLIGHT * per_worker)
+}
+
+/// What nobody can beat on this disk with SQLite: rows of the same size under a random key, 256 a synced transaction.
+fn floor(path: &Path, groups: u32) -> Cost {
+    let connection = rusqlite::Connection::open(path).unwrap();
+    let settings = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4096;
+        CREATE TABLE floor (key BLOB NOT NULL PRIMARY KEY, value BLOB NOT NULL)";
+    connection.execute_batch(settings).unwrap();
+    let row = [b'x'; 400];
+    let watch = Watch::start();
+    for group in 0..groups {
+        connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+        for n in 0..IN_FLIGHT {
+            let key = ContentHash::of(&[group.to_le_bytes(), n.to_le_bytes()].concat()).to_string();
+            let mut insert = connection.prepare_cached("INSERT INTO floor VALUES ($1, $2)").unwrap();
+            insert.execute((&key.as_bytes()[..32], row.as_slice())).unwrap();
+        }
+        connection.execute_batch("COMMIT").unwrap();
+    }
+    watch.stop(groups * IN_FLIGHT)
 }
 
 /// Append and sync of 400 bytes, the floor under every durable step: `(p50, p99)` in microseconds.
@@ -122,14 +190,14 @@ fn syncs(folder: &Path) -> (f64, f64) {
     (at(150), at(296))
 }
 
-async fn figures(engine: &Engine, per_worker: u32) -> Value {
+async fn figures(engine: &Engine, per_worker: u32, floor: Option<&Cost>) -> Value {
     let intents = rate(engine, Work::Intent, per_worker).await;
     let whole = rate(engine, Work::Whole, per_worker / 2).await;
     let start = Instant::now();
     let open = ledger(engine).await.orphans().await.unwrap().len();
     json!({
-        "intents_per_s_at_256_in_flight": intents,
-        "intents_with_outcomes_per_s_at_256_in_flight": whole,
+        "intents_at_256_in_flight": intents.as_json(floor),
+        "intents_with_outcomes_at_256_in_flight": whole.as_json(floor),
         "open_ledger": { "open_effects": open, "seconds": start.elapsed().as_secs_f64() },
     })
 }
@@ -141,12 +209,15 @@ fn main() {
     let at = |name: &str| Engine::Sqlite { path: folder.path().join(name) };
     let printed = runtime.block_on(async {
         let read_us = reads(&at("reads.db")).await;
-        let floor = syncs(folder.path());
-        let mut all = figures(&at("steersman.db"), if full { 391 } else { 100 }).await;
+        let synced = syncs(folder.path());
+        let per_worker = if full { 391 } else { 100 };
+        let floor = floor(&folder.path().join("floor.db"), per_worker);
+        let mut all = figures(&at("steersman.db"), per_worker, Some(&floor)).await;
+        all["sqlite_floor"] = floor.as_json(None);
         all["read_call_us"] = json!(read_us);
-        all["append_and_sync_400_bytes_us"] = json!({ "p50": floor.0, "p99": floor.1 });
+        all["append_and_sync_400_bytes_us"] = json!({ "p50": synced.0, "p99": synced.1 });
         if let Ok(url) = std::env::var("STEERSMAN_TEST_POSTGRES") {
-            all["postgres"] = figures(&Engine::Postgres { url: Secret::new(&url), mark: None }, 40).await;
+            all["postgres"] = figures(&Engine::Postgres { url: Secret::new(&url), mark: None }, 40, None).await;
         }
         all
     });

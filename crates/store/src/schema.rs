@@ -99,7 +99,17 @@ fn in_words_of(dialect: Dialect, migration: &Migration) -> String {
         // Texts compare by bytes, as in SQLite: ids must sort by time in any locale.
         Dialect::Postgres => {
             let both = migration.both.replace(" BLOB", " BYTEA").replace(" WITHOUT ROWID", "");
-            both.replace(" TEXT", " TEXT COLLATE \"C\"") + migration.postgres
+            decode_hex(&both).replace(" TEXT", " TEXT COLLATE \"C\"") + migration.postgres
         }
     }
+}
+
+/// `unhex(NAME)` as PostgreSQL says it.
+fn decode_hex(sql: &str) -> String {
+    let mut parts = sql.split("unhex(");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |said, part| match part.split_once(')') {
+        Some((name, rest)) => format!("{said}decode({name}, 'hex'){rest}"),
+        None => said + part,
+    })
 }

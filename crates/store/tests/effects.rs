@@ -30,6 +30,7 @@ on_both_engines! {
     a_silent_gateway_is_replaced_and_what_it_may_still_send_is_contested,
     a_restart_has_its_runs_at_once_and_its_old_life_is_over,
     a_question_leaves_no_commit_behind,
+    effects_of_an_older_version_are_known_by_their_keys_and_still_stand_in_the_way,
 }
 
 /// A clock that a test moves.
@@ -360,4 +361,40 @@ async fn a_question_leaves_no_commit_behind(place: Place) {
     assert_eq!(commits().await, before);
     ledger.open_run(&"run".into(), request()).await.unwrap();
     assert_eq!(commits().await, before + 1);
+}
+
+async fn effects_of_an_older_version_are_known_by_their_keys_and_still_stand_in_the_way(place: Place) {
+    let steps = [
+        include_str!("../migrations/state_0001_commits.sql"),
+        include_str!("../migrations/state_0002_documents.sql"),
+        include_str!("../migrations/state_0003_responses.sql"),
+        include_str!("../migrations/state_0004_budgets.sql"),
+        include_str!("../migrations/state_0005_effects.sql"),
+        include_str!("../migrations/state_0006_cache.sql"),
+    ];
+    let slot = Slot { run: "old".into(), path: "step 0".into(), index: 0 };
+    let (key, twin) = (EffectKey::of(&slot, "pay", "{}"), EffectKey::twin(&slot.run, "pay", "{}"));
+    let rows = format!(
+        "CREATE TABLE steersman_state_schema (version BIGINT NOT NULL);
+         INSERT INTO steersman_state_schema VALUES (6);
+         INSERT INTO state_effect_owners VALUES ('a', 3, 9);
+         INSERT INTO state_effect_runs VALUES ('old', '{}', 0, 'a', 3, 1), ('other', 'x', 1, '', 0, 0);
+         INSERT INTO state_effects VALUES ('{key}', '{twin}', 'old', 'step 0', 0, 'pay', '{{}}', 'irreversible', 'opaque',
+            'unknown', 1, 'a', 3, 0, 0, 'reset', 'policy', NULL, 7);",
+        request()
+    );
+    place.state_script(&(steps.concat() + &rows)).await;
+    let (store, clock) = (place.open().await, Arc::new(Hand(AtomicI64::new(1_000))));
+    let ledger = gateway(&store, "a", &clock).await;
+    let known = ledger.effect(key).await.unwrap().unwrap();
+    assert_eq!((known.slot.clone(), known.twin, known.state, known.attempt), (slot, twin, State::Unknown, 1));
+    assert_eq!(ledger.open_run(&"old".into(), request()).await.unwrap(), RunOpened::Known);
+    let elsewhere = ledger.plan(call("old", 1, 0, "{}", sending())).await.unwrap();
+    assert!(matches!(elsewhere, Plan::Twin(other) if other.key == key), "the same call is still in doubt");
+    let there = ledger.plan(call("old", 0, 0, "{\"b\":1}", sending())).await.unwrap();
+    assert!(matches!(there, Plan::Conflict(other) if other.key == key), "its place is taken");
+    ledger.advance(key, 1, Change::Fail("it was not".into(), Witness::Person("ann".into()))).await.unwrap();
+    ledger.close_run(&"old".into()).await.unwrap();
+    ledger.forget_run(&"old".into()).await.unwrap();
+    assert_eq!(ledger.effect(key).await.unwrap(), None, "a forgotten run takes its effects with it");
 }

@@ -1,7 +1,7 @@
 //! Durable state: what must be on disk before anyone sees its id. Keys, approvals, effects, stored responses.
 //!
 //! One thread owns one connection. Whoever changes something hands it a piece of work; all pieces that wait share one
-//! transaction, each behind a savepoint of its own, and hear of their result only after the commit. On SQLite the state
+//! transaction, one that fails fails alone, and all hear of their result only after the commit. On SQLite the state
 //! has a file of its own (`state.db`), synchronous in full, so that neither records nor retention stand in its way.
 //!
 //! A noun is one file here with its SQL and its operations, one file of DDL, and one line in `MIGRATIONS`. Each change is
@@ -36,6 +36,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     budgets::MIGRATION,
     effects::MIGRATION,
     answers::MIGRATION,
+    effects::MIGRATION_2,
 ];
 
 /// How many pieces of work may wait; one more waits for a place.
@@ -157,4 +158,43 @@ impl State {
 /// Where SQLite keeps the state: beside the records.
 pub(crate) fn state_path(records: &std::path::Path) -> PathBuf {
     records.file_name().map_or_else(|| beside(records, "-state"), |_| records.with_file_name("state.db"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::{Cell, Value};
+
+    const INSERT: &str = "INSERT INTO state_commits (writer, batch, at_ms) VALUES ($1, 0, 0)";
+
+    #[tokio::test]
+    async fn of_pieces_that_share_a_transaction_one_that_fails_fails_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine::Sqlite { path: folder.path().join("steersman.db") };
+        let state = State::open(&engine).await.unwrap();
+        let (release, held) = mpsc::channel::<()>();
+        let holds = state.apply("hold the transaction open", move |driver| {
+            // The second time that it runs, nobody holds it.
+            drop(held.recv());
+            driver.execute(INSERT, &[vec![Value::Text("first")]]).map(drop)
+        });
+        let write = |name: &'static str, sql: &'static str| {
+            state.apply("write a row", move |driver| {
+                driver.execute(INSERT, &[vec![Value::Text(name)]])?;
+                driver.execute(sql, &[]).and_then(|_| driver.query(sql, &[])).map(drop)
+            })
+        };
+        let (good, bad, late) =
+            (write("good", "SELECT 1"), write("bad", "SELECT no_such_column"), write("late", "SELECT 1"));
+        let all = async { tokio::join!(holds, good, bad, late, async { drop(release) }) };
+        let (holds, good, bad, late, ()) = all.await;
+        assert!(holds.is_ok() && good.is_ok() && late.is_ok(), "{holds:?} {good:?} {late:?}");
+        let why = format!("{:?}", bad.unwrap_err());
+        assert!(why.contains("no_such_column"), "{why}");
+        let names = |driver: &mut dyn Driver| {
+            driver.query("SELECT writer FROM state_commits WHERE batch = 0 ORDER BY writer", &[])
+        };
+        let row = |name: &str| vec![Cell::Text(name.to_owned())];
+        assert_eq!(state.ask("read rows", names).await.unwrap(), [row("first"), row("good"), row("late")]);
+    }
 }

@@ -65,6 +65,21 @@ impl Place {
         Store::open(self.config()).await.unwrap()
     }
 
+    /// Runs statements on the state, which may not be there yet, in SQLite's words.
+    pub(crate) async fn state_script(&self, sql: &str) {
+        match &self.engine {
+            Engine::Sqlite { path } => {
+                rusqlite::Connection::open(path.with_file_name("state.db")).unwrap().execute_batch(sql).unwrap();
+            }
+            Engine::Postgres { url, .. } => {
+                let (client, connection) = tokio_postgres::connect(url.expose(), tokio_postgres::NoTls).await.unwrap();
+                tokio::spawn(connection);
+                let sql = sql.replace(" BLOB", " BYTEA").replace(" WITHOUT ROWID", "");
+                client.batch_execute(&sql).await.unwrap();
+            }
+        }
+    }
+
     /// Runs SQL behind the store's back and gives the first column of the first row.
     pub(crate) async fn number(&self, sql: &str) -> i64 {
         match &self.engine {

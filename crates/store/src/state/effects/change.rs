@@ -22,6 +22,14 @@ pub(super) struct Stamp {
 /// The database's refusal outside, the ledger's inside.
 pub(super) type Answer<T> = Result<Result<T, LedgerError>, DatabaseError>;
 
+/// The first number of an answer, if there is one.
+fn number(rows: Vec<Vec<Cell>>) -> Option<i64> {
+    match rows.first().and_then(|row| row.first()) {
+        Some(Cell::Int(number)) => Some(*number),
+        _ => None,
+    }
+}
+
 fn changed(driver: &mut dyn Driver, sql: &'static str, row: Vec<Value<'_>>) -> Result<bool, DatabaseError> {
     Ok(driver.execute(sql, &[row])?.first().is_some_and(|count| *count > 0))
 }
@@ -29,7 +37,8 @@ fn changed(driver: &mut dyn Driver, sql: &'static str, row: Vec<Value<'_>>) -> R
 pub(super) fn open_run(driver: &mut dyn Driver, stamp: &Stamp, run: &RunId, request: &str) -> Answer<RunOpened> {
     let id = run.to_string();
     let (owner, epoch) = (Value::Text(&stamp.owner), Value::Int(stamp.epoch));
-    if changed(driver, sql::NEW_RUN, vec![Value::Text(&id), Value::Text(request), owner, epoch])? {
+    let era = Value::Int(era(stamp.now_ms, &id));
+    if changed(driver, sql::NEW_RUN, vec![Value::Text(&id), Value::Text(request), owner, epoch, era])? {
         return Ok(Ok(RunOpened::New));
     }
     let row = vec![owner, epoch, Value::Text(&id), Value::Text(request), Value::Int(stamp.now_ms)];
@@ -43,6 +52,14 @@ pub(super) fn open_run(driver: &mut dyn Driver, stamp: &Stamp, run: &RunId, requ
     })
 }
 
+/// Puts what runs at the same time together on disk, and keeps runs of one millisecond apart.
+fn era(now_ms: i64, run: &str) -> i64 {
+    const APART_BITS: u32 = 20;
+    let hash = steersman_core::ContentHash::of(run.as_bytes()).to_string();
+    let apart = i64::from_str_radix(hash.get(..5).unwrap_or_default(), 16).unwrap_or_default();
+    now_ms.wrapping_shl(APART_BITS) | apart
+}
+
 pub(super) fn close_run(driver: &mut dyn Driver, stamp: &Stamp, run: &RunId) -> Answer<()> {
     let id = run.to_string();
     let closed = changed(driver, sql::CLOSE_RUN, vec![Value::Text(&id), Value::Text(&stamp.owner)])?;
@@ -54,9 +71,10 @@ pub(super) fn close_run(driver: &mut dyn Driver, stamp: &Stamp, run: &RunId) -> 
 
 pub(super) fn forget_run(driver: &mut dyn Driver, run: &RunId) -> Answer<()> {
     let id = run.to_string();
-    let row = || vec![Value::Text(&id)];
+    let Some(era) = number(driver.query(sql::ERA, &[Value::Text(&id)])?) else { return Ok(Ok(())) };
     // The run's row goes first: whoever plans in it waits for that.
-    changed(driver, sql::FORGET_RUN, row())?;
+    changed(driver, sql::FORGET_RUN, vec![Value::Text(&id), Value::Int(era)])?;
+    let row = || vec![Value::Int(era), Value::Text(&id)];
     if let Some(open) = one(driver.query(sql::OPEN_OF, &row())?)? {
         return Ok(Err(LedgerError::Moved(Box::new(open))));
     }
@@ -69,19 +87,19 @@ pub(super) fn plan(driver: &mut dyn Driver, stamp: &Stamp, new: &NewEffect) -> A
     let epoch = u64::try_from(stamp.epoch).unwrap_or_default();
     let effect = new.clone().record(epoch, stamp.now_ms);
     let run = effect.slot.run.to_string();
-    let guard = vec![Value::Text(&run), Value::Text(&stamp.owner), Value::Int(stamp.epoch)];
-    if !changed(driver, sql::MAY_PLAN, guard)? {
+    let guard = [Value::Text(&run), Value::Text(&stamp.owner), Value::Int(stamp.epoch)];
+    let Some(era) = number(driver.query(sql::MAY_PLAN, &guard)?) else {
         return Ok(Err(may_not_plan(driver, stamp, &effect.slot.run)?));
-    }
-    if insert(driver, stamp, &effect, Twins::Unseen)? {
+    };
+    if insert(driver, stamp, &effect, era, Twins::Unseen)? {
         return Ok(Ok(Plan::New(effect)));
     }
     if let Some(known) = find(driver, effect.key)?.filter(|known| known.state != State::Void) {
         return Ok(Ok(Plan::Known(known)));
     }
-    let key = effect.key.to_string();
-    let place = [Value::Text(&run), Value::Text(&effect.slot.path), Value::Int(i64::from(effect.slot.index))];
-    let at_place = effects(driver.query(sql::AT_PLACE, &[&place[..], &[Value::Text(&key)]].concat())?)?;
+    let index = Value::Int(i64::from(effect.slot.index));
+    let place = [Value::Int(era), Value::Text(&run), Value::Text(&effect.slot.path), index, key_value(&effect.key)];
+    let at_place = effects(driver.query(sql::AT_PLACE, &place)?)?;
     let was_sent = |other: &EffectRecord| match other.state {
         State::Planned | State::Authorised | State::Void => false,
         State::Failed => other.attempt > 0,
@@ -90,12 +108,11 @@ pub(super) fn plan(driver: &mut dyn Driver, stamp: &Stamp, new: &NewEffect) -> A
     if let Some(other) = at_place.into_iter().find(was_sent) {
         return Ok(Ok(Plan::Conflict(other)));
     }
-    if let Some(other) = twin_in_the_way(driver, &run, &effect)? {
+    if let Some(other) = twin_in_the_way(driver, era, &effect)? {
         return Ok(Ok(Plan::Twin(other)));
     }
-    let void = [&[Value::Int(stamp.now_ms)], &place[..], &[Value::Text(&key)]].concat();
-    driver.execute(sql::VOID_PLACE, &[void])?;
-    if insert(driver, stamp, &effect, Twins::Allowed)? {
+    driver.execute(sql::VOID_PLACE, &[[&[Value::Int(stamp.now_ms)], &place[..]].concat()])?;
+    if insert(driver, stamp, &effect, era, Twins::Allowed)? {
         return Ok(Ok(Plan::New(effect)));
     }
     Err(DatabaseError::lasting("nothing stands in the way of the effect, and it cannot be written"))
@@ -104,11 +121,8 @@ pub(super) fn plan(driver: &mut dyn Driver, stamp: &Stamp, new: &NewEffect) -> A
 /// Why this gateway may not plan in the run.
 fn may_not_plan(driver: &mut dyn Driver, stamp: &Stamp, run: &RunId) -> Result<LedgerError, DatabaseError> {
     let owner = driver.query(sql::OWNER, &[Value::Text(&stamp.owner)])?;
-    match owner.first().and_then(|row| row.first()) {
-        Some(Cell::Int(by)) if *by != stamp.epoch => {
-            return Ok(LedgerError::Fenced { by: u64::try_from(*by).unwrap_or_default() });
-        }
-        _ => {}
+    if let Some(by) = number(owner).filter(|by| *by != stamp.epoch) {
+        return Ok(LedgerError::Fenced { by: u64::try_from(by).unwrap_or_default() });
     }
     let rows = driver.query(sql::RUN, &[Value::Text(&run.to_string())])?;
     Ok(match rows.first().map(Vec::as_slice) {
@@ -124,12 +138,22 @@ enum Twins {
     Allowed,
 }
 
-fn insert(driver: &mut dyn Driver, stamp: &Stamp, effect: &EffectRecord, twins: Twins) -> Result<bool, DatabaseError> {
-    let (key, twin, run) = (effect.key.to_string(), effect.twin.to_string(), effect.slot.run.to_string());
+fn key_value(key: &EffectKey) -> Value<'_> {
+    Value::Blob(key.as_bytes())
+}
+
+fn insert(
+    driver: &mut dyn Driver,
+    stamp: &Stamp,
+    effect: &EffectRecord,
+    era: i64,
+    twins: Twins,
+) -> Result<bool, DatabaseError> {
+    let run = effect.slot.run.to_string();
     let owner = if effect.state == State::Intent { stamp.owner.as_str() } else { "" };
     let row = vec![
-        Value::Text(&key),
-        Value::Text(&twin),
+        key_value(&effect.key),
+        key_value(&effect.twin),
         Value::Text(&run),
         Value::Text(&effect.slot.path),
         Value::Int(i64::from(effect.slot.index)),
@@ -143,6 +167,7 @@ fn insert(driver: &mut dyn Driver, stamp: &Stamp, effect: &EffectRecord, twins: 
         Value::count(effect.epoch),
         Value::text_or_null(effect.authorised_by.as_deref()),
         Value::Int(effect.changed_at_ms),
+        Value::Int(era),
         Value::Int(i64::from(twins == Twins::Allowed)),
     ];
     changed(driver, sql::PLAN, row)
@@ -151,25 +176,24 @@ fn insert(driver: &mut dyn Driver, stamp: &Stamp, effect: &EffectRecord, twins: 
 /// The same call elsewhere in the run, if it keeps this one from being made.
 fn twin_in_the_way(
     driver: &mut dyn Driver,
-    run: &str,
+    era: i64,
     effect: &EffectRecord,
 ) -> Result<Option<EffectRecord>, DatabaseError> {
-    let (key, twin) = (effect.key.to_string(), effect.twin.to_string());
-    let twins = effects(driver.query(sql::TWINS, &[Value::Text(run), Value::Text(&twin), Value::Text(&key)])?)?;
+    let run = effect.slot.run.to_string();
+    let of = [Value::Int(era), Value::Text(&run), key_value(&effect.twin), key_value(&effect.key)];
+    let twins = effects(driver.query(sql::TWINS, &of)?)?;
     if let Some(open) = twins.iter().find(|other| other.is_open()) {
         return Ok(Some(open.clone()));
     }
     let mut done: Vec<EffectRecord> = twins.into_iter().filter(|other| other.state == State::Committed).collect();
-    let granted = match driver.query(sql::GRANTED, &[Value::Text(&twin)])?.first().and_then(|row| row.first()) {
-        Some(Cell::Int(repeats)) => usize::try_from(*repeats).unwrap_or_default(),
-        _ => 0,
-    };
+    let granted = number(driver.query(sql::GRANTED, &[key_value(&effect.twin)])?).unwrap_or_default();
+    let granted = usize::try_from(granted).unwrap_or_default();
     let too_many = effect.effect == Effect::Irreversible && done.len() > granted;
     Ok(done.pop().filter(|_| too_many))
 }
 
 pub(super) fn find(driver: &mut dyn Driver, key: EffectKey) -> Result<Option<EffectRecord>, DatabaseError> {
-    one(driver.query(sql::EFFECT, &[Value::Text(&key.to_string())])?)
+    one(driver.query(sql::EFFECT, &[key_value(&key)])?)
 }
 
 pub(super) fn advance(
@@ -179,9 +203,8 @@ pub(super) fn advance(
     attempt: u32,
     change: &Change,
 ) -> Answer<EffectRecord> {
-    let key_text = key.to_string();
     let now = Value::Int(stamp.now_ms);
-    let at = [Value::Text(&key_text), Value::Int(i64::from(attempt))];
+    let at = [key_value(&key), Value::Int(i64::from(attempt))];
     let (sql, mut values) = match change {
         Change::Authorise(by) => (sql::AUTHORISE, vec![Value::Text(by), now]),
         Change::Dispatch => (sql::DISPATCH, vec![now]),
@@ -260,9 +283,8 @@ pub(super) fn note_dispatched(
     stamp: &Stamp,
     notes: &[(EffectKey, u32)],
 ) -> Result<(), DatabaseError> {
-    for (key, attempt) in notes {
-        let values = [Value::Int(stamp.now_ms), Value::Text(&key.to_string()), Value::Int(i64::from(*attempt))];
-        driver.query(sql::DISPATCH, &values)?;
-    }
-    Ok(())
+    let now = Value::Int(stamp.now_ms);
+    let rows: Vec<_> =
+        notes.iter().map(|(key, attempt)| vec![now, key_value(key), Value::Int(i64::from(*attempt))]).collect();
+    if rows.is_empty() { Ok(()) } else { driver.execute(sql::NOTE_DISPATCHED, &rows).map(drop) }
 }

@@ -32,6 +32,8 @@ use crate::value::{Cell, Value};
 
 pub(super) const MIGRATION: Migration =
     Migration { both: include_str!("../../../migrations/state_0005_effects.sql"), postgres: "" };
+pub(super) const MIGRATION_2: Migration =
+    Migration { both: include_str!("../../../migrations/state_0040_effects.sql"), postgres: "" };
 
 /// Where a test may kill the process: before a change is handed over, inside its transaction, after its commit.
 pub const FAIL_POINTS: [&str; 3] = ["ledger.before", "ledger.inside", "ledger.after"];
@@ -240,7 +242,7 @@ impl Ledger for EffectLedger {
 
     fn grant_repeat(&self, twin: EffectKey) -> BoxFuture<'_, Result<(), LedgerError>> {
         let grant = move |driver: &mut dyn Driver, _: &Stamp| {
-            driver.execute(sql::GRANT, &[vec![Value::Text(&twin.to_string())]]).map(|_| Ok(()))
+            driver.execute(sql::GRANT, &[vec![Value::Blob(twin.as_bytes())]]).map(|_| Ok(()))
         };
         Box::pin(self.change("grant a repeat", grant))
     }

@@ -36,8 +36,8 @@ fn witness(text: &str) -> Option<Witness> {
 fn read(cells: Vec<Cell>) -> Result<EffectRecord, StoreError> {
     let mut fields = Fields::new("effect", cells);
     let corrupt = || StoreError::Corrupt { what: "effect" };
-    let key = |text: String| EffectKey::try_from(text).map_err(|_| corrupt());
-    let (own, twin) = (key(fields.text()?)?, key(fields.text()?)?);
+    let key = |bytes: Vec<u8>| <[u8; 32]>::try_from(bytes).map(EffectKey::from).map_err(|_| corrupt());
+    let (own, twin) = (key(fields.blob()?)?, key(fields.blob()?)?);
     let (run, path) = (fields.text()?, fields.text()?);
     let slot = Slot { run: run.as_str().into(), path: path.into(), index: fields.number()? };
     let (tool, arguments) = (fields.text()?, fields.text()?);
