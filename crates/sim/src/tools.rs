@@ -1,13 +1,13 @@
 //! A simulated tool server (MCP over stdio) whose log is the truth: every effect is a synced line in a file.
 //!
 //! A shop with orders, payments and mail. Each effect class has its tool: `find_order` reads, `charge` acts once for each
-//! key, `refund` can be looked up, `send_mail` is opaque. `slow` takes its time and stops when it is told to; `stubborn`
+//! key, `refund` can be looked up, `send_mail` is opaque. `read_inbox` gives what stands in the file LOG.inbox: anybody's words. `slow` takes its time and stops when it is told to; `stubborn`
 //! reads nothing while it works. `die_after` ends the process after the n-th effect, before it answers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,7 @@ type Arguments = &'static [(&'static str, &'static str)];
 /// The tools: name, what they do, their arguments (name and JSON type).
 static TOOLS: &[Listed] = &[
     ("find_order", "Looks an order up by its number.", &[("order", "integer")]),
+    ("read_inbox", "Reads the newest mail of a folder.", &[("folder", "string")]),
     ("charge", "Charges the customer of an order.", &[("order", "integer"), ("cents", "integer"), ("key", "string")]),
     ("refund", "Pays an order back.", &[("order", "integer"), ("cents", "integer")]),
     ("find_refund", "Whether a refund with this key was made.", &[("effect_key", "string")]),
@@ -30,6 +31,7 @@ static TOOLS: &[Listed] = &[
 
 struct Shop {
     log: File,
+    inbox: PathBuf,
     charged: BTreeSet<String>,
     refunded: BTreeSet<String>,
     cancelled: BTreeSet<String>,
@@ -49,6 +51,7 @@ pub fn serve_tools(log: &Path, die_after: Option<u64>) -> io::Result<()> {
     let keys = |tool: &str| lines().filter(|line| text(line, "tool") == tool).map(|line| text(&line, "key")).collect();
     let shop = Shop {
         log: OpenOptions::new().create(true).append(true).open(log)?,
+        inbox: log.with_added_extension("inbox"),
         charged: keys("charge"),
         refunded: keys("refund"),
         cancelled: BTreeSet::new(),
@@ -130,6 +133,10 @@ fn call(shared: &Shared, id: &Value, params: &Value) -> Value {
             let order = number("order");
             json!({ "order": order, "customer": "ada@example.com", "cents": order * 10, "state": "delayed" })
                 .to_string()
+        }
+        "read_inbox" => {
+            let inbox = shared.0.lock().unwrap_or_else(PoisonError::into_inner).inbox.clone();
+            std::fs::read_to_string(inbox).unwrap_or_default()
         }
         "charge" => effect(shared, "charge", &text(&arguments, "key"), &arguments),
         "refund" => effect(shared, "refund", &key, &arguments),

@@ -8,83 +8,11 @@ mod support;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use support::{Answer, House, get, post_with, spawn};
-
-/// A provider that calls the one tool it is offered, and answers when it has reported.
-const CALLS: &str = "[default]\nanswer = { tool_call = 1 }\n[[rules]]\nwhen = { contains = \"tool_call_id\" }\nthen = { answer = { text = \"it is done\" } }\n";
-
-fn config(log: &Path, tools: &str, die: &str, guard: &str) -> String {
-    format!(
-        "[guard]\n{guard}\n\
-         [tasks.shop]\nmodel = \"small\"\ntools = {tools}\n\
-         [tool_servers.shop]\ncommand = \"{}\"\nargs = [\"sim\", \"--tools\", \"{}\"{die}]\n\
-         [tools.find_order]\neffect = \"read\"\nuntrusted = false\n\
-         [tools.slow]\neffect = \"read\"\nuntrusted = false\n\
-         [tools.charge]\neffect = \"irreversible\"\nuntrusted = false\nidempotency = \"argument:key\"\n\
-         [tools.refund]\neffect = \"irreversible\"\nuntrusted = false\nidempotency = \"lookup:find_refund\"\n\
-         [tools.send_mail]\neffect = \"irreversible\"\nuntrusted = false\n",
-        env!("CARGO_BIN_EXE_steersman"),
-        log.display(),
-    )
-}
-
-struct Shop {
-    house: House,
-    log: tempfile::TempDir,
-}
-
-impl Shop {
-    fn start(script: &str, tools: &str, die: &str) -> Self {
-        Self::guarded(script, tools, die, "mode = \"off\"")
-    }
-
-    fn guarded(script: &str, tools: &str, die: &str, guard: &str) -> Self {
-        let log = tempfile::tempdir().unwrap();
-        let house = House::start_with(script, &config(&log.path().join("log"), tools, die, guard));
-        Self { house, log }
-    }
-
-    fn ask(&self, key: &str, content: &str) -> Answer {
-        let body = json!({ "model": "task/shop", "messages": [{ "role": "user", "content": content }] });
-        let header = if key.is_empty() { String::new() } else { format!("idempotency-key: {key}\r\n") };
-        self.ask_with(&header, &body)
-    }
-
-    fn ask_with(&self, headers: &str, body: &Value) -> Answer {
-        post_with(self.house.address, "/v1/chat/completions", headers, body.to_string().as_bytes())
-    }
-
-    /// What the tool server did, by its own log.
-    fn truth(&self, tool: &str) -> usize {
-        let log = std::fs::read_to_string(self.log.path().join("log")).unwrap_or_default();
-        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        lines.filter(|line| line["tool"] == tool).count()
-    }
-
-    /// Waits until the log knows of so many.
-    fn wait_for(&self, tool: &str, count: usize) {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while self.truth(tool) < count {
-            assert!(Instant::now() < deadline, "`{tool}` happened {} times after twenty seconds", self.truth(tool));
-            std::thread::yield_now();
-        }
-    }
-
-    fn effects(&self) -> Vec<Value> {
-        get(self.house.address, "/api/effects").json()["effects"].as_array().unwrap().clone()
-    }
-
-    fn kill_and_start_again(&mut self) {
-        self.house.gateway.kill().unwrap();
-        self.house.gateway.wait().unwrap();
-        let (gateway, address) = spawn(&self.house.data.path().join("steersman.toml"), self.house.data.path());
-        (self.house.gateway, self.house.address) = (gateway, address);
-    }
-}
+use support::shop::{CALLS, Shop};
+use support::{Answer, get, post_with};
 
 fn text(answer: &Answer) -> String {
     answer.json()["choices"][0]["message"]["content"].as_str().unwrap_or_default().to_owned()
@@ -304,8 +232,12 @@ fn a_turn_with_calls_of_both_sides_loses_nothing_when_the_client_comes_back() {
 /// The words of the last step reach the client while the model speaks; what is the gateway's alone does not.
 #[test]
 fn a_streamed_run_shows_the_answer_as_it_comes_and_not_the_calls() {
+    ["mode = \"off\"", "mode = \"on\""].into_iter().for_each(streamed_under);
+}
+
+fn streamed_under(guard: &str) {
     let script = "[default]\nanswer = { tool_call = 1 }\n[[rules]]\nwhen = { contains = \"tool_call_id\" }\nthen = { answer = { text = \"one two three four five six seven eight nine ten eleven twelve\" }, tokens_per_second = 10.0 }\n";
-    let shop = Shop::start(script, "[\"find_order\"]", "");
+    let shop = Shop::guarded(script, "[\"find_order\"]", "", guard);
     let body = json!({ "model": "task/shop", "stream": true, "stream_options": { "include_usage": true },
         "messages": [{ "role": "user", "content": "where is my order?" }] })
     .to_string();

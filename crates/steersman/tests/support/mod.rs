@@ -1,7 +1,14 @@
 //! A gateway process, its simulated provider, and a client that reads answers to their end: shared by the tests that
 //! drive the real binary over a real socket.
 
-#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "test code outside a test function; each test file uses its own part"
+)]
+
+pub(crate) mod shop;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -200,6 +207,25 @@ pub(crate) fn raw(address: SocketAddr, request: &[u8]) -> Answer {
     // A server that refuses early may close before it has read everything.
     drop(stream.write_all(request));
     read(&mut stream)
+}
+
+/// Sends a request and reads its answer until these words are in it. The connection stays open with what is given.
+pub(crate) fn read_until(address: SocketAddr, headers: &str, body: &str, words: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let length = body.len();
+    write!(
+        stream,
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n{headers}content-length: {length}\r\n\r\n{body}"
+    )
+    .unwrap();
+    let (mut text, mut piece) = (String::new(), [0; 4096]);
+    while !text.contains(words) {
+        let read = stream.read(&mut piece).unwrap();
+        assert!(read > 0, "the answer ended without `{words}`: {text}");
+        text.push_str(&String::from_utf8_lossy(&piece[..read]));
+    }
+    stream
 }
 
 pub(crate) fn read(stream: &mut TcpStream) -> Answer {
