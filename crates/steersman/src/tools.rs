@@ -178,10 +178,10 @@ fn read_source(source: &SourceConfig, client: &Client) -> Result<Source, Failure
                 Failure::new(format!("`tool_servers.{}`: `{}` cannot be used: {why}", source.name, document.display()))
             };
             let text = std::fs::read_to_string(document).map_err(|error| unusable(error.to_string()))?;
-            let json = serde_json::from_str(&text).map_err(|error| unusable(error.to_string()))?;
+            let read = steersman_tools::read_document(&text).map_err(|error| unusable(error.to_string()))?;
             let api = OpenApi::read(
                 &source.name,
-                &json,
+                &read,
                 url.clone(),
                 fetch(key)?,
                 &source.prefix,

@@ -7,6 +7,7 @@
 //! What never happens here: no contract is read from a server's own hints, no tool is offered whose listing differs from
 //! the reviewed one, and no child process sees the environment of the gateway.
 
+mod document;
 mod function;
 mod lock;
 mod mcp;
@@ -16,6 +17,7 @@ mod parameters;
 mod schema;
 mod toolbox;
 
+pub use document::read_document;
 pub use function::Function;
 pub use lock::{LOCK_FILE, Lock, LockError};
 pub use mcp::{McpServer, ServerSpec, Way};

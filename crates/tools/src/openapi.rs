@@ -28,6 +28,9 @@ const MAX_ANSWER_BYTES: usize = 4 << 20;
 /// Why a document gives no tools.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenApiError {
+    /// It is neither JSON nor YAML.
+    #[error("it is neither JSON nor YAML: {0}")]
+    Unreadable(String),
     /// It has no `paths`.
     #[error("it has no `paths`, so it is no OpenAPI document")]
     NoPaths,
@@ -198,13 +201,14 @@ struct HttpTool {
 
 impl HttpTool {
     fn request(&self, dispatch: &Dispatch) -> Result<Request<Full<Bytes>>, String> {
-        let (mut path, mut query) = (self.operation.path.clone(), Vec::new());
+        let (mut path, mut query, mut cookies) = (self.operation.path.clone(), Vec::new(), Vec::new());
         let mut request = Request::builder().method(self.operation.method.clone());
         for parameter in &self.operation.parameters {
             let Some(value) = dispatch.arguments.get(&parameter.name) else { continue };
             match parameter.place {
                 Place::Path => path = path.replace(&format!("{{{}}}", parameter.name), &parameter.simple(value)),
                 Place::Query => query.extend(parameter.pairs(value)),
+                Place::Cookie => cookies.push(parameter.cookie(value)),
                 Place::Header => {
                     let name = HeaderName::try_from(&parameter.name).map_err(|error| error.to_string())?;
                     if name == header::AUTHORIZATION || name == header::HOST {
@@ -214,6 +218,9 @@ impl HttpTool {
                     request = request.header(name, text);
                 }
             }
+        }
+        if !cookies.is_empty() {
+            request = request.header(header::COOKIE, cookies.join("; "));
         }
         if let (Idempotency::Keyed { header: Some(name), .. }, Some(key)) = (&self.contract.idempotency, dispatch.key) {
             request = request.header(name.as_str(), key.to_string());

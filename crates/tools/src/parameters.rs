@@ -1,5 +1,5 @@
 //! Where an argument of an OpenAPI operation goes in a request, written as the document says (OpenAPI 3.0.4, "Style
-//! Values"): `simple` in paths and headers, `form` and `deepObject` in queries. Pure.
+//! Values"): `simple` in paths and headers, `form` and `deepObject` in queries, `form` in cookies. Pure.
 //!
 //! What never happens here: an argument never leaves its place; everything but unreserved characters is encoded.
 
@@ -11,6 +11,7 @@ pub(crate) enum Place {
     Path,
     Query,
     Header,
+    Cookie,
 }
 
 /// One parameter.
@@ -23,12 +24,13 @@ pub(crate) struct Parameter {
 }
 
 impl Parameter {
-    /// Reads a parameter object; `None` for one that has no name, or stands in a cookie.
+    /// Reads a parameter object; `None` for one that has no name or no known place.
     pub(crate) fn read(parameter: &Value) -> Option<Self> {
         let place = match parameter.get("in").and_then(Value::as_str) {
             Some("path") => Place::Path,
             Some("query") => Place::Query,
             Some("header") => Place::Header,
+            Some("cookie") => Place::Cookie,
             _ => return None,
         };
         let name = parameter.get("name").and_then(Value::as_str)?.to_owned();
@@ -37,11 +39,11 @@ impl Parameter {
         Some(Self { name, place, explode, deep })
     }
 
-    /// The value in the style `simple`: for paths, where it is encoded, and headers, where it is not.
+    /// The value in the style `simple`: for paths and cookies, where it is encoded, and headers, where it is not.
     pub(crate) fn simple(&self, value: &Value) -> String {
         let text = |value: &Value| match self.place {
             Place::Header => plain(value),
-            Place::Path | Place::Query => encoded(&plain(value)),
+            Place::Path | Place::Query | Place::Cookie => encoded(&plain(value)),
         };
         match value {
             Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(","),
@@ -55,6 +57,11 @@ impl Parameter {
             }
             scalar => text(scalar),
         }
+    }
+
+    /// The value as one pair of a cookie. What the specification leaves undefined there (lists that explode) is one value.
+    pub(crate) fn cookie(&self, value: &Value) -> String {
+        format!("{}={}", encoded(&self.name), self.simple(value))
     }
 
     /// The value as pairs of a query.
@@ -103,6 +110,7 @@ mod tests {
             let written = match parameter.place {
                 Place::Query => parameter.pairs(&value).join("&"),
                 Place::Path | Place::Header => parameter.simple(&value),
+                Place::Cookie => parameter.cookie(&value),
             };
             assert_eq!(written, expected);
         };
@@ -120,6 +128,8 @@ mod tests {
         check(json!({ "name": "c", "in": "path", "explode": true }), object, "R=100,G=a%20b");
         check(json!({ "name": "c", "in": "header" }), list, "blue,bl&ck");
         check(json!({ "name": "c", "in": "path" }), json!("../a"), "..%2Fa");
-        assert_eq!(Parameter::read(&json!({ "name": "c", "in": "cookie" })), None);
+        check(json!({ "name": "c", "in": "cookie" }), json!("a; admin=1"), "c=a%3B%20admin%3D1");
+        check(json!({ "name": "c", "in": "cookie" }), json!([1, 2]), "c=1,2");
+        assert_eq!(Parameter::read(&json!({ "name": "c", "in": "elsewhere" })), None);
     }
 }

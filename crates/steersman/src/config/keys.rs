@@ -216,7 +216,7 @@ pub(crate) static KEYS: &[Key] = &[
     key("tool_servers.*.args", Kind::Texts, "", "[\"server.py\"]", "Its arguments."),
     key("tool_servers.*.env", Kind::Texts, "", "[\"TOKEN=env:SHOP_TOKEN\"]", "Variables of its environment: `NAME=env:VARIABLE` or `NAME=file:path`. It sees no other variable of the gateway but `PATH`, `HOME` and their like."),
     key("tool_servers.*.url", Kind::Text, "", "https://tools.example.com/mcp", "The address of an MCP server over streamable HTTP, or of the server of an OpenAPI document."),
-    key("tool_servers.*.openapi", Kind::Text, "", "shop.json", "An OpenAPI document (JSON), whose operations are the tools. Its path is relative to this file."),
+    key("tool_servers.*.openapi", Kind::Text, "", "shop.json", "An OpenAPI document (JSON or YAML), whose operations are the tools. Its path is relative to this file."),
     key("tool_servers.*.api_key", Kind::Secret, "", "env:SHOP_KEY", "Sent as `authorization: Bearer`."),
     key("tool_servers.*.prefix", Kind::Text, "", "shop_", "Put before the names of its tools, where two servers have the same."),
     key("tool_servers.*.in_flight", Kind::Integer, "16", "", "Calls of this server at once; more wait."),
