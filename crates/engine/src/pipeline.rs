@@ -230,7 +230,10 @@ impl Engine {
         answer: UpstreamAnswer,
         recording: &mut Recording,
     ) -> Result<Streaming, AttemptFailure> {
-        let relay = Relay::new(prepared, target, inbound.answer_options(prepared.include_usage));
+        let held = prepared.routed.as_ref().is_some_and(|routed| routed.holds(&target.candidate));
+        let flows =
+            prepared.text_flows && !held && prepared.checks.as_ref().is_some_and(|checks| checks.is_of_calls_alone());
+        let relay = Relay::new(prepared, target, inbound.answer_options(prepared.include_usage), flows);
         let mut streaming = Streaming { body: answer.body, relay, first: Released::default() };
         let mut pieces = Vec::new();
         while streaming.first.bytes.is_empty() {
@@ -245,14 +248,12 @@ impl Engine {
                 return Err(AttemptFailure::cut(format!("the provider broke off: {words}")));
             }
         }
-        let held = prepared.routed.as_ref().is_some_and(|routed| routed.holds(&target.candidate));
         let no_form = held.then(Checks::none);
         if let Some(checks) = prepared.checks.as_ref().or(no_form.as_ref()) {
             let options = inbound.answer_options(prepared.include_usage);
             let provider = target.dialect;
             let guarded = prepared.guarded.as_ref();
             let known = self.known(prepared, target);
-            let flows = prepared.text_flows && !held && guarded.is_none() && checks.is_of_calls_alone();
             let (previews, shown) = (Previews::of(prepared, target), prepared.previews.as_deref());
             let client = prepared.dialect;
             let judge = Judge { checks, known, guarded, provider, client, options, previews, shown, flows };

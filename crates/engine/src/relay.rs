@@ -51,11 +51,11 @@ pub(crate) struct Released {
 }
 
 impl Relay {
-    /// A relay for one attempt's stream.
-    pub(crate) fn new(prepared: &Prepared, target: &Target, options: AnswerOptions) -> Self {
+    /// A relay for one attempt's stream. `flows`: its text goes out before the whole of it was judged.
+    pub(crate) fn new(prepared: &Prepared, target: &Target, options: AnswerOptions, flows: bool) -> Self {
         let provider = target.dialect;
         // An answer that is judged whole passes the gate there.
-        let gate = prepared.guarded.as_ref().filter(|_| prepared.checks.is_none());
+        let gate = prepared.guarded.as_ref().filter(|_| prepared.checks.is_none() || flows);
         let rewrites = gate.is_some_and(|guarded| guarded.rewrites());
         let strip_usage = !prepared.include_usage;
         // Events of the responses API carry ids and numbers that frames written anew could not go on with.

@@ -170,11 +170,12 @@ impl Running<'_> {
         let inbound = Inbound { body, ..self.inbound.clone() };
         let head = dialect.request_head(&inbound.body).map_err(Refusal::from)?;
         let mut prepared = prepare(&self.engine.catalog, &self.engine.forms, &inbound, &head)?;
-        prepared.text_flows = outlet.is_some();
         prepared.guarded = self.engine.guard.label(&inbound, &prepared)?;
         if let Some(guarded) = prepared.guarded.as_mut().and_then(Arc::get_mut) {
             guarded.deferred = ours.iter().map(|tool| tool.spec.name.clone()).collect();
         }
+        prepared.text_flows =
+            outlet.is_some() && prepared.guarded.as_ref().is_none_or(|guarded| guarded.lets_text_flow(&request.tools));
         self.engine.heed_approvals(&inbound, &mut prepared).await;
         judge.heard(prepared.guarded.clone());
         let place = usize::try_from(number).unwrap_or(usize::MAX);

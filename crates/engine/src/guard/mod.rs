@@ -196,6 +196,12 @@ impl Guarded {
         self.mode == GuardMode::On
     }
 
+    /// Whether text may go out while the answer comes: links are judged word by word, and no call of this answer waits for
+    /// the gate, since each is of a tool that the gateway runs. Where one refused call refuses the answer, nothing may.
+    pub(crate) fn lets_text_flow(&self, tools: &[steersman_core::ToolSpec]) -> bool {
+        self.on_deny != OnDeny::Error && tools.iter().all(|tool| self.deferred.contains(&tool.name))
+    }
+
     /// The value of `x-steersman-guard`: what was decided, or that it will be while the answer streams.
     pub(crate) fn header(&self) -> String {
         self.report().map_or_else(|| format!("{}; streaming", self.mode.name()), |report| report.header())
