@@ -36,6 +36,9 @@ struct Arguments {
     /// Agents on other stacks beside ours, killed at the same places; what they break is shown and fails nothing
     #[arg(long, conflicts_with_all = ["real", "scenario"])]
     rivals: bool,
+    /// Your own agent beside ours: the command of a worker (docs/conformance.md says what it is told); nothing is kept
+    #[arg(long, value_name = "COMMAND", conflicts_with_all = ["real", "rivals", "scenario"])]
+    worker: Option<String>,
     /// Only scenarios whose name contains this (nothing is kept then)
     #[arg(long, value_name = "PART")]
     scenario: Option<String>,
@@ -45,8 +48,8 @@ struct Arguments {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
-    if arguments.rivals {
-        return beside_rivals(arguments.seeds.unwrap_or(RIVAL_SEEDS), arguments.json);
+    if arguments.rivals || arguments.worker.is_some() {
+        return beside_others(arguments);
     }
     let seeds = arguments.seeds.unwrap_or(if arguments.real { REAL_SEEDS } else { SEEDS });
     let machine = machine::describe();
@@ -97,24 +100,26 @@ fn answers_of(mut chaos: std::process::Command, seeds: u64, part: Option<&str>) 
     Ok(serde_json::from_slice(&out.stdout)?)
 }
 
-/// Ours and the rivals in one table. Fails only if ours broke a promise.
-fn beside_rivals(seeds: u64, as_json: bool) -> Result<(), Failure> {
-    let machine = machine::describe();
-    let began = std::time::Instant::now();
-    let rows = rivals::run(seeds)?;
+/// Ours and other agents in one table. Fails if ours broke a promise, or the one that was named.
+fn beside_others(arguments: &Arguments) -> Result<(), Failure> {
+    let (machine, began) = (machine::describe(), std::time::Instant::now());
+    let seeds = arguments.seeds.unwrap_or(RIVAL_SEEDS);
+    let judged: &[&str] = if arguments.worker.is_some() { &["steersman", rivals::NAMED] } else { &["steersman"] };
+    let rows = rivals::run(seeds, arguments.worker.as_deref())?;
     let run = json!({
         "run": "chaos_rivals", "command": format!("cargo xtask chaos --rivals --seeds {seeds}"), "machine": machine,
         "seconds": began.elapsed().as_secs(), "scenarios": rows,
     });
-    keep("chaos_rivals", &run)?;
-    if as_json {
+    if arguments.worker.is_none() {
+        keep("chaos_rivals", &run)?;
+    }
+    if arguments.json {
         println!("{run:#}");
     } else {
         println!("{}", rivals::table(&rows).join("\n"));
     }
-    let ours: Vec<Value> =
-        rows.as_array().into_iter().flatten().filter(|row| text(row, "system") == "steersman").cloned().collect();
-    let broken = broken(&Value::Array(ours));
+    let is_judged = |row: &&Value| judged.contains(&text(row, "system"));
+    let broken = broken(&Value::Array(rows.as_array().into_iter().flatten().filter(is_judged).cloned().collect()));
     if broken.is_empty() { Ok(()) } else { Err(Failure::new(format!("broken promises in: {}", broken.join("; ")))) }
 }
 

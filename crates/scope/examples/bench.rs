@@ -126,9 +126,10 @@ fn main() {
         // Once before, so that what a process opens once and keeps (the signal pipe) is there.
         churn(1).await;
         let scopes = if full { 1_000_000 } else { 50_000 };
+        let (cancelled, hostile) = (cancellation().await, hostile().await);
         json!({
-            "cancel_1000_calls_to_joined_us": { "p50": cancellation().await.0, "p99": cancellation().await.1 },
-            "hostile_process_beyond_grace_us": { "p50": hostile().await.0, "p99": hostile().await.1 },
+            "cancel_1000_calls_to_joined_us": { "p50": cancelled.0, "p99": cancelled.1 },
+            "hostile_process_beyond_grace_us": { "p50": hostile.0, "p99": hostile.1 },
             "budget": races(if full { 1_000 } else { 200 }).await,
             "cancelled_scopes": churn(scopes).await,
         })

@@ -7,6 +7,8 @@
     reason = "shared with the chaos example"
 )]
 
+#[path = "../examples/chaos/cell.rs"]
+mod cell;
 #[path = "../examples/chaos/disk.rs"]
 mod disk;
 #[path = "../examples/chaos/scenarios.rs"]

@@ -2,7 +2,7 @@
 
 Called as a worker of `chaos_real`: OWNER CLASS PORT. The model is a script: two steps of two calls each, and a call whose
 result says that it failed is made again, at most twice, with a new id, as models do. The key that a call gives to the sink
-is the one that the SDK gives to a tool: the call's id.
+is the one that the SDK gives to a tool: the call's id. What one life knew, the next one knows by the SDK's own sessions.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ import signal
 import sys
 import uuid
 
-from agents import Agent, Model, ModelResponse, Runner, Usage, function_tool, set_tracing_disabled
+from agents import Agent, Model, ModelResponse, Runner, SQLiteSession, Usage, function_tool, set_tracing_disabled
 from agents.tool_context import ToolContext
 from openai.types.responses import ResponseFunctionToolCall, ResponseOutputMessage, ResponseOutputText
 
@@ -77,7 +77,9 @@ class Script(Model):
 
 async def main():
     set_tracing_disabled(True)
-    ran = await Runner.run(Agent(name="agent", tools=[act], model=Script()), "go", max_turns=40)
+    session = SQLiteSession("run", os.environ["CHAOS_STATE"] + ".sessions")
+    agent = Agent(name="agent", tools=[act], model=Script())
+    ran = await Runner.run(agent, "go", max_turns=40, session=session)
     print(ran.final_output)
 
 

@@ -17,13 +17,21 @@ const RUST: &str = "[package]\nname = \"rival\"\nversion = \"0.0.0\"\nedition = 
 /// The words that start a worker; none for our own.
 type Worker = Result<Vec<String>, Failure>;
 
+/// How the table calls the agent of the command line.
+pub(super) const NAMED: &str = "yours";
+
 /// Every system of the table, with its worker.
-fn systems() -> Vec<(&'static str, Worker)> {
+fn systems(named: Option<&str>) -> Vec<(&'static str, Worker)> {
+    if let Some(command) = named {
+        let words = command.split_whitespace().map(str::to_owned).collect();
+        return vec![("steersman", Ok(Vec::new())), (NAMED, Ok(words))];
+    }
     let sources = house::root().join("xtask/src/chaos");
     vec![
         ("steersman", Ok(Vec::new())),
         ("openai-agents 0.24.0", agents_sdk(&sources)),
         ("agent-effects 0.2.0", agent_effects(&sources)),
+        ("loop with retries", Ok(vec!["python3".to_owned(), word(&sources.join("example_worker.py"))])),
     ]
 }
 
@@ -49,9 +57,9 @@ fn agent_effects(sources: &Path) -> Worker {
 }
 
 /// Runs every system over the scenarios that all of them can take part in. Gives one row a cell, with its system.
-pub(super) fn run(seeds: u64) -> Result<Value, Failure> {
+pub(super) fn run(seeds: u64, named: Option<&str>) -> Result<Value, Failure> {
     let mut rows = Vec::new();
-    for (system, built) in systems() {
+    for (system, built) in systems(named) {
         let worker = match built {
             Ok(worker) => worker,
             Err(failure) => {

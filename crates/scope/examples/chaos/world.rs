@@ -16,6 +16,7 @@ use steersman_scope::{
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
+pub use super::cell::Verdict;
 use super::disk::{SimDisk, Tear};
 use super::sink::{Class, Fault, SimSink, SinkTool, WorldClock};
 
@@ -69,24 +70,6 @@ pub struct Story {
 impl Story {
     pub fn of(steps: Vec<Vec<Say>>, troubles: Vec<Trouble>) -> Self {
         Self { steps, troubles, on_cancel: OnCancel::Finish, authorise: None }
-    }
-}
-
-/// What a world came to.
-#[derive(Debug, Default, Clone)]
-pub struct Verdict {
-    pub duplicates: u64,
-    pub silent_losses: u64,
-    pub unknown: u64,
-    /// Broken promises in words; empty in a good world.
-    pub broken: Vec<String>,
-}
-
-impl Verdict {
-    pub fn expect(&mut self, holds: bool, promise: &str) {
-        if !holds {
-            self.broken.push(promise.to_owned());
-        }
     }
 }
 

@@ -11,8 +11,9 @@ use steersman_scope::Dice;
 use steersman_store::state::effects;
 
 use super::base::Base;
+use super::cell::Verdict;
 use super::sinkd::LATEST;
-use super::verdict::{Told, Verdict};
+use super::verdict::{Told, judge};
 use super::worker::{CALLS, FAIL_POINT, LEASE, STEPS, STOP_POINT};
 
 /// What happens to the gateways.
@@ -223,5 +224,5 @@ pub fn live(scenario: &Scenario, class: &str, engine: &Base, seed: u64) -> Verdi
     engine.clear(&world.place);
     // Whoever takes over from a gateway that is only silent cannot trust a look-up that finds nothing.
     let alone = matches!(scenario.trouble, Trouble::Kill(_));
-    Verdict::of(&told, &truth, STEPS * CALLS, class == "keyed" || (class == "lookup" && alone))
+    judge(&told, &truth, STEPS * CALLS, class == "keyed" || (class == "lookup" && alone))
 }

@@ -19,6 +19,8 @@ pub const LATEST: Duration = Duration::from_millis(250);
 
 struct Sink {
     keyed: bool,
+    /// Whether it can be asked what it did.
+    tells: bool,
     log: File,
     keys: BTreeSet<String>,
     calm: bool,
@@ -39,7 +41,7 @@ impl Sink {
 /// Serves until killed. Prints its port.
 pub fn serve(folder: &Path, class: &str, seed: u64) {
     let log = OpenOptions::new().create(true).append(true).open(folder.join("truth.log")).unwrap();
-    let sink = Sink { keyed: class == "keyed", log, keys: BTreeSet::new(), calm: false };
+    let sink = Sink { keyed: class == "keyed", tells: class == "lookup", log, keys: BTreeSet::new(), calm: false };
     let (sink, dice) = (Arc::new(Mutex::new(sink)), Arc::new(Dice::seeded(seed)));
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     println!("{}", listener.local_addr().unwrap().port());
@@ -64,7 +66,10 @@ fn answer(mut connection: TcpStream, sink: &Mutex<Sink>, dice: &Dice) {
             sink.lock().unwrap().calm = true;
             json!({})
         }
-        "find" => json!({ "found": sink.lock().unwrap().keys.contains(&key) }),
+        "find" => {
+            let sink = sink.lock().unwrap();
+            if sink.tells { json!({ "found": sink.keys.contains(&key) }) } else { json!({}) }
+        }
         _ => {
             let fault = if sink.lock().unwrap().calm { 9 } else { dice.below(8) };
             match fault {

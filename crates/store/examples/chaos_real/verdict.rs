@@ -2,43 +2,30 @@
 
 use std::collections::BTreeMap;
 
-/// How one world ended.
-#[derive(Debug, Default)]
-pub struct Verdict {
-    pub duplicates: u64,
-    pub silent_losses: u64,
-    pub unknown: u64,
-    /// Broken promises in words; empty in a good world.
-    pub broken: Vec<String>,
-}
+use super::cell::Verdict;
 
 /// What the agent was told in the end: for each intent, the status of its call.
 pub type Told = Vec<(String, String)>;
 
-impl Verdict {
-    fn expect(&mut self, holds: bool, promise: &str) {
-        if !holds {
-            self.broken.push(promise.to_owned());
+/// Holds what was told against what was done. `calls` replies are due; `exactly_once` where the sink's class promises it.
+pub fn judge(told: &Told, truth: &str, calls: usize, exactly_once: bool) -> Verdict {
+    let mut verdict = Verdict::default();
+    verdict.expect(told.len() == calls, "the last worker comes to its end, with a reply for each call");
+    let mut acted: BTreeMap<&str, u64> = BTreeMap::new();
+    truth.lines().for_each(|intent| *acted.entry(intent).or_default() += 1);
+    verdict.duplicates = acted.values().map(|times| times - 1).sum();
+    // What happened and nobody was told of is lost as well.
+    let untold = acted.keys().filter(|intent| !told.iter().any(|(known, _)| known == *intent));
+    verdict.silent_losses = u64::try_from(untold.count()).unwrap();
+    for (intent, status) in told {
+        let times = acted.get(intent.as_str()).copied().unwrap_or(0);
+        let (done, unknown) = (matches!(status.as_str(), "Done" | "Replayed"), status == "Unknown");
+        verdict.unknown += u64::from(unknown);
+        if (done && times == 0) || (!done && !unknown && times > 0) {
+            verdict.silent_losses += 1;
+            verdict.broken.push(format!("`{intent}` acted {times} times, told {status}"));
         }
+        verdict.expect(!exactly_once || (done && times == 1), "a keyed or look-up effect happens exactly once");
     }
-
-    /// Holds what was told against what was done. `calls` replies are due; `exactly_once` where the sink's class promises it.
-    pub fn of(told: &Told, truth: &str, calls: usize, exactly_once: bool) -> Self {
-        let mut verdict = Self::default();
-        verdict.expect(told.len() == calls, "the last worker comes to its end, with a reply for each call");
-        let mut acted: BTreeMap<&str, u64> = BTreeMap::new();
-        truth.lines().for_each(|intent| *acted.entry(intent).or_default() += 1);
-        for (intent, status) in told {
-            let times = acted.get(intent.as_str()).copied().unwrap_or(0);
-            verdict.duplicates += times.saturating_sub(1);
-            let (done, unknown) = (matches!(status.as_str(), "Done" | "Replayed"), status == "Unknown");
-            verdict.unknown += u64::from(unknown);
-            if (done && times == 0) || (!done && !unknown && times > 0) {
-                verdict.silent_losses += 1;
-                verdict.broken.push(format!("`{intent}` acted {times} times, told {status}"));
-            }
-            verdict.expect(!exactly_once || (done && times == 1), "a keyed or look-up effect happens exactly once");
-        }
-        verdict
-    }
+    verdict
 }
