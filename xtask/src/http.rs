@@ -34,8 +34,19 @@ pub(crate) fn get(address: &str, path: &str) -> Result<Answer, Failure> {
 
 /// Sends JSON and reads the whole answer. `counts` says from what text on the first token is there.
 pub(crate) fn post(address: &str, path: &str, json: &str, counts: impl Fn(&str) -> bool) -> Result<Answer, Failure> {
+    post_with(address, path, "", json, counts)
+}
+
+/// The same with more headers: whole lines, each with its end.
+pub(crate) fn post_with(
+    address: &str,
+    path: &str,
+    headers: &str,
+    json: &str,
+    counts: impl Fn(&str) -> bool,
+) -> Result<Answer, Failure> {
     let request = format!(
-        "POST {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{json}",
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-type: application/json\r\n{headers}content-length: {}\r\n\r\n{json}",
         json.len()
     );
     exchange(address, &request, counts)

@@ -4,6 +4,7 @@
 //! through [`SECTIONS`]. Each section is one file and one line: it sends requests and gives rows of the table.
 
 mod chat;
+mod effects;
 mod extraction;
 mod guard;
 mod objective;
@@ -59,6 +60,7 @@ static SECTIONS: &[Section] = &[
     Section { name: "stream", run: stream::run },
     Section { name: "extraction", run: extraction::run },
     Section { name: "tool", run: tool::run },
+    Section { name: "tools and effects", run: effects::run },
     Section { name: "guard", run: guard::run },
     Section { name: "quality floor", run: objective::run },
 ];
@@ -76,7 +78,9 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     command.env("STEERSMAN_MODELS", models);
     let config = data.join("steersman.toml");
     std::fs::create_dir_all(&data)?;
-    std::fs::write(&config, [guard::CONFIG, objective::CONFIG].concat().replace("MODEL", &arguments.model))?;
+    let text = [guard::CONFIG, effects::CONFIG, objective::CONFIG].concat().replace("MODEL", &arguments.model);
+    let text = text.replace("STEERSMAN", &steersman.display().to_string());
+    std::fs::write(&config, text.replace("SHOP_LOG", &data.join(effects::LOG).display().to_string()))?;
     let gateway = Gateway::start(&mut command, Some(&config), &data)?;
     let session = Session::new(steersman, gateway.address.clone(), arguments.model.clone(), data);
     let mut rows = Vec::new();

@@ -1,6 +1,6 @@
 //! What a section of the demo works with: it asks, and gets back a row with what the gateway recorded.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -59,15 +59,30 @@ impl Session {
         self.ask_as(&self.model, request)
     }
 
+    /// The data folder.
+    pub(super) fn data(&self) -> &Path {
+        &self.data
+    }
+
     /// The same under another name of the model, such as a task's.
-    pub(super) fn ask_as(&self, model: &str, mut request: Value) -> Result<http::Answer, Failure> {
+    pub(super) fn ask_as(&self, model: &str, request: Value) -> Result<http::Answer, Failure> {
+        self.ask_with("", model, request)
+    }
+
+    /// The same under an `Idempotency-Key`.
+    pub(super) fn ask_under(&self, key: &str, model: &str, request: Value) -> Result<http::Answer, Failure> {
+        self.ask_with(&format!("idempotency-key: {key}\r\n"), model, request)
+    }
+
+    fn ask_with(&self, headers: &str, model: &str, mut request: Value) -> Result<http::Answer, Failure> {
         if let Some(members) = request.as_object_mut() {
             members.insert("model".to_owned(), json!(model));
         }
         let first_token = |body: &str| {
             body.contains("\"arguments\":\"") || body.split("\"content\":\"").skip(1).any(|rest| !rest.starts_with('"'))
         };
-        let answer = http::post(&self.address, "/v1/chat/completions", &request.to_string(), first_token)?;
+        let answer =
+            http::post_with(&self.address, "/v1/chat/completions", headers, &request.to_string(), first_token)?;
         if answer.status == 200 {
             Ok(answer)
         } else {
