@@ -1,6 +1,7 @@
+#!/usr/bin/env python3
 """The smallest worker that the conformance suite can run: a plain loop with retries, in Python without packages.
 
-`cargo xtask chaos --worker "python3 xtask/src/chaos/example_worker.py"` puts it into the table. docs/conformance.md says
+`cargo xtask chaos --worker xtask/src/chaos/example_worker.py` puts it into the table. docs/conformance.md says
 what a worker is told and what it has to say. This one remembers what it did in a file and sends again what failed, under
 a key of its own: right for a sink that takes keys, and wrong for one that takes none, as the table shows.
 """
