@@ -217,21 +217,14 @@ impl AttemptFailure {
     }
 }
 
-/// Reads a body to its end, at most `limit` bytes of it, with a time-out between pieces.
+/// Reads a body to its end, with a time-out between pieces. It is copied: the record holds on to it for a while, and a
+/// piece kept as it came would hold on to the whole buffer that it was read into.
 pub(crate) async fn read_whole(body: &mut ByteStream, idle: Duration) -> Result<Bytes, UpstreamError> {
-    let mut first: Option<Bytes> = None;
-    let mut rest = BytesMut::new();
+    let mut whole = BytesMut::new();
     while let Some(piece) = next_piece(body, idle, "idle").await? {
-        match (&first, rest.is_empty()) {
-            (None, _) => first = Some(piece),
-            (Some(start), true) => {
-                rest.extend_from_slice(start);
-                rest.extend_from_slice(&piece);
-            }
-            (Some(_), false) => rest.extend_from_slice(&piece),
-        }
+        whole.extend_from_slice(&piece);
     }
-    Ok(if rest.is_empty() { first.unwrap_or_default() } else { rest.freeze() })
+    Ok(whole.freeze())
 }
 
 /// Reads the beginning of an error body; whatever goes wrong meanwhile, the status is the news.

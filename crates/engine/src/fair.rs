@@ -82,8 +82,41 @@ pub struct LoadReport {
     pub longest_wait: Duration,
 }
 
+/// How fast requests end while others wait.
+#[derive(Default)]
+struct Rate {
+    since: Option<Instant>,
+    ended: u32,
+}
+
+/// What ended longer ago than this says little about now.
+const REMEMBERED: Duration = Duration::from_secs(10);
+/// The longest hint; things change.
+const LONGEST_HINT: Duration = Duration::from_secs(60);
+
+impl Rate {
+    fn end(&mut self, now: Instant) {
+        let Some(since) = self.since else { return };
+        self.ended += 1;
+        let span = now.saturating_duration_since(since);
+        if span > REMEMBERED * 2 {
+            (self.since, self.ended) = (now.checked_sub(span / 2), self.ended / 2);
+        }
+    }
+
+    /// How long so many take to end.
+    fn time_of(&self, requests: usize, now: Instant) -> Duration {
+        let Some(since) = self.since else { return Duration::ZERO };
+        let span = now.saturating_duration_since(since);
+        // While none has ended, one takes as long as this at least.
+        let requests = u32::try_from(requests).unwrap_or(u32::MAX);
+        span.checked_mul(requests).map_or(LONGEST_HINT, |all| if self.ended == 0 { span } else { all / self.ended })
+    }
+}
+
 #[derive(Default)]
 struct State {
+    rate: Rate,
     in_flight: usize,
     held_bytes: u64,
     /// Keys with requests that wait, in the order of their turns.
@@ -154,6 +187,14 @@ impl FairQueue {
         }
     }
 
+    /// When one that found no place should come again: once those that wait have begun, at the rate at which requests
+    /// end. Between a second and a minute.
+    #[must_use]
+    pub fn come_again(&self) -> Duration {
+        let state = lock(&self.state);
+        state.rate.time_of(state.waiting + 1, Instant::now()).clamp(Duration::from_secs(1), LONGEST_HINT)
+    }
+
     /// How things stand.
     #[must_use]
     pub fn report(&self) -> LoadReport {
@@ -193,6 +234,7 @@ impl Drop for Pass {
         if self.is_held {
             let mut state = lock(&self.state);
             state.end(self.bytes);
+            state.rate.end(Instant::now());
             State::serve(&self.state, &mut state, &self.limits);
         }
     }
@@ -227,6 +269,9 @@ impl State {
     }
 
     fn wait(&mut self, flow: Flow, waiter: Waiter) {
+        if self.waiting == 0 {
+            self.rate = Rate { since: Some(waiter.since), ended: 0 };
+        }
         let queue = self.queues.entry(name(flow)).or_default();
         if queue.waiters.is_empty() {
             self.turns.push_back(flow);

@@ -139,3 +139,17 @@ async fn a_client_that_leaves_the_queue_leaves_no_trace() {
     let report = queue.report();
     assert_eq!((report.in_flight, report.held_bytes), (0, 0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_finds_no_place_is_told_when_those_that_wait_will_have_begun() {
+    let limits = LoadLimits { in_flight: 2, waiting: 20, ..LIMITS };
+    let (queue, log) = (FairQueue::new(limits), Arc::new(Mutex::new(Vec::new())));
+    assert_eq!(queue.come_again(), SECOND, "nobody waits");
+    let tasks = send(&queue, &log, 1, 22, 1_000);
+    tokio::time::sleep(SECOND * 7 / 2).await;
+    // Six have ended in 3.5 seconds, and 14 wait before one that comes now.
+    let told = queue.come_again().as_millis();
+    assert!((8_750..8_760).contains(&told), "{told} ms");
+    ends(tasks).await;
+    assert!(queue.come_again() >= SECOND);
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use steersman_core::{AttemptRecord, ContentHash, FinishReason, Note, RequestRecord, Timing, Usage};
 
-use crate::bodies::{Bodies, NewBody};
+use crate::bodies::{Bodies, Form, NewBody};
 use crate::driver::{DatabaseError, Driver};
 use crate::redact::Redactor;
 use crate::rollup::OpenRollups;
@@ -60,7 +60,7 @@ const INSERT_ATTEMPT: &str = "INSERT INTO attempts (request_id, position, starte
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
     ON CONFLICT (request_id, position) DO NOTHING";
 
-const INSERT_BODY: &str = "INSERT INTO bodies (hash, until_ms, size, content) VALUES ($1, $2, $3, $4)
+const INSERT_BODY: &str = "INSERT INTO bodies (hash, until_ms, size, content, parts) VALUES ($1, $2, $3, $4, $5)
     ON CONFLICT (hash) DO UPDATE SET until_ms = excluded.until_ms WHERE excluded.until_ms > bodies.until_ms";
 
 impl Batch {
@@ -69,11 +69,13 @@ impl Batch {
         redact_texts(&mut record, redactor);
         let at_ms = i64::try_from(record.id.unix_millis()).unwrap_or(i64::MAX);
         let before = self.new_bodies.len();
-        let mut keep = |body: &[u8]| bodies.keep(redactor, body, at_ms, &mut self.new_bodies);
+        let mut keep_as = |form, body: &[u8]| bodies.keep(redactor, body, form, at_ms, &mut self.new_bodies);
+        let notes = keep_as(Form::Whole, notes_text(&record.notes).as_bytes());
+        let mut keep = |body: &[u8]| keep_as(Form::Parts, body);
         let names = Names {
             request: keep(&std::mem::take(&mut record.request_body)),
             response: keep(&std::mem::take(&mut record.response_body)),
-            notes: keep(notes_text(&record.notes).as_bytes()),
+            notes,
         };
         let mut attempts = Vec::with_capacity(record.attempts.len());
         for attempt in &mut record.attempts {
@@ -154,6 +156,7 @@ fn body_values(body: &NewBody) -> Vec<Value<'_>> {
         Value::Int(body.until_ms),
         Value::count(body.size),
         Value::Blob(&body.content),
+        Value::count_or_null(body.parts),
     ]
 }
 

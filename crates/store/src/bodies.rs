@@ -1,5 +1,7 @@
 //! Bodies on their way to disk: redacted, named by content, compressed, each distinct one once.
 //!
+//! A long body is kept in parts, each named and kept like a body: a conversation that grows by a turn costs that turn.
+//!
 //! There are no reference counts to keep in step. A body carries a time, `until_ms`, such that no request that began
 //! later refers to it; it may go when all requests up to that time have gone. The time is rounded up to a grain, so that
 //! a body used by every request is written once a grain, not once a request; and it only ever grows, so that any number
@@ -11,6 +13,7 @@ use std::collections::HashMap;
 use steersman_core::ContentHash;
 use zstd::bulk::Compressor;
 
+use crate::parts::{CUT_FROM_BYTES, parts};
 use crate::redact::Redactor;
 
 /// The level while the writer keeps up. Prose becomes a third of its size.
@@ -18,7 +21,10 @@ const LEVEL: i32 = 1;
 /// The level while the queue fills: half of the size, in less than half of the time. A larger record is better than none.
 const HASTY_LEVEL: i32 = -5;
 
-/// Bodies remembered in each of the two generations.
+/// The length of a name.
+const NAME_BYTES: usize = 32;
+
+/// Bodies and parts remembered in each of the two generations.
 const REMEMBERED: usize = 16_384;
 
 /// A body that the database does not have yet, or not for so long.
@@ -26,7 +32,18 @@ pub(crate) struct NewBody {
     pub(crate) hash: ContentHash,
     pub(crate) until_ms: i64,
     pub(crate) size: u64,
+    /// How many parts it is kept in; `content` is then their names.
+    pub(crate) parts: Option<u64>,
     pub(crate) content: Vec<u8>,
+}
+
+/// Whether a body may be kept in parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// In parts, where it is long.
+    Parts,
+    /// In one piece: it is read by questions that join it.
+    Whole,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -74,6 +91,7 @@ impl Bodies {
         &mut self,
         redactor: &Redactor,
         body: &[u8],
+        form: Form,
         at_ms: i64,
         new: &mut Vec<NewBody>,
     ) -> Option<ContentHash> {
@@ -86,15 +104,47 @@ impl Bodies {
         }
         let clean = redactor.bytes(body);
         let hash = if matches!(clean, Cow::Borrowed(_)) { came } else { ContentHash::of(&clean) };
-        let compressor = if self.pressed { &mut self.hasty } else { &mut self.compressor };
-        let content = compressor.compress(&clean).ok()?;
-        if self.max_bytes.is_some_and(|max| content.len() as u64 > max) {
+        let until_ms = at_ms.div_euclid(self.grain_ms).saturating_add(1).saturating_mul(self.grain_ms);
+        let before = new.len();
+        let written = match form {
+            Form::Parts if clean.len() >= CUT_FROM_BYTES => self.write_parts(hash, &clean, until_ms, new),
+            _ => self.write_whole(hash, &clean, until_ms, new),
+        };
+        let bytes: usize = new.iter().skip(before).map(|body| body.content.len()).sum();
+        if written.is_none() || self.max_bytes.is_some_and(|max| bytes as u64 > max) {
+            new.truncate(before);
             return None;
         }
-        let until_ms = at_ms.div_euclid(self.grain_ms).saturating_add(1).saturating_mul(self.grain_ms);
+        for body in new.iter().skip(before).filter(|body| body.hash != hash) {
+            self.remember(body.hash, Known { hash: body.hash, until_ms });
+        }
         self.remember(came, Known { hash, until_ms });
-        new.push(NewBody { hash, until_ms, size: clean.len() as u64, content });
         Some(hash)
+    }
+
+    fn write_whole(&mut self, hash: ContentHash, clean: &[u8], until_ms: i64, new: &mut Vec<NewBody>) -> Option<()> {
+        let compressor = if self.pressed { &mut self.hasty } else { &mut self.compressor };
+        let content = compressor.compress(clean).ok()?;
+        new.push(NewBody { hash, until_ms, size: clean.len() as u64, parts: None, content });
+        Some(())
+    }
+
+    /// A body that is a single part is kept whole: its part would have its name.
+    fn write_parts(&mut self, hash: ContentHash, clean: &[u8], until_ms: i64, new: &mut Vec<NewBody>) -> Option<()> {
+        let mut names = Vec::new();
+        for part in parts(clean) {
+            if part.len() == clean.len() {
+                return self.write_whole(hash, clean, until_ms, new);
+            }
+            let name = ContentHash::of(part);
+            names.extend_from_slice(name.as_bytes());
+            if self.recall(name, until_ms).is_none() {
+                self.write_whole(name, part, until_ms, new)?;
+            }
+        }
+        let parts = Some((names.len() / NAME_BYTES) as u64);
+        new.push(NewBody { hash, until_ms, size: clean.len() as u64, parts, content: names });
+        Some(())
     }
 
     /// Says whether there is time to compress well.
@@ -126,7 +176,12 @@ impl Bodies {
     }
 }
 
-/// Unpacks a body of a known size.
+/// The names of the parts of a body, from its content.
+pub(crate) fn names(content: &[u8]) -> impl Iterator<Item = &[u8]> {
+    content.chunks_exact(NAME_BYTES)
+}
+
+/// Unpacks a body, or a part of one, of a known size.
 pub(crate) fn unpack(content: &[u8], size: usize) -> Option<Vec<u8>> {
     zstd::bulk::decompress(content, size).ok()
 }
@@ -143,12 +198,30 @@ mod tests {
             let mut bodies = Bodies::new(None).unwrap();
             let mut new = Vec::new();
             bodies.press(pressed);
-            let name = bodies.keep(&redactor, text, 0, &mut new);
+            let name = bodies.keep(&redactor, text, Form::Whole, 0, &mut new);
             let [body] = <[NewBody; 1]>::try_from(new).ok().unwrap();
             assert_eq!((name, unpack(&body.content, text.len()).as_deref()), (Some(body.hash), Some(text)));
             body.content.len()
         };
         let (calm, pressed) = (kept(false), kept(true));
         assert!(calm < pressed && pressed < text.len(), "{calm}, {pressed} of {}", text.len());
+    }
+
+    #[test]
+    fn a_turn_more_writes_that_turn_and_keeps_the_parts_as_long_as_the_body() {
+        let turn = concat!(include_str!("../../../docs/cli.md"), include_str!("../../../docs/config.md")).as_bytes();
+        let more = [turn, b"and what then?"].concat();
+        let mut bodies = Bodies::new(None).unwrap();
+        let mut write = |body: &[u8], at_ms| {
+            let mut new = Vec::new();
+            let name = bodies.keep(&Redactor::new(&[]), body, Form::Parts, at_ms, &mut new).unwrap();
+            assert_eq!(new.last().map(|body| (body.hash, body.size)), Some((name, body.len() as u64)));
+            (new.len(), new.iter().map(|body| body.content.len()).sum::<usize>(), new.first().map(|body| body.until_ms))
+        };
+        let (parts, bytes, _) = write(turn, 0);
+        let (changed, further, _) = write(&more, 1);
+        assert!(parts > 2 && changed == 2 && further * 2 < bytes, "{parts} parts of {bytes}, {changed} of {further}");
+        let (renewed, _, until_ms) = write(&more, 90_000);
+        assert_eq!((renewed, until_ms), (parts, Some(120_000)), "parts stay as long as the last body that has them");
     }
 }

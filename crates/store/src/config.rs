@@ -56,20 +56,20 @@ pub struct StoreConfig {
     pub secrets: Vec<Secret>,
     /// How many records may wait for the writer; more are dropped and counted.
     pub queue_records: usize,
-    /// How many bytes of bodies may wait for the writer; more are dropped and counted.
+    /// How many bytes may wait for the writer, bodies and all; more are dropped and counted.
     pub queue_bytes: usize,
 }
 
 impl StoreConfig {
-    /// This engine with the default retention, queue (8,192 records, 24 MiB) and no secrets.
+    /// This engine with the default retention, queue (16,384 records, 32 MiB) and no secrets.
     #[must_use]
     pub fn new(engine: Engine) -> Self {
         Self {
             engine,
             retention: Retention::default(),
             secrets: Vec::new(),
-            queue_records: 8_192,
-            queue_bytes: 24 * 1024 * 1024,
+            queue_records: 16_384,
+            queue_bytes: 32 * 1024 * 1024,
         }
     }
 }

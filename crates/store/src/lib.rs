@@ -13,6 +13,7 @@ mod driver;
 mod error;
 mod filter;
 mod mark;
+mod parts;
 mod postgres;
 mod queue;
 mod reader;

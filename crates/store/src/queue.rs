@@ -29,7 +29,7 @@ pub(crate) struct Queue {
     sender: SyncSender<Box<RequestRecord>>,
     capacity: usize,
     max_bytes: usize,
-    /// Bytes of bodies that wait.
+    /// Bytes that wait.
     bytes: AtomicUsize,
     /// Requests that are inside [`Recorder::record`] at this moment.
     entering: AtomicUsize,
@@ -192,7 +192,7 @@ impl Recorder for Queue {
 
 impl Queue {
     fn push(&self, record: RequestRecord) {
-        let size = body_bytes(&record);
+        let size = bytes_of(&record);
         let waiting = self.bytes.fetch_add(size, Ordering::SeqCst);
         // One record larger than the whole limit is let in alone, else it could never be kept.
         let fits = waiting == 0 || waiting.saturating_add(size) <= self.max_bytes;
@@ -211,10 +211,15 @@ impl Queue {
     }
 }
 
-fn body_bytes(record: &RequestRecord) -> usize {
+/// What a record takes beside its bodies, and each of its attempts: measured on small requests, rounded up.
+const RECORD_BYTES: usize = 1_024;
+const ATTEMPT_BYTES: usize = 512;
+
+fn bytes_of(record: &RequestRecord) -> usize {
     let attempts = record.attempts.iter().flat_map(|attempt| [&attempt.request_body, &attempt.response_body]);
     let further: usize = attempts.flatten().map(bytes::Bytes::len).sum();
-    record.request_body.len() + record.response_body.len() + record.parameters.len() + further
+    let bodies = record.request_body.len() + record.response_body.len() + record.parameters.len() + further;
+    bodies + RECORD_BYTES + ATTEMPT_BYTES * record.attempts.len()
 }
 
 /// How much one batch may take.
@@ -256,7 +261,7 @@ impl Intake {
         let mut next = Some(first);
         self.backlog = false;
         while let Some(record) = next {
-            let size = body_bytes(&record);
+            let size = bytes_of(&record);
             self.queue.bytes.fetch_sub(size, Ordering::SeqCst);
             take(*record);
             records += 1;

@@ -154,8 +154,8 @@ fn delete_bodies(driver: &mut dyn Driver) -> Result<u64, DatabaseError> {
     let kept_from_ms = oldest(driver)?.map_or(now_ms, |id| i64::try_from(id.unix_millis()).unwrap_or(now_ms));
     let sql = "DELETE FROM bodies WHERE hash IN
         (SELECT hash FROM bodies WHERE until_ms < $1 ORDER BY until_ms LIMIT $2)";
-    // Two bodies a request, and as many again for those of failed attempts.
-    let row = vec![Value::Int(kept_from_ms), Value::Int(STEP_ROWS * 4)];
+    // Two bodies a request, as many again for those of failed attempts, and long ones in a dozen parts.
+    let row = vec![Value::Int(kept_from_ms), Value::Int(STEP_ROWS * 16)];
     Ok(driver.execute(sql, &[row])?.iter().sum())
 }
 

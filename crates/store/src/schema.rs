@@ -37,6 +37,7 @@ pub(crate) static RECORDS: Schema = Schema {
             postgres: include_str!("../migrations/0001_postgres.sql"),
         },
         Migration { both: include_str!("../migrations/0002_notes.sql"), postgres: "" },
+        Migration { both: include_str!("../migrations/0003_parts.sql"), postgres: "" },
     ],
 };
 

@@ -43,8 +43,10 @@ impl Store {
         let engine = config.engine.clone();
         let (queue, receiver) = Queue::new(mark, config.queue_records, config.queue_bytes);
         let opened = writer::start(config, Arc::clone(&queue), receiver)?;
-        opened.await.map_err(|_| StoreError::Closed)??;
-        let state = State::open(&engine).await?;
+        // Two files, two threads: a new store waits for its disk once, not twice.
+        let (opened, state) = tokio::join!(opened, State::open(&engine));
+        opened.map_err(|_| StoreError::Closed)??;
+        let state = state?;
         Ok(Self { inner: Arc::new(Inner { queue, reader, state }) })
     }
 

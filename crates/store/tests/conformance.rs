@@ -10,6 +10,7 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use steersman_core::{Code, FinishReason, Note, OutcomeKind, Recorder, Secret, Timing, Usage, Usd};
@@ -25,6 +26,7 @@ on_both_engines! {
     pages_visit_every_request_once_and_newest_first,
     a_log_is_followed_without_a_gap,
     equal_bodies_are_kept_once,
+    what_long_bodies_have_in_common_is_kept_once_and_as_long_as_it_is_needed,
     the_overview_shows_each_model_over_time,
     facets_count_every_name,
     a_rollup_grows_over_batches_and_runs,
@@ -218,6 +220,33 @@ async fn equal_bodies_are_kept_once(place: Place) {
     assert_eq!(story.request_body.unwrap().content, b"the same question"[..]);
 }
 
+async fn what_long_bodies_have_in_common_is_kept_once_and_as_long_as_it_is_needed(place: Place) {
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    let said = concat!(include_str!("../../../docs/cli.md"), include_str!("../../../docs/config.md")).as_bytes();
+    let turn = |mut record: steersman_core::RequestRecord, turns: usize| {
+        record.request_body = [said, &b"and one turn more; ".repeat(turns)].concat().into();
+        record
+    };
+    let store = place.open().await;
+    write(&store, [turn(aged(1, now_ms), 1)]).await;
+    let first = place.number("SELECT SUM(LENGTH(content)) FROM bodies WHERE parts IS NULL").await;
+    write(&store, (2..12).map(|n| turn(aged(n, now_ms), usize::try_from(n).unwrap()))).await;
+    let kept = turn(fresh(1_000, now_ms), 3);
+    write(&store, [kept.clone()]).await;
+    let all = place.number("SELECT SUM(LENGTH(content)) FROM bodies WHERE parts IS NULL").await;
+    assert!(all < 5 * first, "twelve turns of one conversation take {all} bytes, its first {first}");
+    store.close().await;
+
+    let mut config = place.config();
+    config.retention = Retention { max_bytes: None, max_days: Some(30) };
+    let store = Store::open(config).await.unwrap();
+    write(&store, [fresh(1_001, now_ms)]).await;
+    assert_eq!(listed(store.reader(), RequestFilter::default()).await.len(), 2);
+    assert_eq!(place.number("SELECT COUNT(*) FROM bodies WHERE parts IS NOT NULL").await, 1);
+    let story = store.reader().request(&kept.id).await.unwrap().unwrap();
+    assert_eq!(story.request_body.unwrap().content, kept.request_body);
+}
+
 async fn day_overview(reader: &Reader, max_points: u32) -> steersman_store::rows::Overview {
     let from_us = i64::try_from(day_ms() * 1_000).unwrap();
     let until_us = from_us + 86_400 * 1_000_000;
@@ -367,15 +396,9 @@ async fn planted_secrets_are_read_back_nowhere(place: Place) {
 
 async fn requests_past_their_days_go_with_their_bodies(place: Place) {
     let store = place.open().await;
-    let now_ms = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
-    let fresh = |n: u64| {
-        let mut fresh = record(n);
-        fresh.id = steersman_core::RequestId::new(u64::try_from(now_ms).unwrap());
-        fresh.started_at_us = i64::try_from(now_ms * 1_000).unwrap();
-        fresh
-    };
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
     // The response is shared by old and new, the request of each is its own.
-    let (old, kept) = ((0..600).map(|n| aged(n, now_ms)), fresh(1_000));
+    let (old, kept) = ((0..600).map(|n| aged(n, now_ms)), fresh(1_000, now_ms));
     write(&store, old.chain([kept.clone()])).await;
     assert_eq!(place.number("SELECT COUNT(*) FROM bodies").await, 602);
     store.close().await;
@@ -383,7 +406,7 @@ async fn requests_past_their_days_go_with_their_bodies(place: Place) {
     let mut config = place.config();
     config.retention = Retention { max_bytes: None, max_days: Some(30) };
     let store = Store::open(config).await.unwrap();
-    let next = fresh(1_001);
+    let next = fresh(1_001, now_ms);
     write(&store, [next.clone()]).await;
     let rows = listed(store.reader(), RequestFilter::default()).await;
     assert_eq!(rows.into_iter().map(|row| row.id).collect::<BTreeSet<_>>(), BTreeSet::from([kept.id.clone(), next.id]));
@@ -391,6 +414,14 @@ async fn requests_past_their_days_go_with_their_bodies(place: Place) {
     assert_eq!(place.number("SELECT COUNT(*) FROM bodies").await, 3);
     let story = store.reader().request(&kept.id).await.unwrap().unwrap();
     assert_eq!(story.response_body.unwrap().content, kept.response_body);
+}
+
+/// A request of now.
+fn fresh(n: u64, now_ms: u128) -> steersman_core::RequestRecord {
+    let mut fresh = record(n);
+    fresh.id = steersman_core::RequestId::new(u64::try_from(now_ms).unwrap());
+    fresh.started_at_us = i64::try_from(now_ms * 1_000).unwrap();
+    fresh
 }
 
 /// A request of forty days ago.

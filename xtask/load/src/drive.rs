@@ -47,8 +47,11 @@ pub(crate) struct Load {
     #[arg(long)]
     rate: Option<f64>,
     /// Send one and the same request again and again.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "new")]
     same: bool,
+    /// Put the words in an order of chance, so that no part of a text was ever sent before.
+    #[arg(long)]
+    new: bool,
 }
 
 /// Prose in English, with headings, tables and code.
@@ -174,6 +177,7 @@ struct Requests {
     words: Vec<String>,
     bytes: usize,
     same: bool,
+    new: bool,
     sent: AtomicUsize,
     /// When the first may leave, and the pause between two.
     pace: Option<(tokio::time::Instant, Duration)>,
@@ -182,7 +186,7 @@ struct Requests {
 
 impl Requests {
     fn new(load: &Load) -> Self {
-        let Load { model, stream, bytes, same, .. } = load;
+        let Load { model, stream, bytes, same, new, .. } = load;
         let head = format!(
             "{{\"model\":\"{model}\",\"stream\":{stream},\"messages\":[{{\"role\":\"system\",\"content\":\"Sort the ticket.\"}},{{\"role\":\"user\",\"content\":\""
         );
@@ -200,6 +204,7 @@ impl Requests {
             words: words.collect(),
             bytes: *bytes,
             same: *same,
+            new: *new,
             sent: AtomicUsize::new(first),
             pace,
             begun: AtomicUsize::new(0),
@@ -213,15 +218,20 @@ impl Requests {
         Some(start + pause * turn)
     }
 
-    /// The next request, of about the wanted size: the prose from another word on, with its number.
+    /// The next request, of about the wanted size: its number, and the prose from another word on or its words mixed.
     fn next(&self) -> Bytes {
         const TAIL: &str = "\"}],\"temperature\":0}";
         let number = if self.same { 0 } else { self.sent.fetch_add(1, Ordering::Relaxed) };
         let mut text = String::with_capacity(self.bytes + 64);
         text.push_str(&self.head);
         text.push_str(&number.to_string());
-        let from = number.wrapping_mul(7_919) % self.words.len().max(1);
-        for word in self.words.iter().cycle().skip(from) {
+        let count = self.words.len().max(1);
+        let mut at = number.wrapping_mul(7_919) % count;
+        let mut chance = number as u64;
+        while let Some(word) = self.words.get(at) {
+            // D. Knuth, MMIX, the generator of its library.
+            chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            at = if self.new { (chance >> 33) as usize % count } else { (at + 1) % count };
             if text.len() + word.len() + 1 + TAIL.len() > self.bytes {
                 break;
             }
@@ -239,11 +249,13 @@ mod tests {
 
     #[test]
     fn a_request_is_json_of_the_stated_size_and_has_a_text_of_its_own() {
-        for (bytes, same) in [(2_000, false), (100_000, false), (2_000, true)] {
+        for (bytes, same, new) in
+            [(2_000, false, false), (100_000, false, false), (50_000, false, true), (2_000, true, false)]
+        {
             let (address, model) = (SocketAddr::from(([127, 0, 0, 1], 1)), "canned".to_owned());
             let path = String::new();
             let load =
-                Load { address, path, requests: 1, connections: 1, bytes, model, stream: true, rate: None, same };
+                Load { address, path, requests: 1, connections: 1, bytes, model, stream: true, rate: None, same, new };
             let requests = Requests::new(&load);
             let (one, other) = (requests.next(), requests.next());
             assert!(serde_json::from_slice::<serde_json::Value>(&one).is_ok());

@@ -124,7 +124,7 @@ pub(crate) static KEYS: &[Key] = &[
     key("store.database_url", Kind::Secret, "", "env:DATABASE_URL", "A PostgreSQL address; without it records are kept in SQLite in the data folder."),
     key("store.retention_days", Kind::Integer, "30", "", "Records older than this are deleted."),
     key("store.retention_mb", Kind::Integer, "4096", "", "The oldest records are deleted once the store is larger than this."),
-    key("store.queue", Kind::Integer, "4096", "", "How many finished records may wait for the writer; more are dropped and counted."),
+    key("store.queue", Kind::Integer, "16384", "", "How many finished records may wait for the writer, in at most 32 MiB; more are dropped and counted."),
     key("store.responses_days", Kind::Integer, "30", "", "For how many days `GET /v1/responses/ID` and `previous_response_id` know a response."),
     key("cache.ttl_s", Kind::Integer, "3600", "", "For how many seconds an answer is given again, where the task or the client says nothing else."),
     key("cache.scope", Kind::Text, "key", "shared", "Who gets an answer that was kept: only the virtual key that asked before (`key`), or every client (`shared`)."),

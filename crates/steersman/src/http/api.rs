@@ -6,10 +6,10 @@ use std::time::Instant;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Uri};
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::Response;
 use axum::routing::post;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use steersman_core::{Code, RequestId};
 use steersman_engine::{Crowded, Inbound, Pass};
@@ -131,17 +131,36 @@ fn crowded(surface: &Surface, dialect: &dyn Dialect, why: Crowded) -> Response {
         Crowded::Full => format!("{} requests wait already", limits.waiting),
         Crowded::TooLong => format!("no place within {} ms", limits.wait.as_millis()),
     };
-    error::refuse(dialect, Code::OVERLOADED, &message, None)
+    let mut response = error::refuse(dialect, Code::OVERLOADED, &message, None);
+    let seconds = surface.queue.come_again().as_millis().div_ceil(1_000);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(u64::try_from(seconds).unwrap_or(u64::MAX)));
+    response
 }
 
 async fn read_body(surface: &Surface, body: Body) -> Result<Bytes, (&'static Code, String)> {
     let limited = Limited::new(body, surface.max_body_bytes);
-    match tokio::time::timeout(surface.body_timeout, limited.collect()).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+    match tokio::time::timeout(surface.body_timeout, whole(limited)).await {
+        Ok(Ok(body)) => Ok(body),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err((Code::BODY_TOO_LARGE, too_large(surface))),
         Ok(Err(error)) => Err((Code::INVALID_REQUEST, format!("the body could not be read: {error}"))),
         Err(_) => Err((Code::REQUEST_TIMEOUT, format!("no whole body within {:?}", surface.body_timeout))),
     }
+}
+
+/// The most memory that is taken on a client's word alone, before its bytes have come.
+const MOST_PROMISED_BYTES: u64 = 1 << 20;
+
+/// A body in one piece of memory that is its own: each frame is copied as it comes, so that the connection reads the next
+/// into the same buffer, and nothing holds on to that buffer while the record waits to be written.
+async fn whole(mut body: Limited<Body>) -> Result<Bytes, Box<dyn std::error::Error + Send + Sync>> {
+    let promised = hyper::body::Body::size_hint(&body).lower().min(MOST_PROMISED_BYTES);
+    let mut whole = BytesMut::with_capacity(usize::try_from(promised).unwrap_or(0));
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame?.into_data() {
+            whole.extend_from_slice(&data);
+        }
+    }
+    Ok(whole.freeze())
 }
 
 fn passed_through(dialect: &'static dyn Dialect, headers: &HeaderMap) -> Vec<(String, String)> {

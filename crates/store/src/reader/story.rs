@@ -7,7 +7,7 @@ use steersman_core::RequestId;
 
 use super::{Reader, list};
 use crate::StoreError;
-use crate::bodies::unpack;
+use crate::bodies::{self, unpack};
 use crate::rows::{AttemptRow, BodyRow, RequestStory};
 use crate::value::{Cell, Fields};
 
@@ -55,18 +55,46 @@ fn names_in(request: &[Cell], attempts: &[Vec<Cell>]) -> Vec<Vec<u8>> {
 }
 
 async fn unpacked(reader: &Reader, names: Vec<Vec<u8>>) -> Result<Unpacked, StoreError> {
-    let sql = "SELECT hash, size, content FROM bodies WHERE hash = $1";
-    let mut bodies = Unpacked::new();
+    let mut found = Unpacked::new();
     for name in names {
-        for cells in reader.ask("read a body", sql.to_owned(), vec![Cell::Blob(name.clone())]).await? {
-            let mut fields = Fields::new("body", cells);
-            let hash = list::hex(&fields.blob()?);
-            let size: usize = fields.number()?;
-            let content = unpack(&fields.blob()?, size).ok_or_else(|| fields.corrupt())?;
-            bodies.insert(name.clone(), BodyRow { hash, content: Bytes::from(content) });
+        if let Some(content) = content(reader, &name).await? {
+            found.insert(name.clone(), BodyRow { hash: list::hex(&name), content: Bytes::from(content) });
         }
     }
-    Ok(bodies)
+    Ok(found)
+}
+
+/// A body whole, put together from its parts where it is kept in some.
+async fn content(reader: &Reader, name: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+    let corrupt = || StoreError::Corrupt { what: "body" };
+    let Some(body) = packed(reader, name).await? else { return Ok(None) };
+    if !body.in_parts {
+        return unpack(&body.content, body.size).ok_or_else(corrupt).map(Some);
+    }
+    let mut whole = Vec::with_capacity(body.size);
+    for name in bodies::names(&body.content) {
+        let part = packed(reader, name).await?.filter(|part| !part.in_parts).ok_or_else(corrupt)?;
+        whole.extend(unpack(&part.content, part.size).ok_or_else(corrupt)?);
+    }
+    Ok(Some(whole))
+}
+
+/// A row of bodies.
+struct Packed {
+    size: usize,
+    in_parts: bool,
+    content: Vec<u8>,
+}
+
+async fn packed(reader: &Reader, name: &[u8]) -> Result<Option<Packed>, StoreError> {
+    let sql = "SELECT size, parts, content FROM bodies WHERE hash = $1";
+    let rows = reader.ask("read a body", sql.to_owned(), vec![Cell::Blob(name.to_vec())]).await?;
+    let read = |cells| {
+        let mut fields = Fields::new("body", cells);
+        let (size, in_parts) = (fields.number()?, fields.maybe_int()?.is_some());
+        Ok(Packed { size, in_parts, content: fields.blob()? })
+    };
+    rows.into_iter().next().map(read).transpose()
 }
 
 fn body(fields: &mut Fields, bodies: &Unpacked) -> Result<Option<BodyRow>, StoreError> {

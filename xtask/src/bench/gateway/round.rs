@@ -18,6 +18,8 @@ pub(super) struct Scenario {
     pub(super) rate: Option<u32>,
     /// One body again and again.
     pub(super) same: bool,
+    /// No part of a body was ever sent before.
+    pub(super) new: bool,
     pub(super) answer: Answer,
 }
 
@@ -101,6 +103,9 @@ fn drive(load: &Path, scenario: &Scenario, target: &Target<'_>, requests: usize)
     }
     if scenario.same {
         command.arg("--same");
+    }
+    if scenario.new {
+        command.arg("--new");
     }
     let before = target.process.cpu_ns();
     let said = house::output(&mut command).map_err(|failure| failure.while_doing(scenario.name))?;
