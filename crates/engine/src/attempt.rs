@@ -32,7 +32,12 @@ pub(crate) struct Attempt {
 
 impl Attempt {
     /// Starts the clock of a new attempt.
-    pub(crate) fn start(target: &Target, since_request_us: u64, reason: &'static str) -> Self {
+    pub(crate) fn start(
+        target: &Target,
+        request_body: Option<Bytes>,
+        since_request_us: u64,
+        reason: &'static str,
+    ) -> Self {
         let candidate = target.candidate.clone();
         let record = AttemptRecord {
             started_us: since_request_us,
@@ -47,7 +52,7 @@ impl Attempt {
             cost: None,
             timing: Timing::default(),
             reason,
-            request_body: target.edited.then(|| target.body.clone()),
+            request_body,
             response_body: None,
         };
         let turn = target.place.as_ref().map(|place| Arc::clone(place).begin());

@@ -220,6 +220,11 @@ impl Checks {
         }
     }
 
+    /// Whether the answer has a form and no tools are offered.
+    pub(crate) fn is_of_answer_alone(&self) -> bool {
+        self.response.is_some() && self.tools.is_empty()
+    }
+
     /// Whether the answer has a form, and leaves in the order in which it comes.
     pub(crate) const fn grows_in_order(&self) -> bool {
         self.response.is_some() && self.bulk.is_none()

@@ -9,6 +9,7 @@ use steersman_structured::{Mode, Rules};
 use crate::bulk::BulkSettings;
 use crate::checks::{Policy, Schemas};
 use crate::drift::Drift;
+use crate::phases::Phases;
 use crate::refusal::Refusal;
 use crate::reply::Inbound;
 
@@ -28,6 +29,8 @@ pub struct TaskForm {
     pub rules: Arc<Rules>,
     /// How items are found, where one question holds many.
     pub bulk: Option<BulkSettings>,
+    /// Whether the model reasons first, and who extracts then.
+    pub phases: Option<Phases>,
 }
 
 /// The room: settings, compiled schemas, and what answers needed so far.

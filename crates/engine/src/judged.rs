@@ -81,7 +81,12 @@ impl Judge<'_> {
         }
         let events = events(self.provider, &pieces)?;
         let answer = Answer::collect(&events);
-        let passed = self.checks.judge(&answer, &self.known).map_err(AttemptFailure::from_held)?;
+        let passed = self.checks.judge(&answer, &self.known).map_err(|held| {
+            if let Some(attempt) = recording.attempt() {
+                attempt.keep(Bytes::from(pieces.concat()));
+            }
+            AttemptFailure::from_held(held)
+        })?;
         if let Some(previews) = self.shown {
             previews.confirm(&answer, &passed)?;
         }

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::admit::{Admitted, Asking};
 use crate::attempt::{AttemptFailure, next_piece, read_error, read_whole};
+use crate::best::Best;
 use crate::cache::GivenAgain;
 use crate::checks::Checks;
 use crate::engine::Engine;
@@ -113,7 +114,7 @@ impl Engine {
         self.heed_approvals(inbound, &mut prepared).await;
         prepared.routed = self.routes.decide(inbound, &mut prepared);
         let deadline = Instant::now() + self.settings.total;
-        let attempted = self.attempt_until_accepted(&prepared, inbound, head, &mut recording, deadline).await;
+        let attempted = self.attempt_in_phases(&mut prepared, inbound, head, &mut recording, deadline).await;
         // A stream that is still under way notes it at its end.
         if let Some(report) = prepared.guarded.as_ref().and_then(|guarded| guarded.report()) {
             recording.note("guard", &report);
@@ -147,9 +148,10 @@ impl Engine {
         let candidates = if self.escalates { &prepared.candidates } else { first_only() };
         let mut plan = Plan::new(inbound, head, candidates, &self.bearing)?;
         let attempts = Plan::attempts(self.settings.attempts, candidates);
-        let mut number = 1;
+        let (mut number, mut best) = (1, Best::default());
         loop {
-            recording.start_attempt(&plan.target, plan.reason);
+            let reason = prepared.phase.filter(|_| plan.reason == "first").unwrap_or(plan.reason);
+            recording.start_attempt(&plan.target, reason);
             let attempt = self.attempt_or_hedge(prepared, &mut plan, inbound, recording);
             let failure = match tokio::time::timeout_at(deadline, attempt).await {
                 Ok(Ok(accepted)) => match weigh(prepared, &plan.target, accepted) {
@@ -165,6 +167,7 @@ impl Engine {
                 Err(_) => AttemptFailure::from_upstream(&self.out_of_time()),
             };
             recording.end_attempt(Some(failure.refusal.code));
+            best.heed(&failure, recording);
             let pause = self.settings.backoff.pause(number, failure.retry_after, jitter(inbound, number));
             let more = Previews::left(prepared, attempts.saturating_sub(number), &failure, &mut plan);
             let again =
@@ -172,7 +175,7 @@ impl Engine {
             match again {
                 Some(pause) if Instant::now() + pause < deadline => tokio::time::sleep(pause).await,
                 _ if prepared.routed.is_some() && plan.fail_up(inbound, &failure)? => number = 0,
-                _ => return Err(*failure.refusal),
+                _ => return Err(best.or(*failure.refusal)),
             }
             number += 1;
         }
@@ -290,7 +293,8 @@ impl Engine {
         let options = inbound.answer_options(true);
         let known = self.known(prepared, target);
         let judge = WholeJudge { checks: prepared.checks.as_ref(), known, guarded: prepared.guarded.as_ref() };
-        let whole = judge.judge(provider, prepared.dialect, &body, &options)?;
+        let whole =
+            judge.judge(provider, prepared.dialect, &body, &options).inspect_err(|_| attempt.keep(body.clone()))?;
         recording.repaired(whole.repairs);
         recording.learned(whole.learned);
         recording.reconciled(whole.bulk);
@@ -372,7 +376,7 @@ pub(crate) fn refuse(inbound: &Inbound, refusal: &Refusal, mut recording: Record
     let mut body = refusal.body.clone().unwrap_or_else(encoded);
     if let Some(rejection) = &refusal.rejection {
         body = rejection.beside(body);
-        recording.note("structured", &serde_json::json!({ "rejected": rejection }));
+        recording.rejected(rejection);
     }
     recording.release(&body, false);
     recording.fail(refusal.status, refusal.code);

@@ -67,6 +67,8 @@ pub(crate) struct Prepared {
     pub(crate) text_flows: bool,
     /// What step 4 decided; `None` for a task without an objective.
     pub(crate) routed: Option<Routed>,
+    /// Which of two phases it is, as the record calls it.
+    pub(crate) phase: Option<&'static str>,
     /// Where its value is shown while it grows; `None` where nobody asked to see it.
     pub(crate) previews: Option<Box<Previews>>,
     /// Where it may go, in the order of trying.
@@ -145,6 +147,7 @@ pub(crate) fn prepare(
         guarded: None,
         text_flows: false,
         routed: None,
+        phase: None,
         previews: None,
         candidates: resolved.candidates,
     })

@@ -155,14 +155,14 @@ fn spoken(choice: &Choice) -> String {
 fn taken_back(whole: &str) -> Box<Held> {
     let message = "the whole answer takes back a part that was shown";
     let violation = Violation {
-        layer: Layer::Syntax,
+        layer: Layer::Rules,
         pointer: String::new(),
         rule: "shown".to_owned(),
         message: message.to_owned(),
         suggestion: None,
     };
     let best_attempt = Some(whole.to_owned());
-    let rejection = Rejection { layer: Layer::Syntax, violations: vec![violation], readings: Vec::new(), best_attempt };
+    let rejection = Rejection { layer: Layer::Rules, violations: vec![violation], readings: Vec::new(), best_attempt };
     let mut held = checks::held(Code::OUTPUT_REJECTED, message.to_owned(), Some(rejection), whole);
     held.worth_asking_again = false;
     held

@@ -24,6 +24,7 @@ use crate::checks::Checks;
 use crate::forms::Forms;
 use crate::losses::Losses;
 use crate::prepare::{Prepared, Target};
+use crate::rejection::Rejection;
 use crate::reply::Inbound;
 
 /// The largest answer that is kept; a longer one is cut here, and the record says so by its length.
@@ -42,8 +43,8 @@ pub(crate) struct Recording {
     repairs: Vec<Repair>,
     /// Evidence for other names of members.
     learned: Vec<Alias>,
-    /// What the answer did with the items of the question.
-    bulk: Option<Reconciled>,
+    /// What each answer did with the items of the question.
+    bulk: Vec<Reconciled>,
     losses: Losses,
     /// Attempts of others beside this one, which end up on this record.
     beside: Arc<Mutex<Vec<AttemptRecord>>>,
@@ -94,7 +95,7 @@ impl Recording {
             released: Released::default(),
             repairs: Vec::new(),
             learned: Vec::new(),
-            bulk: None,
+            bulk: Vec::new(),
             losses: Losses::default(),
             beside: Arc::default(),
             role: Role::Whole,
@@ -117,7 +118,7 @@ impl Recording {
             released: Released::default(),
             repairs: Vec::new(),
             learned: Vec::new(),
-            bulk: None,
+            bulk: Vec::new(),
             losses: Losses::default(),
             beside: Arc::clone(&self.beside),
             role: Role::Aside,
@@ -131,7 +132,7 @@ impl Recording {
         self.current = aside.current.take();
         self.repaired(std::mem::take(&mut aside.repairs));
         self.learned.append(&mut aside.learned);
-        self.reconciled(aside.bulk.take());
+        self.bulk.append(&mut aside.bulk);
     }
 
     /// Fills in what the request turned out to be.
@@ -180,7 +181,10 @@ impl Recording {
 
     /// Starts the clock of an attempt.
     pub(crate) fn start_attempt(&mut self, target: &Target, reason: &'static str) {
-        self.current = Some(Attempt::start(target, self.elapsed_us(), reason));
+        // What the client sent is on the record already; its bytes are shared, not copied.
+        let own = self.record.as_ref().is_none_or(|record| record.request_body.as_ptr() == target.body.as_ptr());
+        let sent = (target.edited || !own).then(|| target.body.clone());
+        self.current = Some(Attempt::start(target, sent, self.elapsed_us(), reason));
     }
 
     /// The attempt under way.
@@ -263,9 +267,23 @@ impl Recording {
         self.learned.extend(aliases);
     }
 
+    /// Notes what was wrong with an answer that is not released.
+    pub(crate) fn rejected(&mut self, rejection: &Rejection) {
+        let mut note = serde_json::json!({ "rejected": rejection });
+        if let Some(members) = note.as_object_mut() {
+            members.extend(self.items());
+        }
+        self.note("structured", &note);
+    }
+
+    fn items(&mut self) -> Option<(String, serde_json::Value)> {
+        let bulk = std::mem::take(&mut self.bulk);
+        (!bulk.is_empty()).then(|| ("items".to_owned(), serde_json::json!(bulk)))
+    }
+
     /// Notes what an answer did with the items of the question.
     pub(crate) fn reconciled(&mut self, bulk: Option<Reconciled>) {
-        self.bulk = bulk.or_else(|| self.bulk.take());
+        self.bulk.extend(bulk);
     }
 
     /// Notes what became of the form that was asked for, and counts what the answer needed.
@@ -278,7 +296,7 @@ impl Recording {
         let mut note = serde_json::json!({ "schema": checks.name, "repairs": repairs });
         if let Some(members) = note.as_object_mut() {
             members.extend(target.constraint.as_ref().map(|form| ("form".to_owned(), serde_json::json!(form))));
-            members.extend(self.bulk.take().map(|bulk| ("items".to_owned(), serde_json::json!(bulk))));
+            members.extend(self.items());
             members.extend((!alarms.is_empty()).then(|| ("alarms".to_owned(), serde_json::json!(alarms))));
         }
         self.note("structured", &note);

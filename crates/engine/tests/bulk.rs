@@ -46,7 +46,9 @@ async fn items_that_were_dropped_are_asked_for_once_more_and_merged_in_order() {
     let sent = house.sent();
     let again = sent[1]["messages"][2]["content"].as_str().unwrap();
     assert!(again.contains("`t7`, `t47`") && !again.contains("t8`"), "{again}");
-    assert_eq!((house.note()["items"]["asked"].clone(), sent.len()), (json!(500), 2));
+    let items = house.note()["items"].clone();
+    assert_eq!((items[0]["missing"].as_array().unwrap().len(), &items[0]["duplicates"]), (13, &json!(["t3", "t4"])));
+    assert_eq!((&items[0]["unknown"], items[1]["asked"].clone(), sent.len()), (&json!(["t777"]), json!(500), 2));
 }
 
 #[tokio::test(start_paused = true)]
@@ -60,4 +62,7 @@ async fn what_is_still_missing_is_a_rejection_with_the_rest_beside_it() {
     assert!(error["violations"][0]["message"].as_str().unwrap().contains("t499") && error["violations"][1].is_null());
     let best: Value = serde_json::from_str(error["best_attempt"].as_str().unwrap()).unwrap();
     assert_eq!(best["labels"].as_array().unwrap().len(), 499);
+    let missing: Vec<_> =
+        house.note()["items"].as_array().unwrap().iter().map(|answer| answer["missing"].clone()).collect();
+    assert_eq!(missing, [json!(["t498", "t499"]), json!(["t499"])], "the record tells of both answers");
 }

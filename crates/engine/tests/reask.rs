@@ -120,3 +120,22 @@ async fn a_correction_that_breaks_something_else_ends_in_a_rejection_that_names_
     assert_eq!((&error["layer"], &error["violations"][0]["pointer"]), (&json!("schema"), &json!("/lines/1/amount")));
     assert_eq!(error["best_attempt"], WRONG.replace("-4", "\"four\""));
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_best_of_all_answers_stands_beside_the_rejection() {
+    let house = House::new(&openai_chat::OpenAiChat, &AS_SENT, FormSettings::default());
+    let reply = house.ask("order A-12", &invoice(), &[WRONG, "I would say four."]).await;
+    let error = body(reply)["error"]["steersman"].clone();
+    assert_eq!((&error["layer"], &error["best_attempt"]), (&json!("schema"), &json!(WRONG)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_fails_after_an_answer_does_not_lose_what_was_wrong_with_it() {
+    let house = House::new(&openai_chat::OpenAiChat, &AS_SENT, FormSettings::default());
+    house.says.hang_after(1);
+    let reply = house.ask("order A-12", &invoice(), &[WRONG]).await;
+    assert_eq!(reply.status, 422);
+    let error = body(reply)["error"].clone();
+    assert!(error["message"].as_str().unwrap().contains("; then "), "{error}");
+    assert_eq!((&error["code"], &error["steersman"]["best_attempt"]), (&json!("output_rejected"), &json!(WRONG)));
+}

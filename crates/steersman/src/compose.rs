@@ -90,7 +90,8 @@ pub(crate) fn providers(config: &Config, client: &Client, local: &LocalModels) -
     local.add_to(&mut catalog);
     add_models(config, &mut catalog)?;
     for task in &config.tasks {
-        for model in &task.models {
+        let extracts = task.form.phases.as_ref().and_then(|phases| phases.extract_with.as_ref());
+        for model in task.models.iter().chain(extracts) {
             let unserved = |_| ComposeError::Task { task: task.name.clone(), model: model.clone() };
             catalog.candidate(model).map_err(unserved)?;
         }

@@ -25,12 +25,19 @@ pub(crate) struct Says {
     pub(crate) sent: Mutex<Vec<Value>>,
     /// Where a streamed text is cut in two; 0: after each byte.
     cut: Mutex<Option<usize>>,
+    /// How many calls are answered before one hangs; `None`: all.
+    answered: Mutex<Option<usize>>,
 }
 
 impl Says {
     /// Cuts streamed texts there from now on, if that is within them.
     pub(crate) fn cut(&self, at: usize) {
         *self.cut.lock().unwrap() = Some(at);
+    }
+
+    /// Leaves all calls but the first so many without an answer.
+    pub(crate) fn hang_after(&self, calls: usize) {
+        *self.answered.lock().unwrap() = Some(calls);
     }
 
     /// The pieces in which a text is streamed: a few characters each, unless they were told otherwise.
@@ -47,10 +54,12 @@ impl Says {
         letters.chunks(size).map(|part| part.iter().collect()).collect()
     }
 
-    fn events(&self, text: String) -> Vec<Event> {
+    /// Under the name it was given; without one, under the name it was asked by.
+    fn events(&self, text: String, asked: &str) -> Vec<Event> {
+        let named = self.version.lock().unwrap().clone();
         let usage = Usage { input_tokens: Some(100), output_tokens: Some(10), ..Usage::default() };
         vec![
-            Event::Start { id: "c".to_owned(), model: self.version.lock().unwrap().clone() },
+            Event::Start { id: "c".to_owned(), model: if named.is_empty() { asked.to_owned() } else { named } },
             Event::Text { choice: 0, text },
             Event::Finish { choice: 0, reason: FinishReason::Stop },
             Event::Usage(usage),
@@ -61,13 +70,18 @@ impl Says {
 
 impl Upstream for Says {
     fn call(&self, call: UpstreamCall) -> BoxFuture<'_, Result<UpstreamAnswer, UpstreamError>> {
-        self.sent.lock().unwrap().push(serde_json::from_slice(&call.body).unwrap());
+        let sent: Value = serde_json::from_slice(&call.body).unwrap();
+        let asked = sent["model"].as_str().unwrap_or_default().to_owned();
+        self.sent.lock().unwrap().push(sent);
+        if self.answered.lock().unwrap().is_some_and(|calls| self.sent.lock().unwrap().len() > calls) {
+            return Box::pin(std::future::pending());
+        }
         let text = self.texts.lock().unwrap().pop_front().unwrap_or_default();
         let pieces: Vec<Bytes> = if call.stream {
             let mut encoder =
                 self.dialect.answer_encoder(AnswerOptions { include_usage: true, ..AnswerOptions::default() });
             let mut pieces = Vec::new();
-            for event in self.events(text) {
+            for event in self.events(text, &asked) {
                 let parts = match event {
                     Event::Text { choice, text } => {
                         self.pieces(&text).into_iter().map(|text| Event::Text { choice, text }).collect()
@@ -82,7 +96,7 @@ impl Upstream for Says {
             }
             pieces
         } else {
-            let answer = Answer::collect(&self.events(text));
+            let answer = Answer::collect(&self.events(text, &asked));
             vec![Bytes::from(self.dialect.encode_answer(&answer, &AnswerOptions::default()).body)]
         };
         // As from a socket: each piece is waited for.
@@ -120,10 +134,12 @@ impl House {
             texts: Mutex::default(),
             sent: Mutex::default(),
             cut: Mutex::default(),
+            answered: Mutex::default(),
         };
         let (says, records) = (Arc::new(says), Arc::new(Records::default()));
         let price = |usd| Price::from_usd_per_million(usd).unwrap();
         let rates = Rates { input: price(1.0), output: price(2.0), cache_read: None, cache_write: None };
+        let cheap = Rates { input: price(0.1), output: price(0.2), ..rates };
         let provider = Provider {
             name: "p".into(),
             dialect,
@@ -131,11 +147,11 @@ impl House {
             subset,
             max_completion_tokens: true,
             stream_usage: true,
-            rates: BTreeMap::from([("m".to_owned(), rates)]),
+            rates: BTreeMap::from([("m".to_owned(), rates), ("cheap".to_owned(), cheap)]),
             upstream: Arc::clone(&says) as _,
         };
         let mut catalog = Catalog::default();
-        catalog.add_provider(provider, ["m".to_owned()]);
+        catalog.add_provider(provider, ["m".to_owned(), "cheap".to_owned()]);
         catalog.add_task("sort", vec!["m".to_owned()]);
         let second = Duration::from_secs(1);
         let settings = Settings {

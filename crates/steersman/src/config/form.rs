@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use steersman_engine::{BulkSettings, Policy, TaskForm};
+use steersman_engine::{BulkSettings, Phases, Policy, TaskForm};
 
 use super::error::ConfigError;
 use super::settings::Reader;
@@ -14,7 +14,28 @@ pub(super) fn read(read: &Reader<'_>, task: &str) -> Result<TaskForm, ConfigErro
         policy: read.word(&["tasks", task, "structured"], Policy::WORDS)?,
         rules: Arc::new(super::rules::read(read, task)?),
         bulk: bulk(read, task)?,
+        phases: phases(read, task)?,
     })
+}
+
+fn phases(read: &Reader<'_>, task: &str) -> Result<Option<Phases>, ConfigError> {
+    let place = ["tasks", task, "reason_first"];
+    let extract_with = read.text(&["tasks", task, "extract_with"]);
+    if !read.flag(&place) {
+        let alone = || {
+            let place = ["tasks", task, "extract_with"];
+            read.wrong(&place, "there is nothing to extract from").hint("set `reason_first = true` too")
+        };
+        return extract_with.map_or(Ok(None), |_| Err(alone()));
+    }
+    let tools = read.document.find(&["tasks", task, "tools"]).map(|_| "tools that the gateway runs");
+    let objective = || read.document.find(&["tasks", task, "objective", "reference"]).map(|_| "an objective");
+    match tools.or_else(objective) {
+        Some(other) => Err(read
+            .wrong(&place, &format!("a task with {other} has one phase"))
+            .hint("make it a task of its own, or take one of the two out")),
+        None => Ok(Some(Phases { extract_with })),
+    }
 }
 
 fn bulk(read: &Reader<'_>, task: &str) -> Result<Option<BulkSettings>, ConfigError> {

@@ -173,6 +173,8 @@ pub(crate) static KEYS: &[Key] = &[
     key("tasks.*.escalate_to", Kind::Texts, "", "[\"gpt-4o\"]", "Models to try, in order, when an answer breaks its form or the model cannot be reached."),
     key("tasks.*.structured", Kind::Text, "", "strict", "What is done with an answer that has a form to keep: `repair` (or `safe`, the default), `strict`, `lenient`, `validate`, `off`. The header `x-steersman-structured` goes first."),
     key("tasks.*.guard", Kind::Text, "", "observe", "The guard's mode for this task. Default: `guard.mode`."),
+    key("tasks.*.reason_first", Kind::Flag, "false", "true", "Whether the model reasons freely first and the answer is then extracted into its form: two calls. For requests with a form and without tools."),
+    key("tasks.*.extract_with", Kind::Text, "", "gpt-4o-mini", "The model that extracts, with `reason_first`; the task's own models stand behind it. Default: the task's own."),
     key("tasks.*.bulk_items", Kind::Text, "", "/labels", "The list in the answer that has one item for each item of the question (a JSON pointer). Missing items are asked for once more, alone; duplicates are named, unknown ones left out."),
     key("tasks.*.bulk_id", Kind::Text, "id", "", "The member that names an item, in the question's JSON and in the answer."),
     key("tasks.*.rules.*.check", Kind::Text, "", "value.total == sum(value.lines.map(l, l.amount))", "The condition, in CEL, on `value`, `it` (with `each`) and `source`, the text that the model was given."),
