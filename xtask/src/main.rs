@@ -5,6 +5,7 @@
 mod bench;
 mod chaos;
 mod demo;
+mod domains;
 mod failure;
 mod house;
 mod http;

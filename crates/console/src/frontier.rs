@@ -3,7 +3,7 @@
 //! What never happens here: a point without its rows behind it, or a saving where a price is unknown.
 
 use maud::{DOCTYPE, Markup, html};
-use steersman_routing::{Figures, RouterFile};
+use steersman_routing::{Estimate, Figures, OffPolicy, RouterFile, Verdict};
 
 use crate::STYLE;
 
@@ -110,7 +110,7 @@ fn baselines(router: &RouterFile) -> impl Iterator<Item = (&str, &Figures)> {
 
 /// The whole report as a page that stands alone.
 #[must_use]
-pub fn report(router: &RouterFile) -> Markup {
+pub fn report(router: &RouterFile, log: Option<&OffPolicy>) -> Markup {
     let plan = &router.report.plan;
     html! {
         (DOCTYPE)
@@ -130,6 +130,7 @@ pub fn report(router: &RouterFile) -> Markup {
                 }
                 (drawing(router))
                 (table(router))
+                @if let Some(log) = log { (off_policy(log)) }
                 h2 { "Lineage" }
                 table {
                     tr { th { "source" } td { (router.lineage.source) } }
@@ -140,6 +141,38 @@ pub fn report(router: &RouterFile) -> Markup {
                 }
             } }
         }
+    }
+}
+
+/// What the log of served requests says of it.
+fn off_policy(log: &OffPolicy) -> Markup {
+    let told = |Estimate { value, ci: [low, high] }: Estimate| format!("{value:.3} [{low:.3}, {high:.3}]");
+    html! {
+        h2 { "Beside the policy in force" }
+        p { strong { (verdict(&log.verdict)) } }
+        table {
+            tr { th { "graded decisions" } td { (log.requests) ", which count for " (format!("{:.0}", log.effective)) } }
+            tr { th { "of its decisions, in the log" } td { (format!("{:.0} %", log.covered * 100.0)) } }
+            tr { th { "quality in force" } td { (told(log.in_force)) } }
+            tr { th { "its quality, doubly robust" } td { (told(log.doubly_robust)) } }
+            tr { th { "its quality, by propensity alone" } td { (told(log.ips)) } }
+            tr { th { "change of quality" } td { (told(log.change)) } }
+            tr { th { "its cost, as a share" } td { @match log.cost_ratio {
+                Some(ratio) => (told(ratio)),
+                None => "a price is unknown",
+            } } }
+        }
+    }
+}
+
+/// The verdict, in words.
+#[must_use]
+pub fn verdict(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::NotEnoughEvidence { why } => format!("not enough evidence: {why}"),
+        Verdict::Better => "its answers are better".to_owned(),
+        Verdict::Worse => "its answers are worse".to_owned(),
+        Verdict::NoDifferenceShown => "no difference in quality is shown".to_owned(),
     }
 }
 

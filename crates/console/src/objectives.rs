@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 
 use maud::{Markup, html};
-use steersman_routing::{Phase, Standing};
+use steersman_lab::stats::wilson;
+use steersman_routing::{Phase, Signal, Standing};
 
 use crate::layout::page as frame;
 
@@ -62,7 +63,24 @@ fn section(task: &str, standing: &Standing) -> Markup {
                     tr { th { "fell short" } td { (standing.fell_short[0]) " of " (standing.fell_short[1]) " labels since it was armed" } }
                 }
             }
+            @if !standing.signals.is_empty() { (signals(&standing.signals)) }
             p { a href=(format!("/console/requests?task={task}")) { "Requests of this task" } }
+        }
+    }
+}
+
+/// What each signal has been worth: a signal that says nothing has the same share on both sides.
+fn signals(signals: &[Signal]) -> Markup {
+    let told = |[right, of]: [u64; 2]| {
+        let interval = wilson(right, of, 0.95);
+        if of == 0 { "-".to_owned() } else { format!("{right} of {of} [{:.2}, {:.2}]", interval.low, interval.high) }
+    };
+    html! {
+        table {
+            thead { tr { th { "signal, on the labels" } th { "right where it speaks for" } th { "right where it speaks against" } } }
+            tbody { @for signal in signals {
+                tr { td { (signal.name) } td { (told(signal.spoke_for)) } td { (told(signal.spoke_against)) } }
+            } }
         }
     }
 }

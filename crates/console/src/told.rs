@@ -78,6 +78,19 @@ fn route(note: &Value) -> Vec<String> {
         lines.push(format!("{arm}: {did}{}", form.unwrap_or_default()));
     }
     lines.extend(text(note, "answered").map(|arm| format!("answered by {arm}")));
+    if let Some(leaving) = note.get("leaving").filter(|leaving| !leaving.is_null()) {
+        let cost =
+            |key| leaving.get(key).and_then(Value::as_f64).map_or("unknown".to_owned(), |usd| format!("${usd:.6}"));
+        let cached = leaving.get("cached_tokens").and_then(Value::as_u64).unwrap_or_default();
+        let (stay, leave) = (cost("stay_usd"), cost("leave_usd"));
+        lines.push(format!("session on the reference, {cached} tokens cached: {stay} to stay, {leave} to leave"));
+    }
+    let signals: Vec<_> = list(note, "signals").filter_map(Value::as_str).collect();
+    if !signals.is_empty() {
+        let chance = note.pointer("/served/propensity").and_then(Value::as_f64);
+        let chance = chance.map(|chance| format!("; this path had a chance of {chance:.3}")).unwrap_or_default();
+        lines.push(format!("looked at {}{chance}", signals.join(", ")));
+    }
     lines
 }
 
@@ -183,6 +196,8 @@ mod tests {
             "phase": "armed", "reason": "the floor is proved", "policy": "ab12", "rung": 5, "rungs": 90,
             "propensity": 0.05, "price_of_quality": 0.031, "chance_of_being_right": { "small": 0.9, "big": 0.95 },
             "steps": [{ "arm": "small", "valid": true, "did": "accepted" }], "answered": "small",
+            "signals": ["the prompt", "the answer's form"], "served": { "propensity": 0.25 },
+            "leaving": { "cached_tokens": 2000, "stay_usd": 0.001, "leave_usd": 0.0005 },
         });
         let expected = [
             "armed: the floor is proved, policy ab12",
@@ -190,6 +205,8 @@ mod tests {
             "chance of being right: small 0.9, big 0.95",
             "small: accepted, form kept",
             "answered by small",
+            "session on the reference, 2000 tokens cached: $0.001000 to stay, $0.000500 to leave",
+            "looked at the prompt, the answer's form; this path had a chance of 0.250",
         ];
         assert_eq!(told("route", &note), expected);
         let note = json!({ "key": "key_1", "name": "web", "team": null, "reserved_usd": 0.5, "budgets": ["day"] });

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use steersman_core::{Asked, ChatRequest, UpstreamCall, UpstreamError, Usd};
-use steersman_wire::{Answer, DecodeError, EncodeError};
+use steersman_wire::{Answer, DecodeError, EncodeError, ask_likelihood};
 
 use crate::attempt::read_whole;
 use crate::catalog::Candidate;
@@ -19,6 +19,17 @@ pub struct Aside {
     pub cost: Option<Usd>,
     /// Time to the whole answer.
     pub took: Duration,
+    /// Mean log-probability of its tokens, where the provider tells.
+    pub likelihood: Option<f32>,
+}
+
+/// Whether a model is asked how likely it finds its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Likelihood {
+    /// It is, where its dialect has words for that.
+    Asked,
+    /// It is not.
+    Unasked,
 }
 
 /// Why there is no answer.
@@ -42,14 +53,21 @@ pub enum AsideError {
 ///
 /// # Errors
 /// [`AsideError`]; nothing is tried again.
-pub async fn ask_aside(candidate: &Candidate, request: &ChatRequest, limit: Duration) -> Result<Aside, AsideError> {
+pub async fn ask_aside(
+    candidate: &Candidate,
+    request: &ChatRequest,
+    likelihood: Likelihood,
+    limit: Duration,
+) -> Result<Aside, AsideError> {
     let started = Instant::now();
     let mut request = request.clone();
     candidate.model.as_str().clone_into(&mut request.model);
     (request.stream, request.include_usage) = (false, false);
     candidate.thought.apply(&mut request);
     let provider = &candidate.provider;
-    let body = provider.dialect.encode_request(&request)?.body.into();
+    let body = provider.dialect.encode_request(&request)?.body;
+    let asking = (likelihood == Likelihood::Asked).then(|| ask_likelihood(provider.dialect.name(), &body)).flatten();
+    let body = asking.unwrap_or(body).into();
     let asked = Asked { dialect: provider.dialect.name(), model: candidate.model.clone() };
     let path = provider.dialect.call_path(candidate.model.as_str(), false);
     let call = UpstreamCall::ask(asked, path, body, false, Vec::new());
@@ -65,5 +83,5 @@ pub async fn ask_aside(candidate: &Candidate, request: &ChatRequest, limit: Dura
     let answer = Answer::collect(&provider.dialect.decode_answer(&body)?);
     let served = (!answer.model.is_empty()).then(|| answer.model.as_str().into());
     let cost = answer.usage.and_then(|usage| provider.cost(&candidate.model, served.as_ref(), &usage));
-    Ok(Aside { answer, cost, took: started.elapsed() })
+    Ok(Aside { answer, cost, took: started.elapsed(), likelihood: steersman_wire::likelihood(&body) })
 }

@@ -113,6 +113,11 @@ impl Attempt {
         self.record.response_body = Some(body);
     }
 
+    /// Keeps an answer unless the provider's own words are kept already.
+    pub(crate) fn keep_first(&mut self, body: Bytes) {
+        self.record.response_body.get_or_insert(body);
+    }
+
     /// Ends the attempt: its record, priced.
     pub(crate) fn end(mut self, code: Option<&'static Code>) -> AttemptRecord {
         self.record.code = code;

@@ -34,6 +34,16 @@ pub(crate) enum Accepted {
     Live(Streaming),
 }
 
+impl Accepted {
+    /// The answer, where it is there as a whole.
+    fn whole(&self) -> Option<Bytes> {
+        match self {
+            Self::Whole(body) => Some(body.clone()),
+            Self::Live(_) => None,
+        }
+    }
+}
+
 /// A stream that has begun.
 pub(crate) struct Streaming {
     /// What is left of the answer.
@@ -150,19 +160,23 @@ impl Engine {
         let attempts = Plan::attempts(self.settings.attempts, candidates);
         let (mut number, mut best) = (1, Best::default());
         loop {
+            prepared.routed.iter().for_each(|routed| routed.ask_likelihood(&mut plan.target));
             let reason = prepared.phase.filter(|_| plan.reason == "first").unwrap_or(plan.reason);
             recording.start_attempt(&plan.target, reason);
             let attempt = self.attempt_or_hedge(prepared, &mut plan, inbound, recording);
             let failure = match tokio::time::timeout_at(deadline, attempt).await {
-                Ok(Ok(accepted)) => match weigh(prepared, &plan.target, accepted) {
-                    Verdict::Release(released) => return Ok(*released),
-                    Verdict::Ask(next) => {
-                        recording.end_attempt(None);
-                        plan.turn_to(inbound, &next)?;
-                        number = 1;
-                        continue;
+                Ok(Ok(accepted)) => {
+                    let whole = accepted.whole();
+                    match weigh(prepared, &plan.target, accepted) {
+                        Verdict::Release(released) => return Ok(*released),
+                        Verdict::Ask(next) => {
+                            recording.hold_back(whole);
+                            plan.turn_to(inbound, &next)?;
+                        }
                     }
-                },
+                    number = 1;
+                    continue;
+                }
                 Ok(Err(failure)) => failure,
                 Err(_) => AttemptFailure::from_upstream(&self.out_of_time()),
             };
@@ -276,6 +290,10 @@ impl Engine {
     ) -> Result<Bytes, AttemptFailure> {
         let body = read_whole(&mut answer.body, self.settings.idle).await;
         let body = body.map_err(|error| AttemptFailure::from_upstream(&error))?;
+        let body = match &prepared.routed {
+            Some(routed) => routed.hear(target, body),
+            None => body,
+        };
         let provider = target.dialect;
         let mut reader = provider.facts_reader();
         let facts = reader.body(&body).ok_or_else(|| AttemptFailure::malformed("the answer is not of the dialect"))?;

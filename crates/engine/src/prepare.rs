@@ -94,6 +94,8 @@ pub(crate) struct Target {
     pub(crate) constraint: Option<Constraint>,
     /// Where it is served, once that was chosen.
     pub(crate) place: Option<Arc<Place>>,
+    /// Whether it was asked for log-probabilities that the client did not ask for.
+    pub(crate) told_unasked: bool,
     /// What is asked for again, where this is the second question.
     pub(crate) reask: Option<Arc<Reask>>,
 }
@@ -103,7 +105,8 @@ impl Target {
     pub(crate) fn raw(candidate: Candidate, body: Bytes, edited: bool) -> Self {
         let dialect = candidate.provider.dialect;
         let (losses, constraint, place, reask) = (Vec::new(), None, None, None);
-        Self { candidate, dialect, body, edited, same_dialect: true, losses, constraint, place, reask }
+        let told_unasked = false;
+        Self { candidate, dialect, body, edited, same_dialect: true, losses, constraint, place, told_unasked, reask }
     }
 
     /// The call that asks it.
@@ -170,6 +173,7 @@ pub(crate) fn target_of(inbound: &Inbound, head: &RequestHead<'_>, candidate: &C
         losses,
         constraint: constrained.map(|constrained| constrained.constraint),
         place: None,
+        told_unasked: false,
         reask: None,
     })
 }

@@ -53,6 +53,16 @@ impl Turn {
         }
         Self { now: open.unwrap_or(so_far), past }
     }
+
+    /// The questions before, oldest first.
+    pub(crate) fn past(&self) -> &[ContentHash] {
+        &self.past
+    }
+
+    /// The question that is asked now.
+    pub(crate) const fn now(&self) -> ContentHash {
+        self.now
+    }
 }
 
 impl Raised {

@@ -201,6 +201,14 @@ impl Recording {
         }
     }
 
+    /// Ends the attempt under way, whose answer is not given to the client; it is kept, for labels to be made from.
+    pub(crate) fn hold_back(&mut self, answer: Option<Bytes>) {
+        if let (Some(attempt), Some(answer)) = (&mut self.current, answer) {
+            attempt.keep_first(answer);
+        }
+        self.end_attempt(None);
+    }
+
     /// How many attempts have ended.
     pub(crate) fn attempts(&self) -> usize {
         self.record.as_ref().map_or(0, |record| record.attempts.len())

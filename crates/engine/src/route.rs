@@ -10,17 +10,18 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use serde::Serialize;
-use steersman_core::{ContentHash, FinishReason, Message, Part, RequestId, Role, TaskName};
-use steersman_routing::{Features, Method, Phase, Policy, Seen, Step, answer_key};
+use steersman_core::{ChatRequest, ContentHash, FinishReason, Message, Part, RequestId, Role, TaskName, Usage};
+use steersman_routing::{Features, Method, Phase, Policy, Seen, Served, Step, Taken, answer_key};
 use steersman_wire::Answer;
 
 use crate::catalog::Candidate;
 use crate::fits::Limits;
 use crate::judged::events;
+use crate::pin::{Leaving, Pins};
 use crate::pipeline::Accepted;
 use crate::prepare::{Prepared, Target, target_of};
 use crate::raised::{Raised, Turn};
@@ -28,24 +29,33 @@ use crate::reply::Inbound;
 
 /// The policy in force for one task: read by every request, swapped whole by whoever gathers the evidence.
 #[derive(Debug)]
-pub struct Board(RwLock<Arc<Policy>>);
+pub struct Board {
+    policy: RwLock<Arc<Policy>>,
+    /// Sessions that the reference has answered.
+    pins: Pins,
+}
 
 impl Default for Board {
     fn default() -> Self {
-        Self(RwLock::new(Arc::new(Policy::reference_only())))
+        Self { policy: RwLock::new(Arc::new(Policy::reference_only())), pins: Pins::default() }
     }
 }
 
 impl Board {
     /// Puts another policy in force, for requests that come from now on.
     pub fn post(&self, policy: Policy) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
+        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
     }
 
     /// The policy in force.
     #[must_use]
     pub fn read(&self) -> Arc<Policy> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Tells that the reference answered a request of so many bytes, and what that took: its prompt is in a cache now.
+    pub fn answered_by_reference(&self, messages: &[Message], usage: Usage, bytes: usize) {
+        self.pins.answered(messages, usage, bytes);
     }
 }
 
@@ -59,6 +69,8 @@ pub struct RouteTask {
     pub answer: Option<String>,
     /// How long a client waits for a whole answer, if it must not take longer.
     pub deadline: Option<Duration>,
+    /// Whether answers are also weighed by the likelihood of their tokens.
+    pub likelihood: bool,
     /// What each arm can take, in the order of `arms`; what is missing has no limit.
     pub limits: Vec<Limits>,
 }
@@ -101,15 +113,16 @@ impl Routes {
             stream: prepared.stream,
             scores: Vec::new(),
             answer: task.answer.clone(),
+            likelihood: task.likelihood,
             reason: policy.phase.as_str().into(),
             turn: None,
+            leaving: None,
             progress: Mutex::default(),
             policy,
         };
-        if rung > 0 {
+        // One that is drawn to the reference is scored too: only then is the chance of its path known.
+        if routed.policy.rung > 0 {
             self.choose(task, inbound, &mut routed);
-        } else if routed.policy.rung > 0 {
-            routed.reason = "drawn to the reference".into();
         }
         prepared.candidates = routed.chain.iter().map(|(_, candidate)| candidate.clone()).collect();
         Some(routed)
@@ -127,24 +140,18 @@ impl Routes {
             routed.reason = "not understood".into();
             return;
         };
-        let head = inbound.dialect.request_head(&inbound.body);
-        let fits = |candidate| head.as_ref().is_ok_and(|head| target_of(inbound, head, candidate).is_ok());
-        if !arms.iter().all(|(_, candidate)| fits(candidate)) {
-            routed.reason = "a candidate cannot express the request".into();
-            return;
-        }
-        let misfit = |((name, _), limits): (&(String, Candidate), &Limits)| {
-            let in_use = arms.iter().rev().skip(1).any(|(arm, _)| arm == name);
-            in_use.then(|| limits.misfit(&request, inbound.body.len())).flatten().map(|why| format!("`{name}` {why}"))
-        };
-        if let Some(why) = task.arms.iter().zip(&task.limits).find_map(misfit) {
-            routed.reason = why.into();
+        if let Some(why) = barred(task, inbound, &arms, &request) {
+            routed.reason = why;
             return;
         }
         let turn = routed.turn.insert(Turn::of(&request.messages));
         if self.raised.holds(turn) {
             self.raised.raise(turn);
             routed.reason = "the conversation went up before".into();
+            return;
+        }
+        if routed.stream && task.likelihood && router.method == Method::Cascade {
+            routed.reason = "a streamed answer tells no likelihood".into();
             return;
         }
         if task.deadline.is_some_and(|deadline| misses(&routed.policy, router.method, deadline)) {
@@ -155,8 +162,22 @@ impl Routes {
         prompt.read(last_question(&request.messages));
         router.score(&prompt, &mut routed.scores);
         let Step::Call(first) = router.step(routed.rung, &routed.scores, &[], &mut features) else { return };
+        let pin = task.board.pins.of(turn).filter(|_| first != router.reference());
+        if let (Some(pin), Some((_, reference)), Some((_, other))) = (pin, arms.last(), arms.get(first)) {
+            routed.leaving = pin.leaving(reference, other, inbound.body.len());
+            if routed.leaving.is_some_and(|leaving| leaving.stays()) {
+                routed.scores.clear();
+                routed.reason = "the session stays: its prompt cache is worth more than the saving".into();
+                return;
+            }
+        }
         routed.method = router.method;
-        routed.reason = if first == router.reference() { "the scores point up" } else { "the floor is proved" }.into();
+        routed.reason = match first {
+            first if first != router.reference() => "the floor is proved",
+            _ if routed.rung == 0 => "drawn to the reference",
+            _ => "the scores point up",
+        }
+        .into();
         routed.chain = match router.method {
             Method::PromptOnly if first == router.reference() => arms.into_iter().skip(first).collect(),
             Method::PromptOnly => [arms.get(first), arms.last()].into_iter().flatten().cloned().collect(),
@@ -179,17 +200,22 @@ pub(crate) struct Routed {
     rung: usize,
     propensity: f64,
     chain: Vec<(String, Candidate)>,
-    method: Method,
+    pub(crate) method: Method,
     stream: bool,
     scores: Vec<f32>,
     answer: Option<String>,
+    pub(crate) likelihood: bool,
     reason: Cow<'static, str>,
     turn: Option<Turn>,
+    /// What leaving the reference would cost a session that it has begun.
+    leaving: Option<Leaving>,
     progress: Mutex<Progress>,
 }
 
 #[derive(Default)]
-struct Progress {
+pub(crate) struct Progress {
+    /// The likelihood of the answer that came last.
+    pub(crate) heard: Option<f32>,
     seen: Vec<Seen>,
     held: Vec<Option<(Target, Accepted)>>,
     steps: Vec<StepNote>,
@@ -202,7 +228,19 @@ struct StepNote {
     arm: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     valid: Option<bool>,
+    /// Stands for the short answer: equal numbers are equal answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answer: Option<u32>,
+    /// Mean log-probability of its tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    likelihood: Option<f32>,
     did: &'static str,
+}
+
+impl StepNote {
+    fn new(arm: String, seen: Seen, did: &'static str) -> Self {
+        Self { arm, valid: seen.valid, answer: seen.answer, likelihood: seen.likelihood, did }
+    }
 }
 
 /// What to do with an answer that could be released.
@@ -214,6 +252,10 @@ pub(crate) enum Verdict {
 }
 
 impl Routed {
+    pub(crate) fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn place(&self, candidate: &Candidate) -> Option<usize> {
         self.chain.iter().position(|(_, arm)| same(arm, candidate))
     }
@@ -230,15 +272,16 @@ impl Routed {
 
     /// Weighs an answer that kept its form.
     pub(crate) fn weigh(&self, target: Target, accepted: Accepted, client: &dyn steersman_wire::Dialect) -> Verdict {
-        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut progress = self.progress();
         let place = self.place(&target.candidate).unwrap_or(0);
         let name = self.chain.get(place).map_or_else(String::new, |(name, _)| name.clone());
         if !self.holds(&target.candidate) {
-            progress.steps.push(StepNote { arm: name.clone(), valid: None, did: "released" });
+            progress.steps.push(StepNote::new(name.clone(), Seen::default(), "released"));
             progress.answered = Some(name);
             return Verdict::Release(Box::new((target, accepted)));
         }
-        let seen = look(&accepted, client, self.answer.as_deref());
+        let mut seen = look(&accepted, client, self.answer.as_deref());
+        self.heard(&target, progress.heard.take(), &mut seen);
         // An arm whose attempt failed before this one has been asked too.
         progress.seen.resize(place, Seen { valid: Some(false), ..Seen::default() });
         progress.held.resize_with(place, || None);
@@ -253,11 +296,11 @@ impl Routed {
         };
         if let Some((arm, held)) = released {
             let answered = self.chain.get(arm).map_or_else(String::new, |(name, _)| name.clone());
-            progress.steps.push(StepNote { arm: name, valid: seen.valid, did: "accepted" });
+            progress.steps.push(StepNote::new(name, seen, "accepted"));
             progress.answered = Some(answered);
             return Verdict::Release(Box::new(held));
         }
-        progress.steps.push(StepNote { arm: name, valid: seen.valid, did: "asked on" });
+        progress.steps.push(StepNote::new(name, seen, "asked on"));
         let next = match step {
             Some(Step::Call(arm)) => self.chain.get(arm.max(place + 1)).or(self.chain.last()),
             _ => self.chain.last(),
@@ -280,7 +323,7 @@ impl Routed {
 
     /// Whether a candidate was asked and the reference answered.
     fn went_up(&self) -> bool {
-        let progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let progress = self.progress();
         self.chain.len() > 1
             && progress.answered.is_some()
             && progress.answered.as_ref() == self.chain.last().map(|(name, _)| name)
@@ -288,7 +331,7 @@ impl Routed {
 
     /// The decision for the record.
     pub(crate) fn note(&self) -> impl Serialize {
-        let progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let progress = self.progress();
         let mut features = Vec::new();
         let chance = |arm: usize, features: &mut Vec<f64>| {
             let router = self.policy.router.as_ref()?;
@@ -305,8 +348,39 @@ impl Routed {
             "rungs": self.policy.router.as_ref().map_or(0, |router| router.rungs()),
             "price_of_quality": self.policy.router.as_ref().map(|router| router.tradeoff(self.rung)),
             "propensity": self.propensity, "reason": self.reason, "chance_of_being_right": scores,
-            "steps": progress.steps, "answered": progress.answered,
+            "steps": progress.steps, "answered": progress.answered, "signals": self.signals(&progress),
+            "served": self.served(&progress), "leaving": self.leaving,
         })
+    }
+
+    /// The path that was taken and how likely it was: what an estimate of another policy needs of this one.
+    fn served(&self, progress: &Progress) -> Option<Served> {
+        let answered = progress.answered.clone()?;
+        let asked: Vec<String> = progress.steps.iter().map(|step| step.arm.clone()).collect();
+        let scored = self.policy.router.as_ref().filter(|_| !self.scores.is_empty());
+        let propensity = match scored {
+            None => 1.0,
+            Some(router) => {
+                let place = |name: &String| router.arms.iter().position(|arm| arm == name);
+                let seen = |step: usize| progress.seen.get(step).copied().unwrap_or_default();
+                let asked = asked.iter().enumerate().map(|(step, name)| Some((place(name)?, seen(step))));
+                let path = Taken { asked: asked.collect::<Option<_>>()?, answered: place(&answered)? };
+                router.propensity(self.policy.rung, &self.scores, &path)
+            }
+        };
+        Some(Served { asked, answered, propensity, fixed: self.policy.rung > 0 && scored.is_none() })
+    }
+
+    /// What the decision looked at.
+    fn signals(&self, progress: &Progress) -> Vec<&'static str> {
+        let compared = progress.seen.iter().filter(|seen| seen.answer.is_some()).count() > 1;
+        let used = [
+            ("the prompt", !self.scores.is_empty()),
+            ("the answer's form", !progress.seen.is_empty()),
+            ("agreement of answers", self.method == Method::Cascade && compared),
+            ("token likelihood", progress.seen.iter().any(|seen| seen.likelihood.is_some())),
+        ];
+        used.into_iter().filter(|(_, used)| *used).map(|(signal, _)| signal).collect()
     }
 
     /// The decision for a header.
@@ -390,6 +464,25 @@ pub fn last_question(messages: &[Message]) -> &str {
 pub fn unit(id: &RequestId, purpose: &str) -> f64 {
     let [a, b, c, d, e, f, g, h, ..] = *ContentHash::of(format!("{purpose}/{id}").as_bytes()).as_bytes();
     (u64::from_le_bytes([a, b, c, d, e, f, g, h]) >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+/// Why a candidate of a chain cannot be asked at all: its dialect, or what is said of its reach.
+fn barred(
+    task: &RouteTask,
+    inbound: &Inbound,
+    arms: &[(String, Candidate)],
+    request: &ChatRequest,
+) -> Option<Cow<'static, str>> {
+    let head = inbound.dialect.request_head(&inbound.body);
+    let fits = |candidate| head.as_ref().is_ok_and(|head| target_of(inbound, head, candidate).is_ok());
+    if !arms.iter().all(|(_, candidate)| fits(candidate)) {
+        return Some("a candidate cannot express the request".into());
+    }
+    let misfit = |((name, _), limits): (&(String, Candidate), &Limits)| {
+        let in_use = arms.iter().rev().skip(1).any(|(arm, _)| arm == name);
+        in_use.then(|| limits.misfit(request, inbound.body.len())).flatten().map(|why| format!("`{name}` {why}"))
+    };
+    task.arms.iter().zip(&task.limits).find_map(misfit).map(Cow::from)
 }
 
 /// Whether the whole chain, one arm after the other, takes longer than a client waits. An unknown time is no promise.

@@ -9,13 +9,16 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use steersman_core::{
-    BoxFuture, Recorder, RequestId, RequestRecord, Upstream, UpstreamAnswer, UpstreamCall, UpstreamError, Usd,
+    BoxFuture, Price, Rates, Recorder, RequestId, RequestRecord, Upstream, UpstreamAnswer, UpstreamCall, UpstreamError,
+    Usage, Usd,
 };
 use steersman_engine::{
     Backoff, Board, Catalog, Engine, Inbound, Limits, Provider, Reply, ReplyBody, RouteTask, Routes, Settings, Thought,
 };
-use steersman_routing::{Answered, Labelled, Objective, ObjectivePlan, Phase};
-use steersman_wire::openai_chat;
+use steersman_routing::{
+    Answered, FitPlan, Labelled, Method, Objective, ObjectivePlan, Phase, Policy, Router, Split, Traffic,
+};
+use steersman_wire::{Dialect, openai_chat};
 
 /// A model that always says the same.
 struct Says(&'static str);
@@ -52,6 +55,11 @@ const SETTINGS: Settings = Settings {
 };
 
 fn catalog(small: &'static str, big: &'static str) -> Catalog {
+    priced_catalog(small, big, BTreeMap::new())
+}
+
+/// The same, with what the models cost.
+fn priced_catalog(small: &'static str, big: &'static str, rates: BTreeMap<String, Rates>) -> Catalog {
     let mut catalog = Catalog::default();
     for (name, says) in [("small", small), ("big", big)] {
         let provider = Provider {
@@ -61,7 +69,7 @@ fn catalog(small: &'static str, big: &'static str) -> Catalog {
             subset: &steersman_structured::AS_SENT,
             max_completion_tokens: true,
             stream_usage: true,
-            rates: BTreeMap::new(),
+            rates: rates.clone(),
             upstream: Arc::new(Says(says)),
         };
         catalog.add_provider(provider, [name.to_owned()]);
@@ -118,6 +126,8 @@ fn objective(labels: usize) -> Objective {
             valid: Some(true),
             latency_ms: Some(100.0),
             reasoning_tokens: None,
+            likelihood: None,
+            judged: None,
         };
         let arms = vec![("small".to_owned(), arm(10)), ("big".to_owned(), arm(1_000))];
         objective.label(&Labelled { text: question(number), arms });
@@ -137,16 +147,58 @@ fn house_with(
     deadline: Option<Duration>,
     limits: Vec<Limits>,
 ) -> (Engine, Arc<Records>) {
-    let catalog = catalog(small, "from the big one");
+    let (engine, records, _) = house_of(labels, catalog(small, "from the big one"), deadline, limits);
+    (engine, records)
+}
+
+/// A gateway with these models, and the board that its task reads.
+fn house_of(
+    labels: usize,
+    catalog: Catalog,
+    deadline: Option<Duration>,
+    limits: Vec<Limits>,
+) -> (Engine, Arc<Records>, Arc<Board>) {
     let board = Arc::new(Board::default());
     board.post(objective(labels).policy());
+    let posted = Arc::clone(&board);
     let arms = ["small", "big"].map(|name| (name.to_owned(), catalog.candidate(name).ok().unwrap())).into();
-    let task = RouteTask { board, arms, answer: None, deadline, limits };
+    let task = RouteTask { board, arms, answer: None, deadline, likelihood: false, limits };
     let mut catalog = catalog;
     catalog.add_task("t", vec!["big".to_owned()]);
     let records = Arc::new(Records::default());
     let engine = Engine::new(catalog, SETTINGS, Arc::clone(&records) as _);
-    (engine.with_routes(Routes::new([("t".to_owned(), task)].into())), records)
+    (engine.with_routes(Routes::new([("t".to_owned(), task)].into())), records, posted)
+}
+
+#[tokio::test]
+async fn a_session_stays_with_the_reference_unless_the_saving_beats_its_prompt_cache() {
+    let said = |role: &str, text: String| serde_json::json!({ "role": role, "content": text });
+    let long = format!("{} {}", question(1), "word ".repeat(1_500));
+    let opening = serde_json::json!({ "model": "task/t", "messages": [said("user", long.clone())] });
+    let next = serde_json::json!({ "model": "task/t", "messages": [
+        said("user", long), said("assistant", "yes".to_owned()), said("user", question(2)),
+    ] });
+    let request = openai_chat::OpenAiChat.decode_request(opening.to_string().as_bytes()).unwrap();
+    // The reference reads a cached token for a tenth; the small model costs a fifth of it, or a twentieth. A prompt of a
+    // few hundred tokens is in no cache.
+    for (small, tokens, stays) in [(2, 1_500, true), (2, 500, false), (0, 1_500, false)] {
+        let price = |millions: u64| Price::from_picos(millions * 1_000_000 + 500_000);
+        let rates = |input, cache_read| Rates { input, output: input, cache_read, cache_write: None };
+        let rates =
+            [("small".to_owned(), rates(price(small), None)), ("big".to_owned(), rates(price(10), Some(price(1))))];
+        let catalog = priced_catalog("from the small one", "from the big one", rates.into());
+        let (engine, records, board) = house_of(600, catalog, None, Vec::new());
+        let usage = Usage { input_tokens: Some(tokens), output_tokens: Some(2), ..Usage::default() };
+        board.answered_by_reference(&request.messages, usage, opening.to_string().len());
+        let mut reasons = String::new();
+        for number in 0..10 {
+            reasons.push_str(header(&ask(&engine, number, next.clone()).await, "x-steersman-route"));
+        }
+        assert_eq!(reasons.contains("the session stays"), stays, "{reasons}");
+        let records = records.0.lock().unwrap();
+        let left = records.iter().filter(|record| record.attempts[0].provider.as_str() == "small").count();
+        assert_eq!(left == 0, stays, "{left} of 10 left at {small}");
+    }
 }
 
 #[tokio::test]
@@ -200,7 +252,7 @@ async fn a_proved_floor_sends_requests_down_and_the_record_says_why() {
     let small = records.iter().filter(|record| record.attempts[0].provider.as_str() == "small").count();
     assert!(small >= 15, "{small} of 20");
     let note = records.iter().flat_map(|record| &record.notes).find(|note| note.room == "route").unwrap();
-    for member in ["propensity", "policy", "rung", "reason", "chance_of_being_right", "steps"] {
+    for member in ["propensity", "policy", "rung", "reason", "chance_of_being_right", "steps", "signals", "served"] {
         assert!(note.content.contains(member), "{}", note.content);
     }
 }
@@ -214,8 +266,17 @@ async fn an_empty_answer_of_a_candidate_goes_up_before_anything_is_released() {
         let ReplyBody::Whole(body) = reply.body else { panic!("not streamed") };
         assert!(String::from_utf8_lossy(&body).contains("from the big one"));
     }
-    let escalated = records.0.lock().unwrap().iter().filter(|record| record.attempts.len() == 2).count();
-    assert!(escalated >= 15, "{escalated} of 20 asked the small model first");
+    let records = records.0.lock().unwrap();
+    let escalated: Vec<_> = records.iter().filter(|record| record.attempts.len() == 2).collect();
+    assert!(escalated.len() >= 15, "{} of 20 asked the small model first", escalated.len());
+    // The label of such a request is made from what is on its record: no arm is asked twice.
+    for record in escalated {
+        assert!(record.attempts[0].response_body.as_ref().is_some_and(|body| body.starts_with(b"{")));
+        let note = record.notes.iter().find(|note| note.room == "route").unwrap();
+        let note: serde_json::Value = serde_json::from_str(&note.content).unwrap();
+        assert_eq!(note["served"]["asked"], serde_json::json!(["small", "big"]), "{note}");
+        assert!(note["served"]["propensity"].as_f64().is_some_and(|chance| chance > 0.0), "{note}");
+    }
 }
 
 #[tokio::test]
@@ -310,4 +371,99 @@ async fn an_answer_that_breaks_its_form_escalates_and_without_the_loop_it_is_ref
     assert_eq!((reply.status, header(&reply, "x-steersman-model")), (200, "big/big"));
     let cut = ask(&engine().without_escalation(), 1, body()).await;
     assert_eq!((cut.status, header(&cut, "x-steersman-code")), (422, "output_rejected"));
+}
+
+/// A model that tells the likelihood of its answer, if it is asked to and able to.
+struct Tells {
+    asked: Mutex<Vec<Bytes>>,
+    able: bool,
+}
+
+impl Upstream for Tells {
+    fn call(&self, call: UpstreamCall) -> BoxFuture<'_, Result<UpstreamAnswer, UpstreamError>> {
+        let asks = String::from_utf8_lossy(&call.body).contains("\"logprobs\":true") && self.able;
+        self.asked.lock().unwrap().push(call.body);
+        let tokens = serde_json::json!({ "content": [{ "token": "small", "logprob": -0.125, "top_logprobs": [] }] });
+        let message = serde_json::json!({
+            "id": "a", "object": "chat.completion", "created": 1, "model": "m",
+            "choices": [{ "index": 0, "finish_reason": "stop", "logprobs": if asks { tokens } else { serde_json::Value::Null },
+                "message": { "role": "assistant", "content": "from the small one" } }],
+            "usage": { "prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2 },
+        });
+        let body = futures_util::stream::iter([Ok(Bytes::from(message.to_string()))]);
+        Box::pin(async move {
+            Ok(UpstreamAnswer { status: 200, content_type: None, retry_after: None, body: Box::pin(body) })
+        })
+    }
+}
+
+/// A policy that looks at answers, proved on answers that told their likelihood.
+fn cascade() -> Policy {
+    let cell = |nanos| Answered {
+        quality: Some(1.0),
+        cost: Some(Usd::from_nanos(nanos)),
+        answer: Some(7),
+        valid: Some(true),
+        likelihood: Some(-0.125),
+        ..Answered::default()
+    };
+    let arms = vec![("small".to_owned(), cell(10)), ("big".to_owned(), cell(1_000))];
+    let mut traffic = Traffic::default();
+    (0..100).for_each(|number| traffic.push(&question(number), "", Split::Train, &arms));
+    let rows: Vec<usize> = (0..100).collect();
+    let fit = FitPlan { method: Some(Method::Cascade), floor: Some(0.9), ..FitPlan::default() };
+    let router = Router::fit(&traffic, &[0], 1, &rows, fit).unwrap().router;
+    let candidates = vec!["small".to_owned()];
+    let plan = ObjectivePlan { reference: "big".to_owned(), candidates, floor: 0.9, confidence: 0.95 };
+    let mut objective = Objective::new(plan, Some(router));
+    (0..250).for_each(|number| objective.label(&Labelled { text: question(number), arms: arms.clone() }));
+    objective.policy()
+}
+
+#[tokio::test]
+async fn likelihood_is_asked_for_weighed_and_kept_from_a_client_that_did_not_ask() {
+    let policy = cascade();
+    for able in [true, false] {
+        let small = Arc::new(Tells { asked: Mutex::default(), able });
+        let mut catalog = catalog("", "from the big one");
+        let provider = Provider {
+            name: "telling".into(),
+            dialect: &openai_chat::OpenAiChat,
+            also: &[],
+            subset: &steersman_structured::AS_SENT,
+            max_completion_tokens: true,
+            stream_usage: true,
+            rates: BTreeMap::new(),
+            upstream: Arc::clone(&small) as _,
+        };
+        catalog.add_provider(provider, ["told".to_owned()]);
+        let board = Arc::new(Board::default());
+        board.post(policy.clone());
+        let arms = [("small", "told"), ("big", "big")];
+        let arms = arms.map(|(name, model)| (name.to_owned(), catalog.candidate(model).ok().unwrap())).into();
+        let task = RouteTask { board, arms, answer: None, deadline: None, likelihood: true, limits: Vec::new() };
+        catalog.add_task("t", vec!["big".to_owned()]);
+        let records = Arc::new(Records::default());
+        let engine = Engine::new(catalog, SETTINGS, Arc::clone(&records) as _);
+        let engine = engine.with_routes(Routes::new([("t".to_owned(), task)].into()));
+        let mut said = String::new();
+        for number in 0..10 {
+            let ReplyBody::Whole(body) = ask(&engine, number, routed(&question(1))).await.body else { panic!("whole") };
+            said.push_str(&String::from_utf8_lossy(&body));
+        }
+        let asked = small.asked.lock().unwrap();
+        assert!(!asked.is_empty() && asked.iter().all(|body| body.ends_with(b"\"logprobs\":true}")), "{asked:?}");
+        assert!(!said.contains("-0.125"), "{said}");
+        // What should tell and does not is not accepted.
+        assert_eq!(said.contains("from the small one"), able, "{said}");
+        let records = records.0.lock().unwrap();
+        let notes = records.iter().flat_map(|record| &record.notes).filter(|note| note.room == "route");
+        let told = notes.filter(|note| note.content.contains("token likelihood") && note.content.contains("-0.125"));
+        assert_eq!(told.count() > 0, able);
+        drop((asked, records));
+        let mut streamed = routed(&question(1));
+        streamed["stream"] = true.into();
+        let reply = ask(&engine, 50, streamed).await;
+        assert!(header(&reply, "x-steersman-route").contains("tells no likelihood"), "{:?}", reply.headers);
+    }
 }

@@ -28,6 +28,12 @@ pub(crate) struct Cell {
     /// Tokens of thought.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reasoning_tokens: Option<u32>,
+    /// Mean log-probability of its tokens.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) likelihood: Option<f32>,
+    /// Whether the judge finds it as good as the reference's.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) judged: Option<f32>,
 }
 
 /// A request with what every arm did, as it is kept.
@@ -65,6 +71,8 @@ impl Row {
             valid: Some(cell.valid),
             latency_ms: cell.latency_ms,
             reasoning_tokens: cell.reasoning_tokens,
+            likelihood: cell.likelihood,
+            judged: cell.judged,
         };
         Labelled {
             text: self.text.clone(),

@@ -9,6 +9,8 @@
 //!
 //! What never happens here: a request that waits, a label that is counted before it is durable, a detached task.
 
+mod decisions;
+mod judge;
 mod labels;
 mod objectives;
 mod shadow;

@@ -18,9 +18,10 @@ use crate::labels::Row;
 use crate::shadow;
 
 /// Kinds of documents in the durable state.
-const LABEL: &str = "label";
+pub(crate) const LABEL: &str = "label";
 const UNGRADED: &str = "label_ungraded";
-const TRUTH: &str = "truth";
+pub(crate) const TRUTH: &str = "truth";
+pub(crate) const SCORE: &str = "score";
 
 /// Shadow calls under way at once, over all tasks.
 const AT_ONCE: usize = 4;
@@ -47,6 +48,10 @@ pub struct ObjectiveSettings {
     pub evaluator: Evaluator,
     /// The member of a JSON answer by which answers are compared; `None`: all of it.
     pub answer: Option<String>,
+    /// Whether candidates' answers are also weighed by the likelihood of their tokens.
+    pub likelihood: bool,
+    /// Who says whether an answer is as good as the reference's, and for what share of the labels; it grades nothing.
+    pub judge: Option<(Candidate, f64)>,
     /// Share of requests that get shadow calls.
     pub shadow_share: f64,
     /// At most so many requests a day get shadow calls.
@@ -123,7 +128,7 @@ impl Objectives {
 
     /// Deletes what has waited for its other half since before `until_us`.
     async fn forget(&self, until_us: i64) -> Result<(), StoreError> {
-        for kind in [TRUTH, UNGRADED] {
+        for kind in [TRUTH, UNGRADED, SCORE] {
             let old = self.state.documents(kind).await?.into_iter().filter(|one| one.updated_at_us < until_us);
             for document in old {
                 self.state.delete_document(kind, &document.name, document.version).await?;
@@ -199,8 +204,8 @@ impl Objectives {
     /// Watches for drift, and says whether the request is sampled and within the day's budget.
     fn look(&self, record: &RequestRecord) -> bool {
         let Some(task) = self.tasks.get(record.task.as_str()) else { return false };
-        let served = shadow::served(record, task.settings.answer.as_deref());
-        let Some(served) = served else { return false };
+        let Some(served) = shadow::served(record, &task.settings) else { return false };
+        served.pin(&task.board, &task.settings.plan.reference, record.request_body.len());
         task.lock().served(&served.text, served.candidate_valid(&task.settings.plan.reference));
         task.post();
         unit(&record.id, "shadow") < task.settings.shadow_share && task.may_spend(record.started_at_us / DAY_US)
@@ -208,7 +213,7 @@ impl Objectives {
 
     async fn shadow(&self, record: &RequestRecord) {
         let Some(task) = self.tasks.get(record.task.as_str()) else { return };
-        let Some(mut served) = shadow::served(record, task.settings.answer.as_deref()) else { return };
+        let Some(mut served) = shadow::served(record, &task.settings) else { return };
         if let Some(clean) = self.redactor.text(&served.text) {
             served.text = clean;
         }
@@ -255,6 +260,15 @@ impl Objectives {
         Ok(Truth::Labelled)
     }
 
+    /// Takes a client's grade of the answer that it got, in `[0, 1]`. The first one of a request stands. It compares
+    /// nothing with the reference and so proves no floor; it is a reward in the log of decisions.
+    ///
+    /// # Errors
+    /// The state cannot be written.
+    pub async fn score(&self, request: &str, score: f64) -> Result<(), StoreError> {
+        self.state.put_document(SCORE, request, None, &score.to_string(), now_us()).await.map(drop)
+    }
+
     /// Makes a label durable and then counts it; a second label of one request changes nothing.
     async fn keep(&self, task: &Arc<Task>, row: &Row) -> Result<(), StoreError> {
         let content = serde_json::json!(row).to_string();
@@ -276,6 +290,15 @@ impl Objectives {
 }
 
 impl Objectives {
+    pub(crate) const fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The member by which a task's answers are compared; `None` for a task without an objective.
+    pub(crate) fn pointer(&self, task: &str) -> Option<Option<&str>> {
+        self.tasks.get(task).map(|task| task.settings.answer.as_deref())
+    }
+
     /// A label holds all that its halves held.
     async fn matched(&self, request: &str) -> Result<(), StoreError> {
         for kind in [UNGRADED, TRUTH] {
@@ -317,4 +340,28 @@ impl Task {
 fn now_us() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(now.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn halves_that_found_no_other_are_forgotten_after_their_time_and_labels_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = steersman_store::Engine::Sqlite { path: folder.path().join("steersman.db") };
+        let state = State::open(&engine).await.unwrap();
+        let objectives = Objectives::open(BTreeMap::new(), state.clone(), Redactor::new(&[])).await.unwrap();
+        for kind in [LABEL, UNGRADED, TRUTH, SCORE] {
+            state.put_document(kind, "old", None, "1", 10 * DAY_US).await.unwrap();
+            state.put_document(kind, "new", None, "1", 45 * DAY_US).await.unwrap();
+        }
+        objectives.forget((50 - UNMATCHED_DAYS) * DAY_US).await.unwrap();
+        let mut left = Vec::new();
+        for kind in [LABEL, UNGRADED, TRUTH, SCORE] {
+            let names = state.documents(kind).await.unwrap().into_iter().map(|document| document.name);
+            left.push(names.collect::<Vec<_>>());
+        }
+        assert_eq!(left, [vec!["new", "old"], vec!["new"], vec!["new"], vec!["new"]]);
+    }
 }

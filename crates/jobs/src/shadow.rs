@@ -4,10 +4,15 @@
 
 use std::time::Duration;
 
-use steersman_core::{ChatRequest, RequestRecord, Usd};
-use steersman_engine::{Aside, ask_aside, is_usable, last_question, short_answer};
-use steersman_wire::{Answer, dialect, sse::SseDecoder};
+use bytes::Bytes;
+use serde::Deserialize;
+use steersman_core::{AttemptRecord, ChatRequest, RequestRecord, Usage, Usd};
+use steersman_engine::{Aside, Board, Likelihood, ask_aside, is_usable, last_question, short_answer, unit};
+use steersman_routing::answer_key;
+use steersman_store::rows::RequestStory;
+use steersman_wire::{Answer, Dialect, dialect, sse::SseDecoder};
 
+use crate::judge;
 use crate::labels::{Cell, Row};
 use crate::objectives::ObjectiveSettings;
 
@@ -24,9 +29,28 @@ pub(crate) struct Served {
     /// The arm whose answer the client got, where the route's note says it.
     arm: Option<String>,
     cell: Cell,
+    /// Tokens of the attempt that the client got its answer from.
+    usage: Usage,
+    /// What other arms answered that were asked before, by name.
+    held_back: Vec<(String, Cell)>,
 }
 
 impl Served {
+    /// What an arm has answered already.
+    fn known(&self, name: &str) -> Option<&Cell> {
+        if self.arm.as_deref() == Some(name) {
+            return Some(&self.cell);
+        }
+        self.held_back.iter().find(|(arm, _)| arm == name).map(|(_, cell)| cell)
+    }
+
+    /// Tells the board of a session that the reference has answered.
+    pub(crate) fn pin(&self, board: &Board, reference: &str, bytes: usize) {
+        if self.arm.as_deref() == Some(reference) {
+            board.answered_by_reference(&self.request.messages, self.usage, bytes);
+        }
+    }
+
     /// Whether a candidate's answer was good enough to be released; `None` where none was asked.
     pub(crate) fn candidate_valid(&self, reference: &str) -> Option<bool> {
         self.arm.as_ref().filter(|arm| *arm != reference).map(|_| self.cell.valid)
@@ -34,40 +58,113 @@ impl Served {
 }
 
 /// Reads a record. `None` if it is not of a dialect that this build knows.
-pub(crate) fn served(record: &RequestRecord, pointer: Option<&str>) -> Option<Served> {
+pub(crate) fn served(record: &RequestRecord, settings: &ObjectiveSettings) -> Option<Served> {
+    let pointer = settings.answer.as_deref();
     let dialect = dialect(record.protocol)?;
     let request = dialect.decode_request(&record.request_body).ok()?;
-    let answer = read_answer(dialect, record)?;
-    let mut text = last_question(&request.messages).to_owned();
-    text.truncate(text.floor_char_boundary(MAX_TEXT_BYTES));
-    let attempt = record.attempts.last();
-    let cell = Cell {
+    let answer = read_answer(dialect, record.streamed, &record.response_body)?;
+    let Path { asked, arm, likelihood } = path_of(record);
+    let told = |name: &str| likelihood.iter().find(|(known, _)| known == name).map(|(_, told)| *told);
+    // Where each arm was asked once, attempts that gave an answer are the arms' in their order.
+    let answers: Vec<&AttemptRecord> =
+        record.attempts.iter().filter(|attempt| attempt.status == Some(200) && attempt.code.is_none()).collect();
+    let calls: Vec<(&String, &AttemptRecord)> =
+        if asked.len() == answers.len() { asked.iter().zip(answers).collect() } else { Vec::new() };
+    let own = calls.iter().find(|(name, _)| Some(*name) == arm.as_ref()).map(|(_, attempt)| *attempt);
+    let own = own.or(record.attempts.last());
+    let (cell, usage) = (
+        cell_of(&answer, own, arm.as_deref().and_then(told), pointer),
+        own.map(|attempt| attempt.usage).unwrap_or_default(),
+    );
+    let others = calls.iter().filter(|(name, _)| Some(*name) != arm.as_ref());
+    let held_back = others.filter_map(|(name, attempt)| {
+        let (_, candidate) = settings.arms.iter().find(|(known, _)| known == *name)?;
+        let spoken = candidate.provider.dialect_for(dialect);
+        let answer = read_answer(spoken, false, attempt.response_body.as_ref()?)?;
+        Some(((*name).clone(), cell_of(&answer, Some(attempt), told(name), pointer)))
+    });
+    let held_back = held_back.collect();
+    Some(Served { text: cut(last_question(&request.messages)), request, arm, cell, usage, held_back })
+}
+
+fn cell_of(answer: &Answer, attempt: Option<&AttemptRecord>, likelihood: Option<f32>, pointer: Option<&str>) -> Cell {
+    let thought = attempt.and_then(|attempt| attempt.usage.reasoning_tokens);
+    Cell {
         quality: None,
         cost_usd: attempt.and_then(|attempt| attempt.cost).map(Usd::as_f64),
-        answer: short_answer(&answer, pointer),
-        valid: is_usable(&answer),
+        answer: short_answer(answer, pointer),
+        valid: is_usable(answer),
         latency_ms: attempt.map(|attempt| attempt.timing.total_us as f32 / 1e3),
-        reasoning_tokens: attempt
-            .and_then(|attempt| attempt.usage.reasoning_tokens)
-            .and_then(|n| u32::try_from(n).ok()),
+        reasoning_tokens: thought.and_then(|n| u32::try_from(n).ok()),
+        likelihood,
+        judged: None,
+    }
+}
+
+/// What a stored request asked and got, as far as a grade needs it.
+pub(crate) struct Said {
+    /// What a router may see.
+    pub(crate) text: String,
+    /// The short answer.
+    pub(crate) answer: Option<String>,
+    /// Whether validators accept it.
+    pub(crate) valid: bool,
+}
+
+/// Reads it from the store. `None` if a body is gone or of a dialect that this build does not know.
+pub(crate) fn answer_of(story: &RequestStory, pointer: Option<&str>) -> Option<Said> {
+    let dialect = dialect(&story.request.protocol)?;
+    let request = dialect.decode_request(&story.request_body.as_ref()?.content).ok()?;
+    let answer = read_answer(dialect, story.request.streamed, &story.response_body.as_ref()?.content)?;
+    let answered = short_answer(&answer, pointer);
+    Some(Said { text: cut(last_question(&request.messages)), answer: answered, valid: is_usable(&answer) })
+}
+
+fn cut(text: &str) -> String {
+    text.get(..text.floor_char_boundary(MAX_TEXT_BYTES)).unwrap_or_default().to_owned()
+}
+
+/// What the route's note says of the way a request took.
+#[derive(Default)]
+struct Path {
+    /// The arms that were asked, in order.
+    asked: Vec<String>,
+    /// Whose answer was given.
+    arm: Option<String>,
+    /// How likely arms found their answers, where that was asked.
+    likelihood: Vec<(String, f32)>,
+}
+
+#[derive(Deserialize)]
+struct RouteNote {
+    served: Option<steersman_routing::Served>,
+    #[serde(default)]
+    steps: Vec<RouteStep>,
+}
+
+#[derive(Deserialize)]
+struct RouteStep {
+    arm: String,
+    likelihood: Option<f32>,
+}
+
+fn path_of(record: &RequestRecord) -> Path {
+    let note = record.notes.iter().find(|note| note.room == "route");
+    let Some(note) = note.and_then(|note| serde_json::from_str::<RouteNote>(&note.content).ok()) else {
+        return Path::default();
     };
-    Some(Served { text, request, arm: answered_by(record), cell })
+    let Some(served) = note.served else { return Path::default() };
+    let likelihood = note.steps.into_iter().filter_map(|step| Some((step.arm, step.likelihood?))).collect();
+    Path { asked: served.asked, arm: Some(served.answered), likelihood }
 }
 
-/// The arm that the route's note names.
-fn answered_by(record: &RequestRecord) -> Option<String> {
-    let note = record.notes.iter().find(|note| note.room == "route")?;
-    let content: serde_json::Value = serde_json::from_str(&note.content).ok()?;
-    content.get("answered")?.as_str().map(str::to_owned)
-}
-
-fn read_answer(dialect: &'static dyn steersman_wire::Dialect, record: &RequestRecord) -> Option<Answer> {
-    if !record.streamed {
-        return Some(Answer::collect(&dialect.decode_answer(&record.response_body).ok()?));
+fn read_answer(dialect: &'static dyn Dialect, streamed: bool, body: &Bytes) -> Option<Answer> {
+    if !streamed {
+        return Some(Answer::collect(&dialect.decode_answer(body).ok()?));
     }
     let (mut frames, mut decoder, mut answer) =
         (SseDecoder::new(MAX_FRAME_BYTES), dialect.answer_decoder(), Answer::default());
-    frames.push(record.response_body.clone());
+    frames.push(body.clone());
     while let Some(frame) = frames.next_frame().ok()? {
         if let Some(data) = frame.data() {
             decoder.frame(frame.event(), data).ok()?.iter().for_each(|event| answer.push(event));
@@ -84,7 +181,7 @@ pub(crate) struct Gathered {
     pub(crate) spent: Usd,
 }
 
-/// Asks every arm but the one that answered. The reference is asked last: without the others it would be wasted.
+/// Asks every arm that has not answered already. The reference is asked last: without the others it would be wasted.
 pub(crate) async fn gather(
     record: &RequestRecord,
     served: Served,
@@ -94,10 +191,12 @@ pub(crate) async fn gather(
     let mut gathered = Gathered { row: None, spent: Usd::ZERO };
     let mut arms = Vec::with_capacity(settings.arms.len());
     for (name, candidate) in &settings.arms {
-        let cell = if served.arm.as_ref() == Some(name) {
-            served.cell.clone()
+        let cell = if let Some(known) = served.known(name) {
+            known.clone()
         } else {
-            match ask_aside(candidate, &served.request, limit).await {
+            let weighed = settings.likelihood && *name != settings.plan.reference;
+            let likelihood = if weighed { Likelihood::Asked } else { Likelihood::Unasked };
+            match ask_aside(candidate, &served.request, likelihood, limit).await {
                 Ok(aside) => {
                     gathered.spent = [Some(gathered.spent), aside.cost].into_iter().flatten().sum();
                     cell(&aside, settings.answer.as_deref())
@@ -110,6 +209,8 @@ pub(crate) async fn gather(
         };
         arms.push((name.clone(), cell));
     }
+    gathered.spent =
+        [gathered.spent, judge_all(record, &served.text, &mut arms, settings, limit).await].into_iter().sum();
     gathered.row = Some(Row {
         id: record.id.to_string(),
         task: record.task.to_string(),
@@ -118,6 +219,30 @@ pub(crate) async fn gather(
         propensity: settings.shadow_share,
     });
     gathered
+}
+
+/// Asks the judge about a stratified sample of the candidates' answers; gives what that cost.
+async fn judge_all(
+    record: &RequestRecord,
+    question: &str,
+    arms: &mut [(String, Cell)],
+    settings: &ObjectiveSettings,
+    limit: Duration,
+) -> Usd {
+    let Some((judge, share)) = &settings.judge else { return Usd::ZERO };
+    let [candidates @ .., (_, reference)] = arms else { return Usd::ZERO };
+    let Some(theirs) = reference.answer.as_deref() else { return Usd::ZERO };
+    let mut spent = Usd::ZERO;
+    for (name, cell) in candidates {
+        let Some(own) = cell.answer.as_deref() else { continue };
+        let agrees = answer_key(own) == answer_key(theirs);
+        if unit(&record.id, &format!("judge/{name}")) < judge::propensity(*share, agrees) {
+            let (judged, cost) = judge::judge(judge, question, [own, theirs], limit).await;
+            cell.judged = judged;
+            spent = [spent, cost].into_iter().sum();
+        }
+    }
+    spent
 }
 
 fn cell(aside: &Aside, pointer: Option<&str>) -> Cell {
@@ -129,5 +254,7 @@ fn cell(aside: &Aside, pointer: Option<&str>) -> Cell {
         valid: is_usable(&aside.answer),
         latency_ms: Some(aside.took.as_secs_f32() * 1e3),
         reasoning_tokens: thought.and_then(|n| u32::try_from(n).ok()),
+        likelihood: aside.likelihood,
+        judged: None,
     }
 }

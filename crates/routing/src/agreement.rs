@@ -22,7 +22,7 @@ pub struct Seen {
 
 impl From<Answered> for Seen {
     fn from(answered: Answered) -> Self {
-        Self { answer: answered.answer, valid: answered.valid, ..Self::default() }
+        Self { answer: answered.answer, valid: answered.valid, likelihood: answered.likelihood, ..Self::default() }
     }
 }
 

@@ -21,6 +21,7 @@ use crate::climb::{Climb, Hunches, drawn_between};
 use crate::drift::{Alarm, DriftWatch, Familiar};
 use crate::features::Features;
 use crate::router::{FitError, FitPlan, Fitted, Router, read_prompts, records};
+use crate::signals::{Signal, Signals};
 use crate::traffic::{Answered, Split, Traffic};
 
 /// What an operator asks for.
@@ -135,9 +136,14 @@ pub struct Standing {
     pub labels_to_go: Option<u64>,
     /// What changed, if it was disarmed.
     pub alarm: Option<Alarm>,
+    /// What each signal has been worth on the labels.
+    pub signals: Vec<Signal>,
     /// What happens next, in a sentence.
     pub next_step: String,
 }
+
+/// A policy that costs this share of the reference or more is told to save nothing.
+const SAVES_NOTHING: f64 = 0.9995;
 
 /// Labels that fit a router. A hundred is the least that a fit takes; a fifth more keeps its folds filled.
 const FIT_LABELS: usize = 120;
@@ -153,6 +159,7 @@ pub struct Objective {
     phase: Phase,
     alarm: Option<Alarm>,
     unfit: Option<FitError>,
+    signals: Signals,
     rng: Rng,
 }
 
@@ -189,6 +196,7 @@ impl Objective {
             phase: Phase::Collecting,
             alarm: None,
             unfit: None,
+            signals: Signals::default(),
             rng: Rng::seeded(1),
         };
         if let Some(router) = pinned {
@@ -199,6 +207,8 @@ impl Objective {
 
     /// Takes in a label. Cost: some 100 microseconds, and a second or less for the one that fits the router.
     pub fn label(&mut self, labelled: &Labelled) {
+        let candidates = labelled.arms.iter().filter(|(name, _)| *name != self.plan.reference);
+        self.signals.push(&candidates.map(|(_, answered)| *answered).collect::<Vec<_>>());
         if self.proving.is_none() {
             self.rows.push(&labelled.text, "", Split::Train, &labelled.arms);
             self.fit_when_due();
@@ -299,15 +309,16 @@ impl Objective {
         if let Some(watch) = &mut proving.watch {
             proving.fell_short[1] += 1;
             proving.fell_short[0] += u64::from(climb.quality(proving.rung, 0) < climb.quality(0, 0));
-            return watch.label(climb.surplus(proving.rung, 0, self.plan.floor));
+            let alarm = watch.label(climb.surplus(proving.rung, 0, self.plan.floor));
+            // The evidence holds at any time, so that what is proved later is put in force later.
+            proving.rung = proving.rung.max(proving.proved(self.plan.confidence));
+            return alarm;
         }
         proving.proved_on.push(prompt);
         let candidates = record.seen.iter().rev().skip(1);
         proving.proved_valid.extend(candidates.filter_map(|seen| seen.valid));
-        let needed = -(1.0 - self.plan.confidence).ln();
-        let proved = proving.gamblers.iter().take_while(|gambler| gambler.evidence() >= needed).count();
-        proving.rung = proved;
-        if proved > 0 {
+        proving.rung = proving.proved(self.plan.confidence);
+        if proving.rung > 0 {
             let rng = &mut self.rng;
             let familiar = proving.familiar.clone().unwrap_or_else(|| Familiar::new(&proving.proved_on));
             let (prompts, valid) = (&proving.proved_on, &proving.proved_valid);
@@ -349,6 +360,7 @@ impl Objective {
             evidence: [0.0, needed],
             labels_to_go: Some(FIT_LABELS.saturating_sub(self.rows.len()) as u64).filter(|&left| left > 0),
             alarm: self.alarm,
+            signals: self.signals.report(),
             next_step: String::new(),
         };
         if let Some(proving) = &self.proving {
@@ -375,9 +387,12 @@ impl Objective {
             return format!("{again}cannot arm: no policy is cheaper than the reference, or a price is unknown");
         }
         match (self.phase, standing.labels_to_go) {
-            (Phase::Armed, Some(0) | None) => "in force; watched for drift".to_owned(),
-            (Phase::Armed, Some(_)) => {
-                "in force; watched for drift; a thriftier rung would need a new proof".to_owned()
+            (Phase::Armed, to_go) => {
+                let saves = standing.relative_cost.is_none_or(|cost| cost < SAVES_NOTHING);
+                let saves = if saves { "" } else { ", and saves nothing yet" };
+                let more = to_go.filter(|&count| count > 0 && standing.rung < standing.rungs);
+                let more = more.map(|count| format!("; about {} until a thriftier rung", labels(count)));
+                format!("in force{saves}; watched for drift{}", more.unwrap_or_default())
             }
             (_, Some(count)) => format!("{again}about {} until the floor is proved", labels(count)),
             (_, None) if proving.labels() < 20 => {
@@ -394,6 +409,12 @@ impl Objective {
 }
 
 impl Proving {
+    /// The thriftiest rung that is proved: it and all below it.
+    fn proved(&self, confidence: f64) -> usize {
+        let needed = -(1.0 - confidence).ln();
+        self.gamblers.iter().take_while(|gambler| gambler.evidence() >= needed).count()
+    }
+
     fn labels(&self) -> u64 {
         self.gamblers.first().map_or(0, MeanAbove::outcomes)
     }
@@ -462,6 +483,8 @@ mod tests {
             valid: Some(true),
             latency_ms: Some(10.0),
             reasoning_tokens: None,
+            likelihood: None,
+            judged: None,
         };
         let arms = vec![("small".to_owned(), arm(rng.chance(right), 100)), ("big".to_owned(), arm(true, 1_000))];
         Labelled { text: text.join(" "), arms }
@@ -486,6 +509,14 @@ mod tests {
         let standing = objective.standing();
         assert_eq!(standing.phase, Phase::Armed, "{standing:?}");
         assert!(standing.relative_cost.is_some_and(|cost| cost < 0.6), "{standing:?}");
+        let armed_at = standing.rung;
+        (0..600).for_each(|_| objective.label(&labelled(&mut rng, 0.99, &WORDS)));
+        let later = objective.standing();
+        assert_eq!(later.phase, Phase::Armed, "{later:?}");
+        assert!(
+            later.rung > armed_at || later.rung == later.rungs,
+            "what is proved later is in force later: {later:?}"
+        );
         assert!(objective.policy().rung > 0);
     }
 

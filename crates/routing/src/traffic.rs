@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use steersman_core::Usd;
 
 /// Which part of the recording a request belongs to.
@@ -38,6 +38,24 @@ pub struct Answered {
     pub latency_ms: Option<f32>,
     /// Hidden tokens of thought.
     pub reasoning_tokens: Option<u32>,
+    /// Mean log-probability of its tokens, where the provider tells.
+    pub likelihood: Option<f32>,
+    /// Whether a judge finds it as good as the reference's answer: 1, 0, or a half where the order decided.
+    pub judged: Option<f32>,
+}
+
+/// How a request was served: what an off-policy estimate needs to know of the policy that was in force.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Served {
+    /// The arms that were asked, in order.
+    pub asked: Vec<String>,
+    /// The arm whose answer the client got.
+    pub answered: String,
+    /// The chance that the policy took this path, given what the arms answered; in `(0, 1]`.
+    pub propensity: f64,
+    /// Whether any policy would have gone this way: a hard filter, a pinned conversation, a deadline.
+    #[serde(default)]
+    pub fixed: bool,
 }
 
 /// A recording, column by column. All vectors over requests have the same length.
@@ -55,6 +73,8 @@ pub struct Traffic {
     pub arm_names: Vec<String>,
     /// One column for each arm.
     pub arms: Vec<Vec<Answered>>,
+    /// How each request was served, where the recording says so.
+    pub served: Vec<Option<Served>>,
 }
 
 /// Why a recording could not be read.
@@ -79,6 +99,14 @@ pub enum TrafficError {
         /// What stood there.
         quality: f64,
     },
+    /// A propensity on this line is no chance.
+    #[error("line {line}: `served.propensity` is {propensity}, outside 0..1")]
+    Propensity {
+        /// Counted from 1.
+        line: usize,
+        /// What stood there.
+        propensity: f64,
+    },
     /// No line held a request.
     #[error("the recording is empty")]
     Empty,
@@ -90,6 +118,7 @@ struct Line {
     group: Option<String>,
     split: Option<Split>,
     arms: serde_json::Map<String, serde_json::Value>,
+    served: Option<Served>,
 }
 
 /// A grade as people write it.
@@ -117,6 +146,8 @@ struct Cell {
     valid: Option<bool>,
     latency_ms: Option<f32>,
     reasoning_tokens: Option<f64>,
+    likelihood: Option<f32>,
+    judged: Option<f32>,
 }
 
 impl Traffic {
@@ -142,6 +173,7 @@ impl Traffic {
         self.texts.push(text.to_owned());
         self.groups.push(u32::try_from(group).unwrap_or(u32::MAX));
         self.splits.push(split);
+        self.served.push(None);
         for (name, answered) in arms {
             let arm = self.arm(name).unwrap_or_else(|| {
                 self.arm_names.push(name.clone());
@@ -231,6 +263,10 @@ impl Reader {
         self.traffic.texts.push(parsed.text);
         self.traffic.groups.push(group);
         self.traffic.splits.push(split);
+        if let Some(served) = parsed.served.as_ref().filter(|served| !(0.0..=1.0).contains(&served.propensity)) {
+            return Err(TrafficError::Propensity { line: number, propensity: served.propensity });
+        }
+        self.traffic.served.push(parsed.served);
         for (name, value) in parsed.arms {
             let Some(cell) = serde_json::from_value::<Option<Cell>>(value).map_err(at)? else { continue };
             let quality = cell.quality.map(Grade::quality);
@@ -269,6 +305,8 @@ impl Reader {
             valid: cell.valid,
             latency_ms: cell.latency_ms,
             reasoning_tokens: cell.reasoning_tokens.map(|n| n as u32),
+            likelihood: cell.likelihood,
+            judged: cell.judged,
         }
     }
 }

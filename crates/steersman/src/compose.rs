@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use steersman_core::{Recorder, Secret};
+use steersman_core::{Rates, Recorder, Secret};
 use steersman_engine::{Admit, Backoff, Catalog, Engine, FormSettings, GuardSettings, Provider, Settings};
 use steersman_net::{Client, Limits};
 use steersman_providers::{HttpUpstream, PriceTable};
@@ -14,6 +14,9 @@ use crate::cloud::Account;
 use crate::config::{Config, ModelConfig, ProviderConfig, SecretSource};
 use crate::local::LocalModels;
 use crate::tools::ToolHouse;
+
+/// What models of this machine have as their provider: each a process of its own, which a name leads to.
+const LOCAL: &str = "local";
 
 /// A catalogue and the secrets that went into it, for the redactor.
 pub(crate) struct Providers {
@@ -87,7 +90,7 @@ pub(crate) fn providers(config: &Config, client: &Client, local: &LocalModels) -
         };
         catalog.add_provider(build(config, provider, key.as_ref(), account, &prices, client)?, models);
     }
-    local.add_to(&mut catalog);
+    local.add_to(&mut catalog, &own_rates(config, LOCAL).collect());
     add_models(config, &mut catalog)?;
     for task in &config.tasks {
         let extracts = task.form.phases.as_ref().and_then(|phases| phases.extract_with.as_ref());
@@ -189,19 +192,7 @@ fn build(
         .map_err(|cause| ComposeError::Provider { name: provider.name.clone(), cause })?;
     let upstream = account.equip(upstream);
     let mut rates = prices.all(vendor.name);
-    for model in &config.models {
-        let Some(own) = model.rates else { continue };
-        for (target, _) in &model.targets {
-            if let Some((name, upstream)) = target.split_once('/')
-                && name == provider.name
-            {
-                rates.insert(upstream.to_owned(), own);
-            }
-        }
-        if model.provider.as_ref().is_none_or(|name| *name == provider.name) {
-            rates.insert(model.upstream.clone().unwrap_or_else(|| model.name.clone()), own);
-        }
-    }
+    rates.extend(own_rates(config, &provider.name));
     Ok(Provider {
         name: provider.name.as_str().into(),
         dialect: vendor.dialect,
@@ -214,11 +205,24 @@ fn build(
     })
 }
 
+/// The prices that are configured for models of a provider, by the names that it knows them by.
+fn own_rates(config: &Config, provider: &str) -> impl Iterator<Item = (String, Rates)> {
+    let priced = config.models.iter().filter_map(|model| Some((model, model.rates?)));
+    priced.flat_map(move |(model, rates)| {
+        let targets = model.targets.iter().filter_map(|(target, _)| target.split_once('/'));
+        let there = targets.filter(|(name, _)| *name == provider).map(|(_, upstream)| upstream);
+        let here = model.provider.as_ref().is_none_or(|name| name == provider);
+        let here = here.then(|| model.upstream.as_deref().unwrap_or(&model.name));
+        there.chain(here).map(move |upstream| (upstream.to_owned(), rates)).collect::<Vec<_>>()
+    })
+}
+
 fn add_models(config: &Config, catalog: &mut Catalog) -> Result<(), ComposeError> {
     for model in &config.models {
         let upstream = model.upstream.as_deref().unwrap_or(&model.name);
         let added = match &model.provider {
             _ if !model.targets.is_empty() => catalog.add_deployments(&model.name, &places(model, upstream)),
+            Some(provider) if provider == LOCAL => catalog.add_alias(&model.name, &format!("{LOCAL}/{upstream}")),
             Some(provider) => catalog.add_model(&model.name, provider, upstream),
             None => catalog.add_alias(&model.name, upstream),
         };

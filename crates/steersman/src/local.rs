@@ -3,6 +3,7 @@
 //! Such a process is just another provider. It loads its weights while the gateway already serves; a request that comes
 //! meanwhile waits for it. Its crash is a failed attempt, never ours.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -54,12 +55,13 @@ impl LocalModels {
         Self { models: models.collect() }
     }
 
-    /// Adds the models to the catalogue, as `NAME` and `local/NAME`.
-    pub(crate) fn add_to(&self, catalog: &mut Catalog) {
+    /// Adds the models to the catalogue, as `NAME` and `local/NAME`. They are free unless `own` has a price for them:
+    /// whoever reckons his hardware is believed.
+    pub(crate) fn add_to(&self, catalog: &mut Catalog, own: &BTreeMap<String, Rates>) {
         let Some(vendor) = Vendor::named("local") else { return };
         for (name, upstream) in &self.models {
-            let free = Price::from_picos(0);
-            let rates = Rates { input: free, output: free, cache_read: Some(free), cache_write: Some(free) };
+            let own = own.get(name).or_else(|| own.get(&format!("local/{name}"))).copied();
+            let rates = own.map_or(FREE, priced);
             let provider = Provider {
                 name: vendor.name.into(),
                 dialect: vendor.dialect,
@@ -74,6 +76,16 @@ impl LocalModels {
             catalog.add_alias(&format!("local/{name}"), name);
         }
     }
+}
+
+const FREE: Rates = {
+    let free = Price::from_picos(0);
+    Rates { input: free, output: free, cache_read: Some(free), cache_write: Some(free) }
+};
+
+/// Where nothing is said of its cache, a token that is kept from before costs nothing, and keeping one nothing more.
+fn priced(own: Rates) -> Rates {
+    Rates { cache_read: own.cache_read.or(FREE.cache_read), cache_write: own.cache_write.or(Some(own.input)), ..own }
 }
 
 /// The models to serve: as configured, else all that were pulled.
@@ -147,5 +159,53 @@ struct Handle(Arc<LocalUpstream>);
 impl Upstream for Handle {
     fn call(&self, call: UpstreamCall) -> BoxFuture<'_, Result<UpstreamAnswer, UpstreamError>> {
         Box::pin(async move { self.0.http().await?.call(call).await })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use steersman_core::{Usage, Usd};
+
+    use super::*;
+    use crate::compose;
+    use crate::config::Document;
+
+    /// The catalogue of two local models under this configuration. Their process is one that ends at once.
+    fn catalog(models: &str) -> Catalog {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| {
+            let path = folder.path().join(format!("{name}.gguf"));
+            std::fs::write(&path, name).unwrap();
+            path.display().to_string()
+        };
+        let served = [file("small"), file("big")];
+        let text = format!("[local]\nbinary = \"/bin/false\"\nmodels = {served:?}\n{models}");
+        let config = Config::from_document(&Document::parse("steersman.toml", &text).unwrap(), &|_| None).unwrap();
+        let client = compose::client(&config);
+        let local = LocalModels::start(&config, folder.path(), &client);
+        compose::providers(&config, &client, &local).unwrap().catalog
+    }
+
+    #[test]
+    fn a_local_model_is_free_unless_it_is_priced_and_every_name_leads_to_its_own_process() {
+        let catalog = catalog(
+            "[models.priced]\nupstream = \"small\"\ninput_usd_per_million = 1\noutput_usd_per_million = 3\n\
+             [models.named]\nprovider = \"local\"\nupstream = \"small\"\n",
+        );
+        let usage = Usage {
+            input_tokens: Some(3_000),
+            cache_read_tokens: Some(2_000),
+            output_tokens: Some(1_000),
+            ..Usage::default()
+        };
+        let cost = |name: &str| {
+            let candidate = catalog.candidate(name).unwrap();
+            candidate.provider.cost(&candidate.model, None, &usage)
+        };
+        let priced = Usd::from_decimal(0.004);
+        for name in ["priced", "named", "small", "local/small"] {
+            assert_eq!(cost(name), priced, "{name}");
+        }
+        assert_eq!(cost("big"), Some(Usd::ZERO));
     }
 }

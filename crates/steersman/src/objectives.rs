@@ -36,7 +36,8 @@ pub(crate) async fn compose(
     for task in &config.tasks {
         if let Some(objective) = &task.objective {
             let arms = arms(&task.name, objective, catalog)?;
-            settings.insert(task.name.clone(), with_arms(objective, arms));
+            let judge = judge(&task.name, objective, catalog)?;
+            settings.insert(task.name.clone(), ObjectiveSettings { judge, ..with_arms(objective, arms) });
         }
     }
     let tasks: BTreeSet<String> = settings.keys().cloned().collect();
@@ -48,6 +49,7 @@ pub(crate) async fn compose(
             arms: arms(&task.name, objective, catalog).ok()?,
             answer: objective.answer.clone(),
             deadline: objective.deadline,
+            likelihood: objective.likelihood,
             limits: limits(config, objective),
         };
         Some((task.name.clone(), route))
@@ -67,6 +69,12 @@ fn arms(task: &str, objective: &ObjectiveConfig, catalog: &Catalog) -> Result<Ve
     found.collect()
 }
 
+fn judge(task: &str, objective: &ObjectiveConfig, catalog: &Catalog) -> Result<Option<(Candidate, f64)>, ComposeError> {
+    let Some((model, share)) = &objective.judge else { return Ok(None) };
+    let unserved = |_| ComposeError::Task { task: task.to_owned(), model: model.clone() };
+    Ok(Some((catalog.candidate(model).map_err(unserved)?, *share)))
+}
+
 /// What is said of each arm's reach, in the order of the arms.
 fn limits(config: &Config, objective: &ObjectiveConfig) -> Vec<Limits> {
     let said = |name: &String| config.models.iter().find(|model| &model.name == name).map(|model| model.limits);
@@ -79,6 +87,8 @@ fn with_arms(objective: &ObjectiveConfig, arms: Vec<(String, Candidate)>) -> Obj
         plan: objective.plan.clone(),
         evaluator: objective.evaluator,
         answer: objective.answer.clone(),
+        likelihood: objective.likelihood,
+        judge: None,
         shadow_share: objective.shadow_share,
         shadow_per_day: objective.shadow_per_day,
         shadow_usd_per_day: objective.shadow_usd_per_day,

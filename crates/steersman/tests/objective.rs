@@ -39,6 +39,23 @@ fn agreement_with_the_reference_proves_the_floor_and_then_the_small_model_answer
     let now = standing(&house);
     assert!(armed.is_some(), "{now}");
     assert!(now["relative_cost"].as_f64().is_some_and(|cost| cost < 1.0), "{now}");
+    let armed = ask(&house, 7);
+    let id = armed.header("x-request-id").unwrap();
+    let thumb = json!({ "request_id": id, "thumb": "up" }).to_string();
+    assert_eq!(post(house.address, "/v1/feedback", thumb.as_bytes()).status, 202);
+    let decided = |id: &str| {
+        let log = get(house.address, "/v1/objectives/triage/decisions").body;
+        log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).find(|line| line["id"] == id)
+    };
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while decided(id).is_none() {
+        assert!(std::time::Instant::now() < deadline, "a graded decision is not in the log after ten seconds");
+        std::thread::yield_now();
+    }
+    let decision = decided(id).unwrap();
+    let answered = decision["served"]["answered"].as_str().unwrap();
+    assert_eq!(decision["arms"][answered]["quality"], 1.0, "{decision}");
+    assert!(decision["served"]["propensity"].as_f64().is_some_and(|chance| chance > 0.0), "{decision}");
     let page = get(house.address, "/console/objectives").body;
     assert!(page.contains("task/triage") && page.contains("saved"), "{page}");
     let lines = get(house.address, "/v1/objectives/triage/labels").body;
@@ -59,6 +76,8 @@ fn the_truth_that_a_client_sends_joins_the_request_and_makes_a_label() {
         assert!(std::time::Instant::now() < deadline, "no label after ten seconds: {}", standing(&house));
         std::thread::yield_now();
     }
+    let both = json!({ "request_id": id, "truth": "x", "score": 1 }).to_string();
+    assert!(post(house.address, "/v1/feedback", both.as_bytes()).body.contains("one of `truth`"));
     let wrong = post(house.address, "/v1/feedback", b"{\"request_id\":\"x\",\"truth\":\"y\"}");
     assert!(wrong.status == 400 && wrong.body.contains("x-request-id"), "{}", wrong.body);
 }

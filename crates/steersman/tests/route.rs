@@ -78,3 +78,43 @@ fn a_fitted_router_is_a_file_that_draws_its_frontier_and_knows_when_it_was_chang
     std::fs::write(&router, text.replacen("\"floor\":0.97", "\"floor\":0.9", 1)).unwrap();
     assert!(failure(&["report", router.to_str().unwrap()]).contains("has the hash"));
 }
+
+#[test]
+fn a_router_is_estimated_from_decisions_of_another_policy_and_not_where_they_say_too_little() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (router, log, page) = (place("router.json"), place("log.jsonl"), place("page.html"));
+    let file = sample("gsm8k_cruxeval.sample.jsonl");
+    let mut arguments = vec!["fit", file.to_str().unwrap(), "--splits", "0", "--out", &router];
+    arguments.extend(REFERENCE);
+    assert!(route(&arguments).status.success());
+    // Everything has gone to the reference.
+    let served = serde_json::json!({ "asked": [REFERENCE[1]], "answered": REFERENCE[1], "propensity": 1.0 });
+    let lines = std::fs::read_to_string(&file).unwrap();
+    let lines = lines.lines().map(|line| {
+        let mut line: Value = serde_json::from_str(line).unwrap();
+        line["served"] = served.clone();
+        line.to_string() + "\n"
+    });
+    std::fs::write(&log, lines.collect::<String>()).unwrap();
+    let told = |rung: &str| -> Value {
+        let printed = route(&["report", &router, "--log", &log, "--rung", rung, "--json"]);
+        serde_json::from_slice::<Value>(&printed.stdout).expect("JSON on stdout")["off_policy"].clone()
+    };
+    let same = told("0");
+    assert_eq!((&same["verdict"]["kind"], &same["covered"]), (&"no_difference_shown".into(), &1.0.into()), "{same}");
+    assert_eq!(same["in_force"]["value"], same["ips"]["value"], "{same}");
+    let rungs =
+        serde_json::from_str::<Value>(&std::fs::read_to_string(&router).unwrap()).unwrap()["report"]["rungs"].clone();
+    let thrifty = told(&rungs.to_string());
+    assert_eq!(thrifty["verdict"]["kind"], "not_enough_evidence", "{thrifty}");
+    let printed = route(&["report", &router, "--log", &log, "--rung", "0", "--out", &page]);
+    let printed = String::from_utf8(printed.stdout).unwrap();
+    assert!(
+        printed.contains("change of quality") && printed.contains("no difference in quality is shown"),
+        "{printed}"
+    );
+    assert!(std::fs::read_to_string(&page).unwrap().contains("Beside the policy in force"));
+    let said = failure(&["report", &router, "--log", file.to_str().unwrap()]);
+    assert!(said.contains("how it was served") && said.contains("decisions"), "{said}");
+}

@@ -3,6 +3,7 @@
 //! `xtask` itself is built without optimisation, so a benchmark here builds and runs something that is optimised
 //! ([`release`]) and never times code of its own. Each keeps its run in `bench/runs/NAME.json`.
 
+mod cascade;
 mod gateway;
 mod guard;
 pub(crate) mod machine;
@@ -26,8 +27,15 @@ pub(crate) static TASK: Task = Task {
 };
 
 /// Every benchmark, in the order of the help.
-pub(crate) static BENCHES: &[&Task] =
-    &[&gateway::BENCH, &guard::BENCH, &peers::BENCH, &routing::BENCH, &scope::BENCH, &structured::BENCH];
+pub(crate) static BENCHES: &[&Task] = &[
+    &cascade::BENCH,
+    &gateway::BENCH,
+    &guard::BENCH,
+    &peers::BENCH,
+    &routing::BENCH,
+    &scope::BENCH,
+    &structured::BENCH,
+];
 
 /// Builds an optimised binary of the workspace and gives its path.
 pub(crate) fn release(package: &str, binary: &str) -> Result<PathBuf, Failure> {

@@ -3,6 +3,7 @@
 //! It fetches the small model's weights, builds the gateway and the server of local models, starts the gateway and goes
 //! through [`SECTIONS`]. Each section is one file and one line: it sends requests and gives rows of the table.
 
+mod cascade;
 mod chat;
 mod effects;
 mod extraction;
@@ -22,7 +23,7 @@ use serde_json::json;
 use crate::bench::release;
 use crate::server::Gateway;
 use crate::task::{Task, parse};
-use crate::{Failure, house, setup};
+use crate::{Failure, domains, house, setup};
 use session::{Row, Session};
 
 pub(crate) static TASK: Task = Task {
@@ -63,6 +64,7 @@ static SECTIONS: &[Section] = &[
     Section { name: "tools and effects", run: effects::run },
     Section { name: "guard", run: guard::run },
     Section { name: "quality floor", run: objective::run },
+    Section { name: "cascade", run: cascade::run },
 ];
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -75,10 +77,12 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         None => fresh()?,
     };
     let mut command = Command::new(&steersman);
-    command.env("STEERSMAN_MODELS", models);
+    command.env("STEERSMAN_MODELS", &models);
+    let two = models.join(format!("{}.json", domains::REFERENCE)).is_file();
     let config = data.join("steersman.toml");
     std::fs::create_dir_all(&data)?;
-    let text = [guard::CONFIG, effects::CONFIG, objective::CONFIG].concat().replace("MODEL", &arguments.model);
+    let cascade = if two { domains::CONFIG } else { "" };
+    let text = [guard::CONFIG, effects::CONFIG, objective::CONFIG, cascade].concat().replace("MODEL", &arguments.model);
     let text = text.replace("STEERSMAN", &steersman.display().to_string());
     std::fs::write(&config, text.replace("SHOP_LOG", &data.join(effects::LOG).display().to_string()))?;
     let gateway = Gateway::start(&mut command, Some(&config), &data)?;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::session::{Row, Session};
-use crate::{Failure, http};
+use crate::{Failure, domains, http};
 
 /// The reference, the same model with a short leash, and the floor. `MODEL` stands for the demo's model.
 pub(super) const CONFIG: &str = "
@@ -44,7 +44,7 @@ pub(super) fn run(session: &Session) -> Result<Vec<Row>, Failure> {
     loop {
         let (id, answer) = sort(session, number)?;
         number += 1;
-        let standing = session.standing("sorting")?;
+        let standing = domains::standing(session.address(), "sorting")?;
         let armed = standing.get("phase").and_then(Value::as_str) == Some("armed");
         if armed || started.elapsed() > AT_MOST {
             let mut row = session.row(&format!("quality floor, {number} tickets"), told(&standing), &answer)?;

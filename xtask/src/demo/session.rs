@@ -54,6 +54,11 @@ impl Session {
         Self { steersman, address, model, data }
     }
 
+    /// Host and port of the gateway.
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Sends a chat request (the model is filled in) and gives the raw answer.
     pub(super) fn ask(&self, request: Value) -> Result<http::Answer, Failure> {
         self.ask_as(&self.model, request)
@@ -98,14 +103,6 @@ impl Session {
             return Ok(());
         }
         Err(Failure::new(format!("HTTP {}: {}", answer.status, answer.body)))
-    }
-
-    /// Where a task's objective stands.
-    pub(super) fn standing(&self, task: &str) -> Result<Value, Failure> {
-        let answer = http::get(&self.address, "/v1/objectives")?;
-        let all: Value = serde_json::from_str(&answer.body)?;
-        let found = all.pointer(&format!("/data/{task}")).cloned();
-        found.ok_or_else(|| Failure::new(format!("no objective of `{task}`: {}", answer.body)))
     }
 
     /// The row of an answer: what the client saw beside what the gateway recorded.

@@ -78,14 +78,11 @@ impl Stream<'_> {
             let kind = if step < BEFORE { &self.old } else { &self.new };
             let Some((prompt, record)) = kind.get(rng.below(kind.len())) else { continue };
             let alarm = self.look(&mut watch, prompt, record, &mut rng);
-            if alarm.is_some() && !alarmed {
-                alarmed = true;
-                early = step < BEFORE;
-                delay = step.checked_sub(BEFORE);
-            }
-            if early {
+            match step.checked_sub(BEFORE) {
+                Some(since) if alarm.is_some() && !alarmed => (alarmed, delay) = (true, Some(since)),
                 // Counted, then armed again, so that the change is still measured.
-                (alarmed, watch) = (false, self.watch(&mut rng));
+                None if alarm.is_some() => (early, watch) = (true, self.watch(&mut rng)),
+                _ => {}
             }
             if step >= BEFORE {
                 let rung = if alarmed { 0 } else { self.drawn(&mut rng) };

@@ -1,0 +1,106 @@
+//! The log of served requests that somebody has graded: what an estimate of another policy is made from.
+//!
+//! A decision stands on the request's record, a grade in the state: a label, a client's truth, or a client's score. They
+//! are joined when the log is asked for, so that serving a request costs nothing more.
+//!
+//! What never happens here: a decision without its propensity, or a grade of an answer that nobody saw.
+
+use serde_json::{Value, json};
+use steersman_core::{RequestId, Usd};
+use steersman_routing::{Served, answer_key};
+use steersman_store::rows::RequestStory;
+use steersman_store::{Reader, StoreError};
+
+use crate::labels::Row;
+use crate::objectives::{LABEL, Objectives, SCORE, TRUTH};
+use crate::shadow::answer_of;
+
+/// The log holds so many of the newest decisions; each is a read of the store.
+const MOST: usize = 20_000;
+
+/// What is known of a request's worth.
+enum Grade {
+    Label(Box<Row>),
+    Truth(String),
+    Score(f64),
+}
+
+impl Objectives {
+    /// A task's graded decisions as recorded traffic with `served`, newest first. What the store no longer keeps is left
+    /// out. Cost: a read of the store for each.
+    ///
+    /// # Errors
+    /// The store or the state cannot be read.
+    pub async fn decisions(&self, task: &str, reader: &Reader) -> Result<Vec<Value>, StoreError> {
+        let Some(pointer) = self.pointer(task) else { return Ok(Vec::new()) };
+        let mut graded = Vec::new();
+        for (kind, read) in [(LABEL, label as fn(&str) -> Option<Grade>), (TRUTH, truth), (SCORE, score)] {
+            for document in self.state().documents(kind).await? {
+                let id = document.name.rsplit('/').next().and_then(RequestId::parse);
+                graded.extend(id.zip(read(&document.content)).map(|(id, grade)| (document.updated_at_us, id, grade)));
+            }
+        }
+        graded.sort_by_key(|(at, ..)| std::cmp::Reverse(*at));
+        let mut log = Vec::new();
+        let mut known = std::collections::BTreeSet::new();
+        for (_, id, grade) in graded.into_iter().take(MOST) {
+            let story = reader.request(&id).await?.filter(|story| story.request.task == task);
+            let decision = story.and_then(|story| decision(&story, &grade, pointer));
+            // Of a label and a score of the same request the newer one counts.
+            log.extend(decision.filter(|_| known.insert(id.to_string())));
+        }
+        Ok(log)
+    }
+}
+
+fn label(content: &str) -> Option<Grade> {
+    serde_json::from_str(content).ok().map(|row| Grade::Label(Box::new(row)))
+}
+
+fn truth(content: &str) -> Option<Grade> {
+    Some(Grade::Truth(content.to_owned()))
+}
+
+fn score(content: &str) -> Option<Grade> {
+    content.parse().ok().map(Grade::Score)
+}
+
+/// One line of the log; `None` if the record does not say how the request was served.
+fn decision(story: &RequestStory, grade: &Grade, pointer: Option<&str>) -> Option<Value> {
+    let note = story.notes.get("route")?;
+    let served: Served = serde_json::from_value(note.get("served")?.clone()).ok()?;
+    if let Grade::Label(row) = grade {
+        let mut line = row.recorded();
+        line.as_object_mut()?.insert("served".to_owned(), json!(served));
+        return Some(line);
+    }
+    let said = answer_of(story, pointer)?;
+    let quality = match grade {
+        Grade::Truth(right) => {
+            let right = answer_key(right);
+            f64::from(u8::from(right.is_some() && said.answer.as_deref().and_then(answer_key) == right && said.valid))
+        }
+        Grade::Score(score) => *score,
+        Grade::Label(_) => return None,
+    };
+    // The record knows what all calls of the request cost together; only their sum is looked at.
+    let cost = |name: &String| match story.request.cost {
+        Some(total) if *name == served.answered => Some(total.as_f64()),
+        Some(_) => Some(Usd::ZERO.as_f64()),
+        None => None,
+    };
+    let steps = note.get("steps").and_then(Value::as_array).into_iter().flatten();
+    let cells = served.asked.iter().zip(steps).map(|(name, step)| {
+        let answer = step.get("answer").and_then(Value::as_u64).map(|key| format!("answer {key}"));
+        let quality = (*name == served.answered).then_some(quality);
+        let cell = json!({
+            "quality": quality, "cost_usd": cost(name), "answer": answer, "valid": step.get("valid"),
+            "likelihood": step.get("likelihood"),
+        });
+        (name.clone(), cell)
+    });
+    let cells: serde_json::Map<String, Value> = cells.collect();
+    Some(json!({
+        "id": story.request.id, "text": said.text, "group": "", "split": "test", "arms": cells, "served": served,
+    }))
+}
