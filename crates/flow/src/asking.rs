@@ -30,7 +30,9 @@ impl Request {
             let superlative = words::superlative(before, &word.lower, behind);
             if let Some(superlative) = superlative.filter(|_| !self.is_time_phrase(at)) {
                 let nouns = self.stems_beside(at);
-                let selection = Selection { superlative, count: self.count_near(at), skipped: self.skipped(at), nouns };
+                let sentence = self.words.get(at).map_or(0, |word| word.sentence);
+                let (count, skipped) = (self.count_near(at), self.skipped(at));
+                let selection = Selection { superlative, count, skipped, nouns, sentence };
                 self.selections.push(selection);
             }
         }
@@ -46,6 +48,15 @@ impl Request {
             departing comes coming runs began started ended closes opens falls";
         let before = self.word(at.checked_sub(1));
         if EVENTS.split_whitespace().any(|event| event == before) {
+            return false;
+        }
+        // "the lease that runs out first"
+        let sentence = self.words.get(at).map_or(0, |word| word.sentence);
+        let relative =
+            |word: &Word| word.sentence == sentence && matches!(word.lower.as_str(), "that" | "which" | "who");
+        if matches!(self.word(Some(at)), "last" | "first" | "next" | "most" | "least")
+            && self.words.get(at.saturating_sub(5)..at).unwrap_or_default().iter().any(relative)
+        {
             return false;
         }
         let Some(next) = self.words.get(at + 1) else { return true };
@@ -81,9 +92,15 @@ impl Request {
 
     /// The stems of what a superlative speaks of: the words behind it up to the end of the phrase, or the one before it.
     fn stems_beside(&self, at: usize) -> Vec<String> {
-        let behind = self.words.get(at + 1..(at + 4).min(self.words.len())).unwrap_or_default();
-        let behind: Vec<String> =
-            behind.iter().take_while(|word| !word.hard_gap).map(|word| word.stem.clone()).collect();
+        let behind = self.words.get(at + 1..(at + 7).min(self.words.len())).unwrap_or_default();
+        let phrase = behind.iter().take_while(|word| !word.hard_gap);
+        let behind: Vec<String> = phrase
+            .enumerate()
+            .take_while(|(place, word)| {
+                *place < 3 || behind.first().is_some_and(|first| first.lower == "of") && !word.comma
+            })
+            .map(|(_, word)| word.stem.clone())
+            .collect();
         if behind.is_empty() {
             at.checked_sub(1).map(|at| words::stem(self.word(Some(at)))).into_iter().collect()
         } else {
@@ -94,10 +111,10 @@ impl Request {
     /// The stems of the words behind a verb, up to the end of the clause.
     fn stems_behind(&self, at: usize) -> Vec<String> {
         let Some(verb) = self.words.get(at) else { return Vec::new() };
-        let behind = self.words.iter().skip(at + 1).take(9);
+        let behind = self.words.iter().skip(at + 1).filter(|word| !word.quoted).take(9);
         let phrase = behind.take_while(|word| {
             word.sentence == verb.sentence
-                && !word.hard_gap
+                && (!word.hard_gap || word.quoted)
                 && !matches!(
                     word.lower.as_str(),
                     "and" | "then" | "if" | "when" | "that" | "what" | "which" | "who" | "how" | "whether"
@@ -123,7 +140,26 @@ impl Request {
                 || OBJECTS.split_whitespace().any(|object| object == next.lower)
                 || next.lower.starts_with(|c: char| c.is_ascii_digit())
         });
-        start || ((wish || OPEN.contains(&before)) && object && !word.capital)
+        // "Yusuf's post is old", "Yusuf wrote me": what opens a statement is its subject.
+        let subject = next.is_some_and(|next| next.lower == "s" || is_finite(&next.lower));
+        (start && !subject)
+            || ((wish || OPEN.contains(&before)) && object && !word.capital)
+            || (object && self.is_behind_adverbial(at, first))
+    }
+
+    /// Whether the word at `at` is the first verb of a sentence that opens with where, when or whether ("For the sink take
+    /// the cheaper one", "if so give it to Ann"), and no subject stands before it.
+    fn is_behind_adverbial(&self, at: usize, first: usize) -> bool {
+        const OPENS: &[&str] =
+            &["for", "in", "on", "at", "from", "with", "of", "if", "when", "once", "after", "before", "as"];
+        const SUBJECTS: &[&str] = &["i", "we", "he", "she", "they", "who", "that", "which", "it", "you", "to", "not"];
+        let Some(word) = self.words.get(at).filter(|word| !word.capital && !word.quoted) else { return false };
+        let known = words::verbs(&word.stem) != 0 && !is_finite(&word.lower) && !word.lower.ends_with('s');
+        let mut before = self.before(at, 24, first);
+        let opens = before.next().is_some_and(|word| OPENS.contains(&word.lower.as_str()));
+        let free =
+            |word: &Word| words::is_stop(&word.lower) || words::verbs(&word.stem) == 0 || words::nouns(&word.stem) != 0;
+        known && opens && !SUBJECTS.contains(&self.word(at.checked_sub(1))) && before.all(free)
     }
 
     /// Sentences that hold no verb and are no question still ask for something ("one piece into the cart, please").
@@ -158,25 +194,33 @@ impl Request {
                 mention.sentence == sentence
                     && (mention.verbs != 0 || mention.ordering && words::is_reading(&mention.stem))
             });
-            if words.len() < 3 || spoken || words.iter().any(|word| asks(&word)) {
+            let stated = words.iter().any(|word| !word.quoted && is_finite(&word.lower));
+            if words.len() < 3 || spoken || stated || words.iter().any(|word| asks(&word)) {
                 continue;
             }
             let plural = words.iter().any(|word| words::is_quantifier(&word.lower));
+            let beside = words.iter().map(|word| word.stem.clone()).collect();
+            let place = at - words.len();
             let stem = String::new();
             self.mentions.push(Mention {
                 stem,
                 verbs: 0,
                 sentence,
+                place,
                 leading: false,
                 pronoun: false,
                 phrasal: false,
                 plural,
                 loose: false,
                 wish: false,
-                beside: Vec::new(),
+                beside,
                 ordering: true,
                 explained: false,
                 open: false,
+                reads: false,
+                asks: false,
+                best: (0, false),
+                placed: false,
             });
         }
     }
@@ -232,6 +276,7 @@ impl Request {
         if word.quoted
             || word.question
             || self.is_said_to_me(at)
+            || self.is_left_to_others(at)
             || self.is_past(at, first)
             || self.is_noun(at)
             || self.is_negated(at, first)
@@ -239,22 +284,7 @@ impl Request {
             return None;
         }
         let next = self.word(Some(at + 1));
-        let objects = ["it", "them", "that", "this", "me", "him", "her", "us"];
-        // "turn it off", "turn the sprinklers off"
-        let apart = || {
-            let behind = self.words.get(at + 1..(at + 5).min(self.words.len())).unwrap_or_default();
-            let behind = behind.iter().take_while(|near| near.sentence == word.sentence && !near.hard_gap);
-            behind.map(|near| near.lower.as_str()).find(|near| {
-                matches!(*near, "off" | "on" | "out" | "down" | "back" | "over" | "up" | "aus" | "ein" | "go")
-            })
-        };
-        let particle = match next {
-            "yes" | "no" if word.lower == "say" => next,
-            "to" if word.lower == "write" => next,
-            _ if objects.contains(&next) => self.word(Some(at + 2)),
-            "up" | "rid" | "over" | "off" | "on" | "out" | "down" | "back" | "in" | "away" | "together" => next,
-            _ => apart().unwrap_or(next),
-        };
+        let particle = self.particle_of(at);
         let gone = word.lower == "go" && self.word(at.checked_sub(1)) == "can";
         let phrasal = if gone { words::DELETE } else { phrasal(&word.lower, particle) };
         let before = self.before(at, 1, first).next().map_or("", |word| word.lower.as_str());
@@ -270,6 +300,7 @@ impl Request {
             stem: word.stem.clone(),
             verbs: verbs | phrasal,
             sentence: word.sentence,
+            place: at,
             leading,
             pronoun,
             phrasal: phrasal != 0,
@@ -281,7 +312,35 @@ impl Request {
             ordering: self.is_order(at, first),
             explained: false,
             open: false,
+            reads: false,
+            asks: false,
+            best: (0, false),
+            placed: false,
         })
+    }
+
+    /// The word that gives a verb its meaning: beside it, behind its pronoun, or apart ("turn the sprinklers off").
+    fn particle_of(&self, at: usize) -> &str {
+        let Some(word) = self.words.get(at) else { return "" };
+        let next = self.word(Some(at + 1));
+        let objects = ["it", "them", "that", "this", "me", "him", "her", "us"];
+        // "turn it off", "turn the sprinklers off"
+        let apart = || {
+            let behind = self.words.get(at + 1..(at + 5).min(self.words.len())).unwrap_or_default();
+            let behind = behind.iter().take_while(|near| near.sentence == word.sentence && !near.hard_gap);
+            behind.map(|near| near.lower.as_str()).find(|near| {
+                matches!(*near, "off" | "on" | "out" | "down" | "back" | "over" | "up" | "aus" | "ein" | "go")
+            })
+        };
+        match next {
+            "yes" | "no" if word.lower == "say" => next,
+            "to" if word.lower == "write" => next,
+            _ if objects.contains(&next) => self.word(Some(at + 2)),
+            "up" | "rid" | "ahead" | "over" | "off" | "on" | "out" | "down" | "back" | "in" | "away" | "together" => {
+                next
+            }
+            _ => apart().unwrap_or(next),
+        }
     }
 
     fn before(&self, at: usize, reach: usize, first: usize) -> impl Iterator<Item = &Word> {
@@ -292,8 +351,7 @@ impl Request {
 
     fn is_past(&self, at: usize, first: usize) -> bool {
         let word = self.word(Some(at));
-        let past = word.ends_with("ed") && word.len() > 4
-            || matches!(word, "sent" | "paid" | "made" | "written" | "given" | "bought" | "left" | "booked");
+        let past = word.ends_with("ed") && word.len() > 4 || PAST.split(' ').any(|entry| entry == word);
         past && !self.before(at, 7, first).any(|word| {
             matches!(
                 word.stem.as_str(),
@@ -382,6 +440,16 @@ impl Request {
         plain && !word.lower.ends_with("ed")
     }
 
+    /// "See to it", "deal with that", and the stump of "don't": they name no action.
+    fn is_left_to_others(&self, at: usize) -> bool {
+        let (next, third) = (self.word(Some(at + 1)), self.word(Some(at + 2)));
+        let stump = matches!(next, "t" | "ve" | "ll" | "re");
+        let pronoun = matches!(third, "it" | "that" | "this" | "them" | "everything");
+        stump
+            || matches!((self.word(Some(at)), next), ("see", "to") | ("deal", "with") | ("attend", "to")) && pronoun
+            || (self.word(Some(at)), next) == ("take", "care")
+    }
+
     /// "Tell me", "let us know": an answer is asked for, and no message.
     fn is_said_to_me(&self, at: usize) -> bool {
         let me = |at| matches!(self.word(Some(at)), "me" | "us");
@@ -458,6 +526,20 @@ impl Request {
     }
 }
 
+/// Whether a word says of somebody what is or was, so that its sentence states.
+fn is_finite(word: &str) -> bool {
+    const NOW: &str = "is are was were has had does did says needs wants can will would could should may might must";
+    PAST.split(' ').chain(NOW.split(' ')).any(|entry| entry == word)
+        || (word.len() > 4
+            && word.ends_with("ed")
+            && !matches!(word, "speed" | "breed" | "exceed" | "proceed" | "succeed"))
+}
+
+/// Irregular forms that tell of what was.
+const PAST: &str = "sent paid made written wrote given gave bought left booked told said sold got took taken went gone came \
+    brought found kept lost met spoke spoken chose chosen forgot forgotten held heard knew known lent meant ran sat saw seen \
+    stood taught thought understood won asked did done was were had";
+
 /// The classes of a verb with its particle ("call off"); none where the two say nothing of their own.
 pub(crate) fn phrasal(verb: &str, particle: &str) -> words::Verbs {
     match (verb, particle) {
@@ -465,6 +547,7 @@ pub(crate) fn phrasal(verb: &str, particle: &str) -> words::Verbs {
         ("say", "yes") => words::APPROVE,
         ("say", "no") => words::REJECT,
         ("set" | "line" | "fix", "up") => words::CREATE | words::BOOK | words::MEET,
+        ("go", "ahead") => words::APPROVE | words::START | words::BUY | words::BOOK,
         ("call", "off") => words::DELETE | words::STOP,
         ("get", "rid")
         | ("take", "out" | "off" | "down")

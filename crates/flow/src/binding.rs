@@ -211,6 +211,54 @@ fn extreme(
     })
 }
 
+/// Whether the user's words narrow a result to a few rows of which this is one, and a selection that no field can prove is
+/// to tell them apart: it stands in a sentence with a word of the row.
+pub(crate) fn is_narrowed(transcript: &Transcript, row: &Row, source: &Source) -> bool {
+    const FEW: usize = 3;
+    let user = &transcript.user;
+    let rows = transcript.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
+    let alike = rows.iter().filter(|other| other.parent == row.parent && other.bind & bind::ALIKE != 0).count();
+    let fields = || row.fields.iter().filter_map(|at| transcript.field(*at)).filter(|field| field.attested);
+    alike <= FEW
+        && user.selections.iter().any(|selection| {
+            check_one(transcript, row, selection) == Checked::Unprovable
+                && fields().any(|field| {
+                    text::tokens(&field.raw).any(|token| {
+                        let stem = words::stem(&text::exact(token.text));
+                        stem.len() > 2 && !words::is_stop(&stem) && user.has_stem_in(&stem, selection.sentence)
+                    })
+                })
+        })
+}
+
+/// Whether a value was asked about in one of several reads of a kind, and what came back is the most or the least of all, as
+/// the user's words select ("the channel with the most members").
+pub(crate) fn counted(transcript: &Transcript, value: &str) -> bool {
+    let value = text::exact(value);
+    let size = |source: &Source| {
+        let rows = transcript.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
+        if rows.len() > 1 { rows.len() - 1 } else { rows.first().map_or(0, |row| row.fields.len()) }
+    };
+    let by_count = |selection: &&Selection| matches!(selection.superlative.measure, Measure::Named | Measure::Size);
+    let ends = || transcript.user.selections.iter().filter(by_count).map(|selection| selection.superlative.end);
+    let own = transcript.sources.iter().filter(|source| source.trusted && source.given == [value.as_str()]);
+    ends().next().is_some()
+        && own.into_iter().any(|source| {
+            let others: Vec<usize> = transcript
+                .sources
+                .iter()
+                .filter(|other| other.tool == source.tool && other.given.len() == 1 && other.given != source.given)
+                .map(size)
+                .collect();
+            let own = size(source);
+            !others.is_empty()
+                && ends().any(|end| {
+                    (end != End::Least && others.iter().all(|other| own > *other))
+                        || (end != End::Greatest && others.iter().all(|other| own < *other))
+                })
+        })
+}
+
 /// Whether a selection speaks of the rows of this result: not if its noun names what another tool lists, and not this one.
 fn speaks_of(transcript: &Transcript, source: &Source, selection: &Selection) -> bool {
     let lists = |source: &Source| {
@@ -238,6 +286,14 @@ pub(crate) fn is_alone(transcript: &Transcript, row: &Row, reason: u16) -> bool 
     let Some(source) = transcript.source(row.source) else { return false };
     let rows = transcript.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
     rows.iter().filter(|other| other.parent == row.parent && other.bind & reason != 0).nth(1).is_none()
+}
+
+/// Whether no sibling shares as many keys with rows that the user named.
+pub(crate) fn is_best_joined(transcript: &Transcript, row: &Row) -> bool {
+    let Some(source) = transcript.source(row.source) else { return false };
+    let rows = transcript.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
+    let rival = |other: &&Row| other.parent == row.parent && other.bind & bind::JOINED != 0 && other.joins >= row.joins;
+    rows.iter().filter(rival).nth(1).is_none()
 }
 
 /// Whether some row of the source is named by the user, so that another one is not the one that was meant.

@@ -5,7 +5,7 @@
 //!
 //! What never happens here: no bound is guessed from untrusted text.
 
-use crate::moment;
+use crate::moment::{self, Day};
 use crate::number::{self, Micro};
 use crate::record::{Field, Row};
 use crate::text;
@@ -17,10 +17,12 @@ use crate::words;
 pub(crate) enum Bound {
     /// On a number, in millionths.
     Number { side: Side, value: Micro },
-    /// On a day, counted as [`moment::Day::number`] does.
-    Day { side: Side, day: i64 },
+    /// On a day; one without a year is of the year that it is.
+    Day { side: Side, day: Day },
     /// On how long something takes, in minutes: checked on a figure that bears a unit of time as its name.
     Length { side: Side, minutes: i64 },
+    /// How many people something has to hold.
+    Room { least: Micro },
     /// Said, and not to be checked.
     Open,
 }
@@ -71,7 +73,10 @@ const TIMES: &[&str] = &["minut", "min", "hour", "hr", "dai", "day", "night", "w
 pub(crate) fn find(text: &str, numbers: &[number::Found], moments: &[moment::Found]) -> Vec<Bound> {
     let mut found = Vec::new();
     for number in numbers.iter().filter(|number| !number.percent) {
-        let Some(side) = side(NUMBERS, text, number.start) else { continue };
+        let Some(side) = side(NUMBERS, text, number.start) else {
+            found.extend(is_party(text, number).then_some(Bound::Room { least: number.value }));
+            continue;
+        };
         let rest = text.get(number.end..).unwrap_or_default().trim_start_matches(['-', ' ']);
         let unit = words::stem(rest.split(|c: char| !c.is_alphabetic()).next().unwrap_or_default());
         let length = moment::minutes(&unit).and_then(|unit| (number.value.0 / Micro::ONE).checked_mul(unit));
@@ -87,9 +92,39 @@ pub(crate) fn find(text: &str, numbers: &[number::Found], moments: &[moment::Fou
     }
     for moment in moments {
         let (Some(side), Some(day)) = (side(DAYS, text, moment.start), moment.day) else { continue };
-        found.push(day.number().map_or(Bound::Open, |day| Bound::Day { side, day }));
+        found.push(Bound::Day { side, day });
     }
+    found.extend(month_ends(text));
     found
+}
+
+/// Whether a number says how many people are to find room ("a room for 10 people", "a table for four").
+fn is_party(text: &str, number: &number::Found) -> bool {
+    const PEOPLE: &[&str] = &["people", "persons", "guests", "adults", "attendees", "participants", "colleagues"];
+    let before = text.get(..number.start).unwrap_or_default().trim_end().to_lowercase();
+    let next = text.get(number.end..).unwrap_or_default().trim_start();
+    let next = next.split(|c: char| !c.is_alphabetic()).next().unwrap_or_default().to_lowercase();
+    before.ends_with(" for") && (PEOPLE.contains(&next.as_str()) || before.ends_with("table for"))
+}
+
+/// "Before the end of this October".
+fn month_ends(text: &str) -> Vec<Bound> {
+    let words: Vec<String> = text::tokens(text).map(|token| token.text.to_lowercase()).collect();
+    let word = |at: usize| words.get(at).map_or("", String::as_str);
+    let starts = (0..words.len()).filter(|at| (word(*at), word(at + 1)) == ("end", "of"));
+    let ends = starts.filter_map(|at| {
+        let before = if word(at.checked_sub(1)?) == "the" { word(at.checked_sub(2)?) } else { word(at - 1) };
+        let side = match before {
+            "before" | "by" | "until" | "till" => Side::Below,
+            "after" | "since" => Side::Above,
+            _ => return None,
+        };
+        let at = if matches!(word(at + 2), "this" | "the") { at + 3 } else { at + 2 };
+        let month = moment::month_number(word(at))?;
+        let year = word(at + 1).parse().ok().filter(|year| (1900..2200).contains(year));
+        Some(Bound::Day { side, day: Day { year, month, day: 31 } })
+    });
+    ends.collect()
 }
 
 /// The comparison that ends where a figure begins, an article or a sign of a currency aside.
@@ -103,17 +138,22 @@ fn side(words: &[(Side, &str)], text: &str, start: usize) -> Option<Side> {
     words.iter().find(|(_, word)| ends(word)).map(|(side, _)| *side)
 }
 
+/// The bounds on a group: how many people are to find room is a wish for one thing.
+pub(crate) fn limits(bounds: &[Bound]) -> Vec<Bound> {
+    bounds.iter().filter(|bound| !matches!(bound, Bound::Room { .. })).copied().collect()
+}
+
 /// Whether a row lies within every bound, by each attested field that can tell; at least one has to.
 pub(crate) fn holds(transcript: &Transcript, row: &Row, bounds: &[Bound]) -> bool {
     let fields = || row.fields.iter().filter_map(|at| transcript.field(*at)).filter(|field| field.attested);
     bounds.iter().all(|bound| {
-        let mut told = fields().filter_map(|field| within(field, *bound)).peekable();
+        let mut told = fields().filter_map(|field| within(transcript, field, *bound)).peekable();
         told.peek().is_some() && told.all(|inside| inside)
     })
 }
 
 /// `None` for a field that says nothing of the bound.
-fn within(field: &Field, bound: Bound) -> Option<bool> {
+fn within(transcript: &Transcript, field: &Field, bound: Bound) -> Option<bool> {
     let on = |side, own: i64, limit: i64| if side == Side::Below { own <= limit } else { own >= limit };
     match bound {
         Bound::Number { side, value } => {
@@ -122,13 +162,23 @@ fn within(field: &Field, bound: Bound) -> Option<bool> {
         }
         Bound::Day { side, day } => {
             let (own, _) = moment::parse(&field.raw)?;
-            Some(on(side, own?.number()?, day))
+            let year = day.year.or_else(|| transcript.today.first().and_then(|today| today.year));
+            Some(on(side, own?.number()?, Day { year, ..day }.number()?))
         }
         Bound::Length { side, minutes } => {
             let own = field.number?;
             let name = text::identifier_words(&field.name);
             let unit = name.iter().find_map(|word| moment::minutes(&words::stem(word)))?;
             Some(on(side, (own.0 / Micro::ONE).checked_mul(unit)?, minutes))
+        }
+        Bound::Room { least } => {
+            const ROOM: &[&str] =
+                &["seat", "capaciti", "capac", "sleep", "persons", "pax", "people", "places", "occupanc"];
+            let own = field.number?;
+            let name = text::identifier_words(&field.name);
+            let fits =
+                name.iter().any(|word| ROOM.contains(&words::stem(word).as_str()) || ROOM.contains(&word.as_str()));
+            fits.then_some(own.0 >= least.0)
         }
         Bound::Open => None,
     }
@@ -151,7 +201,10 @@ mod tests {
         check("Reimburse every claim below $100.", &[number(Side::Below, 100)]);
         check("Close all deals of more than 2,500 euros", &[number(Side::Above, 2500)]);
         check("Delete every log older than 30 days", &[Bound::Open]);
-        check("Cancel all bookings before 2025-06-01", &[Bound::Day { side: Side::Below, day: 20_240 }]);
+        check(
+            "Cancel all bookings before 2025-06-01",
+            &[Bound::Day { side: Side::Below, day: Day { year: Some(2025), month: 6, day: 1 } }],
+        );
         // FIXME: "go over" compares nothing; the price is a question too many.
         check("Go over the 3 tickets under way, and pay 50", &[number(Side::Above, 3)]);
         check("Pay 100 to Ann at 5 pm", &[]);

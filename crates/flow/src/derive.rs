@@ -9,6 +9,7 @@
 
 use crate::moment::{self, Day, Relative};
 use crate::number::Micro;
+use crate::record::{Row, bind};
 use crate::transcript::Transcript;
 
 /// Words that ask for a calculation.
@@ -72,6 +73,9 @@ pub(crate) fn is_computed(transcript: &Transcript, target: Micro) -> bool {
     let user = &transcript.user;
     let percents: Vec<f64> =
         user.numbers.iter().filter(|found| found.percent).map(|found| micro(found.value)).collect();
+    if is_apart(transcript, target) {
+        return true;
+    }
     if percents.is_empty() && !CUES.iter().any(|cue| user.has_stem(cue)) {
         return false;
     }
@@ -105,6 +109,9 @@ pub(crate) fn is_computed(transcript: &Transcript, target: Micro) -> bool {
         };
         value > 0.0 && near(cents(value)) && value.is_finite()
     };
+    if user.has_stem("round") && is_rounded(transcript, target, &factors) {
+        return true;
+    }
     let sum = user.has_stem("total") || user.has_stem("sum") || user.has_stem("all") || user.has_word("together");
     (sum && Micro::from_f64(target).is_some_and(|target| transcript.is_sum(target)))
         || offsets.iter().any(|offset| {
@@ -114,6 +121,33 @@ pub(crate) fn is_computed(transcript: &Transcript, target: Micro) -> bool {
         || terms.iter().any(|term| terms.len() < 4 && *term > 1.0 && attested(target / term))
         || (user.has_stem("split") || user.has_stem("shar") || user.has_stem("divid") || user.has_stem("each"))
             && terms.iter().any(|term| *term > 1.0 && *term < 100.0 && attested(target * term))
+}
+
+/// Whether a quantity is the sum of two figures of rows that the user named, or what lies between them, or the product of two
+/// figures of one such row.
+fn is_apart(transcript: &Transcript, target: Micro) -> bool {
+    const MEANT: u16 = bind::LITERAL | bind::NAMED | bind::DESCRIBED | bind::JOINED;
+    const FIGURES: usize = 48;
+    let rows = transcript.rows.iter().filter(|row| row.bind & MEANT != 0);
+    let fields = rows.flat_map(|row| &row.fields).filter_map(|at| transcript.field(*at));
+    let figures = fields.filter(|field| field.attested && !field.is_name()).filter_map(|field| field.number);
+    let figures: Vec<i64> = figures.map(|number| number.0).take(FIGURES).collect();
+    let product = |row: &Row| {
+        let figures: Vec<f64> = row
+            .fields
+            .iter()
+            .filter_map(|at| transcript.field(*at))
+            .filter(|field| field.attested && !field.is_name())
+            .filter_map(|field| field.number)
+            .map(micro)
+            .take(FIGURES)
+            .collect();
+        let near = |value: f64| (value - micro(target)).abs() < 0.005;
+        figures.iter().enumerate().any(|(at, a)| figures.iter().skip(at + 1).any(|b| near(a * b)))
+    };
+    target.0 > 0
+        && (figures.iter().any(|a| figures.iter().any(|b| a - b == target.0 || a.checked_add(*b) == Some(target.0)))
+            || transcript.rows.iter().filter(|row| row.bind & MEANT != 0).take(FIGURES).any(product))
 }
 
 /// Whether a quantity is a bounded change of an attested value by a number of a document to which the user delegated.
@@ -131,6 +165,14 @@ pub(crate) fn is_adjusted(transcript: &Transcript, target: Micro, current: Micro
                 || target == current.saturating_sub(change)
                 || (!found.percent && target == number))
     })
+}
+
+/// Whether a whole number is a part of an attested figure, rounded as the user asked.
+fn is_rounded(transcript: &Transcript, target: f64, factors: &[f64]) -> bool {
+    target.fract() == 0.0
+        && transcript
+            .figures()
+            .any(|figure| factors.iter().any(|factor| *factor != 1.0 && (micro(figure) * factor - target).abs() < 1.0))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "amounts are far below 2^53 millionths of interest")]

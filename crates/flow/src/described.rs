@@ -10,6 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use crate::bound;
 use crate::derive;
 use crate::moment;
 use crate::record::{Field, Row, bind};
@@ -20,6 +21,8 @@ use crate::words;
 
 /// The longest field that is read, in bytes: names, titles, labels, states.
 const SHORT: usize = 80;
+/// The longest text in which the user's words are looked for, in bytes.
+const TEXT: usize = 2000;
 /// The most rows whose siblings are compared.
 const ROWS: usize = 400;
 /// What the user calls the own person, as fields have it.
@@ -30,6 +33,8 @@ const SELF: &[&str] = &["self", "me", "myself"];
 struct Score {
     attested: BTreeMap<String, bool>,
     any: BTreeMap<String, bool>,
+    /// Words of all fields, texts too.
+    text: BTreeSet<String>,
 }
 
 impl Score {
@@ -61,6 +66,8 @@ pub(crate) fn marks(transcript: &Transcript, rows: &[Row], request: &Request) ->
         }
         let attested = Best::of(&scores, &|score| &score.attested);
         let any = Best::of(&scores, &|score| &score.any);
+        let spoken = scores.iter().map(|score| score.text.len()).max().filter(|most| *most > 1).unwrap_or(usize::MAX);
+        let alone = scores.iter().filter(|score| score.text.len() == spoken).nth(1).is_none();
         for (at, score) in family.iter().zip(&scores) {
             let Some(mark) = marks.get_mut(*at) else { continue };
             if attested.is_alone(&score.attested) {
@@ -70,6 +77,9 @@ pub(crate) fn marks(transcript: &Transcript, rows: &[Row], request: &Request) ->
             }
             if any.is_alone(&score.any) {
                 *mark |= bind::TITLED;
+            }
+            if alone && score.text.len() == spoken {
+                *mark |= bind::SPOKEN;
             }
             if score.any.len() > 1 {
                 *mark |= bind::MENTIONED;
@@ -119,7 +129,7 @@ fn drop_common(scores: &mut [Score]) {
         sets.fold(first, |common, set| common.into_iter().filter(|word| set.contains_key(word)).collect())
     };
     let (attested, any) = (common(&|score| &score.attested), common(&|score| &score.any));
-    for score in scores {
+    for score in scores.iter_mut() {
         score.attested.retain(|word, _| !attested.contains(word));
         score.any.retain(|word, _| !any.contains(word));
     }
@@ -127,7 +137,16 @@ fn drop_common(scores: &mut [Score]) {
 
 fn score(transcript: &Transcript, row: &Row, request: &Request) -> Score {
     let mut score = Score::default();
-    for field in row.fields.iter().filter_map(|at| transcript.field(*at)).filter(|field| field.raw.len() <= SHORT) {
+    for field in row.fields.iter().filter_map(|at| transcript.field(*at)) {
+        if !field.attested && field.raw.len() <= TEXT {
+            let stems = text::tokens(&field.raw).map(|token| text::exact(token.text));
+            let stems =
+                stems.filter(|lower| lower.len() > 2 && !words::is_stop(lower)).map(|lower| words::stem(&lower));
+            score.text.extend(stems.filter(|stem| request.has_stem(stem) && !request.opens_order(stem)));
+        }
+        if field.raw.len() > SHORT {
+            continue;
+        }
         // The parts of an address are no words: a name in one is looked for where the address itself is asked for.
         if field.raw.contains("://") {
             continue;
@@ -136,11 +155,15 @@ fn score(transcript: &Transcript, row: &Row, request: &Request) -> Score {
             moment_hits(transcript, field, request, &mut score);
             own_hits(transcript, field, request, &mut score);
             lack_hits(field, request, &mut score);
+            has_hits(field, request, &mut score);
         }
         if !field.attested && is_speech(&field.raw) {
             continue;
         }
-        for token in text::tokens(&field.raw) {
+        // A flag that is not set is spoken of by what it is not ("unpaid").
+        let raw =
+            field.raw.strip_prefix("not ").and_then(|raw| raw.split_once("; ")).map_or(&*field.raw, |(_, raw)| raw);
+        for token in text::tokens(raw) {
             let lower = text::exact(token.text);
             let digits = lower.bytes().all(|b| b.is_ascii_digit());
             if words::is_stop(&lower)
@@ -157,6 +180,20 @@ fn score(transcript: &Transcript, row: &Row, request: &Request) -> Score {
                 score.hit(stem, digits || request.names(&lower), field.attested);
             } else if field.attested && field.raw.len() < 16 && !digits && is_alike(request, &stem) {
                 score.hit(format!("~{stem}"), false, true);
+            } else if field.attested
+                && field.raw.len() < 24
+                && !digits
+                && (request.has_kin(&stem) || request.is_coded(&lower))
+            {
+                score.hit(stem, false, true);
+            }
+        }
+    }
+    // A row that the words speak of and that lies within what the user demands is meant rather than one that does not.
+    if !score.attested.is_empty() {
+        for (at, bound) in request.bounds.iter().enumerate() {
+            if bound::holds(transcript, row, std::slice::from_ref(bound)) {
+                score.hit(format!("bound {at}"), false, true);
             }
         }
     }
@@ -167,7 +204,8 @@ fn score(transcript: &Transcript, row: &Row, request: &Request) -> Score {
 fn is_speech(text: &str) -> bool {
     let marks =
         text.contains(['.', '!', '?', ';']) && (text.contains(". ") || text.trim_end().ends_with(['.', '!', '?', ';']));
-    marks || text.split_whitespace().nth(8).is_some()
+    let short = !text.contains(". ") && text.split_whitespace().nth(6).is_none();
+    (marks && !short) || text.split_whitespace().nth(8).is_some()
 }
 
 /// Whether the user spoke of a thing of this kind in another word ("the place" for a hotel, "my wife" for a spouse).
@@ -230,6 +268,19 @@ fn own_hits(transcript: &Transcript, field: &Field, request: &Request, score: &m
     let person = SELF.contains(&value.as_str()) && ["me", "myself", "i"].iter().any(|word| request.has_word(word));
     if person || (request.speaks_of_self() && transcript.own.contains(&value)) {
         score.hit("my".to_owned(), true, true);
+    }
+}
+
+/// "The fine on her book" for the row that has one.
+fn has_hits(field: &Field, request: &Request, score: &mut Score) {
+    if field.number.is_none_or(|number| number.0 == 0) || field.is_name() {
+        return;
+    }
+    for word in text::identifier_words(&field.name) {
+        let stem = words::stem(&word);
+        if word.len() > 2 && !words::is_stop(&word) && request.has_stem(&stem) {
+            score.hit(format!("has {word}"), false, true);
+        }
     }
 }
 

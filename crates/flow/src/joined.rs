@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 
-use crate::record::{Field, bind};
+use crate::record::{Field, Row, bind};
 use crate::text;
 use crate::transcript::Transcript;
 
@@ -22,9 +22,10 @@ pub(crate) fn mark(transcript: &mut Transcript, at: usize) {
     // What is one's own is no key to what else is one's own.
     let Some(source) = transcript.sources.get(at).filter(|source| !source.own) else { return };
     let (first, last, tool) = (source.rows.start, source.rows.end, source.tool.clone());
+    let alone = |row: &Row| row.bind & bind::NAMED != 0 && crate::binding::is_alone(transcript, row, bind::NAMED);
     let mut joined: Vec<u32> = Vec::new();
     for (row_at, row) in (first..last).zip(transcript.rows.get(first as usize..last as usize).unwrap_or_default()) {
-        let named = row.bind & NAMED != 0;
+        let named = row.bind & NAMED != 0 || alone(row);
         for field in row.fields.iter().filter_map(|at| transcript.field(*at)).filter(|field| field.attested) {
             let places = transcript.attested(&field.raw);
             if places.len() < 2 || places.len() > PLACES {
@@ -34,11 +35,14 @@ pub(crate) fn mark(transcript: &mut Transcript, at: usize) {
                 transcript.source(other.source).is_some_and(|source| !source.own && source.tool != tool)
             });
             for other in others {
-                let other_named = transcript.row(other.row).is_some_and(|row| row.bind & NAMED != 0);
-                if named && is_key(field) && stands_once(transcript, field) {
+                let other_named = transcript.row(other.row).is_some_and(|row| row.bind & NAMED != 0 || alone(row));
+                let key = |a: &Field, b: &Field| is_key(a) || (a.name == b.name && is_reference(a));
+                // Either side can be the one that the value identifies: "her tickets", "the maker of these pots".
+                let linked = || stands_once(transcript, field) || stands_once(transcript, other);
+                if named && key(field, other) && linked() {
                     joined.push(other.row);
                 }
-                if other_named && is_key(other) && stands_once(transcript, other) {
+                if other_named && key(other, field) && linked() {
                     joined.push(row_at);
                 }
             }
@@ -47,6 +51,7 @@ pub(crate) fn mark(transcript: &mut Transcript, at: usize) {
     for row in joined {
         if let Some(row) = transcript.rows.get_mut(row as usize) {
             row.bind |= bind::JOINED;
+            row.joins = row.joins.saturating_add(1);
         }
     }
 }
@@ -56,6 +61,18 @@ fn is_key(field: &Field) -> bool {
     const NAMES: &[&str] = &["handle", "login", "user", "username", "email", "mail", "sku", "slug", "account", "uid"];
     let named = || text::identifier_words(&field.name).last().is_some_and(|word| NAMES.contains(&word.as_str()));
     field.attested && (2..64).contains(&field.raw.len()) && (field.is_name() || named())
+}
+
+/// Whether a value refers to a thing, and is no figure, day or state.
+fn is_reference(field: &Field) -> bool {
+    let plain = field.raw.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'/' | b'#'));
+    let digit = field.raw.bytes().any(|b| b.is_ascii_digit());
+    (2..64).contains(&field.raw.len())
+        && plain
+        && digit
+        && field.attested
+        && !crate::tool::is_quantity_name(&field.name)
+        && crate::moment::parse(&field.raw).is_none()
 }
 
 /// Whether a value stands in one row of its result alone.

@@ -78,7 +78,10 @@ impl<'a> Judge<'a> {
         };
         let hash = call_hash(&call.tool, &call.arguments);
         let (sinks, contents) = leaves(tool, &call.arguments);
-        let once = Asked::once();
+        // Whether the words speak of many counts before it is known which of them ask for this call.
+        let user = &self.transcript.user;
+        let plural = !user.quantified.is_empty() || user.mentions.iter().any(|mention| mention.plural);
+        let once = Asked { quantified: plural, ..Asked::once() };
         let values = Values { transcript: self.transcript, policy: self.policy, tool, asked: &once };
         let all: Vec<Leaf<'_>> =
             if self.policy.rules.is_empty() { Vec::new() } else { sinks.iter().chain(&contents).cloned().collect() };
@@ -258,7 +261,7 @@ impl<'a> Judge<'a> {
             return Err(whole(case.call, Rule::Repeated));
         }
         let before = done().count() + beside().count().saturating_sub(1);
-        let room = case.asked.times.max(user.selections.iter().map(|selection| selection.count).max().unwrap_or(1));
+        let room = case.asked.times.max(user.selections.iter().map(|selection| selection.count).sum());
         // Another thing that the user's words name: a literal not yet used, or a row of its own that none was made with.
         let fresh = |leaf: &Leaf<'_>| {
             let text = text::exact(&leaf.text());
@@ -308,17 +311,23 @@ impl<'a> Judge<'a> {
     fn dictated(&self, case: &Case<'_>) -> Result<(), Box<Witness>> {
         let texts: Vec<&Leaf<'_>> = case.contents.iter().filter(|leaf| leaf.value.is_string()).collect();
         let Some(first) = texts.first() else { return Ok(()) };
-        let mut open = self.transcript.user.quotes.iter().filter(|(quote, sentence)| {
-            !self.transcript.is_used_elsewhere(quote, &case.call.tool)
-                && (case.asked.sentences.contains(sentence)
-                    || case.asked.sentences.iter().any(|asked| asked + 1 == *sentence))
+        let user = &self.transcript.user;
+        let mut open = user.quotes.iter().filter(|quote| {
+            // What another order dictates is for the tool that it asks for.
+            let foreign = user.order_before(quote.place).is_some_and(|order| {
+                order.explained && order.sentence == quote.sentence && !case.asked.places.contains(&order.place)
+            });
+            !foreign
+                && !self.transcript.is_used_elsewhere(&quote.text, &case.call.tool)
+                && (case.asked.sentences.contains(&quote.sentence)
+                    || case.asked.sentences.iter().any(|asked| asked + 1 == quote.sentence))
         });
         let carried = |quote: &str| {
             let has =
                 |leaf: &Leaf<'_>| text::exact(&leaf.text()).contains(quote.trim_end_matches(['.', ',', '!', '?']));
             texts.iter().any(|leaf| has(leaf)) || case.sinks.iter().any(has)
         };
-        if open.clone().next().is_none() || open.any(|(quote, _)| carried(quote)) {
+        if open.clone().next().is_none() || open.any(|quote| carried(&quote.text)) {
             return Ok(());
         }
         Err(self.about(case.call, first, Rule::NotDictated))

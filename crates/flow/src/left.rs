@@ -20,10 +20,27 @@ impl Request {
         for ((mention, explained), read) in self.mentions.iter_mut().zip(explained).zip(read) {
             mention.explained = explained;
             mention.loose = LOOSE.contains(&mention.stem.as_str());
-            mention.open = !explained && (is_order(mention) || (mention.loose && mention.ordering && !read));
+            mention.asks = is_order(mention) || (mention.loose && mention.ordering && !read);
+            mention.open = !explained && mention.asks;
+            mention.reads = read && PERUSING.contains(&mention.stem.as_str());
+            mention.best = best(tools, mention);
+            mention.placed = tools.iter().any(|tool| tool.has_effect() && tool.is_placed_by(mention));
         }
     }
 }
+
+/// How well the tools that fit a clause best fit it, and whether that is one tool.
+fn best(tools: &Toolbox, mention: &Mention) -> (usize, bool) {
+    let points = || tools.iter().filter(|tool| tool.has_effect()).map(|tool| tool.points(mention));
+    let most = points().max().unwrap_or_default();
+    (most, points().filter(|points| *points == most).nth(1).is_none())
+}
+
+/// Words that ask for a look, whatever else they can mean.
+const PERUSING: &[&str] = &[
+    "check", "see", "look", "view", "watch", "review", "inspect", "examin", "verifi", "compar", "find", "search",
+    "read", "list", "show", "count", "test",
+];
 
 /// Words that ask to read or to act, by what they stand beside ("get the list", "get the plumber to unit 4").
 const LOOSE: &[&str] = &["get", "have", "hav", "let", "tak", "take", "ask"];

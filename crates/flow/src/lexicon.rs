@@ -75,7 +75,7 @@ pub(crate) const VERBS: &[(Verbs, &str)] = &[
     ),
     (
         SEND,
-        "send email mail message text forward reply respond answer notify tell inform write contact dm ping remind pass drop announce alert let update page whisper relay deliver say submit shoot fax circulate dispatch transmit convey report advise brief warn caution acquaint apprise nudge chase thank congratulate greet phone ring call broadcast",
+        "send email mail message text forward reply respond answer notify tell inform write contact dm ping remind pass drop announce alert let update page whisper relay deliver say submit shoot fax circulate dispatch transmit convey report advise brief warn caution acquaint apprise nudge chase thank congratulate greet phone ring call broadcast ask inquire enquire",
     ),
     (
         PAY,
@@ -354,8 +354,8 @@ pub(crate) const STOP_WORDS: &str = "a an the of to in on at by for from with an
     must not no yes please also just only very too any some all every each both either neither more most less least \
     other another than into about over under up down out off again once same s t re ll ve d m am pm im id ok okay new";
 
-pub(crate) const QUANTIFIERS: &str =
-    "all every each both everyone everybody everything individually respective any these those them";
+pub(crate) const QUANTIFIERS: &str = "all every each both everyone everybody everything individually respective any these those them \
+    alle allen aller jeden jede jedem beide beiden tous toutes chaque todos todas cada";
 pub(crate) const TLD_OR_PROVIDER: &str =
     "com org net io gmail hotmail yahoo outlook mail email www http https example info";
 

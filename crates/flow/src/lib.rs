@@ -35,6 +35,7 @@ mod profile;
 mod record;
 mod replay;
 mod request;
+mod sentence;
 mod suite;
 mod text;
 mod tool;

@@ -219,6 +219,11 @@ fn month(token: &Token<'_>) -> Option<u32> {
     u32::try_from(at + 1).ok()
 }
 
+/// The number of a month, by its English name.
+pub(crate) fn month_number(word: &str) -> Option<u32> {
+    month(&Token { text: word, start: 0, end: word.len() })
+}
+
 fn ordinal(token: &Token<'_>) -> Option<u32> {
     let word = token.text.to_lowercase();
     let digits = ["st", "nd", "rd", "th"].iter().find_map(|suffix| word.strip_suffix(suffix)).unwrap_or(&word);
@@ -302,6 +307,16 @@ fn clock(text: &str, tokens: &[Token<'_>], at: usize) -> Option<(usize, Found)> 
 }
 
 const WEEKDAYS: &[&str] = &["thursday", "friday", "saturday", "sunday", "monday", "tuesday", "wednesday"];
+/// The same days in German, French and Spanish.
+const FOREIGN_WEEKDAYS: &[&[&str]] = &[
+    &["donnerstag", "jeudi", "jueves"],
+    &["freitag", "vendredi", "viernes"],
+    &["samstag", "samedi", "sábado"],
+    &["sonntag", "dimanche", "domingo"],
+    &["montag", "lundi", "lunes"],
+    &["dienstag", "mardi", "martes"],
+    &["mittwoch", "mercredi", "miércoles"],
+];
 
 /// The weekday of a day number, as an index into a week that starts on Thursday 1970-01-01.
 pub(crate) const fn weekday(number: i64) -> i64 {
@@ -324,13 +339,14 @@ pub(crate) enum Relative {
 /// The relative word that a token is.
 pub(crate) fn relative(word: &str) -> Option<Relative> {
     Some(match word {
-        "today" | "tonight" => Relative::Days(0),
-        "tomorrow" => Relative::Days(1),
-        "yesterday" => Relative::Days(-1),
+        "today" | "tonight" | "heute" | "hoy" | "aujourd" => Relative::Days(0),
+        "tomorrow" | "morgen" | "mañana" | "demain" => Relative::Days(1),
+        "yesterday" | "gestern" | "ayer" | "hier" => Relative::Days(-1),
         _ => Relative::Weekday(
             WEEKDAYS
                 .iter()
                 .position(|day| word.strip_suffix('s').unwrap_or(word) == *day)
+                .or_else(|| FOREIGN_WEEKDAYS.iter().position(|days| days.contains(&word)))
                 .and_then(|at| i64::try_from(at).ok())?,
         ),
     })

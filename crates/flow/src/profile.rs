@@ -26,6 +26,8 @@ pub(crate) enum Evidence {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Profile {
     pub(crate) verbs: Verbs,
+    /// The classes of those of its verbs that say more than that something is done.
+    sharp: Verbs,
     pub(crate) actions: Vec<String>,
     pub(crate) objects: Vec<String>,
     pub(crate) nouns: Nouns,
@@ -33,6 +35,8 @@ pub(crate) struct Profile {
     pub(crate) weak_nouns: Nouns,
     /// Stems of the names of its arguments, where they are one word.
     pub(crate) arguments: Vec<String>,
+    /// Stems of all words of its own name and of its arguments' names.
+    pub(crate) names: Vec<String>,
 }
 
 /// How clearly a request names a tool's object.
@@ -46,6 +50,10 @@ pub(crate) enum Fit {
     /// Its own word.
     Named,
 }
+
+/// How many points less than the best a tool may have and still be what a clause asks for: one sign of a kind, or an argument's
+/// name. Chosen by what it costs the benign tasks of the development suites: none.
+const SLACK: usize = 1;
 
 /// Verbs that an operation called "update" carries out, when its object is named.
 const CHANGES: Verbs =
@@ -104,16 +112,72 @@ impl Profile {
     /// every value is. An unknown word alone is no request.
     pub(crate) fn is_left_for(&self, mention: &Mention, fit: Fit, evidence: Evidence) -> bool {
         // A word that the lexicon knows to mean something else means that.
-        let free = mention.verbs == 0 || (words::is_generic(&mention.stem) && !mention.phrasal) || self.verbs == 0;
+        let generic = words::is_generic(&mention.stem) && !mention.phrasal;
+        let free = mention.verbs == 0 || generic || self.verbs == 0;
         let plain = fit == Fit::Named && self.verbs & !words::UPDATE == 0 && !self.objects.is_empty();
-        let told = match evidence {
-            Evidence::Whole => true,
-            Evidence::Some => fit >= Fit::Kind && !mention.wish && !mention.loose,
-            Evidence::None => {
-                plain && mention.verbs == 0 && !mention.wish && !mention.loose && !mention.stem.is_empty()
-            }
+        let points = self.points(mention);
+        // One tool alone has what the clause speaks of: the word can mean no other.
+        let sole = points > 0 && mention.best == (points, true) && evidence > Evidence::None;
+        let told = sole
+            || match evidence {
+                Evidence::Whole => true,
+                Evidence::Some => mention.open && fit >= Fit::Kind && !mention.wish && !mention.loose,
+                Evidence::None => {
+                    plain
+                        && mention.open
+                        && mention.verbs == 0
+                        && !mention.wish
+                        && !mention.loose
+                        && !mention.stem.is_empty()
+                }
+            };
+        let near = points > 0 || mention.best.0 == 0 || mention.verbs == 0;
+        mention.open && free && told && near && self.is_among_best(mention)
+    }
+
+    /// Whether no other tool at hand fits a clause clearly better.
+    pub(crate) fn is_among_best(&self, mention: &Mention) -> bool {
+        let (verb, object) = self.signs(mention);
+        verb + object + SLACK >= mention.best.0 && (object > 0 || !mention.placed)
+    }
+
+    fn objects_in(&self, mention: &Mention) -> usize {
+        self.objects.iter().filter(|stem| mention.beside.contains(stem)).count()
+    }
+
+    /// How well this tool fits a clause: what its verb says, and which of its objects and arguments stand beside it.
+    pub(crate) fn points(&self, mention: &Mention) -> usize {
+        let (verb, object) = self.signs(mention);
+        verb + object
+    }
+
+    /// The points for the verb, and those for what stands beside it.
+    fn signs(&self, mention: &Mention) -> (usize, usize) {
+        let generic = words::is_generic(&mention.stem) && !mention.phrasal;
+        let same = self.actions.contains(&mention.stem);
+        let changing = self.verbs & words::UPDATE != 0 && mention.verbs & CHANGES != 0;
+        let alike =
+            mention.verbs & self.verbs != 0 || self.is_done_by(mention) || self.arguments.contains(&mention.stem);
+        let either = self.nouns | self.weak_nouns;
+        let telling = mention.verbs & words::SEND != 0
+            && self.verbs & (words::SEND | words::POST) != 0
+            && either & (words::MESSAGE | words::NOTE) != 0;
+        let sharp = mention.verbs & self.sharp != 0 || telling;
+        let verb: usize = match (same, alike || changing || telling) {
+            (true, _) => 3,
+            (false, true) if sharp => 2,
+            (false, true) => 1,
+            (false, false) => 0,
         };
-        mention.open && free && told
+        let verb = if generic { verb.div_ceil(2) } else { verb };
+        let kind = || mention.beside.iter().any(|stem| words::nouns(stem) & self.nouns & !words::BROAD != 0);
+        // The last word of a compound names the thing.
+        let object = match self.objects.last() {
+            Some(head) if mention.beside.contains(head) => 2,
+            _ => usize::from(self.objects_in(mention) > 0 || kind()),
+        };
+        let argument = self.names.iter().any(|stem| mention.beside.contains(stem) && !self.objects.contains(stem));
+        (verb, object + usize::from(argument))
     }
 
     pub(crate) fn read(name: &str, description: &str, parameters: &Value) -> Self {
@@ -129,7 +193,11 @@ impl Profile {
         for (at, stem) in stems.iter().enumerate() {
             if at == action {
                 profile.actions.push(stem.clone());
-                profile.verbs |= words::verbs(stem);
+                // "write_off" writes nothing.
+                let particle = name_words.get(at + 1).map_or("", String::as_str);
+                let whole = phrasal(name_words.get(at).map_or("", String::as_str), particle);
+                profile.verbs |= if whole == 0 { words::verbs(stem) } else { whole };
+                profile.sharp |= if whole != 0 || !words::is_generic(stem) { profile.verbs } else { 0 };
             } else if !words::is_stop(stem) && stem.len() > 1 {
                 profile.objects.push(stem.clone());
                 profile.nouns |= words::nouns(stem);
@@ -147,7 +215,14 @@ impl Profile {
         // A description opens with what the tool does, also in a word that the lexicon does not know.
         let doing = |stem: &String| words::verbs(stem) != 0 || (words::nouns(stem) == 0 && !words::is_stop(stem));
         if let Some(stem) = first_said.filter(doing) {
-            profile.verbs |= words::verbs(&stem) | coordinated(description);
+            let said: Vec<&str> = text::tokens(description).take(2).map(|token| token.text).collect();
+            let whole = match said.as_slice() {
+                [verb, particle] => phrasal(&verb.to_lowercase(), &particle.to_lowercase()),
+                _ => 0,
+            };
+            let own = if whole == 0 { words::verbs(&stem) } else { whole };
+            profile.verbs |= own | coordinated(description);
+            profile.sharp |= coordinated(description) | if whole != 0 || !words::is_generic(&stem) { own } else { 0 };
             profile.actions.push(stem);
         }
         let keys = parameters.get("properties").and_then(Value::as_object).into_iter().flatten();
@@ -156,6 +231,12 @@ impl Profile {
             names.iter().filter_map(|words| if let [word] = words.as_slice() { Some(words::stem(word)) } else { None });
         profile.arguments = single.filter(|stem| words::verbs(stem) != 0).collect();
         let keys = names.into_iter().flatten();
+        let keys: Vec<String> = keys.collect();
+        let own = profile.objects.iter().cloned().chain(keys.iter().map(|word| words::stem(word)));
+        profile.names = own.filter(|stem| stem.len() > 2 && !words::is_stop(stem)).collect();
+        profile.names.sort_unstable();
+        profile.names.dedup();
+        let keys = keys.into_iter();
         let sentence = description.split(['.', '\n']).next().unwrap_or_default();
         let said = text::tokens(sentence).skip(1).map(|token| token.text.to_lowercase());
         let meaningful = |word: &String| word.len() > 2 && !words::is_stop(word) && !GIVEN.contains(&word.as_str());

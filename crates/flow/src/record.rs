@@ -77,6 +77,8 @@ pub(crate) mod bind {
     pub(crate) const MENTIONED: u16 = 512;
     /// It attests the key of a row of another result that the user's words choose.
     pub(crate) const JOINED: u16 = 1024;
+    /// Of its siblings it alone has the most of the user's words in all that stands in it, two or more.
+    pub(crate) const SPOKEN: u16 = 4096;
     /// It is the user's own record: what a trusted tool says when it is asked nothing.
     pub(crate) const OWN: u16 = 2048;
 }
@@ -88,6 +90,8 @@ pub(crate) struct Row {
     pub(crate) parent: Option<u32>,
     pub(crate) fields: SmallVec<[u32; 8]>,
     pub(crate) bind: u16,
+    /// How many keys of rows that the user named it holds.
+    pub(crate) joins: u16,
 }
 
 /// The rows and fields of one result, numbered from the given offsets.
@@ -131,7 +135,7 @@ pub(crate) fn fold(
 impl Folder<'_> {
     fn row(&mut self, parent: Option<u32>) -> u32 {
         let at = self.first_row + u32::try_from(self.out.rows.len()).unwrap_or(u32::MAX);
-        self.out.rows.push(Row { source: self.source, parent, fields: SmallVec::new(), bind: 0 });
+        self.out.rows.push(Row { source: self.source, parent, fields: SmallVec::new(), bind: 0, joins: 0 });
         at
     }
 

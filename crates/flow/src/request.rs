@@ -43,6 +43,8 @@ pub(crate) struct Mention {
     pub(crate) stem: String,
     pub(crate) verbs: Verbs,
     pub(crate) sentence: u32,
+    /// Its place among the words.
+    pub(crate) place: usize,
     /// Whether it opens a command, so that even a noun stands as a verb there ("Quote them ...").
     pub(crate) leading: bool,
     /// Whether a pronoun is its object ("delete it").
@@ -63,6 +65,24 @@ pub(crate) struct Mention {
     pub(crate) explained: bool,
     /// Whether none of the tools at hand is what this word asks for, so that it may stand for any of them.
     pub(crate) open: bool,
+    /// Whether it asks to read what a tool at hand reads.
+    pub(crate) reads: bool,
+    /// Whether it asks for something to be done, whatever the word.
+    pub(crate) asks: bool,
+    /// How well the tools at hand that fit it best fit it, and whether that is one tool.
+    pub(crate) best: (usize, bool),
+    /// Whether the object of a tool at hand whose verb can be meant stands beside it.
+    pub(crate) placed: bool,
+}
+
+/// A text between quotation marks.
+#[derive(Debug, Clone)]
+pub(crate) struct Quote {
+    /// In strict form.
+    pub(crate) text: String,
+    pub(crate) sentence: u32,
+    /// The place of its first word.
+    pub(crate) place: usize,
 }
 
 /// A superlative with its place.
@@ -75,6 +95,7 @@ pub(crate) struct Selection {
     pub(crate) skipped: usize,
     /// Stems of the words beside it.
     pub(crate) nouns: Vec<String>,
+    pub(crate) sentence: u32,
 }
 
 /// How far the user handed the choice of actions or values to a document.
@@ -103,8 +124,7 @@ pub(crate) struct Request {
     number_set: HashSet<Micro>,
     pub(crate) moments: Vec<moment::Found>,
     pub(crate) relatives: Vec<Relative>,
-    /// Texts between quotation marks, with their sentences.
-    pub(crate) quotes: Vec<(String, u32)>,
+    pub(crate) quotes: Vec<Quote>,
     pub(crate) mentions: Vec<Mention>,
     pub(crate) quantified: HashSet<u32>,
     pub(crate) selections: Vec<Selection>,
@@ -113,12 +133,14 @@ pub(crate) struct Request {
     pub(crate) spans: Vec<i64>,
     /// Lengths of time in months.
     pub(crate) months: Vec<i64>,
+    /// Numbers with the stem of what they count ("20 packs").
+    pub(crate) counts: Vec<(String, Micro)>,
     /// Bounds on a group ("below 100").
     pub(crate) bounds: Vec<Bound>,
     sentences: u32,
     /// What the user excludes and speaks of nowhere else.
-    excluded: HashSet<String>,
-    lacking: HashSet<String>,
+    pub(crate) excluded: HashSet<String>,
+    pub(crate) lacking: HashSet<String>,
 }
 
 /// The most of one text that is read for meaning, in bytes; beyond it only literals are found.
@@ -148,8 +170,10 @@ impl Request {
         self.relatives.extend(clock::phrases(text));
         for (start, end) in quotes {
             let at = tokens.iter().position(|token| token.start >= start).unwrap_or_default();
-            let sentence = self.words.get(first + at).map_or(0, |word| word.sentence);
-            self.quotes.extend(text.get(start..end).map(|quote| (text::exact(quote), sentence)));
+            let place = first + at;
+            let sentence = self.words.get(place).map_or(0, |word| word.sentence);
+            let quote = text.get(start..end).map(text::exact);
+            self.quotes.extend(quote.map(|text| Quote { text, sentence, place }));
         }
         if text.len() <= READ_LIMIT {
             self.read(first);
@@ -220,6 +244,9 @@ impl Request {
         for found in numbers {
             let rest = text.get(found.end..).unwrap_or_default().trim_start_matches(['-', ' ']);
             let unit = words::stem(rest.split(|c: char| !c.is_alphabetic()).next().unwrap_or_default());
+            if unit.len() > 2 && !found.percent {
+                self.counts.push((unit.clone(), found.value));
+            }
             if let Some(minutes) = moment::minutes(&unit) {
                 self.spans.push(found.value.0.saturating_mul(minutes) / Micro::ONE);
             }
@@ -369,61 +396,9 @@ impl Request {
         self.positions.contains_key(word)
     }
 
-    /// Notes what the user excludes: a few words behind "not", "except", "without", up to the end of the phrase.
-    fn exclude(&mut self, first: usize) {
-        const NOT: &[&str] = &["not", "isn", "aren", "wasn", "except", "excluding", "unless", "without", "nor", "non"];
-        const END: &[&str] = &[
-            "forget", "hesitate", "only", "just", "more", "less", "later", "earlier", "but", "and", "then", "fail",
-            "than", "yet",
-        ];
-        let starts: Vec<usize> = (first..self.words.len())
-            .filter(|at| self.words.get(*at).is_some_and(|word| !word.quoted && NOT.contains(&word.lower.as_str())))
-            .collect();
-        for start in starts {
-            for word in self.words.iter_mut().skip(start + 1).take(4) {
-                if word.hard_gap || word.comma || END.contains(&word.lower.as_str()) {
-                    break;
-                }
-                word.excluded = true;
-            }
-        }
-        for word in self.words.iter().skip(first).filter(|word| word.excluded) {
-            self.lacking.insert(word.stem.clone());
-        }
-        for pair in self.words.get(first..).unwrap_or_default().windows(2) {
-            if let [no, thing] = pair
-                && no.lower == "no"
-            {
-                self.lacking.insert(thing.stem.clone());
-            }
-        }
-        let kept: HashSet<&str> =
-            self.words.iter().filter(|word| !word.excluded).map(|word| word.lower.as_str()).collect();
-        let out = self.words.iter().filter(|word| word.excluded && word.lower.len() > 2);
-        self.excluded = out.filter(|word| !kept.contains(word.lower.as_str())).map(|word| word.lower.clone()).collect();
-    }
-
-    /// Marks the sentences that only ask to know: "Which ...?", "did ...?", but not "could you ...?".
-    fn find_questions(&mut self, first: usize, text: &str, tokens: &[Token<'_>]) {
-        const ASKING: &str = "who what which why how where when did does is are was were has have whats whos hows any";
-        const SURE: &str = "who what which why how where whats whos hows";
-        let has = |list: &str, word: &str| list.split(' ').any(|entry| entry == word);
-        let mut at = first;
-        while let Some(start) = self.words.get(at) {
-            let sentence = start.sentence;
-            let count = self.words.iter().skip(at).take_while(|word| word.sentence == sentence).count();
-            let end = tokens.get(at + count - first - 1).map_or(text.len(), |token| token.end);
-            let marked =
-                text.get(end..).is_some_and(|rest| rest.trim_start_matches(['"', '\'', ')', ' ']).starts_with('?'));
-            let range = at..at + count;
-            let words = self.words.get_mut(range).unwrap_or_default();
-            let opens = words.first().map_or("", |word| word.lower.as_str());
-            let polite =
-                words.iter().any(|word| matches!(word.lower.as_str(), "please" | "pls" | "could" | "can" | "would"));
-            let asks = !polite && ((has(ASKING, opens) && marked) || has(SURE, opens));
-            words.iter_mut().for_each(|word| word.question = asks);
-            at += count.max(1);
-        }
+    /// Whether a word stands where an order stands, whatever it means.
+    pub(crate) fn opens_order(&self, stem: &str) -> bool {
+        self.mentions.iter().any(|mention| (mention.ordering || mention.verbs != 0) && mention.stem == stem)
     }
 
     /// Whether a word is one by which the user orders something.
@@ -473,6 +448,33 @@ impl Request {
     pub(crate) fn is_telling(&self, value: &str) -> bool {
         value.contains(|c: char| c.is_ascii_digit() || "@./#:".contains(c))
             || text::tokens(value).any(|token| self.names(&text::exact(token.text)))
+    }
+
+    /// Whether the user has a word of the same family as this one ("plumbers" for `plumbing`).
+    pub(crate) fn has_kin(&self, stem: &str) -> bool {
+        stem.len() > 4 && stem.is_ascii() && self.stems.keys().any(|own| words::are_kin(own, stem))
+    }
+
+    /// Whether a code is short for a word of the user's ("MOR10" for morphine).
+    pub(crate) fn is_coded(&self, code: &str) -> bool {
+        let letters = code.trim_end_matches(|c: char| c.is_ascii_digit());
+        letters.len() > 2
+            && letters.len() < code.len()
+            && letters.bytes().all(|b| b.is_ascii_lowercase())
+            && self.words.iter().any(|word| word.lower.len() > 4 && word.lower.starts_with(letters))
+    }
+
+    /// Whether a word with this stem occurs in a sentence.
+    pub(crate) fn has_stem_in(&self, stem: &str, sentence: u32) -> bool {
+        self.stems.get(stem).is_some_and(|sentences| sentences.contains(&sentence))
+    }
+
+    /// The order before a place in the text, so that what stands there belongs to it.
+    pub(crate) fn order_before(&self, place: usize) -> Option<&Mention> {
+        let acts = |mention: &&Mention| {
+            mention.place < place && (mention.explained || mention.open) && (mention.leading || mention.ordering)
+        };
+        self.mentions.iter().filter(acts).max_by_key(|mention| mention.place)
     }
 
     /// Whether the sentence speaks of all members of a group.

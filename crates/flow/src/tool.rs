@@ -42,6 +42,8 @@ pub(crate) struct Asked {
     pub(crate) quantified: bool,
     /// In which sentences.
     pub(crate) sentences: Vec<u32>,
+    /// By the orders at these places.
+    pub(crate) places: Vec<usize>,
     /// Whether only a document to which the user delegated asks for it.
     pub(crate) delegated: bool,
 }
@@ -49,7 +51,7 @@ pub(crate) struct Asked {
 impl Asked {
     /// Asked for once, by something other than words.
     pub(crate) const fn once() -> Self {
-        Self { times: 1, quantified: false, sentences: Vec::new(), delegated: false }
+        Self { times: 1, quantified: false, sentences: Vec::new(), places: Vec::new(), delegated: false }
     }
 }
 
@@ -198,7 +200,7 @@ impl Tool {
         const FINAL: Verbs =
             words::DELETE | words::FORGIVE | words::UNDO | words::RETURN | words::REJECT | words::BUY | words::CLOSE;
         let paying = self.profile.verbs & words::PAY != 0 && self.profile.nouns & words::MONEY != 0;
-        let mild = self.profile.verbs & (words::UPDATE | words::MEET | words::SHIP | words::RECORD) != 0;
+        let mild = self.profile.verbs & (words::BOOK | words::UPDATE | words::MEET | words::SHIP | words::RECORD) != 0;
         self.contract.effect == Effect::Irreversible || paying || (self.profile.verbs & FINAL != 0 && !mild)
     }
 
@@ -216,19 +218,28 @@ impl Tool {
         let fit = self.fit(request);
         let named = actions.iter().all(|stem| request.has_stem(stem));
         let meant = |mention: &&Mention| {
-            profile.is_meant_by(mention, fit)
+            // "Check the prescriptions" asks to read where a tool reads them.
+            let reads = mention.reads && !profile.actions.contains(&mention.stem);
+            if reads {
+                return false;
+            }
+            profile.is_among_best(mention) && profile.is_meant_by(mention, fit)
                 || evidence > Evidence::None
                     && profile.is_like(mention)
+                    && profile.is_among_best(mention)
                     && (!words::is_generic(&mention.stem) || !mention.explained || !actions.is_empty())
-                || named && !self.is_final() && profile.is_left_for(mention, fit, evidence)
+                || named
+                    && (!self.is_final() || (evidence == Evidence::Whole && mention.best.0 > 0 && mention.best.1))
+                    && profile.is_left_for(mention, fit, evidence)
         };
-        let (mut times, mut quantified, mut sentences) = (0, false, Vec::new());
+        let (mut times, mut quantified, mut sentences, mut places) = (0, false, Vec::new(), Vec::new());
         for mention in request.mentions.iter().filter(meant) {
             times += 1;
             quantified |= mention.plural || request.is_quantified(mention.sentence);
             sentences.push(mention.sentence);
+            places.push(mention.place);
         }
-        (times > 0).then_some(Asked { times, quantified, sentences, delegated: false })
+        (times > 0).then_some(Asked { times, quantified, sentences, places, delegated: false })
     }
 
     /// Whether a word of the request is a request for this tool, whatever the values of a call are.
@@ -242,9 +253,23 @@ impl Tool {
         profile.is_meant_by(mention, self.fit(request)) && (beside || !words::is_generic(&mention.stem))
     }
 
+    /// How many words of a clause name this tool's object or one of its arguments.
+    pub(crate) fn points(&self, mention: &Mention) -> usize {
+        self.profile.points(mention)
+    }
+
+    /// Whether a clause has this tool's object beside a verb that can mean its action.
+    pub(crate) fn is_placed_by(&self, mention: &Mention) -> bool {
+        let head = self.profile.objects.last().is_some_and(|head| mention.beside.contains(head));
+        head && self.profile.is_like(mention)
+    }
+
     /// Whether this tool reads what a word of the user's stands beside.
     pub(crate) fn is_read_by(&self, mention: &Mention) -> bool {
-        !self.has_effect() && mention.beside.iter().any(|stem| self.profile.objects.contains(stem))
+        let named = |stem: &String| {
+            self.profile.objects.contains(stem) || (self.profile.actions.contains(stem) && words::verbs(stem) == 0)
+        };
+        !self.has_effect() && mention.beside.iter().any(named)
     }
 
     /// How clearly the request names the tool's object.
@@ -277,6 +302,11 @@ const COUNTS: &str = "quantit quantiti quantity qti qty count guest peopl siz ni
 const PRINCIPALS: &str = "recipient addressee addresse to cc bcc user email mail phon phone account iban paye payee addres participant invite invitee \
     member assigne assignee owner destination contact attende attendee guest url link webhook host domain \
     receiver target login handl usernam holder approver colleagu peopl employe collabor";
+
+/// Whether a name is that of a quantity.
+pub(crate) fn is_quantity_name(name: &str) -> bool {
+    text::identifier_words(name).iter().any(|word| is_in(QUANTITIES, &words::stem(word)))
+}
 
 /// Whether a word stands in a list of words.
 fn is_in(list: &str, word: &str) -> bool {

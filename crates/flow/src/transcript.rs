@@ -35,6 +35,8 @@ pub(crate) struct Source {
     pub(crate) rows: std::ops::Range<u32>,
     /// Sorted values of each attested field that can be compared, over the sibling rows.
     pub(crate) scales: BTreeMap<(Option<u32>, Box<str>), Vec<i64>>,
+    /// The texts that the call was given, in strict form.
+    pub(crate) given: Vec<String>,
     created: bool,
     delegated: bool,
 }
@@ -74,6 +76,8 @@ pub(crate) struct PastCall {
     pub(crate) literals: Vec<String>,
     /// The sink values, in order: what it touched.
     pub(crate) touched: String,
+    /// All texts that it was given, in strict form.
+    given: Vec<String>,
     query: Query,
     bare: bool,
 }
@@ -165,6 +169,7 @@ impl Transcript {
             unvouched: Vec::new(),
             literals: Vec::new(),
             touched: touched(tool, arguments),
+            given: Vec::new(),
             query: Query::None,
             bare: matches!(arguments, Value::Null) || arguments.as_object().is_some_and(serde_json::Map::is_empty),
         };
@@ -187,6 +192,7 @@ impl Transcript {
             if leaf.trim().is_empty() || listed {
                 continue;
             }
+            past.given.push(text::exact(leaf));
             let found = self.query_of(leaf);
             past.query = past.query.max(found);
             if found == Query::User {
@@ -207,9 +213,9 @@ impl Transcript {
     fn use_quotes(&mut self, tool: &str, leaf: &str) {
         let leaf = text::exact(leaf);
         let words: HashSet<&str> = text::tokens(&leaf).map(|token| token.text).filter(|word| word.len() > 2).collect();
-        for (quote, _) in &self.user.quotes {
-            if text::tokens(quote).any(|token| words.contains(token.text)) {
-                self.used_quotes.entry(quote.clone()).or_default().insert(tool.to_owned());
+        for quote in &self.user.quotes {
+            if text::tokens(&quote.text).any(|token| words.contains(token.text)) {
+                self.used_quotes.entry(quote.text.clone()).or_default().insert(tool.to_owned());
             }
         }
     }
@@ -228,7 +234,7 @@ impl Transcript {
             self.query_of_fields(self.attested(leaf))
         } else if self.operator.says(leaf) {
             Query::None
-        } else if leaf.len() < 200 && stems().all(|stem| self.user.has_stem(&stem))
+        } else if leaf.len() < 200 && stems().all(|stem| self.user.has_stem(&stem) || self.user.has_kin(&stem))
             || crate::codes::means(&self.user, leaf)
         {
             Query::User
@@ -285,7 +291,8 @@ impl Transcript {
         let created = tool.has_effect() && call.as_ref().is_some_and(|call| !call.refused);
         let query = call.as_ref().map_or(Query::Other, |call| call.query);
         let bare = call.as_ref().is_some_and(|call| call.bare) && tool.is_trusted() && !tool.has_effect();
-        let header = Header { tool, created, query, bare };
+        let given = call.as_ref().map_or_else(Vec::new, |call| call.given.clone());
+        let header = Header { tool, created, query, bare, given };
         self.push_value(&header, result, &echoes);
         self.join(&Label { integrity, readers });
     }
@@ -295,7 +302,7 @@ impl Transcript {
         self.messages += 1;
         let tool = Tool::unknown(origin);
         self.push_value(
-            &Header { tool: &tool, created: false, query: Query::Other, bare: false },
+            &Header { tool: &tool, created: false, query: Query::Other, bare: false, given: Vec::new() },
             &Value::String(text.to_owned()),
             &|_| true,
         );
@@ -322,6 +329,7 @@ impl Transcript {
             query: header.query,
             scales,
             rows,
+            given: header.given.clone(),
             created: header.created,
             delegated: false,
             own: header.bare && offsets.0 + 1 == size(self.rows.len()),
@@ -386,6 +394,11 @@ impl Transcript {
         self.numbers.get(&value).map_or(&[], SmallVec::as_slice)
     }
 
+    /// All attested numbers, in no order.
+    pub(crate) fn figures(&self) -> impl Iterator<Item = Micro> {
+        self.numbers.keys().copied()
+    }
+
     /// Whether this is the sum of an attested field over all rows of a result.
     pub(crate) fn is_sum(&self, value: Micro) -> bool {
         self.sums.contains(&value)
@@ -411,6 +424,26 @@ impl Transcript {
                 .find(|field| field.raw.len() < WHOLE_LIMIT && text::folded(&field.raw).contains(&folded))
         };
         whole.or_else(disguised).or(places.first()).copied()
+    }
+
+    /// Whether a value was given to the read that brought what an allowed effect of this run touched ("in the same channel").
+    pub(crate) fn is_around_touched(&self, value: &str) -> bool {
+        let value = text::exact(value);
+        let brought = |given: &String| {
+            self.attested(given).iter().filter_map(|at| self.field(*at)).any(|field| {
+                self.source(field.source).is_some_and(|source| source.given.contains(&value) && !source.created)
+            })
+        };
+        self.calls.iter().filter(|past| past.effect && !past.refused).any(|past| past.given.iter().any(brought))
+    }
+
+    /// Whether a link stands in what a tool that nobody else writes into said of an effect of this run.
+    pub(crate) fn is_link_made(&self, link: &str) -> bool {
+        let made = self.sources.iter().filter(|source| source.created && source.trusted);
+        made.flat_map(|source| self.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default())
+            .flat_map(|row| &row.fields)
+            .filter_map(|at| self.field(*at))
+            .any(|field| field.attested && crate::egress::links(&field.raw).iter().any(|found| found.whole == link))
     }
 
     pub(crate) fn field(&self, at: u32) -> Option<&Field> {
@@ -509,6 +542,7 @@ struct Header<'a> {
     created: bool,
     query: Query,
     bare: bool,
+    given: Vec<String>,
 }
 
 /// The hash that stands for a call: tool and canonical arguments.

@@ -17,7 +17,7 @@ use crate::judge::Leaf;
 use crate::moment;
 use crate::number::Micro;
 use crate::policy::Policy;
-use crate::record::{Field, bind};
+use crate::record::{Field, Row, bind};
 use crate::request::{Mention, Request};
 use crate::text;
 use crate::tool::{Asked, Tool};
@@ -97,7 +97,11 @@ impl Values<'_> {
             if Tool::is_count(leaf.name) && number.0 == Micro::ONE {
                 return Standing::Constant;
             }
-            let attested = !self.transcript.attested_number(number).is_empty();
+            // Where the user says how many, no other number is what the user wants.
+            let counted = self.is_counted(leaf.name);
+            let figures = self.transcript.attested_number(number).iter().filter_map(|at| self.transcript.field(*at));
+            let mut rows = figures.filter_map(|field| self.transcript.row(field.row));
+            let attested = !counted && rows.any(|row| row.bind != 0);
             if attested || derive::is_computed(self.transcript, number) {
                 return Standing::Quantity;
             }
@@ -109,6 +113,13 @@ impl Values<'_> {
             self.transcript.attested(text)
         };
         self.attested(leaf.argument, text, fields)
+    }
+
+    /// Whether the user says how many of what an argument counts.
+    fn is_counted(&self, argument: &str) -> bool {
+        let words = text::identifier_words(argument);
+        let user = &self.transcript.user;
+        words.iter().any(|word| user.counts.iter().any(|(unit, _)| *unit == words::stem(word)))
     }
 
     /// Whether a number is a length of time that the user stated, in the argument's own unit: 21 days for three weeks.
@@ -194,6 +205,8 @@ impl Values<'_> {
             || fields.iter().filter_map(|at| self.transcript.field(*at)).filter(|field| field.attested).take(256);
         match fields().find(|field| self.is_chosen(argument, text, field)) {
             Some(field) => Standing::Chosen(field.row),
+            None if fields().next().is_some() && self.transcript.is_around_touched(text) => Standing::Said,
+            None if fields().next().is_some() && binding::counted(self.transcript, text) => Standing::Said,
             None if fields().next().is_some() => Standing::NotChosen,
             None => Standing::Untrusted,
         }
@@ -219,7 +232,11 @@ impl Values<'_> {
             }
         }
         let named = has(bind::LITERAL | bind::NAMED);
-        if many && !named && !has(bind::DESCRIBED) && !bound::holds(self.transcript, row, &user.bounds) {
+        if many
+            && !named
+            && !has(bind::DESCRIBED | bind::JOINED)
+            && !bound::holds(self.transcript, row, &bound::limits(&user.bounds))
+        {
             return false;
         }
         // A literal that several rows bear names a group: one of them is meant only if nothing tells them apart.
@@ -233,11 +250,16 @@ impl Values<'_> {
         if described && (named || !named_other) {
             return true;
         }
+        // "The younger of the two": the words narrow the rows to these, and what tells them apart stands in no field.
+        if has(bind::ALIKE) && !named_other && binding::is_narrowed(self.transcript, row, source) {
+            return true;
+        }
         let group = has(bind::ALIKE) || (has(bind::MENTIONED) && !principal);
         if group && quantified && (!principal || !named_other) {
             return true;
         }
-        if !principal && alone(bind::JOINED) {
+        let joined = has(bind::JOINED) && (quantified || binding::is_best_joined(self.transcript, row));
+        if joined && (!principal || source.trusted) {
             return true;
         }
         if has(bind::OWN) && self.is_own(field, user) {
@@ -246,6 +268,17 @@ impl Values<'_> {
         if has(bind::DELEGATED) && user.delegation.figures && !principal && !self.tool.is_destructive() {
             return true;
         }
+        if !quantified && self.is_item(row, field) {
+            return false;
+        }
+        self.is_brought(field, (row, source), principal)
+    }
+
+    /// Whether a row is meant by what brought it: a query of the user's, or a list of which the user wants the whole.
+    fn is_brought(&self, field: &Field, (row, source): (&Row, &Source), principal: bool) -> bool {
+        let has = |reasons: u16| row.bind & reasons != 0;
+        let named_other = binding::has_named_sibling(self.transcript, row);
+        let quantified = self.asked.quantified;
         // A group that somebody else's words asked for is not the one that the user spoke of.
         let whole_group = quantified && !named_other && source.query != Query::Other && self.is_meant_whole(source);
         if principal {
@@ -254,8 +287,25 @@ impl Values<'_> {
             return trusted || single || (has(bind::QUERY) && whole_group);
         }
         whole_group
-            || (has(bind::SINGLE) && (!has(bind::OWN) || self.is_own(field, user)))
-            || (has(bind::QUERY) && !named_other && (!many || user.selections.is_empty()))
+            || (has(bind::SINGLE) && (!has(bind::OWN) || self.is_own(field, &self.transcript.user)))
+            || (has(bind::QUERY) && !named_other && self.is_one_or_all(row, source))
+    }
+
+    /// Whether a value is one of the items of a bare list: it was chosen by nobody who did not speak of them all.
+    fn is_item(&self, row: &Row, field: &Field) -> bool {
+        let mut items = row.fields.iter().filter_map(|at| self.transcript.field(*at));
+        let other = |other: &Field| other.name.is_empty() && other.pointer != field.pointer;
+        field.name.is_empty() && !field.pointer.is_empty() && items.any(other)
+    }
+
+    /// Whether what a query of the user's brought has no other row of the kind, or the user spoke of all, or of this one by
+    /// what stands in it.
+    fn is_one_or_all(&self, row: &Row, source: &Source) -> bool {
+        let user = &self.transcript.user;
+        let spoken = row.bind & bind::SPOKEN != 0 && !self.tool.is_destructive();
+        binding::is_alone(self.transcript, row, u16::MAX)
+            || (user.selections.is_empty() && (self.asked.quantified || spoken))
+            || source.rows.len() <= 2
     }
 
     /// Whether a whole list may be the group of the user's words: "both" are two, and a list that nothing narrows
@@ -263,7 +313,10 @@ impl Values<'_> {
     fn is_meant_whole(&self, source: &Source) -> bool {
         let earlier = |other: &Source| !other.trusted && other.message < source.message;
         let asked_by_others = source.query == Query::None && self.transcript.sources.iter().any(earlier);
-        !asked_by_others && (!self.transcript.user.has_word("both") || source.rows.len() == 2)
+        // What narrows a group and was not understood chooses nothing.
+        let narrowed =
+            self.transcript.user.is_restricted() && self.transcript.user.bounds.is_empty() && !source.trusted;
+        !asked_by_others && !narrowed && (!self.transcript.user.has_word("both") || source.rows.len() == 2)
     }
 
     /// Whether the user speaks of this field of the own record ("my manager").
@@ -278,7 +331,8 @@ impl Values<'_> {
         const WORDS: u16 =
             bind::LITERAL | bind::NAMED | bind::DESCRIBED | bind::TITLED | bind::JOINED | bind::MENTIONED;
         let user = &self.transcript.user;
-        self.transcript.row(row).is_some_and(|row| row.bind & WORDS != 0)
+        let words = if self.asked.quantified { WORDS | bind::QUERY } else { WORDS };
+        self.transcript.row(row).is_some_and(|row| row.bind & words != 0)
             || (!user.selections.is_empty() && binding::check(self.transcript, row, &user.selections) == Checked::Holds)
             || (!value.is_empty() && binding::carries_name(user, value))
     }
@@ -349,6 +403,7 @@ impl Values<'_> {
             || transcript.user.says(&link.host);
         said || egress::is_listed(&link.host, self.policy.trusted_hosts.iter())
             || !transcript.attested(&link.whole).is_empty()
+            || transcript.is_link_made(&link.whole)
             || self.is_wanted(&link.whole)
     }
 

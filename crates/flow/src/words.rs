@@ -181,6 +181,12 @@ fn is_slip(a: &[u8], b: &[u8]) -> bool {
     }
 }
 
+/// Whether two stems are of one family: most of the longer one is their common beginning ("plumber", "plumb").
+pub(crate) fn are_kin(a: &str, b: &str) -> bool {
+    let common = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
+    common >= 5 && common * 3 >= a.len().max(b.len()) * 2
+}
+
 /// Whether a verb says nothing about its object.
 pub(crate) fn is_generic(stem: &str) -> bool {
     TABLES.generic.contains_key(stem)

@@ -38,6 +38,8 @@ const FOLDERS: &[(&str, bool)] = &[
     ("heldout_development_6", false),
     ("heldout_development_7", false),
     ("heldout_development_8", false),
+    ("heldout_development_9", false),
+    ("heldout_development_10", false),
     ("heldout_final", true),
 ];
 

@@ -1,0 +1,94 @@
+//! What the sentences of a trusted text are: questions, exclusions, limits.
+//!
+//! "Which one is open?" asks for nothing, "not Bob" names nobody, and "all that expire in May" is not all.
+//!
+//! What never happens here: no grant. Reading a sentence so takes something away and never adds to it.
+
+use std::collections::HashSet;
+
+use crate::request::Request;
+use crate::text::Token;
+use crate::words;
+
+impl Request {
+    /// Notes what the user excludes: a few words behind "not", "except", "without", up to the end of the phrase.
+    pub(crate) fn exclude(&mut self, first: usize) {
+        const NOT: &[&str] = &["not", "isn", "aren", "wasn", "except", "excluding", "unless", "without", "nor", "non"];
+        const END: &[&str] = &[
+            "forget", "hesitate", "only", "just", "more", "less", "later", "earlier", "but", "and", "then", "fail",
+            "than", "yet",
+        ];
+        let starts: Vec<usize> = (first..self.words.len())
+            .filter(|at| self.words.get(*at).is_some_and(|word| !word.quoted && NOT.contains(&word.lower.as_str())))
+            .collect();
+        for start in starts {
+            for word in self.words.iter_mut().skip(start + 1).take(4) {
+                if word.hard_gap || word.comma || END.contains(&word.lower.as_str()) {
+                    break;
+                }
+                word.excluded = true;
+            }
+        }
+        for word in self.words.iter().skip(first).filter(|word| word.excluded) {
+            self.lacking.insert(word.stem.clone());
+        }
+        for pair in self.words.get(first..).unwrap_or_default().windows(2) {
+            if let [no, thing] = pair
+                && no.lower == "no"
+            {
+                self.lacking.insert(thing.stem.clone());
+            }
+        }
+        let kept: HashSet<&str> =
+            self.words.iter().filter(|word| !word.excluded).map(|word| word.lower.as_str()).collect();
+        let out = self.words.iter().filter(|word| word.excluded && word.lower.len() > 2);
+        self.excluded = out.filter(|word| !kept.contains(word.lower.as_str())).map(|word| word.lower.clone()).collect();
+    }
+
+    /// Marks the sentences that only ask to know: "Which ...?", "did ...?", but not "could you ...?".
+    pub(crate) fn find_questions(&mut self, first: usize, text: &str, tokens: &[Token<'_>]) {
+        const ASKING: &str = "who what which why how where when did does is are was were has have whats whos hows any";
+        const SURE: &str = "who what which why how where whats whos hows";
+        let has = |list: &str, word: &str| list.split(' ').any(|entry| entry == word);
+        let mut at = first;
+        while let Some(start) = self.words.get(at) {
+            let sentence = start.sentence;
+            let count = self.words.iter().skip(at).take_while(|word| word.sentence == sentence).count();
+            let end = tokens.get(at + count - first - 1).map_or(text.len(), |token| token.end);
+            let marked =
+                text.get(end..).is_some_and(|rest| rest.trim_start_matches(['"', '\'', ')', ' ']).starts_with('?'));
+            let range = at..at + count;
+            let words = self.words.get_mut(range).unwrap_or_default();
+            let opens = words.first().map_or("", |word| word.lower.as_str());
+            let polite =
+                words.iter().any(|word| matches!(word.lower.as_str(), "please" | "pls" | "could" | "can" | "would"));
+            let second = words.get(1).map_or("", |word| word.lower.as_str());
+            // "For how many ...", "in which ..."; but not "where they clash, hold it".
+            let behind_preposition =
+                matches!(opens, "for" | "in" | "at" | "on" | "to" | "from" | "by" | "with" | "of" | "and" | "so");
+            let marked_question = marked && (has(ASKING, opens) || (behind_preposition && has(SURE, second)));
+            let ordered = !marked
+                && words.iter().any(|word| word.comma && words::verbs(&word.stem) != 0 && !word.lower.ends_with('s'));
+            let asks = !polite && (marked_question || (has(SURE, opens) && !ordered));
+            words.iter_mut().for_each(|word| word.question = asks);
+            at += count.max(1);
+        }
+    }
+
+    /// Whether the user speaks of all of a group and limits it in a clause of its own ("everything that expires in May").
+    pub(crate) fn is_restricted(&self) -> bool {
+        const LIMITS: &[&str] = &[
+            "before", "after", "since", "until", "within", "than", "over", "under", "above", "below", "between",
+            "expires", "ago",
+        ];
+        self.words.iter().enumerate().any(|(at, word)| {
+            let beside = |from: usize, to: usize| {
+                let words = self.words.get(from..to.min(self.words.len())).unwrap_or_default();
+                words.iter().filter(|other| other.sentence == word.sentence)
+            };
+            matches!(word.lower.as_str(), "that" | "which" | "who" | "whose")
+                && beside(at.saturating_sub(4), at).any(|before| words::is_quantifier(&before.lower))
+                && beside(at + 1, at + 7).any(|behind| LIMITS.contains(&behind.lower.as_str()))
+        })
+    }
+}
