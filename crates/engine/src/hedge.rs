@@ -32,9 +32,21 @@ impl Engine {
         inbound: &Inbound,
         recording: &mut Recording,
     ) -> Result<Accepted, AttemptFailure> {
-        let Some(patience) = self.patience(prepared, &plan.target) else {
-            return self.attempt(prepared, &plan.target, inbound, recording).await;
-        };
+        match self.patience(prepared, &plan.target) {
+            None => self.attempt(prepared, &plan.target, inbound, recording).await,
+            // On the heap: two attempts would make every request's future as large.
+            Some(patience) => Box::pin(self.hedged(patience, prepared, plan, inbound, recording)).await,
+        }
+    }
+
+    async fn hedged(
+        &self,
+        patience: Duration,
+        prepared: &Prepared,
+        plan: &mut Plan<'_>,
+        inbound: &Inbound,
+        recording: &mut Recording,
+    ) -> Result<Accepted, AttemptFailure> {
         let mut aside = recording.aside();
         let mut other = None;
         let won = {

@@ -61,7 +61,7 @@ impl Engine {
         let owner = self.admit.owner_of(inbound.credential.as_ref());
         match stored::recall(self.responses.as_ref(), &self.catalog, owner, &mut inbound).await {
             Ok(None) => self.answer(inbound).await,
-            Ok(Some(keeping)) => keeping.keep(self.answer(inbound).await).await,
+            Ok(Some(keeping)) => keeping.keep(Box::pin(self.answer(inbound)).await).await,
             Err(refusal) => {
                 let recording = Recording::open(Arc::clone(&self.recorder), &inbound);
                 refuse(&inbound, &refusal, recording)
@@ -94,6 +94,7 @@ impl Engine {
         }
     }
 
+    /// The rare ways are on the heap: a request's future has room for the widest of its ways, and is moved as a whole.
     async fn ask_provider(
         &self,
         inbound: Inbound,
@@ -102,10 +103,10 @@ impl Engine {
         recording: Recording,
     ) -> Reply {
         if let Some(room) = self.tools.as_ref().filter(|room| room.task(&prepared.task).is_some()) {
-            return self.act(room, inbound, prepared, recording).await;
+            return Box::pin(self.act(room, inbound, prepared, recording)).await;
         }
         if Previews::are_wanted(&inbound, &prepared) {
-            return self.ask_with_previews(inbound, prepared, recording).await;
+            return Box::pin(self.ask_with_previews(inbound, prepared, recording)).await;
         }
         self.ask_candidates(&inbound, head, prepared, recording).await
     }
@@ -274,7 +275,7 @@ impl Engine {
             let (previews, shown) = (Previews::of(prepared, target), prepared.previews.as_deref());
             let client = prepared.dialect;
             let judge = Judge { checks, known, guarded, provider, client, options, previews, shown, flows };
-            judge.hold(&mut streaming, pieces, self.settings.idle, recording).await?;
+            Box::pin(judge.hold(&mut streaming, pieces, self.settings.idle, recording)).await?;
         }
         Ok(streaming)
     }

@@ -12,7 +12,7 @@ mod rest;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -47,6 +47,8 @@ const REQUESTS: u64 = 100_000;
 const FULL_REQUESTS: u64 = 1_000_000;
 /// For `cargo xtask test`: about half a minute on two cores.
 pub(crate) const FEW_REQUESTS: u64 = 20_000;
+/// After this no further part begins: a million requests take a quarter of an hour on two cores that have nothing else to do.
+const MOST_TIME: Duration = Duration::from_secs(3_600);
 /// The traffic stops so often.
 const PARTS: u64 = 10;
 /// The store may take so much; it is full after some ten thousand requests.
@@ -68,15 +70,21 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
 pub(crate) fn soak(requests: u64) -> Result<(Value, Vec<String>), Failure> {
     let load = release("steersman-load", "steersman-load")?;
     let steersman = release("steersman", "steersman")?;
+    let machine = machine::describe();
     let began = Instant::now();
     let ground = Ground::new(load, steersman)?;
     let mut gateway = ground.gateway()?;
     let (mut came, mut rests) = (Vec::new(), Vec::new());
     for part in 0..PARTS {
+        if began.elapsed() > MOST_TIME {
+            eprintln!("an hour has passed; the run ends with what was sent");
+            break;
+        }
         eprintln!("part {} of {PARTS}", part + 1);
         came.push(ground.send(&gateway, part * (requests / PARTS), requests / PARTS)?);
         rests.push(Rest::of(&gateway, &ground.upstreams(), &ground.data)?);
     }
+    let sent = came.len() as u64 * (requests / PARTS);
     let pages = pages(&gateway)?;
     let health: Value = serde_json::from_str(&http::get(&gateway.address, "/health")?.body)?;
     gateway.server.end()?;
@@ -84,8 +92,8 @@ pub(crate) fn soak(requests: u64) -> Result<(Value, Vec<String>), Failure> {
     let budgets: Value = serde_json::from_str(&http::get(&gateway.address, "/admin/keys")?.body)?;
     gateway.server.end()?;
     let run = json!({
-        "run": "soak", "command": format!("cargo xtask soak --requests {requests}"), "machine": machine::describe(),
-        "seconds": began.elapsed().as_secs(), "requests": requests, "traffic": bars::sum(&came),
+        "run": "soak", "command": format!("cargo xtask soak --requests {requests}"), "machine": machine,
+        "seconds": began.elapsed().as_secs(), "requests": sent, "traffic": bars::sum(&came),
         "at_rest_after_each_tenth": rests.iter().map(Rest::to_json).collect::<Vec<_>>(), "health_at_the_end": health,
         "page_ms": pages, "budgets_after_a_restart": budgets.get("budgets"), "retention_mb": RETENTION_MB,
     });

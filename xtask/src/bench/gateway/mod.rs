@@ -79,6 +79,7 @@ const TEXT: &str = "The parcel was handed over on Friday, it went to the wrong d
 fn run(arguments: &Arguments) -> Result<(), Failure> {
     let load = release("steersman-load", "steersman-load")?;
     let steersman = release("steersman", "steersman")?;
+    let machine = machine::describe();
     let folder = house::target("bench/gateway");
     std::fs::create_dir_all(&folder)?;
     let short = format!("[default]\nanswer = {{ text = \"{TEXT}\" }}\n");
@@ -107,7 +108,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         instructions::measure(&load, &steersman, &config, &folder, &at_once.upstream_address)?
     };
     let run = json!({
-        "bench": "gateway", "command": "cargo xtask bench gateway", "machine": machine::describe(),
+        "bench": "gateway", "command": "cargo xtask bench gateway", "machine": machine,
         "rounds": arguments.rounds, "scenarios": scenarios, "memory": memory, "start_to_first_answer_ms": starts,
         "instructions_a_request": instructions, "records": health.get("records"),
     });

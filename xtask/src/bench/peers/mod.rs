@@ -63,6 +63,7 @@ const MOST_REQUESTS: f64 = 4_000.0;
 fn run(arguments: &Arguments) -> Result<(), Failure> {
     let load = release("steersman-load", "steersman-load")?;
     let steersman = release("steersman", "steersman")?;
+    let machine = machine::describe();
     let folder = house::target("bench/peers");
     std::fs::create_dir_all(&folder)?;
     let script = folder.join("sim.toml");
@@ -86,7 +87,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     let peers: Vec<Value> = started.iter().map(|(peer, running)| about(peer, running)).collect();
     let run = json!({
-        "bench": "peers", "command": "cargo xtask bench peers", "machine": machine::describe(), "rounds": arguments.rounds,
+        "bench": "peers", "command": "cargo xtask bench peers", "machine": machine, "rounds": arguments.rounds,
         "peers": peers, "scenarios": scenarios,
     });
     keep("peers", &run)?;
