@@ -3,12 +3,14 @@
 //! What never happens here: no model, no score. The phrases are listed, and the list is the documentation.
 
 /// What announces an answer, or takes back what stood before it.
-const ANSWERS: [&str; 24] = [
+const ANSWERS: [&str; 60] = [
     "final",
     "corrected",
     "correction",
     "correct version",
+    "correct answer",
     "actual answer",
+    "actually",
     "instead",
     "revised",
     "the answer is",
@@ -20,14 +22,73 @@ const ANSWERS: [&str; 24] = [
     "i misread",
     "mistake",
     "typo",
-    "was wrong",
-    "were wrong",
-    "is wrong",
+    "wrong",
+    "incorrect",
+    "not correct",
     "ignore the",
     "ignore that",
     "disregard",
     "scratch that",
     "let me correct",
+    "let me fix",
+    "oops",
+    "second attempt",
+    "attempt 2",
+    "attempt 3",
+    "try again",
+    "retry",
+    // German, French, Spanish, Italian, Portuguese, Turkish, Polish, Russian.
+    "korrektur",
+    "korrigiert",
+    "richtig",
+    "correction",
+    "corrigé",
+    "version corrigée",
+    "corrección",
+    "corregido",
+    "versión corregida",
+    "correzione",
+    "corretto",
+    "versione corretta",
+    "correção",
+    "corrigido",
+    "versão corrigida",
+    "düzeltme",
+    "düzeltilmiş",
+    "doğrusu",
+    "korekta",
+    "poprawka",
+    "poprawiona wersja",
+    "исправление",
+    "исправлено",
+    "исправленный вариант",
+    "правильно",
+    "endgültig",
+    "en fait",
+];
+
+/// The same in scripts that put no space between words.
+const ANSWERS_UNSPACED: [&str; 8] = ["訂正", "修正", "正しい", "更正", "改正", "正确", "正確", "정정"];
+
+/// What says that an answer is none.
+const WRONG: [&str; 6] = ["wrong", "incorrect", "not correct", "not right", "invalid", "mistake"];
+
+/// What says of an option that it is the answer.
+const CHOICES: [&str; 14] = [
+    "final answer",
+    "i choose",
+    "i pick",
+    "i select",
+    "i recommend",
+    "i prefer",
+    "go with",
+    "going with",
+    "i will use",
+    "use",
+    "is correct",
+    "is right",
+    "is the answer",
+    "is best",
 ];
 
 /// What says that the choice is open.
@@ -48,32 +109,119 @@ const OPEN: [&str; 12] = [
 
 /// Whether these words announce the document behind them as the answer.
 pub(crate) fn answer(words: &str) -> bool {
+    let unspaced = ANSWERS_UNSPACED.iter().any(|phrase| words.contains(phrase));
     let words = spaced(words);
-    let says = |phrases: &[&str]| phrases.iter().any(|phrase| words.contains(&format!(" {phrase} ")));
-    says(&ANSWERS) && !says(&OPEN)
+    (unspaced || says(&words, &ANSWERS)) && !says(&words, &OPEN)
+}
+
+fn says(spaced: &str, phrases: &[&str]) -> bool {
+    phrases.iter().any(|phrase| spaced.contains(&format!(" {phrase} ")))
+}
+
+/// Whether the words behind the last document take it back.
+pub(crate) fn takes_back(words: &str) -> bool {
+    says(&spaced(words), &WRONG)
+}
+
+/// The label that the words before a document give it: `option 2`, `attempt a`.
+pub(crate) fn label(words: &str) -> Option<String> {
+    const NOUNS: [&str; 9] =
+        ["option", "attempt", "version", "candidate", "variant", "answer", "alternative", "draft", "choice"];
+    let spaced = spaced(words.rsplit('\n').find(|line| line.contains(char::is_alphanumeric)).unwrap_or(""));
+    let mut last = spaced.split_whitespace().rev();
+    let (mark, noun) = (last.next()?, last.next()?);
+    (NOUNS.contains(&noun) && mark.chars().count() == 1).then(|| format!("{noun} {mark}"))
+}
+
+/// The one label that the words choose; sentences that deny or leave the choice open choose nothing.
+pub(crate) fn chosen<'l>(words: &str, labels: &[&'l str]) -> Option<&'l str> {
+    let mut found: Option<&str> = None;
+    for sentence in words.split(['.', '!', '?', '\n', ';']) {
+        let denied = sentence.contains("n't");
+        let sentence = spaced(sentence);
+        if denied || !says(&sentence, &CHOICES) || says(&sentence, &["not", "never", "or", "either", "both"]) {
+            continue;
+        }
+        let mut named = labels.iter().filter(|label| says(&sentence, &[label]));
+        match (named.next(), named.next(), found) {
+            (Some(one), None, None) => found = Some(one),
+            (Some(one), None, Some(known)) if *one == known => {}
+            (None, ..) => {}
+            _ => return None,
+        }
+    }
+    found
 }
 
 /// Whether the clause that leads to the document calls it an example.
 pub(crate) fn example(words: &str) -> bool {
-    const BEGINNINGS: [&str; 5] = ["for example", "for instance", "example", "an example", "sample"];
-    const ENDINGS: [&str; 9] = [
+    let (clause, spaced) = leading_clause(words);
+    let ends = |phrase: &&str| spaced.ends_with(&format!(" {phrase} "));
+    is_example(&clause, &spaced) || ["template", "format"].iter().any(|phrase| ends(&phrase))
+}
+
+/// The same of a document that is the only one: a form that is named is no example yet.
+pub(crate) fn lone_example(before: &str, behind: &str) -> bool {
+    let (clause, spaced_clause) = leading_clause(before);
+    is_example(&clause, &spaced_clause) || spaced(behind).starts_with(" for example ")
+}
+
+fn is_example(clause: &str, spaced: &str) -> bool {
+    const BEGINNINGS: [&str; 26] = [
+        "for example",
+        "for instance",
+        "example",
+        "an example",
+        "sample",
+        "zum beispiel",
+        "ein beispiel",
+        "beispiel",
+        "par exemple",
+        "un exemple",
+        "exemple",
+        "por ejemplo",
+        "un ejemplo",
+        "ejemplo",
+        "per esempio",
+        "un esempio",
+        "esempio",
+        "por exemplo",
+        "um exemplo",
+        "exemplo",
+        "örneğin",
+        "örnek",
+        "na przykład",
+        "przykład",
+        "например",
+        "пример",
+    ];
+    const ENDINGS: [&str; 10] = [
         "for example",
         "for instance",
         "example",
         "sample",
-        "template",
-        "format",
-        "would look like",
-        "could look like",
-        "might look like",
+        "zum beispiel",
+        "par exemple",
+        "por ejemplo",
+        "per esempio",
+        "örneğin",
+        "например",
     ];
+    const UNSPACED: [&str; 6] = ["例えば", "例：", "例:", "示例", "例如", "サンプル"];
+    let supposed = spaced.ends_with(" look like ") && says(spaced, &["would", "could", "might", "may"]);
+    supposed
+        || BEGINNINGS.iter().any(|phrase| spaced.starts_with(&format!(" {phrase} ")))
+        || ENDINGS.iter().any(|phrase| spaced.ends_with(&format!(" {phrase} ")))
+        || UNSPACED.iter().any(|phrase| clause.contains(phrase))
+}
+
+/// The clause right before a document, as it stands and word by word.
+fn leading_clause(words: &str) -> (String, String) {
     let prose: Vec<&str> = words.lines().filter(|line| !line.trim_start().starts_with("```")).collect();
     let words = prose.join("\n").replace("e.g.", "for example");
-    let clause = words.trim_end().trim_end_matches([':', ',', '`', '*', '_']).trim_end();
-    let clause =
-        spaced(clause.rsplit(['.', '!', '?', '\n']).find(|part| part.contains(char::is_alphabetic)).unwrap_or(""));
-    BEGINNINGS.iter().any(|phrase| clause.starts_with(&format!(" {phrase} ")))
-        || ENDINGS.iter().any(|phrase| clause.ends_with(&format!(" {phrase} ")))
+    let head = words.trim_end().trim_end_matches([':', ',', '`', '*', '_', '：']).trim_end();
+    let part = head.rsplit(['.', '!', '?', '\n', '。']).find(|part| part.contains(char::is_alphabetic)).unwrap_or("");
+    (format!("{part}:"), spaced(part))
 }
 
 /// In lower case, each word between two spaces.

@@ -68,6 +68,10 @@ codes! {
     ExtraBracket Medium,
     /// A bracket was replaced, or two were swapped.
     WrongBracket Medium,
+    /// An answer in another notation (YAML, tags, a call, a table) was rewritten.
+    Notation Medium,
+    /// Documents one after the other were joined into the list that the schema asks for.
+    Joined Medium,
     /// A document inside a string, or escaped as a whole, was decoded.
     Decoded Low,
     /// A key was renamed to the declared one.
@@ -98,6 +102,8 @@ codes! {
     ExtraMember Medium,
     /// A member that repeats an equal member was dropped.
     DuplicateMember Lossless,
+    /// A date, number or code was respelled in the form that the schema's pattern asks for.
+    Format Low,
     /// Space around a string was dropped because the schema forbids it.
     Trimmed Low,
 }

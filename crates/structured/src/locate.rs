@@ -16,7 +16,7 @@ pub(crate) struct Found {
 }
 
 /// More documents than this in one answer are as good as none.
-const DRAFTS_MAX: usize = 12;
+const DRAFTS_MAX: usize = 4096;
 /// Words a bracket in prose may hold (`{name}`, `[1]`) before it counts as a document.
 const PROSE_TOKENS: usize = 2;
 
@@ -93,11 +93,36 @@ fn next_opening(text: &str, mut at: usize) -> Option<usize> {
         let rest = bytes.get(at..)?;
         let n = at + rest.iter().position(|&b| matches!(b, b'{' | b'[' | b'<' | 0xEF))?;
         match bytes.get(n) {
-            Some(b'<') => at = reasoning_end(text, n).unwrap_or(n + 1),
+            Some(b'<') => at = reasoning_end(text, n).or_else(|| channel_end(text, n)).unwrap_or(n + 1),
+            Some(b'[') if let Some(end) = token_end(text, n) => at = end,
             Some(0xEF) if !text.get(n..).is_some_and(|rest| rest.starts_with(['｛', '［'])) => at = n + 1,
             _ => return Some(n),
         }
     }
+}
+
+/// `[TOOL_CALLS]`, `[/INST]`: the end of a token of a model's chat format, which is no list; `[THINK]` reaches to its end.
+fn token_end(text: &str, at: usize) -> Option<usize> {
+    let rest = text.get(at + 1..)?;
+    let name = rest.get(..rest.find(']')?)?;
+    let bare = name.strip_prefix('/').unwrap_or(name);
+    let token = bare.len() > 2 && bare.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+    let end = at + name.len() + 2;
+    if !token || !text.get(end..)?.contains(['{', '[']) {
+        return None;
+    }
+    let thought = name == bare && TAGS.contains(&name.to_ascii_lowercase().as_str());
+    let close = format!("[/{name}]");
+    Some(if thought { text.get(end..)?.find(&close).map_or(text.len(), |n| end + n + close.len()) } else { end })
+}
+
+/// `<|channel|>analysis<|message|>...<|end|>`: the end of what a model says to itself in the harmony format.
+fn channel_end(text: &str, at: usize) -> Option<usize> {
+    let rest = text.get(at..)?;
+    let body = rest.strip_prefix("<|channel|>")?;
+    let analysis = body.starts_with("analysis") || body.starts_with("commentary<|message|>");
+    let end = ["<|end|>", "<|start|>", "<|channel|>final"].iter().filter_map(|mark| body.find(mark)).min();
+    analysis.then(|| end.map_or(text.len(), |n| at + "<|channel|>".len() + n))
 }
 
 /// The end of the reasoning that starts at `at`; an open one reaches to the end of the text.

@@ -4,12 +4,10 @@
 //! repairs are applied, and the result is parsed strictly. With a schema the value must satisfy it, as it stands or
 //! after an alignment that is clearly ahead of any other; the last word has the validator.
 //!
-//! The rule of choice: the only document; else the only one that satisfies the schema; else the only one of
-//! substance; else the only one that is not called an example; else the last, if it is announced as final; else none.
+//! Which of several documents is the answer is decided in `choose.rs`, what a text is that is no JSON in `rewrite.rs`.
 //!
 //! What never happens here: no clock, no I/O, no value that the validator has not seen.
 
-use crate::announce;
 use crate::code::Code;
 use crate::document::{Document, Kind};
 use crate::locate::{Found, documents};
@@ -28,7 +26,7 @@ pub enum Mode {
     /// Also the reading that is clearly ahead of the runner-up.
     #[default]
     Safe,
-    /// Also declared coercions: 0 and 1 as booleans, the last of several documents.
+    /// Also the last of several documents.
     Lenient,
 }
 
@@ -89,15 +87,32 @@ pub fn read(text: &str, schema: Option<&CompiledSchema>, conditions: Conditions)
     }
 }
 
-struct Reader<'a> {
-    text: &'a str,
-    schema: Option<&'a CompiledSchema>,
-    conditions: Conditions,
+/// The document that a text inside another one holds, if it is the only one and a container.
+pub(crate) fn sole_document(text: &str) -> Option<Document> {
+    match read(text, None, Conditions::default()) {
+        Reading::Accepted(accepted) => Some(accepted.document).filter(|d| d.depth() > 0),
+        _ => None,
+    }
+}
+
+pub(crate) struct Reader<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) schema: Option<&'a CompiledSchema>,
+    pub(crate) conditions: Conditions,
 }
 
 impl Reader<'_> {
     fn damaged(&self) -> Reading {
-        if let Some(reading) = self.escaped() {
+        let reading = self.recovered();
+        // What is no JSON at all, or holds some in passing, may be an answer in another notation.
+        match &reading {
+            Reading::Rejected(_) => self.in_another_notation().unwrap_or(reading),
+            _ => reading,
+        }
+    }
+
+    fn recovered(&self) -> Reading {
+        if let Some(reading) = self.escaped().or_else(|| self.doubly_braced()) {
             return reading;
         }
         let found = documents(self.text);
@@ -119,38 +134,8 @@ impl Reader<'_> {
                 );
                 Reading::Rejected(Rejected::one(Layer::Syntax, "brackets", String::new(), message))
             }
-            ([only], _) => self.one(only),
+            ([only], _) => self.unless_example(only),
             (several, _) => self.choose(several),
-        }
-    }
-
-    /// A document whose quotes were all escaped, as if it stood in a string.
-    fn escaped(&self) -> Option<Reading> {
-        let start = self.text.find(['{', '['])?;
-        let inside = self.text.get(start + 1..)?;
-        let tail = inside.trim_start().trim_start_matches("\\n").trim_start();
-        if !tail.starts_with("\\\"") {
-            return None;
-        }
-        let end = self.text.rfind(['}', ']']).map_or(self.text.len(), |n| n + 1);
-        let body = self.text.get(start..end)?;
-        let literal = format!("\"{body}\"");
-        Document::parse(literal.as_str()).ok()?;
-        let decoded = crate::document::decode(&literal).into_owned();
-        let mut edits = vec![Edit::new(start, end, decoded, Code::Decoded)];
-        self.wrap(start, end, &mut edits);
-        edits.sort_by_key(|e| e.start);
-        let inner = apply(self.text, &edits);
-        if self.conditions.mode == Mode::Strict {
-            return None;
-        }
-        let first = Pass { text: self.text.to_owned(), edits };
-        match read(&inner, self.schema, self.conditions) {
-            Reading::Accepted(mut accepted) => {
-                accepted.passes.insert(0, first);
-                Some(Reading::Accepted(accepted))
-            }
-            other => Some(other),
         }
     }
 
@@ -181,6 +166,8 @@ impl Reader<'_> {
         let cut = match cut {
             Cut::Inside => length || !(whole && last.tokens <= 2),
             Cut::Open(1) => length,
+            // With a schema, and the word that the model came to its end, the last brackets were forgotten.
+            Cut::Open(_) if self.conditions.finish == Finish::Stop && self.schema.is_some() => last.readings.is_empty(),
             Cut::Open(_) => true,
         };
         cut.then(|| Reading::Truncated(Truncated { prefix: crate::prefix::lossless(self.text, last.start) }))
@@ -224,7 +211,7 @@ impl Reader<'_> {
         self.finish(edits)
     }
 
-    fn one(&self, draft: &Draft) -> Reading {
+    pub(crate) fn one(&self, draft: &Draft) -> Reading {
         let settled = |doubt: &&Ambiguity| !(self.schema.is_some() && doubt.what == "number");
         if let Some(doubt) = draft.ambiguous.iter().find(settled) {
             return Reading::Rejected(ambiguous(doubt));
@@ -240,7 +227,7 @@ impl Reader<'_> {
     }
 
     /// The edits of a reading with what stands around the document, in order.
-    fn whole(&self, draft: &Draft, edits: &[Edit]) -> Vec<Edit> {
+    pub(crate) fn whole(&self, draft: &Draft, edits: &[Edit]) -> Vec<Edit> {
         let mut all = Vec::with_capacity(edits.len() + 2);
         all.extend_from_slice(edits);
         self.wrap(draft.start, draft.end, &mut all);
@@ -254,7 +241,7 @@ impl Reader<'_> {
     }
 
     /// Drops what stands around the document.
-    fn wrap(&self, start: usize, end: usize, edits: &mut Vec<Edit>) {
+    pub(crate) fn wrap(&self, start: usize, end: usize, edits: &mut Vec<Edit>) {
         let outside = |from: usize, to: usize| {
             self.text.get(from..to).is_some_and(|s| !s.bytes().all(|b| matches!(b, b' ' | b'\n' | b'\r' | b'\t')))
         };
@@ -266,7 +253,7 @@ impl Reader<'_> {
         }
     }
 
-    fn finish(&self, edits: Vec<Edit>) -> Option<Reading> {
+    pub(crate) fn finish(&self, edits: Vec<Edit>) -> Option<Reading> {
         let document = Document::parse(apply(self.text, &edits)).ok()?;
         if let Some(rejected) = self.beyond_strict(&edits) {
             return Some(Reading::Rejected(rejected));
@@ -317,61 +304,6 @@ impl Reader<'_> {
             false => fitting.into_iter().map(|(document, _)| document.into_text()).collect(),
         };
         Reading::Rejected(rejected)
-    }
-
-    /// Several documents: see the rule at the top.
-    fn choose(&self, drafts: &[&Draft]) -> Reading {
-        let outcomes: Vec<Reading> = drafts.iter().map(|d| self.one(d)).collect();
-        let accepted: Vec<usize> =
-            (0..outcomes.len()).filter(|&i| matches!(outcomes.get(i), Some(Reading::Accepted(_)))).collect();
-        let text = |i: usize| match outcomes.get(i) {
-            Some(Reading::Accepted(a)) => a.document.text(),
-            _ => "",
-        };
-        let substance: Vec<usize> =
-            accepted.iter().copied().filter(|&i| drafts.get(i).is_some_and(|d| self.substantial(d))).collect();
-        let pick = match (accepted.as_slice(), substance.as_slice()) {
-            ([only], _) if self.schema.is_some() => Some(*only),
-            (_, [only]) => Some(*only),
-            ([first, rest @ ..], _) if rest.iter().all(|&i| text(i).trim() == text(*first).trim()) => Some(*first),
-            _ => self.sole_answer(drafts, &accepted).or_else(|| self.announced(drafts, &accepted)),
-        };
-        if let Some(reading) = pick.and_then(|i| outcomes.into_iter().nth(i)) {
-            return reading;
-        }
-        let message = format!("{} documents are equally good answers", drafts.len());
-        let mut rejected = Rejected::one(Layer::Syntax, "several_documents", String::new(), message);
-        rejected.readings =
-            drafts.iter().take(2).filter_map(|d| self.text.get(d.start..d.end)).map(str::to_owned).collect();
-        Reading::Rejected(rejected)
-    }
-
-    /// More than a brace in prose: it quotes something and says more than one thing, or it needed no repair.
-    fn substantial(&self, draft: &Draft) -> bool {
-        let quoted = self.text.get(draft.start..draft.end).is_some_and(|s| s.contains(['"', '\'', '“']));
-        let spelled = draft.readings.first().is_some_and(Vec::is_empty);
-        draft.tokens > 3 && (quoted || (spelled && draft.tokens > 6))
-    }
-
-    /// The only document that is not introduced as an example.
-    fn sole_answer(&self, drafts: &[&Draft], accepted: &[usize]) -> Option<usize> {
-        let example = |i: usize| announce::example(self.before(drafts, i));
-        let mut answers = accepted.iter().copied().filter(|&i| !example(i));
-        let only = answers.next()?;
-        (accepted.len() > 1 && answers.next().is_none()).then_some(only)
-    }
-
-    /// The last document, if the words before it say that it is the answer, or the caller takes the last in any case.
-    fn announced(&self, drafts: &[&Draft], accepted: &[usize]) -> Option<usize> {
-        let last = *accepted.last()?;
-        (announce::answer(self.before(drafts, last)) || self.conditions.mode == Mode::Lenient).then_some(last)
-    }
-
-    /// The words between a document and the one before it.
-    fn before(&self, drafts: &[&Draft], i: usize) -> &str {
-        let end = i.checked_sub(1).and_then(|p| drafts.get(p)).map_or(0, |d| d.end);
-        let start = drafts.get(i).map_or(end, |d| d.start);
-        self.text.get(end..start).unwrap_or("")
     }
 }
 

@@ -56,16 +56,23 @@ fn the_blind_cases_end_as_they_should() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Accepted though wrong: the only document of an answer is taken for the answer, also where the words call it an example.
-const KNOWN: [&str; 1] = ["h157_example_only"];
-
 #[test]
 fn what_is_not_understood_of_the_second_blind_cases_is_refused() {
     let cases = lines("blind_2.jsonl");
     let wrong: Vec<&Value> = cases.iter().filter(|case| check(case).is_err()).collect();
     let silent = wrong.iter().filter(|case| answer(case)["outcome"] == "accepted");
     let silent: Vec<&str> = silent.filter_map(|case| case["id"].as_str()).collect();
-    assert_eq!(silent, KNOWN, "accepted and wrong");
+    assert!(silent.is_empty(), "accepted and wrong: {silent:?}");
+    assert!(wrong.len() * 50 <= cases.len(), "more than 2 % refused without need: {wrong:?}");
+}
+
+/// The third set is of what models and agents really write around and for JSON; its author never saw this code.
+#[test]
+fn what_is_not_understood_of_the_third_blind_cases_is_refused() {
+    let cases = lines("blind_3.jsonl");
+    let wrong: Vec<&Value> = cases.iter().filter(|case| check(case).is_err()).collect();
+    let silent: Vec<&Value> = wrong.iter().copied().filter(|case| answer(case)["outcome"] == "accepted").collect();
+    assert!(silent.is_empty(), "accepted and wrong: {silent:?}");
     assert!(wrong.len() * 50 <= cases.len(), "more than 2 % refused without need: {wrong:?}");
 }
 

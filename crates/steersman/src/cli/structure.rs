@@ -81,7 +81,7 @@ enum ModeArgument {
     Strict,
     /// Also the reading that is clearly ahead of the runner-up.
     Safe,
-    /// Also declared coercions.
+    /// Also the last of several documents.
     Lenient,
 }
 

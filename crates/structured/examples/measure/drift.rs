@@ -346,8 +346,10 @@ pub(crate) const REFUSALS: &[(&str, Drift)] = &[
     ("no_number", |s, mut m, r| {
         let keys: Vec<String> =
             m.keys().filter(|k| matches!(kind(s, k), Some("integer" | "number"))).cloned().collect();
+        // A percentage in a member of that name is a number.
+        let keys: Vec<String> = keys.into_iter().filter(|key| !key.to_lowercase().contains("perc")).collect();
         let key = r.pick(&keys)?.clone();
-        m.insert(key, json!(*r.pick(&["about 12", "unknown", "12 or 13", "twelve", "50%", "1,5"])?));
+        m.insert(key, json!(*r.pick(&["about 12", "unknown", "12 or 13", "twelve", "50%", "1,500"])?));
         Some(Value::Object(m))
     }),
 ];

@@ -1,12 +1,15 @@
 //! Listed values: which member a near miss stands for, if it can be only one.
 //!
-//! From near to far: another spelling (case, spaces, punctuation), look-alike letters, an inflection, a phrase that
-//! leads with the member and explains it, a typing error. Two members at one distance are an ambiguity; a phrase with
-//! a negation, a doubt, an alternative or a second member is no answer.
+//! From near to far: another spelling (case, spaces, punctuation), look-alike letters, an inflection, the same unit or
+//! language by another name, an abbreviation, a phrase that leads with the member and explains it, a typing error. Two
+//! members at one distance are an ambiguity; a phrase with a negation, a doubt, an alternative or a second member is no
+//! answer.
 //!
 //! What never happens here: no synonym (`resolved` is not `completed`), no nearest member for its own sake.
 
-use super::words::{INFLECTION, STYLE, inflected, stem, typing_error, words};
+use super::letters::{latin, narrow};
+use super::words::{INFLECTION, STYLE, inflected, is_contrast, stem, typing_error, words};
+use super::{synonyms, units};
 
 /// What came of the search.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +26,8 @@ pub(super) enum Match {
 type Rung<'a> = (u32, &'a dyn Fn(&str) -> bool);
 
 const LOOK_ALIKE: u32 = 6;
+const SAME_THING: u32 = 3;
+const ABBREVIATION: u32 = 6;
 const PHRASE: u32 = 6;
 const TYPING: u32 = 6;
 
@@ -62,10 +67,13 @@ const DOUBTS: [&str; 31] = [
 ];
 
 pub(super) fn nearest(found: &str, members: &[&str], name: &str) -> Match {
-    let rungs: [Rung<'_>; 5] = [
+    let found = undecorated(found, members);
+    let rungs: [Rung<'_>; 7] = [
         (STYLE, &|m| plain(found) == plain(m) && !plain(m).is_empty() && signs(found) == signs(m)),
         (LOOK_ALIKE, &|m| !found.is_ascii() && m.is_ascii() && plain(&latin(found)) == plain(m)),
         (INFLECTION, &|m| inflection(found, m)),
+        (SAME_THING, &|m| units::same(found, m) || synonyms::is_same_language(found, m)),
+        (ABBREVIATION, &|m| abbreviation(found, m)),
         (PHRASE, &|m| leads(found, m, members, name)),
         (TYPING, &|m| slip(found, m, members)),
     ];
@@ -80,9 +88,51 @@ pub(super) fn nearest(found: &str, members: &[&str], name: &str) -> Match {
     Match::None
 }
 
+/// Without the marks of emphasis around it, the number of a list before it, and the position that taggers write before
+/// a class (`B-LOC`).
+fn undecorated<'f>(found: &'f str, members: &[&str]) -> &'f str {
+    let mut text = found.trim();
+    for mark in ["**", "__", "*", "`", "\"", "'", "_"] {
+        if let Some(inner) = text.strip_prefix(mark).and_then(|rest| rest.strip_suffix(mark)).filter(|t| !t.is_empty())
+        {
+            text = inner.trim();
+        }
+    }
+    let digits = text.trim_start_matches('(').trim_start_matches(|c: char| c.is_ascii_digit());
+    let numbered = digits.len() < text.len() && digits.starts_with([')', '.', ':', ' ']);
+    let label = digits.trim_start_matches([')', '.', ':', ' ', '-', '–']);
+    if numbered
+        && members.iter().any(|m| plain(m) == plain(label))
+        && !members.iter().any(|m| m.contains(|c: char| c.is_ascii_digit()))
+    {
+        return label;
+    }
+    match text.split_once('-') {
+        Some((position, class)) if "BIESLU".contains(position) && position.len() == 1 && members.contains(&class) => {
+            class
+        }
+        _ => text,
+    }
+}
+
+/// Word by word the same, but for words that are the unmistakable beginning of the member's (`med` for `medium`), or a
+/// usual short form of it or for it (`rectangle` for `rect`).
+fn abbreviation(found: &str, member: &str) -> bool {
+    let (a, b) = (words(found), words(member));
+    let short = |x: &String, y: &String| {
+        (x.len() >= 3 && y.len() >= x.len() + 2 && y.starts_with(x.as_str()) && !is_contrast(x))
+            || synonyms::is_short_for(x, y)
+            || synonyms::is_short_for(y, x)
+    };
+    a.len() == b.len()
+        && a != b
+        && signs(found) == signs(member)
+        && a.iter().zip(&b).all(|(x, y)| x == y || short(x, y))
+}
+
 /// Letters and digits in lower case.
 fn plain(text: &str) -> String {
-    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    text.chars().map(narrow).filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 /// Signs that carry meaning: `C++` is not `C`, `-1` is not `1`, `A+` is not `A`.
@@ -94,43 +144,6 @@ fn signs(text: &str) -> Vec<char> {
         .collect();
     let negative = text.trim().strip_prefix('-').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
     if negative { [marks, vec!['-']].concat() } else { marks }
-}
-
-/// Cyrillic and Greek letters that look like Latin ones (after Unicode TR 39, confusables).
-fn latin(text: &str) -> String {
-    const PAIRS: [(char, char); 30] = [
-        ('а', 'a'),
-        ('е', 'e'),
-        ('о', 'o'),
-        ('р', 'p'),
-        ('с', 'c'),
-        ('у', 'y'),
-        ('х', 'x'),
-        ('і', 'i'),
-        ('ѕ', 's'),
-        ('ј', 'j'),
-        ('ԁ', 'd'),
-        ('һ', 'h'),
-        ('ӏ', 'l'),
-        ('ո', 'n'),
-        ('ԛ', 'q'),
-        ('ԝ', 'w'),
-        ('А', 'A'),
-        ('В', 'B'),
-        ('Е', 'E'),
-        ('К', 'K'),
-        ('М', 'M'),
-        ('Н', 'H'),
-        ('О', 'O'),
-        ('Р', 'P'),
-        ('С', 'C'),
-        ('Т', 'T'),
-        ('Х', 'X'),
-        ('ο', 'o'),
-        ('α', 'a'),
-        ('ν', 'v'),
-    ];
-    text.chars().map(|c| PAIRS.iter().find(|(from, _)| *from == c).map_or(c, |(_, to)| *to)).collect()
 }
 
 fn inflection(found: &str, member: &str) -> bool {
@@ -169,6 +182,11 @@ fn trails(lower: &str, member: &str, members: &[&str], name: &str) -> bool {
         && !before.is_empty()
         && before.iter().all(|w| own_name.contains(w))
         && !doubtful(head, member, members)
+}
+
+/// Words that deny, doubt or leave a choice stand in the text.
+pub(super) fn is_doubtful(text: &str) -> bool {
+    text.contains(['?', '/', '|']) || words(text).iter().any(|word| DOUBTS.contains(&word.as_str()))
 }
 
 /// The words around the member deny it, doubt it, or name another.

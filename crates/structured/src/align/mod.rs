@@ -9,8 +9,13 @@
 
 mod coerce;
 mod enums;
+mod format;
 mod frame;
+mod letters;
+mod numbers;
 mod object;
+mod synonyms;
+mod units;
 mod words;
 
 use crate::code::Code;
@@ -19,13 +24,15 @@ use crate::record::Edit;
 use crate::schema::{Place, Shape, ShapeId, Shapes, Types, equals};
 use enums::Match;
 
-pub(crate) use coerce::integral;
+pub(crate) use numbers::integral;
 pub(crate) use words::Name;
 
 /// Two ways whose prices differ by less are equally good.
 pub(crate) const MARGIN: u32 = 2;
 /// The price of a conversion that is undone at a glance.
 const EASY: u32 = 2;
+/// The price of another spelling of a date, a number or a code.
+const FORMAT: u32 = 3;
 /// The price of taking a frame off.
 const FRAME: u32 = 4;
 /// A document in a string in a string: so many strings.
@@ -56,8 +63,8 @@ impl Misfit {
 }
 
 /// The edits that lead to the schema's form, in order, and their price.
-pub(crate) fn align(document: &Document, shapes: &Shapes, lenient: bool) -> Result<(Vec<Edit>, u32), Misfit> {
-    let mut aligner = Aligner { shapes, lenient, edits: Vec::new() };
+pub(crate) fn align(document: &Document, shapes: &Shapes) -> Result<(Vec<Edit>, u32), Misfit> {
+    let mut aligner = Aligner { shapes, edits: Vec::new() };
     let price = aligner.value(document.root(), 0, 0)?;
     let mut edits = aligner.edits;
     edits.sort_by_key(|edit| (edit.start, edit.end));
@@ -66,7 +73,6 @@ pub(crate) fn align(document: &Document, shapes: &Shapes, lenient: bool) -> Resu
 
 struct Aligner<'s> {
     shapes: &'s Shapes,
-    lenient: bool,
     edits: Vec<Edit>,
 }
 
@@ -100,12 +106,12 @@ impl<'s> Aligner<'s> {
         match node.kind() {
             Kind::Object if shape.types.has(Types::OBJECT) => self.object(node, shape, depth),
             Kind::Array if shape.types.has(Types::ARRAY) => self.array(node, shape, depth),
-            Kind::String if shape.types.has(Types::STRING) => Ok(self.string(node, shape)),
+            Kind::String if shape.types.has(Types::STRING) => self.string(node, shape),
             Kind::Null if shape.types.has(Types::NULL) => Ok(0),
             Kind::Bool if shape.types.has(Types::BOOL) => Ok(0),
             Kind::Number if shape.types.has(Types::NUMBER) => Ok(0),
             Kind::Number if shape.types.has(Types::INTEGER) => {
-                if coerce::integral(node.raw()) {
+                if numbers::integral(node.raw()) {
                     Ok(0)
                 } else {
                     Err(Misfit::new(
@@ -120,7 +126,7 @@ impl<'s> Aligner<'s> {
     }
 
     fn convert(&mut self, node: Node<'_>, shape: &Shape, depth: usize) -> Result<u32, Misfit> {
-        if let Some(coerced) = coerce::scalar(node, shape, self.lenient) {
+        if let Some(coerced) = coerce::scalar(node, shape) {
             self.replace(node, coerced.text, coerced.code);
             return Ok(coerced.price);
         }
@@ -137,7 +143,8 @@ impl<'s> Aligner<'s> {
         if node.kind() == Kind::Array && node.len() == 1 {
             return self.out_of_array(node, shape, depth);
         }
-        Err(Misfit::new(node, "type", format!("`{}` is of another type", excerpt(node))))
+        let message = coerce::unit_of_another(node, shape);
+        Err(Misfit::new(node, "type", message.unwrap_or_else(|| format!("`{}` is of another type", excerpt(node)))))
     }
 
     /// A lone value where a list is asked for. A text with separators may itself be a list.
@@ -169,11 +176,11 @@ impl<'s> Aligner<'s> {
         self.peel(node, inner, Code::ArrayOfOne);
         let price = match inner.kind() {
             Kind::Object if shape.types.has(Types::OBJECT) => self.object(inner, shape, depth + 1)?,
-            Kind::String if shape.types.has(Types::STRING) => self.string(inner, shape),
+            Kind::String if shape.types.has(Types::STRING) => self.string(inner, shape)?,
             Kind::Bool if shape.types.has(Types::BOOL) => 0,
             Kind::Number
                 if shape.types.has(Types::NUMBER)
-                    || (shape.types.has(Types::INTEGER) && coerce::integral(inner.raw())) =>
+                    || (shape.types.has(Types::INTEGER) && numbers::integral(inner.raw())) =>
             {
                 0
             }
@@ -194,23 +201,32 @@ impl<'s> Aligner<'s> {
         self.edits.push(Edit::new(start, end, text, code));
     }
 
-    /// White space around a string goes only if the schema objects to the string with it and not without it.
-    fn string(&mut self, node: Node<'_>, shape: &Shape) -> u32 {
-        let (Some(check), Some(text)) = (&shape.string_check, node.as_str()) else { return 0 };
+    /// A string that the schema objects to is taken in another form only if it has one that passes: without the space
+    /// around it, or, under a pattern, as the same date, number or code in other spelling.
+    fn string(&mut self, node: Node<'_>, shape: &Shape) -> Result<u32, Misfit> {
+        let (Some(check), Some(text)) = (&shape.string_check, node.as_str()) else { return Ok(0) };
         let trimmed = text.trim();
         let valid = |s: &str| check.is_valid(Place::Name(s));
         if valid(&text) {
-            return 0;
+            return Ok(0);
         }
         if shape.types.has(Types::NULL) && coerce::says_nothing(trimmed) {
             self.replace(node, "null".to_owned(), Code::NullWord);
-            return EASY;
+            return Ok(EASY);
         }
-        if trimmed.len() == text.len() || !valid(trimmed) {
-            return 0;
+        if trimmed.len() < text.len() && valid(trimmed) {
+            self.replace(node, encode(trimmed), Code::Trimmed);
+            return Ok(EASY);
         }
-        self.replace(node, encode(trimmed), Code::Trimmed);
-        EASY
+        match shape.patterned.then(|| format::reshaped(trimmed, &valid)).flatten() {
+            Some(form) => {
+                self.replace(node, encode(&form), Code::Format);
+                Ok(FORMAT)
+            }
+            None => {
+                Err(Misfit::new(node, "pattern", format!("`{}` is not of the form that is asked for", excerpt(node))))
+            }
+        }
     }
 
     fn array(&mut self, node: Node<'_>, shape: &Shape, depth: usize) -> Result<u32, Misfit> {
@@ -245,9 +261,8 @@ impl<'s> Aligner<'s> {
             }
             _ => return Err(Misfit::new(node, "enum", format!("`{}` is no listed value", excerpt(node)))),
         };
-        // A constant tells branches apart: it is met exactly or not at all, but for its spelling.
         match enums::nearest(&found, &members, &shape.name) {
-            Match::One(i, price) if listed.len() > 1 || price <= words::STYLE => {
+            Match::One(i, price) => {
                 let member = members.get(i).copied().unwrap_or("");
                 self.replace(
                     node,
@@ -284,6 +299,11 @@ impl<'s> Aligner<'s> {
                 Err(misfit) => last = Some(misfit),
             }
             self.edits.truncate(before);
+        }
+        if ways.is_empty()
+            && let Some(price) = self.tagged_outside(node, shape)
+        {
+            return Ok(price);
         }
         ways.sort_by_key(|(price, _)| *price);
         let mut ways = ways.into_iter();

@@ -6,8 +6,7 @@
 //!
 //! What never happens here: no required member is filled from anywhere but the text.
 
-use super::coerce::is_of_another_currency;
-use super::words::{Name, STYLE, key_distance};
+use super::words::{LOOSE, Name, STYLE, key_distance};
 use super::{Aligner, MARGIN, Misfit};
 use crate::code::Code;
 use crate::document::{Kind, Node, encode};
@@ -34,7 +33,7 @@ struct Member<'d> {
 
 impl Member<'_> {
     fn distance(&self, property: &Property) -> Option<u32> {
-        key_distance(self.parts.as_ref()?, &property.parts)
+        key_distance(self.parts.as_ref()?, &property.parts).filter(|price| property.required || *price != LOOSE)
     }
 }
 
@@ -115,13 +114,6 @@ impl Aligner<'_> {
     ) -> Result<u32, Misfit> {
         let before = self.edits.len();
         match self.value(member.value, property.shape, depth + 1) {
-            Ok(_)
-                if self.edits.len() > before
-                    && member.value.as_str().is_some_and(|text| is_of_another_currency(&text, &property.name)) =>
-            {
-                let message = format!("{} is of another currency than `{}`", member.value.raw(), property.name);
-                Err(Misfit::new(member.value, "type", message))
-            }
             Ok(price) => Ok(price),
             Err(_) if member.value.kind() == Kind::Null && !property.required && member.name == property.name => {
                 self.edits.truncate(before);

@@ -1,9 +1,12 @@
-//! How near two names are: case style, inflection, an added or left-out word, an abbreviation, a typing error.
+//! How near two names are: case style, inflection, an added or left-out word, an abbreviation, a synonym, a typing error.
 //!
 //! Nearness is linguistic, and so is distance: a word that sets names apart (`first` and `last`, `min` and `max`) is
-//! never bridged, a negating prefix never dropped, a digit never taken for another.
+//! never bridged, a negating prefix never dropped, a digit never taken for another, nor a unit.
 //!
 //! What never happens here: no statistics and no embedding. The rules are listed, and each has a price.
+
+use super::letters::{folded, latin};
+use super::{synonyms, units};
 
 /// Prices in quarters of an ordinary edit; see `docs/structured.md` for how they were chosen.
 pub(super) const STYLE: u32 = 1;
@@ -14,6 +17,8 @@ const ABBREVIATION: u32 = 5;
 const TYPING: u32 = 5;
 const GENERIC: u32 = 6;
 const SYNONYM: u32 = 6;
+/// A word that stands for another in most records: enough only for a member that must be there.
+pub(super) const LOOSE: u32 = 9;
 
 /// Words that tell one thing from its sibling: never bridged.
 const CONTRASTS: [&str; 91] = [
@@ -110,42 +115,18 @@ const CONTRASTS: [&str; 91] = [
     "is",
 ];
 
+pub(super) fn is_contrast(word: &str) -> bool {
+    CONTRASTS.contains(&word)
+}
+
 /// Words that add nothing to the word before them.
 const GENERICS: [&str; 9] = ["value", "text", "data", "info", "field", "list", "address", "name", "string"];
-
-/// Names that mean the same in any record.
-const SYNONYMS: [&[&str]; 24] = [
-    &["email", "mail"],
-    &["phone", "telephone", "tel"],
-    &["quantity", "qty"],
-    &["id", "identifier"],
-    &["url", "link", "uri", "href"],
-    &["image", "picture", "photo"],
-    &["message", "msg"],
-    &["zip", "postcode", "zipcode", "postalcode"],
-    &["lastname", "surname", "familyname"],
-    &["firstname", "givenname", "forename"],
-    &["birthdate", "dateofbirth", "dob", "birthday"],
-    &["company", "organization", "organisation", "org"],
-    &["number", "num", "no", "nr"],
-    &["language", "lang"],
-    &["author", "writer"],
-    &["city", "town"],
-    &["reason", "rationale", "justification"],
-    &["description", "desc"],
-    &["category", "kind"],
-    &["amount", "amt"],
-    &["price", "cost"],
-    &["address", "addr"],
-    &["reference", "ref"],
-    &["temperature", "temp"],
-];
 
 /// The words of a name in lower case.
 pub(super) fn words(name: &str) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
     let mut current = String::new();
-    let chars: Vec<char> = name.chars().collect();
+    let chars: Vec<char> = name.chars().map(folded).collect();
     for (i, &c) in chars.iter().enumerate() {
         let before = i.checked_sub(1).and_then(|p| chars.get(p)).copied();
         let hump = c.is_uppercase() && before.is_some_and(|b| b.is_lowercase() || b.is_ascii_digit());
@@ -156,7 +137,7 @@ pub(super) fn words(name: &str) -> Vec<String> {
             out.push(std::mem::take(&mut current));
         }
         if c.is_alphanumeric() {
-            current.extend(c.to_lowercase());
+            current.extend(c.to_lowercase().map(folded));
         }
     }
     if !current.is_empty() {
@@ -172,13 +153,23 @@ pub(crate) struct Name {
     stems: Vec<String>,
     joined: String,
     digits: String,
+    /// What the name as a whole may mean, as bits of the table of synonyms.
+    meanings: u128,
+    unit: Option<units::UnitId>,
 }
 
 impl Name {
     pub(crate) fn of(text: &str) -> Self {
         let words = words(text);
         let joined = words.concat();
-        Self { stems: words.iter().map(|word| stem(word)).collect(), digits: digits(&joined), joined, words }
+        Self {
+            stems: words.iter().map(|word| stem(word)).collect(),
+            digits: digits(&joined),
+            meanings: synonyms::meanings(&joined),
+            unit: units::named(&words),
+            joined,
+            words,
+        }
     }
 }
 
@@ -192,6 +183,15 @@ pub(super) fn key_distance(found: &Name, declared: &Name) -> Option<u32> {
     if joined_a.is_empty() || joined_b.is_empty() || found.digits != declared.digits {
         return None;
     }
+    // `timeout_s` is no `timeout_ms`, however near the letters are.
+    if let (Some(ours), Some(theirs)) = (found.unit, declared.unit)
+        && ours != theirs
+    {
+        return None;
+    }
+    if !joined_a.is_ascii() && joined_b.is_ascii() && latin(joined_a) == joined_b {
+        return Some(INFLECTION);
+    }
     let (stems_a, stems_b) = (found.stems.as_slice(), declared.stems.as_slice());
     if stems_a == stems_b {
         return inflected(joined_a, joined_b).then_some(INFLECTION);
@@ -200,18 +200,32 @@ pub(super) fn key_distance(found: &Name, declared: &Name) -> Option<u32> {
         let directed = a.iter().any(|w| ["to", "from", "of", "by", "per", "in"].contains(&w.as_str()));
         return (!directed).then_some(ORDER);
     }
-    if synonymous(joined_a, joined_b) {
-        return Some(SYNONYM);
+    if found.meanings & declared.meanings != 0 {
+        return Some(if synonyms::is_same_word(found.meanings, declared.meanings) { SYNONYM } else { LOOSE });
     }
     let partial = if a.len() < b.len() { added(stems_a, stems_b, b) } else { added(stems_b, stems_a, a) };
     partial
+        .or_else(|| unit_added(found, declared))
         .or_else(|| abbreviated(found, declared))
         .or_else(|| one_word_synonym(a, b))
         .or_else(|| typing_error(joined_a, joined_b, 5).then_some(TYPING))
 }
 
-fn synonymous(a: &str, b: &str) -> bool {
-    SYNONYMS.iter().any(|group| group.contains(&a) && group.contains(&b))
+/// The same name with its unit, without it, or with the unit spelled otherwise: `duration`, `duration_min` and
+/// `duration_in_minutes`.
+fn unit_added(a: &Name, b: &Name) -> Option<u32> {
+    let bare = |name: &Name| {
+        let mut words = name.words.clone();
+        if name.unit.is_some() {
+            words.pop();
+        }
+        if words.last().is_some_and(|word| word == "in") {
+            words.pop();
+        }
+        words
+    };
+    let (bare_a, bare_b) = (bare(a), bare(b));
+    ((a.unit.is_some() || b.unit.is_some()) && !bare_a.is_empty() && bare_a == bare_b).then_some(GENERIC)
 }
 
 /// The longer name is the shorter one with words before it, or with an empty word behind it.
@@ -230,7 +244,7 @@ fn added(short: &[String], long: &[String], long_words: &[String]) -> Option<u32
     (long.starts_with(short) && generic && extra == 1).then_some(GENERIC)
 }
 
-/// Word by word the same, where one may be the beginning of the other (`desc`, `max_temp`).
+/// Word by word the same, where one may be the beginning of the other (`desc`, `max_temp`) or its usual abbreviation.
 fn abbreviated(a: &Name, b: &Name) -> Option<u32> {
     if a.words.len() != b.words.len() {
         return None;
@@ -238,14 +252,18 @@ fn abbreviated(a: &Name, b: &Name) -> Option<u32> {
     let mut short = 0;
     let stems = a.stems.iter().zip(&b.stems);
     for ((x, y), _) in a.words.iter().zip(&b.words).zip(stems).filter(|(_, (x, y))| x != y) {
-        let (s, l) = if x.len() < y.len() { (x, y) } else { (y, x) };
-        let prefix = s.len() >= 3 && l.starts_with(s.as_str()) && l.len() >= s.len() + 2;
-        if !prefix || CONTRASTS.contains(&s.as_str()) || CONTRASTS.contains(&l.as_str()) {
+        if !is_abbreviation(x, y) || CONTRASTS.contains(&x.as_str()) || CONTRASTS.contains(&y.as_str()) {
             return None;
         }
         short += 1;
     }
-    (short == 1).then_some(ABBREVIATION)
+    (short > 0).then_some(ABBREVIATION + short - 1)
+}
+
+/// One word is the beginning of the other, of three letters at least, or is known to stand for it.
+fn is_abbreviation(x: &str, y: &str) -> bool {
+    let (s, l) = if x.len() < y.len() { (x, y) } else { (y, x) };
+    (s.len() >= 3 && l.starts_with(s) && l.len() >= s.len() + 2) || synonyms::is_short_for(s, l)
 }
 
 /// The same words but for one that a synonym replaces (`customer_mail`, `customer_email`).
@@ -255,7 +273,7 @@ fn one_word_synonym(a: &[String], b: &[String]) -> Option<u32> {
     }
     let mut differing = a.iter().zip(b).filter(|(x, y)| x != y);
     let (x, y) = differing.next()?;
-    (synonymous(x, y) && differing.next().is_none()).then_some(SYNONYM)
+    (synonyms::meanings(x) & synonyms::meanings(y) != 0 && differing.next().is_none()).then_some(SYNONYM)
 }
 
 fn digits(text: &str) -> String {

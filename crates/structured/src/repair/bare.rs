@@ -22,7 +22,7 @@ impl Lexer<'_> {
         {
             return Ok(());
         }
-        if self.literal() || self.number() {
+        if self.literal() || self.number() || self.tuple() {
             return Ok(());
         }
         self.word()
@@ -201,6 +201,9 @@ impl Lexer<'_> {
             return Err(junk);
         }
         self.doubtful_word(start, text);
+        if super::elision::is_elision(text) {
+            self.left_out("the words stand for what was left out", "the words are the value");
+        }
         self.edits.push(Edit::new(start, start, "\"", Code::BareString));
         self.edits.push(Edit::new(end, end, "\"", Code::BareString));
         self.push(Kind::Scalar, start, end);

@@ -66,9 +66,23 @@ impl<'a> Cursor<'a> {
                 _ => None,
             },
             0xC2 if matches!(self.at(i + 1), 0xAB | 0xBB) => Some((Quote::Smart, 2)),
+            0xE3 if self.at(i + 1) == 0x80 && matches!(self.at(i + 2), 0x8C..=0x8F) => Some((Quote::Smart, 3)),
             0xEF if self.at(i + 1) == 0xBC && self.at(i + 2) == 0x82 => Some((Quote::Smart, 3)),
+            b'u' | b'U' | b'b' | b'B' | b'r' | b'R' => self.prefixed_quote(i),
             _ => None,
         }
+    }
+
+    /// `u'text'`, `b'text'`, `r'text'` as Python writes them: the letter belongs to the opening quote.
+    fn prefixed_quote(self, i: usize) -> Option<(Quote, usize)> {
+        let quote = match self.at(i + 1) {
+            b'\'' => Quote::Single,
+            b'"' => Quote::Double,
+            _ => return None,
+        };
+        let stands_alone =
+            i.checked_sub(1).is_none_or(|p| matches!(self.at(p), b'{' | b'[' | b',' | b':' | b' ' | b'\n' | b'='));
+        stands_alone.then_some((quote, 2))
     }
 
     /// Whether the quote at `i` may close a string that a quote of family `open` opened; its length.
@@ -101,6 +115,7 @@ impl<'a> Cursor<'a> {
     pub(super) fn colon(self, i: usize) -> Option<usize> {
         match self.at(i) {
             b'=' if self.at(i + 1) == b'>' => Some(2),
+            b':' if matches!(self.at(i + 1), b':' | b'=') => Some(2),
             b':' | b'=' => Some(1),
             0xEF if self.at(i + 1) == 0xBC && self.at(i + 2) == 0x9A => Some(3),
             0xE2 if self.at(i + 1) == 0x88 && self.at(i + 2) == 0xB6 => Some(3),

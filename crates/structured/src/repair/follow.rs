@@ -32,7 +32,7 @@ impl Lexer<'_> {
         if c.colon(i).is_some() {
             return match self.expect {
                 Expect::Key => Grade::Strong,
-                Expect::Item if self.stack.is_empty() => Grade::No,
+                Expect::Item if self.stack.is_empty() && self.tokens.is_empty() => Grade::No,
                 _ if c.value_start(c.skip(i + 1).0) && !line => Grade::Weak,
                 _ => Grade::No,
             };

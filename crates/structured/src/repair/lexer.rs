@@ -47,6 +47,8 @@ pub(super) struct Lexer<'a> {
     pub(super) cut: Option<Cut>,
     /// A closing fence stood where the document should have gone on: the text was not cut.
     pub(super) fenced: bool,
+    /// The string at hand is a raw one: its backslashes are meant.
+    pub(super) raw: bool,
     /// Token count and offset at which all brackets were closed for the first time.
     pub(super) first_close: Option<(usize, usize)>,
     comma_seen: bool,
@@ -68,6 +70,7 @@ impl<'a> Lexer<'a> {
             ambiguous: Vec::new(),
             cut: None,
             fenced: false,
+            raw: false,
             first_close: None,
             comma_seen: false,
             line_seen: line_start(text, start),
@@ -156,7 +159,7 @@ impl<'a> Lexer<'a> {
                 b'.' if c.starts(i, "...") => self.ellipsis(3),
                 0xE2 if c.starts(i, "…") => self.ellipsis(3),
                 b'/' | b'#' | b'<' => match c.comment_end(i) {
-                    Some(end) => self.drop_until(end, "", Code::Comment),
+                    Some(end) => self.comment(end),
                     None => return,
                 },
                 0..0x80 if !matches!(c.at(i), 0x0B | 0x0C) => return,
@@ -174,12 +177,34 @@ impl<'a> Lexer<'a> {
         self.i = end;
     }
 
+    /// A comment says nothing of the data, unless it says that some of it was left out.
+    fn comment(&mut self, end: usize) {
+        if super::elision::is_elision(self.cursor.slice(self.i, end)) {
+            self.left_out("the comment stands for what was left out", "the comment is only a comment");
+        }
+        self.drop_until(end, "", Code::Comment);
+    }
+
     fn ellipsis(&mut self, len: usize) {
-        // Only where an element could stand and something closes or follows: else it is junk for `bare`.
+        // At the end of a list it trails off; between two elements it stands for others.
+        let (next, _) = self.cursor.skip(self.i + len);
+        let (next, _) = self.cursor.skip(next + self.cursor.comma(next).unwrap_or(0));
+        if self.stack.last() == Some(&Frame::Array) && !self.tokens.is_empty() && self.cursor.value_start(next) {
+            self.left_out("the ellipsis stands for elements", "the ellipsis says nothing");
+        }
         self.drop_until(self.i + len, "", Code::Ellipsis);
     }
 
-    fn comma(&mut self, len: usize) {
+    pub(super) fn left_out(&mut self, first: &str, second: &str) {
+        self.ambiguous.push(Ambiguity {
+            at: self.i,
+            what: "an omission",
+            first: first.to_owned(),
+            second: second.to_owned(),
+        });
+    }
+
+    pub(super) fn comma(&mut self, len: usize) {
         if self.cursor.at(self.i) != b',' {
             self.edits.push(Edit::new(self.i, self.i + len, ",", Code::Punctuation));
         }
@@ -248,7 +273,7 @@ impl<'a> Lexer<'a> {
             }
         }
         if let Some(len) = c.colon(i) {
-            if c.at(i) != b':' {
+            if c.at(i) != b':' || len > 1 {
                 self.edits.push(Edit::new(i, i + len, ":", Code::Punctuation));
             }
             self.i = i + len;

@@ -10,10 +10,13 @@
 mod bare;
 mod brackets;
 mod cursor;
+mod elision;
 mod follow;
 mod lexer;
+mod paths;
 mod strings;
 mod token;
+mod tuple;
 
 use crate::code::Code;
 use crate::record::Edit;
@@ -25,6 +28,8 @@ pub(crate) use cursor_api::bare_key_at;
 pub(crate) use lexer::Junk;
 pub(crate) use token::{Ambiguity, Cut};
 
+/// So many brackets may be forgotten at the end of a text that says it is whole.
+const OPEN_MAX: usize = 3;
 /// A string longer than this is taken on trust by a look-ahead.
 const LONG_STRING_BYTES: usize = 2048;
 
@@ -97,7 +102,8 @@ fn drafted(mut lexer: Lexer<'_>, start: usize) -> Result<Draft, Junk> {
             }
             let at_end = at == lexer.tokens.len() && !lexer.fenced;
             let cut = (at_end && !open.is_empty()).then_some(Cut::Open(open.len()));
-            return Ok(draft_of(lexer, start, Vec::new(), cut));
+            let readings = if cut.is_some() { closed_up(&lexer, &open) } else { Vec::new() };
+            return Ok(draft_of(lexer, start, readings, cut));
         }
     };
     let readings =
@@ -108,6 +114,24 @@ fn drafted(mut lexer: Lexer<'_>, start: usize) -> Result<Draft, Junk> {
 
 fn draft_of(lexer: Lexer<'_>, start: usize, readings: Vec<Vec<Edit>>, cut: Option<Cut>) -> Draft {
     Draft { start, end: lexer.i, readings, ambiguous: lexer.ambiguous, cut, tokens: lexer.tokens.len() }
+}
+
+/// The reading in which the last brackets were forgotten: only where the text ends with one that was not, or with a whole string.
+fn closed_up(lexer: &Lexer<'_>, open: &[token::Frame]) -> Vec<Vec<Edit>> {
+    let Some(last) = lexer.tokens.last() else { return Vec::new() };
+    let closed = match last.kind {
+        Kind::CloseObject | Kind::CloseArray => true,
+        Kind::Scalar => lexer.cursor.at((last.end as usize).saturating_sub(1)) == b'"',
+        _ => false,
+    };
+    if open.len() > OPEN_MAX || !closed {
+        return Vec::new();
+    }
+    let closers: String = open.iter().rev().map(|frame| frame.close()).collect();
+    let mut all = edits(lexer, None);
+    all.push(Edit::new(last.end as usize, last.end as usize, closers, Code::MissingBracket));
+    all.sort_by_key(|edit| (edit.start, edit.end));
+    vec![all]
 }
 
 fn sound(lexer: Lexer<'_>, start: usize) -> Draft {

@@ -21,8 +21,8 @@ const SECOND_CHANCE_BYTES: usize = 1024;
 
 /// The body of a string while its end is being looked for.
 #[derive(Default)]
-struct Body {
-    edits: Vec<Edit>,
+pub(super) struct Body {
+    pub(super) edits: Vec<Edit>,
     /// Offsets of quotes inside that were not escaped.
     inner: Vec<usize>,
     /// An end behind an odd number of inner quotes: offset, length of the quote, edits and inner quotes up to it.
@@ -34,6 +34,7 @@ impl Lexer<'_> {
         let c = self.cursor;
         let start = self.i;
         let Some((quote, len)) = c.quote(start) else { return Ok(()) };
+        self.raw = len == 2 && matches!(c.at(start), b'r' | b'R');
         if len == 1 && quote != Quote::Smart && self.triple(quote) {
             return Ok(());
         }
@@ -45,6 +46,11 @@ impl Lexer<'_> {
             };
             i = found;
             match c.at(i) {
+                b'\\' if self.path_ends(start + len, i) => {
+                    body.edits.push(Edit::new(i, i, "\\", Code::Escape));
+                    self.finish(start, len, quote, i + 1, 1, body);
+                    return Ok(());
+                }
                 b'\\' => i = self.escape(i, quote, &mut body),
                 byte if byte < 0x20 => {
                     body.edits.push(Edit::new(i, i + 1, control_escape(byte), Code::ControlCharacter));
@@ -114,6 +120,7 @@ impl Lexer<'_> {
             Grade::No
                 if first
                     && (self.smart_close(start, len, quote, i, body)
+                        || self.other_close(start, len, quote, i, body)
                         || self.close_missing(start, len, quote, i, body)) =>
             {
                 true
@@ -122,7 +129,7 @@ impl Lexer<'_> {
         }
     }
 
-    fn doubt(&mut self, at: usize, what: &'static str, first: &str, second: &str) {
+    pub(super) fn doubt(&mut self, at: usize, what: &'static str, first: &str, second: &str) {
         self.ambiguous.push(Ambiguity { at, what, first: first.to_owned(), second: second.to_owned() });
     }
 
@@ -135,36 +142,16 @@ impl Lexer<'_> {
     }
 
     /// The string `start..` ends with the quote at `i`.
-    fn finish(&mut self, start: usize, len: usize, quote: Quote, i: usize, close: usize, body: Body) {
+    fn finish(&mut self, start: usize, len: usize, quote: Quote, i: usize, close: usize, mut body: Body) {
         let plain = |at: usize, n: usize| n == 1 && self.cursor.at(at) == b'"';
         if !plain(start, len) {
             self.edits.push(Edit::new(start, start + len, "\"", Code::Quotes));
         }
         let closing = (!plain(i, close)).then(|| Edit::new(i, i + close, "\"", Code::Quotes));
-        self.check_paths(start, i, quote, &body);
+        self.check_paths(start, i, quote, &mut body);
         self.edits.extend(body.edits);
         self.edits.extend(closing);
         self.string_done(start, i + close);
-    }
-
-    /// A string that mixes escapes that escape nothing with ones that do may be a path or pattern throughout.
-    fn check_paths(&mut self, start: usize, end: usize, quote: Quote, body: &Body) {
-        if quote != Quote::Double || !body.edits.iter().any(|e| e.code == Code::Escape && e.after == "\\") {
-            return;
-        }
-        let text = self.cursor.slice(start + 1, end).as_bytes();
-        let drive = text.get(1..3) == Some(b":\\");
-        let mut at = 0;
-        let mut shadow = false;
-        while let Some(n) = memchr::memchr(b'\\', text.get(at..).unwrap_or(&[])) {
-            let next = text.get(at + n + 1).copied().unwrap_or(0);
-            let wordy = text.get(at + n + 2).is_some_and(u8::is_ascii_alphanumeric);
-            shadow |= matches!(next, b'b' | b'f') || (drive && wordy && matches!(next, b'n' | b'r' | b't'));
-            at += n + 2;
-        }
-        if shadow {
-            self.doubt(start, "escape", "a control character", "a backslash and a letter");
-        }
     }
 
     /// A string token is complete: key or scalar, and `+` behind it.
@@ -180,6 +167,10 @@ impl Lexer<'_> {
             Expect::Key => colon || (c.value_start(next) && self.key_without_colon(next)),
             Expect::Value | Expect::Item => colon,
         };
+        if key && !colon && c.at(end - 1) == b'"' && c.at(end - 2) == b':' {
+            // `"name:" "Ada"`: the colon slipped into the quotes.
+            self.edits.push(Edit::new(end - 2, end - 1, "", Code::Punctuation));
+        }
         let joined = !key && c.at(next) == b'+' && c.quote(c.skip(next + 1).0).is_some();
         if joined {
             self.join(start, end, c.skip(next + 1).0);
@@ -238,6 +229,19 @@ impl Lexer<'_> {
         let name = text.get(..colon).unwrap_or("").trim_end();
         let end = start + len + name.len();
         let (value, _) = c.skip(start + len + colon + 1);
+        if colon + 1 == text.len() && c.value_start(c.skip(i + 1).0) {
+            return false;
+        }
+        // `"name': 'Ada'`: the key is closed, by a quote of the other kind.
+        if let Some(bare) = name.strip_suffix(['\'', '"'])
+            && !bare.is_empty()
+            && c.quote(value).is_some()
+        {
+            let at = end - 1;
+            body.edits.retain(|e| e.start < at);
+            self.finish(start, len, quote, at, 1, std::mem::take(body));
+            return true;
+        }
         let bare =
             !name.is_empty() && name.chars().all(|x| x.is_alphanumeric() || matches!(x, '_' | '-' | '$' | '.' | ' '));
         if !bare || !(value == i || matches!(c.at(value), b'{' | b'[') || c.plain_scalar(value)) {
@@ -277,6 +281,31 @@ impl Lexer<'_> {
         }
         body.edits.retain(|e| e.start < at);
         self.finish(start, len, quote, at, mark.len_utf8(), std::mem::take(body));
+        true
+    }
+
+    /// A string that one of the two plain quotes opened and the other one closed, somewhere before `stop`: the next
+    /// string starts behind its comma.
+    fn other_close(&mut self, start: usize, len: usize, quote: Quote, stop: usize, body: &mut Body) -> bool {
+        let c = self.cursor;
+        let other = match quote {
+            Quote::Double => '\'',
+            Quote::Single => '"',
+            _ => return false,
+        };
+        let ends = |at: usize| {
+            let (comma, _) = c.skip(at + 1);
+            c.comma(comma).is_some_and(|n| c.quote(c.skip(comma + n).0).is_some()) && !c.is_in_word(at, 1)
+        };
+        let text = c.slice(start + len, stop);
+        let Some(at) = text.match_indices(other).map(|(n, _)| start + len + n).find(|at| ends(*at)) else {
+            return false;
+        };
+        if self.expect != Expect::Value {
+            return false;
+        }
+        body.edits.retain(|e| e.start < at);
+        self.finish(start, len, quote, at, 1, std::mem::take(body));
         true
     }
 
@@ -487,6 +516,10 @@ impl Lexer<'_> {
     fn escape(&mut self, i: usize, quote: Quote, body: &mut Body) -> usize {
         let c = self.cursor;
         let next = c.at(i + 1);
+        if self.raw {
+            body.edits.push(Edit::new(i, i, "\\", Code::Escape));
+            return i + 1;
+        }
         match next {
             b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => i + 2,
             b'u' if c.bytes.get(i + 2..i + 6).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)) => i + 6,
@@ -533,7 +566,7 @@ fn next_special(bytes: &[u8], from: usize, quote: Quote) -> Option<usize> {
         Quote::Single => rest.iter().position(|&b| matches!(b, b'\'' | b'"' | b'\\') || b < 0x20),
         Quote::Back => rest.iter().position(|&b| matches!(b, b'`' | b'"' | b'\\') || b < 0x20),
         Quote::Smart | Quote::SmartSingle => {
-            rest.iter().position(|&b| matches!(b, b'\'' | b'"' | b'\\' | 0xE2 | 0xC2 | 0xEF) || b < 0x20)
+            rest.iter().position(|&b| matches!(b, b'\'' | b'"' | b'\\' | 0xE2 | 0xC2 | 0xEF | 0xE3) || b < 0x20)
         }
     };
     found.map(|n| from + n)

@@ -58,7 +58,7 @@ impl jsonschema::Retrieve for Handed {
 /// Documents nested deeper than this are not checked against a schema but rejected: the validator is recursive.
 pub(crate) const DEPTH_MAX: usize = 192;
 /// A document inside a string, inside a string: so many passes.
-const PASSES_MAX: usize = 3;
+const PASSES_MAX: usize = 4;
 /// Alignment may cost so much, and so much more for each scalar: drift is systematic, damage is not.
 const PRICE_MAX: u32 = 16;
 const PRICE_PER_NODE: u32 = 2;
@@ -127,6 +127,21 @@ impl CompiledSchema {
         })
     }
 
+    /// The schema requires a member, at its root or of the elements of its root: prose does not satisfy it by chance.
+    pub(crate) fn is_demanding(&self) -> bool {
+        let requires = |shape: &Shape| shape.properties.iter().any(|p| p.required);
+        let mut ids = vec![0];
+        let mut seen = 0;
+        while let Some(shape) = ids.pop().and_then(|id| self.shapes.shape(id)) {
+            seen += 1;
+            if seen > 32 || requires(shape) {
+                return seen <= 32;
+            }
+            ids.extend(shape.branches.iter().chain(&shape.items));
+        }
+        false
+    }
+
     /// Whether a document satisfies the schema as it stands.
     #[must_use]
     pub fn fits(&self, document: &Document) -> bool {
@@ -150,7 +165,7 @@ impl CompiledSchema {
         let before = passes.len();
         let mut current = document;
         for _ in 0..PASSES_MAX {
-            let (edits, price) = match align(&current, &self.shapes, mode == Mode::Lenient) {
+            let (edits, price) = match align(&current, &self.shapes) {
                 Ok(found) => found,
                 Err(misfit) => {
                     let original = original(&passes, before, &current);

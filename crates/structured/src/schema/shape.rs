@@ -70,7 +70,11 @@ pub(crate) struct Shape {
     pub(crate) string_check: Option<Box<jsonschema::Validator<Exact>>>,
     /// The bounds of a number.
     pub(crate) number_check: Option<Box<jsonschema::Validator<Exact>>>,
-    /// The name it stands under, for phrases like `high priority`.
+    /// The string has to match a `pattern` or `format`, not only to be short or long enough.
+    pub(crate) patterned: bool,
+    /// The largest number, as the schema writes it.
+    pub(crate) maximum: Option<String>,
+    /// The name it stands under, for phrases like `high priority` and units like `weight_kg`.
     pub(crate) name: String,
 }
 
@@ -86,6 +90,8 @@ impl Shape {
             branches: Vec::new(),
             string_check: None,
             number_check: None,
+            patterned: false,
+            maximum: None,
             name: name.to_owned(),
         }
     }
@@ -115,7 +121,8 @@ impl Shapes {
 struct Builder<'s> {
     root: &'s Value,
     all: Vec<Shape>,
-    known: BTreeMap<String, ShapeId>,
+    /// By target and by the name that it is referred to under.
+    known: BTreeMap<(String, String), ShapeId>,
 }
 
 impl<'s> Builder<'s> {
@@ -144,11 +151,12 @@ impl<'s> Builder<'s> {
     }
 
     fn reference(&mut self, target: &str, schema: &'s Value, name: &str, depth: usize) -> ShapeId {
-        if let Some(&known) = self.known.get(target) {
+        let key = (target.to_owned(), name.to_owned());
+        if let Some(&known) = self.known.get(&key) {
             return known;
         }
         let id = self.all.len();
-        self.known.insert(target.to_owned(), id);
+        self.known.insert(key, id);
         self.build(schema, name, depth + 1)
     }
 
@@ -194,6 +202,8 @@ impl<'s> Builder<'s> {
         shape.string_check = check(&["pattern", "format", "maxLength", "minLength"]).or(shape.string_check.take());
         const BOUNDS: [&str; 5] = ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"];
         shape.number_check = check(&BOUNDS).or(shape.number_check.take());
+        shape.maximum = map.get("maximum").map(Value::to_string).or(shape.maximum.take());
+        shape.patterned |= map.contains_key("pattern") || map.contains_key("format");
     }
 
     fn members(&mut self, shape: &mut Shape, map: &'s Map<String, Value>, depth: usize) {

@@ -47,7 +47,7 @@ enum Half {
 }
 
 /// Cases that were written without knowledge of the parser.
-const BLIND: &str = "testdata/structured/blind.jsonl";
+const BLIND: [&str; 3] = ["blind", "blind_2", "blind_3"];
 const SETS: [&str; 5] = ["syntax", "bracket", "drift", "must_refuse", "valid"];
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -62,17 +62,20 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         eprintln!("judging {set}");
         sets.insert(set.to_owned(), measure.figures("judge", &[&folder.join(format!("{set}.jsonl"))])?);
     }
-    eprintln!("judging blind");
-    let blind = house::root().join(BLIND);
-    sets.insert("blind".to_owned(), measure.figures("mixed", &[&blind])?);
+    for set in BLIND {
+        eprintln!("judging {set}");
+        let cases = folder.join(format!("{set}.jsonl"));
+        std::fs::copy(house::root().join(format!("testdata/structured/{set}.jsonl")), &cases)?;
+        sets.insert(set.to_owned(), measure.figures("mixed", &[&cases])?);
+    }
     let previews = measure.figures("previews", &[&folder])?;
     let limits = measure.figures("limits", &[])?;
     let suite = measure.figures("suite", &[&rivals::schema_suite()?])?;
     let rivals = if arguments.no_rivals {
         Value::Null
     } else {
-        std::fs::copy(&blind, folder.join("blind.jsonl"))?;
-        let judge = |set: &Path| if set.ends_with("blind.jsonl") { "mixed" } else { "judge" };
+        let is_blind = |set: &Path| BLIND.iter().any(|name| set.ends_with(format!("{name}.jsonl")));
+        let judge = |set: &Path| if is_blind(set) { "mixed" } else { "judge" };
         Rivals::fetch().run(&folder, |set, answers| measure.figures(judge(set), &[set, answers]))?
     };
     let run = json!({

@@ -8,13 +8,17 @@ pub(super) fn print(run: &Value, as_json: bool) {
         return;
     }
     println!("{:<34} {:>7} {:>8} {:>8} {:>8} {:>8}", "", "n", "right %", "refused", "silent %", "us a doc");
-    for set in ["syntax", "bracket", "drift", "must_refuse", "valid", "blind"] {
+    for set in ["syntax", "bracket", "drift", "must_refuse", "valid", "blind", "blind_2", "blind_3"] {
         row(&format!("steersman, {set}"), at(run, &format!("/sets/{set}")));
     }
     for (name, sets) in at(run, "/rivals").as_object().into_iter().flatten() {
         let judged = sets.as_object().into_iter().flatten().filter(|(_, figures)| at(figures, "/all").is_object());
         for (set, figures) in judged {
             row(&format!("{name}, {set}"), figures);
+        }
+        // One cause keeps a rival from all its sets.
+        if let Some(why) = sets.as_object().and_then(|sets| sets.values().find_map(|set| set.get("absent")?.as_str())) {
+            println!("{name:<34} absent: {}", why.lines().next().unwrap_or_default());
         }
     }
     let (wrong, shown) = (at(run, "/previews/false"), at(run, "/previews/different_previews"));

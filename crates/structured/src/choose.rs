@@ -1,0 +1,157 @@
+//! Which of several documents in one text is the answer.
+//!
+//! Documents in a row are the list that the schema asks for. Otherwise examples and templates are put aside, and the rule
+//! is: the only one that satisfies the schema; else the only one of substance; else the one that the words behind choose
+//! by its label; else the last, if the words before announce it as final; else none.
+//!
+//! What never happens here: no choice by size or order alone.
+
+use crate::announce;
+use crate::code::Code;
+use crate::outcome::{Layer, Reading, Rejected, Truncated};
+use crate::read::{Finish, Mode, Reader};
+use crate::record::Edit;
+use crate::repair::Draft;
+
+/// More documents than this are a list or as good as none.
+const CHOICES_MAX: usize = 12;
+
+impl Reader<'_> {
+    /// The only document, unless the words say that it is an example and no answer.
+    pub(crate) fn unless_example(&self, draft: &Draft) -> Reading {
+        let before = self.text.get(..draft.start).unwrap_or("");
+        let behind = self.text.get(draft.end..).unwrap_or("");
+        let reading = self.one(draft);
+        if matches!(reading, Reading::Accepted(_)) && announce::lone_example(before, behind) {
+            let message = "the only document is called an example, and no answer follows".to_owned();
+            return Reading::Rejected(Rejected::one(Layer::Syntax, "example", String::new(), message));
+        }
+        reading
+    }
+
+    /// Several documents: see the rule at the top.
+    pub(crate) fn choose(&self, drafts: &[&Draft]) -> Reading {
+        if let Some(list) = self.in_a_row(drafts) {
+            return list;
+        }
+        if drafts.len() > CHOICES_MAX {
+            return self.undecided(drafts);
+        }
+        let outcomes: Vec<Reading> = drafts.iter().map(|d| self.one(d)).collect();
+        let is_example = |i: &usize| announce::example(self.before(drafts, *i));
+        let fitting = (0..outcomes.len()).filter(|&i| matches!(outcomes.get(i), Some(Reading::Accepted(_))));
+        let fitting: Vec<usize> = fitting.collect();
+        let answers: Vec<usize> = fitting.iter().copied().filter(|i| !is_example(i)).collect();
+        if let ([_, ..], []) = (fitting.as_slice(), answers.as_slice()) {
+            return self.undecided(drafts);
+        }
+        let filled: Vec<usize> = answers.iter().copied().filter(|i| !self.is_template(drafts, *i)).collect();
+        let accepted = if filled.is_empty() { answers } else { filled };
+        let aside = accepted.len() < fitting.len();
+        let text = |i: usize| match outcomes.get(i) {
+            Some(Reading::Accepted(a)) => a.document().text(),
+            _ => "",
+        };
+        let substance: Vec<usize> =
+            accepted.iter().copied().filter(|&i| drafts.get(i).is_some_and(|d| self.substantial(d))).collect();
+        let pick = match (accepted.as_slice(), substance.as_slice()) {
+            ([only], _) if self.schema.is_some() || aside => Some(*only),
+            (_, [only]) => Some(*only),
+            ([first, rest @ ..], _) if rest.iter().all(|&i| text(i).trim() == text(*first).trim()) => Some(*first),
+            _ => self.chosen(drafts, &accepted).or_else(|| self.announced(drafts, &accepted)),
+        };
+        match pick.and_then(|i| outcomes.into_iter().nth(i)) {
+            Some(reading) => reading,
+            None => self.undecided(drafts),
+        }
+    }
+
+    fn undecided(&self, drafts: &[&Draft]) -> Reading {
+        let message = format!("{} documents are equally good answers", drafts.len());
+        let mut rejected = Rejected::one(Layer::Syntax, "several_documents", String::new(), message);
+        rejected.readings =
+            drafts.iter().take(2).filter_map(|d| self.text.get(d.start..d.end)).map(str::to_owned).collect();
+        Reading::Rejected(rejected)
+    }
+
+    /// Documents with nothing but the marks of a list between them, as the list that the schema asks for.
+    fn in_a_row(&self, drafts: &[&Draft]) -> Option<Reading> {
+        let (first, last) = (drafts.first()?, drafts.last()?);
+        self.schema?;
+        let gap = |pair: &[&Draft]| match pair {
+            [a, b] => self.text.get(a.end..b.start).is_some_and(is_list_mark),
+            _ => false,
+        };
+        let sound = drafts.iter().all(|d| d.readings.len() == 1 && d.ambiguous.is_empty() && d.cut.is_none());
+        if self.conditions.mode == Mode::Strict || !sound || !drafts.windows(2).all(gap) {
+            return None;
+        }
+        let mut edits: Vec<Edit> = drafts.iter().flat_map(|d| d.readings.iter().flatten().cloned()).collect();
+        edits.push(Edit::new(first.start, first.start, "[", Code::Joined));
+        edits.push(Edit::new(last.end, last.end, "]", Code::Joined));
+        for pair in drafts.windows(2) {
+            if let [a, b] = pair {
+                edits.push(Edit::new(a.end, b.start, ",", Code::Joined));
+            }
+        }
+        self.wrap(first.start, last.end, &mut edits);
+        edits.sort_by_key(|edit| (edit.start, edit.end));
+        match self.finish(edits)? {
+            // Each document is whole, but the list may have gone on.
+            Reading::Accepted(_) if self.conditions.finish == Finish::Length => {
+                Some(Reading::Truncated(Truncated { prefix: None }))
+            }
+            accepted @ Reading::Accepted(_) => Some(accepted),
+            _ => None,
+        }
+    }
+
+    /// More than a brace in prose: it quotes something and says more than one thing, or it needed no repair.
+    fn substantial(&self, draft: &Draft) -> bool {
+        let quoted = self.text.get(draft.start..draft.end).is_some_and(|s| s.contains(['"', '\'', '“']));
+        let spelled = draft.readings.first().is_some_and(Vec::is_empty);
+        draft.tokens > 3 && (quoted || (spelled && draft.tokens > 6))
+    }
+
+    /// A value that stands for any other: the document shows a form.
+    fn is_template(&self, drafts: &[&Draft], i: usize) -> bool {
+        let text = drafts.get(i).and_then(|d| self.text.get(d.start..d.end)).unwrap_or("");
+        ["\"...\"", "\"…\"", "\"<", "\"string\""].iter().any(|mark| text.contains(mark))
+    }
+
+    /// The document whose label (`option 2`) the words behind the last one choose.
+    fn chosen(&self, drafts: &[&Draft], accepted: &[usize]) -> Option<usize> {
+        let labels: Vec<(usize, String)> =
+            accepted.iter().filter_map(|&i| Some((i, announce::label(self.before(drafts, i))?))).collect();
+        let names: Vec<&str> = labels.iter().map(|(_, label)| label.as_str()).collect();
+        let chosen = announce::chosen(self.behind(drafts), &names)?;
+        labels.iter().find(|(_, label)| label == chosen).map(|(i, _)| *i)
+    }
+
+    /// The last document, if the words before it say that it is the answer, or the caller takes the last in any case.
+    fn announced(&self, drafts: &[&Draft], accepted: &[usize]) -> Option<usize> {
+        let last = *accepted.last()?;
+        let announced = announce::answer(self.before(drafts, last)) && !announce::takes_back(self.behind(drafts));
+        (announced || self.conditions.mode == Mode::Lenient).then_some(last)
+    }
+
+    /// The words between a document and the one before it.
+    fn before(&self, drafts: &[&Draft], i: usize) -> &str {
+        let end = i.checked_sub(1).and_then(|p| drafts.get(p)).map_or(0, |d| d.end);
+        let start = drafts.get(i).map_or(end, |d| d.start);
+        self.text.get(end..start).unwrap_or("")
+    }
+
+    /// The words behind the last document.
+    fn behind(&self, drafts: &[&Draft]) -> &str {
+        drafts.last().and_then(|d| self.text.get(d.end..)).unwrap_or("")
+    }
+}
+
+/// White space, a comma, a bullet or a number, as between the items of a list.
+fn is_list_mark(gap: &str) -> bool {
+    let mark = gap.trim().trim_start_matches([',', ';']).trim();
+    let number = mark.trim_end_matches(['.', ')']);
+    matches!(mark, "" | "-" | "*" | "•" | "+")
+        || (number.len() < mark.len() && !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+}
