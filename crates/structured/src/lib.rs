@@ -52,3 +52,8 @@ pub use rules::{Rule, RuleError, RuleTable, Rules, Source, is_placeholder};
 pub use schema::{CompiledSchema, SchemaError};
 pub use stream::{Growth, Previews, Step, Stream, is_continued};
 pub use subschema::{examples, is_free_text, is_required, subschema};
+
+/// The examples of the README run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -20,6 +20,9 @@ const DRAFTS_MAX: usize = 4096;
 /// Words a bracket in prose may hold (`{name}`, `[1]`) before it counts as a document.
 const PROSE_TOKENS: usize = 2;
 
+/// Tokens of chat formats are short.
+const TOKEN_BYTES_MAX: usize = 32;
+
 const TAGS: [&str; 6] = ["think", "thinking", "reasoning", "thought", "scratchpad", "analysis"];
 
 pub(crate) fn documents(text: &str) -> Found {
@@ -104,7 +107,7 @@ fn next_opening(text: &str, mut at: usize) -> Option<usize> {
 /// `[TOOL_CALLS]`, `[/INST]`: the end of a token of a model's chat format, which is no list; `[THINK]` reaches to its end.
 fn token_end(text: &str, at: usize) -> Option<usize> {
     let rest = text.get(at + 1..)?;
-    let name = rest.get(..rest.find(']')?)?;
+    let name = rest.get(..rest.bytes().take(TOKEN_BYTES_MAX).position(|b| b == b']')?)?;
     let bare = name.strip_prefix('/').unwrap_or(name);
     let token = bare.len() > 2 && bare.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
     let end = at + name.len() + 2;

@@ -380,19 +380,13 @@ impl Lowering<'_> {
                 Value::Object(all)
             }
             ("items", Value::Object(_)) => self.write(value, at, depth + 1)?,
-            ("prefixItems", Value::Array(items)) => {
-                let written: Result<Vec<Value>, String> =
-                    items.iter().map(|item| self.write(item, at, depth + 1)).collect();
-                Value::Array(written?)
-            }
-            ("anyOf" | "oneOf", Value::Array(branches)) => {
-                let written: Result<Vec<Value>, String> = branches.iter().map(|b| self.write(b, at, depth)).collect();
-                if keyword == "oneOf" {
-                    self.change(at, keyword, What::Widened);
-                    out.insert("anyOf".to_owned(), Value::Array(written?));
-                    return Ok(());
-                }
-                Value::Array(written?)
+            ("prefixItems", Value::Array(items)) => self.each(items, at, depth + 1)?,
+            ("anyOf", Value::Array(branches)) => self.each(branches, at, depth)?,
+            ("oneOf", Value::Array(branches)) => {
+                let branches = self.each(branches, at, depth)?;
+                self.change(at, keyword, What::Widened);
+                out.insert("anyOf".to_owned(), branches);
+                return Ok(());
             }
             ("additionalProperties", Value::Object(_)) if !self.subset.closed => self.write(value, at, depth + 1)?,
             ("additionalProperties", _) if self.subset.closed => return Ok(()),
@@ -403,6 +397,10 @@ impl Lowering<'_> {
         };
         out.insert(keyword.to_owned(), written);
         Ok(())
+    }
+
+    fn each(&mut self, schemas: &[Value], at: &mut String, depth: usize) -> Result<Value, String> {
+        schemas.iter().map(|schema| self.write(schema, at, depth)).collect()
     }
 
     /// A keyword that holds no schemas: written, written otherwise, or dropped.

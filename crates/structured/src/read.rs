@@ -112,7 +112,7 @@ impl Reader<'_> {
     }
 
     fn recovered(&self) -> Reading {
-        if let Some(reading) = self.escaped().or_else(|| self.doubly_braced()) {
+        if let Some(reading) = self.escaped().or_else(|| self.doubly_braced()).or_else(|| self.in_entities()) {
             return reading;
         }
         let found = documents(self.text);

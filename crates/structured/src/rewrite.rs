@@ -38,6 +38,23 @@ impl Reader<'_> {
         Some(self.again(start, end, vec![Edit::new(start, end, decoded, Code::Decoded)]))
     }
 
+    /// A document whose quotes are entities, as in a web page.
+    pub(crate) fn in_entities(&self) -> Option<Reading> {
+        let text = self.text;
+        if text.contains('"') || !text.contains("&quot;") || self.conditions.mode == Mode::Strict {
+            return None;
+        }
+        const ENTITIES: [(&str, &str); 5] =
+            [("&quot;", "\""), ("&#39;", "'"), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")];
+        let mut edits: Vec<Edit> = Vec::new();
+        for (at, _) in text.match_indices('&') {
+            let rest = text.get(at..).unwrap_or("");
+            let found = ENTITIES.iter().find(|(entity, _)| rest.starts_with(entity));
+            edits.extend(found.map(|(entity, plain)| Edit::new(at, at + entity.len(), *plain, Code::Decoded)));
+        }
+        Some(self.again(0, text.len(), edits))
+    }
+
     /// `{{"a": 1}}`, as templates escape braces: each brace is doubled, or the outermost pair is.
     pub(crate) fn doubly_braced(&self) -> Option<Reading> {
         let start = self.text.find('{')?;

@@ -98,6 +98,9 @@ fn undecorated<'f>(found: &'f str, members: &[&str]) -> &'f str {
             text = inner.trim();
         }
     }
+    if !members.iter().any(|member| member.ends_with('!')) {
+        text = text.trim_end_matches('!').trim_end();
+    }
     let digits = text.trim_start_matches('(').trim_start_matches(|c: char| c.is_ascii_digit());
     let numbered = digits.len() < text.len() && digits.starts_with([')', '.', ':', ' ']);
     let label = digits.trim_start_matches([')', '.', ':', ' ', '-', '–']);

@@ -14,6 +14,7 @@ mod frame;
 mod letters;
 mod numbers;
 mod object;
+mod regroup;
 mod synonyms;
 mod units;
 mod words;
@@ -91,6 +92,9 @@ impl<'s> Aligner<'s> {
             return Ok(price);
         }
         self.edits.truncate(before);
+        if let Some(price) = self.relevelled(node, id, depth) {
+            return Ok(price);
+        }
         Err(misfit)
     }
 
@@ -134,6 +138,9 @@ impl<'s> Aligner<'s> {
             self.replace(node, text, Code::Decoded);
             return Ok(EASY);
         }
+        if let Some(price) = self.regrouped(node, shape) {
+            return Ok(price);
+        }
         if shape.types.has(Types::ARRAY)
             && node.kind() != Kind::Null
             && let Some(price) = self.array_of_one(node, shape, depth)
@@ -170,7 +177,9 @@ impl<'s> Aligner<'s> {
     fn out_of_array(&mut self, node: Node<'_>, shape: &Shape, depth: usize) -> Result<u32, Misfit> {
         let misfit = || Misfit::new(node, "type", "an array of one stands for something else".to_owned());
         let inner = node.items().next().ok_or_else(misfit)?;
-        if inner.kind() == Kind::Array || depth > 3 {
+        // A map takes any object: one in a list is no map by itself.
+        let map = inner.kind() == Kind::Object && shape.properties.is_empty();
+        if inner.kind() == Kind::Array || map || depth > 3 {
             return Err(misfit());
         }
         self.peel(node, inner, Code::ArrayOfOne);

@@ -211,9 +211,9 @@ pub(super) fn key_distance(found: &Name, declared: &Name) -> Option<u32> {
         .or_else(|| typing_error(joined_a, joined_b, 5).then_some(TYPING))
 }
 
-/// The same name with its unit, without it, or with the unit spelled otherwise: `duration`, `duration_min` and
-/// `duration_in_minutes`.
-fn unit_added(a: &Name, b: &Name) -> Option<u32> {
+/// The same name with the unit spelled otherwise, or with one that the declared name leaves open: `duration_in_minutes` for
+/// `duration_min` or `duration`. The other way round nobody knows what was counted.
+fn unit_added(found: &Name, declared: &Name) -> Option<u32> {
     let bare = |name: &Name| {
         let mut words = name.words.clone();
         if name.unit.is_some() {
@@ -224,8 +224,8 @@ fn unit_added(a: &Name, b: &Name) -> Option<u32> {
         }
         words
     };
-    let (bare_a, bare_b) = (bare(a), bare(b));
-    ((a.unit.is_some() || b.unit.is_some()) && !bare_a.is_empty() && bare_a == bare_b).then_some(GENERIC)
+    let (ours, theirs) = (bare(found), bare(declared));
+    (found.unit.is_some() && !ours.is_empty() && ours == theirs).then_some(GENERIC)
 }
 
 /// The longer name is the shorter one with words before it, or with an empty word behind it.
@@ -374,6 +374,8 @@ mod tests {
             "emial email",
             "phone_number number_phone",
             "userEmail user_mail",
+            "duration_in_minutes duration_min",
+            "Vorname first_name",
         ];
         for pair in near {
             let (a, b) = pair.split_once(' ').expect("a pair");
@@ -389,6 +391,8 @@ mod tests {
             "item1 item2",
             "banana age",
             "start_date end_date",
+            "timeout_s timeout_ms",
+            "timeout timeout_ms",
         ];
         for pair in far {
             let (a, b) = pair.split_once(' ').expect("a pair");

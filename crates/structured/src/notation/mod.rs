@@ -32,7 +32,7 @@ pub(crate) fn forms(text: &str) -> Vec<Form> {
     let mut found = Vec::new();
     for span in parts(text) {
         let Some(part) = text.get(span.clone()) else { continue };
-        let said = [yaml::forms(part), tags::forms(part), call::forms(part), table::forms(part)];
+        let said = [yaml::forms(part), tags::forms(part), call::forms(part), table::forms(part), braceless(part)];
         found.extend(said.into_iter().flatten().map(|json| Form { span: span.clone(), json }));
     }
     found
@@ -59,6 +59,14 @@ fn parts(text: &str) -> Vec<Range<usize>> {
         [only] if *only != whole => vec![whole, only.clone()],
         _ => vec![whole],
     }
+}
+
+/// `"name": "Ada", "age": 36`: members whose braces were both left out.
+fn braceless(text: &str) -> Vec<String> {
+    let first = text.split([':', '\n']).next().unwrap_or("");
+    let spelled = text.starts_with('"') || (!text.contains('\n') && text.contains(", ") && name(first).is_some());
+    let members = spelled && text.contains(':') && !text.contains(['{', '}']) && !text.starts_with("\"\"");
+    if members { vec![format!("{{{text}}}")] } else { Vec::new() }
 }
 
 fn trimmed(text: &str, span: Range<usize>) -> Range<usize> {

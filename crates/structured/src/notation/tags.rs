@@ -146,6 +146,12 @@ impl<'t> Reader<'t> {
         if !closed {
             (element.children, element.text) = self.elements(Some(name), depth + 1)?;
         }
+        if element.children.is_empty()
+            && element.text.trim().is_empty()
+            && let Some(label) = element.label.take_if(|_| !element.attributes.is_empty())
+        {
+            element.attributes.insert(0, ("name".to_owned(), label));
+        }
         // Words beside elements are prose with tags, not data.
         (element.children.is_empty() || element.text.trim().is_empty()).then_some(element)
     }

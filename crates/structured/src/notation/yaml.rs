@@ -16,11 +16,15 @@ struct Line<'t> {
 
 /// What the text says read as YAML, and read as a list of members with bullets.
 pub(super) fn forms(text: &str) -> Vec<String> {
-    let lines: Vec<Line<'_>> = text.lines().filter_map(line).collect();
+    let mut lines: Vec<Line<'_>> = text.lines().filter_map(line).collect();
+    if lines.first().is_some_and(|first| first.text.starts_with('[') && first.text.ends_with(']')) {
+        // The name of the only section of a file of settings.
+        lines.remove(0);
+    }
     let starts = lines.first().is_some_and(|first| member(first.text.trim_start_matches("- ")).is_some());
     // Members with commas behind them are JSON without its braces.
     let is_json = lines.iter().any(|line| line.text.starts_with('"') && line.text.ends_with(','));
-    if !starts || is_json || text.starts_with(['{', '[', '<', '|']) {
+    if !starts || is_json || text.starts_with(['{', '<', '|']) {
         return Vec::new();
     }
     let mut said: Vec<String> = block(&lines).into_iter().collect();
@@ -59,6 +63,7 @@ fn member(text: &str) -> Option<(&str, &str)> {
     let (key, value) = text
         .find(": ")
         .map(|at| (text.get(..at), text.get(at + 2..)))
+        .or_else(|| text.find(" = ").map(|at| (text.get(..at), text.get(at + 3..))))
         .or_else(|| text.find(":** ").map(|at| (text.get(..at), text.get(at + 4..))))
         .or_else(|| text.strip_suffix(':').map(|key| (Some(key), Some(""))))?;
     // `**name:** Ada`: the mark of emphasis closes behind the colon.

@@ -238,7 +238,10 @@ fn may_open(frame: Frame, prefix: &Machine, prev: Option<Kind>, next: Token) -> 
         Frame::Object => matches!(next.kind, Kind::Key | Kind::CloseObject),
         Frame::Array => !matches!(next.kind, Kind::Key | Kind::CloseObject),
     };
-    place && fits && !(prefix.need_value && next.comma)
+    // An empty bracket is written only where something has to stand.
+    let empty = matches!(next.kind, Kind::CloseObject | Kind::CloseArray);
+    let wanted = prefix.need_value || next.comma || matches!(prev, Some(Kind::OpenArray | Kind::OpenObject) | None);
+    place && fits && (!empty || wanted) && !(prefix.need_value && next.comma)
 }
 
 fn close_kind(frame: Frame) -> Kind {

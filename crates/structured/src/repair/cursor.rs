@@ -136,6 +136,14 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// `\n` outside a string: white space that was escaped.
+    pub(super) fn is_escaped_space(self, i: usize) -> bool {
+        let behind = self.at(i + 2);
+        self.at(i) == b'\\'
+            && matches!(self.at(i + 1), b'n' | b't' | b'r')
+            && (matches!(behind, b' ' | b'"' | b'{' | b'}' | b'[' | b']' | b'\\' | b'\n') || behind.is_ascii_digit())
+    }
+
     /// The end of the comment that starts at `i`, if one does.
     pub(super) fn comment_end(self, i: usize) -> Option<usize> {
         let line = || memchr::memchr(b'\n', self.bytes.get(i..).unwrap_or(&[])).map_or(self.len(), |n| i + n);
@@ -159,6 +167,7 @@ impl<'a> Cursor<'a> {
                     i += 1;
                 }
                 b' ' | b'\r' | b'\t' => i += 1,
+                b'\\' if self.is_escaped_space(i) => i += 2,
                 b'#' | b'/' | b'<' => match self.comment_end(i) {
                     Some(end) => i = end,
                     None => return (i, line),

@@ -113,7 +113,7 @@ impl<'a> Lexer<'a> {
             if self.cut == Some(Cut::Inside) {
                 return Ok(());
             }
-            if self.stack.is_empty() && !self.goes_on() {
+            if self.stack.is_empty() && self.expect != Expect::Value && !self.goes_on() {
                 return Ok(());
             }
         }
@@ -156,6 +156,7 @@ impl<'a> Lexer<'a> {
                     self.i += 1;
                 }
                 b',' | b';' => self.comma(1),
+                b'\\' if c.is_escaped_space(i) => self.drop_until(i + 2, " ", Code::Space),
                 b'.' if c.starts(i, "...") => self.ellipsis(3),
                 0xE2 if c.starts(i, "…") => self.ellipsis(3),
                 b'/' | b'#' | b'<' => match c.comment_end(i) {
