@@ -157,7 +157,7 @@ pub(crate) fn chosen<'l>(words: &str, labels: &[&'l str]) -> Option<&'l str> {
 pub(crate) fn example(words: &str) -> bool {
     let (clause, spaced) = leading_clause(words);
     let ends = |phrase: &&str| spaced.ends_with(&format!(" {phrase} "));
-    is_example(&clause, &spaced) || ["template", "format"].iter().any(|phrase| ends(&phrase))
+    is_example(&clause, &spaced) || ["template", "format"].iter().any(ends)
 }
 
 /// The same of a document that is the only one: a form that is named is no example yet.
