@@ -194,7 +194,7 @@ pub(super) fn key_distance(found: &Name, declared: &Name) -> Option<u32> {
     }
     let (stems_a, stems_b) = (found.stems.as_slice(), declared.stems.as_slice());
     if stems_a == stems_b {
-        return inflected(joined_a, joined_b).then_some(INFLECTION);
+        return a.iter().zip(b).all(|(x, y)| x == y || inflected(x, y)).then_some(INFLECTION);
     }
     if a.len() == b.len() && a.len() > 1 && a.iter().all(|w| b.contains(w)) {
         let directed = a.iter().any(|w| ["to", "from", "of", "by", "per", "in"].contains(&w.as_str()));
@@ -369,6 +369,7 @@ mod tests {
             "ticketCategory ticket_category",
             "category ticket_category",
             "tags tag",
+            "number_of_bed number_of_beds",
             "desc description",
             "e_mail email",
             "emial email",
