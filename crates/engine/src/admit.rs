@@ -336,6 +336,7 @@ impl Estimate {
                 .provider
                 .rates
                 .get(candidate.model.as_str())
+                .map(|rates| rates.for_prompt(input))
                 .map(|rates| picos_to_usd(rates.input.picos_for(input) + rates.output.picos_for(output)));
             if one.is_none() && model.is_empty() {
                 model = format!("{}/{}", candidate.provider.name, candidate.model);

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use steersman_core::{ModelName, ProviderName, Rates, TaskName, Upstream, Usage, Usd, nearest};
+use steersman_core::{ModelName, ProviderName, RateCard, TaskName, Upstream, Usage, Usd, nearest};
 use steersman_structured::Subset;
 use steersman_wire::Dialect;
 
@@ -28,7 +28,7 @@ pub struct Provider {
     /// What it takes of JSON Schema.
     pub subset: &'static Subset,
     /// What its models cost, by upstream name.
-    pub rates: BTreeMap<String, Rates>,
+    pub rates: RateCard,
     /// How it is reached.
     pub upstream: Arc<dyn Upstream>,
 }
@@ -41,18 +41,11 @@ impl Provider {
         spoken.unwrap_or(self.dialect)
     }
 
-    /// The cost of a usage: by the model that was served where that is known, else by the one that was asked for.
-    ///
-    /// `None` for an unknown price. A served name that adds a date to the asked one (`gpt-4o-mini-2024-07-18`) is the
-    /// same model.
+    /// The cost of a usage: by the model that was served where that is known, else by the one that was asked for. `None`
+    /// for an unknown price.
     #[must_use]
     pub fn cost(&self, asked: &ModelName, served: Option<&ModelName>, usage: &Usage) -> Option<Usd> {
-        let served = served.unwrap_or(asked).as_str();
-        let rates = self
-            .rates
-            .get(served)
-            .or_else(|| served.starts_with(asked.as_str()).then(|| self.rates.get(asked.as_str())).flatten());
-        rates?.cost(usage)
+        self.rates.of_call(asked.as_str(), served.unwrap_or(asked).as_str())?.cost(usage)
     }
 }
 

@@ -3,7 +3,6 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -63,7 +62,7 @@ impl House {
             subset,
             max_completion_tokens: true,
             stream_usage: true,
-            rates: BTreeMap::new(),
+            rates: [].into(),
             upstream: Arc::clone(&says) as _,
         };
         let mut catalog = Catalog::default();

@@ -97,7 +97,7 @@ impl House {
     fn new(dialect: &'static dyn Dialect, answers: Vec<Scripted>) -> Self {
         let script = Arc::new(Script { answers: Mutex::new(answers.into()), calls: Mutex::default() });
         let dollar = Price::from_usd_per_million(1.0).unwrap();
-        let rates = Rates { input: dollar, output: dollar, cache_read: None, cache_write: None };
+        let rates = Rates::flat(dollar, dollar);
         let provider = Provider {
             name: "p".into(),
             dialect,

@@ -57,7 +57,7 @@ async fn sent(
     *script.answers.lock().unwrap() = answers.iter().map(|answer| (*answer).to_owned()).collect();
     let price = |usd| Price::from_usd_per_million(usd).unwrap();
     let rates =
-        Rates { input: price(1.0), output: price(2.0), cache_read: Some(price(0.1)), cache_write: Some(price(1.25)) };
+        Rates { cache_read: Some(price(0.1)), cache_write: Some(price(1.25)), ..Rates::flat(price(1.0), price(2.0)) };
     let mut catalog = Catalog::default();
     catalog.add_provider(
         Provider {

@@ -2,15 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
 use steersman_core::{
-    BoxFuture, Price, Rates, Recorder, RequestId, RequestRecord, Upstream, UpstreamAnswer, UpstreamCall, UpstreamError,
-    Usage, Usd,
+    BoxFuture, Price, RateCard, Rates, Recorder, RequestId, RequestRecord, Upstream, UpstreamAnswer, UpstreamCall,
+    UpstreamError, Usage, Usd,
 };
 use steersman_engine::{
     Backoff, Board, Catalog, Engine, Inbound, Limits, Provider, Reply, ReplyBody, RouteTask, Routes, Settings, Thought,
@@ -55,11 +54,11 @@ const SETTINGS: Settings = Settings {
 };
 
 fn catalog(small: &'static str, big: &'static str) -> Catalog {
-    priced_catalog(small, big, BTreeMap::new())
+    priced_catalog(small, big, RateCard::default())
 }
 
 /// The same, with what the models cost.
-fn priced_catalog(small: &'static str, big: &'static str, rates: BTreeMap<String, Rates>) -> Catalog {
+fn priced_catalog(small: &'static str, big: &'static str, rates: RateCard) -> Catalog {
     let mut catalog = Catalog::default();
     for (name, says) in [("small", small), ("big", big)] {
         let provider = Provider {
@@ -183,7 +182,7 @@ async fn a_session_stays_with_the_reference_unless_the_saving_beats_its_prompt_c
     // few hundred tokens is in no cache.
     for (small, tokens, stays) in [(2, 1_500, true), (2, 500, false), (0, 1_500, false)] {
         let price = |millions: u64| Price::from_picos(millions * 1_000_000 + 500_000);
-        let rates = |input, cache_read| Rates { input, output: input, cache_read, cache_write: None };
+        let rates = |input, cache_read| Rates { cache_read, ..Rates::flat(input, input) };
         let rates =
             [("small".to_owned(), rates(price(small), None)), ("big".to_owned(), rates(price(10), Some(price(1))))];
         let catalog = priced_catalog("from the small one", "from the big one", rates.into());
@@ -328,7 +327,7 @@ async fn an_effort_goes_into_the_request_and_thinking_that_leaves_no_answer_is_a
         subset: &steersman_structured::AS_SENT,
         max_completion_tokens: true,
         stream_usage: true,
-        rates: BTreeMap::new(),
+        rates: [].into(),
         upstream: Arc::clone(&model) as _,
     };
     catalog.add_provider(provider, ["o".to_owned()]);
@@ -433,7 +432,7 @@ async fn likelihood_is_asked_for_weighed_and_kept_from_a_client_that_did_not_ask
             subset: &steersman_structured::AS_SENT,
             max_completion_tokens: true,
             stream_usage: true,
-            rates: BTreeMap::new(),
+            rates: [].into(),
             upstream: Arc::clone(&small) as _,
         };
         catalog.add_provider(provider, ["told".to_owned()]);

@@ -5,6 +5,7 @@
 //! the environment and never logs a header.
 
 mod access;
+mod family;
 mod framing;
 mod google;
 mod http_upstream;
@@ -13,8 +14,9 @@ mod vendor;
 mod vendors;
 
 pub use access::AwsKeys;
+pub use family::Family;
 pub use google::{AccountError, ServiceAccount};
 pub use http_upstream::{HttpUpstream, SetUpError};
-pub use prices::{PriceTable, PriceTableError};
+pub use prices::{Place, PriceTable, PriceTableError};
 pub use vendor::{Auth, Vendor};
 pub use vendors::VENDORS;

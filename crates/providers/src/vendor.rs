@@ -4,6 +4,8 @@ use steersman_structured::Subset;
 use steersman_wire::hosted::Hosted;
 use steersman_wire::{Dialect, openai_chat};
 
+use crate::Family;
+
 /// One vendor's API.
 #[derive(Debug)]
 pub struct Vendor {
@@ -24,6 +26,8 @@ pub struct Vendor {
     pub subset: &'static Subset,
     /// How the key travels.
     pub auth: Auth,
+    /// How its ids are read for the price table.
+    pub family: Family,
     /// Headers that every call carries.
     pub headers: &'static [(&'static str, &'static str)],
     /// Whether the vendor takes `max_completion_tokens`; otherwise the older `max_tokens` is sent in its place.
@@ -60,6 +64,7 @@ impl Vendor {
             base_url,
             key_env,
             auth: Auth::Bearer,
+            family: Family::AsNamed,
             headers: &[],
             max_completion_tokens: true,
             stream_usage: true,

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use steersman_core::{Rates, Recorder, Secret};
 use steersman_engine::{Admit, Backoff, Catalog, Engine, FormSettings, GuardSettings, Provider, Settings};
 use steersman_net::{Client, Limits};
-use steersman_providers::{HttpUpstream, PriceTable};
+use steersman_providers::{HttpUpstream, Place, PriceTable};
 use steersman_store::{Retention, Store, StoreConfig};
 
+use crate::answers::day;
 use crate::cli::Failure;
 use crate::cloud::Account;
 use crate::config::{Config, ModelConfig, ProviderConfig, SecretSource};
+use crate::http::now_us;
 use crate::local::LocalModels;
 use crate::tools::ToolHouse;
 
@@ -81,7 +83,7 @@ pub(crate) fn providers(config: &Config, client: &Client, local: &LocalModels) -
     for provider in &config.providers {
         let key = provider.api_key.as_ref().and_then(|source| source.fetch(environment).ok());
         secrets.extend(key.clone());
-        let listed = || prices.models(provider.vendor.name).map(str::to_owned).collect();
+        let listed = || prices.models(provider.vendor).map(str::to_owned).collect();
         let models: Vec<String> = provider.models.clone().unwrap_or_else(listed);
         let account = match &key {
             Some(_) => Account::None,
@@ -191,8 +193,8 @@ fn build(
     let upstream = HttpUpstream::new(vendor, &provider.base_url, key, wanted, client.clone())
         .map_err(|cause| ComposeError::Provider { name: provider.name.clone(), cause })?;
     let upstream = account.equip(upstream);
-    let mut rates = prices.all(vendor.name);
-    rates.extend(own_rates(config, &provider.name));
+    let mut rates = prices.card(vendor, place(provider), &day(now_us()));
+    own_rates(config, &provider.name).for_each(|(model, own)| rates.insert(model, own));
     Ok(Provider {
         name: provider.name.as_str().into(),
         dialect: vendor.dialect,
@@ -215,6 +217,13 @@ fn own_rates(config: &Config, provider: &str) -> impl Iterator<Item = (String, R
         let here = here.then(|| model.upstream.as_deref().unwrap_or(&model.name));
         there.chain(here).map(move |upstream| (upstream.to_owned(), rates)).collect::<Vec<_>>()
     })
+}
+
+/// Where a cloud answers: at its address for all places, or in a region. A vendor without regions has one price list.
+fn place(provider: &ProviderConfig) -> Place {
+    let in_address = provider.base_url.to_string().contains("/locations/global");
+    let is_global = in_address || provider.cloud.region.as_deref() == Some("global");
+    if is_global { Place::Global } else { Place::Region }
 }
 
 fn add_models(config: &Config, catalog: &mut Catalog) -> Result<(), ComposeError> {

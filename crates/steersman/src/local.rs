@@ -80,7 +80,7 @@ impl LocalModels {
 
 const FREE: Rates = {
     let free = Price::from_picos(0);
-    Rates { input: free, output: free, cache_read: Some(free), cache_write: Some(free) }
+    Rates { input: free, output: free, cache_read: Some(free), cache_write: Some(free), long: None }
 };
 
 /// Where nothing is said of its cache, a token that is kept from before costs nothing, and keeping one nothing more.

@@ -154,3 +154,24 @@ fn a_signature_with_another_secret_is_refused_and_no_secret_is_written_anywhere(
         }
     }
 }
+
+#[test]
+fn what_clouds_charge_is_known_by_the_ids_that_they_use() {
+    let clouds = Clouds::start(SECRET);
+    for (model, input, output) in [
+        ("aws/eu.anthropic.claude-sonnet-4-5-20250929-v1:0", 3.3, 16.5),
+        ("aws/global.anthropic.claude-sonnet-4-5-20250929-v1:0", 3.0, 15.0),
+        ("google-claude/claude-haiku-4-5@20251001", 1.1, 5.5),
+        ("google/gemini-2.5-pro", 1.25, 10.0),
+        ("gemini-2.5-flash", 0.3, 2.5),
+    ] {
+        let answer = clouds.chat(model, &json!({}));
+        let usage = answer.json()["usage"].clone();
+        let tokens = |name: &str| usage[name].as_f64().unwrap();
+        let due = (tokens("prompt_tokens") * input + tokens("completion_tokens") * output) / 1e6;
+        let cost: f64 = answer.header("x-steersman-cost-usd").unwrap().parse().unwrap();
+        assert!((cost - due).abs() < 1e-9, "{model}: {cost}, not {due}: {}", answer.body);
+    }
+    let unknown = clouds.chat("aws/anthropic.claude-3-5-sonnet-20241022-v2:0", &json!({}));
+    assert_eq!((unknown.status, unknown.header("x-steersman-cost-usd")), (200, None));
+}

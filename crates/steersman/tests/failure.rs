@@ -4,7 +4,6 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -54,7 +53,7 @@ impl House {
                 subset: &steersman_structured::AS_SENT,
                 max_completion_tokens: true,
                 stream_usage: true,
-                rates: BTreeMap::new(),
+                rates: [].into(),
                 upstream: Arc::new(upstream),
             };
             catalog.add_provider(provider, []);

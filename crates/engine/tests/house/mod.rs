@@ -2,7 +2,7 @@
 
 #![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -138,8 +138,7 @@ impl House {
         };
         let (says, records) = (Arc::new(says), Arc::new(Records::default()));
         let price = |usd| Price::from_usd_per_million(usd).unwrap();
-        let rates = Rates { input: price(1.0), output: price(2.0), cache_read: None, cache_write: None };
-        let cheap = Rates { input: price(0.1), output: price(0.2), ..rates };
+        let (rates, cheap) = (Rates::flat(price(1.0), price(2.0)), Rates::flat(price(0.1), price(0.2)));
         let provider = Provider {
             name: "p".into(),
             dialect,
@@ -147,7 +146,7 @@ impl House {
             subset,
             max_completion_tokens: true,
             stream_usage: true,
-            rates: BTreeMap::from([("m".to_owned(), rates), ("cheap".to_owned(), cheap)]),
+            rates: [("m".to_owned(), rates), ("cheap".to_owned(), cheap)].into(),
             upstream: Arc::clone(&says) as _,
         };
         let mut catalog = Catalog::default();

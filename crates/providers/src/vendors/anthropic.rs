@@ -2,7 +2,7 @@
 
 use steersman_wire::anthropic;
 
-use crate::{Auth, Vendor};
+use crate::{Auth, Family, Vendor};
 
 pub(super) static ANTHROPIC: Vendor = Vendor {
     name: "anthropic",
@@ -13,6 +13,7 @@ pub(super) static ANTHROPIC: Vendor = Vendor {
     base_url: "https://api.anthropic.com/v1",
     key_env: Some("ANTHROPIC_API_KEY"),
     auth: Auth::Header("x-api-key"),
+    family: Family::Claude,
     headers: &[("anthropic-version", "2023-06-01")],
     max_completion_tokens: true,
     stream_usage: true,

@@ -7,7 +7,7 @@
 use steersman_wire::anthropic::AnthropicMessages;
 use steersman_wire::hosted::{BEDROCK_ANTHROPIC, BEDROCK_OPENAI};
 
-use crate::Vendor;
+use crate::{Family, Vendor};
 
 const ADDRESS: &str = "https://bedrock-runtime.{region}.amazonaws.com";
 const KEY: Option<&str> = Some("AWS_BEARER_TOKEN_BEDROCK");
@@ -16,6 +16,7 @@ pub(super) static BEDROCK: Vendor = Vendor {
     dialect: &AnthropicMessages,
     hosted: Some(&BEDROCK_ANTHROPIC),
     subset: &steersman_structured::ANTHROPIC,
+    family: Family::Bedrock,
     ..Vendor::openai_compatible("bedrock", ADDRESS, KEY)
 };
 

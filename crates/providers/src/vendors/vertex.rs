@@ -7,7 +7,7 @@ use steersman_wire::anthropic::AnthropicMessages;
 use steersman_wire::gemini::Gemini;
 use steersman_wire::hosted::{VERTEX_ANTHROPIC, VERTEX_GEMINI, VERTEX_OPENAI};
 
-use crate::Vendor;
+use crate::{Family, Vendor};
 
 const ADDRESS: &str = "https://{region}-aiplatform.googleapis.com/v1/projects/{project}/locations/{region}";
 
@@ -18,6 +18,7 @@ pub(super) static VERTEX_CLAUDE: Vendor = Vendor {
     dialect: &AnthropicMessages,
     hosted: Some(&VERTEX_ANTHROPIC),
     subset: &steersman_structured::ANTHROPIC,
+    family: Family::Claude,
     ..Vendor::openai_compatible("vertex-anthropic", ADDRESS, None)
 };
 

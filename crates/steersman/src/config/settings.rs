@@ -356,7 +356,7 @@ fn model(read: &Reader<'_>, name: &str, providers: &[ProviderConfig]) -> Result<
     let (cache_read, cache_write) =
         (read.price(&at("cache_read_usd_per_million"))?, read.price(&at("cache_write_usd_per_million"))?);
     let rates = match (input, output) {
-        (Some(input), Some(output)) => Some(Rates { input, output, cache_read, cache_write }),
+        (Some(input), Some(output)) => Some(Rates { input, output, cache_read, cache_write, long: None }),
         (None, None) if cache_read.is_none() && cache_write.is_none() => None,
         _ => {
             return Err(ConfigError::new(format!("`models.{name}` gives only a part of its price"))
