@@ -1,4 +1,4 @@
-//! Answers that were given again: how often, and what that saved, by task.
+//! Answers that were given again: how often, what that saved, by task, and how they are forgotten.
 
 use maud::{Markup, html};
 use steersman_core::Usd;
@@ -29,9 +29,9 @@ impl Line {
     }
 }
 
-/// The page.
+/// The page. `purges` are the last ones: when, by which way, and what was forgotten.
 #[must_use]
-pub fn page(lines: &[Line], held: AnswersHeld, days: i64) -> Markup {
+pub fn page(lines: &[Line], held: AnswersHeld, days: i64, purges: &[(i64, String, String)]) -> Markup {
     let body = html! {
         h1 { "Cache" }
         p {
@@ -42,7 +42,7 @@ pub fn page(lines: &[Line], held: AnswersHeld, days: i64) -> Markup {
         @if lines.is_empty() { p { "No request has asked for it in the last " (days) " days." } } @else {
             div.scroll { table {
                 thead { tr {
-                    th { "task" } th { "hits" } th { "misses" } th { "hit rate" } th { "saved" } th { "tokens saved" }
+                    th { "task" } th { "hits" } th { "misses" } th { "hit rate" } th { "saved" } th { "tokens saved" } th {}
                 } }
                 tbody { @for line in lines { tr {
                     td { (line.task) }
@@ -51,10 +51,25 @@ pub fn page(lines: &[Line], held: AnswersHeld, days: i64) -> Markup {
                     td { (format::share(line.hits, line.hits + line.misses)) }
                     td { (line.saved) }
                     td { (format::count(line.saved_tokens)) }
+                    td { form method="post" action="/console/cache/purge" {
+                        input type="hidden" name="task" value=(line.task);
+                        button { "Forget its answers" }
+                    } }
                 } } }
             } }
             p { "The last " (days) " days. What a hit of unknown price saved is not counted." }
         }
+        h2 { "Forget answers" }
+        p { "What is asked from now on is kept as ever. An empty field stands for any." }
+        form.filters method="post" action="/console/cache/purge" {
+            label { "Task" input name="task" placeholder="triage"; }
+            label { "Model" input name="model" placeholder="provider/model"; }
+            button { "Forget" }
+        }
+        @if !purges.is_empty() { table {
+            thead { tr { th { "when" } th { "by" } th { "forgotten" } } }
+            tbody { @for (at_us, by, what) in purges { tr { td { (format::moment(*at_us)) } td { (by) } td { (what) } } } }
+        } }
     };
     layout::page("Cache", "/console/cache", &body)
 }

@@ -62,7 +62,7 @@ pub use aside::{Aside, AsideError, Likelihood, ask_aside};
 pub use backoff::Backoff;
 pub use balance::{Deployment, Strategy};
 pub use bulk::BulkSettings;
-pub use cache::{AnswerBook, Cache, CacheSettings, KeptAnswer, Listed, Tally};
+pub use cache::{AnswerBook, Cache, CacheSettings, KeptAnswer, Listed, Purge, Tally};
 pub use catalog::{Candidate, Catalog, Provider, Resolved, UnknownModel};
 pub use checks::Policy;
 pub use drift::{AliasKey, Evidence};

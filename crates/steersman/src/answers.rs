@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use steersman_core::{BoxFuture, ContentHash};
-use steersman_engine::{AnswerBook, BookError, Cache, KeptAnswer, Listed, Tally};
+use steersman_engine::{AnswerBook, BookError, Cache, KeptAnswer, Listed, Purge, Tally};
 use steersman_store::state::answers::{AnswerRow, TallyRow};
 use steersman_store::{State, Store};
 
 use crate::config::Config;
 use crate::http::now_us;
+use crate::purges;
 
 /// Answers in the durable state, bounded.
 struct Answers {
@@ -75,6 +76,10 @@ impl AnswerBook for Answers {
                 .filter_map(|(key, from, until)| Some((ContentHash::parse(&key)?, from, until)))
                 .collect())
         })
+    }
+
+    fn purges(&self) -> BoxFuture<'_, Result<Vec<Purge>, BookError>> {
+        Box::pin(async { purges::last(&self.state).await.map_err(|error| words(&error)) })
     }
 }
 

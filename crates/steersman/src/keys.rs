@@ -39,7 +39,7 @@ pub(crate) struct AuditLine {
     pub(crate) by: String,
     /// What was done.
     pub(crate) what: String,
-    /// To which key.
+    /// To which key, or to what else.
     pub(crate) key: String,
 }
 
@@ -139,7 +139,8 @@ async fn write(state: &State, key: &StoredKey, seen: Option<u64>, now_us: i64) -
     written.map(drop).ok_or_else(|| KeyError::Raced(id.clone()))
 }
 
-async fn log(state: &State, by: &str, what: &str, key: &str, now_us: i64) -> Result<(), KeyError> {
+/// Adds a line to the audit log.
+pub(crate) async fn log(state: &State, by: &str, what: &str, key: &str, now_us: i64) -> Result<(), KeyError> {
     let line = AuditLine { at_us: now_us, by: by.to_owned(), what: what.to_owned(), key: key.to_owned() };
     let name = format!("{now_us:020}-{}", random(4));
     let content = serde_json::to_string(&line).map_err(|_| KeyError::Corrupt(key.to_owned()))?;

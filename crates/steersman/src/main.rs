@@ -12,6 +12,7 @@ mod instance;
 mod keys;
 mod local;
 mod objectives;
+mod purges;
 mod tool_runs;
 mod tools;
 

@@ -10,7 +10,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use support::{Answer, House, get, post_with, spawn};
+use support::{Answer, House, get, post_with, raw, spawn};
 
 const TASK: &str = "[tasks.triage]\nmodel = \"small\"\ncache = true\n";
 
@@ -199,4 +199,90 @@ fn when_the_first_fails_the_others_ask_for_themselves() {
     });
     assert_eq!(statuses, [400; 4]);
     assert_eq!(ask(&house, "", HELLO).status, 400, "a failure is not kept");
+}
+
+#[test]
+fn clients_of_four_apis_that_ask_the_same_share_an_answer_each_in_its_own_form() {
+    let house = House::start_with("[default]\nanswer = { text = \"well met by moonlight\" }", TASK);
+    let on = "x-steersman-cache: on\r\nx-steersman-task: triage\r\n";
+    let chat = r#"{"model":"small","max_tokens":50,"messages":[{"role":"system","content":"be terse"},{"role":"user","content":"hello"}]}"#;
+    let asked = [
+        ("/v1/chat/completions", "", chat),
+        ("/v1/responses", "", r#"{"model":"small","max_output_tokens":50,"instructions":"be terse","input":"hello"}"#),
+        (
+            "/v1/messages",
+            "anthropic-version: 2023-06-01\r\n",
+            r#"{"model":"small","max_tokens":50,"system":"be terse","messages":[{"role":"user","content":"hello"}]}"#,
+        ),
+        (
+            "/v1beta/models/small:generateContent",
+            "x-goog-api-client: google-genai-sdk/3.6.1\r\n",
+            r#"{"systemInstruction":{"parts":[{"text":"be terse"}]},"contents":[{"role":"user","parts":[{"text":"hello"}]}],"generationConfig":{"maxOutputTokens":50}}"#,
+        ),
+    ];
+    for (number, (path, headers, body)) in asked.into_iter().enumerate() {
+        let answer = post_with(house.address, path, &format!("{on}{headers}"), body.as_bytes());
+        assert_eq!(cached(&answer), Some(if number == 0 { "miss" } else { "hit" }), "{path}");
+        assert!(answer.body.contains("well met by moonlight"), "{path}: {}", answer.body);
+    }
+    let stream = post_with(house.address, "/v1/messages", on, streamed(asked[2].2).as_bytes());
+    assert!(cached(&stream) == Some("hit") && stream.body.contains("event: message_stop"), "{}", stream.body);
+    assert_eq!(house.bill().requests, 1);
+    // A library that names each call anew asks the same all the same.
+    for call in ["a", "b"] {
+        let answer = ask(&house, &format!("{on}idempotency-key: {call}\r\n"), chat);
+        assert_eq!(cached(&answer), Some("hit"), "{call}");
+    }
+    // What only one API can say is asked in that one alone.
+    let own = chat.replace("\"max_tokens\"", "\"logit_bias\":{\"7\":1},\"max_tokens\"");
+    assert_eq!((cached(&ask(&house, on, &own)), cached(&ask(&house, on, &own))), (Some("miss"), Some("hit")));
+    let beta = format!("{on}anthropic-version: 2023-06-01\r\nanthropic-beta: new\r\n");
+    assert_eq!(cached(&post_with(house.address, "/v1/messages", &beta, asked[2].2.as_bytes())), Some("miss"));
+}
+
+#[test]
+fn what_an_operator_purges_is_asked_anew_at_once_and_the_rest_stays() {
+    let house = House::start_with("", TASK);
+    let on = "x-steersman-cache: on\r\nx-steersman-task: other\r\n";
+    let other = HELLO.replace("task/triage", "small");
+    let large = HELLO.replace("task/triage", "large");
+    let state = |house: &House| {
+        [("", HELLO), (on, other.as_str()), (on, large.as_str())].map(|(headers, body)| {
+            let answer = ask(house, headers, body);
+            cached(&answer).unwrap().to_owned()
+        })
+    };
+    assert_eq!(state(&house), ["miss"; 3]);
+    assert_eq!(state(&house), ["hit"; 3]);
+    let purge = |body: &str| post_with(house.address, "/admin/cache/purge", "", body.as_bytes());
+    assert_eq!(purge(r#"{"task":"triage"}"#).status, 200);
+    assert_eq!(state(&house), ["miss", "hit", "hit"], "in this gateway before the purge is answered");
+    assert_eq!(purge(r#"{"model":"sim/large"}"#).status, 200);
+    assert_eq!(state(&house), ["hit", "hit", "miss"]);
+    let refused = purge(r#"{"taks":"triage"}"#);
+    assert!(refused.status == 400 && refused.body.contains("`task` and `model`"), "{}", refused.body);
+    assert_eq!(state(&house), ["hit"; 3], "a slip forgets nothing");
+
+    // The command line beside a gateway that runs.
+    house.run(&["cache", "purge", "--task", "other", "--model", "small"]);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while state(&house) != ["hit", "miss", "hit"] {
+        assert!(Instant::now() < deadline, "the purge is not heeded after ten seconds");
+    }
+    assert_eq!(state(&house), ["hit"; 3]);
+    let form = "POST /console/cache/purge HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+        content-type: application/x-www-form-urlencoded\r\ncontent-length: 12\r\n\r\ntask=&model=";
+    let page = raw(house.address, form.as_bytes());
+    assert!(
+        page.status == 200 && page.body.contains("of task triage") && page.body.contains("console"),
+        "{}",
+        page.body
+    );
+    assert_eq!(state(&house), ["miss"; 3], "all of them");
+    let log = get(house.address, "/admin/audit").json()["audit"].clone();
+    let lines = log.as_array().unwrap().iter().filter(|line| line["what"] == "purged");
+    let told: Vec<_> = lines.map(|line| (line["by"].as_str().unwrap(), line["key"].as_str().unwrap())).collect();
+    let by: Vec<_> = told.iter().map(|(by, _)| *by).collect();
+    assert_eq!(by, ["console", "cli", "admin", "admin"], "{told:?}");
+    assert!(told[1].1.ends_with("of task other by small"), "{told:?}");
 }

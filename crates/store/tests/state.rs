@@ -16,6 +16,7 @@ use support::{Place, on_both_engines};
 on_both_engines! {
     a_document_is_changed_only_by_who_has_seen_it,
     answers_are_bounded_by_time_and_bytes_and_what_they_saved_adds_up,
+    answers_that_are_meant_are_forgotten_page_by_page_and_newer_ones_stay,
     a_response_is_kept_once_and_forgotten_when_it_is_old_or_unwanted,
     of_many_that_race_exactly_one_wins_each_version,
     state_survives_a_store_that_is_opened_again,
@@ -34,6 +35,25 @@ async fn a_document_is_changed_only_by_who_has_seen_it(place: Place) {
     assert!(!state.delete_document("test", "a", 1).await.unwrap());
     assert!(state.delete_document("test", "a", 2).await.unwrap());
     assert!(state.documents("test").await.unwrap().is_empty());
+}
+
+async fn answers_that_are_meant_are_forgotten_page_by_page_and_newer_ones_stay(place: Place) {
+    use steersman_store::state::answers::AnswerRow;
+    let store = place.open().await;
+    let state = store.state();
+    let answer = |number: i64| AnswerRow {
+        key: format!("{number:08}"),
+        kept_at_us: number,
+        good_until_us: i64::MAX,
+        about: format!("{}", number % 2),
+        body: b"{}".to_vec(),
+    };
+    // More than are looked at in one transaction.
+    state.keep_answers((0..5_000).map(answer).collect(), Vec::new(), 1 << 30, 1).await.unwrap();
+    assert_eq!(state.forget_answers(4_899, |about| about == "1").await.unwrap(), 2_450);
+    assert_eq!(state.forget_answers(4_899, |about| about == "1").await.unwrap(), 0);
+    assert_eq!(state.answers_report("").await.unwrap().1.answers, 2_550);
+    assert!(state.answer("00004999").await.unwrap().is_some(), "it is newer");
 }
 
 async fn answers_are_bounded_by_time_and_bytes_and_what_they_saved_adds_up(place: Place) {

@@ -63,6 +63,11 @@ const ADVICE: &[&str] = &[
     "verbosity",
 ];
 
+/// Whether an entry spells a value that the canonical form has.
+pub(crate) fn is_spelling(name: &str) -> bool {
+    SPELLINGS.contains(&name.rsplit('/').next().unwrap_or(name))
+}
+
 /// What is kept of one request, by name or pointer.
 pub(crate) type Extra = Vec<(String, Box<RawValue>)>;
 
@@ -118,7 +123,7 @@ impl<'r> Extras<'r> {
         for (name, value) in &request.extra {
             let member = name.rsplit('/').next().unwrap_or(name);
             let whole_tool = member.bytes().all(|b| b.is_ascii_digit());
-            if SPELLINGS.contains(&member) || name.starts_with('/') && BOOKKEEPING.contains(&member) {
+            if is_spelling(name) || name.starts_with('/') && BOOKKEEPING.contains(&member) {
                 continue;
             }
             // Whatever a provider is told, the gateway keeps the responses that it hands out.

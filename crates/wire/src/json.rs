@@ -162,6 +162,23 @@ pub fn elements(array: &RawValue) -> impl Iterator<Item = &RawValue> {
     })
 }
 
+/// JSON without the blanks between its tokens: the same value, spelt as it was.
+#[must_use]
+pub fn without_blanks(json: &str) -> String {
+    let (mut in_text, mut escaped) = (false, false);
+    let mut keeps = |c: char| {
+        let is_blank = !in_text && c.is_ascii_whitespace();
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if in_text => escaped = true,
+            '"' => in_text = !in_text,
+            _ => {}
+        }
+        !is_blank
+    };
+    json.chars().filter(|c| keeps(*c)).collect()
+}
+
 /// What kind of JSON value a text begins, with its article: `an object`, `a string`.
 #[must_use]
 pub fn kind_of(json: &str) -> &'static str {

@@ -28,6 +28,7 @@ mod likelihood;
 mod openai;
 pub mod openai_chat;
 pub mod openai_responses;
+mod question;
 mod write;
 
 pub use address::{Address, ByModel, Named};
@@ -38,3 +39,4 @@ pub use facts::{ErrorFacts, FactsReader, Finishes, FrameFacts};
 pub use fingerprint::fingerprint;
 pub use head::RequestHead;
 pub use likelihood::{ask_likelihood, likelihood, without_likelihood};
+pub use question::question;

@@ -1,11 +1,15 @@
 //! When two requests are the same: a hash of everything that could change the answer.
 //!
-//! The body counts as it came, but for white space, the order of its top-level members, and how the answer is delivered
-//! (`stream`, `stream_options`). Below the top level order counts: a model reads tools and schemas in theirs. Numbers and
-//! escapes count as they are spelt: two spellings of one value ask twice, and two values are never taken for one.
+//! A request that the canonical form has whole counts by what it asks, in whatever dialect and spelling. Any other counts as
+//! it came, but for white space, the order of its top-level members, and how the answer is delivered (`stream`,
+//! `stream_options`): below the top level order counts, since a model reads tools and schemas in theirs, and two spellings
+//! of one value ask twice.
+//!
+//! What never happens here: two values are taken for one.
 
 use steersman_core::ContentHash;
-use steersman_wire::json::RawObject;
+use steersman_wire::json::{RawObject, without_blanks};
+use steersman_wire::question;
 
 use super::CacheSettings;
 use crate::prepare::Prepared;
@@ -13,16 +17,18 @@ use crate::reply::Inbound;
 
 /// Members that say how an answer is delivered, not what it says.
 const DELIVERY: &[&str] = &["stream", "stream_options"];
+/// Headers that name a call or a client library. Some libraries name each call anew.
+const NAMES: &[&str] = &["idempotency-key", "x-client-request-id", "x-goog-api-client"];
+/// What every client of the Anthropic API sends, and what the canonical form is read from.
+const ANTHROPIC_VERSION: (&str, &str) = ("anthropic-version", "2023-06-01");
 
 /// The hash of a request; `None` if it cannot be read.
 pub(super) fn of(settings: &CacheSettings, inbound: &Inbound, prepared: &Prepared, owner: &str) -> Option<ContentHash> {
-    let object = RawObject::parse(&inbound.body).ok()?;
     let mut said = Said::default();
-    said.part("answer 1");
+    said.part("answer 2");
     said.part(env!("CARGO_PKG_VERSION"));
     said.part(&settings.epoch.to_string());
     said.part(owner);
-    said.part(inbound.dialect.name());
     said.part(prepared.task.as_str());
     for candidate in &prepared.candidates {
         said.part(candidate.provider.name.as_str());
@@ -31,7 +37,37 @@ pub(super) fn of(settings: &CacheSettings, inbound: &Inbound, prepared: &Prepare
     for header in [&inbound.structured, &inbound.quoted, &inbound.approved] {
         said.part(header.as_deref().unwrap_or("\0"));
     }
-    for (name, value) in &inbound.headers {
+    // What is shown ahead of an answer stands among its frames.
+    said.part(if inbound.previews { "previews" } else { "" });
+    match asked(inbound) {
+        Some(question) => {
+            said.part("asked");
+            said.part(&question);
+        }
+        None => spelt(inbound, &mut said)?,
+    }
+    Some(ContentHash::of(&said.0))
+}
+
+/// Headers that may change an answer.
+fn steering(inbound: &Inbound) -> impl Iterator<Item = (&str, &str)> {
+    let headers = inbound.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    headers.filter(|(name, _)| !NAMES.contains(name))
+}
+
+/// What the request asks, where no dialect says it differently.
+fn asked(inbound: &Inbound) -> Option<String> {
+    if steering(inbound).any(|header| header != ANTHROPIC_VERSION) {
+        return None;
+    }
+    question(inbound.dialect.decode_request(&inbound.body).ok()?)
+}
+
+/// The request as its client spelt it.
+fn spelt(inbound: &Inbound, said: &mut Said) -> Option<()> {
+    let object = RawObject::parse(&inbound.body).ok()?;
+    said.part(inbound.dialect.name());
+    for (name, value) in steering(inbound) {
         said.part(name);
         said.part(value);
     }
@@ -39,9 +75,9 @@ pub(super) fn of(settings: &CacheSettings, inbound: &Inbound, prepared: &Prepare
     members.sort_by(|a, b| a.key.cmp(&b.key));
     for member in members {
         said.part(&member.key);
-        said.value(member.value.get());
+        said.part(&without_blanks(member.value.get()));
     }
-    Some(ContentHash::of(&said.0))
+    Some(())
 }
 
 /// Parts, each behind its length, so that no two lists of parts read alike.
@@ -52,28 +88,5 @@ impl Said {
     fn part(&mut self, text: &str) {
         self.0.extend_from_slice(&(text.len() as u64).to_le_bytes());
         self.0.extend_from_slice(text.as_bytes());
-    }
-
-    /// JSON without the white space between its tokens.
-    fn value(&mut self, json: &str) {
-        let at = self.0.len();
-        self.0.extend_from_slice(&[0; 8]);
-        let (mut in_text, mut escaped) = (false, false);
-        for byte in json.bytes() {
-            if !in_text && byte.is_ascii_whitespace() {
-                continue;
-            }
-            self.0.push(byte);
-            match byte {
-                _ if escaped => escaped = false,
-                b'\\' if in_text => escaped = true,
-                b'"' => in_text = !in_text,
-                _ => {}
-            }
-        }
-        let length = ((self.0.len() - at - 8) as u64).to_le_bytes();
-        if let Some(place) = self.0.get_mut(at..at + 8) {
-            place.copy_from_slice(&length);
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! Answers that are given again to the same request, where a task or a client asks for that.
 //!
-//! The same request is the same in everything that could change its answer (`key.rs`). A hit costs no call and no token; a
+//! The same request is the same in everything that could change its answer (`key.rs`), in whichever dialect. A hit costs no call and no token; a
 //! miss asks as ever, and its answer is kept only if it is whole, accepted and no tool call. Of several that ask the same at
 //! once one asks the provider and the others wait for its answer; if that one's client leaves, the next takes its place, and
 //! if it fails, each asks for itself.
@@ -13,6 +13,7 @@
 
 mod flight;
 mod key;
+mod purge;
 mod replay;
 mod shelf;
 
@@ -23,9 +24,11 @@ use std::time::Duration;
 use bytes::Bytes;
 pub(crate) use flight::Lease;
 use flight::{Flights, Joined};
+pub use purge::Purge;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use steersman_core::{BoxFuture, Code, ContentHash, TaskName, Usage, Usd};
+use steersman_wire::Loss;
 
 use crate::engine::Engine;
 use crate::prepare::Prepared;
@@ -126,6 +129,9 @@ pub trait AnswerBook: Send + Sync {
 
     /// What was kept since then and is still good.
     fn since(&self, since_us: i64) -> BoxFuture<'_, Result<Vec<Listed>, BookError>>;
+
+    /// The last purges.
+    fn purges(&self) -> BoxFuture<'_, Result<Vec<Purge>, BookError>>;
 }
 
 /// The answers, those under way, and what is to be written. It outlives a reload of the configuration.
@@ -134,6 +140,7 @@ pub struct Cache {
     shelf: Mutex<Shelf>,
     flights: Flights,
     pending: Mutex<Pending>,
+    purges: Mutex<Vec<Purge>>,
 }
 
 #[derive(Default)]
@@ -166,16 +173,24 @@ impl Cache {
     /// Over this book.
     #[must_use]
     pub fn new(book: Arc<dyn AnswerBook>) -> Self {
-        Self { book, shelf: Mutex::default(), flights: Flights::default(), pending: Mutex::default() }
+        Self {
+            book,
+            shelf: Mutex::default(),
+            flights: Flights::default(),
+            pending: Mutex::default(),
+            purges: Mutex::default(),
+        }
     }
 
     /// Writes what was kept and counted since the last time, and learns of what others kept. Call it every half second or so.
     pub async fn flush(&self, now_us: i64) {
-        let (answers, tallies, seen_us) = {
+        self.heed().await;
+        let (mut answers, tallies, seen_us) = {
             let mut pending = lock(&self.pending);
             pending.bytes = 0;
             (std::mem::take(&mut pending.answers), std::mem::take(&mut pending.tallies), pending.seen_us)
         };
+        answers.retain(|answer| !self.is_purged(answer));
         let tallies: Vec<_> = tallies.into_iter().collect();
         if !(answers.is_empty() && tallies.is_empty())
             && let Err(error) = self.book.keep(&answers, &tallies).await
@@ -196,14 +211,32 @@ impl Cache {
         }
     }
 
+    /// Learns what is to be forgotten; from then on nothing of it is given.
+    pub async fn heed(&self) {
+        match self.book.purges().await {
+            Ok(purges) => *lock(&self.purges) = purges,
+            Err(error) => tracing::debug!(%error, "what is to be forgotten is not known"),
+        }
+    }
+
+    fn is_purged(&self, answer: &KeptAnswer) -> bool {
+        lock(&self.purges).iter().any(|purge| purge.covers(answer))
+    }
+
     /// A kept answer that is still good.
     async fn find(&self, key: &ContentHash, now_us: i64) -> Option<Arc<KeptAnswer>> {
-        match lock(&self.shelf).find(key, now_us) {
+        let found = lock(&self.shelf).find(key, now_us);
+        match found {
             Found::Nothing => return None,
-            Found::Here(answer) => return Some(answer),
+            Found::Here(answer) if !self.is_purged(&answer) => return Some(answer),
+            Found::Here(_) => {
+                lock(&self.shelf).forget(key);
+                return None;
+            }
             Found::Listed => {}
         }
-        let recalled = self.book.recall(key).await.ok().flatten().filter(|answer| answer.good_until_us > now_us);
+        let is_good = |answer: &KeptAnswer| answer.good_until_us > now_us && !self.is_purged(answer);
+        let recalled = self.book.recall(key).await.ok().flatten().filter(is_good);
         let mut shelf = lock(&self.shelf);
         match recalled.map(Arc::new) {
             Some(answer) => {
@@ -219,6 +252,9 @@ impl Cache {
     }
 
     fn keep(&self, answer: Arc<KeptAnswer>) {
+        if self.is_purged(&answer) {
+            return;
+        }
         lock(&self.shelf).put(Arc::clone(&answer));
         let mut pending = lock(&self.pending);
         if pending.bytes + answer.body.len() <= MAX_PENDING_BYTES {
@@ -322,11 +358,13 @@ fn hit(
     inbound: &Inbound,
     prepared: &Prepared,
     answer: &KeptAnswer,
-    body: replay::Body,
+    body: (replay::Body, Vec<Loss>),
     waited: bool,
     mut recording: Recording,
 ) -> Reply {
     cache.count(&prepared.task, Some(answer));
+    let (body, losses) = body;
+    recording.lost_in_answer(&losses);
     recording.note(
         "cache",
         &json!({
@@ -335,13 +373,14 @@ fn hit(
             "saved_usd": answer.cost.map(Usd::as_f64), "saved_tokens": answer.usage.total_tokens(),
         }),
     );
-    let headers = vec![
+    let mut headers = vec![
         ("x-request-id", inbound.id.to_string()),
         ("x-steersman-model", answer.model.clone()),
         ("x-steersman-task", prepared.task.to_string()),
         ("x-steersman-cost-usd", Usd::ZERO.to_string().replace('$', "")),
         ("x-steersman-cache", "hit".to_owned()),
     ];
+    headers.extend(recording.losses_header().map(|losses| ("x-steersman-losses", losses)));
     let body = match body {
         replay::Body::Whole(bytes) => {
             recording.release(&bytes, true);

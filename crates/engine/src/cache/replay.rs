@@ -1,10 +1,11 @@
-//! A kept answer as the client wants it: as it was, or by way of the canonical form from a stream to a whole and back.
+//! A kept answer as the client wants it: as it was, or by way of the canonical form from a stream to a whole and back, and
+//! from one dialect to another.
 
 use bytes::Bytes;
 use steersman_core::Event;
 use steersman_wire::json::RawObject;
 use steersman_wire::sse::SseDecoder;
-use steersman_wire::{Answer, dialect, openai_responses};
+use steersman_wire::{Answer, Loss, dialect, openai_responses};
 
 use super::KeptAnswer;
 use crate::judged;
@@ -22,28 +23,28 @@ pub(super) enum Body {
     Frames(Vec<Bytes>),
 }
 
-/// The answer for this client; `None` if it cannot be read any more.
-pub(super) fn body(answer: &KeptAnswer, inbound: &Inbound, prepared: &Prepared) -> Option<Body> {
-    let as_it_is = answer.streamed == prepared.stream
+/// The answer for this client, and what its dialect has no words for; `None` if it cannot be read any more.
+pub(super) fn body(answer: &KeptAnswer, inbound: &Inbound, prepared: &Prepared) -> Option<(Body, Vec<Loss>)> {
+    let as_it_is = answer.dialect == inbound.dialect.name()
+        && answer.streamed == prepared.stream
         && (!prepared.stream || answer.include_usage == prepared.include_usage)
         && !has_own_id(inbound);
     if as_it_is {
-        return Some(if prepared.stream {
-            Body::Frames(frames(&answer.body)?)
-        } else {
-            Body::Whole(answer.body.clone())
-        });
+        let body = if prepared.stream { Body::Frames(frames(&answer.body)?) } else { Body::Whole(answer.body.clone()) };
+        return Some((body, Vec::new()));
     }
     let events = events(answer)?;
     let options = inbound.answer_options(prepared.include_usage);
     if !prepared.stream {
         let whole = Answer::collect(&events);
-        return Some(Body::Whole(Bytes::from(inbound.dialect.encode_answer(&whole, &options).body)));
+        let encoded = inbound.dialect.encode_answer(&whole, &options);
+        return Some((Body::Whole(Bytes::from(encoded.body)), encoded.losses));
     }
     let mut encoder = inbound.dialect.answer_encoder(options);
     let mut written = Vec::new();
     events.iter().for_each(|event| encoder.event(event, &mut written));
-    frames(&Bytes::from(written)).map(Body::Frames)
+    let losses = encoder.losses().to_vec();
+    Some((Body::Frames(frames(&Bytes::from(written))?), losses))
 }
 
 /// Whether each answer needs an id of its own, because it can be asked for and gone on from by that id.

@@ -102,7 +102,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
             }
         }
         Action::List => {
-            let read = async |state: State| Ok((keys::list(&state).await?, state.budgets().await?));
+            let read = async |state: State| Ok::<_, keys::KeyError>((keys::list(&state).await?, state.budgets().await?));
             let (keys, budgets) = with_state(&place, read)?;
             if json {
                 let budgets: Vec<_> = budgets.iter().map(describe_budget).collect();
@@ -150,9 +150,10 @@ impl Wanted {
 }
 
 /// Opens the state beside a gateway that may run, and runs `work` on it.
-fn with_state<T, F>(place: &Where, work: impl FnOnce(State) -> F) -> Result<T, Failure>
+pub(super) fn with_state<T, E, F>(place: &Where, work: impl FnOnce(State) -> F) -> Result<T, Failure>
 where
-    F: Future<Output = Result<T, keys::KeyError>>,
+    F: Future<Output = Result<T, E>>,
+    E: std::fmt::Display,
 {
     let config = load(place.config.as_deref())?.config;
     let data = data_folder(&config, place.data.as_deref())?;

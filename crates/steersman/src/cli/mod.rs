@@ -5,6 +5,7 @@
 
 mod aliases;
 mod approvals;
+mod cache;
 mod care;
 mod check;
 mod completions;
@@ -60,6 +61,7 @@ pub(crate) static COMMANDS: &[&Command] = &[
     &models::COMMAND,
     &sim::COMMAND,
     &keys::COMMAND,
+    &cache::COMMAND,
     &guard::COMMAND,
     &route::COMMAND,
     &structure::COMMAND,

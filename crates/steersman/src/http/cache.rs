@@ -1,33 +1,90 @@
-//! What answers that are given again saved: the console's page, and the same as JSON.
+//! What answers that are given again saved, and how they are forgotten: the console's page, and the same as JSON.
+//!
+//! That a form came from a page of this gateway was looked at before it comes here (`origin.rs`).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Form, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
+use serde::Deserialize;
 use serde_json::json;
 use steersman_console as console;
 use steersman_core::Usd;
+use steersman_engine::Purge;
 use steersman_store::StoreError;
 use steersman_store::state::answers::AnswersHeld;
 
 use super::{Surface, now_us, pages};
 use crate::answers::day;
+use crate::keys;
+use crate::purges::{self, PURGED, PurgeError};
 
 /// The span of the page.
 const DAYS: i64 = 30;
 
 /// Both addresses.
 pub(super) fn router() -> Router<Arc<Surface>> {
-    Router::new().route("/console/cache", get(page)).route("/admin/cache", get(report))
+    Router::new()
+        .route("/console/cache", get(page))
+        .route("/console/cache/purge", post(purge_by_form))
+        .route("/admin/cache", get(report))
+        .route("/admin/cache/purge", post(purge))
+}
+
+/// Which answers are to be forgotten; a word that is empty stands for any.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Meant {
+    task: String,
+    model: String,
+}
+
+async fn purge(State(surface): State<Arc<Surface>>, Json(meant): Json<serde_json::Value>) -> Response {
+    let Ok(meant) = serde_json::from_value::<Meant>(meant) else {
+        let message = "only `task` and `model` say which answers are to be forgotten; without them all are";
+        let hint = json!({ "error": { "message": message, "code": "invalid_request" } });
+        return (StatusCode::BAD_REQUEST, Json(hint)).into_response();
+    };
+    match forget(&surface, "admin", meant).await {
+        Ok(forgotten) => Json(json!({ "forgotten": forgotten })).into_response(),
+        Err(error) => {
+            let body = json!({ "error": { "message": error.to_string() } });
+            (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
+        }
+    }
+}
+
+async fn purge_by_form(State(surface): State<Arc<Surface>>, Form(meant): Form<Meant>) -> Response {
+    match forget(&surface, "console", meant).await {
+        Ok(_) => page(State(surface)).await,
+        Err(error) => pages::page(StatusCode::SERVICE_UNAVAILABLE, &console::unavailable(&error.to_string())),
+    }
+}
+
+/// Forgets, in this gateway before it is answered.
+async fn forget(surface: &Surface, by: &str, meant: Meant) -> Result<u64, PurgeError> {
+    let said = |word: String| Some(word.trim().to_owned()).filter(|word| !word.is_empty());
+    let purge = Purge { at_us: now_us(), task: said(meant.task), model: said(meant.model) };
+    let forgotten = purges::purge(surface.store.state(), by, purge).await;
+    if let Some(cache) = surface.engine().kept_answers() {
+        cache.heed().await;
+    }
+    forgotten
 }
 
 async fn page(State(surface): State<Arc<Surface>>) -> Response {
     match read(&surface).await {
-        Ok((lines, held)) => pages::page(StatusCode::OK, &console::cache::page(&lines, held, DAYS)),
+        Ok((lines, held)) => {
+            // A log that cannot be read hides no page.
+            let log = keys::audit(surface.store.state()).await.unwrap_or_default();
+            let purges: Vec<_> = log.into_iter().filter(|line| line.what == PURGED).take(20).collect();
+            let purges: Vec<_> = purges.into_iter().map(|line| (line.at_us, line.by, line.key)).collect();
+            pages::page(StatusCode::OK, &console::cache::page(&lines, held, DAYS, &purges))
+        }
         Err(error) => pages::out_of_reach(&error),
     }
 }

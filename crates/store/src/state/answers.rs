@@ -13,6 +13,10 @@ pub(super) const MIGRATION: Migration =
 
 /// The largest body that is read back.
 const MAX_BODY_BYTES: usize = 8 << 20;
+/// How many answers are looked at in one transaction when some are to be forgotten.
+const FORGET_ROWS: usize = 4_096;
+const FORGET_PAGE: &str =
+    "SELECT key, about FROM state_answers WHERE key > $1 AND kept_at_us <= $2 ORDER BY key LIMIT 4096";
 /// For how many days what tasks saved is known.
 const TALLY_DAYS: usize = 400;
 
@@ -105,6 +109,41 @@ impl State {
             Ok((fields.text()?, fields.int()?, fields.int()?))
         };
         rows.into_iter().map(listed).collect()
+    }
+
+    /// Deletes the answers up to a moment of which `is_meant` says so by what is known of each; gives how many. Cost: one
+    /// question and one durable commit a page, so that nothing else waits for all of them.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn forget_answers(&self, until_us: i64, is_meant: impl Fn(&str) -> bool) -> Result<u64, StoreError> {
+        let (mut last, mut forgotten) = (String::new(), 0);
+        loop {
+            let after = last.clone();
+            let page =
+                move |driver: &mut dyn Driver| driver.query(FORGET_PAGE, &[Value::Text(&after), Value::Int(until_us)]);
+            let mut meant = Vec::new();
+            let rows = self.ask("list answers", page).await?;
+            let is_last = rows.len() < FORGET_ROWS;
+            for cells in rows {
+                let mut fields = Fields::new("answer", cells);
+                last = fields.text()?;
+                if is_meant(&fields.text()?) {
+                    meant.push(last.clone());
+                }
+            }
+            if !meant.is_empty() {
+                let sql = "DELETE FROM state_answers WHERE key = $1 AND kept_at_us <= $2";
+                let work = move |driver: &mut dyn Driver| {
+                    let rows: Vec<_> = meant.iter().map(|key| vec![Value::Text(key), Value::Int(until_us)]).collect();
+                    driver.execute(sql, &rows)
+                };
+                forgotten += self.apply("forget answers", work).await?.iter().sum::<u64>();
+            }
+            if is_last {
+                return Ok(forgotten);
+            }
+        }
     }
 
     /// What tasks saved from this day on, the newest day first, and how much is kept.
