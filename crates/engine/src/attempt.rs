@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use steersman_core::{
     AttemptRecord, ByteStream, Code, FinishReason, ModelName, Timing, UpstreamAnswer, UpstreamError, Usage,
 };
-use steersman_wire::FrameFacts;
+use steersman_wire::{FrameFacts, retry_delay};
 
 use crate::catalog::Candidate;
 use crate::checks::Held;
@@ -106,6 +106,11 @@ impl Attempt {
     /// Whether the model declined.
     pub(crate) fn is_refusal(&self) -> bool {
         self.refused || matches!(self.record.finish_reason, Some(FinishReason::Refusal | FinishReason::ContentFilter))
+    }
+
+    /// Notes how long the provider asks to wait, once its error is read.
+    pub(crate) const fn wait(&mut self, retry_after: Option<Duration>) {
+        self.retry_after = retry_after;
     }
 
     /// Keeps the provider's answer, where the client does not receive it as it is.
@@ -222,7 +227,7 @@ impl AttemptFailure {
             refusal.param = said.as_ref().and_then(|error| error.param.clone());
             refusal.body = (target.same_dialect && said.is_some()).then(|| body.clone());
         }
-        refusal.retry_after_s = retry_after.map(|wish| wish.as_secs());
+        refusal.retry_after_s = retry_after.map(|wish| wish.as_secs() + u64::from(wish.subsec_nanos() > 0));
         Self { refusal: Box::new(refusal), retryable, retry_after, held: None }
     }
 }
@@ -237,16 +242,18 @@ pub(crate) async fn read_whole(body: &mut ByteStream, idle: Duration) -> Result<
     Ok(whole.freeze())
 }
 
-/// Reads the beginning of an error body; whatever goes wrong meanwhile, the status is the news.
-pub(crate) async fn read_error(body: &mut ByteStream, idle: Duration) -> Bytes {
+/// Reads the beginning of an error body, and from it the wait that no header asks for; whatever goes wrong meanwhile, the
+/// status is the news.
+pub(crate) async fn read_error(answer: &mut UpstreamAnswer, idle: Duration) -> Bytes {
     let mut read = BytesMut::new();
-    while let Ok(Some(piece)) = next_piece(body, idle, "idle").await {
+    while let Ok(Some(piece)) = next_piece(&mut answer.body, idle, "idle").await {
         let room = MAX_ERROR_BYTES.saturating_sub(read.len());
         read.extend_from_slice(piece.get(..room).unwrap_or(&piece));
         if read.len() >= MAX_ERROR_BYTES {
             break;
         }
     }
+    answer.retry_after = answer.retry_after.or_else(|| retry_delay(&read));
     read.freeze()
 }
 

@@ -232,9 +232,10 @@ impl Engine {
         answer: &mut UpstreamAnswer,
         recording: &mut Recording,
     ) -> AttemptFailure {
-        let body = read_error(&mut answer.body, self.settings.idle).await;
+        let body = read_error(answer, self.settings.idle).await;
         if let Some(attempt) = recording.attempt() {
             attempt.keep(body.clone());
+            attempt.wait(answer.retry_after);
         }
         AttemptFailure::from_status(target, answer.status, answer.retry_after, &body)
     }

@@ -134,7 +134,10 @@ impl Engine {
                     if answer.status < 400 {
                         return Ok(answer);
                     }
-                    let body = read_error(&mut answer.body, self.settings().idle).await;
+                    let body = read_error(&mut answer, self.settings().idle).await;
+                    if let Some(attempt) = recording.attempt() {
+                        attempt.wait(answer.retry_after);
+                    }
                     AttemptFailure::from_status(target, answer.status, answer.retry_after, &body)
                 }
                 Ok(Err(error)) => AttemptFailure::from_upstream(&error),

@@ -212,6 +212,31 @@ async fn a_failure_before_the_first_byte_is_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_wait_that_google_asks_for_in_the_body_is_honoured_in_every_dialect_it_serves() {
+    let answers: [(&'static dyn Dialect, &str); 2] = [
+        (&openai_chat::OpenAiChat, WHOLE),
+        (
+            &steersman_wire::gemini::Gemini,
+            r#"{"candidates":[{"content":{"role":"model","parts":[{"text":"hello"}]},"finishReason":"STOP"}]}"#,
+        ),
+    ];
+    let short = r#"{"error":{"code":429,"message":"slow down","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"2.5s"}]}}"#;
+    let long = r#"{"error":{"code":429,"message":"slow down","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"600.2s"}]}}"#;
+    let ask = r#"{"model":"m","messages":[{"role":"user","content":"hello"}]}"#;
+    let busy = |body| Scripted::Answer { status: 429, retry_after_s: None, acts: vec![Act::Say(body)] };
+    for (dialect, answer) in answers {
+        let house = House::new(dialect, vec![busy(short), ok(&[Act::Say(answer)])]);
+        let before = tokio::time::Instant::now();
+        assert_eq!(house.ask(ask).await.status, 200, "{}", dialect.name());
+        assert!(before.elapsed() >= Duration::from_millis(2_500), "{}: {:?}", dialect.name(), before.elapsed());
+        let house = House::new(dialect, vec![busy(long)]);
+        let reply = house.ask(ask).await;
+        let told = reply.headers.iter().find(|(name, _)| *name == "retry-after").map(|(_, value)| value.as_str());
+        assert_eq!((reply.status, told), (429, Some("601")), "longer than the gateway waits: the client hears of it");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_provider_that_asks_for_a_long_wait_is_not_waited_for() {
     let busy = Scripted::Answer {
         status: 429,

@@ -14,11 +14,11 @@ use steersman_core::{
 };
 use steersman_engine::{Backoff, Catalog, Engine, Inbound, Provider, ReplyBody, Settings};
 use steersman_wire::json::{RawObject, elements};
-use steersman_wire::{Dialect, anthropic, openai_chat, openai_responses};
+use steersman_wire::{Dialect, anthropic, gemini, openai_chat, openai_responses};
 
 /// The dialects whose clients and providers speak here.
-const SPOKEN: [&dyn Dialect; 3] =
-    [&openai_chat::OpenAiChat, &openai_responses::OpenAiResponses, &anthropic::AnthropicMessages];
+const SPOKEN: [&dyn Dialect; 4] =
+    [&openai_chat::OpenAiChat, &openai_responses::OpenAiResponses, &anthropic::AnthropicMessages, &gemini::Gemini];
 
 /// Answers in order, and what it was asked.
 #[derive(Default)]
@@ -136,6 +136,10 @@ fn conversation(dialect: &'static dyn Dialect, more: usize) -> String {
             r#"{{"model":"m","max_tokens":100,"system":"{system}","messages":[{}],"tools":[{{"name":"weather","description":"tells","input_schema":{schema}}}]}}"#,
             turns.join(",")
         ),
+        gemini::NAME => format!(
+            r#"{{"model":"m","systemInstruction":{{"parts":[{{"text":"{system}"}}]}},"contents":[{}],"tools":[{{"functionDeclarations":[{{"name":"weather","description":"tells","parametersJsonSchema":{schema}}}]}}]}}"#,
+            turns.join(",")
+        ),
         _ => format!(
             r#"{{"model":"m","store":false,"instructions":"{system}","input":[{}],"tools":[{{"type":"function","name":"weather","description":"tells","parameters":{schema}}}]}}"#,
             turns.join(",")
@@ -153,6 +157,9 @@ fn answer(dialect: &'static dyn Dialect, text: &str) -> String {
         ),
         anthropic::NAME => format!(
             r#"{{"id":"m","type":"message","role":"assistant","model":"m","content":[{{"type":"text","text":{text}}}],"stop_reason":"end_turn","usage":{{"input_tokens":50,"cache_read_input_tokens":40,"cache_creation_input_tokens":10,"output_tokens":5}}}}"#
+        ),
+        gemini::NAME => format!(
+            r#"{{"candidates":[{{"content":{{"role":"model","parts":[{{"text":{text}}}]}},"finishReason":"STOP","index":0}}],"usageMetadata":{{"promptTokenCount":100,"cachedContentTokenCount":40,"candidatesTokenCount":5,"totalTokenCount":105}},"modelVersion":"m","responseId":"g"}}"#
         ),
         _ => format!(
             r#"{{"id":"r","object":"response","created_at":1,"status":"completed","model":"m","output":[{{"type":"message","id":"m1","status":"completed","role":"assistant","content":[{{"type":"output_text","text":{text},"annotations":[]}}]}}],"usage":{{"input_tokens":100,"input_tokens_details":{{"cached_tokens":40}},"output_tokens":5,"output_tokens_details":{{"reasoning_tokens":0}},"total_tokens":105}}}}"#
@@ -204,6 +211,7 @@ async fn tokens_read_from_and_written_to_a_prompt_cache_have_their_own_price() {
     let cached = [
         (&openai_chat::OpenAiChat as &'static dyn Dialect, 60_000 + 4_000 + 10_000),
         (&openai_responses::OpenAiResponses, 60_000 + 4_000 + 10_000),
+        (&gemini::Gemini, 60_000 + 4_000 + 10_000),
         (&anthropic::AnthropicMessages, 50_000 + 4_000 + 12_500 + 10_000),
     ];
     for (provider, nanos) in cached {

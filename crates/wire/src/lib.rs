@@ -29,6 +29,7 @@ mod openai;
 pub mod openai_chat;
 pub mod openai_responses;
 mod question;
+mod retry;
 mod write;
 
 pub use address::{Address, ByModel, Named};
@@ -40,3 +41,4 @@ pub use fingerprint::fingerprint;
 pub use head::RequestHead;
 pub use likelihood::{ask_likelihood, likelihood, without_likelihood};
 pub use question::question;
+pub use retry::retry_delay;
