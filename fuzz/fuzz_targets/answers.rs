@@ -5,9 +5,10 @@
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use steersman_wire::sse::SseDecoder;
-use steersman_wire::{Answer, AnswerOptions, DIALECTS, json::RawObject};
+use steersman_wire::{Answer, AnswerOptions, DIALECTS, json::RawObject, retry_delay};
 
 fuzz_target!(|bytes: &[u8]| {
+    std::hint::black_box(retry_delay(bytes));
     for dialect in DIALECTS {
         std::hint::black_box(dialect.facts_reader().body(bytes).is_some());
         if let Ok(events) = dialect.decode_answer(bytes) {

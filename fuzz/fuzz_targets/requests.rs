@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use steersman_wire::{DIALECTS, fingerprint, json::RawObject};
+use steersman_wire::{DIALECTS, fingerprint, json::RawObject, question};
 
 fuzz_target!(|bytes: &[u8]| {
     for dialect in DIALECTS {
@@ -16,5 +16,7 @@ fuzz_target!(|bytes: &[u8]| {
                 assert!(RawObject::parse(&encoded.body).is_ok());
             }
         }
+        let asked = question(request.clone());
+        assert_eq!(asked, question(request));
     }
 });

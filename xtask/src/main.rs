@@ -7,6 +7,7 @@ mod chaos;
 mod demo;
 mod domains;
 mod failure;
+mod fuzz;
 mod house;
 mod http;
 mod server;
@@ -22,7 +23,7 @@ use crate::failure::Failure;
 use crate::task::Task;
 
 /// Every task, in the order of the help.
-static TASKS: &[&Task] = &[&test::TASK, &tidy::TASK, &demo::TASK, &bench::TASK, &chaos::TASK, &soak::TASK];
+static TASKS: &[&Task] = &[&test::TASK, &tidy::TASK, &demo::TASK, &bench::TASK, &chaos::TASK, &soak::TASK, &fuzz::TASK];
 
 /// The whole command line, as clap sees it.
 fn definition() -> clap::Command {

@@ -4,7 +4,7 @@
 //! CRC of both, then headers, payload, and the CRC of all before. Lengths are checked before anything is kept, and no
 //! message is larger than the decoder was told.
 //!
-//! What never happens here: bytes are handed out whose checksum was not right.
+//! What never happens here: bytes are handed out whose checksum was not right, or that stood behind such bytes.
 
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -82,18 +82,21 @@ impl Message {
 pub struct EventStreamDecoder {
     buffer: BytesMut,
     most: usize,
+    broken: Option<EventStreamError>,
 }
 
 impl EventStreamDecoder {
     /// A decoder for messages of at most so many bytes.
     #[must_use]
     pub fn new(most: usize) -> Self {
-        Self { buffer: BytesMut::new(), most }
+        Self { buffer: BytesMut::new(), most, broken: None }
     }
 
-    /// Takes the next bytes.
+    /// Takes the next bytes. Behind an error they are dropped.
     pub fn push(&mut self, bytes: &[u8]) {
-        self.buffer.extend_from_slice(bytes);
+        if self.broken.is_none() {
+            self.buffer.extend_from_slice(bytes);
+        }
     }
 
     /// Whether bytes of an unfinished message are waiting.
@@ -105,8 +108,14 @@ impl EventStreamDecoder {
     /// The next whole message, if it is there.
     ///
     /// # Errors
-    /// [`EventStreamError`]; the stream cannot be read on after one.
+    /// [`EventStreamError`]; the stream cannot be read on after one, which is told again each time.
     pub fn next_message(&mut self) -> Result<Option<Message>, EventStreamError> {
+        let read = self.broken.map_or_else(|| self.read(), Err);
+        self.broken = read.as_ref().err().copied();
+        read
+    }
+
+    fn read(&mut self) -> Result<Option<Message>, EventStreamError> {
         let Some(prelude) = self.buffer.first_chunk::<PRELUDE_BYTES>() else { return Ok(None) };
         let (lengths, mut crc) = prelude.split_at(8);
         let mut words = lengths;
