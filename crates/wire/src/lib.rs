@@ -16,6 +16,7 @@ pub mod sse;
 mod address;
 mod answer;
 pub mod anthropic;
+mod aside;
 mod dialect;
 mod error;
 mod extra;

@@ -6,6 +6,7 @@ use steersman_core::{Event, FinishReason};
 use super::usage::WireUsage;
 use super::{NAME, finish_reason};
 use crate::answer::{AnswerDecoder, WHOLE_PART};
+use crate::aside;
 use crate::error::DecodeError;
 use crate::fields::{Fields, Path};
 use crate::json::elements;
@@ -19,7 +20,7 @@ pub fn decode_answer(body: &[u8]) -> Result<Vec<Event>, DecodeError> {
     let mut events = Vec::new();
     let mut message = Fields::document(body)?;
     if let Some(error) = message.take("error") {
-        return Ok(vec![read_error(error)]);
+        return Ok(vec![aside::error(error, "type")]);
     }
     message.take("type");
     let root = message.path;
@@ -87,7 +88,7 @@ impl AnswerDecoder for MessagesAnswerDecoder {
             "content_block_stop" => self.close(block(&mut fields)?, &mut events),
             "message_delta" => self.message_delta(&mut fields, &mut events)?,
             "message_stop" => events.push(Event::Done),
-            "error" => events.push(read_error(fields.required("error")?)),
+            "error" => events.push(aside::error(fields.required("error")?, "type")),
             "ping" => {}
             other => return Err(root.member("type").wrong_value("an event of the Messages API", other)),
         }
@@ -248,16 +249,6 @@ fn is_empty_object(json: &str) -> bool {
     json.chars().filter(|c| !c.is_ascii_whitespace()).eq("{}".chars())
 }
 
-fn read_error(raw: &RawValue) -> Event {
-    let mut error = Fields::of(raw, Path::Root).ok();
-    let mut text = |key| error.as_mut().and_then(|error| error.string(key).ok().flatten());
-    let (kind, message) = (text("type"), text("message"));
-    Event::Error {
-        kind: kind.unwrap_or_else(|| "error".to_owned()),
-        message: message.unwrap_or_else(|| raw.get().to_owned()),
-    }
-}
-
 fn foreign(name: &str, value: &RawValue) -> Event {
-    Event::Foreign { choice: Some(0), dialect: NAME, name: name.to_owned(), json: value.get().to_owned() }
+    aside::foreign(NAME, Some(0), name, value)
 }

@@ -6,6 +6,7 @@ use steersman_core::{Event, FinishReason};
 use super::usage::{COUNTS, WireUsage};
 use super::{NAME, OWN_ID, finish_reason, finish_word, seal};
 use crate::answer::{AnswerDecoder, WHOLE_PART};
+use crate::aside::{self, Told};
 use crate::error::DecodeError;
 use crate::fields::{Fields, Path, as_text};
 
@@ -29,8 +30,7 @@ pub struct GeminiAnswerDecoder {
     started: bool,
     done: bool,
     candidates: Vec<Candidate>,
-    /// Members that chunks repeat, so that each value is told once.
-    told: Vec<(String, String)>,
+    told: Told,
 }
 
 #[derive(Debug, Default)]
@@ -45,7 +45,7 @@ impl AnswerDecoder for GeminiAnswerDecoder {
         let mut chunk = Fields::document(data)?;
         let root = chunk.path;
         if let Some(raw) = chunk.take("error") {
-            events.push(read_error(raw));
+            events.push(aside::error(raw, "status"));
             return Ok(events);
         }
         let (id, model) = (chunk.string("responseId")?, chunk.string("modelVersion")?);
@@ -107,11 +107,7 @@ impl GeminiAnswerDecoder {
         events: &mut Vec<Event>,
     ) -> Result<(), DecodeError> {
         let index = fields.unsigned("index")?.and_then(|index| usize::try_from(index).ok()).unwrap_or(position);
-        // A provider's index is data, not a size: beyond 128 candidates they share the last state.
-        let slot = index.min(127);
-        if self.candidates.len() <= slot {
-            self.candidates.resize_with(slot + 1, Candidate::default);
-        }
+        let slot = aside::slot(&mut self.candidates, index);
         let (path, choice) = (fields.path, u32::try_from(index).unwrap_or(u32::MAX));
         if let Some(raw) = fields.take("content") {
             let content_path = path.member("content");
@@ -187,26 +183,12 @@ impl GeminiAnswerDecoder {
 
     /// Tells a member that is not modelled, once for each value.
     fn tell(&mut self, choice: Option<u32>, name: &str, value: &RawValue, events: &mut Vec<Event>) {
-        let key = format!("{choice:?}{name}");
-        let known = self.told.iter().any(|(known, json)| *known == key && json == value.get());
-        if !known && !matches!(value.get(), "null" | "[]" | "{}") {
-            self.told.retain(|(known, _)| *known != key);
-            self.told.push((key, value.get().to_owned()));
+        if self.told.is_new(choice, name, value) {
             events.push(foreign(choice, name, value));
         }
     }
 }
 
-fn read_error(raw: &RawValue) -> Event {
-    let mut error = Fields::of(raw, Path::Root).ok();
-    let mut text = |key| error.as_mut().and_then(|error| error.string(key).ok().flatten());
-    let (kind, message) = (text("status"), text("message"));
-    Event::Error {
-        kind: kind.unwrap_or_else(|| "error".to_owned()),
-        message: message.unwrap_or_else(|| raw.get().to_owned()),
-    }
-}
-
 fn foreign(choice: Option<u32>, name: &str, value: &RawValue) -> Event {
-    Event::Foreign { choice, dialect: NAME, name: name.to_owned(), json: value.get().to_owned() }
+    aside::foreign(NAME, choice, name, value)
 }

@@ -10,6 +10,7 @@ use super::NAME;
 use super::facts::finish_reason;
 use super::usage::WireUsage;
 use crate::answer::AnswerDecoder;
+use crate::aside::{self, Told, says_something};
 use crate::error::DecodeError;
 use crate::fields::{Fields, as_text};
 use crate::json::{elements, kind_of};
@@ -32,8 +33,7 @@ pub fn decode_answer(body: &[u8]) -> Result<Vec<Event>, DecodeError> {
 pub struct ChatAnswerDecoder {
     started: bool,
     choices: Vec<ChoiceState>,
-    /// Members of the envelope that every chunk repeats, so that each value is told once.
-    told: Vec<(String, String)>,
+    told: Told,
 }
 
 #[derive(Debug, Default)]
@@ -81,12 +81,9 @@ impl ChatAnswerDecoder {
 
     /// Members of the chunk itself that nobody else took; each value is told once.
     fn envelope(&mut self, chunk: &Fields<'_, '_>, events: &mut Vec<Event>) {
-        for (name, value) in chunk.rest().filter(|(name, value)| !ENVELOPE.contains(name) && says_something(value)) {
-            let told = self.told.iter().any(|(known, json)| known == name && json == value.get());
-            if !told {
-                self.told.retain(|(known, _)| known != name);
-                self.told.push((name.to_owned(), value.get().to_owned()));
-                events.push(foreign(None, name.to_owned(), value));
+        for (name, value) in chunk.rest().filter(|(name, _)| !ENVELOPE.contains(name)) {
+            if self.told.is_new(None, name, value) {
+                events.push(foreign(None, name, value));
             }
         }
     }
@@ -98,11 +95,7 @@ impl ChatAnswerDecoder {
         events: &mut Vec<Event>,
     ) -> Result<(), DecodeError> {
         let index = fields.unsigned("index")?.and_then(|index| usize::try_from(index).ok()).unwrap_or(position);
-        // A provider's index is data, not a size: beyond 128 choices they share the last state.
-        let slot = index.min(127);
-        if self.choices.len() <= slot {
-            self.choices.resize_with(slot + 1, ChoiceState::default);
-        }
+        let slot = aside::slot(&mut self.choices, index);
         let Some(state) = self.choices.get_mut(slot) else { return Ok(()) };
         let choice = u32::try_from(index).unwrap_or(u32::MAX);
         let path = fields.path;
@@ -113,7 +106,7 @@ impl ChatAnswerDecoder {
         }
         let finish = fields.string("finish_reason")?;
         for (name, value) in fields.rest().filter(|(_, value)| says_something(value)) {
-            events.push(foreign(Some(choice), name.to_owned(), value));
+            events.push(foreign(Some(choice), name, value));
         }
         if let Some(word) = finish {
             events.push(Event::Finish { choice, reason: finish_reason(&word, state.refused) });
@@ -160,7 +153,7 @@ impl ChoiceState {
         for raw in elements(content) {
             events.push(match text_of(raw) {
                 Some(text) => Event::Text { choice, text },
-                None => foreign(Some(choice), "delta.content".to_owned(), raw),
+                None => foreign(Some(choice), "delta.content", raw),
             });
         }
     }
@@ -231,10 +224,6 @@ impl ChoiceState {
     }
 }
 
-fn says_something(value: &RawValue) -> bool {
-    !matches!(value.get(), "null" | "[]" | "{}")
-}
-
-fn foreign(choice: Option<u32>, name: String, value: &RawValue) -> Event {
-    Event::Foreign { choice, dialect: NAME, name, json: value.get().to_owned() }
+fn foreign(choice: Option<u32>, name: impl Into<String>, value: &RawValue) -> Event {
+    aside::foreign(NAME, choice, name, value)
 }

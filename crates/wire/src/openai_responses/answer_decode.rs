@@ -7,6 +7,7 @@ use super::facts::finish_reason;
 use super::usage::WireUsage;
 use super::{NAME, decode, error, seal};
 use crate::answer::{AnswerDecoder, WHOLE_PART};
+use crate::aside;
 use crate::error::DecodeError;
 use crate::fields::{Fields, Path};
 use crate::json::elements;
@@ -252,5 +253,5 @@ fn seal_event(id: Option<String>, encrypted: Option<String>, events: &mut Vec<Ev
 }
 
 fn foreign(name: &str, value: &RawValue) -> Event {
-    Event::Foreign { choice: Some(0), dialect: NAME, name: name.to_owned(), json: value.get().to_owned() }
+    aside::foreign(NAME, Some(0), name, value)
 }
