@@ -5,7 +5,7 @@
 //! since addresses are logged.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use http::Uri;
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -19,6 +19,16 @@ pub struct BaseUrl {
     authority: Authority,
     prefix: String,
 }
+
+/// Where instances and containers at Amazon find the service of their role, in both families of addresses. Sources: EC2
+/// user guide, "Use the Instance Metadata Service"; SDK reference guide, "Container credential provider".
+const ROLE_SERVICES: [IpAddr; 5] = [
+    IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
+    IpAddr::V4(Ipv4Addr::new(169, 254, 170, 2)),
+    IpAddr::V4(Ipv4Addr::new(169, 254, 170, 23)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)),
+];
 
 /// Why an address is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -49,6 +59,19 @@ impl BaseUrl {
     /// # Errors
     /// As the variants of [`AddressError`] say.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
+        Self::read(text, |_| false)
+    }
+
+    /// Reads the address of the service that hands out the keys of this machine's role at Amazon. It may be where that
+    /// service lives, beside the addresses that a provider may have; nothing else is ever asked there.
+    ///
+    /// # Errors
+    /// As the variants of [`AddressError`] say.
+    pub fn parse_role_service(text: &str) -> Result<Self, AddressError> {
+        Self::read(text, |address| ROLE_SERVICES.contains(&address))
+    }
+
+    fn read(text: &str, is_exempt: fn(IpAddr) -> bool) -> Result<Self, AddressError> {
         let malformed = || AddressError::Malformed(text.to_owned());
         if text.contains('@') {
             return Err(AddressError::UserInfo);
@@ -64,7 +87,9 @@ impl BaseUrl {
             return Err(AddressError::Scheme(text.to_owned()));
         }
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        check_host(&host, &scheme)?;
+        if !host.parse().is_ok_and(is_exempt) {
+            check_host(&host, &scheme)?;
+        }
         let prefix = parts.path_and_query.as_ref().map_or("", PathAndQuery::path).trim_end_matches('/').to_owned();
         Ok(Self { scheme, authority, prefix })
     }
@@ -124,6 +149,20 @@ mod tests {
         assert_eq!(verdict("http://127.0.0.1:9001"), "http://127.0.0.1:9001/chat");
         assert_eq!(verdict("http://ollama:11434/v1"), "http://ollama:11434/v1/chat");
         assert_eq!(verdict("http://[::1]:80/v1"), "http://[::1]:80/v1/chat");
+    }
+
+    #[test]
+    fn the_service_of_a_role_is_the_one_exception_and_for_itself_alone() {
+        for text in ["http://169.254.169.254", "http://169.254.170.2/v2/credentials/x", "http://[fd00:ec2::254]"] {
+            assert!(BaseUrl::parse(text).is_err(), "{text}: a provider is not there");
+            let service = BaseUrl::parse_role_service(text).unwrap();
+            assert_eq!(service.join("/a").unwrap().to_string(), format!("{text}/a"));
+        }
+        for text in
+            ["http://169.254.169.253", "http://100.100.100.200", "http://metadata.google.internal", "http://a.com"]
+        {
+            assert!(BaseUrl::parse_role_service(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! What never happens here: a key, a signature or a token is logged, printed or told in an error.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -12,8 +13,8 @@ use steersman_core::{Secret, UpstreamError};
 use steersman_wire::sigv4::{Signed, Signer};
 
 use crate::Auth;
-use crate::google::Tokens;
 use crate::http_upstream::SetUpError;
+use crate::renewed::Renewed;
 
 /// The signing name of the service.
 const SERVICE: &str = "bedrock";
@@ -38,8 +39,10 @@ pub(crate) enum Access {
     Header(HeaderName, HeaderValue),
     /// A signature over each call.
     Aws(AwsKeys),
+    /// The same, with keys of a role.
+    Role(Renewed<Arc<AwsKeys>>),
     /// An access token of a service account.
-    Google(Tokens),
+    Google(Renewed<HeaderValue>),
 }
 
 impl Access {
@@ -60,8 +63,9 @@ impl Access {
                 request.headers_mut().insert(name.clone(), value.clone());
             }
             Self::Aws(keys) => keys.sign(request, body)?,
+            Self::Role(keys) => keys.value().await?.sign(request, body)?,
             Self::Google(tokens) => {
-                let token = tokens.token().await?;
+                let token = tokens.value().await?;
                 request.headers_mut().insert(header::AUTHORIZATION, token);
             }
         }

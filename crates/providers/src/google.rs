@@ -1,19 +1,16 @@
 //! Access tokens of a Google service account: a signed assertion for a token, renewed before it ends.
 //!
-//! Source: developers.google.com/identity/protocols/oauth2/service-account, "HTTP/REST". Whoever needs a token while one
-//! is being fetched waits for that one. A token is renewed five minutes before its end; while renewal fails, the old one
-//! is used as long as it is good.
+//! Source: developers.google.com/identity/protocols/oauth2/service-account, "HTTP/REST".
 //!
 //! What never happens here: a token, an assertion or a private key is logged or told in an error.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
-use futures_util::StreamExt;
-use futures_util::future::{BoxFuture, FutureExt, Shared};
+use futures_util::{FutureExt, StreamExt};
 use http::Request;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http_body_util::Full;
@@ -24,18 +21,16 @@ use steersman_core::{Secret, UpstreamError};
 use steersman_net::{BaseUrl, Client};
 
 use crate::access::sensitive;
+use crate::profile::ProfileError;
+use crate::renewed::{Lease, Renewed};
 
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 /// How long an assertion is good; the most there is.
 const ASSERTION: Duration = Duration::from_secs(3_600);
-/// How long before its end a token is renewed.
-const MARGIN: Duration = Duration::from_secs(300);
-/// How long before its end a token is no longer used.
-const LAST: Duration = Duration::from_secs(10);
 /// The largest answer of a token server.
 const MAX_ANSWER_BYTES: usize = 64 << 10;
 
-/// Why a service account's key cannot be used.
+/// Why an account cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
     /// Not the JSON file that Google hands out.
@@ -45,8 +40,11 @@ pub enum AccountError {
     #[error("the private key of the service account is no RSA key in PKCS #8")]
     Key,
     /// A token address that may not be called.
-    #[error("the `token_uri` of the service account is refused")]
+    #[error("the address of the account's tokens or keys is refused")]
     Address(#[from] steersman_net::AddressError),
+    /// A profile that has no keys.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
 }
 
 /// A service account that can sign.
@@ -102,7 +100,7 @@ impl ServiceAccount {
         Ok(format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature)))
     }
 
-    async fn fetch(&self, client: &Client) -> Result<Token, UpstreamError> {
+    async fn fetch(&self, client: &Client) -> Result<Lease<HeaderValue>, UpstreamError> {
         let refused = |why: String| UpstreamError::Token(why);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let form = format!(
@@ -135,7 +133,7 @@ impl ServiceAccount {
             .map_err(|_| refused(format!("`{}` answered with something that is no token", self.base.host())))?;
         let value = sensitive(&format!("Bearer {}", granted.access_token))
             .map_err(|_| refused("the token does not fit into a header".to_owned()))?;
-        Ok(Token { value, until: asked + Duration::from_secs(granted.expires_in.min(86_400)) })
+        Ok(Lease { value, until: asked + Duration::from_secs(granted.expires_in.min(86_400)) })
     }
 }
 
@@ -150,72 +148,13 @@ struct Refused {
     error: String,
 }
 
-#[derive(Clone)]
-struct Token {
-    value: HeaderValue,
-    until: Instant,
-}
-
-impl Token {
-    fn is_good_for(&self, more: Duration) -> bool {
-        self.until.checked_duration_since(Instant::now()).is_some_and(|left| left > more)
-    }
-}
-
-type Flight = Shared<BoxFuture<'static, Result<Token, UpstreamError>>>;
-
-/// The tokens of one account.
-pub(crate) struct Tokens {
-    account: Arc<ServiceAccount>,
-    client: Client,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    token: Option<Token>,
-    flight: Option<Flight>,
-}
-
-impl Tokens {
-    pub(crate) fn new(account: ServiceAccount, client: Client) -> Self {
-        Self { account: Arc::new(account), client, state: Mutex::default() }
-    }
-
-    /// A token that is good for this call, as the header's value.
-    pub(crate) async fn token(&self) -> Result<HeaderValue, UpstreamError> {
-        let flight = match self.known_or_flight() {
-            Ok(value) => return Ok(value),
-            Err(flight) => flight,
-        };
-        let fetched = flight.clone().await;
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.flight.as_ref().is_some_and(|current| current.ptr_eq(&flight)) {
-            state.flight = None;
-            if let Ok(token) = &fetched {
-                state.token = Some(token.clone());
-            }
-        }
-        let old = || state.token.as_ref().filter(|token| token.is_good_for(LAST));
-        match (fetched, old()) {
-            (Ok(token), _) => Ok(token.value),
-            (Err(_), Some(token)) => Ok(token.value.clone()),
-            (Err(error), None) => Err(error),
-        }
-    }
-
-    /// The token that there is, or the one that is on its way.
-    fn known_or_flight(&self) -> Result<HeaderValue, Flight> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(token) = state.token.as_ref().filter(|token| token.is_good_for(MARGIN)) {
-            return Ok(token.value.clone());
-        }
-        let fly = || {
-            let (account, client) = (Arc::clone(&self.account), self.client.clone());
-            async move { account.fetch(&client).await }.boxed().shared()
-        };
-        Err(state.flight.get_or_insert_with(fly).clone())
-    }
+/// The access tokens of an account, as the header's value, kept fresh.
+pub(crate) fn tokens(account: ServiceAccount, client: Client) -> Renewed<HeaderValue> {
+    let account = Arc::new(account);
+    Renewed::new(move || {
+        let (account, client) = (Arc::clone(&account), client.clone());
+        async move { account.fetch(&client).await }.boxed()
+    })
 }
 
 #[cfg(test)]
@@ -287,10 +226,10 @@ mod tests {
     #[tokio::test]
     async fn many_calls_at_once_fetch_one_token_and_it_is_kept() {
         let (address, asked) = server(&[r#"{"access_token":"t1","expires_in":3600}"#]).await;
-        let tokens = Tokens::new(account(&address), client());
-        let all = futures_util::future::join_all((0..32).map(|_| tokens.token())).await;
+        let tokens = tokens(account(&address), client());
+        let all = futures_util::future::join_all((0..32).map(|_| tokens.value())).await;
         assert!(all.iter().all(|token| token.as_ref().is_ok_and(|value| value == "Bearer t1")), "{all:?}");
-        tokens.token().await.expect("kept");
+        tokens.value().await.expect("kept");
         assert_eq!(asked.load(Ordering::SeqCst), 1);
     }
 
@@ -302,9 +241,9 @@ mod tests {
             r#"{"access_token":"t2","expires_in":3600}"#,
         ])
         .await;
-        let tokens = Tokens::new(account(&address), client());
+        let tokens = tokens(account(&address), client());
         for wanted in ["Bearer t1", "Bearer t1", "Bearer t2", "Bearer t2"] {
-            assert_eq!(tokens.token().await.expect("a token"), wanted);
+            assert_eq!(tokens.value().await.expect("a token"), wanted);
         }
         assert_eq!(asked.load(Ordering::SeqCst), 3);
     }
@@ -312,7 +251,7 @@ mod tests {
     #[tokio::test]
     async fn a_refusal_names_the_server_and_its_word_and_nothing_secret() {
         let (address, _) = server(&[r#"{"error":"invalid_grant","error_description":"assertion eyJ..."}"#]).await;
-        let error = Tokens::new(account(&address), client()).token().await.expect_err("refused").to_string();
+        let error = tokens(account(&address), client()).value().await.expect_err("refused").to_string();
         assert!(error.contains("invalid_grant") && !error.contains("eyJ"), "{error}");
     }
 

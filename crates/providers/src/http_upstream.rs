@@ -10,7 +10,8 @@ use steersman_wire::{Address, Dialect, dialect};
 use crate::Vendor;
 use crate::access::{Access, AwsKeys};
 use crate::framing;
-use crate::google::{ServiceAccount, Tokens};
+use crate::google::{self, ServiceAccount};
+use crate::role::AwsRole;
 
 /// The header of a client that becomes a member of the body at some clouds.
 const BETAS: &str = "anthropic-beta";
@@ -56,10 +57,17 @@ impl HttpUpstream {
         self
     }
 
+    /// With a signature over each call, by keys of a role of this machine.
+    #[must_use]
+    pub fn with_role(mut self, role: AwsRole) -> Self {
+        self.access = Access::Role(role.keys(self.client.clone()));
+        self
+    }
+
     /// With access tokens of a service account in place of a key.
     #[must_use]
     pub fn with_account(mut self, account: ServiceAccount) -> Self {
-        self.access = Access::Google(Tokens::new(account, self.client.clone()));
+        self.access = Access::Google(google::tokens(account, self.client.clone()));
         self
     }
 

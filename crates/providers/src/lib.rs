@@ -10,6 +10,9 @@ mod framing;
 mod google;
 mod http_upstream;
 mod prices;
+mod profile;
+mod renewed;
+mod role;
 mod vendor;
 mod vendors;
 
@@ -18,5 +21,7 @@ pub use family::Family;
 pub use google::{AccountError, ServiceAccount};
 pub use http_upstream::{HttpUpstream, SetUpError};
 pub use prices::{Place, PriceTable, PriceTableError};
+pub use profile::{AwsProfile, ProfileError};
+pub use role::{AwsRole, ContainerToken};
 pub use vendor::{Auth, Vendor};
 pub use vendors::VENDORS;

@@ -1,10 +1,10 @@
 //! Providers at clouds: the secrets of an account, fetched once and handed to whoever signs with them.
 
 use steersman_core::Secret;
-use steersman_providers::{AccountError, AwsKeys, HttpUpstream, ServiceAccount};
+use steersman_providers::{AccountError, AwsKeys, AwsRole, HttpUpstream, ServiceAccount};
 
 use crate::compose::environment;
-use crate::config::{CloudConfig, ProviderConfig};
+use crate::config::{AwsAccount, CloudConfig, ProviderConfig, container_token};
 
 /// An account at a cloud.
 pub(crate) enum Account {
@@ -12,6 +12,8 @@ pub(crate) enum Account {
     None,
     /// Keys that sign each call.
     Aws(AwsKeys),
+    /// A role of this machine, whose keys are fetched and renewed.
+    Role(AwsRole),
     /// An account that fetches tokens.
     Google(Box<ServiceAccount>),
 }
@@ -34,6 +36,9 @@ impl Account {
                 region: region.clone(),
             }));
         }
+        if let Some(account) = Self::of_aws(&provider.cloud, secrets)? {
+            return Ok(account);
+        }
         match fetch(credentials) {
             Some(file) => {
                 let account = ServiceAccount::parse(&file)?;
@@ -47,11 +52,32 @@ impl Account {
         }
     }
 
+    /// A profile, or a role of this machine.
+    fn of_aws(cloud: &CloudConfig, secrets: &mut Vec<Secret>) -> Result<Option<Self>, AccountError> {
+        let Some(region) = cloud.region.as_deref() else { return Ok(None) };
+        Ok(match &cloud.aws {
+            AwsAccount::None => None,
+            AwsAccount::Profile(files) => {
+                let Some(profile) = files.read() else { return Ok(None) };
+                let keys = profile.keys(region)?;
+                secrets.push(keys.secret_access_key.clone());
+                secrets.extend(keys.session_token.clone());
+                Some(Self::Aws(keys))
+            }
+            AwsAccount::Instance(service) => Some(Self::Role(AwsRole::of_instance(service, region)?)),
+            AwsAccount::Container(address) => {
+                let set = |name: &str| environment(name).filter(|value| !value.trim().is_empty());
+                Some(Self::Role(AwsRole::of_container(address, container_token(&set), region)?))
+            }
+        })
+    }
+
     /// The upstream with this account in place of a key.
     pub(crate) fn equip(self, upstream: HttpUpstream) -> HttpUpstream {
         match self {
             Self::None => upstream,
             Self::Aws(keys) => upstream.signing(keys),
+            Self::Role(role) => upstream.with_role(role),
             Self::Google(account) => upstream.with_account(*account),
         }
     }

@@ -121,7 +121,14 @@ fn tls_finding(config: &Config) -> Option<Finding> {
 
 fn provider_findings(config: &Config) -> Vec<Finding> {
     let one = |provider: &crate::config::ProviderConfig| match provider.api_key.as_ref().or(provider.cloud.source()) {
-        None => Finding::fine(format!("provider {} at {} (no key needed)", provider.name, provider.base_url)),
+        None => {
+            let keys = provider
+                .cloud
+                .aws
+                .words()
+                .map_or_else(|| "no key needed".to_owned(), |from| format!("keys from {from}"));
+            Finding::fine(format!("provider {} at {} ({keys})", provider.name, provider.base_url))
+        }
         Some(source) => match source.fetch(environment) {
             Ok(_) => Finding::fine(format!("provider {} at {} (key from {source})", provider.name, provider.base_url)),
             Err(error) => Finding::missing(format!("provider {}: {error}", provider.name), "set it and start again"),

@@ -102,7 +102,8 @@ fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
             }
         }
         Action::List => {
-            let read = async |state: State| Ok::<_, keys::KeyError>((keys::list(&state).await?, state.budgets().await?));
+            let read =
+                async |state: State| Ok::<_, keys::KeyError>((keys::list(&state).await?, state.budgets().await?));
             let (keys, budgets) = with_state(&place, read)?;
             if json {
                 let budgets: Vec<_> = budgets.iter().map(describe_budget).collect();

@@ -1,5 +1,6 @@
 //! What a provider at a cloud needs besides its key: a place, and keys or a service account of the cloud.
 
+use super::aws::AwsAccount;
 use super::error::ConfigError;
 use super::secret::SecretSource;
 use super::settings::Reader;
@@ -19,6 +20,8 @@ pub(crate) struct CloudConfig {
     pub(crate) secret_access_key: Option<SecretSource>,
     /// The token of a session, where the key is temporary.
     pub(crate) session_token: Option<SecretSource>,
+    /// Where keys of Amazon come from when none are named.
+    pub(crate) aws: AwsAccount,
 }
 
 impl CloudConfig {
@@ -37,12 +40,19 @@ impl CloudConfig {
             access_key_id: read.secret(&at("access_key_id"))?,
             secret_access_key: read.secret(&at("secret_access_key"))?,
             session_token: read.secret(&at("session_token"))?,
+            aws: AwsAccount::None,
         };
         let set = |name: &str| environment(name).filter(|value| !value.trim().is_empty());
         let variable = |name: &str| set(name).map(|_| SecretSource::Environment(name.to_owned()));
         if vendor.starts_with("bedrock") {
             cloud.region = cloud.region.or_else(|| set("AWS_REGION")).or_else(|| set("AWS_DEFAULT_REGION"));
-            if cloud.access_key_id.is_none() && cloud.secret_access_key.is_none() {
+            let named = cloud.access_key_id.is_some() || cloud.secret_access_key.is_some();
+            if !named && read.secret(&at("api_key"))?.is_none() {
+                let has_keys = ["AWS_ACCESS_KEY_ID", "AWS_BEARER_TOKEN_BEDROCK"].iter().any(|name| set(name).is_some());
+                cloud.aws = AwsAccount::read(read, provider, has_keys, &set)?;
+                cloud.region = cloud.region.or_else(|| cloud.aws.region());
+            }
+            if !named && cloud.aws == AwsAccount::None {
                 cloud.access_key_id = variable("AWS_ACCESS_KEY_ID");
                 cloud.secret_access_key = variable("AWS_SECRET_ACCESS_KEY");
                 cloud.session_token = cloud.session_token.or_else(|| variable("AWS_SESSION_TOKEN"));
@@ -67,6 +77,11 @@ impl CloudConfig {
         }
         // The place that is no region has a host without one.
         Ok(address.replace("//global-aiplatform.", "//aiplatform."))
+    }
+
+    /// Whether calls prove whose they are by anything but a key.
+    pub(crate) fn has_account(&self) -> bool {
+        self.source().is_some() || self.aws != AwsAccount::None
     }
 
     /// Where the secrets of an account are, for messages; `None` where there are none.

@@ -6,6 +6,7 @@
 
 mod admission;
 mod answers;
+mod aws;
 mod cloud;
 mod document;
 mod error;
@@ -22,6 +23,7 @@ mod surface;
 mod thought;
 mod tools;
 
+pub(crate) use aws::{AwsAccount, container_token};
 pub(crate) use cloud::CloudConfig;
 pub(crate) use document::Document;
 pub(crate) use error::ConfigError;

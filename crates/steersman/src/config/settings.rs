@@ -329,7 +329,7 @@ fn provider(
             .hint("write the address up to and including the version: `https://host/v1`"));
     }
     let base_url = BaseUrl::parse(&address).map_err(|error| read.wrong(&at("base_url"), &error.to_string()))?;
-    let variable = vendor.key_env.filter(|variable| cloud.source().is_none() || environment(variable).is_some());
+    let variable = vendor.key_env.filter(|variable| !cloud.has_account() || environment(variable).is_some());
     let api_key =
         read.secret(&at("api_key"))?.or_else(|| variable.map(|name| SecretSource::Environment(name.to_owned())));
     Ok(ProviderConfig { name: name.to_owned(), vendor, base_url, api_key, cloud, models: read.texts(&at("models")) })

@@ -144,12 +144,18 @@ pub(crate) fn spawn(config: &Path, data: &Path) -> (Child, SocketAddr) {
 }
 
 pub(crate) fn spawn_ready(config: &Path, data: &Path) -> (Child, SocketAddr, Value) {
+    spawn_with(config, data, &[])
+}
+
+/// With these variables in its environment besides.
+pub(crate) fn spawn_with(config: &Path, data: &Path, variables: &[(&str, &str)]) -> (Child, SocketAddr, Value) {
     let mut gateway = Command::new(env!("CARGO_BIN_EXE_steersman"))
         .args(["up", "--json", "--listen", "127.0.0.1:0", "--config"])
         .arg(config)
         .arg("--data")
         .arg(data)
         .env("SIM_KEY", SECRET)
+        .envs(variables.iter().copied())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()

@@ -1,0 +1,165 @@
+//! Keys of Amazon that nobody names: a profile, the role of an instance and of a container, over the real binary against a
+//! metadata service on loopback and a provider that verifies the signature.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "a test that panics has failed")]
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::json;
+use steersman_sim::{Script, Sim};
+use support::{Answer, SECRET, post, spawn_with};
+
+/// A provider that knows one secret, and a gateway with a provider `aws` of which the file says this much.
+struct House {
+    gateway: Child,
+    address: SocketAddr,
+    _data: tempfile::TempDir,
+    _sim: Sim,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl House {
+    fn start(aws: &str, variables: &[(&str, &str)]) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let script = format!("api_key = \"{SECRET}\"\n[default]\nanswer = \"auto\"\n");
+        let sim = runtime.block_on(Sim::start(Script::from_toml(&script).unwrap())).unwrap();
+        let data = tempfile::tempdir().unwrap();
+        let config = data.path().join("steersman.toml");
+        let text = format!(
+            "[retry]\nattempts = 1\n[providers.aws]\nkind = \"bedrock\"\nbase_url = \"{}\"\nmodels = [\"anthropic.c\"]\n{aws}\n",
+            sim.base_url()
+        );
+        std::fs::write(&config, text).unwrap();
+        let home = data.path().to_string_lossy().into_owned();
+        let variables: Vec<_> = variables.iter().copied().chain([("HOME", home.as_str())]).collect();
+        let (gateway, address, _) = spawn_with(&config, data.path(), &variables);
+        Self { gateway, address, _data: data, _sim: sim, _runtime: runtime }
+    }
+
+    fn ask(&self) -> Answer {
+        let body = json!({ "model": "anthropic.c", "messages": [{ "role": "user", "content": "hello" }] });
+        post(self.address, "/v1/chat/completions", body.to_string().as_bytes())
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        drop(self.gateway.kill());
+        drop(self.gateway.wait());
+    }
+}
+
+/// A service that gives the keys to who shows what it wants, and counts how often it did. They are good for `seconds`.
+fn service(seconds: i64) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let given = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&given);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let (status, body) = answer(&head(&mut stream), seconds);
+            count.fetch_add(usize::from(body.contains("AKIDEXAMPLE")), Ordering::SeqCst);
+            let length = body.len();
+            let whole = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
+            drop(stream.write_all(whole.as_bytes()));
+        }
+    });
+    (address, given)
+}
+
+/// What the service answers to a head in lower case.
+fn answer(head: &str, seconds: i64) -> (u16, String) {
+    let until = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds);
+    let keys = json!({
+        "Code": "Success", "AccessKeyId": "AKIDEXAMPLE", "SecretAccessKey": SECRET, "Token": "session",
+        "Expiration": until.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+    });
+    let (line, _) = head.split_once(" http/1.1").unwrap_or((head, ""));
+    let has = |header: &str| head.contains(&format!("\r\n{header}"));
+    let shown = has("x-aws-ec2-metadata-token: t0k3n\r\n");
+    match line {
+        "put /latest/api/token" if has("x-aws-ec2-metadata-token-ttl-seconds: ") => (200, "t0k3n".to_owned()),
+        "get /latest/meta-data/iam/security-credentials/" if shown => (200, "my-role".to_owned()),
+        "get /latest/meta-data/iam/security-credentials/my-role" if shown => (200, keys.to_string()),
+        "get /creds" if has("authorization: of-the-container\r\n") => (200, keys.to_string()),
+        _ => (401, String::new()),
+    }
+}
+
+/// The head of a request, in lower case.
+fn head(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    let mut piece = [0; 1_024];
+    while !bytes.windows(4).any(|end| end == b"\r\n\r\n") {
+        match stream.read(&mut piece) {
+            Ok(read @ 1..) => bytes.extend_from_slice(&piece[..read]),
+            _ => break,
+        }
+    }
+    String::from_utf8_lossy(&bytes).to_ascii_lowercase()
+}
+
+#[test]
+fn the_role_of_an_instance_signs_calls_and_its_keys_are_kept_until_they_are_near_their_end() {
+    for (seconds, fetches) in [(3_600, 1), (120, 2)] {
+        let (service, given) = service(seconds);
+        let variables = [("AWS_EC2_METADATA_SERVICE_ENDPOINT", service.as_str())];
+        let house = House::start("region = \"eu-central-1\"\nrole = \"instance\"", &variables);
+        for _ in 0..2 {
+            let answer = house.ask();
+            assert_eq!(answer.status, 200, "{}", answer.body);
+        }
+        assert_eq!(given.load(Ordering::SeqCst), fetches, "keys that are good for {seconds} s");
+    }
+}
+
+#[test]
+fn the_role_of_a_container_is_found_by_its_variables_and_a_refusal_tells_nothing_secret() {
+    let (service, given) = service(3_600);
+    let uri = format!("{service}/creds");
+    let region = "region = \"eu-central-1\"";
+    let variables =
+        |token| [("AWS_CONTAINER_CREDENTIALS_FULL_URI", uri.as_str()), ("AWS_CONTAINER_AUTHORIZATION_TOKEN", token)];
+    let house = House::start(region, &variables("of-the-container"));
+    assert_eq!((house.ask().status, given.load(Ordering::SeqCst)), (200, 1));
+    let refused = House::start(region, &variables("of-somebody-else")).ask();
+    let code = refused.json()["error"]["code"].clone();
+    assert_eq!((refused.status, &code), (502, &"upstream_auth".into()), "{}", refused.body);
+    assert!(refused.body.contains("401") && !refused.body.contains("somebody"), "{}", refused.body);
+}
+
+#[test]
+fn a_profile_signs_calls_and_gives_its_region() {
+    let files = tempfile::tempdir().unwrap();
+    let credentials = format!(
+        "[default]\naws_access_key_id = A\naws_secret_access_key = wrong\n[work]\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = {SECRET}\n"
+    );
+    let at = |name: &str, text: &str| {
+        std::fs::write(files.path().join(name), text).unwrap();
+        files.path().join(name).to_string_lossy().into_owned()
+    };
+    let (credentials, config) =
+        (at("credentials", &credentials), at("config", "[profile work]\nregion = eu-central-1\n"));
+    let variables = [("AWS_SHARED_CREDENTIALS_FILE", credentials.as_str()), ("AWS_CONFIG_FILE", config.as_str())];
+    let answer = House::start("profile = \"work\"", &variables).ask();
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let by_variable: Vec<_> = variables.iter().copied().chain([("AWS_PROFILE", "work")]).collect();
+    assert_eq!(House::start("", &by_variable).ask().status, 200);
+    let default = House::start("region = \"eu-central-1\"", &variables).ask();
+    let code = default.json()["error"]["code"].clone();
+    assert_eq!(code, "upstream_auth", "the default profile has another key: {}", default.body);
+
+    let file = files.path().join("unknown.toml");
+    std::fs::write(&file, "[providers.bedrock]\nprofile = \"wrok\"\n").unwrap();
+    let mut check = Command::new(env!("CARGO_BIN_EXE_steersman"));
+    let out = check.args(["check", "--config"]).arg(&file).envs(variables).output().unwrap();
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert!(said.contains("no profile `wrok`"), "{said}");
+}
