@@ -69,7 +69,9 @@ pub(crate) fn marks(transcript: &Transcript, rows: &[Row], request: &Request) ->
         let spoken = scores.iter().map(|score| score.text.len()).max().filter(|most| *most > 1).unwrap_or(usize::MAX);
         let alone = scores.iter().filter(|score| score.text.len() == spoken).nth(1).is_none();
         for (at, score) in family.iter().zip(&scores) {
-            let Some(mark) = marks.get_mut(*at) else { continue };
+            let Some(mark) = marks.get_mut(*at) else {
+                continue;
+            };
             if attested.is_alone(&score.attested) {
                 *mark |= bind::DESCRIBED;
             } else if attested.is_best(&score.attested) && score.attested.keys().any(|word| !word.starts_with('~')) {
@@ -139,7 +141,8 @@ fn score(transcript: &Transcript, row: &Row, request: &Request) -> Score {
     let mut score = Score::default();
     for field in row.fields.iter().filter_map(|at| transcript.field(*at)) {
         if !field.attested && field.raw.len() <= TEXT {
-            let stems = text::tokens(&field.raw).map(|token| text::exact(token.text));
+            let near = text::tokens(&field.raw).filter(|token| token.text.len() > 2 && request.may_have(token.text));
+            let stems = near.map(|token| text::exact(token.text));
             let stems =
                 stems.filter(|lower| lower.len() > 2 && !words::is_stop(lower)).map(|lower| words::stem(&lower));
             score.text.extend(stems.filter(|stem| request.has_stem(stem) && !request.opens_order(stem)));
@@ -231,7 +234,9 @@ fn moment_hits(transcript: &Transcript, field: &Field, request: &Request, score:
         "november",
         "december",
     ];
-    let Some((day, minute)) = moment::parse(&field.raw) else { return };
+    let Some((day, minute)) = moment::parse(&field.raw) else {
+        return;
+    };
     if let Some(day) = day {
         let counted =
             !request.relatives.is_empty() && !transcript.today.is_empty() && derive::is_user_day(transcript, day);

@@ -116,6 +116,8 @@ pub(crate) struct Request {
     positions: HashMap<String, Vec<u32>>,
     /// The sentences in which each stem stands.
     stems: HashMap<String, SmallVec<[u32; 2]>>,
+    /// How the words begin, so that most of another text's words need not be stemmed.
+    beginnings: HashSet<[u8; 3]>,
     pub(crate) nouns: Nouns,
     pub(crate) verbs: Verbs,
     /// Objects that literals imply: an address something to send, an account or a currency money.
@@ -192,6 +194,7 @@ impl Request {
             let stem = words::stem(&lower);
             self.nouns |= words::nouns(&stem);
             self.verbs |= words::verbs(&stem);
+            self.beginnings.extend(beginning(&stem));
             let sentences = self.stems.entry(stem.clone()).or_default();
             if sentences.last() != Some(&self.sentences) {
                 sentences.push(self.sentences);
@@ -300,7 +303,9 @@ impl Request {
     /// Whether the words of `value` stand side by side in one phrase. Bare digits are numbers, not phrases.
     fn phrase(&self, value: &str) -> bool {
         let wanted: Vec<&str> = text::tokens(value).map(|token| token.text).collect();
-        let Some(first) = wanted.first() else { return false };
+        let Some(first) = wanted.first() else {
+            return false;
+        };
         if wanted.iter().all(|word| word.bytes().all(|b| b.is_ascii_digit()) || words::is_stop(word) || word.len() < 2)
         {
             return false;
@@ -371,7 +376,9 @@ impl Request {
                 continue;
             }
             let stem = words::stem(&word);
-            let Some(sentences) = self.stems.get(&stem).filter(|_| !self.is_excluded(&stem)) else { return false };
+            let Some(sentences) = self.stems.get(&stem).filter(|_| !self.is_excluded(&stem)) else {
+                return false;
+            };
             let shared = common.map_or_else(
                 || sentences.clone(),
                 |common| common.into_iter().filter(|sentence| sentences.contains(sentence)).collect(),
@@ -450,18 +457,17 @@ impl Request {
             || text::tokens(value).any(|token| self.names(&text::exact(token.text)))
     }
 
-    /// Whether the user has a word of the same family as this one ("plumbers" for `plumbing`).
-    pub(crate) fn has_kin(&self, stem: &str) -> bool {
-        stem.len() > 4 && stem.is_ascii() && self.stems.keys().any(|own| words::are_kin(own, stem))
+    /// Whether a word of another text can be one of these: they begin alike.
+    pub(crate) fn may_have(&self, word: &str) -> bool {
+        beginning(word).is_none_or(|beginning| self.beginnings.contains(&beginning))
     }
 
-    /// Whether a code is short for a word of the user's ("MOR10" for morphine).
-    pub(crate) fn is_coded(&self, code: &str) -> bool {
-        let letters = code.trim_end_matches(|c: char| c.is_ascii_digit());
-        letters.len() > 2
-            && letters.len() < code.len()
-            && letters.bytes().all(|b| b.is_ascii_lowercase())
-            && self.words.iter().any(|word| word.lower.len() > 4 && word.lower.starts_with(letters))
+    /// Whether the user has a word of the same family as this one ("plumbers" for `plumbing`).
+    pub(crate) fn has_kin(&self, stem: &str) -> bool {
+        stem.len() > 4
+            && stem.is_ascii()
+            && self.may_have(stem)
+            && self.stems.keys().any(|own| words::are_kin(own, stem))
     }
 
     /// Whether a word with this stem occurs in a sentence.
@@ -481,6 +487,12 @@ impl Request {
     pub(crate) fn is_quantified(&self, sentence: u32) -> bool {
         self.quantified.contains(&sentence)
     }
+}
+
+/// The first three letters of an ASCII word, in lower case.
+fn beginning(word: &str) -> Option<[u8; 3]> {
+    let first: [u8; 3] = word.as_bytes().get(..3)?.try_into().ok()?;
+    first.is_ascii().then(|| first.map(|byte| byte.to_ascii_lowercase()))
 }
 
 /// The byte ranges between quotation marks.

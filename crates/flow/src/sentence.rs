@@ -91,4 +91,13 @@ impl Request {
                 && beside(at + 1, at + 7).any(|behind| LIMITS.contains(&behind.lower.as_str()))
         })
     }
+
+    /// Whether a code is short for a word of the user's ("MOR10" for morphine).
+    pub(crate) fn is_coded(&self, code: &str) -> bool {
+        let letters = code.trim_end_matches(|c: char| c.is_ascii_digit());
+        letters.len() > 2
+            && letters.len() < code.len()
+            && letters.bytes().all(|b| b.is_ascii_lowercase())
+            && self.words.iter().any(|word| word.lower.len() > 4 && word.lower.starts_with(letters))
+    }
 }
