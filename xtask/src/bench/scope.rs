@@ -42,6 +42,7 @@ static FIGURES: &[(&str, &str, &str, &str)] = &[
     ("/append_and_sync_400_bytes_us/p50", "one append and sync of this disk, median", "us", ""),
     ("/open_ledger/open_effects", "open effects of a ledger that is opened", "", ""),
     ("/open_ledger/seconds", "opening it and reading them", "s", "<= 2"),
+    ("/open_ledger/processor_seconds", "  processor time of it", "s", ""),
     ("/postgres/intents_at_256_in_flight/per_s", "durable intents a second, PostgreSQL", "/s", ""),
     ("/cancel_1000_calls_to_joined_us/p99", "cancel to joined, 1000 calls, p99", "us", "<= 20000"),
     ("/hostile_process_beyond_grace_us/p99", "hostile process beyond its grace, p99", "us", "<= 50000"),

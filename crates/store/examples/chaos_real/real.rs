@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child as Process, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -133,8 +134,25 @@ impl World<'_> {
         worker
     }
 
+    /// Any moment of so long a life; a rival that is slow to start lives longer.
     fn nap(&self, longest_ms: u64) {
-        std::thread::sleep(Duration::from_millis(self.dice.below(longest_ms)));
+        let usual = if rival().is_some() { self.usual_ms() } else { 0 };
+        std::thread::sleep(Duration::from_millis(self.dice.below(longest_ms.max(usual))));
+    }
+
+    /// How long a worker lives when nothing befalls it, measured once beside a calm sink.
+    fn usual_ms(&self) -> u64 {
+        static USUAL: OnceLock<u64> = OnceLock::new();
+        *USUAL.get_or_init(|| {
+            let folder = tempfile::tempdir().unwrap();
+            let sinkd = Sinkd::start(folder.path(), self.class, 0);
+            let (place, dice) = (self.engine.place(folder.path()), Dice::seeded(0));
+            let calm = World { class: self.class, engine: self.engine, place, sinkd, dice };
+            let began = Instant::now();
+            calm.last("usual");
+            self.engine.clear(&calm.place);
+            u64::try_from(began.elapsed().as_millis()).unwrap()
+        })
     }
 
     /// Calms the sink and lets this gateway come to its end.

@@ -252,14 +252,14 @@ impl Ledger for EffectLedger {
     }
 
     fn open_effects(&self) -> BoxFuture<'_, Result<Vec<EffectRecord>, LedgerError>> {
-        Box::pin(self.look("read open effects", |driver| rows::effects(driver.query(sql::OPEN, &[])?)))
+        Box::pin(self.look("read open effects", |driver| rows::by_key(driver.query(sql::OPEN, &[])?)))
     }
 
     fn orphans(&self) -> BoxFuture<'_, Result<Vec<EffectRecord>, LedgerError>> {
         let Stamp { owner, epoch, now_ms } = self.stamp();
         let orphans = move |driver: &mut dyn Driver| {
             let values = [Value::Int(now_ms), Value::Text(&owner), Value::Int(epoch)];
-            rows::effects(driver.query(sql::ORPHANS, &values)?)
+            rows::by_key(driver.query(sql::ORPHANS, &values)?)
         };
         Box::pin(self.look("read effects without an owner", orphans))
     }

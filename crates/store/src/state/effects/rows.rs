@@ -68,6 +68,13 @@ pub(super) fn effects(rows: Vec<Vec<Cell>>) -> Result<Vec<EffectRecord>, Databas
     rows.into_iter().map(read).collect::<Result<_, _>>().map_err(|error| DatabaseError::lasting(error.to_string()))
 }
 
+/// The effects of an answer, by key. A database that sorts rows carries all of each along.
+pub(super) fn by_key(rows: Vec<Vec<Cell>>) -> Result<Vec<EffectRecord>, DatabaseError> {
+    let mut effects = effects(rows)?;
+    effects.sort_unstable_by_key(|effect| effect.key);
+    Ok(effects)
+}
+
 /// The one effect of an answer.
 pub(super) fn one(rows: Vec<Vec<Cell>>) -> Result<Option<EffectRecord>, DatabaseError> {
     Ok(effects(rows)?.into_iter().next())

@@ -166,11 +166,8 @@ pub(super) const LOSE: &str = concat!(
 
 pub(super) const EFFECT: &str = concat!("SELECT ", columns!(), " FROM state_effects WHERE key = $1");
 
-pub(super) const OPEN: &str = concat!(
-    "SELECT ",
-    columns!(),
-    " FROM state_effects WHERE state NOT IN ('committed', 'failed', 'void') ORDER BY key"
-);
+pub(super) const OPEN: &str =
+    concat!("SELECT ", columns!(), " FROM state_effects WHERE state NOT IN ('committed', 'failed', 'void')");
 
 /// Open effects of this run.
 pub(super) const OPEN_OF: &str = concat!(
@@ -185,5 +182,5 @@ pub(super) const ORPHANS: &str = concat!(
     columns!(),
     " FROM state_effects AS e WHERE e.state NOT IN ('committed', 'failed', 'void')
        AND e.state NOT IN ('planned', 'authorised') AND NOT EXISTS (SELECT 1 FROM state_effect_owners o WHERE o.owner = e.owner AND o.epoch = e.epoch
-            AND o.until_ms >= $1 AND NOT (o.owner = $2 AND o.epoch <> $3)) ORDER BY key"
+            AND o.until_ms >= $1 AND NOT (o.owner = $2 AND o.epoch <> $3))"
 );
