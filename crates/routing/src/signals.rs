@@ -5,12 +5,16 @@
 //!
 //! What never happens here: a signal that makes a label.
 
+use std::collections::VecDeque;
+
 use serde::{Deserialize, Serialize};
 
 use crate::traffic::Answered;
 
-/// A mean probability a token from which likelihood is taken to speak for an answer: the geometric mean of a fair coin.
-const LIKELY: f32 = 0.5;
+/// Likelihood has no zero of its own: it speaks for the half of a task's answers that it ranks higher. So many of the
+/// newest are ranked.
+const RANKED: usize = 10_000;
+const LIKELIHOOD: &str = "token likelihood, the higher half";
 
 /// One signal on a task's labels.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,23 +38,32 @@ static SIGNALS: &[Reader] = &[
         let others = others.iter().filter_map(|other| other.answer);
         others.map(|other| other == own).reduce(|one, other| one || other)
     }),
-    ("token likelihood", |own, _| own.likelihood.map(|mean| mean.exp() >= LIKELY)),
     ("the judge", |own, _| own.judged.filter(|verdict| (verdict - 0.5).abs() > 0.25).map(|verdict| verdict > 0.5)),
 ];
 
 /// Counts of all signals.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Signals(Vec<[[u64; 2]; 2]>);
+pub(crate) struct Signals {
+    counts: Vec<[[u64; 2]; 2]>,
+    /// Likelihood of an answer, and whether it was right.
+    ranked: VecDeque<(f32, bool)>,
+}
 
 impl Signals {
     /// Counts a label's candidates; answers without a grade count for nothing.
     pub(crate) fn push(&mut self, candidates: &[Answered]) {
-        self.0.resize(SIGNALS.len(), [[0; 2]; 2]);
+        self.counts.resize(SIGNALS.len(), [[0; 2]; 2]);
         for (place, own) in candidates.iter().enumerate() {
             let Some(quality) = own.quality else { continue };
+            if let Some(likelihood) = own.likelihood {
+                self.ranked.push_back((likelihood, quality > 0.5));
+                if self.ranked.len() > RANKED {
+                    self.ranked.pop_front();
+                }
+            }
             let others: Vec<Answered> =
                 candidates.iter().enumerate().filter(|(other, _)| *other != place).map(|(_, cell)| *cell).collect();
-            for ((_, reader), counts) in SIGNALS.iter().zip(&mut self.0) {
+            for ((_, reader), counts) in SIGNALS.iter().zip(&mut self.counts) {
                 let side = reader(own, &others).map(usize::from);
                 if let Some(count) = side.and_then(|side| counts.get_mut(side)) {
                     count[0] += u64::from(quality > 0.5);
@@ -62,15 +75,23 @@ impl Signals {
 
     /// Those that have said something.
     pub(crate) fn report(&self) -> Vec<Signal> {
-        let named = SIGNALS.iter().zip(&self.0);
+        let named = SIGNALS.iter().zip(&self.counts);
         let spoken = named.filter(|(_, [against, by])| against[1] + by[1] > 0);
-        spoken
-            .map(|((name, _), [against, by])| Signal {
-                name: (*name).to_owned(),
-                spoke_for: *by,
-                spoke_against: *against,
-            })
-            .collect()
+        let counted = spoken.map(|((name, _), [against, by])| Signal {
+            name: (*name).to_owned(),
+            spoke_for: *by,
+            spoke_against: *against,
+        });
+        counted.chain(self.likelihood()).collect()
+    }
+
+    fn likelihood(&self) -> Option<Signal> {
+        let mut ranked: Vec<(f32, bool)> = self.ranked.iter().copied().collect();
+        ranked.sort_by(|one, other| one.0.total_cmp(&other.0));
+        let (lower, higher) = ranked.split_at_checked(ranked.len() / 2)?;
+        let count = |half: &[(f32, bool)]| [half.iter().filter(|(_, right)| *right).count() as u64, half.len() as u64];
+        let (spoke_for, spoke_against) = (count(higher), count(lower));
+        (!ranked.is_empty()).then(|| Signal { name: LIKELIHOOD.to_owned(), spoke_for, spoke_against })
     }
 }
 
@@ -98,7 +119,7 @@ mod tests {
         };
         assert_eq!(told("the answer's form"), ([3, 4], [0, 0]));
         assert_eq!(told("agreement of candidates"), ([2, 2], [1, 2]));
-        assert_eq!(told("token likelihood"), ([1, 1], [0, 1]));
+        assert_eq!(told(LIKELIHOOD), ([1, 1], [0, 1]));
         // A verdict that depends on the order is none.
         assert_eq!(told("the judge"), ([1, 2], [0, 0]));
     }
