@@ -73,8 +73,12 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let recording = data.join("labels.jsonl");
     std::fs::write(&recording, &labels)?;
     let figures = figures(&steersman, &recording, &labels, &asked, &standing)?;
+    let mut machine = machine::describe();
+    if let (Some(_), Some(machine)) = (&arguments.steersman, machine.as_object_mut()) {
+        machine.insert("profile".to_owned(), "as given with --steersman".into());
+    }
     let run = json!({
-        "bench": "cascade", "command": "cargo xtask bench cascade", "machine": machine::describe(),
+        "bench": "cascade", "command": "cargo xtask bench cascade", "machine": machine,
         "models": { "candidate": domains::CANDIDATE, "reference": domains::REFERENCE },
         "task": "ten domains of CLINC150, answers held to the ten labels", "figures": figures,
     });
