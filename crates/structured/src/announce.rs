@@ -73,6 +73,53 @@ const ANSWERS_UNSPACED: [&str; 8] = ["訂正", "修正", "正しい", "更正", 
 /// What says that an answer is none.
 const WRONG: [&str; 6] = ["wrong", "incorrect", "not correct", "not right", "invalid", "mistake"];
 
+/// Names of members and tags that hold something else than the answer.
+const NO_ANSWERS: [&str; 38] = [
+    "example",
+    "examples",
+    "sample",
+    "samples",
+    "template",
+    "schema",
+    "draft",
+    "drafts",
+    "initial",
+    "previous",
+    "prior",
+    "old",
+    "original",
+    "before",
+    "request",
+    "prompt",
+    "expected",
+    "wrong",
+    "rejected",
+    "invalid",
+    "incorrect",
+    "bad",
+    "default",
+    "defaults",
+    "think",
+    "thinking",
+    "thought",
+    "thoughts",
+    "reasoning",
+    "reasoning_content",
+    "analysis",
+    "scratchpad",
+    "error",
+    "errors",
+    "first_attempt",
+    "alternative",
+    "alternatives",
+    "failure",
+];
+
+/// Whether what stands under this name is no answer.
+pub(crate) fn names_no_answer(name: &str) -> bool {
+    NO_ANSWERS.contains(&name.to_lowercase().as_str())
+}
+
 /// What says of an option that it is the answer.
 const CHOICES: [&str; 14] = [
     "final answer",
@@ -109,6 +156,9 @@ const OPEN: [&str; 12] = [
 
 /// Whether these words announce the document behind them as the answer.
 pub(crate) fn answer(words: &str) -> bool {
+    if words.trim_end().ends_with('?') {
+        return false;
+    }
     let unspaced = ANSWERS_UNSPACED.iter().any(|phrase| words.contains(phrase));
     let words = spaced(words);
     (unspaced || says(&words, &ANSWERS)) && !says(&words, &OPEN)
@@ -164,6 +214,11 @@ pub(crate) fn example(words: &str) -> bool {
 pub(crate) fn lone_example(before: &str, behind: &str) -> bool {
     let (clause, spaced_clause) = leading_clause(before);
     is_example(&clause, &spaced_clause) || spaced(behind).starts_with(" for example ")
+}
+
+/// Whether a line of the text leads over to an example.
+pub(crate) fn leads_to_example(text: &str) -> bool {
+    text.lines().any(|line| line.trim_end().ends_with([':', '：']) && lone_example(line, ""))
 }
 
 fn is_example(clause: &str, spaced: &str) -> bool {

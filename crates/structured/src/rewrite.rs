@@ -2,6 +2,7 @@
 //!
 //! What never happens here: no value is looked at. The rewriting is a pass of edits like any other, and on record.
 
+use crate::announce;
 use crate::code::Code;
 use crate::document::Document;
 use crate::notation;
@@ -77,7 +78,8 @@ impl Reader<'_> {
     /// The one value that the text says in another notation and the schema accepts.
     pub(crate) fn in_another_notation(&self) -> Option<Reading> {
         self.schema.filter(|schema| schema.is_demanding())?;
-        if self.conditions.mode == Mode::Strict || self.conditions.finish == Finish::Length {
+        let is_cut = self.conditions.finish == Finish::Length;
+        if self.conditions.mode == Mode::Strict || is_cut || announce::leads_to_example(self.text) {
             return None;
         }
         let mut taken: Option<(serde_json::Value, Reading)> = None;

@@ -76,6 +76,24 @@ fn what_is_not_understood_of_the_third_blind_cases_is_refused() {
     assert!(wrong.len() * 50 <= cases.len(), "more than 2 % refused without need: {wrong:?}");
 }
 
+#[test]
+fn what_only_looks_like_an_answer_is_none() {
+    let schema = serde_json::json!({"type": "object", "properties": {"name": {"type": "string"}, "age": {"type": "integer"}},
+        "required": ["name", "age"], "additionalProperties": false});
+    for input in [
+        r#"{"example": {"name": "Ada", "age": 36}}"#,
+        r#"{"error": "rate limited", "data": {"name": "Ada", "age": 36}}"#,
+        r#"{"input": {"name": "Ada", "age": 36}, "output": null}"#,
+        r#"{"a": {"name": "Ada", "age": 36}, "b": {"name": "Bob", "age": 40}}"#,
+        "<example><name>Ada</name><age>36</age></example>",
+        "I could not find it.\n\nExample format:\n\nname: Ada\nage: 36",
+        "Person(name=\"Ada\", age=36) or Person(name=\"Bob\", age=40)",
+    ] {
+        let answer = answer(&serde_json::json!({"id": 1, "input": input, "schema": schema}));
+        assert_ne!(answer["outcome"], "accepted", "{input}: {answer}");
+    }
+}
+
 fn lines(name: &str) -> Vec<Value> {
     let path = format!("{}/../../testdata/structured/{name}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(path).expect("the set is in the repository");

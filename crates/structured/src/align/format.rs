@@ -57,9 +57,7 @@ fn respelled(text: &str) -> Vec<String> {
 /// In capitals or in small letters, of a word that is one or the other throughout.
 fn cased(text: &str) -> Vec<String> {
     let (upper, lower) = (text.to_uppercase(), text.to_lowercase());
-    let first: String =
-        lower.chars().enumerate().map(|(i, c)| if i == 0 { c.to_ascii_uppercase() } else { c }).collect();
-    let uniform = [&upper, &lower, &first].iter().any(|form| form.as_str() == text);
+    let uniform = [&upper, &lower].iter().any(|form| form.as_str() == text);
     if uniform { vec![upper, lower] } else { Vec::new() }
 }
 

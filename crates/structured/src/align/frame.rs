@@ -10,6 +10,7 @@
 use std::borrow::Cow;
 
 use super::{Aligner, FRAME, enclosed};
+use crate::announce::names_no_answer;
 use crate::code::Code;
 use crate::document::Document;
 use crate::document::{Kind, Node, encode};
@@ -89,11 +90,21 @@ impl Aligner<'_> {
         if depth > PARTS_DEPTH_MAX || !self.is_frame(node, id) {
             return;
         }
+        // What failed, or was only asked for, holds no answer.
+        let failed = |name: &str| {
+            node.get(name).is_some_and(|error| {
+                error.kind() != Kind::Null && !matches!(error.raw(), "\"\"" | "[]" | "{}" | "false")
+            })
+        };
+        if failed("error") || failed("errors") || node.get("success").is_some_and(|said| said.raw() == "false") {
+            return;
+        }
+        let names_a_call = ["name", "type", "tool", "tool_name"].iter().any(|name| node.get(name).is_some());
         let members = node.members().map(|(key, value)| (key.as_str().unwrap_or_default(), value));
         let items = node.items().map(|item| (Cow::Borrowed(""), item));
         for (name, value) in members.chain(items) {
             parts.looked += 1;
-            if parts.looked > PARTS_MAX || NOT_THE_ANSWER.contains(&name.to_lowercase().as_str()) {
+            if parts.looked > PARTS_MAX || names_no_answer(&name) || (name == "input" && !names_a_call) {
                 continue;
             }
             let is_final = FINAL.contains(&name.to_lowercase().as_str());
@@ -227,46 +238,6 @@ struct Parts<'d> {
 const PARTS_MAX: usize = 256;
 const PARTS_DEPTH_MAX: usize = 8;
 
-/// Members that hold something else than the answer.
-const NOT_THE_ANSWER: [&str; 36] = [
-    "example",
-    "examples",
-    "sample",
-    "samples",
-    "template",
-    "schema",
-    "draft",
-    "drafts",
-    "initial",
-    "previous",
-    "prior",
-    "old",
-    "original",
-    "before",
-    "request",
-    "prompt",
-    "expected",
-    "wrong",
-    "rejected",
-    "invalid",
-    "incorrect",
-    "bad",
-    "default",
-    "defaults",
-    "thinking",
-    "thought",
-    "thoughts",
-    "reasoning",
-    "reasoning_content",
-    "analysis",
-    "scratchpad",
-    "error",
-    "errors",
-    "first_attempt",
-    "alternative",
-    "alternatives",
-];
-
 /// Members that hold the answer where another holds one too.
 const FINAL: [&str; 8] =
     ["final", "final_answer", "finalanswer", "corrected", "revised", "fixed", "final_output", "final_result"];
@@ -275,7 +246,7 @@ fn frame_of<'d>(node: Node<'d>, declared: &dyn Fn(&str) -> bool) -> Option<(Node
     let members: Vec<(Cow<'d, str>, Node<'d>)> =
         node.members().map(|(k, v)| (k.as_str().unwrap_or_default(), v)).collect();
     if let [(name, inner)] = members.as_slice() {
-        return (!declared(name))
+        return (!declared(name) && !names_no_answer(name))
             .then_some((*inner, if name == "properties" { Code::SchemaEcho } else { Code::Envelope }));
     }
     const ECHO: [&str; 10] = [

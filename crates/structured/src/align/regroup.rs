@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use super::enums;
 use super::words::{Name, STYLE, key_distance};
 use super::{Aligner, FRAME};
+use crate::announce::names_no_answer;
 use crate::code::Code;
 use crate::document::{Kind, Node, encode};
 use crate::schema::{Property, Shape, ShapeId, Types};
@@ -72,11 +73,15 @@ impl Aligner<'_> {
 
 /// `{"address": {"city": ..}}` for `{"city": ..}`: all members of one unknown object are absent members of the outer one.
 fn lifted(members: &[(Cow<'_, str>, Node<'_>)], shape: &Shape) -> Option<String> {
+    // Without a member of its own the outer object is a frame, and frames are judged elsewhere.
+    if !members.iter().any(|(name, _)| declared(shape, name)) {
+        return None;
+    }
     let mut lifted = 0;
     let mut taken: Vec<&str> = Vec::new();
     let mut all: Vec<String> = Vec::new();
     for (name, value) in members {
-        if declared(shape, name) || value.kind() != Kind::Object || value.is_empty() {
+        if declared(shape, name) || value.kind() != Kind::Object || value.is_empty() || names_no_answer(name) {
             all.push(format!("{}:{}", encode(name), value.raw()));
             continue;
         }

@@ -29,7 +29,8 @@ pub(super) fn forms(text: &str) -> Vec<String> {
     let Some(roots) = reader.elements(None, 0).map(|(children, _)| children).filter(|_| reader.rest.is_empty()) else {
         return Vec::new();
     };
-    if roots.iter().any(|root| PAGE.contains(&root.name.to_lowercase().as_str())) {
+    let is_page = |root: &Element| PAGE.contains(&root.name.to_lowercase().as_str());
+    if roots.iter().any(|root| is_page(root) || crate::announce::names_no_answer(&root.name)) {
         return Vec::new();
     }
     let framed = object(&roots);

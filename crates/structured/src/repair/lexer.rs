@@ -187,10 +187,12 @@ impl<'a> Lexer<'a> {
     }
 
     fn ellipsis(&mut self, len: usize) {
-        // At the end of a list it trails off; between two elements it stands for others.
+        // At the end of a list of scalars it trails off; between two elements, and behind a record, it stands for others.
         let (next, _) = self.cursor.skip(self.i + len);
         let (next, _) = self.cursor.skip(next + self.cursor.comma(next).unwrap_or(0));
-        if self.stack.last() == Some(&Frame::Array) && !self.tokens.is_empty() && self.cursor.value_start(next) {
+        let record = matches!(self.tokens.last().map(|t| t.kind), Some(Kind::CloseObject | Kind::CloseArray));
+        let between = !self.tokens.is_empty() && self.cursor.value_start(next);
+        if self.stack.last() == Some(&Frame::Array) && (record || between) {
             self.left_out("the ellipsis stands for elements", "the ellipsis says nothing");
         }
         self.drop_until(self.i + len, "", Code::Ellipsis);
