@@ -85,6 +85,7 @@ fn what_only_looks_like_an_answer_is_none() {
         r#"{"error": "rate limited", "data": {"name": "Ada", "age": 36}}"#,
         r#"{"input": {"name": "Ada", "age": 36}, "output": null}"#,
         r#"{"a": {"name": "Ada", "age": 36}, "b": {"name": "Bob", "age": 40}}"#,
+        r#"{"name": "Ada", "extra": {"type": "x"}, b": {"type": "y"}}"#,
         "<example><name>Ada</name><age>36</age></example>",
         "I could not find it.\n\nExample format:\n\nname: Ada\nage: 36",
         "Person(name=\"Ada\", age=36) or Person(name=\"Bob\", age=40)",

@@ -82,7 +82,9 @@ impl<'a> Cursor<'a> {
         };
         let stands_alone =
             i.checked_sub(1).is_none_or(|p| matches!(self.at(p), b'{' | b'[' | b',' | b':' | b' ' | b'\n' | b'='));
-        stands_alone.then_some((quote, 2))
+        // `, b": 1`: a key or value of one letter whose opening quote is missing.
+        let closes = matches!(self.at(i + 2), b',' | b':' | b'}' | b']' | b' ' | b'\n' | b'\r' | 0);
+        (stands_alone && !closes).then_some((quote, 2))
     }
 
     /// Whether the quote at `i` may close a string that a quote of family `open` opened; its length.
