@@ -5,6 +5,9 @@
 //!
 //! What never happens here: no arithmetic.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
 /// A unit: its marks beside a number, its words in the names of members, and the members that are counted in it by nature.
 struct Unit {
     marks: &'static [&'static str],
@@ -211,7 +214,16 @@ pub(super) fn marked(mark: &str) -> Vec<UnitId> {
 
 /// The unit that a member's name says: by its last word, or by any word of more than three letters.
 pub(super) fn named(words: &[String]) -> Option<UnitId> {
-    let says = |word: &str| ids(|unit| unit.names.contains(&word)).next();
+    static NAMES: LazyLock<BTreeMap<&'static str, UnitId>> = LazyLock::new(|| {
+        let mut names = BTreeMap::new();
+        for (id, unit) in UNITS.iter().enumerate() {
+            for name in unit.names {
+                names.entry(*name).or_insert(UnitId::try_from(id).unwrap_or(UnitId::MAX));
+            }
+        }
+        names
+    });
+    let says = |word: &str| NAMES.get(word).copied();
     let last = words.last().filter(|word| words.len() > 1 || word.len() > 1).filter(|word| {
         // `price_min` is a minimum; only what lasts has minutes.
         *word != "min" || words.iter().any(|w| LASTING.contains(&w.as_str()))
