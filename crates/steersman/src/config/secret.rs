@@ -13,6 +13,9 @@ pub(crate) enum SecretError {
     /// The variable is not set, or empty.
     #[error("the environment variable `{0}` is not set")]
     Unset(String),
+    /// The file is there and holds nothing: a mount that was not filled.
+    #[error("the secret file `{0}` is empty; write the secret into it")]
+    Empty(String),
     /// The file cannot be read.
     #[error("the secret file `{path}` cannot be read: {cause}")]
     Unreadable {
@@ -49,9 +52,12 @@ impl SecretSource {
                 .filter(|value| !value.trim().is_empty())
                 .map(|value| Secret::new(value.trim()))
                 .ok_or_else(|| SecretError::Unset(name.clone())),
-            Self::File(path) => std::fs::read_to_string(Path::new(path))
-                .map(|text| Secret::new(text.trim()))
-                .map_err(|cause| SecretError::Unreadable { path: path.clone(), cause }),
+            Self::File(path) => match std::fs::read_to_string(Path::new(path)) {
+                // An empty key would be equal to the one that nobody sent.
+                Ok(text) if text.trim().is_empty() => Err(SecretError::Empty(path.clone())),
+                Ok(text) => Ok(Secret::new(text.trim())),
+                Err(cause) => Err(SecretError::Unreadable { path: path.clone(), cause }),
+            },
         }
     }
 }
@@ -62,5 +68,25 @@ impl std::fmt::Display for SecretSource {
             Self::Environment(name) => write!(f, "env:{name}"),
             Self::File(path) => write!(f, "file:{path}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_that_is_empty_is_none_wherever_it_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |content: &str| {
+            let path = folder.path().join("secret");
+            std::fs::write(&path, content).unwrap();
+            SecretSource::File(path.display().to_string()).fetch(|_| None)
+        };
+        assert!(matches!(file(""), Err(SecretError::Empty(_))));
+        assert!(matches!(file(" \n"), Err(SecretError::Empty(_))));
+        assert_eq!(file("key\n").unwrap().expose(), "key");
+        let variable = SecretSource::Environment("K".into()).fetch(|_| Some(" ".into()));
+        assert!(matches!(variable, Err(SecretError::Unset(_))));
     }
 }
