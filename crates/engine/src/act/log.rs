@@ -48,7 +48,7 @@ pub(super) struct Content {
 /// A run and its place in the log.
 pub(super) struct RunLog<'a> {
     room: &'a ToolRoom,
-    /// The run's id: the hash of the client's key, or the request's id.
+    /// The run's id: the hash of owner, task and `Idempotency-Key`, or the request's id.
     pub(super) id: String,
     pub(super) content: Content,
     /// The version that stands; `None` while nothing is kept.
@@ -81,18 +81,19 @@ pub(super) fn request_hash(inbound: &Inbound) -> ContentHash {
 }
 
 impl<'a> RunLog<'a> {
-    /// Opens the run that this request names, waiting for another request of the same key to end, here or at another
-    /// gateway.
+    /// Opens the run that this request of `owner` names, waiting for another request of the same key to end, here or at
+    /// another gateway. The same name of another owner is another run.
     pub(super) async fn open(
         room: &'a ToolRoom,
         inbound: &Inbound,
+        owner: &str,
         task: &str,
         deadline: Instant,
     ) -> Result<Self, Refusal> {
         let key = inbound.idempotency_key.as_deref();
         let id = key.map_or_else(
             || inbound.id.to_string(),
-            |key| format!("key_{}", ContentHash::of(format!("{task}\0{key}").as_bytes())),
+            |key| format!("key_{}", ContentHash::of(format!("{owner}\0{task}\0{key}").as_bytes())),
         );
         let mut live = loop {
             let other = {

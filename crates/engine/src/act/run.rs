@@ -94,7 +94,9 @@ impl Running<'_> {
         note: &mut Note,
         mut outlet: Option<&mut Outlet>,
     ) -> Result<Acted, Refusal> {
-        let mut log = RunLog::open(self.room, self.inbound, task_name, self.deadline).await?;
+        // By the id of the client's key, which outlives a rotation of its secret.
+        let owner = self.engine.admit.owner_of(self.inbound.credential.as_ref());
+        let mut log = RunLog::open(self.room, self.inbound, &owner, task_name, self.deadline).await?;
         note.run.clone_from(&log.id);
         if let Some(answer) = &log.content.answer {
             return self.replay(answer.clone());
