@@ -16,23 +16,8 @@ use steersman_engine::{Crowded, Inbound, Pass};
 use steersman_wire::{Address, DIALECTS, Dialect, dialect_at, openai_chat};
 
 use super::credential::Credential;
+use super::steering::{Steering, SteeringError};
 use super::{Surface, body, error};
-
-/// The header that names a task.
-const TASK_HEADER: &str = "x-steersman-task";
-/// The header that says what to do with an answer that has a form to keep.
-const STRUCTURED_HEADER: &str = "x-steersman-structured";
-/// The header that marks texts of the body which somebody else wrote.
-const QUOTED_HEADER: &str = "x-steersman-quoted";
-/// The header with hashes of tool calls that a person approved.
-const APPROVED_HEADER: &str = "x-steersman-approved";
-
-/// The header that names a request, so that it can be sent again and still happens once.
-const IDEMPOTENCY_HEADER: &str = "idempotency-key";
-/// The header that says what is wanted of answers that were kept: `on`, `off`, `refresh`, `ttl=SECONDS`.
-const CACHE_HEADER: &str = "x-steersman-cache";
-/// The header that asks for events in a stream: of tool runs (`tools`), of a held value that grows (`previews`).
-const EVENTS_HEADER: &str = "x-steersman-events";
 
 /// One address for each dialect: whoever adds a dialect serves it.
 pub(super) fn router() -> Router<Arc<Surface>> {
@@ -70,6 +55,7 @@ pub(super) async fn receive(
         return Err(refuse(Code::SHUTTING_DOWN, Code::SHUTTING_DOWN.meaning));
     }
     let (head, body) = request.into_parts();
+    let steering = Steering::read(&head.headers).map_err(|wrong| refuse(SteeringError::CODE, &wrong.to_string()))?;
     let credential = head.extensions.get::<Credential>().map(|Credential(hash)| *hash);
     let most = surface.max_body_bytes as u64;
     let promised = hyper::body::Body::size_hint(&body).upper().unwrap_or(most);
@@ -82,6 +68,7 @@ pub(super) async fn receive(
     let body = name_in_body(dialect, &head.uri, body).map_err(|(code, message)| refuse(code, &message))?;
     place.holds(body.len() as u64);
     let started_at_us = super::now_us();
+    let wants = |events| steering.events.as_deref().is_some_and(|wanted| wanted.contains(events));
     let inbound = Inbound {
         id: RequestId::new(u64::try_from(started_at_us / 1_000).unwrap_or(0)),
         started,
@@ -89,15 +76,15 @@ pub(super) async fn receive(
         dialect,
         body,
         credential,
-        task: text(&head.headers, TASK_HEADER),
-        structured: text(&head.headers, STRUCTURED_HEADER),
-        quoted: text(&head.headers, QUOTED_HEADER),
-        approved: text(&head.headers, APPROVED_HEADER),
-        idempotency_key: text(&head.headers, IDEMPOTENCY_HEADER),
+        task: steering.task,
+        structured: steering.structured,
+        quoted: steering.quoted,
+        approved: steering.approved,
+        idempotency_key: steering.idempotency_key,
         waited_us: u64::try_from(place.waited().as_micros()).unwrap_or(u64::MAX),
-        cache: text(&head.headers, CACHE_HEADER),
-        tool_events: text(&head.headers, EVENTS_HEADER).is_some_and(|wanted| wanted.contains("tools")),
-        previews: text(&head.headers, EVENTS_HEADER).is_some_and(|wanted| wanted.contains("previews")),
+        cache: steering.cache,
+        tool_events: wants("tools"),
+        previews: wants("previews"),
         headers: passed_through(dialect, &head.headers),
     };
     Ok((inbound, place))

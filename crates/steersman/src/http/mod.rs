@@ -17,6 +17,7 @@ mod pages;
 mod passed;
 mod responses;
 mod serve;
+mod steering;
 mod structured;
 mod tasks;
 mod tls;
