@@ -107,6 +107,7 @@ pub(crate) struct Admitted {
 pub(crate) struct Asking<'a> {
     model: &'a str,
     task: &'a str,
+    joins_task: bool,
     candidates: &'a [Candidate],
     parameters: &'a str,
 }
@@ -114,14 +115,14 @@ pub(crate) struct Asking<'a> {
 impl<'a> Asking<'a> {
     /// A request that was read.
     pub(crate) fn of(prepared: &'a Prepared) -> Self {
-        let Prepared { asked, task, candidates, parameters, .. } = prepared;
-        Self { model: asked.as_str(), task: task.as_str(), candidates, parameters }
+        let Prepared { asked, task, joins_task, candidates, parameters, .. } = prepared;
+        Self { model: asked.as_str(), task: task.as_str(), joins_task: *joins_task, candidates, parameters }
     }
 
     /// A request that is passed through unread.
     pub(crate) fn passed(protocol: &'a str, candidate: &'a Candidate) -> Self {
         let candidates = std::slice::from_ref(candidate);
-        Self { model: candidate.model.as_str(), task: protocol, candidates, parameters: "" }
+        Self { model: candidate.model.as_str(), task: protocol, joins_task: false, candidates, parameters: "" }
     }
 }
 
@@ -175,6 +176,17 @@ impl Admit {
         allow_model(&self.keys().get(hash).ok_or_else(revoked)?.rules, name)
     }
 
+    /// Counts a call that asks no model against the key's requests a minute.
+    ///
+    /// # Errors
+    /// The refusal that a request would meet.
+    pub fn count(&self, credential: Option<&ContentHash>) -> Result<(), Refusal> {
+        let Some(hash) = credential else { return Ok(()) };
+        let key = self.keys().get(hash).cloned().ok_or_else(revoked)?;
+        let counted = lock(&key.pace).enter(key.rules.requests_per_minute, None, 0);
+        counted.map(drop).map_err(|full| full.refusal(&key.rules.name))
+    }
+
     /// What a person calls the key with this hash.
     #[must_use]
     pub fn name_of(&self, hash: &ContentHash) -> String {
@@ -212,6 +224,10 @@ impl Admit {
         let estimate = Estimate::of(asking, inbound, settings.reserve_output_tokens);
         if let Some(key) = &key {
             allow_model(&key.rules, asking.model)?;
+            if asking.joins_task {
+                // Named by a header, a task still brings its tools, its guard and its budget.
+                allow_model(&key.rules, &format!("task/{}", asking.task))?;
+            }
             let (requests, tokens) = (key.rules.requests_per_minute, key.rules.tokens_per_minute);
             if requests.is_some() || tokens.is_some() {
                 let ticket = lock(&key.pace).enter(requests, tokens, estimate.tokens);

@@ -189,6 +189,11 @@ impl Catalog {
         self.tasks.keys().map(String::as_str)
     }
 
+    /// Whether there is a task with this name.
+    pub(crate) fn has_task(&self, name: &str) -> bool {
+        self.tasks.contains_key(name)
+    }
+
     /// The model with this name.
     ///
     /// # Errors

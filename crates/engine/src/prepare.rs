@@ -55,6 +55,8 @@ pub(crate) struct Prepared {
     pub(crate) asked: ModelName,
     /// The task.
     pub(crate) task: TaskName,
+    /// Whether a header or the body names a configured task beside the model: what that task may do comes with it.
+    pub(crate) joins_task: bool,
     /// Hash of system text, schema and tools.
     pub(crate) fingerprint: ContentHash,
     /// Sampling parameters, as a JSON object.
@@ -132,6 +134,7 @@ pub(crate) fn prepare(
 ) -> Result<Prepared, Refusal> {
     let resolved = catalog.resolve(&head.model)?;
     let fingerprint = fingerprint(head);
+    let by_model = resolved.task.is_some();
     let task = resolved
         .task
         .or_else(|| inbound.task.as_deref().map(TaskName::from))
@@ -146,6 +149,7 @@ pub(crate) fn prepare(
         fingerprint,
         parameters: parameters(&head.object),
         checks: Checks::of(inbound, head, policy, &forms.schemas, forms.of_task(&task))?,
+        joins_task: !by_model && catalog.has_task(task.as_str()),
         task,
         guarded: None,
         text_flows: false,

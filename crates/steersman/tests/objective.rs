@@ -44,7 +44,7 @@ fn agreement_with_the_reference_proves_the_floor_and_then_the_small_model_answer
     let thumb = json!({ "request_id": id, "thumb": "up" }).to_string();
     assert_eq!(post(house.address, "/v1/feedback", thumb.as_bytes()).status, 202);
     let decided = |id: &str| {
-        let log = get(house.address, "/v1/objectives/triage/decisions").body;
+        let log = get(house.address, "/admin/objectives/triage/decisions").body;
         log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).find(|line| line["id"] == id)
     };
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
@@ -58,7 +58,7 @@ fn agreement_with_the_reference_proves_the_floor_and_then_the_small_model_answer
     assert!(decision["served"]["propensity"].as_f64().is_some_and(|chance| chance > 0.0), "{decision}");
     let page = get(house.address, "/console/objectives").body;
     assert!(page.contains("task/triage") && page.contains("saved"), "{page}");
-    let lines = get(house.address, "/v1/objectives/triage/labels").body;
+    let lines = get(house.address, "/admin/objectives/triage/labels").body;
     let first: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
     assert!(first["arms"]["large"]["quality"] == 1.0 && first["arms"]["small"]["cost_usd"].is_number(), "{first}");
 }

@@ -68,7 +68,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let gateway = Gateway::start(&mut command, Some(&config), &data)?;
     let asked = ask(&gateway.address, arguments)?;
     let standing = settled(&gateway.address, asked.answers.len())?;
-    let labels = http::get(&gateway.address, "/v1/objectives/domains/labels")?.body;
+    let labels = http::get(&gateway.address, "/admin/objectives/domains/labels")?.body;
     gateway.server.end()?;
     let recording = data.join("labels.jsonl");
     std::fs::write(&recording, &labels)?;
@@ -125,7 +125,7 @@ fn ask(address: &str, arguments: &Arguments) -> Result<Asked, Failure> {
 fn settled(address: &str, asked: usize) -> Result<Value, Failure> {
     let waited = Instant::now();
     loop {
-        let labels = http::get(address, "/v1/objectives/domains/labels")?.body.lines().count();
+        let labels = http::get(address, "/admin/objectives/domains/labels")?.body.lines().count();
         if labels >= asked || waited.elapsed() > SETTLED_WITHIN {
             return domains::standing(address, "domains");
         }

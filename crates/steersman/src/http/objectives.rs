@@ -1,10 +1,14 @@
-//! Objectives over HTTP: where each stands, a client's word on a request, and a task's labels as recorded traffic.
+//! Objectives over HTTP: where each stands, a client's word on a request of its own, and, for the admin, a task's labels
+//! and decisions as recorded traffic.
+//!
+//! What never happens here: a word on the request of another key, which would choose its owner's models.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -13,14 +17,20 @@ use steersman_core::{Code, RequestId};
 use steersman_jobs::Truth;
 use steersman_store::StoreError;
 
+use super::credential::Credential;
 use super::{Surface, error};
+
+/// More than an answer that is compared with others is long.
+const MAX_TRUTH_BYTES: usize = 64 << 10;
+/// When it is looked for a record that is written up to 100 ms after its answer, and later under load.
+const LOOKS: [Duration; 3] = [Duration::ZERO, Duration::from_millis(200), Duration::from_millis(800)];
 
 /// Their addresses.
 pub(super) fn router() -> Router<Arc<Surface>> {
     Router::new()
         .route("/v1/objectives", get(standings))
-        .route("/v1/objectives/{task}/labels", get(labels))
-        .route("/v1/objectives/{task}/decisions", get(decisions))
+        .route("/admin/objectives/{task}/labels", get(labels))
+        .route("/admin/objectives/{task}/decisions", get(decisions))
         .route("/v1/feedback", post(feedback))
         .route("/console/objectives", get(page))
 }
@@ -68,13 +78,30 @@ enum Thumb {
 const FEEDBACK: &str = "feedback is `request_id` and one of `truth` (the right answer, a text), `score` (0 to 1) and \
     `thumb` (`up` or `down`)";
 
-async fn feedback(State(surface): State<Arc<Surface>>, body: Bytes) -> Response {
+async fn feedback(
+    State(surface): State<Arc<Surface>>,
+    credential: Option<Extension<Credential>>,
+    body: Bytes,
+) -> Response {
+    let credential = credential.map(|Extension(Credential(hash))| hash);
+    let admit = Arc::clone(surface.engine().admit());
+    if let Err(refusal) = admit.count(credential.as_ref()) {
+        return refuse(refusal.code, &refusal.message);
+    }
     let said: Feedback = match serde_json::from_slice(&body) {
         Ok(said) => said,
         Err(failure) => return refuse(Code::INVALID_REQUEST, &format!("{FEEDBACK}: {failure}")),
     };
-    if RequestId::parse(&said.request_id).is_none() {
+    let Some(id) = RequestId::parse(&said.request_id) else {
         return refuse(Code::INVALID_REQUEST, "`request_id` is no id of this gateway; it is the header `x-request-id`");
+    };
+    if said.truth.as_ref().is_some_and(|truth| truth.len() > MAX_TRUTH_BYTES) {
+        return refuse(Code::INVALID_REQUEST, &format!("`truth` is longer than {MAX_TRUTH_BYTES} bytes"));
+    }
+    match belongs(&surface, &id, &admit.owner_of(credential.as_ref())).await {
+        Ok(true) => {}
+        Ok(false) => return refuse(Code::NOT_FOUND, &format!("no request of this key has the id `{id}`")),
+        Err(failure) => return refuse(Code::STATE_UNAVAILABLE, &failure.to_string()),
     }
     let thumb = said.thumb.map(|thumb| f64::from(u8::from(matches!(thumb, Thumb::Up))));
     let objectives = &surface.objectives;
@@ -95,6 +122,18 @@ async fn feedback(State(surface): State<Arc<Surface>>, body: Bytes) -> Response 
         }
         Err(failure) => refuse(Code::INTERNAL, &failure.to_string()),
     }
+}
+
+/// Whether the owner made this request, by its record.
+async fn belongs(surface: &Surface, id: &RequestId, owner: &str) -> Result<bool, StoreError> {
+    for pause in LOOKS {
+        tokio::time::sleep(pause).await;
+        if let Some(story) = surface.store.reader().request(id).await? {
+            let key = story.notes.get("admit").and_then(|note| note.get("key")?.as_str());
+            return Ok(key.unwrap_or_default() == owner);
+        }
+    }
+    Ok(false)
 }
 
 async fn page(State(surface): State<Arc<Surface>>) -> Response {

@@ -95,13 +95,18 @@ impl House {
     /// Makes virtual keys, which the gateway knows then; gives the header lines that bear them.
     pub(crate) fn make_keys<const N: usize>(&self, names: [&str; N]) -> [String; N] {
         let keys = names.map(|name| self.make_key(&[name]));
-        // The gateway looks for changed keys on its own: from the first one on it lets no stranger in.
-        let deadline = Instant::now() + Duration::from_secs(10);
-        let stranger = "GET /v1/models HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
-        while raw(self.address, stranger.as_bytes()).status != 401 {
-            assert!(Instant::now() < deadline, "the keys are not known after ten seconds");
-        }
+        keys.iter().for_each(|key| self.until_known(key));
         keys
+    }
+
+    /// Waits until the gateway knows a key. From the first one on it lets no stranger in.
+    pub(crate) fn until_known(&self, key: &str) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let ask = |line: &str| format!("GET /v1/models HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{line}\r\n");
+        let status = |line: &str| raw(self.address, ask(line).as_bytes()).status;
+        while status("") != 401 || status(key) != 200 {
+            assert!(Instant::now() < deadline, "a key is not known after ten seconds");
+        }
     }
 
     /// Makes one virtual key, with the arguments of `keys create`; the gateway learns of it on its own.

@@ -18,7 +18,7 @@ pub(super) struct Arguments {
     /// Where the report goes: an `.html` page or an `.svg` drawing
     #[arg(long, default_value = "router.html")]
     out: PathBuf,
-    /// Decisions of the policy in force (`GET /v1/objectives/TASK/decisions`): what would this router have done with them?
+    /// Decisions of the policy in force (`GET /admin/objectives/TASK/decisions`): what would this router have done with them?
     #[arg(long)]
     log: Option<PathBuf>,
     /// The rung at which it would serve [default: the one that its report proves]
@@ -71,7 +71,7 @@ fn beside(arguments: &Arguments, router: &RouterFile, log: &Path) -> Result<OffP
     }
     let traffic = recording::read(log)?.traffic;
     if traffic.served.iter().all(Option::is_none) {
-        let hint = "`GET /v1/objectives/TASK/decisions` of a gateway gives a log; a line of one has `served`";
+        let hint = "`GET /admin/objectives/TASK/decisions` of a gateway gives a log; a line of one has `served`";
         return Err(Failure::new(format!("`{}` says of no request how it was served", log.display())).hint(hint));
     }
     Ok(off_policy(&router.router, rung, &traffic, arguments.confidence))
