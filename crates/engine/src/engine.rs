@@ -1,16 +1,17 @@
 //! The pipeline's parts, and how they are put together.
 //!
 //! A part that is not given is absent, and its step does nothing. A reload builds another engine from the new configuration
-//! and takes over what must outlive it: places, objectives, responses, answers that are kept, tools.
+//! and takes over what must outlive it: places, responses, answers that are kept, the room in which tools run.
 //!
 //! What never happens here: nothing happens to a request; that is `pipeline.rs`, top to bottom.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use steersman_core::Recorder;
+use steersman_core::{Recorder, TaskName};
 
-use crate::act::ToolRoom;
+use crate::act::{AgentTask, ToolRoom};
 use crate::admit::{Admit, AdmitSettings};
 use crate::backoff::Backoff;
 use crate::cache::{Cache, CacheSettings};
@@ -19,7 +20,7 @@ use crate::forms::{FormSettings, Forms};
 use crate::guard::{Approvals, GuardMode, GuardRoom, GuardSettings};
 use crate::health::Places;
 use crate::resilience::{Bearing, Resilience};
-use crate::route::Routes;
+use crate::route::{RouteTask, Routes};
 use crate::stored::ResponseBook;
 
 /// Limits of the pipeline.
@@ -50,6 +51,7 @@ pub struct Engine {
     pub(crate) forms: Arc<Forms>,
     pub(crate) guard: Arc<GuardRoom>,
     pub(crate) tools: Option<Arc<ToolRoom>>,
+    pub(crate) agents: Arc<BTreeMap<String, AgentTask>>,
     pub(crate) approvals: Option<Arc<dyn Approvals>>,
     pub(crate) recorder: Arc<dyn Recorder>,
     pub(crate) bearing: Arc<Bearing>,
@@ -65,7 +67,7 @@ impl Engine {
         let (catalog, forms, guard, routes) = (Arc::new(catalog), Arc::default(), Arc::default(), Arc::default());
         let (tools, approvals, responses, escalates) = (None, None, None, true);
         let (admit, admit_settings) = (Arc::default(), Arc::default());
-        let (cache, cache_settings) = (None, Arc::default());
+        let (cache, cache_settings, agents) = (None, Arc::default(), Arc::default());
         Self {
             catalog,
             settings,
@@ -73,6 +75,7 @@ impl Engine {
             guard,
             routes,
             tools,
+            agents,
             approvals,
             escalates,
             responses,
@@ -118,11 +121,23 @@ impl Engine {
         self
     }
 
-    /// With tools that it runs itself for the tasks that have some.
+    /// With a room in which tools run.
     #[must_use]
     pub fn with_tools(mut self, room: Arc<ToolRoom>) -> Self {
         self.tools = Some(room);
         self
+    }
+
+    /// With tools that it runs itself for these tasks, by name, once there is a room.
+    #[must_use]
+    pub fn with_agents(mut self, tasks: BTreeMap<String, AgentTask>) -> Self {
+        self.agents = Arc::new(tasks);
+        self
+    }
+
+    /// What a task may do with tools, if it has some.
+    pub(crate) fn agent(&self, task: &TaskName) -> Option<&AgentTask> {
+        self.tools.as_ref().and_then(|_| self.agents.get(task.as_str()))
     }
 
     /// With policies for answers that have a form to keep. What is remembered of repairs is taken over from `before`.
@@ -138,8 +153,8 @@ impl Engine {
         self.guard.mode()
     }
 
-    /// Bears failure like this. What is known of places, and the objectives, are taken over from `before`, where there is
-    /// one.
+    /// Bears failure like this. What is known of places, and of objectives until they are set anew, is taken over from
+    /// `before`, where there is one.
     #[must_use]
     pub fn resilient(mut self, resilience: Resilience, before: Option<&Self>) -> Self {
         if let Some(before) = before {
@@ -168,6 +183,13 @@ impl Engine {
     #[must_use]
     pub fn with_routes(mut self, routes: Routes) -> Self {
         self.routes = Arc::new(routes);
+        self
+    }
+
+    /// With these tasks in place of those that it had an objective for. What is known of conversations stays.
+    #[must_use]
+    pub fn rerouted(mut self, tasks: BTreeMap<String, RouteTask>) -> Self {
+        self.routes = Arc::new(self.routes.with_tasks(tasks));
         self
     }
 

@@ -102,7 +102,7 @@ impl Engine {
         prepared: Prepared,
         recording: Recording,
     ) -> Reply {
-        if let Some(room) = self.tools.as_ref().filter(|room| room.task(&prepared.task).is_some()) {
+        if let Some(room) = self.tools.as_ref().filter(|_| self.agent(&prepared.task).is_some()) {
             return Box::pin(self.act(room, inbound, prepared, recording)).await;
         }
         if Previews::are_wanted(&inbound, &prepared) {

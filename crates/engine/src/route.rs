@@ -80,14 +80,19 @@ pub struct RouteTask {
 pub struct Routes {
     tasks: BTreeMap<String, RouteTask>,
     /// Conversations that went up: they stay up.
-    raised: Raised,
+    raised: Arc<Raised>,
 }
 
 impl Routes {
     /// These tasks.
     #[must_use]
     pub fn new(tasks: BTreeMap<String, RouteTask>) -> Self {
-        Self { tasks, raised: Raised::default() }
+        Self { tasks, raised: Arc::default() }
+    }
+
+    /// Other tasks, with the conversations that are known here.
+    pub(crate) fn with_tasks(&self, tasks: BTreeMap<String, RouteTask>) -> Self {
+        Self { tasks, raised: Arc::clone(&self.raised) }
     }
 
     /// Whether a task has an objective.

@@ -150,7 +150,8 @@ pub(crate) fn engine(
         .with_forms(forms(config), before)
         .resilient(config.resilience, before)
         .admitting(admit, config.admission.clone())
-        .caching(config.cache_settings());
+        .caching(config.cache_settings())
+        .with_agents(crate::tools::agents(config));
     match tools {
         Some(house) => engine.with_tools(house.room()),
         None => engine,

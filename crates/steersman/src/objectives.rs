@@ -42,21 +42,33 @@ pub(crate) async fn compose(
     }
     let tasks: BTreeSet<String> = settings.keys().cloned().collect();
     let objectives = Arc::new(Objectives::open(settings, store.state().clone(), Redactor::new(secrets)).await?);
-    let route = |task: &crate::config::TaskConfig| {
-        let objective = task.objective.as_ref()?;
+    let routes = Routes::new(routes(config, catalog, &objectives, |_| true)?);
+    let (watcher, finished) = Watcher::new(Arc::clone(store) as _, tasks);
+    Ok(Objected { objectives, routes, recorder: Arc::new(watcher), finished })
+}
+
+/// Step 4 for every task with an objective that runs, as this configuration and these models have it. One whose objective is
+/// not `in_force` has none: its requests go to its own models, the reference first.
+pub(crate) fn routes(
+    config: &Config,
+    catalog: &Catalog,
+    objectives: &Objectives,
+    in_force: impl Fn(&str) -> bool,
+) -> Result<BTreeMap<String, RouteTask>, ComposeError> {
+    let mut routes = BTreeMap::new();
+    for task in config.tasks.iter().filter(|task| in_force(&task.name)) {
+        let (Some(objective), Some(board)) = (&task.objective, objectives.board(&task.name)) else { continue };
         let route = RouteTask {
-            board: objectives.board(&task.name)?,
-            arms: arms(&task.name, objective, catalog).ok()?,
+            board,
+            arms: arms(&task.name, objective, catalog)?,
             answer: objective.answer.clone(),
             deadline: objective.deadline,
             likelihood: objective.likelihood,
             limits: limits(config, objective),
         };
-        Some((task.name.clone(), route))
-    };
-    let routes = Routes::new(config.tasks.iter().filter_map(route).collect());
-    let (watcher, finished) = Watcher::new(Arc::clone(store) as _, tasks);
-    Ok(Objected { objectives, routes, recorder: Arc::new(watcher), finished })
+        routes.insert(task.name.clone(), route);
+    }
+    Ok(routes)
 }
 
 /// Candidates and reference by name, the reference last.

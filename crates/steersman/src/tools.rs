@@ -58,10 +58,9 @@ impl ToolHouse {
         let owner = crate::instance::name(data)?;
         let ledger = Arc::new(EffectLedger::open(store.state(), LedgerOptions::of(&owner)).await?);
         let runner = Runner::over(Arc::clone(&ledger) as _).build();
-        let tasks: BTreeMap<_, _> = config.tasks.iter().filter(|task| !task.tools.is_empty()).map(agent_task).collect();
         let tools = Arc::new(Offers(Arc::clone(&toolbox)));
         let runs = Arc::new(RunDocuments(Arc::clone(store)));
-        let room = Arc::new(ToolRoom::new(tools, runner.clone(), runs, tasks, GRACE));
+        let room = Arc::new(ToolRoom::new(tools, runner.clone(), runs, GRACE));
         let random = format!("{}{}", RequestId::new(0), RequestId::new(1));
         let secret = blake3::derive_key("steersman console forms 1", random.as_bytes());
         Ok(Some(Self {
@@ -139,9 +138,13 @@ impl ToolHouse {
     }
 }
 
-fn agent_task(task: &crate::config::TaskConfig) -> (String, AgentTask) {
-    let agent = AgentTask { tools: task.tools.clone(), max_steps: task.max_steps, max_calls: task.max_calls };
-    (task.name.clone(), agent)
+/// What each task may do with tools, as configured.
+pub(crate) fn agents(config: &Config) -> BTreeMap<String, AgentTask> {
+    let agent = |task: &crate::config::TaskConfig| {
+        let agent = AgentTask { tools: task.tools.clone(), max_steps: task.max_steps, max_calls: task.max_calls };
+        (task.name.clone(), agent)
+    };
+    config.tasks.iter().filter(|task| !task.tools.is_empty()).map(agent).collect()
 }
 
 /// The toolbox of a configuration. Reads documents and the lock; connects to nothing.

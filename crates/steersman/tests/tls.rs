@@ -91,6 +91,17 @@ fn a_client_that_verifies_is_answered_and_a_renewed_certificate_is_taken_over_wh
     second.until(at, |got| got.as_ref().is_ok_and(|answer| answer.contains("there is no certificate in")));
     first.issue(folder.path());
     first.until(at, |got| got.as_ref().is_ok_and(|answer| answer.ends_with("ready\n")));
+
+    let config = house.data.path().join("steersman.toml");
+    let good = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, "[server]\nlsiten = 1\n").unwrap();
+    first.until(at, |got| got.as_ref().is_ok_and(|answer| answer.contains("lsiten")));
+    second.issue(folder.path());
+    second.until(at, Result::is_ok);
+    let told = second.get(at, "/readyz").unwrap();
+    assert!(told.contains("lsiten"), "a new certificate does not put the configuration in force: {told}");
+    std::fs::write(&config, good).unwrap();
+    second.until(at, |got| got.as_ref().is_ok_and(|answer| answer.ends_with("ready\n")));
 }
 
 #[test]

@@ -16,11 +16,11 @@ mod outlet;
 mod respond;
 mod run;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use steersman_core::{BoxFuture, TaskName, ToolSpec};
+use steersman_core::{BoxFuture, ToolSpec};
 use steersman_scope::{Budget, Caps, Limiter, Root, Runner, Tool};
 use tokio::sync::watch;
 
@@ -79,7 +79,6 @@ pub struct ToolRoom {
     tools: Arc<dyn Tools>,
     runner: Runner,
     runs: Arc<dyn Runs>,
-    tasks: BTreeMap<String, AgentTask>,
     root: Root,
     live: Live,
 }
@@ -87,20 +86,9 @@ pub struct ToolRoom {
 impl ToolRoom {
     /// A room over this runner, whose ledger keeps the effects. `grace` is what calls in flight get when a run is cancelled.
     #[must_use]
-    pub fn new(
-        tools: Arc<dyn Tools>,
-        runner: Runner,
-        runs: Arc<dyn Runs>,
-        tasks: BTreeMap<String, AgentTask>,
-        grace: Duration,
-    ) -> Self {
+    pub fn new(tools: Arc<dyn Tools>, runner: Runner, runs: Arc<dyn Runs>, grace: Duration) -> Self {
         let root = Root::new("runs", &Budget::new("runs", Caps::default()), grace);
-        Self { tools, runner, runs, tasks, root, live: Mutex::default() }
-    }
-
-    /// What the task may do, if it has tools.
-    pub(crate) fn task(&self, name: &TaskName) -> Option<&AgentTask> {
-        self.tasks.get(name.as_str())
+        Self { tools, runner, runs, root, live: Mutex::default() }
     }
 
     /// Cancels every run and waits until all of them are gone.

@@ -64,7 +64,7 @@ impl Engine {
         mut recording: Recording,
         deadline: Instant,
     ) -> Reply {
-        let Some(task) = room.task(&prepared.task) else { unreachable!("invariant: the task has tools") };
+        let Some(task) = self.agent(&prepared.task) else { unreachable!("invariant: the task has tools") };
         let running = Running { engine: self, room, task, inbound, deadline, watcher: None, sends: AtomicU64::new(0) };
         let mut note = Note::default();
         let acted = running.to_answer(prepared.task.as_str(), &mut recording, &mut note, None).await;
@@ -94,7 +94,7 @@ impl Engine {
         deadline: Instant,
         frames: mpsc::Sender<Bytes>,
     ) {
-        let Some(task) = room.task(&prepared.task) else { unreachable!("invariant: the task has tools") };
+        let Some(task) = self.agent(&prepared.task) else { unreachable!("invariant: the task has tools") };
         let (watcher, mut watched) = mpsc::channel::<Value>(QUEUE);
         let wanted = inbound.tool_events && extension::is_understood(prepared.dialect);
         let running = Running {

@@ -346,7 +346,7 @@ impl Engine {
 
     /// Why this request's answer is given to nobody else, if so.
     fn never_kept(&self, prepared: &Prepared) -> Option<&'static str> {
-        if self.tools.as_ref().is_some_and(|room| room.task(&prepared.task).is_some()) {
+        if self.agent(&prepared.task).is_some() {
             return Some("the gateway runs tools for this task");
         }
         self.routes.has(&prepared.task).then_some("the task's objective weighs each answer anew")

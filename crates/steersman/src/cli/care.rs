@@ -13,12 +13,13 @@ use steersman_net::Client;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::Failure;
+use super::{Failure, talk};
 use super::config_file::{Loaded, load};
+use crate::config::AtStart;
 use crate::drift::{AliasSettings, DriftKeeper};
-use crate::http::{Surface, Tls, now_us};
+use crate::http::{Part, Surface, Tls, now_us};
 use crate::local::LocalModels;
-use crate::{compose, keys};
+use crate::{compose, keys, objectives};
 
 /// How often keys and the file are looked at, and budgets settled.
 const ROUND: Duration = Duration::from_millis(500);
@@ -29,6 +30,8 @@ pub(super) struct Care<'a> {
     pub(super) file: Option<PathBuf>,
     /// When the file that is in force was changed.
     pub(super) seen: Option<SystemTime>,
+    /// What the start took over for good.
+    pub(super) at_start: &'a AtStart,
     pub(super) client: Client,
     pub(super) local: &'a LocalModels,
     /// Keys of providers that the records' redactor knows.
@@ -76,16 +79,20 @@ impl Care<'_> {
     /// Gives what is to be done about aliases now, if the file is in force.
     fn reload(&self) -> Option<AliasSettings> {
         match self.try_reload() {
-            Ok(aliases) => {
-                self.surface.set_stale(None);
-                anstream::eprintln!(
-                    "the new configuration is in force; `[server]`, `[admin]` and `[store]` want a restart"
-                );
+            Ok((aliases, waiting)) => {
+                self.surface.stale.set(Part::Configuration, None);
+                talk::say(match waiting.as_slice() {
+                    [] => "the new configuration is in force".to_owned(),
+                    waiting => format!(
+                        "the new configuration is in force but for what changed in {}, which wants a restart",
+                        waiting.join(", ")
+                    ),
+                });
                 Some(aliases)
             }
             Err(failure) => {
-                anstream::eprintln!("the old configuration stays in force: {}", failure.message());
-                self.surface.set_stale(Some(failure.message().to_owned()));
+                talk::say(format!("the old configuration stays in force: {}", failure.message()));
+                self.surface.stale.set(Part::Configuration, Some(failure.message().to_owned()));
                 None
             }
         }
@@ -93,38 +100,38 @@ impl Care<'_> {
 
     /// Takes over a certificate whose files were changed, as soon as they can be used.
     fn renew(&self) {
-        match self.tls.as_ref().map(|tls| tls.refresh()) {
-            None | Some(Ok(false)) => {}
-            Some(Ok(true)) => {
-                self.surface.set_stale(None);
-                anstream::eprintln!("the new certificate is in force");
-            }
-            Some(Err(error)) => {
-                let why = Some(error.to_string());
-                if self.surface.stale() != why {
-                    anstream::eprintln!("the old certificate stays in force: {error}");
-                    self.surface.set_stale(why);
-                }
-            }
+        let Some(renewed) = self.tls.as_ref().map(|tls| tls.refresh()) else { return };
+        let why = renewed.as_ref().err().map(ToString::to_string);
+        let is_news = self.surface.stale.set(Part::Certificate, why);
+        match renewed {
+            Ok(true) => talk::say("the new certificate is in force"),
+            Err(error) if is_news => talk::say(format!("the old certificate stays in force: {error}")),
+            Ok(false) | Err(_) => {}
         }
     }
 
-    fn try_reload(&self) -> Result<AliasSettings, Failure> {
+    /// Builds the new pipeline, then puts it in force, so that a file of which any part is refused changes nothing. Gives
+    /// what waits for a restart beside the aliases.
+    fn try_reload(&self) -> Result<(AliasSettings, Vec<String>), Failure> {
         let Loaded { config, .. } = load(self.file.as_deref())?;
         let providers = compose::providers(&config, &self.client, self.local)?;
-        if let (Some(tls), Some(files)) = (&self.tls, &config.surface.tls) {
-            tls.replace(files.clone())?;
-        }
         let is_known = |secret: &Secret| self.secrets.iter().any(|known| known.expose() == secret.expose());
         if !providers.secrets.iter().all(is_known) {
             return Err(Failure::new("a provider has a key that was not there at the start")
                 .hint("restart, so that the records' redactor knows it"));
         }
+        let now = AtStart::of(&config);
+        let runs = |task: &str| self.at_start.has_objective(&now, task);
+        let routes = objectives::routes(&config, &providers.catalog, &self.surface.objectives, runs)?;
         let before = self.surface.engine();
         let recorder = Arc::clone(before.recorder());
         let admit = Arc::clone(before.admit());
-        self.surface.replace_engine(compose::engine(&config, providers.catalog, recorder, None, admit, Some(&before)));
-        Ok(config.aliases)
+        let engine = compose::engine(&config, providers.catalog, recorder, None, admit, Some(&before));
+        if let (Some(tls), Some(files)) = (&self.tls, &config.surface.tls) {
+            tls.replace(files.clone())?;
+        }
+        self.surface.replace_engine(engine.rerouted(routes));
+        Ok((config.aliases, self.at_start.waiting(&now)))
     }
 }
 

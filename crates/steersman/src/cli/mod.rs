@@ -89,11 +89,14 @@ pub(crate) fn definition() -> clap::Command {
 
 /// Parses the arguments, runs the command and turns a failure into a message, a hint and an exit code.
 pub(crate) fn run() -> ExitCode {
-    end_quietly_with_the_pipe();
     let matches = definition().get_matches();
     let Some((name, arguments)) = matches.subcommand() else {
         return ExitCode::from(2);
     };
+    // A gateway has requests under way and records to write, also when nobody reads its log any more.
+    if name != up::COMMAND.name {
+        end_quietly_with_the_pipe();
+    }
     let command = COMMANDS.iter().find(|command| command.name == name);
     let result = command.map_or(Ok(ExitCode::from(2)), |command| (command.run)(arguments));
     result.unwrap_or_else(|failure| failure.report())

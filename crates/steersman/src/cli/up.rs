@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use clap::Args;
@@ -17,10 +17,10 @@ use tokio_util::sync::CancellationToken;
 use super::care::{Care, changed_at};
 use super::config_file::{Loaded, data_folder, load};
 use super::listeners::Listeners;
-use super::{Command, Failure, parse};
+use super::{Command, Failure, parse, talk};
 use crate::approvals::ApprovalBook;
-use crate::config::{Config, SecretSource};
-use crate::http::{Book, Surface, Tls, now_us};
+use crate::config::{AtStart, Config, SecretSource};
+use crate::http::{Book, Stale, Surface, Tls, now_us};
 use crate::local::LocalModels;
 use crate::tools::ToolHouse;
 use crate::{compose, keys};
@@ -50,15 +50,16 @@ struct Arguments {
 
 fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let started = Instant::now();
-    super::talk::init();
+    talk::init();
     let Loaded { mut config, file } = load(arguments.config.as_deref())?;
+    let at_start = AtStart::of(&config);
     if let Some(listen) = arguments.listen {
         config.move_to(listen)?;
     }
     let data = data_folder(&config, arguments.data.as_deref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let seen = changed_at(file.as_deref());
-    let up = Up { seen, config, file, data, json: arguments.json, started };
+    let up = Up { seen, at_start, config, file, data, json: arguments.json, started };
     let drained = runtime.block_on(up.serve())?;
     // A blocking call that hangs (a database on a dead disk) must not keep the process.
     runtime.shutdown_timeout(Duration::from_secs(1));
@@ -66,6 +67,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 }
 
 struct Up {
+    at_start: AtStart,
     config: Config,
     file: Option<PathBuf>,
     data: PathBuf,
@@ -107,7 +109,7 @@ impl Up {
             address: listeners.address.clone(),
             api_key: fetched(config.api_key.as_ref())?,
             admin_key: fetched(config.admin_key.as_ref())?,
-            stale: Mutex::default(),
+            stale: Stale::default(),
             queue: FairQueue::new(config.surface.load),
             max_body_bytes: config.max_body_bytes,
             pass_unknown: config.pass_unknown_paths,
@@ -136,7 +138,7 @@ impl Up {
     }
 
     fn care<'a>(
-        &self,
+        &'a self,
         surface: &Arc<Surface>,
         client: Client,
         local: &'a LocalModels,
@@ -144,7 +146,7 @@ impl Up {
         tls: Option<Arc<Tls>>,
     ) -> Care<'a> {
         let (surface, file, aliases) = (Arc::clone(surface), self.file.clone(), self.config.aliases);
-        Care { surface, file, seen: self.seen, client, local, secrets, aliases, tls }
+        Care { surface, file, seen: self.seen, at_start: &self.at_start, client, local, secrets, aliases, tls }
     }
 
     fn say_ready(&self, listeners: &Listeners, models: usize) {
@@ -155,14 +157,14 @@ impl Up {
                 "address": address, "console": format!("{admin}/console"), "base_url": format!("{address}/v1"),
                 "models": models, "data": self.data, "config": self.file, "ready_ms": ready_ms,
             });
-            anstream::println!("{line}");
+            talk::print(line);
         }
-        anstream::eprintln!("steersman is up at {address} (console: {admin}/console) after {ready_ms} ms");
+        talk::say(format!("steersman is up at {address} (console: {admin}/console) after {ready_ms} ms"));
         if models == 0 {
-            anstream::eprintln!(
+            talk::say(
                 "hint: no model can be reached yet; set a provider's key (OPENAI_API_KEY, ANTHROPIC_API_KEY, ...)"
             );
-            anstream::eprintln!("      or fetch a small local model: steersman models pull smollm2-135m");
+            talk::say("      or fetch a small local model: steersman models pull smollm2-135m");
         }
     }
 }
@@ -196,7 +198,7 @@ fn stop_on_signal(draining: CancellationToken) -> Result<tokio::task::JoinHandle
                 std::process::exit(130);
             }
             first = false;
-            anstream::eprintln!("shutting down; requests under way may end (a second signal ends at once)");
+            talk::say("shutting down; requests under way may end (a second signal ends at once)");
             draining.cancel();
         }
     }))
@@ -212,10 +214,10 @@ async fn admission(store: &Store) -> Result<Arc<Admit>, Failure> {
 async fn farewell(store: &Store, drained: bool) {
     let stats = store.close().await;
     if !drained {
-        anstream::eprintln!("the grace ended before every request did; the rest was cancelled");
+        talk::say("the grace ended before every request did; the rest was cancelled");
     }
     let lost = stats.dropped + stats.failed;
     if lost > 0 {
-        anstream::eprintln!("{lost} records were lost of {}", stats.accepted + stats.dropped);
+        talk::say(format!("{lost} records were lost of {}", stats.accepted + stats.dropped));
     }
 }

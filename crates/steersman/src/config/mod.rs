@@ -6,6 +6,7 @@
 
 mod admission;
 mod answers;
+mod at_start;
 mod aws;
 mod cloud;
 mod document;
@@ -23,6 +24,7 @@ mod surface;
 mod thought;
 mod tools;
 
+pub(crate) use at_start::AtStart;
 pub(crate) use aws::{AwsAccount, container_token};
 pub(crate) use cloud::CloudConfig;
 pub(crate) use document::Document;

@@ -19,7 +19,7 @@ const ADMIN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST
 /// What the file says of listeners.
 #[derive(Debug)]
 pub(crate) struct SurfaceConfig {
-    admin_listen: Option<SocketAddr>,
+    pub(super) admin_listen: Option<SocketAddr>,
     /// Hosts beside loopback names and addresses by which the gateway is reached, lower case.
     pub(crate) hosts: Vec<String>,
     /// The certificate of `server.listen`, and of `admin.listen` where that is not loopback.

@@ -19,11 +19,11 @@ pub(super) async fn ready(State(surface): State<Arc<Surface>>) -> (StatusCode, S
     if surface.draining.is_cancelled() {
         (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n".to_owned())
     } else {
-        let stale = surface.stale().map(|why| format!("the configuration's file is not in force: {why}\n"));
+        let stale = surface.stale.lines();
         let load = surface.queue.report();
         let waiting: usize = load.waiting.iter().map(|(_, count)| count).sum();
         let busy = (waiting > 0).then(|| format!("{} requests under way, {waiting} waiting\n", load.in_flight));
-        (StatusCode::OK, format!("ready\n{}{}", busy.unwrap_or_default(), stale.unwrap_or_default()))
+        (StatusCode::OK, format!("ready\n{}{stale}", busy.unwrap_or_default()))
     }
 }
 

@@ -17,12 +17,13 @@ mod pages;
 mod passed;
 mod responses;
 mod serve;
+mod stale;
 mod steering;
 mod structured;
 mod tasks;
 mod tls;
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::Router;
@@ -36,6 +37,7 @@ use crate::tools::ToolHouse;
 pub(crate) use responses::Book;
 
 pub(crate) use serve::{Server, ServerLimits};
+pub(crate) use stale::{Part, Stale};
 pub(crate) use tls::{Tls, TlsFiles};
 
 /// What every handler can reach.
@@ -66,8 +68,8 @@ pub(crate) struct Surface {
     pub(crate) pass_unknown: bool,
     /// How long a client may take to send a body.
     pub(crate) body_timeout: std::time::Duration,
-    /// Why the configuration's file is not in force, if it is not.
-    pub(crate) stale: Mutex<Option<String>>,
+    /// What was changed on disk and is not in force.
+    pub(crate) stale: Stale,
     /// Set once the process has begun to shut down.
     pub(crate) draining: tokio_util::sync::CancellationToken,
 }
@@ -81,16 +83,6 @@ impl Surface {
     /// Whether clients need no key: none is set, and none was ever made.
     pub(crate) fn is_open(&self) -> bool {
         self.api_key.is_none() && !self.engine().admit().is_guarded()
-    }
-
-    /// Why the configuration's file is not in force, if it is not.
-    pub(crate) fn stale(&self) -> Option<String> {
-        self.stale.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Says whether the file is in force.
-    pub(crate) fn set_stale(&self, why: Option<String>) {
-        *self.stale.lock().unwrap_or_else(PoisonError::into_inner) = why;
     }
 
     /// Puts another pipeline in its place.

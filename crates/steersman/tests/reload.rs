@@ -1,0 +1,103 @@
+//! What a running gateway takes over from its file, what it says of the rest, and that it outlives whoever read its log.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "a test that panics has failed")]
+
+mod support;
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use steersman_sim::{Script, Sim};
+use support::{SECRET, place, post};
+
+/// A provider that calls the one tool it is offered, and answers slowly when there is none.
+const CALLS: &str = "[default]\nanswer = { tool_call = 1 }\n[[rules]]\nwhen = { contains = \"tool_call_id\" }\nthen = { answer = { text = \"it is done\" } }\n\
+    [[rules]]\nwhen = { contains = \"slowly\" }\nthen = { answer = { text = \"at last\" }, latency = { constant_ms = 1500 } }\n";
+
+fn up(folder: &Path, log: Stdio) -> (Child, std::net::SocketAddr) {
+    let mut gateway = Command::new(env!("CARGO_BIN_EXE_steersman"))
+        .args(["up", "--json", "--listen", "127.0.0.1:0", "--config"])
+        .arg(folder.join("steersman.toml"))
+        .arg("--data")
+        .arg(folder)
+        .env("SIM_KEY", SECRET)
+        .stdout(Stdio::piped())
+        .stderr(log)
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(gateway.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let ready: Value = serde_json::from_str(&line).unwrap();
+    (gateway, place(&ready["address"]))
+}
+
+fn config(sim: &Sim, log: &Path, tools: &str, more: &str) -> String {
+    format!(
+        "{more}[guard]\nmode = \"off\"\n[tasks.shop]\nmodel = \"small\"\ntools = {tools}\n\
+         [tool_servers.shop]\ncommand = \"{}\"\nargs = [\"sim\", \"--tools\", \"{}\"]\n\
+         [tools.send_mail]\neffect = \"irreversible\"\nuntrusted = false\n\
+         [providers.sim]\nkind = \"openai-compatible\"\nbase_url = \"{}/v1\"\napi_key = \"env:SIM_KEY\"\nmodels = [\"small\"]\n",
+        env!("CARGO_BIN_EXE_steersman"),
+        log.display(),
+        sim.base_url()
+    )
+}
+
+fn until(what: impl Fn() -> bool, said: &str) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !what() {
+        assert!(Instant::now() < deadline, "{said} did not come true within twenty seconds");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_tool_that_was_taken_out_of_a_task_is_run_no_more_and_what_waits_for_a_restart_is_named() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let sim = runtime.block_on(Sim::start(Script::from_toml(CALLS).unwrap())).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (file, mails, log) =
+        (folder.path().join("steersman.toml"), folder.path().join("mails"), folder.path().join("log"));
+    std::fs::write(&file, config(&sim, &mails, "[\"send_mail\"]", "")).unwrap();
+    let (mut gateway, address) = up(folder.path(), File::create(&log).unwrap().into());
+    let said = || std::fs::read_to_string(&log).unwrap();
+    let ask = || {
+        let body = json!({ "model": "task/shop", "messages": [{ "role": "user", "content": "write to Ada" }] });
+        assert_eq!(post(address, "/v1/chat/completions", body.to_string().as_bytes()).status, 200);
+        std::fs::read_to_string(&mails).unwrap_or_default().matches("send_mail").count()
+    };
+    let before = ask();
+    assert!(before > 0);
+    std::fs::write(&file, config(&sim, &mails, "[]", "")).unwrap();
+    until(|| said().contains("the new configuration is in force\n"), "the reload");
+    assert_eq!(ask(), before, "the tool was run after it was taken out");
+    std::fs::write(&file, config(&sim, &mails, "[]", "[server]\nmax_waiting = 7\n").replace("send_mail]", "other]")).unwrap();
+    until(|| said().contains("but for what changed in `[server]`, the contracts of tools"), "the second reload");
+    gateway.kill().unwrap();
+    gateway.wait().unwrap();
+    runtime.block_on(sim.shutdown());
+}
+
+#[test]
+fn a_gateway_whose_log_is_read_no_more_still_drains() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let sim = runtime.block_on(Sim::start(Script::from_toml(CALLS).unwrap())).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("steersman.toml"), config(&sim, &folder.path().join("mails"), "[]", "")).unwrap();
+    let (mut gateway, address) = up(folder.path(), Stdio::piped());
+    drop(gateway.stderr.take());
+    let asked = std::thread::spawn(move || {
+        let body = json!({ "model": "small", "messages": [{ "role": "user", "content": "slowly" }] });
+        post(address, "/v1/chat/completions", body.to_string().as_bytes())
+    });
+    until(|| support::get(address, "/health").json()["requests_under_way"] == 1, "the request");
+    assert!(Command::new("kill").arg(gateway.id().to_string()).status().unwrap().success());
+    let answer = asked.join().unwrap();
+    assert!(answer.status == 200 && answer.body.contains("at last"), "{} {}", answer.status, answer.body);
+    assert!(gateway.wait().unwrap().success());
+    runtime.block_on(sim.shutdown());
+}
