@@ -18,6 +18,7 @@ mod passed;
 mod responses;
 mod serve;
 mod stale;
+mod stall;
 mod steering;
 mod structured;
 mod tasks;

@@ -1,5 +1,7 @@
 //! The listener: accepts, sets `TCP_NODELAY`, speaks TLS where that is asked, bounds what a connection may cost, and drains
 //! on shutdown.
+//!
+//! What never happens here: a connection that outlives [`Server::run`], with a record that nobody would take any more.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,16 +14,18 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use super::stall::Stall;
 use super::tls::Tls;
 
 /// What a connection may cost.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ServerLimits {
-    /// How long a client may take to send a request's head.
+    /// How long a client may take to send a request's head, and to take the next bytes of an answer.
     pub(crate) head_timeout: Duration,
     /// How long requests under way may go on once shutdown has begun.
     pub(crate) grace: Duration,
@@ -49,9 +53,11 @@ impl Server {
         self.listener.local_addr()
     }
 
-    /// Serves until `stop` fires, then lets requests under way end within the grace. False if some did not.
+    /// Serves until `stop` fires, then lets requests under way end within the grace. False if some did not: those are
+    /// cancelled, and gone when this returns.
     pub(crate) async fn run(self, router: Router, stop: CancellationToken) -> bool {
         let graceful = GracefulShutdown::new();
+        let mut connections = JoinSet::new();
         let mut protocol = http1::Builder::new();
         protocol
             .timer(TokioTimer::new())
@@ -62,6 +68,7 @@ impl Server {
         loop {
             let accepted = tokio::select! {
                 accepted = self.listener.accept() => accepted,
+                Some(_) = connections.join_next() => continue,
                 () = stop.cancelled() => break,
             };
             let Ok((stream, _)) = accepted else {
@@ -75,7 +82,8 @@ impl Server {
             let (protocol, router, watcher) = (protocol.clone(), router.clone(), graceful.watcher());
             let tls = self.tls.as_ref().map(|tls| tls.acceptor());
             let head_timeout = self.limits.head_timeout;
-            tokio::spawn(async move {
+            let stream = Stall::new(stream, head_timeout);
+            connections.spawn(async move {
                 match tls {
                     None => serve(&protocol, stream, router, watcher).await,
                     Some(tls) => {
@@ -86,7 +94,9 @@ impl Server {
             });
         }
         drop(self.listener);
-        tokio::time::timeout(self.limits.grace, graceful.shutdown()).await.is_ok()
+        let drained = tokio::time::timeout(self.limits.grace, graceful.shutdown()).await.is_ok();
+        connections.shutdown().await;
+        drained
     }
 }
 
@@ -101,11 +111,10 @@ where
 }
 
 /// The handshake, in no more time than a request's head may take.
-async fn greet(
-    tls: &TlsAcceptor,
-    stream: TcpStream,
-    limit: Duration,
-) -> Option<tokio_rustls::server::TlsStream<TcpStream>> {
+async fn greet<S>(tls: &TlsAcceptor, stream: S, limit: Duration) -> Option<tokio_rustls::server::TlsStream<S>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     match tokio::time::timeout(limit, tls.accept(stream)).await {
         Ok(Ok(stream)) => Some(stream),
         Ok(Err(error)) => {
@@ -113,5 +122,94 @@ async fn greet(
             None
         }
         Err(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use axum::body::{Body, Bytes};
+    use axum::routing::get;
+    use futures_util::{Stream, StreamExt, stream};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    /// Counts the bodies that are under way.
+    struct Held(Arc<AtomicUsize>);
+
+    impl Held {
+        fn new(count: &Arc<AtomicUsize>) -> Self {
+            count.fetch_add(1, Ordering::SeqCst);
+            Self(Arc::clone(count))
+        }
+    }
+
+    impl Drop for Held {
+        fn drop(&mut self) {
+            self.0.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    /// A server whose one answer is this stream, and a client that has asked for it.
+    async fn asked<S>(
+        limits: ServerLimits,
+        answer: impl Fn() -> S + Clone + Send + Sync + 'static,
+        held: &Arc<AtomicUsize>,
+    ) -> (TcpStream, CancellationToken, tokio::task::JoinHandle<bool>)
+    where
+        S: Stream<Item = Bytes> + Send + 'static,
+    {
+        let held = Arc::clone(held);
+        let handler = move || {
+            let (held, answer) = (Held::new(&held), answer());
+            async move {
+                Body::from_stream(answer.map(move |piece| {
+                    let _held = &held;
+                    Ok::<_, io::Error>(piece)
+                }))
+            }
+        };
+        let server = Server::bind(SocketAddr::from(([127, 0, 0, 1], 0)), limits, None).await.unwrap();
+        let (address, stop) = (server.address().unwrap(), CancellationToken::new());
+        let running = tokio::spawn(server.run(Router::new().route("/", get(handler)), stop.clone()));
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+        let mut first = [0; 12];
+        client.read_exact(&mut first).await.unwrap();
+        assert_eq!(&first, b"HTTP/1.1 200");
+        (client, stop, running)
+    }
+
+    #[tokio::test]
+    async fn a_client_that_reads_no_further_gives_its_place_back() {
+        let limits = ServerLimits { head_timeout: Duration::from_millis(200), grace: Duration::from_secs(5) };
+        let held = Arc::default();
+        let endless = || stream::repeat_with(|| Bytes::from_static(&[b'x'; 65_536]));
+        let (client, stop, running) = asked(limits, endless, &held).await;
+        let ended = async {
+            while held.load(Ordering::SeqCst) > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), ended).await.expect("the place is held for ever");
+        stop.cancel();
+        assert!(running.await.unwrap());
+        drop(client);
+    }
+
+    #[tokio::test]
+    async fn what_the_grace_did_not_suffice_for_is_gone_when_the_server_says_so() {
+        let limits = ServerLimits { head_timeout: Duration::from_secs(5), grace: Duration::from_millis(50) };
+        let held = Arc::default();
+        let quiet = || stream::once(async { Bytes::from_static(b"x") }).chain(stream::pending());
+        let (client, stop, running) = asked(limits, quiet, &held).await;
+        assert_eq!(held.load(Ordering::SeqCst), 1);
+        stop.cancel();
+        assert!(!running.await.unwrap(), "it did not end within the grace");
+        assert_eq!(held.load(Ordering::SeqCst), 0, "a stream, and with it a record, outlived the server");
+        drop(client);
     }
 }
