@@ -12,7 +12,7 @@ use steersman_store::{Retention, Store, StoreConfig};
 use crate::answers::day;
 use crate::cli::Failure;
 use crate::cloud::Account;
-use crate::config::{Config, ModelConfig, ProviderConfig, SecretSource};
+use crate::config::{Config, ModelConfig, ProviderConfig, SecretSource, SourceConfig};
 use crate::http::now_us;
 use crate::local::LocalModels;
 use crate::tools::ToolHouse;
@@ -24,7 +24,7 @@ const LOCAL: &str = "local";
 pub(crate) struct Providers {
     /// All models and who serves them.
     pub(crate) catalog: Catalog,
-    /// Every key that this process holds.
+    /// Every key of a provider that this process holds.
     pub(crate) secrets: Vec<Secret>,
 }
 
@@ -105,12 +105,22 @@ pub(crate) fn providers(config: &Config, client: &Client, local: &LocalModels) -
     Ok(Providers { catalog, secrets })
 }
 
+/// Every key and password that this process holds, for the redactor: those of providers, and the gateway's own, those of
+/// tool servers and of the database.
+pub(crate) fn secrets(config: &Config, data: &Path, of_providers: &[Secret]) -> Result<Vec<Secret>, Failure> {
+    let own = config.api_key.iter().chain(&config.admin_key);
+    let of_tools = config.tool_servers.iter().flat_map(SourceConfig::secrets);
+    let mut secrets = of_providers.to_vec();
+    // What cannot be fetched is told where it is used.
+    secrets.extend(own.chain(of_tools).filter_map(|source| source.fetch(environment).ok()));
+    secrets.extend(store_engine(config, data)?.secrets());
+    Ok(secrets)
+}
+
 /// Opens the store for writing.
-pub(crate) async fn store(config: &Config, data: &Path, mut secrets: Vec<Secret>) -> Result<Store, Failure> {
+pub(crate) async fn store(config: &Config, data: &Path, secrets: Vec<Secret>) -> Result<Store, Failure> {
     std::fs::create_dir_all(data)
         .map_err(|error| Failure::new(format!("the data folder `{}` cannot be made: {error}", data.display())))?;
-    let own = config.api_key.iter().chain(&config.admin_key);
-    secrets.extend(own.filter_map(|source| source.fetch(environment).ok()));
     let engine = store_engine(config, data)?;
     let retention = Retention {
         max_bytes: Some(config.retention_bytes.max(Retention::MIN_BYTES)),
@@ -257,4 +267,33 @@ fn add_models(config: &Config, catalog: &mut Catalog) -> Result<(), ComposeError
 fn places(model: &ModelConfig, upstream: &str) -> Vec<(String, u32)> {
     let own = model.provider.as_ref().map(|provider| (format!("{provider}/{upstream}"), 1));
     own.into_iter().chain(model.targets.iter().cloned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Document;
+
+    #[test]
+    fn the_redactor_learns_the_keys_of_tool_servers_and_the_password_of_the_database() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, secret: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, secret).unwrap();
+            format!("file:{}", path.display())
+        };
+        let text = format!(
+            "[store]\ndatabase_url = \"{}\"\n[tool_servers.a]\ncommand = \"a\"\nenv = [\"TOKEN={}\"]\n\
+             [tool_servers.b]\nurl = \"http://127.0.0.1:1\"\napi_key = \"{}\"\n",
+            file("database", "postgres://user:pass%2Fword-1234@127.0.0.1/records"),
+            file("token", "token-of-a"),
+            file("key", "key-of-b-0"),
+        );
+        let document = Document::parse("steersman.toml", &text).unwrap();
+        let config = Config::from_document(&document, &|_| None).unwrap();
+        let known = secrets(&config, folder.path(), &[Secret::new("of-a-provider")]).unwrap();
+        for secret in ["of-a-provider", "token-of-a", "key-of-b-0", "pass/word-1234"] {
+            assert!(known.iter().any(|known| known.expose() == secret), "`{secret}` would be kept");
+        }
+    }
 }

@@ -30,6 +30,13 @@ pub(crate) struct StoredKey {
     pub(crate) revoked_at_us: Option<i64>,
 }
 
+impl StoredKey {
+    /// Whether it was not revoked.
+    pub(crate) const fn is_good(&self) -> bool {
+        self.revoked_at_us.is_none()
+    }
+}
+
 /// A line of the audit log.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct AuditLine {
@@ -49,6 +56,20 @@ pub(crate) enum KeyError {
     /// No such key.
     #[error("there is no key `{0}`; `steersman keys list` names all")]
     Unknown(String),
+    /// A good key has this name already.
+    #[error("a key `{0}` is good already; choose another name, or `steersman keys rotate {0}`")]
+    Taken(String),
+    /// Several good keys have this name.
+    #[error("several keys are called `{name}`; name one by its id: {}", .ids.join(", "))]
+    Ambiguous {
+        /// The name.
+        name: String,
+        /// Their ids.
+        ids: Vec<String>,
+    },
+    /// It was revoked, and stays so.
+    #[error("the key `{0}` is revoked for good; make another with `steersman keys create`")]
+    Revoked(String),
     /// Somebody else changed it at the same time.
     #[error("the key `{0}` was changed by somebody else just now; try again")]
     Raced(String),
@@ -68,8 +89,11 @@ pub(crate) struct Made {
     pub(crate) secret: String,
 }
 
-/// Makes a key.
+/// Makes a key. A name that a good key has is refused, so that a name says which one.
 pub(crate) async fn create(state: &State, by: &str, mut rules: KeyRules, now_us: i64) -> Result<Made, KeyError> {
+    if list(state).await?.iter().any(|key| key.is_good() && key.rules.name == rules.name) {
+        return Err(KeyError::Taken(rules.name));
+    }
     rules.id = format!("key_{}", random(8));
     let (secret, hash, ends) = new_secret();
     let key = StoredKey { rules, hash, ends, created_at_us: now_us, revoked_at_us: None };
@@ -82,6 +106,9 @@ pub(crate) async fn create(state: &State, by: &str, mut rules: KeyRules, now_us:
 /// Gives a key a new secret; the old one is good no more.
 pub(crate) async fn rotate(state: &State, by: &str, name: &str, now_us: i64) -> Result<Made, KeyError> {
     let (mut key, version) = find(state, name).await?;
+    if !key.is_good() {
+        return Err(KeyError::Revoked(key.rules.id));
+    }
     let (secret, hash, ends) = new_secret();
     (key.hash, key.ends) = (hash, ends);
     write(state, &key, Some(version), now_us).await?;
@@ -115,21 +142,30 @@ pub(crate) async fn audit(state: &State) -> Result<Vec<AuditLine>, KeyError> {
 pub(crate) async fn ring(state: &State) -> Result<KeyRing, KeyError> {
     let all = list(state).await?;
     let guarded = !all.is_empty();
-    let good = all.into_iter().filter(|key| key.revoked_at_us.is_none()).map(|key| {
+    let good = all.into_iter().filter(StoredKey::is_good).map(|key| {
         let hash = hash_from_hex(&key.hash).ok_or_else(|| KeyError::Corrupt(key.rules.id.clone()))?;
         Ok((hash, key.rules))
     });
     Ok(KeyRing { good: good.collect::<Result<_, KeyError>>()?, guarded })
 }
 
+/// The key with this id, or the one good key with this name.
 async fn find(state: &State, name: &str) -> Result<(StoredKey, u64), KeyError> {
+    let mut named = Vec::new();
     for document in state.documents(KEYS).await? {
         let key = read(&document.name, &document.content)?;
-        if key.rules.id == name || (key.rules.name == name && key.revoked_at_us.is_none()) {
+        if key.rules.id == name {
             return Ok((key, document.version));
         }
+        if key.is_good() && key.rules.name == name {
+            named.push((key, document.version));
+        }
     }
-    Err(KeyError::Unknown(name.to_owned()))
+    if named.len() > 1 {
+        let ids = named.into_iter().map(|(key, _)| key.rules.id).collect();
+        return Err(KeyError::Ambiguous { name: name.to_owned(), ids });
+    }
+    named.pop().ok_or_else(|| KeyError::Unknown(name.to_owned()))
 }
 
 async fn write(state: &State, key: &StoredKey, seen: Option<u64>, now_us: i64) -> Result<(), KeyError> {
@@ -169,4 +205,32 @@ fn random(bytes: usize) -> String {
 
 fn hash_from_hex(hex: &str) -> Option<ContentHash> {
     blake3::Hash::from_hex(hex).ok().map(|hash| ContentHash::from_bytes(*hash.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use steersman_store::Engine;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_name_says_which_key_is_meant_or_nothing_is_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(&Engine::Sqlite { path: folder.path().join("s.db") }).await.unwrap();
+        let rules = || KeyRules { name: "web".to_owned(), ..KeyRules::default() };
+        let first = create(&state, "cli", rules(), 1).await.unwrap().key;
+        assert!(matches!(create(&state, "cli", rules(), 2).await, Err(KeyError::Taken(_))));
+        // Two of a name, as two gateways at once can make them.
+        let twin = StoredKey { rules: KeyRules { id: "key_twin".to_owned(), ..rules() }, ..first.clone() };
+        write(&state, &twin, None, 3).await.unwrap();
+        for changed in [rotate(&state, "cli", "web", 4).await.err(), revoke(&state, "cli", "web", 4).await.err()] {
+            let said = changed.unwrap().to_string();
+            assert!(said.contains("key_twin") && said.contains(&first.rules.id), "{said}");
+        }
+        revoke(&state, "cli", "key_twin", 5).await.unwrap();
+        assert!(matches!(rotate(&state, "cli", "key_twin", 6).await, Err(KeyError::Revoked(_))));
+        rotate(&state, "cli", "web", 7).await.unwrap();
+        revoke(&state, "cli", "web", 8).await.unwrap();
+        create(&state, "cli", rules(), 9).await.unwrap();
+    }
 }

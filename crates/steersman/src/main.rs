@@ -11,6 +11,7 @@ mod http;
 mod instance;
 mod keys;
 mod local;
+mod new_key;
 mod objectives;
 mod purges;
 mod tool_runs;

@@ -107,3 +107,36 @@ fn an_exposed_console_without_a_key_of_its_own_is_refused_and_an_exposed_api_lea
     assert!(check(&format!("{both}api_key = \"env:A\"\n")).contains("same port, with the key from env:A"));
     assert!(check("[server]\nhosts = [\"https://x\"]\n").contains("is no host"));
 }
+
+#[test]
+fn a_typing_error_makes_no_key_and_a_page_says_what_happened() {
+    let house = House::start_with("", "");
+    let at = house.address;
+    let own = format!("host: {at}\r\n");
+    let form = |path: &str, text: &str| {
+        let headers = own.clone() + "content-type: application/x-www-form-urlencoded\r\n";
+        send(at, "POST", path, &headers, text)
+    };
+    let json =
+        |text: &str| send(at, "POST", "/admin/keys", &(own.clone() + "content-type: application/json\r\n"), text);
+    let typed = |usd: &str, count: &str| {
+        format!("name=x&team=&models=&requests_per_minute={count}&tokens_per_minute=&usd_per_day={usd}")
+    };
+    for (usd, count, field) in
+        [("5%2C00", "", "usd_per_day"), ("-5", "", "usd_per_day"), ("", "10%2Fmin", "requests_per_minute")]
+    {
+        let refused = form("/console/keys", &typed(usd, count));
+        assert!(refused.status == 400 && refused.body.contains(field), "{}", refused.body);
+    }
+    let refused = json(r#"{"name":"x","usd_perday":5}"#);
+    assert!(refused.status == 400 && refused.body.contains("usd_perday"), "{}", refused.body);
+    assert_eq!(send(at, "GET", "/admin/keys", &own, "").json()["keys"], json!([]), "no key was made");
+    let gone = form("/console/keys/nobody/revoke", "");
+    assert_eq!(gone.status, 404);
+    assert!(gone.body.contains("there is no key") && !gone.body.contains("cannot be read"), "{}", gone.body);
+    assert_eq!(form("/console/keys", &typed("5", "60")).status, 200);
+    let again = form("/console/keys", &typed("5", "60"));
+    assert!(again.status == 409 && again.body.contains("good already"), "{}", again.body);
+    let alias = form("/console/structured", "action=forget&model=m&schema=s&pointer=%2Fa&old=b&new=c");
+    assert!(alias.status == 404 && !alias.body.contains("cannot be read"), "{} {}", alias.status, alias.body);
+}

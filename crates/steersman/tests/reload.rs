@@ -75,7 +75,8 @@ fn a_tool_that_was_taken_out_of_a_task_is_run_no_more_and_what_waits_for_a_resta
     std::fs::write(&file, config(&sim, &mails, "[]", "")).unwrap();
     until(|| said().contains("the new configuration is in force\n"), "the reload");
     assert_eq!(ask(), before, "the tool was run after it was taken out");
-    std::fs::write(&file, config(&sim, &mails, "[]", "[server]\nmax_waiting = 7\n").replace("send_mail]", "other]")).unwrap();
+    std::fs::write(&file, config(&sim, &mails, "[]", "[server]\nmax_waiting = 7\n").replace("send_mail]", "other]"))
+        .unwrap();
     until(|| said().contains("but for what changed in `[server]`, the contracts of tools"), "the second reload");
     gateway.kill().unwrap();
     gateway.wait().unwrap();

@@ -24,6 +24,17 @@ pub enum Engine {
     },
 }
 
+impl Engine {
+    /// What of it must not be kept: the address of a server, and the password in it.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<Secret> {
+        let Self::Postgres { url, .. } = self else { return Vec::new() };
+        let read = crate::postgres::config_of(url).ok();
+        let password = read.and_then(|read| String::from_utf8(read.get_password()?.to_vec()).ok());
+        std::iter::once(url.clone()).chain(password.map(Secret::new)).collect()
+    }
+}
+
 /// How much is kept. Enforced by the writer in small steps, oldest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {

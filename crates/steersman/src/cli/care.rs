@@ -34,7 +34,7 @@ pub(super) struct Care<'a> {
     pub(super) at_start: &'a AtStart,
     pub(super) client: Client,
     pub(super) local: &'a LocalModels,
-    /// Keys of providers that the records' redactor knows.
+    /// Every key and password that the records' redactor knows.
     pub(super) secrets: Vec<Secret>,
     /// What is done about other names of members.
     pub(super) aliases: AliasSettings,

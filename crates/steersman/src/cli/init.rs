@@ -103,13 +103,15 @@ mod tests {
         // A source of tools is reached in one of three ways; the other ways' lines stay out each time.
         let ways: [&[&str]; 3] = [&["command", "args", "env"], &["url", "api_key"], &["url", "openapi", "api_key"]];
         let router = "tasks.*.objective.router";
-        let mut tried = BTreeSet::from([router.to_owned()]);
+        // A task has tools or an objective; here the latter is tried.
+        let tools = "tasks.*.tools";
+        let mut tried = BTreeSet::from([router.to_owned(), tools.to_owned()]);
         for way in ways {
             let other = |key: &str| {
                 let own = key.strip_prefix("tool_servers.*.");
                 own.is_some_and(|own| ways.concat().contains(&own) && !way.contains(&own))
             };
-            let (text, keys) = uncommented(|key| key != router && !other(key));
+            let (text, keys) = uncommented(|key| ![router, tools].contains(&key) && !other(key));
             read(folder.path(), &text).unwrap_or_else(|error| panic!("{error}"));
             tried.extend(keys);
         }

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
-use steersman_core::Usd;
 use steersman_engine::KeyRules;
 use steersman_store::State;
 
@@ -13,6 +12,7 @@ use super::config_file::{data_folder, load};
 use super::records::Where;
 use super::{Command, Failure, parse};
 use crate::keys::{self, Made, StoredKey};
+use crate::new_key::{self, NewKey, NewKeyError};
 use crate::{compose, http};
 
 pub(crate) static COMMAND: Command = Command {
@@ -71,13 +71,13 @@ struct Wanted {
     tokens_per_minute: Option<u64>,
     /// Dollars a day (UTC)
     #[arg(long)]
-    usd_per_day: Option<f64>,
+    usd_per_day: Option<String>,
     /// Dollars a month (UTC)
     #[arg(long)]
-    usd_per_month: Option<f64>,
+    usd_per_month: Option<String>,
     /// Dollars ever
     #[arg(long)]
-    usd_total: Option<f64>,
+    usd_total: Option<String>,
 }
 
 fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
@@ -85,7 +85,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     let now_us = http::now_us();
     match action {
         Action::Create(wanted) => {
-            let rules = wanted.rules()?;
+            let rules = wanted.rules().map_err(|error| Failure::new(error.to_string()))?;
             let made = with_state(&place, async move |state| keys::create(&state, "cli", rules, now_us).await)?;
             show_made(&made, json);
         }
@@ -128,25 +128,19 @@ fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
 }
 
 impl Wanted {
-    fn rules(self) -> Result<KeyRules, Failure> {
-        let money = |usd: Option<f64>| match usd {
-            None => Ok(None),
-            Some(usd) => Usd::from_decimal(usd)
-                .filter(|usd| *usd >= Usd::ZERO)
-                .map(Some)
-                .ok_or_else(|| Failure::new(format!("`{usd}` is no amount of dollars"))),
-        };
-        Ok(KeyRules {
-            id: String::new(),
-            usd_per_day: money(self.usd_per_day)?,
-            usd_per_month: money(self.usd_per_month)?,
-            usd_total: money(self.usd_total)?,
+    fn rules(self) -> Result<KeyRules, NewKeyError> {
+        let money = |field, text: Option<String>| new_key::dollars(field, text.as_deref().unwrap_or_default());
+        let wanted = NewKey {
+            usd_per_day: money("usd_per_day", self.usd_per_day)?,
+            usd_per_month: money("usd_per_month", self.usd_per_month)?,
+            usd_total: money("usd_total", self.usd_total)?,
             name: self.name,
             team: self.team,
             models: self.models,
             requests_per_minute: self.requests_per_minute,
             tokens_per_minute: self.tokens_per_minute,
-        })
+        };
+        wanted.rules()
     }
 }
 

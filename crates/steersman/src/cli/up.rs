@@ -84,8 +84,8 @@ impl Up {
         let local = LocalModels::start(config, &self.data, &client);
         let providers = compose::providers(config, &client, &local)?;
         let count = providers.catalog.models().count();
-        let secrets = providers.secrets.clone();
-        let store = Arc::new(compose::store(config, &self.data, providers.secrets).await?);
+        let secrets = compose::secrets(config, &self.data, &providers.secrets)?;
+        let store = Arc::new(compose::store(config, &self.data, secrets.clone()).await?);
         let objected = crate::objectives::compose(config, &providers.catalog, &store, &secrets).await?;
         let admit = admission(&store).await?;
         let cache = crate::answers::open(config, &store).await;

@@ -30,6 +30,17 @@ pub(crate) enum SourceKind {
     OpenApi { document: PathBuf, url: BaseUrl, key: Option<SecretSource> },
 }
 
+impl SourceConfig {
+    /// Where its secrets are.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &SecretSource> {
+        let (key, env) = match &self.kind {
+            SourceKind::Command { env, .. } => (None, env.as_slice()),
+            SourceKind::Http { key, .. } | SourceKind::OpenApi { key, .. } => (key.as_ref(), &[][..]),
+        };
+        key.into_iter().chain(env.iter().map(|(_, source)| source))
+    }
+}
+
 /// Every source of the file, in its order.
 pub(super) fn read(read: &Reader<'_>) -> Result<Vec<SourceConfig>, ConfigError> {
     read.document.names("tool_servers").into_iter().map(|name| source(read, name)).collect()

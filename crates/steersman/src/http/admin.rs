@@ -13,12 +13,12 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::json;
 use steersman_console as console;
-use steersman_core::Usd;
 use steersman_engine::KeyRules;
 
 use super::{Surface, now_us, pages};
 use crate::cli::keys::{describe, describe_budget, describe_made, limits};
 use crate::keys::{self, KeyError};
+use crate::new_key::{self, NewKey, NewKeyError};
 
 /// All addresses.
 pub(super) fn router() -> Router<Arc<Surface>> {
@@ -43,10 +43,14 @@ async fn list(State(surface): State<Arc<Surface>>) -> Response {
 }
 
 async fn create(State(surface): State<Arc<Surface>>, Json(rules): Json<serde_json::Value>) -> Response {
-    let Ok(rules) = serde_json::from_value::<KeyRules>(rules) else {
-        let hint =
-            json!({ "error": { "message": "`name` is needed; money is in nano-dollars", "code": "invalid_request" } });
-        return (StatusCode::BAD_REQUEST, Json(hint)).into_response();
+    let wanted = serde_json::from_value::<NewKey>(rules).map_err(|error| error.to_string());
+    let rules = match wanted.and_then(|wanted| wanted.rules().map_err(|error| error.to_string())) {
+        Ok(rules) => rules,
+        Err(why) => {
+            let message = format!("no such key can be made: {why}; money is in nano-dollars");
+            let refused = json!({ "error": { "message": message, "code": "invalid_request" } });
+            return (StatusCode::BAD_REQUEST, Json(refused)).into_response();
+        }
     };
     let made = keys::create(surface.store.state(), "admin", rules, now_us()).await;
     answer(changed(&surface, made).await.map(|made| describe_made(&made)))
@@ -91,13 +95,16 @@ fn answer(result: Result<serde_json::Value, KeyError>) -> Response {
 const fn status(error: &KeyError) -> StatusCode {
     match error {
         KeyError::Unknown(_) => StatusCode::NOT_FOUND,
-        KeyError::Raced(_) => StatusCode::CONFLICT,
+        KeyError::Raced(_) | KeyError::Taken(_) | KeyError::Ambiguous { .. } | KeyError::Revoked(_) => {
+            StatusCode::CONFLICT
+        }
         KeyError::Store(_) | KeyError::Corrupt(_) => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 
+/// The console's form; an empty field is no limit.
 #[derive(Deserialize)]
-struct NewKey {
+struct KeyForm {
     name: String,
     team: String,
     models: String,
@@ -106,20 +113,30 @@ struct NewKey {
     usd_per_day: String,
 }
 
+impl KeyForm {
+    fn rules(self) -> Result<KeyRules, NewKeyError> {
+        let words = |text: &str| text.split([' ', ',']).filter(|word| !word.is_empty()).map(str::to_owned).collect();
+        let wanted = NewKey {
+            models: words(&self.models),
+            requests_per_minute: new_key::count("requests_per_minute", &self.requests_per_minute)?,
+            tokens_per_minute: new_key::count("tokens_per_minute", &self.tokens_per_minute)?,
+            usd_per_day: new_key::dollars("usd_per_day", &self.usd_per_day)?,
+            name: self.name,
+            team: Some(self.team),
+            ..NewKey::default()
+        };
+        wanted.rules()
+    }
+}
+
 async fn page(State(surface): State<Arc<Surface>>) -> Response {
     show(&surface, None).await
 }
 
-async fn create_by_form(State(surface): State<Arc<Surface>>, Form(form): Form<NewKey>) -> Response {
-    let words = |text: &str| text.split([' ', ',']).filter(|word| !word.is_empty()).map(str::to_owned).collect();
-    let rules = KeyRules {
-        name: form.name.trim().to_owned(),
-        team: Some(form.team.trim().to_owned()).filter(|team| !team.is_empty()),
-        models: words(&form.models),
-        requests_per_minute: form.requests_per_minute.trim().parse().ok(),
-        tokens_per_minute: form.tokens_per_minute.trim().parse().ok(),
-        usd_per_day: form.usd_per_day.trim().parse().ok().and_then(Usd::from_decimal),
-        ..KeyRules::default()
+async fn create_by_form(State(surface): State<Arc<Surface>>, Form(form): Form<KeyForm>) -> Response {
+    let rules = match form.rules() {
+        Ok(rules) => rules,
+        Err(error) => return pages::page(StatusCode::BAD_REQUEST, &console::refused(&error.to_string())),
     };
     let made = keys::create(surface.store.state(), "console", rules, now_us()).await;
     after(&surface, changed(&surface, made).await.map(|made| Some(made.secret))).await
@@ -138,7 +155,7 @@ async fn revoke_by_form(State(surface): State<Arc<Surface>>, Path(key): Path<Str
 async fn after(surface: &Surface, result: Result<Option<String>, KeyError>) -> Response {
     match result {
         Ok(secret) => show(surface, secret.as_deref()).await,
-        Err(error) => pages::page(status(&error), &console::unavailable(&error.to_string())),
+        Err(error) => failed(&error),
     }
 }
 
@@ -164,6 +181,15 @@ async fn show(surface: &Surface, secret: Option<&str>) -> Response {
                 audit.into_iter().take(50).map(|line| (line.at_us, line.by, line.what, line.key)).collect();
             pages::page(StatusCode::OK, &console::keys::page(&lines, &budgets, &audit, secret))
         }
-        Err(error) => pages::page(status(&error), &console::unavailable(&error.to_string())),
+        Err(error) => failed(&error),
     }
+}
+
+/// The page that says what happened: only what the state says is the state's failure.
+fn failed(error: &KeyError) -> Response {
+    let page = match error {
+        KeyError::Store(_) | KeyError::Corrupt(_) => console::unavailable(&error.to_string()),
+        _ => console::refused(&error.to_string()),
+    };
+    pages::page(status(error), &page)
 }

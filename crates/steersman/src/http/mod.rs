@@ -18,7 +18,6 @@ mod passed;
 mod responses;
 mod serve;
 mod stale;
-mod stall;
 mod steering;
 mod structured;
 mod tasks;

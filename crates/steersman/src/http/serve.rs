@@ -19,13 +19,12 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use super::stall::Stall;
 use super::tls::Tls;
 
 /// What a connection may cost.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ServerLimits {
-    /// How long a client may take to send a request's head, and to take the next bytes of an answer.
+    /// How long a client may take to send a request's head.
     pub(crate) head_timeout: Duration,
     /// How long requests under way may go on once shutdown has begun.
     pub(crate) grace: Duration,
@@ -82,7 +81,6 @@ impl Server {
             let (protocol, router, watcher) = (protocol.clone(), router.clone(), graceful.watcher());
             let tls = self.tls.as_ref().map(|tls| tls.acceptor());
             let head_timeout = self.limits.head_timeout;
-            let stream = Stall::new(stream, head_timeout);
             connections.spawn(async move {
                 match tls {
                     None => serve(&protocol, stream, router, watcher).await,
@@ -181,23 +179,6 @@ mod tests {
         client.read_exact(&mut first).await.unwrap();
         assert_eq!(&first, b"HTTP/1.1 200");
         (client, stop, running)
-    }
-
-    #[tokio::test]
-    async fn a_client_that_reads_no_further_gives_its_place_back() {
-        let limits = ServerLimits { head_timeout: Duration::from_millis(200), grace: Duration::from_secs(5) };
-        let held = Arc::default();
-        let endless = || stream::repeat_with(|| Bytes::from_static(&[b'x'; 65_536]));
-        let (client, stop, running) = asked(limits, endless, &held).await;
-        let ended = async {
-            while held.load(Ordering::SeqCst) > 0 {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(20), ended).await.expect("the place is held for ever");
-        stop.cancel();
-        assert!(running.await.unwrap());
-        drop(client);
     }
 
     #[tokio::test]

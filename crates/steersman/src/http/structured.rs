@@ -15,7 +15,7 @@ use steersman_engine::Evidence;
 use steersman_structured::Alias;
 
 use super::{Surface, pages};
-use crate::drift;
+use crate::drift::{self, AliasError};
 
 /// Its addresses.
 pub(super) fn router() -> Router<Arc<Surface>> {
@@ -70,6 +70,8 @@ async fn submit(State(surface): State<Arc<Surface>>, Form(word): Form<Word>) -> 
     };
     match done {
         Ok(()) => Redirect::to("/console/structured").into_response(),
-        Err(error) => pages::page(StatusCode::CONFLICT, &console::unavailable(&error.to_string())),
+        Err(AliasError::Store(error)) => pages::out_of_reach(&error),
+        Err(error @ AliasError::Raced(_)) => pages::page(StatusCode::CONFLICT, &console::refused(&error.to_string())),
+        Err(error @ AliasError::Unknown(_)) => pages::page(StatusCode::NOT_FOUND, &console::refused(&error.to_string())),
     }
 }
