@@ -5,7 +5,7 @@
 
 mod support;
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -276,4 +276,43 @@ fn the_gateways_own_key_is_wanted_by_all_but_the_health_checks() {
         body.len()
     );
     assert_eq!(raw(house.address, request.as_bytes()).status, 200);
+}
+
+#[test]
+fn who_follows_the_log_sees_a_slow_request_that_began_before_others() {
+    let script = "[[rules]]\nwhen = { contains = \"slowly\" }\nthen = { answer = { text = \"at last\" }, latency = { constant_ms = 1500 } }\n";
+    let house = House::start(script);
+    let mut follow = std::process::Command::new(env!("CARGO_BIN_EXE_steersman"))
+        .args(["log", "--follow", "--json", "--config"])
+        .arg(house.data.path().join("steersman.toml"))
+        .arg("--data")
+        .arg(house.data.path())
+        .env("SIM_KEY", SECRET)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(follow.stdout.take().unwrap()).lines();
+    let (slow, quick) = std::thread::scope(|scope| {
+        let mut slowly = hello("small");
+        slowly["messages"][0]["content"] = json!("slowly");
+        let slow = scope.spawn(|| house.ask(&slowly));
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while get(house.address, "/health").json()["requests_under_way"] != 1 {
+            assert!(Instant::now() < deadline, "the slow request never began");
+        }
+        let quick = house.ask(&hello("small"));
+        // The quick one is shown before the slow one ends.
+        house.log(1);
+        (slow.join().unwrap(), quick)
+    });
+    let id = |answer: &Answer| answer.header("x-request-id").unwrap().to_owned();
+    let wanted = [id(&quick), id(&slow)];
+    assert!(wanted[1] < wanted[0], "the slow one has the older name");
+    let shown: Vec<String> = lines
+        .map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap()["id"].as_str().unwrap().to_owned())
+        .take(2)
+        .collect();
+    assert_eq!(shown, wanted);
+    follow.kill().unwrap();
+    follow.wait().unwrap();
 }

@@ -18,6 +18,8 @@ pub struct TimeRange {
 pub struct RequestFilter {
     /// When the request began.
     pub range: TimeRange,
+    /// When the request ended, at the earliest, in microseconds since the Unix epoch.
+    pub ended_from_us: Option<i64>,
     /// The model asked for by the client, or by the last attempt.
     pub model: Option<String>,
     /// The provider of the last attempt.

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use steersman_net::{BaseUrl, Client, Limits};
 
 use super::{Command, Failure, parse};
+use crate::compose;
 
 pub(crate) static COMMAND: Command = Command {
     name: "approvals",
@@ -25,8 +26,9 @@ struct Arguments {
     /// The gateway's console: `admin.listen`, where that stands apart
     #[arg(long, global = true, default_value = "http://127.0.0.1:4180")]
     url: String,
-    /// The admin's key, if the console wants one
-    #[arg(long, global = true, env = "STEERSMAN_API_KEY", hide_env_values = true)]
+    /// The admin's key, if the console wants one; where no key of the admin is set apart it is the gateway's, which
+    /// `STEERSMAN_API_KEY` may hold
+    #[arg(long, global = true, env = "STEERSMAN_ADMIN_KEY", hide_env_values = true)]
     key: Option<String>,
     /// Print JSON
     #[arg(long, global = true)]
@@ -120,23 +122,24 @@ fn list(effects: &[Value], json: bool) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-struct Gateway<'a> {
+struct Gateway {
     base: BaseUrl,
-    key: Option<&'a str>,
+    key: Option<String>,
     client: Client,
 }
 
-impl<'a> Gateway<'a> {
-    fn new(arguments: &'a Arguments) -> Result<Self, Failure> {
+impl Gateway {
+    fn new(arguments: &Arguments) -> Result<Self, Failure> {
         let base = BaseUrl::parse(&arguments.url)?;
-        Ok(Self { base, key: arguments.key.as_deref(), client: Client::new(Limits::default()) })
+        let key = arguments.key.clone().or_else(|| compose::environment("STEERSMAN_API_KEY"));
+        Ok(Self { base, key, client: Client::new(Limits::default()) })
     }
 
     async fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
         let address = self.base.join(path).ok_or_else(|| Failure::new("the address is broken"))?;
         let mut request = axum::http::Request::builder().method(method).uri(address);
         request = request.header("content-type", "application/json");
-        if let Some(key) = self.key {
+        if let Some(key) = &self.key {
             request = request.header("authorization", format!("Bearer {key}"));
         }
         let body = Full::new(Bytes::from(body.map(Value::to_string).unwrap_or_default()));

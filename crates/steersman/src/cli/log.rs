@@ -1,18 +1,25 @@
 //! `steersman log`: the newest requests as lines, filtered, followed.
+//!
+//! A record is written when its request ends and is named by when it began, so what is new is not what has the newest name:
+//! who follows is shown what ended since the last look, slow requests too, each once.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
 use steersman_core::{OutcomeKind, RequestId, Usd};
 use steersman_store::rows::RequestRow;
-use steersman_store::{Page, Reader, RequestFilter};
+use steersman_store::{Page, Reader, RequestFilter, TimeRange};
 
-use super::records::{Where, with_reader};
+use super::records::{Where, with_config_and_reader};
 use super::{Command, Failure, parse};
+use crate::http::now_us;
 
 /// How often `--follow` looks.
 const FOLLOW_PAUSE: Duration = Duration::from_millis(500);
+/// How long after its end a record may be written and is still shown: the writer is 100 ms behind, a full disk longer.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(30);
 
 pub(crate) static COMMAND: Command = Command {
     name: "log",
@@ -60,23 +67,65 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         code: arguments.code.clone(),
         ..RequestFilter::default()
     };
-    with_reader(&arguments.place, |reader| async move { show(&reader, &filter, arguments).await })
+    with_config_and_reader(&arguments.place, |config, reader| async move {
+        let page = Page::newest(arguments.lines);
+        if !arguments.follow {
+            return show(&reader.requests(&filter, &page).await?.requests, arguments.json);
+        }
+        let mut follow = Follow { reader: &reader, filter, longest: config.total_timeout, shown: BTreeMap::new() };
+        // Older ones than the first page holds are not new, however short ago they ended.
+        follow.fresh().await?;
+        let first = reader.requests(&follow.filter, &page).await?.requests;
+        follow.shown.extend(first.iter().map(|row| (row.id.clone(), ended_us(row))));
+        show(&first, arguments.json)?;
+        loop {
+            tokio::time::sleep(FOLLOW_PAUSE).await;
+            show(&follow.fresh().await?, arguments.json)?;
+        }
+    })
 }
 
-async fn show(reader: &Reader, filter: &RequestFilter, arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let mut page = Page::newest(arguments.lines);
-    loop {
-        let found = reader.requests(filter, &page).await?;
-        for row in found.requests.iter().rev() {
-            print(row, arguments.json)?;
+/// What has been shown of a log that goes on.
+struct Follow<'a> {
+    reader: &'a Reader,
+    filter: RequestFilter,
+    /// How long a request may take.
+    longest: Duration,
+    /// When those ended that were shown and could be found again.
+    shown: BTreeMap<RequestId, i64>,
+}
+
+impl Follow<'_> {
+    /// What ended a short while ago and was not shown, newest first.
+    async fn fresh(&mut self) -> Result<Vec<RequestRow>, Failure> {
+        let micros = |time: Duration| i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
+        let ended_from_us = now_us().saturating_sub(micros(WRITTEN_WITHIN));
+        self.shown.retain(|_, ended| *ended >= ended_from_us);
+        let from_us = Some(ended_from_us.saturating_sub(micros(self.longest)));
+        let range = TimeRange { from_us, until_us: None };
+        let filter = RequestFilter { range, ended_from_us: Some(ended_from_us), ..self.filter.clone() };
+        let (mut rows, mut page) = (Vec::new(), Page::newest(Page::MAX_LIMIT));
+        loop {
+            let found = self.reader.requests(&filter, &page).await?;
+            rows.extend(found.requests);
+            match found.next {
+                Some(next) => page.before = Some(next),
+                None => break,
+            }
         }
-        if !arguments.follow {
-            return Ok(ExitCode::SUCCESS);
-        }
-        let newest: Option<RequestId> = found.requests.first().map(|row| row.id.clone());
-        page = Page { limit: Page::MAX_LIMIT, before: None, after: newest.or(page.after) };
-        tokio::time::sleep(FOLLOW_PAUSE).await;
+        rows.retain(|row| self.shown.insert(row.id.clone(), ended_us(row)).is_none());
+        Ok(rows)
     }
+}
+
+fn ended_us(row: &RequestRow) -> i64 {
+    row.started_at_us.saturating_add(i64::try_from(row.timing.total_us).unwrap_or(i64::MAX))
+}
+
+/// Prints rows that come newest first.
+fn show(rows: &[RequestRow], json: bool) -> Result<ExitCode, Failure> {
+    rows.iter().rev().try_for_each(|row| print(row, json))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn print(row: &RequestRow, json: bool) -> Result<(), Failure> {

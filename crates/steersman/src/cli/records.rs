@@ -9,6 +9,7 @@ use steersman_store::Reader;
 use super::Failure;
 use super::config_file::{data_folder, load};
 use crate::compose;
+use crate::config::Config;
 
 /// The arguments of every command that reads records.
 #[derive(Args)]
@@ -26,6 +27,17 @@ pub(super) fn with_reader<T, F>(place: &Where, work: impl FnOnce(Reader) -> F) -
 where
     F: Future<Output = Result<T, Failure>>,
 {
+    with_config_and_reader(place, |_, reader| work(reader))
+}
+
+/// The same for who asks the configuration too.
+pub(super) fn with_config_and_reader<T, F>(
+    place: &Where,
+    work: impl FnOnce(Config, Reader) -> F,
+) -> Result<T, Failure>
+where
+    F: Future<Output = Result<T, Failure>>,
+{
     let config = load(place.config.as_deref())?.config;
     let data = data_folder(&config, place.data.as_deref())?;
     let engine = compose::store_engine(&config, &data)?;
@@ -34,6 +46,6 @@ where
         let reader = Reader::open(&engine).await.map_err(|error| {
             Failure::from(error).hint("records are made by `steersman up`; another data folder is named with `--data`")
         })?;
-        work(reader).await
+        work(config, reader).await
     })
 }

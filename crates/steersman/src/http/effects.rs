@@ -15,8 +15,10 @@ use serde_json::json;
 use steersman_console::effects::Row;
 use steersman_core::{Code, ContentHash, Effect};
 use steersman_scope::{
-    Child, Decision, EffectKey, EffectRecord, Means, OperatorError, Scope, State as Stands, Word, arguments_hash,
+    Child, Decision, EffectKey, EffectRecord, LedgerError, Means, OperatorError, Runner, Scope, State as Stands, Word,
+    arguments_hash,
 };
+use steersman_store::StoreError;
 use steersman_store::state::approvals::{Approval, Standing};
 
 use super::{Surface, error, pages};
@@ -90,7 +92,7 @@ async fn submit(
     }
     let said = match obey(&surface, &key, form.action, &form.hash, "the console").await {
         Ok(done) => format!("{} is {} now", text(&done, "tool"), text(&done, "state")),
-        Err(why) => why,
+        Err(why) => why.to_string(),
     };
     let encoded: String = said
         .bytes()
@@ -102,12 +104,12 @@ async fn submit(
 async fn list(State(surface): State<Arc<Surface>>) -> Response {
     let mut effects: Vec<_> = match surface.approvals.open().await {
         Ok(asked) => asked.iter().map(shown_approval).collect(),
-        Err(failed) => return refuse(Code::RUN_NOT_KEPT, &failed.to_string()),
+        Err(failed) => return refuse(Code::STATE_UNAVAILABLE, &failed.to_string()),
     };
     if let Some(house) = &surface.tools {
         match house.runner.open_effects().await {
             Ok(open) => effects.extend(open.iter().map(shown)),
-            Err(failed) => return refuse(Code::RUN_NOT_KEPT, &failed.to_string()),
+            Err(failed) => return refuse(Code::STATE_UNAVAILABLE, &failed.to_string()),
         }
     }
     Json(json!({ "effects": effects })).into_response()
@@ -134,7 +136,7 @@ async fn command(
     };
     match obey(&surface, &key, order.action, &order.arguments_hash, &order.by).await {
         Ok(done) => Json(done).into_response(),
-        Err(why) => refuse(Code::INVALID_REQUEST, &why),
+        Err(why) => refuse(why.code(), &why.to_string()),
     }
 }
 
@@ -146,53 +148,127 @@ fn text<'v>(value: &'v serde_json::Value, key: &str) -> &'v str {
     value.get(key).and_then(serde_json::Value::as_str).unwrap_or_default()
 }
 
+/// Why a person's order was not carried out.
+#[derive(Debug, thiserror::Error)]
+enum OrderError {
+    /// It cannot be: another call was shown, or it stands elsewhere by now.
+    #[error("{0}")]
+    Refused(String),
+    /// The state cannot be reached, so nobody knows.
+    #[error("{0}")]
+    State(String),
+}
+
+impl OrderError {
+    fn refused(why: impl std::fmt::Display) -> Self {
+        Self::Refused(why.to_string())
+    }
+
+    const fn code(&self) -> &'static Code {
+        match self {
+            Self::Refused(_) => Code::INVALID_REQUEST,
+            Self::State(_) => Code::STATE_UNAVAILABLE,
+        }
+    }
+}
+
+impl From<StoreError> for OrderError {
+    fn from(error: StoreError) -> Self {
+        Self::State(error.to_string())
+    }
+}
+
+impl From<LedgerError> for OrderError {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::Database(_) | LedgerError::Storage(_) | LedgerError::Closed | LedgerError::Fenced { .. } => {
+                Self::State(error.to_string())
+            }
+            LedgerError::Moved(_)
+            | LedgerError::NoEffect(_)
+            | LedgerError::NoRun(_)
+            | LedgerError::OtherArguments
+            | LedgerError::Elsewhere(_) => Self::refused(error),
+        }
+    }
+}
+
+impl From<OperatorError> for OrderError {
+    fn from(error: OperatorError) -> Self {
+        match error {
+            OperatorError::Ledger(error) => error.into(),
+            OperatorError::NoTool(_) | OperatorError::OverBudget(_) => Self::refused(error),
+        }
+    }
+}
+
 /// Does what a person wants with a call of a client's agent, or with an effect of ours.
-async fn obey(surface: &Surface, key: &str, action: Action, hash: &str, by: &str) -> Result<serde_json::Value, String> {
+async fn obey(
+    surface: &Surface,
+    key: &str,
+    action: Action,
+    hash: &str,
+    by: &str,
+) -> Result<serde_json::Value, OrderError> {
     let standing = match action {
         Action::Approve => Some(Standing::Granted),
         Action::Deny => Some(Standing::Denied),
         Action::LookUp | Action::Happened | Action::DidNot | Action::Resend => None,
     };
-    if let Some(standing) = standing {
-        let decided = surface.approvals.decide(key, hash, standing, by).await.map_err(|error| error.to_string())?;
-        if let Some(approval) = decided {
-            return Ok(shown_approval(&approval));
-        }
+    if let Some(standing) = standing
+        && let Some(approval) = surface.approvals.decide(key, hash, standing, by).await?
+    {
+        return Ok(shown_approval(&approval));
     }
     match &surface.tools {
         Some(house) => act(house, key, action, hash, by).await.map(|effect| shown(&effect)),
-        None => Err("nothing with this key and these arguments waits".to_owned()),
+        None => Err(OrderError::refused("nothing with this key and these arguments waits")),
     }
 }
 
 /// Does what a person wants, in a scope of its own, also if the person's connection breaks.
-async fn act(house: &Arc<ToolHouse>, key: &str, action: Action, hash: &str, by: &str) -> Result<EffectRecord, String> {
-    let key = EffectKey::try_from(key.to_owned()).map_err(|_| format!("`{key}` is no effect's key"))?;
-    let runner = house.whole_runner().await;
-    let words = |error: &dyn std::fmt::Display| error.to_string();
-    let (by, hash) = (by.to_owned(), hash.to_owned());
-    let work = Child::<EffectRecord, String>::graceful("operator", move |scope: Scope| async move {
-        let operator = |error: OperatorError| words(&error);
-        let hash = ContentHash::parse(&hash).ok_or("the hash is no hash")?;
-        let effect = runner.effect(key).await.map_err(|error| words(&error))?.ok_or("there is no such effect")?;
-        if arguments_hash(&effect.arguments) != hash {
-            return Err("the arguments are not those that were shown".to_owned());
-        }
-        match action {
-            Action::Approve => {
-                if effect.state == Stands::Planned {
-                    runner.decide(key, hash, Decision::Approve, &by).await.map_err(|error| words(&error))?;
-                }
-                runner.carry_out_approved(&scope, key).await.map_err(operator)
-            }
-            Action::Deny => runner.decide(key, hash, Decision::Deny, &by).await.map_err(|error| words(&error)),
-            Action::LookUp => runner.look_into(&scope, key).await.map_err(operator),
-            Action::Happened => runner.mark(key, Word::Happened, &by).await.map_err(|error| words(&error)),
-            Action::DidNot => runner.mark(key, Word::DidNot, &by).await.map_err(|error| words(&error)),
-            Action::Resend => runner.resend(&scope, key, &by).await.map_err(operator),
-        }
+async fn act(
+    house: &Arc<ToolHouse>,
+    key: &str,
+    action: Action,
+    hash: &str,
+    by: &str,
+) -> Result<EffectRecord, OrderError> {
+    let no_key = |_| OrderError::Refused(format!("`{key}` is no effect's key"));
+    let effect_key = EffectKey::try_from(key.to_owned()).map_err(no_key)?;
+    let hash = ContentHash::parse(hash).ok_or_else(|| OrderError::refused("the hash is no hash"))?;
+    let (runner, by) = (house.whole_runner().await, by.to_owned());
+    let work = Child::<Result<EffectRecord, OrderError>, String>::graceful("operator", move |scope: Scope| async move {
+        Ok(carry_out(&runner, &scope, effect_key, action, hash, &by).await)
     });
-    house.root.scope("operator").run(work).await.map_err(|failures| failures.to_string())
+    house.root.scope("operator").run(work).await.unwrap_or_else(|ended| Err(OrderError::State(ended.to_string())))
+}
+
+async fn carry_out(
+    runner: &Runner,
+    scope: &Scope,
+    key: EffectKey,
+    action: Action,
+    hash: ContentHash,
+    by: &str,
+) -> Result<EffectRecord, OrderError> {
+    let effect = runner.effect(key).await?.ok_or_else(|| OrderError::refused("there is no such effect"))?;
+    if arguments_hash(&effect.arguments) != hash {
+        return Err(OrderError::refused("the arguments are not those that were shown"));
+    }
+    Ok(match action {
+        Action::Approve => {
+            if effect.state == Stands::Planned {
+                runner.decide(key, hash, Decision::Approve, by).await?;
+            }
+            runner.carry_out_approved(scope, key).await?
+        }
+        Action::Deny => runner.decide(key, hash, Decision::Deny, by).await?,
+        Action::LookUp => runner.look_into(scope, key).await?,
+        Action::Happened => runner.mark(key, Word::Happened, by).await?,
+        Action::DidNot => runner.mark(key, Word::DidNot, by).await?,
+        Action::Resend => runner.resend(scope, key, by).await?,
+    })
 }
 
 const fn effect_word(effect: Effect) -> &'static str {
@@ -261,4 +337,18 @@ fn shown(effect: &EffectRecord) -> serde_json::Value {
         "arguments_hash": arguments_hash(&effect.arguments).to_string(), "attempt": effect.attempt, "detail": effect.detail,
         "authorised_by": effect.authorised_by, "changed_at_ms": effect.changed_at_ms,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_database_cannot_say_is_not_the_callers_mistake() {
+        let down = OrderError::from(OperatorError::Ledger(LedgerError::Storage(std::io::ErrorKind::StorageFull)));
+        assert_eq!((down.code().status, down.code().retryable), (503, true));
+        let lost = OrderError::from(StoreError::Closed);
+        assert_eq!(lost.code().status, 503);
+        assert_eq!(OrderError::from(LedgerError::OtherArguments).code().status, 400);
+    }
 }

@@ -92,6 +92,7 @@ impl ListParameters {
         let min_ms: Option<u64> = self.min_ms.as_deref().and_then(|text| text.trim().parse().ok());
         RequestFilter {
             range: TimeRange::default(),
+            ended_from_us: None,
             model: set(&self.model),
             provider: set(&self.provider),
             task: set(&self.task),

@@ -130,6 +130,9 @@ fn push_others(conditions: &mut Conditions, filter: &RequestFilter) {
     if let Some(part) = &filter.id_contains {
         conditions.push("id LIKE", Cell::Text(pattern_of(part)));
     }
+    if let Some(ended) = filter.ended_from_us {
+        conditions.push("started_at_us + total_us >=", Cell::Int(ended));
+    }
     if let Some(latency) = filter.min_latency_us {
         conditions.push("total_us >=", Cell::Int(i64::try_from(latency).unwrap_or(i64::MAX)));
     }
