@@ -3,10 +3,12 @@
 //!
 //! A request looks at the state only where something was asked in its conversation; which conversations those are is
 //! known in memory, and learnt from the other gateways of the database every two seconds.
+//!
+//! What never happens here: one client's questions, however many, that keep another's from being seen or granted.
 
-use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use steersman_core::{BoxFuture, ContentHash, RequestId};
 use steersman_engine::{Approvals, Asked, Granted};
@@ -18,12 +20,20 @@ use crate::tool_runs::now_us;
 
 /// How often it is learnt what other gateways asked.
 const FRESH: Duration = Duration::from_secs(2);
+/// How long a question may take on its way into the state.
+const ON_ITS_WAY: Duration = Duration::from_secs(60);
+/// Conversations of one client in which something waits at once. A person who reads ten a minute has a quarter of an hour of
+/// work with them.
+const MOST_OF_ONE_OWNER: usize = 150;
+
+/// A question that was asked here: by whom, and when last.
+type AskedHere = (Option<ContentHash>, Instant);
 
 /// The approvals of this process.
 pub(crate) struct ApprovalBook {
     state: State,
-    /// Conversations in which something waits or was granted.
-    open: Mutex<BTreeSet<String>>,
+    /// Conversations in which something waits or was granted; `None` for those that others asked in.
+    open: Mutex<BTreeMap<String, Option<AskedHere>>>,
     /// Known to this process alone.
     secret: [u8; 32],
 }
@@ -43,10 +53,21 @@ impl ApprovalBook {
 
     /// What waits or was granted, oldest first.
     pub(crate) async fn open(&self) -> Result<Vec<Approval>, StoreError> {
-        let open = self.state.open_approvals().await?;
-        let known = open.iter().map(|approval| approval.conversation.clone()).collect();
-        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = known;
-        Ok(open)
+        self.state.open_approvals().await
+    }
+
+    /// Learns in which conversations something is open. What was asked here a moment ago may not be in the state yet.
+    async fn learn(&self) -> Result<(), StoreError> {
+        let conversations = self.state.open_conversations().await?;
+        let mut open = self.lock();
+        let mut known = std::mem::take(&mut *open);
+        *open = conversations.into_iter().map(|name| known.remove_entry(&name).unwrap_or((name, None))).collect();
+        open.extend(known.into_iter().filter(|(_, here)| here.is_some_and(|(_, at)| at.elapsed() < ON_ITS_WAY)));
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Option<AskedHere>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A person's word, bound to the hash of the call that was shown. `None` if nothing like that waits.
@@ -63,7 +84,7 @@ impl ApprovalBook {
     /// Learns what other gateways asked, until this one drains.
     pub(crate) async fn keep_fresh(&self, draining: CancellationToken) {
         loop {
-            if let Err(error) = self.open().await {
+            if let Err(error) = self.learn().await {
                 tracing::warn!(%error, "approvals cannot be read; calls that were granted are asked for again");
             }
             tokio::select! {
@@ -77,7 +98,15 @@ impl ApprovalBook {
 impl Approvals for ApprovalBook {
     fn ask(&self, asked: Asked) {
         let conversation = asked.conversation.to_string();
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).insert(conversation.clone());
+        {
+            let mut open = self.lock();
+            let of_owner = |here: &&Option<AskedHere>| here.is_some_and(|(owner, _)| owner == asked.owner);
+            if !open.contains_key(&conversation) && open.values().filter(of_owner).count() >= MOST_OF_ONE_OWNER {
+                tracing::warn!(tool = asked.tool, "a client has too many calls that wait; this one is refused unasked");
+                return;
+            }
+            open.insert(conversation.clone(), Some((asked.owner, Instant::now())));
+        }
         self.state.ask_approval(Approval {
             key: asked.key.to_string(),
             conversation,
@@ -94,9 +123,9 @@ impl Approvals for ApprovalBook {
 
     fn take<'a>(&'a self, conversations: &'a [ContentHash], request: &'a RequestId) -> BoxFuture<'a, Vec<Granted>> {
         let known: Vec<String> = {
-            let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            let open = self.lock();
             let all = if open.is_empty() { &[] } else { conversations };
-            all.iter().map(ContentHash::to_string).filter(|conversation| open.contains(conversation)).collect()
+            all.iter().map(ContentHash::to_string).filter(|conversation| open.contains_key(conversation)).collect()
         };
         Box::pin(async move {
             if known.is_empty() {
@@ -118,5 +147,51 @@ impl Approvals for ApprovalBook {
 
     fn give_back(&self, granted: Granted, request: &RequestId) {
         self.state.give_approval_back(&granted.key.to_string(), request.as_str());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use steersman_store::Engine;
+
+    use super::*;
+
+    fn asked(owner: &str, number: usize) -> Asked {
+        let hash = |text: &str| ContentHash::of(format!("{owner} {number} {text}").as_bytes());
+        Asked {
+            key: hash("key"),
+            conversation: hash("conversation"),
+            owner: Some(ContentHash::of(owner.as_bytes())),
+            task: "mail".to_owned(),
+            tool: "send".to_owned(),
+            arguments: "{}".to_owned(),
+            call: hash("call"),
+            why: "nobody asked for it".to_owned(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_questions_keeps_nobody_elses_grant_from_being_honoured() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(&Engine::Sqlite { path: folder.path().join("s.db") }).await.unwrap();
+        let book = ApprovalBook::new(&state);
+        for owner in 0..8 {
+            (0..200).for_each(|number| book.ask(asked(&format!("flood {owner}"), number)));
+        }
+        let mine = asked("ann", 0);
+        book.ask(mine.clone());
+        book.learn().await.unwrap();
+        let shown = book.open().await.unwrap();
+        assert_eq!(shown.len(), 8 * MOST_OF_ONE_OWNER + 1, "each owner is heard up to its share");
+        assert!(shown.iter().any(|approval| approval.key == mine.key.to_string()));
+        let (key, call) = (mine.key.to_string(), mine.call.to_string());
+        book.decide(&key, &call, Standing::Granted, "bob").await.unwrap().unwrap();
+        book.learn().await.unwrap();
+        let taken = book.take(&[mine.conversation], &RequestId::new(1)).await;
+        assert_eq!(taken, [Granted { key: mine.key, call: mine.call }]);
+        // A question that the state has not seen yet is not forgotten by a look at the state.
+        book.lock().insert("on its way".to_owned(), Some((None, Instant::now())));
+        book.learn().await.unwrap();
+        assert!(book.lock().contains_key("on its way"));
     }
 }

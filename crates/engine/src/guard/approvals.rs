@@ -23,6 +23,8 @@ pub struct Asked {
     pub key: ContentHash,
     /// Hash of the conversation up to its user's last word.
     pub conversation: ContentHash,
+    /// The credential of the client, by its hash; `None`: one without a virtual key.
+    pub owner: Option<ContentHash>,
     /// The task.
     pub task: String,
     /// The tool.
@@ -61,6 +63,7 @@ pub trait Approvals: Send + Sync {
 pub(super) struct Asking {
     room: Arc<dyn Approvals>,
     request: RequestId,
+    owner: Option<ContentHash>,
     task: String,
     conversation: ContentHash,
     taken: Vec<Granted>,
@@ -94,6 +97,7 @@ impl Asking {
         self.room.ask(Asked {
             key,
             conversation: self.conversation,
+            owner: self.owner,
             task: self.task.clone(),
             tool: call.tool.clone(),
             arguments: canonical_json(&call.arguments),
@@ -112,7 +116,8 @@ impl Guarded {
         let taken = room.take(&self.conversations, &inbound.id).await;
         taken.iter().for_each(|granted| self.guard.approve_call(granted.call));
         let (room, request, task) = (Arc::clone(room), inbound.id.clone(), task.to_owned());
-        self.asking = Some(Asking { room, request, task, conversation, taken, used: Mutex::default() });
+        let owner = inbound.credential;
+        self.asking = Some(Asking { room, request, owner, task, conversation, taken, used: Mutex::default() });
     }
 }
 

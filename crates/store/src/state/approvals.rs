@@ -92,8 +92,10 @@ const GIVE_BACK: &str = "UPDATE state_approvals SET state = 'granted', used_by =
 const OPEN: &str = concat!(
     "SELECT ",
     columns!(),
-    " FROM state_approvals WHERE state IN ('waiting', 'granted') ORDER BY asked_at_ms, key LIMIT 1000"
+    " FROM state_approvals WHERE state IN ('waiting', 'granted') ORDER BY asked_at_ms, key LIMIT 10000"
 );
+const OPEN_CONVERSATIONS: &str =
+    "SELECT DISTINCT conversation FROM state_approvals WHERE state IN ('waiting', 'granted')";
 
 impl State {
     /// Writes down that a call waits, without waiting. Known ones stay as they are, unless they were used.
@@ -157,7 +159,16 @@ impl State {
         });
     }
 
-    /// What waits or was granted and is not used, oldest first, at most a thousand.
+    /// The conversations in which something waits or was granted, all of them.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn open_conversations(&self) -> Result<Vec<String>, StoreError> {
+        let rows = self.ask("read approvals", |driver| driver.query(OPEN_CONVERSATIONS, &[])).await?;
+        rows.into_iter().map(|cells| Fields::new("approval", cells).text()).collect()
+    }
+
+    /// What waits or was granted and is not used, oldest first, at most ten thousand.
     ///
     /// # Errors
     /// The database cannot be read.
