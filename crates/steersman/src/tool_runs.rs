@@ -10,11 +10,14 @@ use steersman_core::BoxFuture;
 use steersman_engine::{Runs, RunsDown};
 use steersman_scope::{Ledger, LedgerError, RunId};
 use steersman_store::{Store, StoreError};
+use tokio_util::sync::CancellationToken;
 
 /// The kind of the state's documents that hold runs.
 const RUNS: &str = "tool_run";
 /// How long a client may repeat a request under its `Idempotency-Key`.
 const REMEMBERED: Duration = Duration::from_secs(7 * 86_400);
+/// How often it is looked what is older.
+pub(crate) const DAY: Duration = Duration::from_hours(24);
 
 /// Runs in the state.
 pub(crate) struct RunDocuments(pub(crate) Arc<Store>);
@@ -40,15 +43,30 @@ impl Runs for RunDocuments {
     }
 }
 
+/// Forgets what is old, at the start and then once each `period`, until the gateway drains.
+pub(crate) async fn forget_often(store: &Store, ledger: &dyn Ledger, period: Duration, draining: CancellationToken) {
+    let mut periods = tokio::time::interval(period);
+    loop {
+        tokio::select! {
+            () = draining.cancelled() => return,
+            _ = periods.tick() => {}
+        }
+        match forget_old(store, ledger, now_us()).await {
+            Ok(0) => {}
+            Ok(runs) => tracing::info!(runs, "old runs are forgotten"),
+            Err(error) => tracing::warn!(%error, "old runs could not be forgotten"),
+        }
+    }
+}
+
 /// Forgets runs that nobody may repeat any more, with their effects. Gives how many.
-pub(crate) async fn forget_old(store: &Store, ledger: &dyn Ledger, now_us: i64) -> Result<usize, StoreError> {
+async fn forget_old(store: &Store, ledger: &dyn Ledger, now_us: i64) -> Result<usize, StoreError> {
     let oldest = now_us - i64::try_from(REMEMBERED.as_micros()).unwrap_or(i64::MAX);
     let mut forgotten = 0;
-    for run in store.state().documents(RUNS).await?.into_iter().filter(|run| run.updated_at_us < oldest) {
-        let id = RunId::from(run.name.as_str());
-        match ledger.forget_run(&id).await {
+    for (name, version) in store.state().unchanged_since(RUNS, oldest).await? {
+        match ledger.forget_run(&RunId::from(name.as_str())).await {
             Ok(()) | Err(LedgerError::NoRun(_)) => {
-                forgotten += usize::from(store.state().delete_document(RUNS, &run.name, run.version).await?);
+                forgotten += usize::from(store.state().delete_document(RUNS, &name, version).await?);
             }
             Err(_) => {}
         }
@@ -98,6 +116,28 @@ mod tests {
         let left: Vec<_> = store.state().documents(RUNS).await.unwrap().into_iter().map(|run| run.name).collect();
         assert_eq!(left, ["fresh", "waits"]);
         assert!(ledger.effect(done.key).await.unwrap().is_none());
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_gateway_that_lives_for_months_forgets_every_day() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(StoreConfig::new(Engine::Sqlite { path: folder.path().join("s.db") })).await.unwrap();
+        let ledger = EffectLedger::open(store.state(), LedgerOptions::of("here")).await.unwrap();
+        let draining = CancellationToken::new();
+        let days = async {
+            for day in 0..3 {
+                let old = now_us() - 8 * 86_400_000_000;
+                store.state().put_document(RUNS, &format!("run {day}"), None, "{}", old).await.unwrap();
+                let begin = std::time::Instant::now();
+                while !store.state().documents(RUNS).await.unwrap().is_empty() {
+                    assert!(begin.elapsed() < Duration::from_secs(20), "the run of day {day} was not forgotten");
+                }
+            }
+            draining.cancel();
+        };
+        let a_day = Duration::from_millis(20);
+        tokio::join!(forget_often(&store, &ledger, a_day, draining.clone()), days);
         store.close().await;
     }
 }

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::Failure;
 use crate::compose::environment;
 use crate::config::{Config, SourceConfig, SourceKind};
-use crate::tool_runs::{RunDocuments, forget_old, now_us};
+use crate::tool_runs::{DAY, RunDocuments, forget_often};
 
 /// What calls in flight get when their run is cancelled.
 const GRACE: Duration = Duration::from_secs(5);
@@ -91,14 +91,14 @@ impl ToolHouse {
         self.runner.with(usable.map(|offer| (offer.tool, offer.limiter)), Arc::new(AllowAll))
     }
 
-    /// Forgets what is old; then, until the gateway drains, resolves what a gateway that is gone left open (this one's
+    /// Until the gateway drains: forgets what is old, and resolves what a gateway that is gone left open (this one's
     /// last life or another one), as far as that goes without a person.
     pub(crate) async fn recover(&self, draining: CancellationToken) {
-        match forget_old(&self.store, &*self.ledger, now_us()).await {
-            Ok(0) => {}
-            Ok(runs) => tracing::info!(runs, "old runs are forgotten"),
-            Err(error) => tracing::warn!(%error, "old runs could not be forgotten"),
-        }
+        let resolving = self.resolve_often(draining.clone());
+        tokio::join!(forget_often(&self.store, &*self.ledger, DAY, draining), resolving);
+    }
+
+    async fn resolve_often(&self, draining: CancellationToken) {
         loop {
             self.resolve_orphans().await;
             tokio::select! {

@@ -67,6 +67,20 @@ impl State {
         self.ask("read a document", work).await?.into_iter().next().map(document).transpose()
     }
 
+    /// The names and versions of a kind's documents that nobody has changed since before `until_us`, without their content.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn unchanged_since(&self, kind: &'static str, until_us: i64) -> Result<Vec<(String, u64)>, StoreError> {
+        let sql = "SELECT name, version FROM state_documents WHERE kind = $1 AND updated_at_us < $2 ORDER BY name";
+        let work = move |driver: &mut dyn Driver| driver.query(sql, &[Value::Text(kind), Value::Int(until_us)]);
+        let name = |cells| {
+            let mut fields = Fields::new("document", cells);
+            Ok((fields.text()?, fields.number()?))
+        };
+        self.ask("read documents", work).await?.into_iter().map(name).collect()
+    }
+
     /// All documents of a kind, in order of name.
     ///
     /// # Errors
