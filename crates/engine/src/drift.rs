@@ -83,6 +83,14 @@ impl Drift {
         std::mem::take(&mut *self.evidence.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Older evidence stands before what came in since; beyond the bound the newest is left out.
+    pub(crate) fn put_evidence_back(&self, mut back: Vec<Evidence>) {
+        let mut evidence = self.evidence.lock().unwrap_or_else(PoisonError::into_inner);
+        back.append(&mut evidence);
+        back.truncate(EVIDENCE_MAX);
+        *evidence = back;
+    }
+
     /// What is remembered: a row for each kind of repair, and every alarm.
     pub(crate) fn remembered(&self) -> (Vec<Row>, Vec<Alarm>) {
         let memory = self.lock();
@@ -127,6 +135,11 @@ impl Engine {
     #[must_use]
     pub fn take_evidence(&self) -> Vec<Evidence> {
         self.forms.drift.take_evidence()
+    }
+
+    /// Puts evidence back that could not be kept, for the next call of [`Engine::take_evidence`].
+    pub fn put_evidence_back(&self, evidence: Vec<Evidence>) {
+        self.forms.drift.put_evidence_back(evidence);
     }
 
     /// Puts these aliases in force, and no others.

@@ -339,14 +339,8 @@ impl Engine {
         mut recording: Recording,
         deadline: Instant,
     ) -> Reply {
-        if let Some(checks) = prepared.checks.as_ref().filter(|checks| !checks.name.is_empty()) {
-            recording.formed(&self.forms, checks, target);
-        }
-        let mut headers = headers(inbound, prepared, target, recording.attempts() + 1);
+        let mut headers = self.told(inbound, prepared, target, &mut recording);
         headers.extend(prepared.routed.as_ref().map(|routed| ("x-steersman-route", routed.header())));
-        recording.lost_in_request(&target.losses);
-        headers.extend(recording.losses_header().map(|losses| ("x-steersman-losses", losses)));
-        headers.extend(recording.repairs_header().map(|repairs| ("x-steersman-repairs", repairs)));
         headers.extend(prepared.guarded.as_ref().map(|guarded| ("x-steersman-guard", guarded.header())));
         let body = match accepted {
             Accepted::Live(streaming) => {
@@ -362,6 +356,24 @@ impl Engine {
             }
         };
         Reply { status: 200, headers, body }
+    }
+
+    /// What every answer says of how it came to be, on the record and in its headers: form, attempts, losses, repairs.
+    pub(crate) fn told(
+        &self,
+        inbound: &Inbound,
+        prepared: &Prepared,
+        target: &Target,
+        recording: &mut Recording,
+    ) -> Vec<(&'static str, String)> {
+        if let Some(checks) = prepared.checks.as_ref().filter(|checks| !checks.name.is_empty()) {
+            recording.formed(&self.forms, checks, target);
+        }
+        let mut headers = headers(inbound, prepared, target, recording.attempts() + 1);
+        recording.lost_in_request(&target.losses);
+        headers.extend(recording.losses_header().map(|losses| ("x-steersman-losses", losses)));
+        headers.extend(recording.repairs_header().map(|repairs| ("x-steersman-repairs", repairs)));
+        headers
     }
 
     pub(crate) async fn admitted(

@@ -64,6 +64,24 @@ pub enum Status {
     Refused(Refusal),
 }
 
+impl Status {
+    /// Its word on records and in events.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Replayed => "replayed",
+            Self::Duplicate { .. } => "duplicate",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed_out",
+            Self::Cancelled(_) => "cancelled",
+            Self::Unknown => "unknown",
+            Self::Waiting => "waiting",
+            Self::Refused(_) => "refused",
+        }
+    }
+}
+
 /// The reply to one tool call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToolReply {

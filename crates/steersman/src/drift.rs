@@ -157,8 +157,12 @@ impl DriftKeeper {
         settings: &AliasSettings,
         now_us: i64,
     ) -> Result<(), AliasError> {
-        for seen in engine.take_evidence() {
-            confirm(state, &seen, None, now_us).await?;
+        let mut evidence = engine.take_evidence().into_iter();
+        while let Some(seen) = evidence.next() {
+            if let Err(error) = confirm(state, &seen, None, now_us).await {
+                engine.put_evidence_back(std::iter::once(seen).chain(evidence).collect());
+                return Err(error);
+            }
         }
         let mut in_force: BTreeMap<AliasKey, Vec<Alias>> = BTreeMap::new();
         for stored in aliases(state).await?.into_iter().filter(|alias| alias.in_force(settings, now_us)) {
@@ -208,6 +212,39 @@ mod tests {
         assert!(matches!(forget(&state, &seen).await, Err(AliasError::Unknown(_))));
         drop(state);
         std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[tokio::test]
+    async fn evidence_that_the_database_refused_is_kept_when_it_is_back() {
+        use steersman_engine::{Backoff, Catalog, Settings};
+        use steersman_store::{Engine as Place, Store, StoreConfig};
+
+        let folder = tempfile::tempdir().unwrap();
+        let config = StoreConfig::new(Place::Sqlite { path: folder.path().join("steersman.db") });
+        let store = std::sync::Arc::new(Store::open(config).await.unwrap());
+        let second = std::time::Duration::from_secs(1);
+        let backoff = Backoff { base: second, max: second };
+        let settings = Settings { first_token: second, idle: second, total: second, attempts: 1, backoff };
+        let engine = Engine::new(Catalog::default(), settings, std::sync::Arc::clone(&store) as _);
+        let other = Evidence { model: "p/other".into(), ..evidence() };
+        engine.put_evidence_back(vec![evidence(), other]);
+        let rename = |from: &str, to: &str| {
+            let script = "import sqlite3, sys\nsqlite3.connect(sys.argv[1]).execute(sys.argv[2])";
+            let sql = format!("ALTER TABLE {from} RENAME TO {to}");
+            let mut python = std::process::Command::new("python3");
+            assert!(
+                python.args(["-c", script]).arg(folder.path().join("state.db")).arg(sql).status().unwrap().success()
+            );
+        };
+        let aliases_on = AliasSettings { on: true, support: 1, days: 30 };
+        let mut keeper = DriftKeeper::default();
+        rename("state_documents", "away");
+        keeper.round(store.state(), &engine, &aliases_on, 1).await;
+        rename("away", "state_documents");
+        keeper.round(store.state(), &engine, &aliases_on, 2).await;
+        let models: Vec<_> = aliases(store.state()).await.unwrap().into_iter().map(|alias| alias.model).collect();
+        assert_eq!(models, ["p/m", "p/other"]);
+        store.close().await;
     }
 
     #[test]

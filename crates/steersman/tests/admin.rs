@@ -50,6 +50,13 @@ fn the_console_has_an_address_and_a_key_of_its_own() {
     // A browser sends what a person typed: `x:of-admins`.
     let typed = own(admin) + "authorization: Basic eDpvZi1hZG1pbnM=\r\n";
     assert_eq!(send(admin, "GET", "/console", &typed, "").status, 200);
+    // The command line takes the admin's key from where the configuration's example has it.
+    let approvals = |admins: Option<&str>| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_steersman"));
+        command.args(["approvals", "list", "--url", &format!("http://{admin}")]).env("STEERSMAN_API_KEY", "of-clients");
+        command.envs(admins.map(|key| ("STEERSMAN_ADMIN_KEY", key))).output().unwrap().status.success()
+    };
+    assert!(approvals(Some("of-admins")) && !approvals(None));
 }
 
 #[test]

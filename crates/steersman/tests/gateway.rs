@@ -292,9 +292,9 @@ fn who_follows_the_log_sees_a_slow_request_that_began_before_others() {
         .spawn()
         .unwrap();
     let lines = BufReader::new(follow.stdout.take().unwrap()).lines();
+    let mut slowly = hello("small");
+    slowly["messages"][0]["content"] = json!("slowly");
     let (slow, quick) = std::thread::scope(|scope| {
-        let mut slowly = hello("small");
-        slowly["messages"][0]["content"] = json!("slowly");
         let slow = scope.spawn(|| house.ask(&slowly));
         let deadline = Instant::now() + Duration::from_secs(10);
         while get(house.address, "/health").json()["requests_under_way"] != 1 {

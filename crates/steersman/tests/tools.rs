@@ -23,6 +23,7 @@ fn the_models_calls_are_run_and_the_client_sees_one_answer() {
     let shop = Shop::start(CALLS, "[\"find_order\"]", "");
     let answer = shop.ask("", "where is my order?");
     assert_eq!((answer.status, text(&answer).as_str()), (200, "it is done"), "{}", answer.body);
+    assert_eq!(answer.header("x-steersman-attempts"), Some("2"), "{}", answer.head);
     let row = &shop.house.log(1)[0];
     let bill = shop.house.bill();
     assert_eq!(
@@ -280,4 +281,46 @@ fn streamed_under(guard: &str) {
     assert_eq!(usage["prompt_tokens"], json!(bill.models["small"].input_tokens), "of both steps");
     assert!(text.trim_end().ends_with("[DONE]") || text.contains("[DONE]"), "{text}");
     assert_eq!(shop.house.log(1)[0]["outcome"], "accepted");
+}
+
+/// An answer with a form says of it what every answer does, also where the gateway ran tools for it.
+#[test]
+fn a_form_that_a_run_keeps_is_on_its_record() {
+    let shop = Shop::start("", "[\"find_order\"]", "");
+    let schema = json!({ "type": "object", "properties": { "city": { "type": "string" } }, "required": ["city"] });
+    let format = json!({ "type": "json_schema", "json_schema": { "name": "place", "schema": schema } });
+    let body = json!({ "model": "task/shop", "response_format": format,
+        "messages": [{ "role": "user", "content": "where is it?" }] });
+    let answer = shop.ask_with("", &body);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    shop.house.log(1);
+    let story = shop.house.run(&["explain", answer.header("x-request-id").unwrap(), "--json"]);
+    let story: Value = serde_json::from_str(&story).unwrap();
+    assert_eq!(story["notes"]["structured"]["form"]["asked"], "schema", "{}", story["notes"]);
+}
+
+/// A run without a key is kept from its first write on, with the steps that only read before it.
+#[test]
+fn a_run_that_read_before_it_wrote_is_kept_whole() {
+    let script = "[default]\nanswer = { tool_call = 1 }\n\
+        [[rules]]\nwhen = { contains = '\"done' }\nthen = { answer = { text = \"it is done\" } }\n\
+        [[rules]]\nwhen = { contains = \"delayed\" }\nthen = { answer = { tool_call = 2 } }\n";
+    let shop = Shop::start(script, "[\"find_order\", \"send_mail\"]", "");
+    let answer = shop.ask("", "tell Ada where it is");
+    assert_eq!((answer.status, shop.truth("send_mail")), (200, 1), "{}", answer.body);
+    let read = "import sqlite3, sys
+rows = sqlite3.connect(sys.argv[1]).execute(\"SELECT content FROM state_documents WHERE kind = 'tool_run' AND name = ?\", sys.argv[2:])
+print(rows.fetchone()[0])";
+    let mut python = std::process::Command::new("python3");
+    python.args(["-c", read]).arg(shop.house.data.path().join("state.db")).arg(answer.header("x-request-id").unwrap());
+    let out = python.output().unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let run: Value = serde_json::from_slice(&out.stdout).unwrap();
+    let tools: Vec<Vec<&str>> = ["find_order", "send_mail"]
+        .map(|tool| {
+            let steps = run["steps"].as_array().unwrap().iter();
+            steps.filter(|step| step["answer"].as_str().unwrap().contains(tool)).map(|_| tool).collect()
+        })
+        .into();
+    assert_eq!(tools, [vec!["find_order", "find_order"], vec!["send_mail"]], "{run}");
 }

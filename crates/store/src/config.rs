@@ -31,7 +31,7 @@ impl Engine {
         let Self::Postgres { url, .. } = self else { return Vec::new() };
         let read = crate::postgres::config_of(url).ok();
         let password = read.and_then(|read| String::from_utf8(read.get_password()?.to_vec()).ok());
-        std::iter::once(url.clone()).chain(password.map(Secret::new)).collect()
+        std::iter::once(url.clone()).chain(password.as_deref().map(Secret::new)).collect()
     }
 }
 

@@ -1,9 +1,9 @@
 //! Step 8: the gateway runs the model's tool calls itself and asks again, until the model answers.
 //!
 //! A task with tools is a run: steps of one model call and one turn of tool calls. Each step passes the whole pipeline
-//! (labels, route, attempts, checks, guard), with the tools added and the results so far appended; the turn runs in a
-//! scope with the request's deadline and the task's budget, so a client that leaves cancels it, joined. Writes go
-//! through the effect ledger. A run under an `Idempotency-Key`, or one that is about to write, is kept step by step: the
+//! (labels, attempts, checks, guard; no objective, which grades single answers), with the tools added and the results so
+//! far appended; the turn runs in a scope with the request's deadline and the task's budget, so a client that leaves
+//! cancels it, joined. Writes go through the effect ledger. A run under an `Idempotency-Key`, or one that is about to write, is kept step by step: the
 //! same request again attaches to it, or goes on where it ended.
 //!
 //! What never happens here: no tool is reached (that is behind [`Tools`]), no ledger is kept, and no call of a tool that

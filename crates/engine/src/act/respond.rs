@@ -46,7 +46,7 @@ impl Engine {
         if !prepared.stream {
             return self.act_whole(room, &inbound, &prepared, recording, deadline).await;
         }
-        let headers = headers(&inbound, &prepared, None);
+        let headers = headers(&inbound, &prepared, false);
         let (frames, out) = mpsc::channel(QUEUE);
         let (engine, room) = (self.clone(), Arc::clone(room));
         let run: BoxFuture<'static, ()> = Box::pin(async move {
@@ -71,8 +71,12 @@ impl Engine {
         recording.note("tools", &note);
         match acted {
             Ok(acted) => {
-                let mut headers = headers(inbound, prepared, Some(&acted));
+                let mut headers = match &acted.target {
+                    Some(target) => self.told(inbound, prepared, target, &mut recording),
+                    None => headers(inbound, prepared, acted.replayed),
+                };
                 if let Some(report) = &acted.guard {
+                    headers.push(("x-steersman-guard", report.header()));
                     recording.note("guard", report);
                 }
                 recording.release(&acted.body, true);
@@ -124,6 +128,10 @@ impl Engine {
             drop(frames.send(extension::chunk("tool_run", &event)).await);
         }
         recording.note("tools", &note);
+        if let Some(target) = acted.as_ref().ok().and_then(|acted| acted.target.as_ref()) {
+            // A stream's headers have left; the record has what they would have said.
+            self.told(inbound, prepared, target, &mut recording);
+        }
         drop(frames.send(closing(&mut outlet, acted, recording)).await);
     }
 }
@@ -149,13 +157,10 @@ fn closing(outlet: &mut Outlet, acted: Result<Acted, Refusal>, mut recording: Re
     }
 }
 
-fn headers(inbound: &Inbound, prepared: &Prepared, acted: Option<&Acted>) -> Vec<(&'static str, String)> {
+/// The headers of an answer that nobody gives now: a stream's, before its run, and a replay's.
+fn headers(inbound: &Inbound, prepared: &Prepared, replayed: bool) -> Vec<(&'static str, String)> {
     let mut headers = vec![("x-request-id", inbound.id.to_string()), ("x-steersman-task", prepared.task.to_string())];
-    if let Some(target) = acted.and_then(|acted| acted.target.as_ref()) {
-        let candidate = &target.candidate;
-        headers.push(("x-steersman-model", format!("{}/{}", candidate.provider.name, candidate.model)));
-    }
-    if acted.is_some_and(|acted| acted.replayed) {
+    if replayed {
         headers.push(("x-steersman-replayed", "true".to_owned()));
     }
     headers

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Value, json};
 use steersman_core::{ChatRequest, Code, Effect, Event, Message, Part, Role, ToolCall, ToolChoice, ToolResult, Usage};
-use steersman_scope::{AgentRun, Caps, Child, RunId, Scope, ToolReply};
+use steersman_scope::{AgentRun, Caps, Cause, Child, Fault, RunId, Scope, ToolReply};
 use steersman_wire::Answer;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -55,7 +55,7 @@ pub(super) struct Note {
 #[derive(Debug, Serialize)]
 struct Made {
     tool: String,
-    status: String,
+    status: &'static str,
     sends: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     effect: Option<String>,
@@ -72,6 +72,20 @@ pub(super) struct Running<'a> {
     pub(super) watcher: Option<mpsc::Sender<Value>>,
     /// Sends to tools so far.
     pub(super) sends: AtomicU64,
+}
+
+/// A step of a run, and the tools that are ours in it.
+#[derive(Clone, Copy)]
+struct Turn<'a> {
+    number: u32,
+    ours: &'a [Offered],
+}
+
+impl Turn<'_> {
+    /// Its place in the log.
+    fn place(self) -> usize {
+        usize::try_from(self.number).unwrap_or(usize::MAX)
+    }
 }
 
 /// A step's answer and what it means.
@@ -119,7 +133,8 @@ impl Running<'_> {
             if last && !ours.is_empty() {
                 request.tool_choice = Some(ToolChoice::None);
             }
-            let mut said = self.step(&request, &ours, &judge, &log, number, recording, outlet.as_deref_mut()).await?;
+            let turn = Turn { number, ours: &ours };
+            let mut said = self.step(turn, &request, &judge, &log, recording, outlet.as_deref_mut()).await?;
             add_usage(&mut usage, &said.events);
             guard = Report::joined(guard, said.guard.take());
             let is_ours = |call: &ToolCall| ours.iter().any(|tool| tool.spec.name == call.name);
@@ -131,7 +146,7 @@ impl Running<'_> {
                 None
             } else {
                 recording.end_attempt(None);
-                Some(self.turn(&run, &mut log, number, &said.body, own, &ours, note).await?)
+                Some(self.turn(&run, turn, &mut log, &said.body, own, note).await?)
             };
             let answer = String::from_utf8_lossy(&said.body).into_owned();
             let hides = !unseen.is_empty() || results.is_some();
@@ -156,14 +171,12 @@ impl Running<'_> {
     }
 
     /// The model's word in this step: from the log where the run was there before, else asked now.
-    #[expect(clippy::too_many_arguments, reason = "one caller, and each is a thing of its own")]
     async fn step(
         &self,
+        turn: Turn<'_>,
         request: &ChatRequest,
-        ours: &[Offered],
         judge: &Judge,
         log: &RunLog<'_>,
-        number: u32,
         recording: &mut Recording,
         outlet: Option<&mut Outlet>,
     ) -> Result<Said, Refusal> {
@@ -174,14 +187,13 @@ impl Running<'_> {
         let mut prepared = prepare(&self.engine.catalog, &self.engine.forms, &inbound, &head)?;
         prepared.guarded = self.engine.guard.label(&inbound, &prepared)?;
         if let Some(guarded) = prepared.guarded.as_mut().and_then(Arc::get_mut) {
-            guarded.deferred = ours.iter().map(|tool| tool.spec.name.clone()).collect();
+            guarded.deferred = turn.ours.iter().map(|tool| tool.spec.name.clone()).collect();
         }
         prepared.text_flows =
             outlet.is_some() && prepared.guarded.as_ref().is_none_or(|guarded| guarded.lets_text_flow(&request.tools));
         self.engine.heed_approvals(&inbound, &mut prepared).await;
         judge.heard(prepared.guarded.clone());
-        let place = usize::try_from(number).unwrap_or(usize::MAX);
-        if let Some(step) = log.content.steps.get(place) {
+        if let Some(step) = log.content.steps.get(turn.place()) {
             return said(dialect, Bytes::from(step.answer.clone()), None, None);
         }
         let attempted =
@@ -211,38 +223,41 @@ impl Running<'_> {
     }
 
     /// Makes our calls of a step, in a scope, and keeps what they gave.
-    #[expect(clippy::too_many_arguments, reason = "one caller, and each is a thing of its own")]
     async fn turn(
         &self,
         run: &AgentRun,
+        turn: Turn<'_>,
         log: &mut RunLog<'_>,
-        number: u32,
         said: &Bytes,
         calls: Vec<ToolCall>,
-        ours: &[Offered],
         note: &mut Note,
     ) -> Result<Vec<Kept>, Refusal> {
-        let place = usize::try_from(number).unwrap_or(usize::MAX);
+        let place = turn.place();
         if let Some(results) = log.content.steps.get(place).and_then(|step| step.results.as_ref()) {
             return Ok(results.clone());
         }
         let effect = |call: &ToolCall| {
-            ours.iter().find(|tool| tool.spec.name == call.name).map(|tool| tool.tool.contract().effect)
+            turn.ours.iter().find(|tool| tool.spec.name == call.name).map(|tool| tool.tool.contract().effect)
         };
         let kept = log.is_kept(calls.iter().any(|call| effect(call) != Some(Effect::Read)));
-        if kept && log.content.steps.len() == place {
+        if log.content.steps.len() == place {
+            // Also a step that only reads: it is written with the first one that is kept.
             let answer = String::from_utf8_lossy(said).into_owned();
             log.content.steps.push(Step { answer, results: None });
-            log.keep().await?;
+            if kept {
+                log.keep().await?;
+            }
         }
         self.tell(&calls, "started").await;
-        let replies = self.make(run, number, calls).await?;
+        let replies = self.make(run, turn.number, calls).await?;
         self.sends.fetch_add(replies.iter().map(|reply| u64::from(reply.sends)).sum(), Ordering::Relaxed);
         self.tell_ended(&replies).await;
         note.steps.push(replies.iter().map(Made::of).collect());
         let results: Vec<Kept> = replies.iter().map(Kept::of).collect();
-        if kept && let Some(step) = log.content.steps.get_mut(place) {
+        if let Some(step) = log.content.steps.get_mut(place) {
             step.results = Some(results.clone());
+        }
+        if kept {
             log.keep().await?;
         }
         Ok(results)
@@ -260,11 +275,12 @@ impl Running<'_> {
             ..Caps::default()
         };
         let scope = self.room.root.scope(&self.inbound.id.to_string()).deadline(left).budget(caps);
-        let failed = |why: String| Refusal::new(Code::UPSTREAM_TIMEOUT, format!("the tool calls did not end: {why}"));
         scope.run(child).await.or_else(|failures| match failures.completed.into_iter().next() {
             // A clean-up that failed does not take away what the calls gave.
             Some((_, replies)) => Ok(replies),
-            None => Err(failed("the deadline has passed".to_owned())),
+            None => {
+                Err(unended(failures.failures.first().map(|failure| &failure.fault), failures.report.cause.as_ref()))
+            }
         })
     }
 
@@ -306,9 +322,33 @@ impl Running<'_> {
     async fn tell_ended(&self, replies: &[ToolReply]) {
         let Some(watcher) = &self.watcher else { return };
         for reply in replies {
-            let event = json!({ "id": reply.call_id, "tool": reply.tool, "status": word(reply), "text": reply.text });
+            let event =
+                json!({ "id": reply.call_id, "tool": reply.tool, "status": reply.status.name(), "text": reply.text });
             drop(watcher.send(event).await);
         }
+    }
+}
+
+/// Why the calls of a turn came to no end, for the client. `cause` is that of the whole scope.
+fn unended(fault: Option<&Fault<String>>, cause: Option<&Cause>) -> Refusal {
+    let late = || Refusal::new(Code::UPSTREAM_TIMEOUT, "the tool calls did not end before the request's deadline");
+    let cause = match fault {
+        Some(Fault::TimedOut(_)) => return late(),
+        Some(Fault::Panicked(words)) => {
+            tracing::error!(%words, "a tool call panicked");
+            return Refusal::new(Code::INTERNAL, "a tool call ended in a defect of the gateway; the log has its words");
+        }
+        Some(Fault::Failed(why)) => return Refusal::new(Code::INTERNAL, format!("the tool calls did not end: {why}")),
+        Some(Fault::Cancelled(cause) | Fault::Aborted(cause)) => Some(cause),
+        None => cause,
+    };
+    match cause {
+        Some(Cause::Deadline) => late(),
+        Some(Cause::Parent | Cause::Requested | Cause::Ended | Cause::Runtime) => {
+            Refusal::new(Code::SHUTTING_DOWN, "the gateway is shutting down, and the tool calls were cancelled")
+        }
+        Some(cause) => Refusal::new(Code::INTERNAL, format!("the tool calls did not end: {cause}")),
+        None => Refusal::new(Code::INTERNAL, "the tool calls did not end"),
     }
 }
 
@@ -369,17 +409,10 @@ fn set_usage(events: &mut Vec<Event>, usage: Option<Usage>) {
     events.insert(end, Event::Usage(usage));
 }
 
-/// A status as one word of the house.
-fn word(reply: &ToolReply) -> String {
-    let debug = format!("{:?}", reply.status);
-    let name: String = debug.chars().take_while(|c| c.is_ascii_alphanumeric()).collect();
-    name.to_lowercase()
-}
-
 impl Made {
     fn of(reply: &ToolReply) -> Self {
         let effect = reply.effect.map(|key| key.to_string());
-        Self { tool: reply.tool.clone(), status: word(reply), sends: reply.sends, effect }
+        Self { tool: reply.tool.clone(), status: reply.status.name(), sends: reply.sends, effect }
     }
 }
 
@@ -394,5 +427,24 @@ impl Kept {
     pub(super) fn to_result(&self) -> ToolResult {
         let parts = vec![Part::Text(self.text.clone())];
         ToolResult { call_id: self.call_id.clone(), parts, is_error: self.is_error }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn calls_that_came_to_no_end_say_why() {
+        let code =
+            |fault: Option<Fault<String>>, cause: Option<Cause>| unended(fault.as_ref(), cause.as_ref()).code.name;
+        assert_eq!(code(Some(Fault::TimedOut(Duration::ZERO)), None), "upstream_timeout");
+        assert_eq!(code(Some(Fault::Aborted(Cause::Deadline)), None), "upstream_timeout");
+        assert_eq!(code(None, Some(Cause::Deadline)), "upstream_timeout");
+        assert_eq!(code(Some(Fault::Panicked("x".to_owned())), Some(Cause::Deadline)), "internal");
+        assert_eq!(code(Some(Fault::Cancelled(Cause::Requested)), None), "shutting_down");
+        assert_eq!(code(Some(Fault::Cancelled(Cause::Parent)), None), "shutting_down");
     }
 }

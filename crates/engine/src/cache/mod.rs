@@ -112,6 +112,15 @@ pub struct Tally {
     pub saved_tokens: u64,
 }
 
+impl Tally {
+    fn add(&mut self, more: Self) {
+        self.hits += more.hits;
+        self.misses += more.misses;
+        self.saved += more.saved;
+        self.saved_tokens += more.saved_tokens;
+    }
+}
+
 /// That there is an answer: its request's hash, when it was kept, and until when it is good.
 pub type Listed = (ContentHash, i64, i64);
 
@@ -196,6 +205,8 @@ impl Cache {
             && let Err(error) = self.book.keep(&answers, &tallies).await
         {
             tracing::warn!(%error, "answers are kept in memory alone");
+            let mut pending = lock(&self.pending);
+            tallies.into_iter().for_each(|(task, tally)| pending.tallies.entry(task).or_default().add(tally));
         }
         match self.book.since(seen_us - OVERLAP_US).await {
             Ok(listed) => {
@@ -423,4 +434,53 @@ fn short(key: &ContentHash) -> String {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    /// A book on a database that is out of reach at first.
+    #[derive(Default)]
+    struct Faulty {
+        up: AtomicBool,
+        kept: Mutex<Vec<(String, Tally)>>,
+    }
+
+    impl AnswerBook for Faulty {
+        fn keep<'a>(
+            &'a self,
+            _: &'a [Arc<KeptAnswer>],
+            tallies: &'a [(String, Tally)],
+        ) -> BoxFuture<'a, Result<(), BookError>> {
+            Box::pin(async {
+                if !self.up.swap(true, Ordering::SeqCst) {
+                    return Err(BookError("out of reach".to_owned()));
+                }
+                lock(&self.kept).extend_from_slice(tallies);
+                Ok(())
+            })
+        }
+
+        fn recall<'a>(&'a self, _: &'a ContentHash) -> BoxFuture<'a, Result<Option<KeptAnswer>, BookError>> {
+            Box::pin(async { Ok(None) })
+        }
+
+        fn since(&self, _: i64) -> BoxFuture<'_, Result<Vec<Listed>, BookError>> {
+            Box::pin(async { Ok(Vec::new()) })
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_counted_while_the_database_was_away_is_counted_later() {
+        let book = Arc::new(Faulty::default());
+        let cache = Cache::new(Arc::clone(&book) as _);
+        cache.count(&"sort".into(), None);
+        cache.flush(1).await;
+        cache.count(&"sort".into(), None);
+        cache.flush(2).await;
+        assert_eq!(*lock(&book.kept), [("sort".to_owned(), Tally { misses: 2, ..Tally::default() })]);
+    }
 }

@@ -26,8 +26,7 @@ struct Arguments {
     /// The gateway's console: `admin.listen`, where that stands apart
     #[arg(long, global = true, default_value = "http://127.0.0.1:4180")]
     url: String,
-    /// The admin's key, if the console wants one; where no key of the admin is set apart it is the gateway's, which
-    /// `STEERSMAN_API_KEY` may hold
+    /// The admin's key, if the console wants one; `STEERSMAN_API_KEY` is looked at next
     #[arg(long, global = true, env = "STEERSMAN_ADMIN_KEY", hide_env_values = true)]
     key: Option<String>,
     /// Print JSON

@@ -13,8 +13,8 @@ use steersman_net::Client;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::{Failure, talk};
 use super::config_file::{Loaded, load};
+use super::{Failure, talk};
 use crate::config::AtStart;
 use crate::drift::{AliasSettings, DriftKeeper};
 use crate::http::{Part, Surface, Tls, now_us};

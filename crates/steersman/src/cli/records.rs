@@ -31,10 +31,7 @@ where
 }
 
 /// The same for who asks the configuration too.
-pub(super) fn with_config_and_reader<T, F>(
-    place: &Where,
-    work: impl FnOnce(Config, Reader) -> F,
-) -> Result<T, Failure>
+pub(super) fn with_config_and_reader<T, F>(place: &Where, work: impl FnOnce(Config, Reader) -> F) -> Result<T, Failure>
 where
     F: Future<Output = Result<T, Failure>>,
 {

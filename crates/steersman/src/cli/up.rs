@@ -162,7 +162,7 @@ impl Up {
         talk::say(format!("steersman is up at {address} (console: {admin}/console) after {ready_ms} ms"));
         if models == 0 {
             talk::say(
-                "hint: no model can be reached yet; set a provider's key (OPENAI_API_KEY, ANTHROPIC_API_KEY, ...)"
+                "hint: no model can be reached yet; set a provider's key (OPENAI_API_KEY, ANTHROPIC_API_KEY, ...)",
             );
             talk::say("      or fetch a small local model: steersman models pull smollm2-135m");
         }

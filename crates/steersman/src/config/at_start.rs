@@ -48,8 +48,11 @@ impl AtStart {
     /// What is otherwise in `now`, and waits for a restart.
     pub(crate) fn waiting(&self, now: &Self) -> Vec<String> {
         let added = now.0.iter().filter(|(name, _)| self.text(name).is_none());
-        let changed = self.0.iter().filter(|(name, text)| now.text(name) != Some(text));
-        changed.chain(added).map(|(name, _)| if name.starts_with("the ") { name.clone() } else { format!("`{name}`") }).collect()
+        let changed = self.0.iter().filter(|(name, text)| now.text(name) != Some(text.as_str()));
+        changed
+            .chain(added)
+            .map(|(name, _)| if name.starts_with("the ") { name.clone() } else { format!("`{name}`") })
+            .collect()
     }
 
     fn text(&self, name: &str) -> Option<&str> {

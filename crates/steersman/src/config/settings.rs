@@ -381,13 +381,19 @@ fn tasks(read: &Reader<'_>) -> Result<Vec<TaskConfig>, ConfigError> {
         let models = std::iter::once(model).chain(escalation).collect();
         let guard = read.word(&["tasks", name, "guard"], super::guard::MODES)?;
         let form = super::form::read(read, name)?;
+        let tools = read.texts(&["tasks", name, "tools"]).unwrap_or_default();
+        if objective.is_some() && !tools.is_empty() {
+            let message =
+                format!("`tasks.{name}` has `tools` and an `objective`; a run of several steps cannot be graded");
+            return Err(read.wrong(&["tasks", name, "tools"], &message).hint("give the tools to a task of their own"));
+        }
         Ok(TaskConfig {
             name: name.to_owned(),
             models,
             guard,
             form,
             objective,
-            tools: read.texts(&["tasks", name, "tools"]).unwrap_or_default(),
+            tools,
             max_steps: u32::try_from(read.positive(&["tasks", name, "max_steps"])?).unwrap_or(u32::MAX),
             max_calls: read.positive(&["tasks", name, "max_calls"])?,
         })
@@ -462,6 +468,14 @@ mod tests {
     fn an_address_that_others_can_reach_needs_a_key() {
         assert!(verdict("[server]\nlisten = \"0.0.0.0:4180\"\n").contains("no key is set"));
         assert_eq!(verdict("[server]\nlisten = \"0.0.0.0:4180\"\napi_key = \"env:K\"\n"), "fine");
+    }
+
+    #[test]
+    fn a_task_with_tools_has_no_objective() {
+        let objective = "[tasks.a.objective]\nreference = \"m\"\ncandidates = [\"n\"]\nevaluator = \"truth\"\n";
+        assert_eq!(verdict(objective), "fine");
+        let both = verdict(&format!("[tasks.a]\ntools = [\"x\"]\n{objective}"));
+        assert!(both.contains("cannot be graded") && both.contains("tools = [\"x\"]"), "{both}");
     }
 
     #[test]

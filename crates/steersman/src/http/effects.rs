@@ -238,9 +238,10 @@ async fn act(
     let effect_key = EffectKey::try_from(key.to_owned()).map_err(no_key)?;
     let hash = ContentHash::parse(hash).ok_or_else(|| OrderError::refused("the hash is no hash"))?;
     let (runner, by) = (house.whole_runner().await, by.to_owned());
-    let work = Child::<Result<EffectRecord, OrderError>, String>::graceful("operator", move |scope: Scope| async move {
-        Ok(carry_out(&runner, &scope, effect_key, action, hash, &by).await)
-    });
+    let work =
+        Child::<Result<EffectRecord, OrderError>, String>::graceful("operator", move |scope: Scope| async move {
+            Ok(carry_out(&runner, &scope, effect_key, action, hash, &by).await)
+        });
     house.root.scope("operator").run(work).await.unwrap_or_else(|ended| Err(OrderError::State(ended.to_string())))
 }
 

@@ -72,6 +72,8 @@ async fn submit(State(surface): State<Arc<Surface>>, Form(word): Form<Word>) -> 
         Ok(()) => Redirect::to("/console/structured").into_response(),
         Err(AliasError::Store(error)) => pages::out_of_reach(&error),
         Err(error @ AliasError::Raced(_)) => pages::page(StatusCode::CONFLICT, &console::refused(&error.to_string())),
-        Err(error @ AliasError::Unknown(_)) => pages::page(StatusCode::NOT_FOUND, &console::refused(&error.to_string())),
+        Err(error @ AliasError::Unknown(_)) => {
+            pages::page(StatusCode::NOT_FOUND, &console::refused(&error.to_string()))
+        }
     }
 }
