@@ -303,7 +303,6 @@ fn a_form_that_a_run_keeps_is_on_its_record() {
 #[test]
 fn a_run_that_read_before_it_wrote_is_kept_whole() {
     let script = "[default]\nanswer = { tool_call = 1 }\n\
-        [[rules]]\nwhen = { contains = '\"done' }\nthen = { answer = { text = \"it is done\" } }\n\
         [[rules]]\nwhen = { contains = \"delayed\" }\nthen = { answer = { tool_call = 2 } }\n";
     let shop = Shop::start(script, "[\"find_order\", \"send_mail\"]", "");
     let answer = shop.ask("", "tell Ada where it is");
@@ -318,7 +317,7 @@ print(rows.fetchone()[0])";
     let run: Value = serde_json::from_slice(&out.stdout).unwrap();
     let tools: Vec<Vec<&str>> = ["find_order", "send_mail"]
         .map(|tool| {
-            let steps = run["steps"].as_array().unwrap().iter();
+            let steps = run["steps"].as_array().unwrap().iter().take(2);
             steps.filter(|step| step["answer"].as_str().unwrap().contains(tool)).map(|_| tool).collect()
         })
         .into();
