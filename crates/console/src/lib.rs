@@ -7,6 +7,7 @@
 //! What never happens here: a query, a route, a script that a page needs.
 
 pub mod cache;
+pub mod canaries;
 mod chart;
 pub mod effects;
 mod format;

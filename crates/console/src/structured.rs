@@ -5,7 +5,7 @@
 use maud::{Markup, html};
 use steersman_structured::{Alarm, Alias, Code, Form, Row};
 
-use crate::{format, layout};
+use crate::{canaries, format, layout};
 
 /// Rows that are shown.
 const ROWS_MAX: usize = 200;
@@ -29,7 +29,7 @@ pub struct AliasLine {
 
 /// The page: counters, most frequent first, and the aliases that answers or persons have confirmed.
 #[must_use]
-pub fn page(rows: &[Row], alarms: &[Alarm], aliases: &[AliasLine]) -> Markup {
+pub fn page(rows: &[Row], alarms: &[Alarm], aliases: &[AliasLine], canaries: &[canaries::Line]) -> Markup {
     let body = html! {
         div.heading {
             h1 { "Structured" }
@@ -46,6 +46,7 @@ pub fn page(rows: &[Row], alarms: &[Alarm], aliases: &[AliasLine]) -> Markup {
             } }
         }
         (named(aliases))
+        (canaries::section(canaries))
     };
     layout::page("Structured", "/console/structured", &body)
 }
@@ -158,7 +159,7 @@ mod tests {
             person: None,
             confirmed_at_us: 0,
         };
-        let html = page(&[row], &[alarm], &[line]).into_string();
+        let html = page(&[row], &[alarm], &[line], &[]).into_string();
         for wanted in [
             "&lt;b&gt;",
             "25.0 %",
@@ -173,7 +174,9 @@ mod tests {
             assert!(html.contains(wanted), "{wanted}");
         }
         assert!(
-            !html.contains("<b>") && !html.contains("<i>") && page(&[], &[], &[]).into_string().contains("No answer")
+            !html.contains("<b>")
+                && !html.contains("<i>")
+                && page(&[], &[], &[], &[]).into_string().contains("No answer")
         );
     }
 }

@@ -14,6 +14,7 @@ static TELLERS: &[(&str, Teller)] = &[
     ("route", route),
     ("structured", structured),
     ("previews", previews),
+    ("canary", canary),
     ("guard", guard),
     ("tools", tools),
     ("cache", cache),
@@ -112,6 +113,18 @@ fn structured(note: &Value) -> Vec<String> {
         format!("{code} at {place}")
     }));
     lines.extend(list(note, "alarms").map(|alarm| format!("drift: {alarm}")));
+    lines
+}
+
+fn canary(note: &Value) -> Vec<String> {
+    let word = |key: &str| text(note, key).unwrap_or_default();
+    let mut lines =
+        vec![format!("fixed input {}, replayed ({}), served by {}", word("input"), word("cause"), word("served"))];
+    lines.extend(list(note, "differences").map(|found| {
+        let word = |key: &str| text(found, key).unwrap_or_default();
+        let (rule, place) = (word("rule").replace('_', " "), word("pointer"));
+        format!("not as confirmed: {rule} at {place}, `{}` -> `{}`", word("old"), word("new"))
+    }));
     lines
 }
 

@@ -38,6 +38,8 @@ pub(crate) struct Drift {
     memory: Mutex<DriftMemory>,
     aliases: RwLock<Arc<BTreeMap<AliasKey, Vec<Alias>>>>,
     evidence: Mutex<Vec<Evidence>>,
+    /// The version under which each model served last.
+    served: Mutex<BTreeMap<String, String>>,
     /// Set by the test that must fail without this loop.
     cut: AtomicBool,
 }
@@ -48,6 +50,7 @@ impl Drift {
         if self.cut.load(Ordering::Relaxed) {
             return Vec::new();
         }
+        self.note_served(model, served);
         let raised = self.lock().observe(model, served, schema, repairs);
         for alarm in &raised {
             tracing::warn!(
@@ -56,6 +59,13 @@ impl Drift {
             );
         }
         raised
+    }
+
+    fn note_served(&self, model: &str, served: &str) {
+        let mut known = self.served.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.get(model).is_none_or(|known| known != served) {
+            known.insert(model.to_owned(), served.to_owned());
+        }
     }
 
     /// Keeps evidence for aliases until it is taken away.
@@ -129,6 +139,15 @@ impl Engine {
     /// If the text is no such counters.
     pub fn restore_drift(&self, content: &str) -> Result<(), serde_json::Error> {
         self.forms.drift.lock().restore(content)
+    }
+
+    /// The version under which the first model of a task served last, as far as an answer with a form has told.
+    #[must_use]
+    pub fn served_to(&self, task: &str) -> Option<String> {
+        let resolved = self.catalog.resolve(&format!("task/{task}")).ok()?;
+        let first = resolved.candidates.first()?;
+        let served = self.forms.drift.served.lock().unwrap_or_else(PoisonError::into_inner);
+        served.get(&format!("{}/{}", first.provider.name, first.model)).cloned()
     }
 
     /// Evidence for aliases since the last call.

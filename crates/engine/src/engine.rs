@@ -95,6 +95,20 @@ impl Engine {
         self
     }
 
+    /// The same pipeline, whose records go elsewhere.
+    #[must_use]
+    pub fn recorded_by(mut self, recorder: Arc<dyn Recorder>) -> Self {
+        self.recorder = recorder;
+        self
+    }
+
+    /// The dialect in which a provider is asked what came as an OpenAI chat request; `None` if it serves no listed model.
+    #[must_use]
+    pub fn dialect_of(&self, provider: &steersman_core::ProviderName) -> Option<&'static dyn steersman_wire::Dialect> {
+        let (_, candidate) = self.catalog.models().find(|(_, candidate)| candidate.provider.name == *provider)?;
+        Some(candidate.provider.dialect_for(&steersman_wire::openai_chat::OpenAiChat))
+    }
+
     /// Where records go.
     #[must_use]
     pub const fn recorder(&self) -> &Arc<dyn Recorder> {

@@ -2,6 +2,7 @@
 
 mod answers;
 mod approvals;
+mod canaries;
 mod cli;
 mod cloud;
 mod compose;

@@ -22,6 +22,7 @@ mod memory;
 mod merge;
 mod notation;
 mod outcome;
+mod outline;
 mod prefix;
 mod read;
 mod record;
@@ -45,6 +46,7 @@ pub use lower::{
 pub use memory::{Alarm, DriftMemory, Form, JUMP, Row, WINDOW};
 pub use merge::{find, merge};
 pub use outcome::{Accepted, Layer, Reading, Rejected, Truncated, Violation};
+pub use outline::{Difference, Outline};
 pub use read::{Conditions, Finish, Mode, read};
 pub use record::{Repair, Risk, replay};
 pub use refusal::is_refusal;

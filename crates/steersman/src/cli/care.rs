@@ -11,10 +11,12 @@ use std::time::{Duration, SystemTime};
 use steersman_core::Secret;
 use steersman_net::Client;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::config_file::{Loaded, load};
 use super::{Failure, talk};
+use crate::canaries::CanarySettings;
 use crate::config::AtStart;
 use crate::drift::{AliasSettings, DriftKeeper};
 use crate::http::{Part, Surface, Tls, now_us};
@@ -38,6 +40,8 @@ pub(super) struct Care<'a> {
     pub(super) secrets: Vec<Secret>,
     /// What is done about other names of members.
     pub(super) aliases: AliasSettings,
+    /// Where the settings of canaries go.
+    pub(super) canaries: watch::Sender<CanarySettings>,
     /// The certificate of the listener, if it has one.
     pub(super) tls: Option<Arc<Tls>>,
 }
@@ -131,6 +135,7 @@ impl Care<'_> {
             tls.replace(files.clone())?;
         }
         self.surface.replace_engine(engine.rerouted(routes));
+        drop(self.canaries.send_replace(CanarySettings::of(&config)));
         Ok((config.aliases, self.at_start.waiting(&now)))
     }
 }

@@ -6,6 +6,7 @@
 mod aliases;
 mod approvals;
 mod cache;
+mod canaries;
 mod care;
 mod check;
 mod completions;
@@ -65,6 +66,7 @@ pub(crate) static COMMANDS: &[&Command] = &[
     &guard::COMMAND,
     &route::COMMAND,
     &structure::COMMAND,
+    &canaries::COMMAND,
     &tools::COMMAND,
     &mcp::COMMAND,
     &approvals::COMMAND,

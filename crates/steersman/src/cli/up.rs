@@ -12,6 +12,7 @@ use steersman_engine::{Admit, FairQueue};
 use steersman_net::Client;
 use steersman_store::Store;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::care::{Care, changed_at};
@@ -19,6 +20,7 @@ use super::config_file::{Loaded, data_folder, load};
 use super::listeners::Listeners;
 use super::{Command, Failure, parse, talk};
 use crate::approvals::ApprovalBook;
+use crate::canaries::{CanarySettings, Rounds};
 use crate::config::{AtStart, Config, SecretSource};
 use crate::http::{Book, Stale, Surface, Tls, now_us};
 use crate::local::LocalModels;
@@ -118,11 +120,14 @@ impl Up {
         });
         let gathering = tokio::spawn(objected.objectives.run(objected.finished, draining.clone()));
         let stop = stop_on_signal(draining.clone())?;
-        let care = self.care(&surface, client, &local, secrets, listeners.tls.clone()).until(draining.clone());
+        let (canaries, settings) = watch::channel(CanarySettings::of(config));
+        let rounds = Rounds { surface: Arc::clone(&surface), settings };
+        let care = self.care(&surface, client, &local, secrets, listeners.tls.clone(), canaries);
+        let care = care.until(draining.clone());
         self.say_ready(&listeners, count);
         let serving = listeners.serve(&surface, draining.clone());
         let recovering = recover(tools.as_deref(), &approvals, draining.clone());
-        let (drained, (), cared) = tokio::join!(serving, recovering, care);
+        let (drained, (), (), cared) = tokio::join!(serving, recovering, rounds.until(draining.clone()), care);
         cared?;
         if let Some(tools) = &tools {
             tools.shutdown().await;
@@ -144,9 +149,11 @@ impl Up {
         local: &'a LocalModels,
         secrets: Vec<Secret>,
         tls: Option<Arc<Tls>>,
+        canaries: watch::Sender<CanarySettings>,
     ) -> Care<'a> {
         let (surface, file, aliases) = (Arc::clone(surface), self.file.clone(), self.config.aliases);
-        Care { surface, file, seen: self.seen, at_start: &self.at_start, client, local, secrets, aliases, tls }
+        let (seen, at_start) = (self.seen, &self.at_start);
+        Care { surface, file, seen, at_start, client, local, secrets, aliases, canaries, tls }
     }
 
     fn say_ready(&self, listeners: &Listeners, models: usize) {

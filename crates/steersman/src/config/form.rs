@@ -1,11 +1,14 @@
 //! What a task wants of answers that have a form to keep: how far repairs may go, and its rules.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use steersman_core::Usd;
 use steersman_engine::{BulkSettings, Phases, Policy, TaskForm};
 
 use super::error::ConfigError;
 use super::settings::Reader;
+use crate::canaries::{self, Input};
 use crate::drift::AliasSettings;
 
 /// Reads it off `[tasks.NAME]`.
@@ -46,6 +49,28 @@ fn bulk(read: &Reader<'_>, task: &str) -> Result<Option<BulkSettings>, ConfigErr
     }
     let id = read.text(&["tasks", task, "bulk_id"]).unwrap_or_default();
     Ok(Some(BulkSettings { items, id }))
+}
+
+/// Reads the fixed inputs of a task.
+pub(super) fn canaries(read: &Reader<'_>, task: &str) -> Result<Vec<Input>, ConfigError> {
+    let place = ["tasks", task, "canaries"];
+    let Some(file) = read.text(&place) else { return Ok(Vec::new()) };
+    let path = read.document.folder().join(&file);
+    let text = std::fs::read_to_string(&path)
+        .map_err(|error| read.wrong(&place, &format!("`{}` cannot be read: {error}", path.display())))?;
+    canaries::inputs(&text).map_err(|error| {
+        read.wrong(&place, &format!("`{file}` is no file of canaries: {error}"))
+            .hint("write a line an input: `id`, `messages` and perhaps `response_format`, as in a chat request")
+    })
+}
+
+/// Reads `[canaries]`: hours between replays, and what they may cost in a day.
+pub(super) fn canary_limits(read: &Reader<'_>) -> Result<(Duration, Usd), ConfigError> {
+    let hours = read.positive(&["canaries", "every_hours"])?;
+    let place = ["canaries", "usd_per_day"];
+    let usd = Usd::from_decimal(read.number(&place).unwrap_or(0.5)).filter(|usd| *usd >= Usd::ZERO);
+    let usd = usd.ok_or_else(|| read.wrong(&place, "`canaries.usd_per_day` is no amount of dollars"))?;
+    Ok((Duration::from_secs(hours.saturating_mul(3_600)), usd))
 }
 
 /// Reads `[structured]`.

@@ -50,6 +50,8 @@ pub(crate) struct Config {
     /// What the operator says of tools, from `[tools.NAME]` and the policy file; each name once.
     pub(crate) contracts: Vec<Contract>,
     pub(crate) guard: GuardConfig,
+    /// Between two replays of fixed inputs, and what those may cost in a day.
+    pub(crate) canary_limits: (Duration, steersman_core::Usd),
     /// When other names of members are in force.
     pub(crate) aliases: crate::drift::AliasSettings,
     pub(crate) tool_servers: Vec<SourceConfig>,
@@ -78,6 +80,8 @@ pub(crate) struct TaskConfig {
     pub(crate) guard: Option<steersman_engine::GuardMode>,
     /// What is done with answers that have a form to keep, and what they must satisfy.
     pub(crate) form: steersman_engine::TaskForm,
+    /// Its fixed inputs.
+    pub(crate) canaries: Vec<crate::canaries::Input>,
     /// Its quality floor, if it has one.
     pub(crate) objective: Option<super::ObjectiveConfig>,
     /// Tools that the gateway runs for it.
@@ -139,6 +143,7 @@ impl Config {
             providers,
             contracts,
             guard,
+            canary_limits: super::form::canary_limits(&read)?,
             aliases: super::form::aliases(&read)?,
             tool_servers: super::servers::read(&read)?,
             local_models: read.texts(&["local", "models"]),
@@ -392,6 +397,7 @@ fn tasks(read: &Reader<'_>) -> Result<Vec<TaskConfig>, ConfigError> {
             models,
             guard,
             form,
+            canaries: super::form::canaries(read, name)?,
             objective,
             tools,
             max_steps: u32::try_from(read.positive(&["tasks", name, "max_steps"])?).unwrap_or(u32::MAX),

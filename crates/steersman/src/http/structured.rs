@@ -8,18 +8,21 @@ use axum::Router;
 use axum::extract::{Form, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use serde::Deserialize;
 use steersman_console as console;
 use steersman_engine::Evidence;
 use steersman_structured::Alias;
 
 use super::{Surface, pages};
+use crate::canaries::{self, CanaryError, StoredCanary};
 use crate::drift::{self, AliasError};
 
 /// Its addresses.
 pub(super) fn router() -> Router<Arc<Surface>> {
-    Router::new().route("/console/structured", get(page).post(submit))
+    Router::new()
+        .route("/console/structured", get(page).post(submit))
+        .route("/console/structured/canaries", post(confirm_canary))
 }
 
 async fn page(State(surface): State<Arc<Surface>>) -> Response {
@@ -39,7 +42,11 @@ async fn page(State(surface): State<Arc<Surface>>) -> Response {
             confirmed_at_us: stored.confirmed_at_us,
         })
         .collect();
-    pages::page(StatusCode::OK, &console::structured::page(&rows, &alarms, &aliases))
+    let canaries = match canaries::canaries(surface.store.state()).await {
+        Ok(canaries) => canaries.iter().map(canary_line).collect::<Vec<_>>(),
+        Err(error) => return pages::out_of_reach(&error),
+    };
+    pages::page(StatusCode::OK, &console::structured::page(&rows, &alarms, &aliases, &canaries))
 }
 
 /// What a person wants done with an alias.
@@ -73,6 +80,38 @@ async fn submit(State(surface): State<Arc<Surface>>, Form(word): Form<Word>) -> 
         Err(AliasError::Store(error)) => pages::out_of_reach(&error),
         Err(error @ AliasError::Raced(_)) => pages::page(StatusCode::CONFLICT, &console::refused(&error.to_string())),
         Err(error @ AliasError::Unknown(_)) => {
+            pages::page(StatusCode::NOT_FOUND, &console::refused(&error.to_string()))
+        }
+    }
+}
+
+fn canary_line(canary: &StoredCanary) -> console::canaries::Line {
+    let last = canary.last.as_ref();
+    console::canaries::Line {
+        task: canary.task.clone(),
+        id: canary.id.clone(),
+        is_confirmed: canary.confirmed.is_some(),
+        served_confirmed: canary.served_confirmed.iter().cloned().collect(),
+        request: last.map(|last| last.request.clone()),
+        served: last.map(|last| last.served.clone()).unwrap_or_default(),
+        at_us: last.map(|last| last.at_us).unwrap_or_default(),
+        failed: last.and_then(|last| last.failed.clone()),
+        differences: last.map(|last| last.differences.clone()).unwrap_or_default(),
+    }
+}
+
+#[derive(Deserialize)]
+struct Named {
+    task: String,
+    id: String,
+}
+
+async fn confirm_canary(State(surface): State<Arc<Surface>>, Form(Named { task, id }): Form<Named>) -> Response {
+    match canaries::confirm(surface.store.state(), &task, &id, super::now_us()).await {
+        Ok(_) => Redirect::to("/console/structured").into_response(),
+        Err(CanaryError::Store(error)) => pages::out_of_reach(&error),
+        Err(error @ CanaryError::Raced(_)) => pages::page(StatusCode::CONFLICT, &console::refused(&error.to_string())),
+        Err(error @ CanaryError::Unknown(_)) => {
             pages::page(StatusCode::NOT_FOUND, &console::refused(&error.to_string()))
         }
     }
