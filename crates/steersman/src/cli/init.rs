@@ -99,6 +99,8 @@ mod tests {
     fn the_written_file_is_valid_as_it_is_and_with_every_line_uncommented() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("policy.toml"), "").unwrap();
+        let input = serde_json::json!({"id": "a", "messages": []}).to_string();
+        std::fs::write(folder.path().join("canaries.jsonl"), input).unwrap();
         read(folder.path(), &commented()).unwrap_or_else(|error| panic!("{error}"));
         // A source of tools is reached in one of three ways; the other ways' lines stay out each time.
         let ways: [&[&str]; 3] = [&["command", "args", "env"], &["url", "api_key"], &["url", "openapi", "api_key"]];

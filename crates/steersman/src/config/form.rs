@@ -24,12 +24,9 @@ pub(super) fn read(read: &Reader<'_>, task: &str) -> Result<TaskForm, ConfigErro
 fn phases(read: &Reader<'_>, task: &str) -> Result<Option<Phases>, ConfigError> {
     let place = ["tasks", task, "reason_first"];
     let extract_with = read.text(&["tasks", task, "extract_with"]);
-    if !read.flag(&place) {
-        let alone = || {
-            let place = ["tasks", task, "extract_with"];
-            read.wrong(&place, "there is nothing to extract from").hint("set `reason_first = true` too")
-        };
-        return extract_with.map_or(Ok(None), |_| Err(alone()));
+    let said = read.document.find(&place).map(|_| read.flag(&place));
+    if !said.unwrap_or(extract_with.is_some()) {
+        return Ok(None);
     }
     let tools = read.document.find(&["tasks", task, "tools"]).map(|_| "tools that the gateway runs");
     let objective = || read.document.find(&["tasks", task, "objective", "reference"]).map(|_| "an objective");

@@ -180,7 +180,7 @@ pub(crate) static KEYS: &[Key] = &[
     key("tasks.*.structured", Kind::Text, "", "strict", "What is done with an answer that has a form to keep: `repair` (or `safe`, the default), `strict`, `lenient`, `validate`, `off`. The header `x-steersman-structured` goes first."),
     key("tasks.*.guard", Kind::Text, "", "observe", "The guard's mode for this task. Default: `guard.mode`."),
     key("tasks.*.reason_first", Kind::Flag, "false", "true", "Whether the model reasons freely first and the answer is then extracted into its form: two calls. For requests with a form and without tools."),
-    key("tasks.*.extract_with", Kind::Text, "", "gpt-4o-mini", "The model that extracts, with `reason_first`; the task's own models stand behind it. Default: the task's own."),
+    key("tasks.*.extract_with", Kind::Text, "", "gpt-4o-mini", "The model that extracts; turns `reason_first` on. The task's own models stand behind it. Default: the task's own."),
     key("tasks.*.canaries", Kind::Text, "", "canaries.jsonl", "A file of fixed inputs (a line each: `id`, `messages`, `response_format`) that are replayed to notice a changed model. Default: none."),
     key("tasks.*.bulk_items", Kind::Text, "", "/labels", "The list in the answer that has one item for each item of the question (a JSON pointer). Missing items are asked for once more, alone; duplicates are named, unknown ones left out."),
     key("tasks.*.bulk_id", Kind::Text, "id", "", "The member that names an item, in the question's JSON and in the answer."),
