@@ -6,6 +6,7 @@ mod bench;
 mod chaos;
 mod demo;
 mod domains;
+mod example;
 mod failure;
 mod fuzz;
 mod house;
@@ -24,6 +25,8 @@ use crate::task::Task;
 
 /// Every task, in the order of the help.
 static TASKS: &[&Task] = &[&test::TASK, &tidy::TASK, &demo::TASK, &bench::TASK, &chaos::TASK, &soak::TASK, &fuzz::TASK];
+static TASKS: &[&Task] =
+    &[&test::TASK, &tidy::TASK, &demo::TASK, &example::TASK, &bench::TASK, &chaos::TASK, &soak::TASK];
 
 /// The whole command line, as clap sees it.
 fn definition() -> clap::Command {

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 pub(crate) use chromium::chromium;
 pub(crate) use llama::{local_binary, pulled};
 pub(crate) use node::packages;
-pub(crate) use python::environment;
+pub(crate) use python::{environment, sdk_python};
 
 use crate::{Failure, house};
 

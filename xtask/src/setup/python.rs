@@ -18,3 +18,9 @@ pub(crate) fn environment(name: &str, packages: &[&str]) -> Result<PathBuf, Fail
         house::output(&mut pip).map(drop)
     })
 }
+
+/// An interpreter with the official SDKs, as tests and examples use them.
+pub(crate) fn sdk_python() -> Result<PathBuf, Failure> {
+    let packages = ["openai==3.54.0", "anthropic==2.12.0", "google-genai==3.6.1", "mcp==2.3.0"];
+    Ok(environment("sdk-python", &packages)?.join("bin/python"))
+}

@@ -6,15 +6,14 @@ use super::counts::{Counts, ONE, counted};
 use super::fixture::Fixture;
 use super::{Length, Stopped};
 use crate::bench::release;
-use crate::{Failure, house, setup};
+use crate::{Failure, example, house, setup};
 
-const PYTHON_PACKAGES: &[&str] = &["openai==3.54.0", "anthropic==2.12.0", "google-genai==3.6.1", "mcp==2.3.0"];
 const NODE_PACKAGES: &[&str] = &["openai@7.57.0"];
 const BROWSER_PACKAGES: &[&str] = &["playwright-core@1.65.1"];
 
 /// The official SDKs, unchanged.
 pub(super) fn sdk(_: Length) -> Result<Counts, Stopped> {
-    let python = setup::environment("sdk-python", PYTHON_PACKAGES)?.join("bin/python");
+    let python = setup::sdk_python()?;
     let node_packages = setup::packages("sdk-node", NODE_PACKAGES)?;
     let fixture = Fixture::start("sdk")?;
     let mut counts = Counts::default();
@@ -33,6 +32,16 @@ pub(super) fn sdk(_: Length) -> Result<Counts, Stopped> {
         return Err(Failure::new(format!("the planted key stands in {leaks:?}")).into());
     }
     counts += ONE;
+    Ok(counts)
+}
+
+/// Every program of `examples/`.
+pub(super) fn examples(_: Length) -> Result<Counts, Stopped> {
+    let mut counts = Counts::default();
+    for name in example::names()? {
+        example::one(&name)?;
+        counts += ONE;
+    }
     Ok(counts)
 }
 

@@ -72,6 +72,7 @@ static STAGES: &[Stage] = &[
     Stage { name: "soak", run: stages::soak },
     Stage { name: "generated", run: stages::generated },
     Stage { name: "sdk", run: clients::sdk },
+    Stage { name: "examples", run: clients::examples },
     Stage { name: "browser", run: clients::browser },
     Stage { name: "local", run: clients::local },
     Stage { name: "bars", run: stages::bars },
