@@ -24,9 +24,8 @@ use crate::failure::Failure;
 use crate::task::Task;
 
 /// Every task, in the order of the help.
-static TASKS: &[&Task] = &[&test::TASK, &tidy::TASK, &demo::TASK, &bench::TASK, &chaos::TASK, &soak::TASK, &fuzz::TASK];
 static TASKS: &[&Task] =
-    &[&test::TASK, &tidy::TASK, &demo::TASK, &example::TASK, &bench::TASK, &chaos::TASK, &soak::TASK];
+    &[&test::TASK, &tidy::TASK, &demo::TASK, &example::TASK, &bench::TASK, &chaos::TASK, &soak::TASK, &fuzz::TASK];
 
 /// The whole command line, as clap sees it.
 fn definition() -> clap::Command {

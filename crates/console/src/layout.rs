@@ -4,7 +4,7 @@ use maud::{DOCTYPE, Markup, html};
 
 /// One entry of the navigation.
 #[derive(Debug)]
-pub struct NavigationEntry {
+pub(crate) struct NavigationEntry {
     /// The address.
     pub path: &'static str,
     /// The words.
@@ -12,7 +12,7 @@ pub struct NavigationEntry {
 }
 
 /// Every page that can be reached from everywhere, in order.
-pub static NAVIGATION: &[NavigationEntry] = &[
+pub(crate) static NAVIGATION: &[NavigationEntry] = &[
     NavigationEntry { path: "/console", title: "Overview" },
     NavigationEntry { path: "/console/requests", title: "Requests" },
     NavigationEntry { path: "/console/tasks", title: "Tasks" },

@@ -1,6 +1,6 @@
 //! The console's pages, as functions from rows to HTML.
 //!
-//! A page is one file and one line in [`NAVIGATION`]; a room's decisions are sentences by [`told()`]. Every page is whole without script: filters are links and forms,
+//! A page is one file and one line in `layout::NAVIGATION`; a room's decisions are sentences by [`told()`]. Every page is whole without script: filters are links and forms,
 //! charts are SVG, and the address holds the state. What is shown is what the store kept, so it is redacted already;
 //! everything is escaped by the template engine.
 //!
@@ -27,5 +27,5 @@ mod told;
 mod transcript;
 
 pub use format::moment as time;
-pub use layout::{NAVIGATION, NavigationEntry, STYLE, not_found, refused, unavailable};
+pub use layout::{STYLE, not_found, refused, unavailable};
 pub use told::told;

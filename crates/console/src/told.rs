@@ -96,7 +96,14 @@ fn route(note: &Value) -> Vec<String> {
 }
 
 fn structured(note: &Value) -> Vec<String> {
-    let form = note.get("form").map(|form| format!(", asked for as {}", plain(form)));
+    let form = note.get("form").and_then(|form| Some((text(form, "asked")?, text(form, "obtained")?)));
+    let form = form.map(|(asked, obtained)| {
+        if asked == obtained {
+            format!(", sent as {asked}")
+        } else {
+            format!(", wanted as {asked}, sent as {obtained}")
+        }
+    });
     let mut lines =
         vec![format!("schema {}{}", text(note, "schema").unwrap_or("without a name"), form.unwrap_or_default())];
     if let Some(rejected) = note.get("rejected") {

@@ -49,7 +49,7 @@ codes! {
     NOT_FOUND = "not_found", 404, "invalid_request_error", false,
         "There is nothing at this address.", "Check the path; name a provider in `x-steersman-provider` if the call is to be passed on.";
     STATE_UNAVAILABLE = "state_unavailable", 503, "server_error", true,
-        "The gateway's durable state cannot be reached.", "Try again; look at the disk or the database that the log names.";
+        "The gateway's durable state cannot be reached; nothing was sent to a provider.", "Try again; look at the disk or the database that the log names.";
     HOST_NOT_ALLOWED = "host_not_allowed", 403, "permission_error", false,
         "The request names a host that is not this gateway.", "Use `127.0.0.1` or `localhost`, or add the name to `server.hosts`.";
     CROSS_SITE = "cross_site", 403, "permission_error", false,
@@ -65,7 +65,7 @@ codes! {
     MISSING_KEY = "missing_key", 401, "authentication_error", false,
         "The provider needs an API key and none is configured.", "Set the environment variable that the message names, then restart.";
     UPSTREAM_AUTH = "upstream_auth", 502, "upstream_error", false,
-        "The provider refused the gateway's key.", "Check the key of this provider; `steersman doctor` tests it.";
+        "The provider refused the gateway's key.", "Check the key of this provider; `steersman doctor` says where it is read from.";
     UPSTREAM_REFUSED = "upstream_refused", 400, "invalid_request_error", false,
         "The provider refused the request as invalid.", "Read the provider's message; the request was passed on unchanged.";
     MODEL_NOT_ALLOWED = "model_not_allowed", 403, "permission_error", false,
@@ -74,8 +74,6 @@ codes! {
         "The key's own limit of requests or tokens a minute is reached.", "Wait as long as `retry-after` says.";
     BUDGET_EXCEEDED = "budget_exceeded", 402, "insufficient_quota", false,
         "A budget leaves too little for this request.", "The message names the budget and when it begins anew; raise it, or wait.";
-    STATE_UNREACHABLE = "state_unreachable", 503, "server_error", true,
-        "The durable state that holds the budgets cannot be reached.", "Check the database; nothing was sent to a provider.";
     RATE_LIMITED = "rate_limited", 429, "rate_limit_error", true,
         "The provider's rate limit was reached and the retries are spent.", "Wait as long as `retry-after` says.";
     UPSTREAM_ERROR = "upstream_error", 502, "upstream_error", true,

@@ -33,7 +33,7 @@ pub use message::{
 };
 pub use money::{Price, Usd, picos_to_usd};
 pub use nearest::nearest;
-pub use outcome::{Layer, Outcome, Rejection, Violation};
+pub use outcome::{Layer, Violation};
 pub use rates::{LongPrompt, RateCard, Rates};
 pub use record::{AttemptRecord, Note, OutcomeKind, Recorder, RequestRecord, Timing};
 pub use secret::Secret;

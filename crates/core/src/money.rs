@@ -98,12 +98,6 @@ impl Price {
         Self(picos)
     }
 
-    /// The price in pico-dollars a token.
-    #[must_use]
-    pub const fn picos(self) -> u64 {
-        self.0
-    }
-
     /// A price from dollars a million tokens, the unit price lists use. `None` if negative or not finite.
     #[must_use]
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]

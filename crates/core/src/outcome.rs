@@ -1,4 +1,4 @@
-//! What came of a call. Never a bare string: an answer that failed a check cannot be read as data by accident.
+//! What an answer breaks, and at which layer.
 
 use serde::{Deserialize, Serialize};
 
@@ -30,34 +30,4 @@ pub struct Violation {
     /// What the author may have meant, where one reading is close (a declared key, an enum member).
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub suggestion: Option<String>,
-}
-
-/// Why no value is delivered, with everything needed to act on it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rejection {
-    /// The first failing layer.
-    pub layer: Layer,
-    /// All violations found, at least one, in document order.
-    pub violations: Vec<Violation>,
-    /// The text as the model wrote it.
-    pub raw: String,
-}
-
-/// The result of one call, as the layers above may use it.
-///
-/// There is no `Default`, no `unwrap_or` and no conversion to `Option<T>`: taking the value needs a match, and
-/// the match names the other cases.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[must_use]
-pub enum Outcome<T> {
-    /// The value that was asked for.
-    Accepted(T),
-    /// The output broke a layer of validity.
-    Rejected(Rejection),
-    /// The model, or a safety stop, declined. The text is its own words.
-    Refused(String),
-    /// The output was cut (token limit or broken stream). The text is what arrived.
-    Truncated(String),
-    /// No usable output arrived at all.
-    Failed(&'static crate::Code),
 }

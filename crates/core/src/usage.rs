@@ -35,6 +35,6 @@ impl Usage {
     /// Input and output together, where both are known.
     #[must_use]
     pub fn total_tokens(&self) -> Option<u64> {
-        Some(self.input_tokens? + self.output_tokens?)
+        Some(self.input_tokens?.saturating_add(self.output_tokens?))
     }
 }

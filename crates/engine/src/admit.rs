@@ -109,20 +109,29 @@ pub(crate) struct Asking<'a> {
     task: &'a str,
     joins_task: bool,
     candidates: &'a [Candidate],
-    parameters: &'a str,
+    max_output_tokens: Option<u64>,
+    /// How often a model may be called for it: the steps of a run with tools.
+    steps: u64,
 }
 
 impl<'a> Asking<'a> {
     /// A request that was read.
     pub(crate) fn of(prepared: &'a Prepared) -> Self {
-        let Prepared { asked, task, joins_task, candidates, parameters, .. } = prepared;
-        Self { model: asked.as_str(), task: task.as_str(), joins_task: *joins_task, candidates, parameters }
+        let Prepared { asked, task, joins_task, candidates, max_output_tokens, .. } = prepared;
+        let (model, task, joins_task) = (asked.as_str(), task.as_str(), *joins_task);
+        Self { model, task, joins_task, candidates, max_output_tokens: *max_output_tokens, steps: 1 }
+    }
+
+    /// The same, answered in up to so many calls of a model.
+    pub(crate) fn in_steps(self, most: Option<u32>) -> Self {
+        Self { steps: most.map_or(1, u64::from), ..self }
     }
 
     /// A request that is passed through unread.
     pub(crate) fn passed(protocol: &'a str, candidate: &'a Candidate) -> Self {
         let candidates = std::slice::from_ref(candidate);
-        Self { model: candidate.model.as_str(), task: protocol, joins_task: false, candidates, parameters: "" }
+        let model = candidate.model.as_str();
+        Self { model, task: protocol, joins_task: false, candidates, max_output_tokens: None, steps: 1 }
     }
 }
 
@@ -263,8 +272,8 @@ impl Admit {
         let cost = estimate.cost.ok_or_else(|| unpriced(&estimate.model))?;
         for (name, period, cap) in budgets {
             let meter = self.meter(name, *period, *cap);
-            let got = meter.reserve(bank, &self.takes, cost).await;
-            if !got.map_err(|error| Refusal::new(Code::STATE_UNREACHABLE, error.to_string()))? {
+            let got = if cost > *cap { Ok(false) } else { meter.reserve(bank, &self.takes, cost).await };
+            if !got.map_err(|error| Refusal::new(Code::STATE_UNAVAILABLE, error.to_string()))? {
                 // What was reserved on the others is given back, as if it had cost nothing.
                 std::mem::take(admitted).settle(Some(Usd::ZERO), Some(0));
                 return Err(over(name, *period, *cap, cost));
@@ -341,10 +350,11 @@ struct Estimate {
 
 impl Estimate {
     /// Half a token a byte for the prompt, since no language needs more in practice, and the request's own limit for the
-    /// answer. Of several candidates the dearest counts.
+    /// answers. Of several candidates the dearest counts.
     fn of(asking: &Asking<'_>, inbound: &Inbound, reserve_output_tokens: u64) -> Self {
         let input = inbound.body.len() as u64 / 2 + 1;
-        let output = output_limit(asking.parameters).unwrap_or(reserve_output_tokens);
+        let input = input.saturating_mul(asking.steps);
+        let output = asking.max_output_tokens.unwrap_or(reserve_output_tokens).saturating_mul(asking.steps);
         let mut cost = Some(Usd::ZERO);
         let mut model = String::new();
         for candidate in asking.candidates {
@@ -361,16 +371,6 @@ impl Estimate {
         }
         Self { tokens: inbound.body.len() as u64 / 4 + 1, cost, model }
     }
-}
-
-fn output_limit(parameters: &str) -> Option<u64> {
-    #[derive(Deserialize)]
-    struct Limits {
-        max_tokens: Option<u64>,
-        max_completion_tokens: Option<u64>,
-    }
-    let limits: Limits = serde_json::from_str(parameters).ok()?;
-    limits.max_completion_tokens.or(limits.max_tokens)
 }
 
 /// Every budget that a request falls under, the narrowest first.

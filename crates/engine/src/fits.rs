@@ -35,7 +35,7 @@ impl Limits {
         let limit = self.context_tokens?;
         // An inline image is many bytes and few tokens; where there is one, length decides nothing.
         let prompt = if has_image { 0 } else { bytes as u64 / BYTES_A_TOKEN };
-        let needed = prompt + request.max_output_tokens.unwrap_or(USUAL_ANSWER_TOKENS);
+        let needed = request.max_output_tokens.unwrap_or(USUAL_ANSWER_TOKENS).saturating_add(prompt);
         (needed > limit).then(|| format!("holds {limit} tokens, and this takes about {needed}"))
     }
 }

@@ -63,6 +63,10 @@ impl Places {
         let mut known = lock(&self.known);
         if known.len() >= MAX_PLACES && !known.contains_key(&key) {
             known.retain(|_, place| Arc::strong_count(place) > 1 || !lock(&place.state).is_plain());
+            // A provider that is down leaves none plain, and names are free to invent: then what is known goes.
+            if known.len() >= MAX_PLACES {
+                known.retain(|_, place| Arc::strong_count(place) > 1);
+            }
         }
         Arc::clone(known.entry(key).or_insert_with(|| Arc::new(Place::new(self.settings))))
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt};
 use steersman_core::{Code, Event};
 use steersman_wire::{AnswerOptions, Dialect};
 use tokio::time::Instant;
@@ -95,8 +95,9 @@ impl Live {
         bytes
     }
 
-    /// The stream cannot go on: the client gets an error frame, the record its code.
+    /// The stream cannot go on: the client gets an error frame, the record its code, and the provider is left.
     fn break_off(&mut self, refusal: &Refusal) -> Bytes {
+        self.streaming.body = futures_util::stream::empty().boxed();
         let mut frame = Vec::new();
         let error = Event::Error { kind: refusal.code.name.to_owned(), message: refusal.message.clone() };
         self.dialect.answer_encoder(AnswerOptions::default()).event(&error, &mut frame);

@@ -3,6 +3,9 @@
 
 use steersman_wire::Loss;
 
+/// The longest list that a header holds; the record has all of them.
+const MAX_HEADER_BYTES: usize = 4 << 10;
+
 /// The losses of one request and of its answer, each once.
 #[derive(Debug, Default)]
 pub(crate) struct Losses {
@@ -13,25 +16,39 @@ pub(crate) struct Losses {
 impl Losses {
     /// Sets what the request lost on its way to the provider that answered.
     pub(crate) fn of_request(&mut self, losses: &[Loss]) {
-        losses.clone_into(&mut self.request);
+        self.request.clear();
+        add(&mut self.request, losses);
     }
 
     /// Adds what the answer lost on its way back.
     pub(crate) fn of_answer(&mut self, losses: &[Loss]) {
-        for loss in losses {
-            if !self.answer.contains(loss) {
-                self.answer.push(loss.clone());
-            }
-        }
+        add(&mut self.answer, losses);
+    }
+
+    /// What the answer has lost so far.
+    pub(crate) fn in_answer(&self) -> &[Loss] {
+        &self.answer
+    }
+
+    /// Another answer takes the place of the one that lost these.
+    pub(crate) fn forget_answer(&mut self) {
+        self.answer.clear();
     }
 
     /// The members that were lost, as a header's value; `None` if there were none.
     pub(crate) fn header(&self) -> Option<String> {
         let answer = self.answer.iter().map(|loss| format!("answer.{}", loss.param));
-        let lost: Vec<String> = self.request.iter().map(|loss| loss.param.clone()).chain(answer).collect();
-        // A name may come from a body, and a header takes visible ASCII alone.
-        let shown = || lost.join(", ").replace(|c: char| !c.is_ascii_graphic() && c != ' ', "?");
-        (!lost.is_empty()).then(shown)
+        let mut header = String::new();
+        for lost in self.request.iter().map(|loss| loss.param.clone()).chain(answer) {
+            if header.len() + lost.len() > MAX_HEADER_BYTES {
+                header.push_str(", ...");
+                break;
+            }
+            header.push_str(if header.is_empty() { "" } else { ", " });
+            // A name may come from a body, and a header takes visible ASCII alone.
+            header.push_str(&lost.replace(|c: char| !c.is_ascii_graphic() && c != ' ', "?"));
+        }
+        (!header.is_empty()).then_some(header)
     }
 
     /// The note for the record; `None` if nothing was lost.
@@ -41,5 +58,14 @@ impl Losses {
         };
         let any = !self.request.is_empty() || !self.answer.is_empty();
         any.then(|| serde_json::json!({ "request": lines(&self.request), "answer": lines(&self.answer) }))
+    }
+}
+
+/// Adds those that are not there yet; a long conversation loses the same in every turn.
+fn add(known: &mut Vec<Loss>, losses: &[Loss]) {
+    for loss in losses {
+        if !known.contains(loss) {
+            known.push(loss.clone());
+        }
     }
 }

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
 use steersman_core::{ByteStream, ContentHash, FinishReason, UpstreamAnswer, UpstreamError};
 use steersman_wire::RequestHead;
 use tokio::time::Instant;
 
 use crate::admit::{Admitted, Asking};
-use crate::attempt::{AttemptFailure, next_piece, read_error, read_whole};
+use crate::attempt::{AttemptFailure, read_error, read_whole};
 use crate::best::Best;
 use crate::cache::GivenAgain;
 use crate::checks::Checks;
@@ -79,7 +80,8 @@ impl Engine {
             Err(refusal) => return refuse(&inbound, &refusal, recording),
         };
         recording.describe(&prepared);
-        match self.admitted(&inbound, &Asking::of(&prepared)).await {
+        let steps = self.tools.as_ref().and_then(|room| room.task(&prepared.task)).map(|task| task.max_steps);
+        match self.admitted(&inbound, &Asking::of(&prepared).in_steps(steps)).await {
             Ok((admitted, report)) => recording.admitted(admitted, report.as_ref()),
             Err(refusal) => return refuse(&inbound, &refusal, recording),
         }
@@ -172,6 +174,7 @@ impl Engine {
                         Verdict::Release(released) => return Ok(*released),
                         Verdict::Ask(next) => {
                             recording.hold_back(whole);
+                            recording.passed_over();
                             plan.turn_to(inbound, &next)?;
                         }
                     }
@@ -189,7 +192,9 @@ impl Engine {
                 if more > 0 { plan.after(inbound, &failure, pause, more, prepared.checks.as_ref())? } else { None };
             match again {
                 Some(pause) if Instant::now() + pause < deadline => tokio::time::sleep(pause).await,
-                _ if prepared.routed.is_some() && plan.fail_up(inbound, &failure)? => number = 0,
+                _ if Instant::now() < deadline && prepared.routed.is_some() && plan.fail_up(inbound, &failure)? => {
+                    number = 0;
+                }
                 _ => return Err(best.or(*failure.refusal)),
             }
             number += 1;
@@ -206,11 +211,10 @@ impl Engine {
     ) -> Result<Accepted, AttemptFailure> {
         let upstream = &target.candidate.provider.upstream;
         let call = target.call(inbound, prepared.stream);
-        let limit = self.settings.first_token;
-        let mut answer = match tokio::time::timeout(limit, upstream.call(call)).await {
-            Err(_) => {
-                return Err(AttemptFailure::from_upstream(&UpstreamError::Timeout { kind: "first_token", limit }));
-            }
+        // One time for the head and all that comes before something can be released.
+        let until = Instant::now() + self.settings.first_token;
+        let mut answer = match tokio::time::timeout_at(until, upstream.call(call)).await {
+            Err(_) => return Err(AttemptFailure::from_upstream(&self.no_first_token())),
             Ok(answer) => answer.map_err(|error| AttemptFailure::from_upstream(&error))?,
         };
         if let Some(attempt) = recording.attempt() {
@@ -220,7 +224,7 @@ impl Engine {
             return Err(self.read_failure(target, &mut answer, recording).await);
         }
         if prepared.stream {
-            self.begin_stream(prepared, target, inbound, answer, recording).await.map(Accepted::Live)
+            self.begin_stream(prepared, target, inbound, answer, recording, until).await.map(Accepted::Live)
         } else {
             self.read_answer(prepared, target, inbound, answer, recording).await.map(Accepted::Whole)
         }
@@ -248,6 +252,7 @@ impl Engine {
         inbound: &Inbound,
         answer: UpstreamAnswer,
         recording: &mut Recording,
+        until: Instant,
     ) -> Result<Streaming, AttemptFailure> {
         let held = prepared.routed.as_ref().is_some_and(|routed| routed.holds(&target.candidate));
         let flows =
@@ -255,17 +260,29 @@ impl Engine {
         let relay = Relay::new(prepared, target, inbound.answer_options(prepared.include_usage), flows);
         let mut streaming = Streaming { body: answer.body, relay, first: Released::default() };
         let mut pieces = Vec::new();
+        // Comments keep a connection awake and commit nobody: until data came, another place may still be asked.
+        let mut early = BytesMut::new();
         while streaming.first.bytes.is_empty() {
-            let piece = next_piece(&mut streaming.body, self.settings.first_token, "first_token").await;
+            let piece = match tokio::time::timeout_at(until, streaming.body.next()).await {
+                Err(_) => Err(self.no_first_token()),
+                Ok(piece) => piece.transpose(),
+            };
             let piece = piece.map_err(|error| AttemptFailure::from_upstream(&error))?;
             let (Some(piece), Some(attempt)) = (piece, recording.attempt()) else {
                 return Err(AttemptFailure::cut("the answer ended before it began"));
             };
             pieces.push(piece.clone());
             streaming.first = streaming.relay.push(piece, attempt)?;
+            if !streaming.relay.has_begun() {
+                early.extend_from_slice(&std::mem::take(&mut streaming.first).bytes);
+            }
             if let Some(words) = streaming.relay.failure() {
                 return Err(AttemptFailure::cut(format!("the provider broke off: {words}")));
             }
+        }
+        if !early.is_empty() {
+            early.extend_from_slice(&streaming.first.bytes);
+            streaming.first.bytes = early.freeze();
         }
         let no_form = held.then(Checks::none);
         if let Some(checks) = prepared.checks.as_ref().or(no_form.as_ref()) {
@@ -388,6 +405,10 @@ impl Engine {
         if let (Some(room), Some(guarded)) = (&self.approvals, prepared.guarded.as_mut().and_then(Arc::get_mut)) {
             guarded.heed(room, inbound, prepared.task.as_str()).await;
         }
+    }
+
+    const fn no_first_token(&self) -> UpstreamError {
+        UpstreamError::Timeout { kind: "first_token", limit: self.settings.first_token }
     }
 
     const fn out_of_time(&self) -> UpstreamError {

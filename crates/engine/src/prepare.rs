@@ -27,6 +27,7 @@ const PARAMETERS: &[&str] = &[
     "top_k",
     "max_tokens",
     "max_completion_tokens",
+    "max_output_tokens",
     "n",
     "seed",
     "stop",
@@ -61,6 +62,8 @@ pub(crate) struct Prepared {
     pub(crate) fingerprint: ContentHash,
     /// Sampling parameters, as a JSON object.
     pub(crate) parameters: String,
+    /// The most tokens that all its answers together may have, if the client says so.
+    pub(crate) max_output_tokens: Option<u64>,
     /// What the answer must be. `Some` fixes the release policy: the answer is held back whole until it has been judged.
     pub(crate) checks: Option<Checks>,
     /// The labelled conversation; `None` where the guard is off.
@@ -148,6 +151,7 @@ pub(crate) fn prepare(
         asked: ModelName::from(&*head.model),
         fingerprint,
         parameters: parameters(&head.object),
+        max_output_tokens: head.max_output_tokens.map(|most| most.saturating_mul(head.choices.max(1))),
         checks: Checks::of(inbound, head, policy, &forms.schemas, forms.of_task(&task))?,
         joins_task: !by_model && catalog.has_task(task.as_str()),
         task,

@@ -17,7 +17,7 @@ use steersman_wire::json::RawObject;
 use tokio::time::Instant;
 
 use crate::admit::Asking;
-use crate::attempt::{AttemptFailure, next_piece, read_error};
+use crate::attempt::{AttemptFailure, read_error};
 use crate::catalog::Candidate;
 use crate::engine::Engine;
 use crate::pipeline::{jitter, refuse};
@@ -25,6 +25,7 @@ use crate::prepare::Target;
 use crate::recording::Recording;
 use crate::refusal::Refusal;
 use crate::reply::{Inbound, Reply, ReplyBody};
+use crate::silence::Silence;
 
 /// The largest answer whose usage is looked for.
 const MAX_READ_BYTES: usize = 4 << 20;
@@ -75,7 +76,7 @@ impl Engine {
         }
         let deadline = Instant::now() + self.settings().total;
         match self.attempt_raw(&inbound, endpoint, &target, &mut recording, deadline).await {
-            Ok(answer) => self.hand_on(&inbound, endpoint, &target, answer, recording),
+            Ok(answer) => self.hand_on(&inbound, endpoint, &target, answer, recording, deadline),
             Err(refusal) => refuse(&inbound, &refusal, recording),
         }
     }
@@ -192,6 +193,7 @@ impl Engine {
         target: &Target,
         answer: UpstreamAnswer,
         recording: Recording,
+        deadline: Instant,
     ) -> Reply {
         let Candidate { provider, model, .. } = &target.candidate;
         let kind = answer.content_type.unwrap_or_else(|| "application/octet-stream".to_owned());
@@ -206,7 +208,7 @@ impl Engine {
             embeds: endpoint.protocol == "openai.embeddings",
             seen: Vec::new(),
             target: target.clone(),
-            idle: self.settings().idle,
+            silence: Silence::new(self.settings().idle, deadline),
         };
         Reply { status: answer.status, headers, body: ReplyBody::Raw(Box::pin(flow.into_stream())) }
     }
@@ -221,7 +223,7 @@ struct Flow {
     embeds: bool,
     seen: Vec<u8>,
     target: Target,
-    idle: std::time::Duration,
+    silence: Silence,
 }
 
 impl Flow {
@@ -231,7 +233,7 @@ impl Flow {
 
     async fn next(&mut self) -> Option<Result<Bytes, UpstreamError>> {
         let recording = self.recording.as_mut()?;
-        match next_piece(&mut self.body, self.idle, "idle").await {
+        match self.silence.next(&mut self.body).await {
             Ok(Some(piece)) => {
                 recording.release(&piece, true);
                 if self.seen.len() + piece.len() <= MAX_READ_BYTES {

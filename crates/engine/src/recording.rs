@@ -133,6 +133,7 @@ impl Recording {
         self.repaired(std::mem::take(&mut aside.repairs));
         self.learned.append(&mut aside.learned);
         self.bulk.append(&mut aside.bulk);
+        self.lost_in_answer(aside.losses.in_answer());
     }
 
     /// Fills in what the request turned out to be.
@@ -247,6 +248,14 @@ impl Recording {
         self.repairs.extend(repairs);
     }
 
+    /// Forgets what was noted of an answer that was passed over: another one counts.
+    pub(crate) fn passed_over(&mut self) {
+        self.repairs.clear();
+        self.learned.clear();
+        self.bulk.clear();
+        self.losses.forget_answer();
+    }
+
     /// Notes what the request lost on its way to the provider that answered.
     pub(crate) fn lost_in_request(&mut self, losses: &[Loss]) {
         self.losses.of_request(losses);
@@ -311,17 +320,20 @@ impl Recording {
         self.repairs = repairs;
     }
 
-    /// The changes as a header's value: JSON, cut to what a header may hold; `None` if there were none.
+    /// The changes as a header's value: JSON, the first ones of it that fit; `None` if there were none.
     pub(crate) fn repairs_header(&self) -> Option<String> {
-        let mut shown = self.repairs.as_slice();
-        while !shown.is_empty() {
-            let text = serde_json::to_string(shown).ok()?;
-            if text.len() <= MAX_HEADER_BYTES && text.is_ascii() {
-                return Some(text);
+        let mut list = String::from("[");
+        for repair in &self.repairs {
+            let text = in_ascii(&serde_json::to_string(repair).ok()?);
+            if list.len() + text.len() + 2 > MAX_HEADER_BYTES {
+                break;
             }
-            shown = shown.split_last().map_or(&[], |(_, fewer)| fewer);
+            list.push_str(if list.len() > 1 { "," } else { "" });
+            list.push_str(&text);
         }
-        (!self.repairs.is_empty()).then(|| format!("{} repairs", self.repairs.len()))
+        list.push(']');
+        let none_fits = || format!("{} repairs", self.repairs.len());
+        (!self.repairs.is_empty()).then(|| if list.len() > 2 { list } else { none_fits() })
     }
 
     /// Ends a request whose answer was delivered: what the last attempt says of it decides the outcome. Gives the cost.
@@ -417,6 +429,19 @@ fn sum(a: &Usage, b: &Usage) -> Usage {
     }
 }
 
+/// JSON in which every character beyond ASCII is escaped: a header takes no other.
+fn in_ascii(json: &str) -> String {
+    let mut units = [0; 2];
+    json.chars().fold(String::with_capacity(json.len()), |mut out, c| {
+        if c.is_ascii() {
+            out.push(c);
+        } else {
+            out.extend(c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
+        }
+        out
+    })
+}
+
 /// What went to the client. A stream's pieces are copied together at once: kept as they came, each would hold on to the
 /// buffer that it was read into.
 #[derive(Default)]
@@ -428,7 +453,7 @@ struct Released {
 impl Released {
     fn push(&mut self, bytes: &Bytes) {
         if self.joined.is_empty() && self.first.is_empty() {
-            self.first = bytes.clone();
+            self.first = bytes.slice(..bytes.len().min(MAX_KEPT_BYTES));
         } else if self.first.len() + self.joined.len() < MAX_KEPT_BYTES {
             self.joined.extend_from_slice(&std::mem::take(&mut self.first));
             self.joined.extend_from_slice(bytes);

@@ -127,6 +127,11 @@ impl Relay {
         self.done
     }
 
+    /// Whether a frame with data came; comments are none.
+    pub(crate) const fn has_begun(&self) -> bool {
+        self.begun
+    }
+
     /// What the client's dialect had no words for so far.
     pub(crate) fn losses(&self) -> &[Loss] {
         match &self.path {

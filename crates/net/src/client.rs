@@ -1,6 +1,7 @@
 //! The pooled client.
 
 use std::error::Error;
+use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,6 +16,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use steersman_core::{ByteStream, UpstreamAnswer, UpstreamError};
 
 use crate::body::BodyStream;
+use crate::connect::{Bounded, TimedOut};
 use crate::resolve::Guarded;
 
 /// What a client allows itself.
@@ -34,10 +36,13 @@ impl Default for Limits {
     }
 }
 
+/// Names less those of metadata services, TCP, TLS, all within a limit.
+type Connector = Bounded<HttpsConnector<HttpConnector<Guarded<GaiResolver>>>>;
+
 /// The outbound client. Cheap to clone; all clones share one pool.
 #[derive(Clone)]
 pub struct Client {
-    pool: Pool<HttpsConnector<HttpConnector<Guarded<GaiResolver>>>, Full<Bytes>>,
+    pool: Pool<Connector, Full<Bytes>>,
     limits: Limits,
 }
 
@@ -48,6 +53,7 @@ impl Client {
         let mut tcp = HttpConnector::new_with_resolver(Guarded(GaiResolver::new()));
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
+        // Shared out over a name's addresses, so that one that is dead leaves time for the next.
         tcp.set_connect_timeout(Some(limits.connect));
         let tls = HttpsConnectorBuilder::new()
             .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())
@@ -59,7 +65,7 @@ impl Client {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_secs(60))
             .pool_max_idle_per_host(limits.idle_per_host)
-            .build(tls);
+            .build(Bounded { connector: tls, limit: limits.connect });
         Self { pool, limits }
     }
 
@@ -100,21 +106,35 @@ impl Client {
     }
 
     fn read_error(&self, host: String, error: &hyper_util::client::legacy::Error) -> UpstreamError {
-        let cause = innermost(error);
+        let causes = || std::iter::successors(Some(error as &(dyn Error + 'static)), |error| (*error).source());
+        let cause = causes().last().map_or_else(String::new, ToString::to_string);
         if !error.is_connect() {
             return UpstreamError::Broken(cause);
         }
-        if cause.contains("timed out") || cause.contains("deadline") {
+        if causes().any(is_late) {
             return UpstreamError::Timeout { kind: "connect", limit: self.limits.connect };
         }
         UpstreamError::Connect { host, cause }
     }
 }
 
-fn innermost(error: &dyn Error) -> String {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
+fn is_late(cause: &(dyn Error + 'static)) -> bool {
+    cause.is::<TimedOut>()
+        || cause.downcast_ref().is_some_and(|error: &io::Error| error.kind() == io::ErrorKind::TimedOut)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_accepts_and_never_shakes_hands_is_a_connect_time_out() {
+        let mute = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = mute.local_addr().expect("its address");
+        let limit = Duration::from_millis(100);
+        let client = Client::new(Limits { connect: limit, ..Limits::default() });
+        let request = Request::get(format!("https://{address}/v1")).body(Full::default()).expect("a request");
+        let Err(error) = client.send(request).await else { panic!("nobody answered") };
+        assert!(matches!(error, UpstreamError::Timeout { kind: "connect", limit: told } if told == limit), "{error}");
     }
-    innermost.to_string()
 }

@@ -7,6 +7,7 @@
 mod address;
 mod body;
 mod client;
+mod connect;
 mod resolve;
 
 pub use address::{AddressError, BaseUrl};

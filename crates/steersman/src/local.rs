@@ -110,7 +110,7 @@ fn weights(config: &Config, data: &Path) -> Vec<(String, PathBuf)> {
     wanted.iter().filter_map(find).collect()
 }
 
-/// Where weights are kept: a folder that all data folders of a user share, unless `STEERSMAN_MODELS` names another.
+/// Where weights are kept: in the data folder, unless `STEERSMAN_MODELS` names another.
 pub(crate) fn models_folder(data: &Path) -> ModelFolder {
     ModelFolder::at(env::var_os("STEERSMAN_MODELS").map_or_else(|| data.join("models"), PathBuf::from))
 }

@@ -197,6 +197,27 @@ fn prompts_made_to_look_hard_buy_the_reference_no_further_than_the_keys_budget()
 }
 
 #[test]
+fn what_a_request_may_cost_counts_each_answer_in_every_dialect() {
+    let house = House::start();
+    let made = house.keys(&["create", "ada", "--usd-per-day", "1.0"]);
+    let secret = made["secret"].as_str().unwrap();
+    house.until("whatever", "small", 401);
+    let hello = json!([{ "role": "user", "content": "hello" }]);
+    let contents = json!([{ "role": "user", "parts": [{ "text": "hello" }] }]);
+    let gemini = "/v1beta/models/expert:generateContent";
+    for (path, body, expected) in [
+        ("/v1/chat/completions", json!({ "model": "expert", "max_tokens": 2_000, "messages": hello }), 200),
+        ("/v1/chat/completions", json!({ "model": "expert", "max_tokens": 2_000, "n": 8, "messages": hello }), 402),
+        ("/v1/chat/completions", json!({ "model": "expert", "max_tokens": 1e18 as u64, "messages": hello }), 402),
+        ("/v1/responses", json!({ "model": "expert", "max_output_tokens": 100_000, "input": "hello" }), 402),
+        (gemini, json!({ "contents": contents, "generationConfig": { "maxOutputTokens": 100_000 } }), 402),
+    ] {
+        let (status, answer) = house.send("POST", path, secret, &body.to_string(), "");
+        assert_eq!(status, expected, "{path} {body}: {answer}");
+    }
+}
+
+#[test]
 fn a_changed_file_is_in_force_without_a_restart_and_a_bad_one_changes_nothing() {
     let house = House::start();
     let file = house.data.path().join("steersman.toml");

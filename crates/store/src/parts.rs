@@ -33,6 +33,7 @@ pub(crate) fn parts(body: &[u8]) -> impl Iterator<Item = &[u8]> {
 fn length_of_first(rest: &[u8]) -> usize {
     let most = rest.len().min(MOST_BYTES);
     let Some(before) = rest.get(LEAST_BYTES - REACH_BYTES..LEAST_BYTES) else { return most };
+    #[expect(clippy::indexing_slicing, reason = "the table has a number for every byte")]
     let shift = |hash: u64, byte: u8| (hash << 1).wrapping_add(GEAR[usize::from(byte)]);
     let mut hash = before.iter().fold(0, |hash, &byte| shift(hash, byte));
     let rim = rest.get(LEAST_BYTES..most).unwrap_or_default().iter().position(|&byte| {
@@ -44,7 +45,8 @@ fn length_of_first(rest: &[u8]) -> usize {
 
 /// A number for each byte that looks like chance (G. Steele et al., "Fast splittable pseudorandom number generators",
 /// OOPSLA 2014, `mix64`). They are a part of the format only in so far as other numbers would cut elsewhere.
-const GEAR: [u64; 256] = {
+#[expect(clippy::indexing_slicing, reason = "the index is below the length, and it is looked at while compiling")]
+static GEAR: [u64; 256] = {
     let mut gear = [0; 256];
     let mut at = 0;
     let mut seed = 0u64;

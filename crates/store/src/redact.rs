@@ -87,7 +87,7 @@ impl Redactor {
     }
 }
 
-/// The secret as it is, and as JSON, URLs and base64 spell it.
+/// The secret as it is, and as JSON and URLs spell it.
 fn spellings(secret: &str) -> Vec<String> {
     let json = serde_json::to_string(secret).unwrap_or_default();
     let inner = json.strip_prefix('"').and_then(|json| json.strip_suffix('"')).unwrap_or_default();

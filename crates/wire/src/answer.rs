@@ -5,6 +5,9 @@ use steersman_core::{Event, FinishReason, Part, Reasoning, ToolCall, Usage};
 
 use crate::error::{DecodeError, Loss};
 
+/// A provider's index is data, not a size: what it says of choices beyond these falls to the last of them.
+const MAX_CHOICES: usize = 128;
+
 /// The name of a foreign event that is a whole part of the answer: it keeps its place among the others.
 pub const WHOLE_PART: &str = "part";
 
@@ -112,13 +115,12 @@ impl Answer {
     }
 
     fn choice(&mut self, index: u32) -> &mut Choice {
-        // A provider that counts wrongly must not make us allocate: beyond the last choice is the last choice.
-        let index = usize::try_from(index).unwrap_or(usize::MAX).min(self.choices.len());
-        if index == self.choices.len() && self.choices.len() < 128 {
-            self.choices.push(Choice::default());
+        // A provider that counts wrongly must not make us allocate: what lies beyond the last choice there may be is its.
+        let index = usize::try_from(index).unwrap_or(usize::MAX).min(MAX_CHOICES - 1);
+        if index >= self.choices.len() {
+            self.choices.resize_with(index + 1, Choice::default);
         }
-        let last = self.choices.len() - 1;
-        self.choices.get_mut(index.min(last)).expect("invariant: the index is clamped to the list")
+        self.choices.get_mut(index).expect("invariant: the list reaches to the index")
     }
 }
 
@@ -164,5 +166,23 @@ impl Choice {
             .iter()
             .filter_map(|part| if let Part::Text(text) = part { Some(text.as_str()) } else { None })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(choice: u32, text: &str) -> Event {
+        Event::Text { choice, text: text.to_owned() }
+    }
+
+    #[test]
+    fn pieces_of_several_choices_stay_with_their_own_whoever_speaks_first() {
+        let answer = Answer::collect(&[text(1, "b"), text(0, "a"), text(1, "B"), text(u32::MAX, "z"), text(0, "A")]);
+        let said = |index: usize| format!("{:?}", answer.choices[index].parts);
+        assert_eq!(answer.choices.len(), MAX_CHOICES);
+        assert!(said(0).contains("aA") && said(1).contains("bB") && said(MAX_CHOICES - 1).contains('z'));
+        assert!(answer.choices[2].parts.is_empty());
     }
 }

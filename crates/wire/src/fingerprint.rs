@@ -17,6 +17,9 @@ const VOLATILE: u8 = 0xFF;
 /// Separates the three inputs.
 const SEPARATOR: u8 = 0xFE;
 
+/// No date or time is longer. What is longer is read a word at a time, and each word looks no further than this.
+const LONGEST_DATE: usize = 40;
+
 /// Months, then weekdays; each also goes by its first three letters, September by four.
 const CALENDAR: [&str; 19] = [
     "january",
@@ -98,7 +101,8 @@ fn word(rest: &[u8], in_date: bool) -> (usize, Word) {
     if is_uuid(rest) {
         return (36, Word::Volatile);
     }
-    let dated = rest.iter().take_while(|b| b.is_ascii_digit() || matches!(b, b'-' | b':' | b'/' | b'.')).count();
+    let near = rest.get(..LONGEST_DATE).unwrap_or(rest);
+    let dated = near.iter().take_while(|b| b.is_ascii_digit() || matches!(b, b'-' | b':' | b'/' | b'.')).count();
     // A full stop or a colon behind it belongs to the sentence.
     let dated = rest.get(..dated).and_then(|run| run.iter().rposition(u8::is_ascii_digit)).map_or(0, |last| last + 1);
     if is_date_or_time(rest.get(..dated).unwrap_or_default()) {
@@ -235,6 +239,13 @@ mod tests {
                 assert_ne!(fingerprint_of(one), fingerprint_of(other), "`{one}` and `{other}`");
             }
         }
+    }
+
+    /// Each word looks a bounded way ahead: were it not so, this would take hours.
+    #[test]
+    fn a_long_run_of_digits_and_dots_is_read_once() {
+        let (long, longer) = ("1.".repeat(1 << 20), "1:".repeat(1 << 20));
+        assert_ne!(fingerprint_of(&long), fingerprint_of(&longer));
     }
 
     #[test]

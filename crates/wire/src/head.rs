@@ -24,6 +24,8 @@ pub struct RequestHead<'a> {
     pub task: Option<Cow<'a, str>>,
     /// The most tokens to produce, in any of the dialect's spellings.
     pub max_output_tokens: Option<u64>,
+    /// How many answers are wanted.
+    pub choices: u64,
     /// The conversation.
     pub messages: &'a RawValue,
     /// The operator's text before the first other message: contents of system and developer messages, as JSON.

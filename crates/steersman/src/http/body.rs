@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use steersman_engine::{Pass, Reply, ReplyBody};
 
-/// Writes a reply out. The place is held until the body is done or dropped.
+/// Writes a reply out. A stream holds the place until it is done or dropped; a whole body gives it back at once.
 pub(super) fn respond(reply: Reply, place: Pass) -> Response {
     let (content_type, body) = match reply.body {
         ReplyBody::Whole(bytes) => ("application/json", Body::from(bytes)),

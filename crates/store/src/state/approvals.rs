@@ -9,7 +9,7 @@ use crate::driver::{DatabaseError, Driver};
 use crate::value::{Cell, Fields, Value};
 
 /// How long a call that nobody decides on is shown, and a decision remembered.
-pub const KEPT_DAYS: i64 = 30;
+pub(crate) const KEPT_DAYS: i64 = 30;
 
 /// Where an approval stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

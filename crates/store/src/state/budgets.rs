@@ -46,7 +46,7 @@ impl Bank for State {
                 ON CONFLICT (name, period) DO NOTHING";
             driver.execute(open, &[key.to_vec()])?;
             let take = "UPDATE state_budgets SET held = held + $1
-                WHERE name = $2 AND period = $3 AND spent + overrun + held + $1 <= $4";
+                WHERE name = $2 AND period = $3 AND $1 <= $4 - spent - overrun - held";
             let amount = Value::Int(amount.nanos());
             let changed = driver.execute(take, &[vec![amount, key[0], key[1], Value::Int(cap.nanos())]])?;
             Ok(changed.first() == Some(&1))

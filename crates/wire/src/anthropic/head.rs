@@ -28,6 +28,7 @@ pub fn request_head(body: &[u8]) -> Result<RequestHead<'_>, DecodeError> {
         include_usage: stream,
         task: member_of(present("metadata"), "task").and_then(as_text),
         max_output_tokens: typed(present("max_tokens"), "max_tokens", "a non-negative integer")?,
+        choices: 1,
         messages,
         system: present("system").into_iter().collect(),
         tools: present("tools"),

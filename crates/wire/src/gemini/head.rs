@@ -25,6 +25,7 @@ pub fn request_head(body: &[u8]) -> Result<RequestHead<'_>, DecodeError> {
     let system = present("systemInstruction").or_else(|| present("system_instruction"));
     let limit = "generationConfig.maxOutputTokens";
     let most = member_of(config, "maxOutputTokens").or_else(|| member_of(config, "max_output_tokens"));
+    let count = member_of(config, "candidateCount").or_else(|| member_of(config, "candidate_count"));
     let schema = ["responseJsonSchema", "response_json_schema", "responseSchema"]
         .iter()
         .any(|key| member_of(config, key).is_some());
@@ -34,6 +35,7 @@ pub fn request_head(body: &[u8]) -> Result<RequestHead<'_>, DecodeError> {
         include_usage: true,
         task: member_of(present("labels"), "task").and_then(as_text),
         max_output_tokens: typed(most, limit, "a non-negative integer")?,
+        choices: typed(count, "generationConfig.candidateCount", "a non-negative integer")?.unwrap_or(1),
         messages: contents,
         system: system.into_iter().collect(),
         tools: present("tools"),

@@ -6,11 +6,12 @@ use steersman_core::FinishReason;
 use super::usage::WireUsage;
 use crate::facts::{FactsReader, FrameFacts, Presence, Text, WireError};
 
-/// Reads the facts of one chat completion answer. It remembers whether a refusal was told: a stream's last chunk says
-/// `stop` for it.
+/// Reads the facts of one chat completion answer. It remembers in which choices a refusal was told: a stream's last chunk
+/// says `stop` for it.
 #[derive(Debug, Default)]
 pub struct ChatFacts {
-    refused: bool,
+    /// One bit a choice; those from the 128th on share the last.
+    refused: u128,
 }
 
 impl FactsReader for ChatFacts {
@@ -28,14 +29,15 @@ impl FactsReader for ChatFacts {
         facts.usage_only = answer.choices.is_empty() && facts.usage.is_some();
         facts.error = answer.error.map(WireError::facts);
         for (position, choice) in (0..).zip(answer.choices) {
-            let said = [choice.delta, choice.message].into_iter().flatten();
-            for said in said {
+            let index = choice.index.unwrap_or(position);
+            let bit = 1_u128 << index.min(127);
+            for said in [choice.delta, choice.message].into_iter().flatten() {
                 facts.has_content |= said.has_content();
                 facts.has_refusal |= said.refusal.0;
+                self.refused |= if said.refusal.0 { bit } else { 0 };
             }
-            self.refused |= facts.has_refusal;
             if let Some(word) = choice.finish_reason.0 {
-                facts.finishes.push((choice.index.unwrap_or(position), finish_reason(&word, self.refused)));
+                facts.finishes.push((index, finish_reason(&word, self.refused & bit != 0)));
             }
         }
         Some(facts)

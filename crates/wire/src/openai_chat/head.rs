@@ -34,6 +34,7 @@ pub fn request_head(body: &[u8]) -> Result<RequestHead<'_>, DecodeError> {
         include_usage: member_of(present("stream_options"), "include_usage").is_some_and(|raw| raw.get() == "true"),
         task: member_of(present("metadata"), "task").and_then(as_text),
         max_output_tokens: limit,
+        choices: typed(present("n"), "n", "a non-negative integer")?.unwrap_or(1),
         messages,
         system: leading_system(messages),
         tools: present("tools"),

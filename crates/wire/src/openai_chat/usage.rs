@@ -53,7 +53,7 @@ pub(super) fn write(usage: &Usage, out: &mut Object<'_>) {
     let (input, output) = (usage.input_tokens.unwrap_or(0), usage.output_tokens.unwrap_or(0));
     out.value("prompt_tokens", input);
     out.value("completion_tokens", output);
-    out.value("total_tokens", input + output);
+    out.value("total_tokens", input.saturating_add(output));
     if usage.cache_read_tokens.is_some() || usage.cache_write_tokens.is_some() {
         out.object("prompt_tokens_details", |out| {
             out.optional("cached_tokens", usage.cache_read_tokens);

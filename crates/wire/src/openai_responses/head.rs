@@ -27,6 +27,7 @@ pub fn request_head(body: &[u8]) -> Result<RequestHead<'_>, DecodeError> {
         include_usage: true,
         task: member_of(present("metadata"), "task").and_then(as_text),
         max_output_tokens: typed(present("max_output_tokens"), "max_output_tokens", "a non-negative integer")?,
+        choices: 1,
         messages: input,
         system: present("instructions").into_iter().chain(leading_system(input)).collect(),
         tools: present("tools"),

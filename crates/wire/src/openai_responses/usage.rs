@@ -55,5 +55,5 @@ pub(super) fn write(usage: &Usage, out: &mut Object<'_>) {
     });
     out.value("output_tokens", output);
     out.object("output_tokens_details", |out| out.optional("reasoning_tokens", usage.reasoning_tokens));
-    out.value("total_tokens", input + output);
+    out.value("total_tokens", input.saturating_add(output));
 }

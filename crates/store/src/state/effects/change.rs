@@ -23,7 +23,7 @@ pub(super) struct Stamp {
 pub(super) type Answer<T> = Result<Result<T, LedgerError>, DatabaseError>;
 
 /// The first number of an answer, if there is one.
-fn number(rows: Vec<Vec<Cell>>) -> Option<i64> {
+fn number(rows: &[Vec<Cell>]) -> Option<i64> {
     match rows.first().and_then(|row| row.first()) {
         Some(Cell::Int(number)) => Some(*number),
         _ => None,
@@ -71,7 +71,7 @@ pub(super) fn close_run(driver: &mut dyn Driver, stamp: &Stamp, run: &RunId) -> 
 
 pub(super) fn forget_run(driver: &mut dyn Driver, run: &RunId) -> Answer<()> {
     let id = run.to_string();
-    let Some(era) = number(driver.query(sql::ERA, &[Value::Text(&id)])?) else { return Ok(Ok(())) };
+    let Some(era) = number(&driver.query(sql::ERA, &[Value::Text(&id)])?) else { return Ok(Ok(())) };
     // The run's row goes first: whoever plans in it waits for that.
     changed(driver, sql::FORGET_RUN, vec![Value::Text(&id), Value::Int(era)])?;
     let row = || vec![Value::Int(era), Value::Text(&id)];
@@ -88,7 +88,7 @@ pub(super) fn plan(driver: &mut dyn Driver, stamp: &Stamp, new: &NewEffect) -> A
     let effect = new.clone().record(epoch, stamp.now_ms);
     let run = effect.slot.run.to_string();
     let guard = [Value::Text(&run), Value::Text(&stamp.owner), Value::Int(stamp.epoch)];
-    let Some(era) = number(driver.query(sql::MAY_PLAN, &guard)?) else {
+    let Some(era) = number(&driver.query(sql::MAY_PLAN, &guard)?) else {
         return Ok(Err(may_not_plan(driver, stamp, &effect.slot.run)?));
     };
     if insert(driver, stamp, &effect, era, Twins::Unseen)? {
@@ -121,7 +121,7 @@ pub(super) fn plan(driver: &mut dyn Driver, stamp: &Stamp, new: &NewEffect) -> A
 /// Why this gateway may not plan in the run.
 fn may_not_plan(driver: &mut dyn Driver, stamp: &Stamp, run: &RunId) -> Result<LedgerError, DatabaseError> {
     let owner = driver.query(sql::OWNER, &[Value::Text(&stamp.owner)])?;
-    if let Some(by) = number(owner).filter(|by| *by != stamp.epoch) {
+    if let Some(by) = number(&owner).filter(|by| *by != stamp.epoch) {
         return Ok(LedgerError::Fenced { by: u64::try_from(by).unwrap_or_default() });
     }
     let rows = driver.query(sql::RUN, &[Value::Text(&run.to_string())])?;
@@ -186,7 +186,7 @@ fn twin_in_the_way(
         return Ok(Some(open.clone()));
     }
     let mut done: Vec<EffectRecord> = twins.into_iter().filter(|other| other.state == State::Committed).collect();
-    let granted = number(driver.query(sql::GRANTED, &[key_value(&effect.twin)])?).unwrap_or_default();
+    let granted = number(&driver.query(sql::GRANTED, &[key_value(&effect.twin)])?).unwrap_or_default();
     let granted = usize::try_from(granted).unwrap_or_default();
     let too_many = effect.effect == Effect::Irreversible && done.len() > granted;
     Ok(done.pop().filter(|_| too_many))
