@@ -73,7 +73,12 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         println!("{run:#}");
     } else {
         for line in &lines {
-            println!("{:<12} {:>12} inputs  {:>6} kept", text(line, "target"), line["inputs"], line["kept"]);
+            println!(
+                "{:<12} {:>12} inputs  {:>6} kept",
+                text(line, "target"),
+                number(line, "inputs"),
+                number(line, "kept")
+            );
         }
     }
     Ok(())
@@ -125,6 +130,10 @@ fn fuzz(program: &Path, name: &str, seeds: &Path, seconds: u32) -> Result<Value,
         .ok_or_else(|| Failure::new(format!("`{name}` tells no figures; it ran nothing")))?;
     let kept = std::fs::read_dir(&corpus)?.count();
     Ok(json!({ "target": name, "inputs": inputs, "kept": kept, "peak_rss_mb": figure("peak_rss_mb") }))
+}
+
+fn number(value: &Value, key: &str) -> u64 {
+    value.get(key).and_then(Value::as_u64).unwrap_or_default()
 }
 
 fn text<'v>(value: &'v Value, key: &str) -> &'v str {
