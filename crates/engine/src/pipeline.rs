@@ -80,7 +80,7 @@ impl Engine {
             Err(refusal) => return refuse(&inbound, &refusal, recording),
         };
         recording.describe(&prepared);
-        let steps = self.tools.as_ref().and_then(|room| room.task(&prepared.task)).map(|task| task.max_steps);
+        let steps = self.agent(&prepared.task).map(|task| task.max_steps);
         match self.admitted(&inbound, &Asking::of(&prepared).in_steps(steps)).await {
             Ok((admitted, report)) => recording.admitted(admitted, report.as_ref()),
             Err(refusal) => return refuse(&inbound, &refusal, recording),

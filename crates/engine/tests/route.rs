@@ -54,11 +54,11 @@ const SETTINGS: Settings = Settings {
 };
 
 fn catalog(small: &'static str, big: &'static str) -> Catalog {
-    priced_catalog(small, big, RateCard::default())
+    priced_catalog(small, big, &RateCard::default())
 }
 
 /// The same, with what the models cost.
-fn priced_catalog(small: &'static str, big: &'static str, rates: RateCard) -> Catalog {
+fn priced_catalog(small: &'static str, big: &'static str, rates: &RateCard) -> Catalog {
     let mut catalog = Catalog::default();
     for (name, says) in [("small", small), ("big", big)] {
         let provider = Provider {
@@ -185,7 +185,7 @@ async fn a_session_stays_with_the_reference_unless_the_saving_beats_its_prompt_c
         let rates = |input, cache_read| Rates { cache_read, ..Rates::flat(input, input) };
         let rates =
             [("small".to_owned(), rates(price(small), None)), ("big".to_owned(), rates(price(10), Some(price(1))))];
-        let catalog = priced_catalog("from the small one", "from the big one", rates.into());
+        let catalog = priced_catalog("from the small one", "from the big one", &rates.into());
         let (engine, records, board) = house_of(600, catalog, None, Vec::new());
         let usage = Usage { input_tokens: Some(tokens), output_tokens: Some(2), ..Usage::default() };
         board.answered_by_reference(&request.messages, usage, opening.to_string().len());
@@ -450,16 +450,15 @@ async fn likelihood_is_asked_for_weighed_and_kept_from_a_client_that_did_not_ask
             let ReplyBody::Whole(body) = ask(&engine, number, routed(&question(1))).await.body else { panic!("whole") };
             said.push_str(&String::from_utf8_lossy(&body));
         }
-        let asked = small.asked.lock().unwrap();
+        let asked = std::mem::take(&mut *small.asked.lock().unwrap());
         assert!(!asked.is_empty() && asked.iter().all(|body| body.ends_with(b"\"logprobs\":true}")), "{asked:?}");
         assert!(!said.contains("-0.125"), "{said}");
         // What should tell and does not is not accepted.
         assert_eq!(said.contains("from the small one"), able, "{said}");
-        let records = kept.0.lock().unwrap();
+        let records = std::mem::take(&mut *kept.0.lock().unwrap());
         let notes = records.iter().flat_map(|record| &record.notes).filter(|note| note.room == "route");
         let told = notes.filter(|note| note.content.contains("token likelihood") && note.content.contains("-0.125"));
         assert_eq!(told.count() > 0, able);
-        drop((asked, records));
         let mut streamed = routed(&question(1));
         streamed["stream"] = true.into();
         // The scripted models do not stream; where the request went stands on the record all the same.
