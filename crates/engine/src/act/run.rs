@@ -119,10 +119,7 @@ impl Running<'_> {
         (request.stream, request.include_usage) = (outlet.is_some(), outlet.is_some());
         let chain = conversation::chain(&request, task_name, self.inbound);
         hidden::restore(self.room, self.inbound.dialect, &mut request, &chain).await?;
-        let theirs: BTreeSet<String> = request.tools.iter().map(|tool| tool.name.clone()).collect();
-        let offered = self.room.tools.offered(&self.task.tools).await;
-        let ours: Vec<Offered> = offered.into_iter().filter(|tool| !theirs.contains(&tool.spec.name)).collect();
-        request.tools.extend(ours.iter().map(|tool| tool.spec.clone()));
+        let ours = self.offer(&mut request).await;
         let judge = Arc::new(Judge::default());
         let tools = ours.iter().map(|tool| (Arc::clone(&tool.tool), tool.limiter.clone()));
         let runner = self.room.runner.with(tools, Arc::clone(&judge) as _);
@@ -159,15 +156,21 @@ impl Running<'_> {
                 said.guard = guard;
                 return self.answer(said, is_ours, usage.filter(|_| number > 0), log).await;
             };
+            let told = |result: &Kept| Message { role: Role::Tool, parts: vec![Part::ToolResult(result.to_result())] };
             request.messages.push(Message { role: Role::Assistant, parts: said.parts });
-            request.messages.extend(
-                results
-                    .iter()
-                    .map(|result| Message { role: Role::Tool, parts: vec![Part::ToolResult(result.to_result())] }),
-            );
+            request.messages.extend(results.iter().map(told));
         }
         let message = format!("the model wanted more than {} steps", self.task.max_steps);
         Err(Refusal::new(Code::STEP_LIMIT, message))
+    }
+
+    /// Adds the task's tools to the request, but for names that the client uses itself. Gives those that were added.
+    async fn offer(&self, request: &mut ChatRequest) -> Vec<Offered> {
+        let theirs: BTreeSet<String> = request.tools.iter().map(|tool| tool.name.clone()).collect();
+        let mut ours = self.room.tools.offered(&self.task.tools).await;
+        ours.retain(|tool| !theirs.contains(&tool.spec.name));
+        request.tools.extend(ours.iter().map(|tool| tool.spec.clone()));
+        ours
     }
 
     /// The model's word in this step: from the log where the run was there before, else asked now.

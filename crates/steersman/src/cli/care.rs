@@ -96,7 +96,7 @@ impl Care<'_> {
             }
             Err(failure) => {
                 talk::say(format!("the old configuration stays in force: {}", failure.message()));
-                self.surface.stale.set(Part::Configuration, Some(failure.message().to_owned()));
+                self.surface.stale.set(Part::Configuration, Some(failure.message()));
                 None
             }
         }
@@ -106,7 +106,7 @@ impl Care<'_> {
     fn renew(&self) {
         let Some(renewed) = self.tls.as_ref().map(|tls| tls.refresh()) else { return };
         let why = renewed.as_ref().err().map(ToString::to_string);
-        let is_news = self.surface.stale.set(Part::Certificate, why);
+        let is_news = self.surface.stale.set(Part::Certificate, why.as_deref());
         match renewed {
             Ok(true) => talk::say("the new certificate is in force"),
             Err(error) if is_news => talk::say(format!("the old certificate stays in force: {error}")),

@@ -21,12 +21,12 @@ pub(crate) struct Stale(Mutex<BTreeMap<Part, String>>);
 
 impl Stale {
     /// Says whether a part is in force. Gives whether that is new.
-    pub(crate) fn set(&self, part: Part, why: Option<String>) -> bool {
-        let before = match why.clone() {
-            Some(why) => self.lock().insert(part, why),
+    pub(crate) fn set(&self, part: Part, why: Option<&str>) -> bool {
+        let before = match why {
+            Some(why) => self.lock().insert(part, why.to_owned()),
             None => self.lock().remove(&part),
         };
-        before != why
+        before.as_deref() != why
     }
 
     /// One line for each part that is not in force.
