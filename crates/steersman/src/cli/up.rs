@@ -121,22 +121,20 @@ impl Up {
         let gathering = tokio::spawn(objected.objectives.run(objected.finished, draining.clone()));
         let stop = stop_on_signal(draining.clone())?;
         let (canaries, settings) = watch::channel(CanarySettings::of(config));
-        let rounds = Rounds { surface: Arc::clone(&surface), settings };
-        let care = self.care(&surface, client, &local, secrets, listeners.tls.clone(), canaries);
-        let care = care.until(draining.clone());
+        let rounds = Rounds { surface: Arc::clone(&surface), settings }.until(draining.clone());
+        let tls = listeners.tls.clone();
+        let care = self.care(&surface, client, &local, secrets, tls, canaries).until(draining.clone());
         self.say_ready(&listeners, count);
         let serving = listeners.serve(&surface, draining.clone());
         let recovering = recover(tools.as_deref(), &approvals, draining.clone());
-        let (drained, (), (), cared) = tokio::join!(serving, recovering, rounds.until(draining.clone()), care);
+        let (drained, (), (), cared) = tokio::join!(serving, recovering, rounds, care);
         cared?;
         if let Some(tools) = &tools {
             tools.shutdown().await;
         }
         tokio::join!(admit.close(), cache.flush(now_us()));
         stop.abort();
-        if let Err(error) = gathering.await {
-            tracing::warn!(%error, "the objectives ended early");
-        }
+        gathering.await.unwrap_or_else(|error| tracing::warn!(%error, "the objectives ended early"));
         drop(local);
         farewell(&store, drained).await;
         Ok(drained)

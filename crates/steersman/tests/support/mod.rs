@@ -5,6 +5,7 @@
     dead_code,
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::string_slice,
     reason = "test code outside a test function; each test file uses its own part"
 )]
 
