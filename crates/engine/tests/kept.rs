@@ -10,7 +10,7 @@ use std::time::Duration;
 use house::House;
 use serde_json::json;
 use steersman_core::{BoxFuture, ContentHash};
-use steersman_engine::{AnswerBook, BookError, Cache, CacheSettings, FormSettings, KeptAnswer, Listed, Tally};
+use steersman_engine::{AnswerBook, BookError, Cache, CacheSettings, FormSettings, KeptAnswer, Listed, Purge, Tally};
 use steersman_wire::openai_chat;
 
 /// What was written down, and when it is said to have been kept.
@@ -32,6 +32,10 @@ impl AnswerBook for Book {
     }
 
     fn since(&self, _: i64) -> BoxFuture<'_, Result<Vec<Listed>, BookError>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn purges(&self) -> BoxFuture<'_, Result<Vec<Purge>, BookError>> {
         Box::pin(async { Ok(Vec::new()) })
     }
 }

@@ -471,6 +471,10 @@ mod tests {
         fn since(&self, _: i64) -> BoxFuture<'_, Result<Vec<Listed>, BookError>> {
             Box::pin(async { Ok(Vec::new()) })
         }
+
+        fn purges(&self) -> BoxFuture<'_, Result<Vec<Purge>, BookError>> {
+            Box::pin(async { Ok(Vec::new()) })
+        }
     }
 
     #[tokio::test]
