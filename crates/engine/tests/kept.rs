@@ -15,7 +15,7 @@ use steersman_wire::openai_chat;
 
 /// What was written down, and when it is said to have been kept.
 #[derive(Default)]
-struct Book(Mutex<Vec<i64>>);
+struct Book(Mutex<Vec<KeptAnswer>>);
 
 impl AnswerBook for Book {
     fn keep<'a>(
@@ -23,7 +23,7 @@ impl AnswerBook for Book {
         answers: &'a [Arc<KeptAnswer>],
         _: &'a [(String, Tally)],
     ) -> BoxFuture<'a, Result<(), BookError>> {
-        self.0.lock().unwrap().extend(answers.iter().map(|answer| answer.kept_at_us));
+        self.0.lock().unwrap().extend(answers.iter().map(|answer| KeptAnswer::clone(answer)));
         Box::pin(async { Ok(()) })
     }
 
@@ -56,5 +56,7 @@ async fn an_answer_is_kept_when_it_is_there_and_not_when_it_was_asked_for() {
     cache.flush(2_000_000).await;
     let kept = book.0.lock().unwrap().clone();
     // Others look five seconds behind the newest that they know; this one was asked for at one second.
-    assert!(kept.len() == 1 && kept[0] >= 61_000_000, "{kept:?}");
+    assert!(kept.len() == 1 && kept[0].kept_at_us >= 61_000_000, "{kept:?}");
+    // What is purged while an answer is under way was asked before, and is not given either.
+    assert!(Purge { at_us: 30_000_000, ..Purge::default() }.covers(&kept[0]));
 }

@@ -119,6 +119,7 @@ impl Lease {
             include_usage: self.include_usage,
             model: format!("{}/{}", last.provider, last.requested_model),
             request: record.id.to_string(),
+            asked_at_us: record.started_at_us,
             // Its end: by the beginning, a slow answer would stand behind what other gateways have looked at already.
             kept_at_us: record.started_at_us.saturating_add(i64::try_from(record.timing.total_us).unwrap_or(0)),
             good_until_us: self.good_until_us,

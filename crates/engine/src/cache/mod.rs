@@ -82,7 +82,10 @@ pub struct KeptAnswer {
     pub model: String,
     /// The request whose answer it is.
     pub request: String,
-    /// When it was kept, in microseconds since the Unix epoch.
+    /// When it was asked for, in microseconds since the Unix epoch: a purge covers what was asked before it.
+    #[serde(default)]
+    pub asked_at_us: i64,
+    /// When it was kept, in microseconds since the Unix epoch: others look for what was kept since they last looked.
     pub kept_at_us: i64,
     /// Until when it is good.
     pub good_until_us: i64,

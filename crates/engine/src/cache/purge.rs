@@ -28,6 +28,6 @@ impl Purge {
         let is_model = self.model.as_ref().is_none_or(|model| {
             *model == answer.model || answer.model.split_once('/').is_some_and(|(_, name)| name == model)
         });
-        answer.kept_at_us <= self.at_us && is_task && is_model
+        answer.asked_at_us <= self.at_us && is_task && is_model
     }
 }

@@ -122,6 +122,7 @@ mod tests {
             include_usage: false,
             model: String::new(),
             request: String::new(),
+            asked_at_us: 0,
             kept_at_us: 0,
             good_until_us,
             usage: Usage::default(),
