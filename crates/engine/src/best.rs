@@ -1,8 +1,8 @@
 //! The best of the answers that were rejected on the way to an error.
 //!
 //! Several models, and one of them twice, may answer before a request ends without a value. The client is told of the
-//! attempt that came furthest: the latest layer, then the fewest violations, then the last word. A call that failed after an
-//! answer had been rejected does not wipe that out.
+//! attempt that came furthest: the latest layer, and of equals the last, which knew what was wrong with those before. A call
+//! that failed after an answer had been rejected does not wipe that out.
 //!
 //! What never happens here: a rejection in the place of a denial by the guard.
 
@@ -42,14 +42,13 @@ impl Best {
     }
 }
 
-/// Later layers and fewer violations are better.
-fn rank(refusal: &Refusal) -> (u8, std::cmp::Reverse<usize>) {
-    let Some(rejection) = &refusal.rejection else { return (0, std::cmp::Reverse(0)) };
-    let layer = match rejection.layer {
-        Layer::Syntax => 1,
-        Layer::Schema => 2,
-        Layer::Rules => 3,
-        Layer::Distribution => 4,
-    };
-    (layer, std::cmp::Reverse(rejection.violations.len()))
+/// Later layers are better.
+fn rank(refusal: &Refusal) -> u8 {
+    match refusal.rejection.as_ref().map(|rejection| rejection.layer) {
+        None => 0,
+        Some(Layer::Syntax) => 1,
+        Some(Layer::Schema) => 2,
+        Some(Layer::Rules) => 3,
+        Some(Layer::Distribution) => 4,
+    }
 }
