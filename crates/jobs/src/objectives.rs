@@ -237,7 +237,9 @@ impl Objectives {
 
     /// Keeps an ungraded row until a client says what is right, which may have happened already.
     async fn wait_for_truth(&self, task: &Arc<Task>, mut row: Row) -> Result<(), StoreError> {
-        self.state.put_document(UNGRADED, &row.id, None, &serde_json::json!(row).to_string(), now_us()).await?;
+        self.state
+            .put_document(UNGRADED, &row.id, None, &self.clean(&serde_json::json!(row).to_string()), now_us())
+            .await?;
         // Read after the write, as `truth` does: of the two at least one sees both.
         if let Some(truth) = self.state.document(TRUTH, &row.id).await? {
             row.grade(&truth.content);
@@ -246,12 +248,23 @@ impl Objectives {
         Ok(())
     }
 
-    /// Takes a client's word on what the right answer to a request was. Durable before this returns.
+    /// A text without the secrets that this process knows.
+    fn clean(&self, text: &str) -> String {
+        self.redactor.text(text).unwrap_or_else(|| text.to_owned())
+    }
+
+    /// Takes a client's word on what the right answer to a request was; until it made a label, a later one takes its
+    /// place. Durable before this returns.
     ///
     /// # Errors
     /// The state cannot be written.
     pub async fn truth(&self, request: &str, right: &str) -> Result<Truth, StoreError> {
-        self.state.put_document(TRUTH, request, None, right, now_us()).await?;
+        let right = &*self.clean(right);
+        if self.state.put_document(TRUTH, request, None, right, now_us()).await?.is_none()
+            && let Some(before) = self.state.document(TRUTH, request).await?
+        {
+            self.state.put_document(TRUTH, request, Some(before.version), right, now_us()).await?;
+        }
         let Some(ungraded) = self.state.document(UNGRADED, request).await? else { return Ok(Truth::Kept) };
         let Ok(mut row) = serde_json::from_str::<Row>(&ungraded.content) else { return Ok(Truth::Kept) };
         let Some(task) = self.tasks.get(&row.task) else { return Ok(Truth::Kept) };
@@ -271,7 +284,7 @@ impl Objectives {
 
     /// Makes a label durable and then counts it; a second label of one request changes nothing.
     async fn keep(&self, task: &Arc<Task>, row: &Row) -> Result<(), StoreError> {
-        let content = serde_json::json!(row).to_string();
+        let content = self.clean(&serde_json::json!(row).to_string());
         let name = format!("{}/{}", row.task, row.id);
         if self.state.put_document(LABEL, &name, None, &content, now_us()).await?.is_some() {
             self.matched(&row.id).await?;
@@ -345,6 +358,20 @@ fn now_us() -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_clients_word_is_kept_without_secrets_and_a_later_one_takes_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = steersman_store::Engine::Sqlite { path: folder.path().join("steersman.db") };
+        let state = State::open(&engine).await.unwrap();
+        let redactor = Redactor::new(&[steersman_core::Secret::new("sk-planted-secret")]);
+        let objectives = Objectives::open(BTreeMap::new(), state.clone(), redactor).await.unwrap();
+        for said in ["delivery", "the key is sk-planted-secret"] {
+            assert_eq!(objectives.truth("req_1", said).await.unwrap(), Truth::Kept);
+        }
+        let kept = state.document(TRUTH, "req_1").await.unwrap().unwrap().content;
+        assert!(kept.starts_with("the key is") && !kept.contains("planted"), "{kept}");
+    }
 
     #[tokio::test]
     async fn halves_that_found_no_other_are_forgotten_after_their_time_and_labels_are_not() {
