@@ -41,6 +41,7 @@ const FOLDERS: &[(&str, bool)] = &[
     ("heldout_development_9", false),
     ("heldout_development_10", false),
     ("heldout_final", true),
+    ("heldout_final_2", true),
 ];
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {

@@ -47,7 +47,7 @@ enum Half {
 }
 
 /// Cases that were written without knowledge of the parser.
-const BLIND: [&str; 3] = ["blind", "blind_2", "blind_3"];
+const BLIND: [&str; 4] = ["blind", "blind_2", "blind_3", "blind_3_final"];
 const SETS: [&str; 5] = ["syntax", "bracket", "drift", "must_refuse", "valid"];
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
