@@ -25,7 +25,7 @@ pub(super) struct Listeners {
 impl Listeners {
     /// Binds every address that the configuration names.
     pub(super) async fn bind(config: &Config) -> Result<Self, Failure> {
-        let limits = ServerLimits { head_timeout: config.request_timeout, grace: config.shutdown_grace };
+        let limits = ServerLimits { client_timeout: config.request_timeout, grace: config.shutdown_grace };
         let tls = config.surface.tls.clone().map(Tls::open).transpose()?.map(Arc::new);
         let bind = async |at: SocketAddr, tls: Option<&Arc<Tls>>, hint: &str| {
             let scheme = if tls.is_some() { "https" } else { "http" };

@@ -111,7 +111,7 @@ pub(crate) static KEYS: &[Key] = &[
     key("server.hosts", Kind::Texts, "", "[\"gateway.example.com\"]", "Names by which browsers reach the gateway, beside `localhost` and addresses, and hosts whose pages may send it requests (`localhost:3000`). Any other is refused with 403 at the console, and at `/v1` while clients need no key: a page of a foreign site must not reach it through a browser on this machine."),
     key("server.max_body_bytes", Kind::Integer, "20971520", "", "The largest request body; a larger one is refused with 413."),
     key("server.pass_unknown_paths", Kind::Flag, "true", "", "Whether a path below `/v1` that the gateway does not serve goes on to the provider that `x-steersman-provider` names, or that serves the body's `model`. `false`: 404."),
-    key("server.request_timeout_ms", Kind::Integer, "30000", "", "How long a client may take to send its request, head and body each."),
+    key("server.request_timeout_ms", Kind::Integer, "30000", "", "How long a client may take to send its request, head and body each, and to take what waits to be written to it."),
     key("server.max_in_flight", Kind::Integer, "2048", "", "How many requests may be under way at once. Further ones wait by key, and the keys take turns."),
     key("server.max_held_mb", Kind::Integer, "512", "", "How many bytes the bodies of requests under way may have together; a request whose body has no room waits before it is read."),
     key("server.max_waiting", Kind::Integer, "4096", "", "How many requests may wait. One more is refused with 503, or takes the place of the newest of the key with the longest queue."),

@@ -16,6 +16,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio_io_timeout::TimeoutWriter;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
@@ -24,8 +25,8 @@ use super::tls::Tls;
 /// What a connection may cost.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ServerLimits {
-    /// How long a client may take to send a request's head.
-    pub(crate) head_timeout: Duration,
+    /// How long a client may take to send a request's head, and to take what waits to be written.
+    pub(crate) client_timeout: Duration,
     /// How long requests under way may go on once shutdown has begun.
     pub(crate) grace: Duration,
 }
@@ -60,7 +61,7 @@ impl Server {
         let mut protocol = http1::Builder::new();
         protocol
             .timer(TokioTimer::new())
-            .header_read_timeout(self.limits.head_timeout)
+            .header_read_timeout(self.limits.client_timeout)
             .max_headers(MAX_HEADERS)
             .max_buf_size(MAX_HEAD_BYTES)
             .pipeline_flush(true);
@@ -80,12 +81,16 @@ impl Server {
             }
             let (protocol, router, watcher) = (protocol.clone(), router.clone(), graceful.watcher());
             let tls = self.tls.as_ref().map(|tls| tls.acceptor());
-            let head_timeout = self.limits.head_timeout;
+            let client_timeout = self.limits.client_timeout;
             connections.spawn(async move {
+                // A client that takes nothing more of its answer would hold its place for ever.
+                let mut stream = TimeoutWriter::new(stream);
+                stream.set_timeout(Some(client_timeout));
+                let stream = Box::pin(stream);
                 match tls {
                     None => serve(&protocol, stream, router, watcher).await,
                     Some(tls) => {
-                        let Some(stream) = greet(&tls, stream, head_timeout).await else { return };
+                        let Some(stream) = greet(&tls, stream, client_timeout).await else { return };
                         serve(&protocol, stream, router, watcher).await;
                     }
                 }
@@ -182,8 +187,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_client_that_reads_no_more_holds_its_place_no_longer_than_it_may() {
+        let limits = ServerLimits { client_timeout: Duration::from_millis(50), grace: Duration::from_secs(20) };
+        let held = Arc::default();
+        // More than all buffers on the way take, and not without end.
+        let much = || stream::iter(std::iter::repeat_n(Bytes::from_static(&[b'x'; 1 << 16]), 1_000));
+        let (client, stop, running) = asked(limits, much, &held).await;
+        stop.cancel();
+        assert!(running.await.unwrap(), "it was the grace that ended it");
+        assert_eq!(held.load(Ordering::SeqCst), 0);
+        drop(client);
+    }
+
+    #[tokio::test]
     async fn what_the_grace_did_not_suffice_for_is_gone_when_the_server_says_so() {
-        let limits = ServerLimits { head_timeout: Duration::from_secs(5), grace: Duration::from_millis(50) };
+        let limits = ServerLimits { client_timeout: Duration::from_secs(5), grace: Duration::from_millis(50) };
         let held = Arc::default();
         let quiet = || stream::once(async { Bytes::from_static(b"x") }).chain(stream::pending());
         let (client, stop, running) = asked(limits, quiet, &held).await;
