@@ -32,7 +32,7 @@ pub(super) fn run(session: &Session) -> Result<Vec<Row>, Failure> {
         "temperature": 0, "max_completion_tokens": 80,
     });
     let mut rows = Vec::new();
-    for what in ["a charge that the gateway makes", "the same request again, same key"] {
+    for what in ["a charge, made for it", "the same, with its key"] {
         let answer = session.ask_under("order-7", "task/billing", request.clone())?;
         let again = answer.header("x-steersman-replayed").map_or("", |_| "stored answer; ");
         let shown = format!("{again}the shop has charged {} time(s)", charges(session)?);

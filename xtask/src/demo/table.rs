@@ -13,7 +13,7 @@ pub(super) fn lines(rows: &[Row]) -> Vec<String> {
         let tokens = format!("{}+{}", count(row.input_tokens), count(row.output_tokens));
         let cost = row.cost_nanos.map_or_else(|| "unknown".to_owned(), dollars);
         let first = format!("{:.0} ms", row.first_token.as_secs_f64() * 1e3);
-        lines.push(format!("{:26}{:24}{tokens:>10}{cost:>10}{first:>10}", row.what, cut(&row.model, 23)));
+        lines.push(format!("{:26}{:24}{tokens:>10}{cost:>10}{first:>10}", cut(&row.what, 25), cut(&row.model, 23)));
         lines.push(format!("  {}", cut(&row.answer.replace('\n', " "), WIDTH - 2)));
     }
     lines.push("-".repeat(WIDTH));
@@ -46,7 +46,7 @@ mod tests {
     #[test]
     fn the_table_fits_eighty_columns() {
         let row = Row {
-            what: "extraction, constrained".to_owned(),
+            what: "extraction, constrained, by a model".to_owned(),
             answer: "long ".repeat(100),
             model: "local/a-model-with-a-very-long-name".to_owned(),
             input_tokens: Some(12_345),
