@@ -57,21 +57,24 @@ fn catalog(small: &'static str, big: &'static str) -> Catalog {
     priced_catalog(small, big, &RateCard::default())
 }
 
+fn provider(name: &str, rates: &RateCard, upstream: Arc<dyn Upstream>) -> Provider {
+    Provider {
+        name: name.into(),
+        dialect: &openai_chat::OpenAiChat,
+        also: &[],
+        subset: &steersman_structured::AS_SENT,
+        max_completion_tokens: true,
+        stream_usage: true,
+        rates: rates.clone(),
+        upstream,
+    }
+}
+
 /// The same, with what the models cost.
 fn priced_catalog(small: &'static str, big: &'static str, rates: &RateCard) -> Catalog {
     let mut catalog = Catalog::default();
     for (name, says) in [("small", small), ("big", big)] {
-        let provider = Provider {
-            name: name.into(),
-            dialect: &openai_chat::OpenAiChat,
-            also: &[],
-            subset: &steersman_structured::AS_SENT,
-            max_completion_tokens: true,
-            stream_usage: true,
-            rates: rates.clone(),
-            upstream: Arc::new(Says(says)),
-        };
-        catalog.add_provider(provider, [name.to_owned()]);
+        catalog.add_provider(provider(name, rates, Arc::new(Says(says))), [name.to_owned()]);
     }
     catalog
 }
@@ -320,16 +323,7 @@ impl Upstream for Thinks {
 async fn an_effort_goes_into_the_request_and_thinking_that_leaves_no_answer_is_an_error() {
     let model = Arc::new(Thinks::default());
     let mut catalog = Catalog::default();
-    let provider = Provider {
-        name: "p".into(),
-        dialect: &openai_chat::OpenAiChat,
-        also: &[],
-        subset: &steersman_structured::AS_SENT,
-        max_completion_tokens: true,
-        stream_usage: true,
-        rates: [].into(),
-        upstream: Arc::clone(&model) as _,
-    };
+    let provider = provider("p", &RateCard::default(), Arc::clone(&model) as _);
     catalog.add_provider(provider, ["o".to_owned()]);
     catalog.add_model("o-high", "p", "o");
     let thought = Thought { effort: Some("high".into()), max_output_tokens: Some(50) };
@@ -425,16 +419,7 @@ async fn likelihood_is_asked_for_weighed_and_kept_from_a_client_that_did_not_ask
     for able in [true, false] {
         let small = Arc::new(Tells { asked: Mutex::default(), able });
         let mut catalog = catalog("", "from the big one");
-        let provider = Provider {
-            name: "telling".into(),
-            dialect: &openai_chat::OpenAiChat,
-            also: &[],
-            subset: &steersman_structured::AS_SENT,
-            max_completion_tokens: true,
-            stream_usage: true,
-            rates: [].into(),
-            upstream: Arc::clone(&small) as _,
-        };
+        let provider = provider("telling", &RateCard::default(), Arc::clone(&small) as _);
         catalog.add_provider(provider, ["told".to_owned()]);
         let board = Arc::new(Board::default());
         board.post(policy.clone());

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
-use futures_util::{FutureExt, StreamExt};
+use futures_util::FutureExt;
 use http::Request;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http_body_util::Full;
@@ -22,13 +22,11 @@ use steersman_net::{BaseUrl, Client};
 
 use crate::access::sensitive;
 use crate::profile::ProfileError;
-use crate::renewed::{Lease, Renewed};
+use crate::renewed::{Lease, Renewed, short_answer};
 
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 /// How long an assertion is good; the most there is.
 const ASSERTION: Duration = Duration::from_secs(3_600);
-/// The largest answer of a token server.
-const MAX_ANSWER_BYTES: usize = 64 << 10;
 
 /// Why an account cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -114,13 +112,7 @@ impl ServiceAccount {
             .map_err(|_| refused("the request for a token cannot be written".to_owned()))?;
         let asked = Instant::now();
         let mut answer = client.send(request).await?;
-        let mut body = Vec::new();
-        while let Some(piece) = answer.body.next().await {
-            body.extend_from_slice(&piece?);
-            if body.len() > MAX_ANSWER_BYTES {
-                return Err(UpstreamError::TooLarge(MAX_ANSWER_BYTES));
-            }
-        }
+        let body = short_answer(&mut answer).await?;
         if answer.status != 200 {
             // The server's word for it (`invalid_grant`) holds no secret; its description might.
             let word =

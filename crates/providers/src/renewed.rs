@@ -8,13 +8,17 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, FutureExt, Shared};
-use steersman_core::UpstreamError;
+use steersman_core::{UpstreamAnswer, UpstreamError};
 
 /// How long before its end a credential is renewed.
 const MARGIN: Duration = Duration::from_secs(300);
 /// How long before its end a credential is no longer used.
 const LAST: Duration = Duration::from_secs(10);
+
+/// The largest answer of a service that gives credentials.
+const MAX_ANSWER_BYTES: usize = 64 << 10;
 
 /// A credential and its end.
 #[derive(Clone)]
@@ -31,6 +35,18 @@ impl<T> Lease<T> {
 
 type Fetched<T> = Result<Lease<T>, UpstreamError>;
 type Flight<T> = Shared<BoxFuture<'static, Fetched<T>>>;
+
+/// The whole answer of a service that gives credentials.
+pub(crate) async fn short_answer(answer: &mut UpstreamAnswer) -> Result<Vec<u8>, UpstreamError> {
+    let mut body = Vec::new();
+    while let Some(piece) = answer.body.next().await {
+        body.extend_from_slice(&piece?);
+        if body.len() > MAX_ANSWER_BYTES {
+            return Err(UpstreamError::TooLarge(MAX_ANSWER_BYTES));
+        }
+    }
+    Ok(body)
+}
 
 /// One credential, kept fresh.
 pub(crate) struct Renewed<T: Clone> {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use futures_util::{FutureExt, StreamExt};
+use futures_util::FutureExt;
 use http::request::Builder;
 use http::{Request, header};
 use http_body_util::Full;
@@ -21,14 +21,12 @@ use steersman_core::{Secret, UpstreamError};
 use steersman_net::{AddressError, BaseUrl, Client};
 
 use crate::access::{AwsKeys, sensitive};
-use crate::renewed::{Lease, Renewed};
+use crate::renewed::{Lease, Renewed, short_answer};
 
 const TOKEN_PATH: &str = "/latest/api/token";
 const KEYS_PATH: &str = "/latest/meta-data/iam/security-credentials/";
 /// How long a token of the instance's service is good, in seconds; one is fetched with each set of keys.
 const TOKEN_TTL_S: &str = "60";
-/// The largest answer.
-const MAX_ANSWER_BYTES: usize = 64 << 10;
 
 /// Who hands out the keys.
 #[derive(Debug, Clone)]
@@ -143,13 +141,7 @@ impl AwsRole {
     async fn ask(&self, client: &Client, request: Builder) -> Result<Vec<u8>, UpstreamError> {
         let request = request.body(Full::new(Bytes::new())).map_err(|_| self.broken())?;
         let mut answer = client.send(request).await?;
-        let mut body = Vec::new();
-        while let Some(piece) = answer.body.next().await {
-            body.extend_from_slice(&piece?);
-            if body.len() > MAX_ANSWER_BYTES {
-                return Err(UpstreamError::TooLarge(MAX_ANSWER_BYTES));
-            }
-        }
+        let body = short_answer(&mut answer).await?;
         if answer.status != 200 {
             let host = self.service.host();
             return Err(UpstreamError::Token(format!("`{host}` gave no keys of a role: HTTP {}", answer.status)));
