@@ -2,7 +2,8 @@
 //! effects that wait, granted for one call.
 //!
 //! A request looks at the state only where something was asked in its conversation; which conversations those are is
-//! known in memory, and learnt from the other gateways of the database every two seconds.
+//! known in memory, and learnt from the other gateways of the database every two seconds. A question is in memory until
+//! the state has it, so that asking waits for nothing.
 //!
 //! What never happens here: one client's questions, however many, that keep another's from being seen or granted.
 
@@ -14,14 +15,14 @@ use steersman_core::{BoxFuture, ContentHash, RequestId};
 use steersman_engine::{Approvals, Asked, Granted};
 use steersman_store::state::approvals::{Approval, Standing};
 use steersman_store::{State, StoreError};
+use tokio::sync::Notify;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::tool_runs::now_us;
 
 /// How often it is learnt what other gateways asked.
 const FRESH: Duration = Duration::from_secs(2);
-/// How long a question may take on its way into the state.
-const ON_ITS_WAY: Duration = Duration::from_secs(60);
 /// Conversations of one client in which something waits at once. A person who reads ten a minute has a quarter of an hour of
 /// work with them.
 const MOST_OF_ONE_OWNER: usize = 150;
@@ -34,6 +35,9 @@ pub(crate) struct ApprovalBook {
     state: State,
     /// Conversations in which something waits or was granted; `None` for those that others asked in.
     open: Mutex<BTreeMap<String, Option<AskedHere>>>,
+    /// What was asked here and is not in the state yet, by key. No more than the shares of the owners.
+    unwritten: Mutex<BTreeMap<String, Approval>>,
+    asked: Notify,
     /// Known to this process alone.
     secret: [u8; 32],
 }
@@ -43,7 +47,7 @@ impl ApprovalBook {
     pub(crate) fn new(state: &State) -> Self {
         let random = format!("{}{}", RequestId::new(0), RequestId::new(1));
         let secret = blake3::derive_key("steersman console approvals 1", random.as_bytes());
-        Self { state: state.clone(), open: Mutex::default(), secret }
+        Self { state: state.clone(), open: Mutex::default(), unwritten: Mutex::default(), asked: Notify::new(), secret }
     }
 
     /// The word that a form about this approval carries.
@@ -53,21 +57,35 @@ impl ApprovalBook {
 
     /// What waits or was granted, oldest first.
     pub(crate) async fn open(&self) -> Result<Vec<Approval>, StoreError> {
+        self.write().await?;
         self.state.open_approvals().await
     }
 
-    /// Learns in which conversations something is open. What was asked here a moment ago may not be in the state yet.
-    async fn learn(&self) -> Result<(), StoreError> {
-        let conversations = self.state.open_conversations().await?;
-        let mut open = self.lock();
-        let mut known = std::mem::take(&mut *open);
-        *open = conversations.into_iter().map(|name| known.remove_entry(&name).unwrap_or((name, None))).collect();
-        open.extend(known.into_iter().filter(|(_, here)| here.is_some_and(|(_, at)| at.elapsed() < ON_ITS_WAY)));
-        Ok(())
+    /// Brings into the state what was asked here. What it refuses stays here.
+    async fn write(&self) -> Result<(), StoreError> {
+        let asked = std::mem::take(&mut *held(&self.unwritten));
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let written = self.state.ask_approvals(asked.values().cloned().collect()).await;
+        if written.is_err() {
+            let mut unwritten = held(&self.unwritten);
+            let asked_since = std::mem::replace(&mut *unwritten, asked);
+            unwritten.extend(asked_since);
+        }
+        written
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Option<AskedHere>>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Learns in which conversations something is open. What was asked here meanwhile may not be among them.
+    async fn learn(&self) -> Result<(), StoreError> {
+        let begun = Instant::now();
+        self.write().await?;
+        let conversations = self.state.open_conversations().await?;
+        let mut open = held(&self.open);
+        let mut known = std::mem::take(&mut *open);
+        *open = conversations.into_iter().map(|name| known.remove_entry(&name).unwrap_or((name, None))).collect();
+        open.extend(known.into_iter().filter(|(_, here)| here.is_some_and(|(_, at)| at >= begun)));
+        Ok(())
     }
 
     /// A person's word, bound to the hash of the call that was shown. `None` if nothing like that waits.
@@ -78,28 +96,41 @@ impl ApprovalBook {
         to: Standing,
         by: &str,
     ) -> Result<Option<Approval>, StoreError> {
+        self.write().await?;
         self.state.decide_approval(key, call, to, by, now_us() / 1_000).await
     }
 
-    /// Learns what other gateways asked, until this one drains.
+    /// Writes what is asked here and learns what other gateways asked, until this one drains.
     pub(crate) async fn keep_fresh(&self, draining: CancellationToken) {
+        let unread = "approvals cannot be written or read; calls that were granted are asked for again";
+        let mut fresh = tokio::time::interval(FRESH);
+        fresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            if let Err(error) = self.learn().await {
-                tracing::warn!(%error, "approvals cannot be read; calls that were granted are asked for again");
-            }
-            tokio::select! {
-                () = draining.cancelled() => return,
-                () = tokio::time::sleep(FRESH) => {}
+            let done = tokio::select! {
+                () = draining.cancelled() => break,
+                _ = fresh.tick() => self.learn().await,
+                () = self.asked.notified() => self.write().await,
+            };
+            if let Err(error) = done {
+                tracing::warn!(%error, "{unread}");
             }
         }
+        if let Err(error) = self.write().await {
+            tracing::warn!(%error, "{unread}");
+        }
     }
+}
+
+/// The lock of one of the book's maps, which are whole whatever panicked.
+fn held<T>(map: &Mutex<T>) -> MutexGuard<'_, T> {
+    map.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Approvals for ApprovalBook {
     fn ask(&self, asked: Asked) {
         let conversation = asked.conversation.to_string();
         {
-            let mut open = self.lock();
+            let mut open = held(&self.open);
             let of_owner = |here: &&Option<AskedHere>| here.is_some_and(|(owner, _)| owner == asked.owner);
             if !open.contains_key(&conversation) && open.values().filter(of_owner).count() >= MOST_OF_ONE_OWNER {
                 tracing::warn!(tool = asked.tool, "a client has too many calls that wait; this one is refused unasked");
@@ -107,8 +138,9 @@ impl Approvals for ApprovalBook {
             }
             open.insert(conversation.clone(), Some((asked.owner, Instant::now())));
         }
-        self.state.ask_approval(Approval {
-            key: asked.key.to_string(),
+        let key = asked.key.to_string();
+        let approval = Approval {
+            key: key.clone(),
             conversation,
             task: asked.task,
             tool: asked.tool,
@@ -118,12 +150,14 @@ impl Approvals for ApprovalBook {
             standing: Standing::Waiting,
             asked_at_ms: now_us() / 1_000,
             decided_by: None,
-        });
+        };
+        held(&self.unwritten).insert(key, approval);
+        self.asked.notify_one();
     }
 
     fn take<'a>(&'a self, conversations: &'a [ContentHash], request: &'a RequestId) -> BoxFuture<'a, Vec<Granted>> {
         let known: Vec<String> = {
-            let open = self.lock();
+            let open = held(&self.open);
             let all = if open.is_empty() { &[] } else { conversations };
             all.iter().map(ContentHash::to_string).filter(|conversation| open.contains_key(conversation)).collect()
         };
@@ -189,9 +223,9 @@ mod tests {
         book.learn().await.unwrap();
         let taken = book.take(&[mine.conversation], &RequestId::new(1)).await;
         assert_eq!(taken, [Granted { key: mine.key, call: mine.call }]);
-        // A question that the state has not seen yet is not forgotten by a look at the state.
-        book.lock().insert("on its way".to_owned(), Some((None, Instant::now())));
-        book.learn().await.unwrap();
-        assert!(book.lock().contains_key("on its way"));
+        // A question that is asked while the state is read is not forgotten for it.
+        let (learnt, ()) = tokio::join!(book.learn(), async { book.ask(asked("eve", 0)) });
+        learnt.unwrap();
+        assert!(held(&book.open).contains_key(&asked("eve", 0).conversation.to_string()));
     }
 }

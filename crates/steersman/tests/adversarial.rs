@@ -5,9 +5,9 @@
 
 mod support;
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use support::{House, SECRET, post, post_with, raw};
 
@@ -142,7 +142,6 @@ fn a_bomb_of_headers_costs_one_refusal() {
 #[test]
 fn a_slow_client_is_shown_out_and_holds_up_nobody() {
     let house = House::start_with("", "[server]\nrequest_timeout_ms = 300\n");
-    let began = Instant::now();
     let mut head = TcpStream::connect(house.address).unwrap();
     head.write_all(b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nx-slow: ").unwrap();
     let mut body = TcpStream::connect(house.address).unwrap();
@@ -152,13 +151,13 @@ fn a_slow_client_is_shown_out_and_holds_up_nobody() {
     .unwrap();
     assert_unharmed(&house);
     for stream in [&mut head, &mut body] {
-        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         let mut answer = Vec::new();
-        drop(stream.read_to_end(&mut answer));
+        let end = stream.read_to_end(&mut answer).map_err(|error| error.kind());
+        assert!(!matches!(end, Err(ErrorKind::WouldBlock | ErrorKind::TimedOut)), "it was not shown out: {end:?}");
         let text = String::from_utf8_lossy(&answer);
         assert!(text.is_empty() || text.contains(" 408 "), "{text}");
     }
-    assert!(began.elapsed() < Duration::from_secs(8), "both were shown out in {:?}", began.elapsed());
 }
 
 #[test]

@@ -16,7 +16,7 @@ use steersman_sim::{Script, Sim};
 use support::{get, lock, post, spawn};
 
 /// A request that had to wait for the writer would wait for seconds: it tries a locked database again for ten.
-const UNDELAYED: Duration = Duration::from_secs(1);
+const UNDELAYED: Duration = Duration::from_secs(5);
 
 const ANSWERS: &str = "[default]\nanswer = { text = \"one two three four\" }\n";
 

@@ -60,13 +60,12 @@ fn a_stream_ends_with_its_marker_and_shows_usage_only_when_asked() {
 #[test]
 fn the_first_token_of_a_stream_is_not_held_back() {
     let house = House::start(
-        "[default]\ntokens_per_second = 20\nanswer = { text = \"one two three four five six seven eight\" }",
+        "[default]\ntokens_per_second = 8\nanswer = { text = \"one two three four five six seven eight\" }",
     );
     let mut body = hello("small");
     body["stream"] = json!(true);
     let text = body.to_string();
     let mut stream = TcpStream::connect(house.address).unwrap();
-    let began = Instant::now();
     write!(
         stream,
         "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{text}",
@@ -79,11 +78,10 @@ fn the_first_token_of_a_stream_is_not_held_back() {
     while let Ok(count @ 1..) = stream.read(&mut buffer) {
         seen.extend_from_slice(&buffer[..count]);
         if first.is_none() && seen.windows(10).any(|window| window == b"\"content\":") {
-            first = Some(began.elapsed());
+            first = Some(Instant::now());
         }
     }
-    let (first, total) = (first.unwrap(), began.elapsed());
-    assert!(first * 2 < total, "the first token took {first:?} of {total:?}");
+    assert!(first.unwrap().elapsed() > Duration::from_millis(300), "the first token came with the last");
 }
 
 #[test]

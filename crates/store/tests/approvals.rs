@@ -14,6 +14,7 @@ use support::{Place, on_both_engines};
 
 on_both_engines! {
     a_grant_is_bound_to_the_call_that_was_shown_and_used_by_one_request,
+    what_was_used_is_asked_anew_what_was_denied_is_not_and_both_are_forgotten,
 }
 
 fn asked(call: &str) -> Approval {
@@ -34,8 +35,8 @@ fn asked(call: &str) -> Approval {
 async fn a_grant_is_bound_to_the_call_that_was_shown_and_used_by_one_request(place: Place) {
     let (store, other) = (place.open().await, State::open(&place.engine).await.unwrap());
     let state = store.state();
-    state.ask_approval(asked("ann"));
-    state.ask_approval(asked("ann"));
+    state.ask_approvals(vec![asked("ann")]).await.unwrap();
+    state.ask_approvals(vec![asked("ann")]).await.unwrap();
     assert_eq!(state.open_approvals().await.unwrap(), [asked("ann")]);
     let decide = async |call: &str, to| state.decide_approval("key ann", call, to, "bob", 1_001).await.unwrap();
     assert_eq!(decide("eve", Standing::Granted).await, None, "another call than the one that was shown");
@@ -58,11 +59,20 @@ async fn a_grant_is_bound_to_the_call_that_was_shown_and_used_by_one_request(pla
     assert!(take("late").await.is_empty());
     state.give_approval_back("key ann", &format!("r{winner}"));
     assert_eq!(take("again").await.len(), 1, "what was not used is given back");
-    // What was used is asked for anew; what was denied is not.
-    state.ask_approval(asked("ann"));
-    decide("ann", Standing::Denied).await.unwrap();
-    state.ask_approval(asked("ann"));
+}
+
+async fn what_was_used_is_asked_anew_what_was_denied_is_not_and_both_are_forgotten(place: Place) {
+    let store = place.open().await;
+    let state = store.state();
+    let ask = async |approval: Approval| state.ask_approvals(vec![approval]).await.unwrap();
+    let decide = async |to| state.decide_approval("key ann", "ann", to, "bob", 1_001).await.unwrap();
+    ask(asked("ann")).await;
+    decide(Standing::Granted).await.unwrap();
+    assert_eq!(state.take_approvals(vec!["talk".into()], "r", 1_002).await.unwrap().len(), 1);
+    ask(asked("ann")).await;
+    decide(Standing::Denied).await.unwrap();
+    ask(asked("ann")).await;
     assert!(state.open_approvals().await.unwrap().is_empty());
-    state.ask_approval(Approval { asked_at_ms: 1_000 + 31 * 86_400_000, ..asked("old") });
-    assert_eq!(decide("ann", Standing::Granted).await, None, "forgotten after a month");
+    ask(Approval { asked_at_ms: 1_000 + 31 * 86_400_000, ..asked("old") }).await;
+    assert_eq!(decide(Standing::Granted).await, None, "forgotten after a month");
 }

@@ -98,15 +98,23 @@ const OPEN_CONVERSATIONS: &str =
     "SELECT DISTINCT conversation FROM state_approvals WHERE state IN ('waiting', 'granted')";
 
 impl State {
-    /// Writes down that a call waits, without waiting. Known ones stay as they are, unless they were used.
-    pub fn ask_approval(&self, asked: Approval) {
-        self.apply_later(move |driver| {
-            let oldest = asked.asked_at_ms.saturating_sub(KEPT_DAYS * 86_400_000);
+    /// Writes down that calls wait. Known ones stay as they are, unless they were used.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn ask_approvals(&self, asked: Vec<Approval>) -> Result<(), StoreError> {
+        let Some(newest) = asked.iter().map(|approval| approval.asked_at_ms).max() else { return Ok(()) };
+        let oldest = newest.saturating_sub(KEPT_DAYS * 86_400_000);
+        let work = move |driver: &mut dyn Driver| {
             driver.execute(FORGET, &[vec![Value::Int(oldest)]])?;
-            let Approval { key, conversation, task, tool, arguments, call, why, .. } = &asked;
-            let texts = [key, conversation, task, tool, arguments, call, why].map(|text| Value::Text(text));
-            driver.execute(ASK, &[[&texts[..], &[Value::Int(asked.asked_at_ms)]].concat()]).map(drop)
-        });
+            let rows = asked.iter().map(|approval| {
+                let Approval { key, conversation, task, tool, arguments, call, why, .. } = approval;
+                let texts = [key, conversation, task, tool, arguments, call, why].map(|text| Value::Text(text));
+                [&texts[..], &[Value::Int(approval.asked_at_ms)]].concat()
+            });
+            driver.execute(ASK, &rows.collect::<Vec<_>>()).map(drop)
+        };
+        self.apply("ask a person", work).await
     }
 
     /// A person's word on a call that waits, bound to the hash of what was shown. `None` if it does not wait, or is another.
