@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use steersman_core::{ModelName, ProviderName, RateCard, TaskName, Upstream, Usage, Usd, nearest};
-use steersman_structured::Subset;
+use steersman_structured::{AS_SENT, Subset};
 use steersman_wire::Dialect;
 
 use crate::balance::Deployment;
@@ -34,6 +34,21 @@ pub struct Provider {
 }
 
 impl Provider {
+    /// A provider that takes all that its dialect has, schemas as they are sent, and whose prices are unknown.
+    #[must_use]
+    pub fn new(name: &str, dialect: &'static dyn Dialect, upstream: Arc<dyn Upstream>) -> Self {
+        Self {
+            name: name.into(),
+            dialect,
+            also: &[],
+            max_completion_tokens: true,
+            stream_usage: true,
+            subset: &AS_SENT,
+            rates: RateCard::default(),
+            upstream,
+        }
+    }
+
     /// The dialect in which a client's request goes on: its own where the provider speaks it.
     #[must_use]
     pub fn dialect_for(&self, client: &dyn Dialect) -> &'static dyn Dialect {

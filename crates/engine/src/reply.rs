@@ -46,6 +46,29 @@ pub struct Inbound {
 }
 
 impl Inbound {
+    /// A request that begins now, at this time in microseconds since the Unix epoch, without a header that says more.
+    #[must_use]
+    pub fn new(id: RequestId, started_at_us: i64, dialect: &'static dyn Dialect, body: Bytes) -> Self {
+        Self {
+            id,
+            started: Instant::now(),
+            started_at_us,
+            dialect,
+            body,
+            credential: None,
+            task: None,
+            structured: None,
+            quoted: None,
+            approved: None,
+            idempotency_key: None,
+            waited_us: 0,
+            cache: None,
+            tool_events: false,
+            previews: false,
+            headers: Vec::new(),
+        }
+    }
+
     /// How an answer to it is written.
     pub(crate) fn answer_options(&self, include_usage: bool) -> AnswerOptions {
         let id = self.id.as_str();

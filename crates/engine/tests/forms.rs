@@ -3,14 +3,15 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
 
+mod house;
+
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
+use house::Records;
 use serde_json::{Value, json};
-use steersman_core::{
-    BoxFuture, Recorder, RequestId, RequestRecord, Upstream, UpstreamAnswer, UpstreamCall, UpstreamError,
-};
+use steersman_core::{BoxFuture, RequestId, Upstream, UpstreamAnswer, UpstreamCall, UpstreamError};
 use steersman_engine::{
     Backoff, Catalog, Engine, FormSettings, Inbound, Policy, Provider, Reply, ReplyBody, Settings, TaskForm,
 };
@@ -37,15 +38,6 @@ impl Upstream for Says {
     }
 }
 
-#[derive(Default)]
-struct Records(Mutex<Vec<RequestRecord>>);
-
-impl Recorder for Records {
-    fn record(&self, record: RequestRecord) {
-        self.0.lock().unwrap().push(record);
-    }
-}
-
 struct House {
     engine: Engine,
     says: Arc<Says>,
@@ -55,16 +47,7 @@ struct House {
 impl House {
     fn new(subset: &'static Subset, tasks: &[(&str, Policy)]) -> Self {
         let (says, records) = (Arc::new(Says::default()), Arc::new(Records::default()));
-        let provider = Provider {
-            name: "p".into(),
-            dialect: &openai_chat::OpenAiChat,
-            also: &[],
-            subset,
-            max_completion_tokens: true,
-            stream_usage: true,
-            rates: [].into(),
-            upstream: Arc::clone(&says) as _,
-        };
+        let provider = Provider { subset, ..Provider::new("p", &openai_chat::OpenAiChat, Arc::clone(&says) as _) };
         let mut catalog = Catalog::default();
         catalog.add_provider(provider, ["m".to_owned()]);
         catalog.add_task("sort", vec!["m".to_owned()]);
@@ -89,24 +72,12 @@ impl House {
         let format = json!({"type": "json_schema", "json_schema": {"name": "t", "strict": strict, "schema": schema}});
         let body =
             json!({"model": model, "messages": [{"role": "user", "content": "sort"}], "response_format": format});
-        let inbound = Inbound {
-            credential: None,
-            id: RequestId::from_parts(1, [7; 10]),
-            started: Instant::now(),
-            started_at_us: 1_000_000,
-            dialect: &openai_chat::OpenAiChat,
-            body: Bytes::from(body.to_string()),
-            task: None,
-            structured: None,
-            quoted: None,
-            approved: None,
-            headers: Vec::new(),
-            idempotency_key: None,
-            cache: None,
-            waited_us: 0,
-            tool_events: false,
-            previews: false,
-        };
+        let inbound = Inbound::new(
+            RequestId::from_parts(1, [7; 10]),
+            1_000_000,
+            &openai_chat::OpenAiChat,
+            Bytes::from(body.to_string()),
+        );
         let reply = self.engine.serve(inbound).await;
         let notes = self.records.0.lock().unwrap().last().unwrap().notes.clone();
         let note = notes.iter().find(|note| note.room == "structured");

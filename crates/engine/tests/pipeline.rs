@@ -4,15 +4,18 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "a test that panics has failed")]
 
+mod house;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
+use house::Records;
 use steersman_core::{
-    BoxFuture, Code, OutcomeKind, Price, Rates, Recorder, RequestId, RequestRecord, Upstream, UpstreamAnswer,
-    UpstreamCall, UpstreamError, Usd,
+    BoxFuture, Code, OutcomeKind, Price, Rates, RequestId, RequestRecord, Upstream, UpstreamAnswer, UpstreamCall,
+    UpstreamError, Usd,
 };
 use steersman_engine::{Backoff, Catalog, Engine, Inbound, Provider, Reply, ReplyBody, Settings};
 use steersman_wire::{Dialect, anthropic, openai_chat};
@@ -70,15 +73,6 @@ impl Upstream for Script {
     }
 }
 
-#[derive(Default)]
-struct Records(Mutex<Vec<RequestRecord>>);
-
-impl Recorder for Records {
-    fn record(&self, record: RequestRecord) {
-        self.0.lock().unwrap().push(record);
-    }
-}
-
 const SETTINGS: Settings = Settings {
     first_token: Duration::from_secs(5),
     idle: Duration::from_secs(2),
@@ -99,14 +93,8 @@ impl House {
         let dollar = Price::from_usd_per_million(1.0).unwrap();
         let rates = Rates::flat(dollar, dollar);
         let provider = Provider {
-            name: "p".into(),
-            dialect,
-            also: &[],
-            subset: &steersman_structured::AS_SENT,
-            max_completion_tokens: true,
-            stream_usage: true,
             rates: [("m".to_owned(), rates)].into(),
-            upstream: Arc::clone(&script) as _,
+            ..Provider::new("p", dialect, Arc::clone(&script) as _)
         };
         let mut catalog = Catalog::default();
         catalog.add_provider(provider, ["m".to_owned()]);
@@ -116,24 +104,12 @@ impl House {
 
     async fn ask(&self, body: &'static str) -> Reply {
         self.engine
-            .serve(Inbound {
-                id: RequestId::from_parts(1, [7; 10]),
-                started: Instant::now(),
-                started_at_us: 1_000_000,
-                dialect: &openai_chat::OpenAiChat,
-                body: Bytes::from_static(body.as_bytes()),
-                credential: None,
-                task: None,
-                structured: None,
-                quoted: None,
-                approved: None,
-                idempotency_key: None,
-                cache: None,
-                waited_us: 0,
-                tool_events: false,
-                previews: false,
-                headers: Vec::new(),
-            })
+            .serve(Inbound::new(
+                RequestId::from_parts(1, [7; 10]),
+                1_000_000,
+                &openai_chat::OpenAiChat,
+                Bytes::from_static(body.as_bytes()),
+            ))
             .await
     }
 
@@ -460,16 +436,7 @@ async fn a_rejection_escalates_to_the_next_model_of_the_task() {
         vec![ok(&[Act::Say(WRONG)]), ok(&[Act::Say(WRONG)]), ok(&[Act::Say(RIGHT)])],
     );
     let mut catalog = Catalog::default();
-    let provider = |name: &str| Provider {
-        name: name.into(),
-        dialect: &openai_chat::OpenAiChat,
-        also: &[],
-        subset: &steersman_structured::AS_SENT,
-        max_completion_tokens: true,
-        stream_usage: true,
-        rates: [].into(),
-        upstream: Arc::clone(&house.script) as _,
-    };
+    let provider = |name: &str| Provider::new(name, &openai_chat::OpenAiChat, Arc::clone(&house.script) as _);
     catalog.add_provider(provider("cheap"), ["small".to_owned()]);
     catalog.add_provider(provider("dear"), ["large".to_owned()]);
     catalog.add_task("triage", vec!["small".to_owned(), "large".to_owned()]);

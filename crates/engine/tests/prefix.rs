@@ -3,14 +3,16 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
 
+mod house;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
+use house::Records;
 use steersman_core::{
-    BoxFuture, Price, Rates, Recorder, RequestId, RequestRecord, Upstream, UpstreamAnswer, UpstreamCall, UpstreamError,
-    Usd,
+    BoxFuture, Price, Rates, RequestId, RequestRecord, Upstream, UpstreamAnswer, UpstreamCall, UpstreamError, Usd,
 };
 use steersman_engine::{Backoff, Catalog, Engine, Inbound, Provider, ReplyBody, Settings};
 use steersman_wire::json::{RawObject, elements};
@@ -37,15 +39,6 @@ impl Upstream for Script {
     }
 }
 
-#[derive(Default)]
-struct Records(Mutex<Vec<RequestRecord>>);
-
-impl Recorder for Records {
-    fn record(&self, record: RequestRecord) {
-        self.0.lock().unwrap().push(record);
-    }
-}
-
 /// Sends bodies of one client to one provider; gives what the provider received, and the records.
 async fn sent(
     client: &'static dyn Dialect,
@@ -60,16 +53,7 @@ async fn sent(
         Rates { cache_read: Some(price(0.1)), cache_write: Some(price(1.25)), ..Rates::flat(price(1.0), price(2.0)) };
     let mut catalog = Catalog::default();
     catalog.add_provider(
-        Provider {
-            name: "p".into(),
-            dialect: provider,
-            also: &[],
-            subset: &steersman_structured::AS_SENT,
-            max_completion_tokens: true,
-            stream_usage: true,
-            rates: [("m".to_owned(), rates)].into(),
-            upstream: Arc::clone(&script) as _,
-        },
+        Provider { rates: [("m".to_owned(), rates)].into(), ..Provider::new("p", provider, Arc::clone(&script) as _) },
         ["m".to_owned()],
     );
     let second = Duration::from_secs(1);
@@ -78,24 +62,7 @@ async fn sent(
     let records = Arc::new(Records::default());
     let engine = Engine::new(catalog, settings, Arc::clone(&records) as _);
     for body in bodies {
-        let inbound = Inbound {
-            id: RequestId::from_parts(1, [7; 10]),
-            started: Instant::now(),
-            started_at_us: 1_000_000,
-            dialect: client,
-            body: Bytes::from(body.clone()),
-            credential: None,
-            task: None,
-            structured: None,
-            quoted: None,
-            approved: None,
-            idempotency_key: None,
-            waited_us: 0,
-            cache: None,
-            tool_events: false,
-            previews: false,
-            headers: Vec::new(),
-        };
+        let inbound = Inbound::new(RequestId::from_parts(1, [7; 10]), 1_000_000, client, Bytes::from(body.clone()));
         let reply = engine.serve(inbound).await;
         let ReplyBody::Whole(said) = reply.body else { panic!("nothing is streamed here") };
         assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&said));

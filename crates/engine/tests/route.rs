@@ -2,14 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
 
+mod house;
+
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
+use house::Records;
 use steersman_core::{
-    BoxFuture, Price, RateCard, Rates, Recorder, RequestId, RequestRecord, Upstream, UpstreamAnswer, UpstreamCall,
-    UpstreamError, Usage, Usd,
+    BoxFuture, Price, RateCard, Rates, RequestId, Upstream, UpstreamAnswer, UpstreamCall, UpstreamError, Usage, Usd,
 };
 use steersman_engine::{
     Backoff, Board, Catalog, Engine, Inbound, Limits, Provider, Reply, ReplyBody, RouteTask, Routes, Settings, Thought,
@@ -36,15 +38,6 @@ impl Upstream for Says {
     }
 }
 
-#[derive(Default)]
-struct Records(Mutex<Vec<RequestRecord>>);
-
-impl Recorder for Records {
-    fn record(&self, record: RequestRecord) {
-        self.0.lock().unwrap().push(record);
-    }
-}
-
 const SETTINGS: Settings = Settings {
     first_token: Duration::from_secs(5),
     idle: Duration::from_secs(2),
@@ -58,16 +51,7 @@ fn catalog(small: &'static str, big: &'static str) -> Catalog {
 }
 
 fn provider(name: &str, rates: &RateCard, upstream: Arc<dyn Upstream>) -> Provider {
-    Provider {
-        name: name.into(),
-        dialect: &openai_chat::OpenAiChat,
-        also: &[],
-        subset: &steersman_structured::AS_SENT,
-        max_completion_tokens: true,
-        stream_usage: true,
-        rates: rates.clone(),
-        upstream,
-    }
+    Provider { rates: rates.clone(), ..Provider::new(name, &openai_chat::OpenAiChat, upstream) }
 }
 
 /// The same, with what the models cost.
@@ -80,24 +64,12 @@ fn priced_catalog(small: &'static str, big: &'static str, rates: &RateCard) -> C
 }
 
 async fn ask(engine: &Engine, number: u8, body: serde_json::Value) -> Reply {
-    let inbound = Inbound {
-        id: RequestId::from_parts(1, [number; 10]),
-        started: Instant::now(),
-        started_at_us: 1_000_000,
-        dialect: &openai_chat::OpenAiChat,
-        body: Bytes::from(body.to_string()),
-        credential: None,
-        task: None,
-        structured: None,
-        quoted: None,
-        approved: None,
-        idempotency_key: None,
-        cache: None,
-        waited_us: 0,
-        tool_events: false,
-        previews: false,
-        headers: Vec::new(),
-    };
+    let inbound = Inbound::new(
+        RequestId::from_parts(1, [number; 10]),
+        1_000_000,
+        &openai_chat::OpenAiChat,
+        Bytes::from(body.to_string()),
+    );
     engine.serve(inbound).await
 }
 

@@ -46,16 +46,7 @@ impl House {
             let vendor = Vendor::named("openai-compatible").unwrap();
             let base = BaseUrl::parse(&format!("{}/v1", sim.base_url())).unwrap();
             let upstream = HttpUpstream::new(vendor, &base, None, None, client.clone()).unwrap();
-            let provider = Provider {
-                name: name.into(),
-                dialect: vendor.dialect,
-                also: &[],
-                subset: &steersman_structured::AS_SENT,
-                max_completion_tokens: true,
-                stream_usage: true,
-                rates: [].into(),
-                upstream: Arc::new(upstream),
-            };
+            let provider = Provider::new(name, vendor.dialect, Arc::new(upstream));
             catalog.add_provider(provider, []);
             sims.push(sim);
         }
@@ -138,24 +129,7 @@ fn inbound(number: u64, streamed: bool) -> Inbound {
     let words = if streamed && leaves(number) { "leaving ".to_owned() } else { String::new() };
     let words = words + &"word ".repeat(usize::try_from(number % 17).unwrap() + 1);
     let body = format!(r#"{{"model":"m","stream":{streamed},"messages":[{{"role":"user","content":"{words}"}}]}}"#);
-    Inbound {
-        id: RequestId::new(number),
-        started: Instant::now(),
-        started_at_us: 1,
-        dialect: &openai_chat::OpenAiChat,
-        body: Bytes::from(body),
-        credential: None,
-        task: None,
-        structured: None,
-        approved: None,
-        idempotency_key: None,
-        cache: None,
-        waited_us: 0,
-        tool_events: false,
-        previews: false,
-        quoted: None,
-        headers: Vec::new(),
-    }
+    Inbound::new(RequestId::new(number), 1, &openai_chat::OpenAiChat, Bytes::from(body))
 }
 
 async fn leave(reply: Reply) {

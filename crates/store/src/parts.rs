@@ -3,11 +3,11 @@
 //! A conversation sends all that was said before with each turn, and requests share instructions and documents. Where a
 //! part ends depends on the bytes before its end alone, so a text that has moved is cut as before, but for its rims.
 //!
-//! Wen Xia et al., "FastCDC: a Fast and Efficient Content-Defined Chunking Approach for Data Deduplication", USENIX ATC
-//! 2016: the gear hash (section 3.2) and the skipping of what is too short to end (section 3.4). We deviate: sizes are not
-//! normalised, since parts of unequal size cost us nothing.
+//! The cuts are those of `fastcdc` (Wen Xia et al., "FastCDC", USENIX ATC 2016, in its form of 2020).
 //!
 //! What never happens here: the cuts of a body depend on what was cut before it.
+
+use fastcdc::v2020::FastCDC;
 
 /// Shorter bodies are kept whole: a part has a row of its own, which costs as much as some hundred bytes.
 pub(crate) const CUT_FROM_BYTES: usize = 16 << 10;
@@ -15,50 +15,14 @@ pub(crate) const CUT_FROM_BYTES: usize = 16 << 10;
 const LEAST_BYTES: usize = 4 << 10;
 /// No part is longer.
 const MOST_BYTES: usize = 32 << 10;
-/// A part ends where these bits of the hash are zero: once in 4 KiB on average, after the first 4.
-const MASK: u64 = 0xFFF << 52;
-/// How far back a byte still bears on the hash: it is shifted out after so many.
-const REACH_BYTES: usize = 64;
+/// What a part has on average.
+const AVERAGE_BYTES: usize = 8 << 10;
 
-/// The parts of a body, in order; together they are the body. About 0.4 ns a byte.
+/// The parts of a body, in order; together they are the body.
 pub(crate) fn parts(body: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = body;
-    std::iter::from_fn(move || {
-        let (part, after) = rest.split_at_checked(length_of_first(rest))?;
-        rest = after;
-        (!part.is_empty()).then_some(part)
-    })
+    let cuts = FastCDC::new(body, LEAST_BYTES, AVERAGE_BYTES, MOST_BYTES);
+    cuts.filter_map(move |cut| body.get(cut.offset..cut.offset + cut.length))
 }
-
-fn length_of_first(rest: &[u8]) -> usize {
-    let most = rest.len().min(MOST_BYTES);
-    let Some(before) = rest.get(LEAST_BYTES - REACH_BYTES..LEAST_BYTES) else { return most };
-    #[expect(clippy::indexing_slicing, reason = "the table has a number for every byte")]
-    let shift = |hash: u64, byte: u8| (hash << 1).wrapping_add(GEAR[usize::from(byte)]);
-    let mut hash = before.iter().fold(0, |hash, &byte| shift(hash, byte));
-    let rim = rest.get(LEAST_BYTES..most).unwrap_or_default().iter().position(|&byte| {
-        hash = shift(hash, byte);
-        hash & MASK == 0
-    });
-    rim.map_or(most, |rim| LEAST_BYTES + rim + 1)
-}
-
-/// A number for each byte that looks like chance (G. Steele et al., "Fast splittable pseudorandom number generators",
-/// OOPSLA 2014, `mix64`). They are a part of the format only in so far as other numbers would cut elsewhere.
-#[expect(clippy::indexing_slicing, reason = "the index is below the length, and it is looked at while compiling")]
-static GEAR: [u64; 256] = {
-    let mut gear = [0; 256];
-    let mut at = 0;
-    let mut seed = 0u64;
-    while at < gear.len() {
-        seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        gear[at] = z ^ (z >> 31);
-        at += 1;
-    }
-    gear
-};
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -140,14 +140,9 @@ impl House {
         let price = |usd| Price::from_usd_per_million(usd).unwrap();
         let (rates, cheap) = (Rates::flat(price(1.0), price(2.0)), Rates::flat(price(0.1), price(0.2)));
         let provider = Provider {
-            name: "p".into(),
-            dialect,
-            also: &[],
             subset,
-            max_completion_tokens: true,
-            stream_usage: true,
             rates: [("m".to_owned(), rates), ("cheap".to_owned(), cheap)].into(),
-            upstream: Arc::clone(&says) as _,
+            ..Provider::new("p", dialect, Arc::clone(&says) as _)
         };
         let mut catalog = Catalog::default();
         catalog.add_provider(provider, ["m".to_owned(), "cheap".to_owned()]);
@@ -174,24 +169,12 @@ impl House {
     pub(crate) async fn send(&self, body: Value, texts: &[&str], change: &dyn Fn(&mut Inbound)) -> Reply {
         *self.says.texts.lock().unwrap() = texts.iter().map(|text| (*text).to_owned()).collect();
         self.says.sent.lock().unwrap().clear();
-        let mut inbound = Inbound {
-            credential: None,
-            id: RequestId::from_parts(1, [7; 10]),
-            started: Instant::now(),
-            started_at_us: 1_000_000,
-            dialect: &openai_chat::OpenAiChat,
-            body: Bytes::from(body.to_string()),
-            task: None,
-            structured: None,
-            quoted: None,
-            approved: None,
-            headers: Vec::new(),
-            idempotency_key: None,
-            waited_us: 0,
-            cache: None,
-            tool_events: false,
-            previews: false,
-        };
+        let mut inbound = Inbound::new(
+            RequestId::from_parts(1, [7; 10]),
+            1_000_000,
+            &openai_chat::OpenAiChat,
+            Bytes::from(body.to_string()),
+        );
         change(&mut inbound);
         self.engine.serve(inbound).await
     }

@@ -1,7 +1,6 @@
 //! One replay: a request through the whole pipeline, and what its record says of the model's first words.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -37,25 +36,10 @@ pub(super) struct Replayed {
 pub(super) async fn replay(engine: &Engine, task: &str, input: &Input, now_us: i64) -> Option<Replayed> {
     let mut body = input.body.clone();
     body.insert("model".to_owned(), format!("task/{task}").into());
-    let inbound = Inbound {
-        id: RequestId::new(u64::try_from(now_us / 1_000).unwrap_or(0)),
-        started: Instant::now(),
-        started_at_us: now_us,
-        dialect: &openai_chat::OpenAiChat,
-        body: Bytes::from(Value::Object(body).to_string()),
-        credential: None,
-        task: None,
-        structured: None,
-        quoted: None,
-        approved: None,
-        idempotency_key: None,
-        waited_us: 0,
-        // An answer that was kept says nothing of the model of today.
-        cache: Some("off".to_owned()),
-        tool_events: false,
-        previews: false,
-        headers: Vec::new(),
-    };
+    let id = RequestId::new(u64::try_from(now_us / 1_000).unwrap_or(0));
+    let asked = Inbound::new(id, now_us, &openai_chat::OpenAiChat, Bytes::from(Value::Object(body).to_string()));
+    // An answer that was kept says nothing of the model of today.
+    let inbound = Inbound { cache: Some("off".to_owned()), ..asked };
     let kept = Arc::new(Kept::default());
     drop(engine.clone().recorded_by(Arc::clone(&kept) as _).serve(inbound).await);
     let record = kept.0.lock().unwrap_or_else(PoisonError::into_inner).take()?;

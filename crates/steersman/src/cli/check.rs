@@ -17,6 +17,9 @@ pub(crate) static COMMAND: Command = Command {
 #[derive(Args)]
 struct Arguments {
     /// The configuration [default: steersman.toml, if there is one]
+    #[arg(value_name = "FILE", conflicts_with = "config")]
+    file: Option<PathBuf>,
+    /// The same, as the other commands take it
     #[arg(long)]
     config: Option<PathBuf>,
     /// Print JSON.
@@ -25,7 +28,7 @@ struct Arguments {
 }
 
 fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let loaded = config_file::load(arguments.config.as_deref())?;
+    let loaded = config_file::load(arguments.file.as_deref().or(arguments.config.as_deref()))?;
     let providers: Vec<_> = loaded.config.providers.iter().map(|provider| provider.name.as_str()).collect();
     if arguments.json {
         let report = serde_json::json!({
