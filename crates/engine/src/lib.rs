@@ -72,6 +72,7 @@ pub use fits::Limits;
 pub use forms::{FormSettings, TaskForm};
 pub use guard::{Approvals, Asked, Granted, GuardMode, GuardSettings, History, OnDeny};
 pub use health::{BreakerSettings, PlaceReport, Places};
+pub use meter::day_now;
 pub use phases::Phases;
 pub use raw::Endpoint;
 pub use refusal::Refusal;

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use steersman_core::{Account, Bank, BankError, Usd};
-use tokio::sync::oneshot;
+use tokio::sync::{Mutex as Queue, OwnedMutexGuard, oneshot};
 use tokio::task::JoinSet;
 
 /// A slab is this part of the cap: small enough that what a killed gateway held is no loss worth naming.
@@ -68,7 +68,11 @@ pub(crate) type Takes = Mutex<JoinSet<()>>;
 pub(crate) struct Meter {
     account: Account,
     slab: Mutex<Slab>,
+    /// Whoever holds it takes; the others wait for what that brings.
+    turn: Arc<Queue<()>>,
 }
+
+type Turn = OwnedMutexGuard<()>;
 
 #[derive(Debug, Default)]
 struct Slab {
@@ -84,7 +88,7 @@ struct Slab {
 
 impl Meter {
     pub(crate) fn new(account: Account) -> Self {
-        Self { account, slab: Mutex::default() }
+        Self { account, slab: Mutex::default(), turn: Arc::default() }
     }
 
     pub(crate) fn set_cap(&self, cap: Usd) {
@@ -101,36 +105,32 @@ impl Meter {
         if self.reserve_here(amount) {
             return Ok(true);
         }
-        let cap = self.lock().cap;
-        let slab = slab_of(cap).max(amount);
-        for wanted in [slab, amount] {
-            self.take(bank, takes, wanted, cap).await?;
-            // Another request may have taken a slab meanwhile, or given something back.
-            if self.reserve_here(amount) {
-                return Ok(true);
+        // Fifty at once would else take a slab each: all of the cap, and nothing would be left for the other gateways.
+        let mut turn = Arc::clone(&self.turn).lock_owned().await;
+        while !self.reserve_here(amount) {
+            match self.take(bank, takes, amount, turn).await? {
+                Some(again) => turn = again,
+                None => return Ok(false),
             }
         }
-        Ok(false)
+        Ok(true)
     }
 
-    /// Takes a slab. A client that leaves meanwhile ends its request and not this: what the account gave must arrive here, or
-    /// it would be held until its period ends.
+    /// Takes a slab, or at least `amount`; gives the turn back if the account had as much. A client that leaves meanwhile
+    /// ends its request and not this: what the account gave must arrive here, or it would be held until its period ends.
     async fn take(
         self: &Arc<Self>,
         bank: &Arc<dyn Bank>,
         takes: &Takes,
-        wanted: Usd,
-        cap: Usd,
-    ) -> Result<(), BankError> {
+        amount: Usd,
+        turn: Turn,
+    ) -> Result<Option<Turn>, BankError> {
         let (tell, told) = oneshot::channel();
         let (meter, bank) = (Arc::clone(self), Arc::clone(bank));
         let take = async move {
-            let taken = bank.take(meter.account.clone(), wanted, cap).await;
-            if matches!(taken, Ok(true)) {
-                meter.lock().left += wanted;
-            }
+            let taken = meter.take_slab(bank.as_ref(), amount).await;
             // Nobody listens where the client has left.
-            drop(tell.send(taken.map(drop)));
+            drop(tell.send(taken.map(|enough| enough.then_some(turn))));
         };
         {
             let mut takes = takes.lock().unwrap_or_else(PoisonError::into_inner);
@@ -138,6 +138,19 @@ impl Meter {
             takes.spawn(take);
         }
         told.await.unwrap_or_else(|_| Err(BankError("the process is ending".to_owned())))
+    }
+
+    async fn take_slab(&self, bank: &dyn Bank, amount: Usd) -> Result<bool, BankError> {
+        let cap = self.lock().cap;
+        let slab = slab_of(cap);
+        let sizes = if slab > amount { &[slab, amount][..] } else { &[amount][..] };
+        for wanted in sizes {
+            if bank.take(self.account.clone(), *wanted, cap).await? {
+                self.lock().left += *wanted;
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn reserve_here(&self, amount: Usd) -> bool {
@@ -165,15 +178,18 @@ impl Meter {
         slab.overrun += used - held - more;
     }
 
-    /// Tells the account what was used, and takes a slab ahead of use where this one is half empty.
+    /// Tells the account what was used, gives back what exceeds two slabs, and takes one ahead of use where this one is half
+    /// empty.
     pub(crate) async fn flush(self: &Arc<Self>, bank: &Arc<dyn Bank>, takes: &Takes) -> Result<(), BankError> {
         let over = self.is_over();
-        let (used, overrun, free, wanted, cap) = {
+        let (used, overrun, free, wanted, size) = {
             let mut slab = self.lock();
-            let free = if over { std::mem::take(&mut slab.left) } else { Usd::ZERO };
-            let half = Usd::from_nanos(slab_of(slab.cap).nanos() / 2);
-            let wanted = std::mem::take(&mut slab.busy) && !over && slab.left < half;
-            (std::mem::take(&mut slab.used), std::mem::take(&mut slab.overrun), free, wanted, slab.cap)
+            let size = slab_of(slab.cap);
+            let keep = if over { Usd::ZERO } else { (size + size).min(slab.left) };
+            let free = slab.left - keep;
+            slab.left = keep;
+            let wanted = std::mem::take(&mut slab.busy) && !over && keep.nanos() < size.nanos() / 2;
+            (std::mem::take(&mut slab.used), std::mem::take(&mut slab.overrun), free, wanted, size)
         };
         if (used, overrun, free) != (Usd::ZERO, Usd::ZERO, Usd::ZERO) {
             let told = bank.settle(self.account.clone(), used + free, used, overrun).await;
@@ -185,7 +201,12 @@ impl Meter {
                 return Err(error);
             }
         }
-        if wanted { self.take(bank, takes, slab_of(cap), cap).await } else { Ok(()) }
+        // Where somebody takes already, that is ahead enough.
+        let turn = if wanted { Arc::clone(&self.turn).try_lock_owned().ok() } else { None };
+        match turn {
+            Some(turn) => self.take(bank, takes, size, turn).await.map(drop),
+            None => Ok(()),
+        }
     }
 
     /// Gives the rest of the slab back.
@@ -210,6 +231,12 @@ impl Meter {
     fn lock(&self) -> MutexGuard<'_, Slab> {
         self.slab.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The day that it is now (UTC), as accounts of a day are named: `2026-11-27`.
+#[must_use]
+pub fn day_now() -> String {
+    Period::Day.label_now()
 }
 
 fn slab_of(cap: Usd) -> Usd {

@@ -8,8 +8,10 @@
 
 use std::time::Duration;
 
-use steersman_core::{ChatRequest, Message, Part, Role, Usd};
+use steersman_core::{ChatRequest, Message, Part, Role};
 use steersman_engine::{Candidate, Likelihood, ask_aside, short_answer};
+
+use crate::purse::Spent;
 
 /// Answers that agree are judged this much more seldom: there is little to find out.
 const SELDOM: f64 = 0.25;
@@ -28,12 +30,12 @@ pub(crate) async fn judge(
     question: &str,
     [answer, reference]: [&str; 2],
     limit: Duration,
-) -> (Option<f32>, Usd) {
-    let (mut spent, mut good) = (Usd::ZERO, 0_u8);
+) -> (Option<f32>, Spent) {
+    let (mut spent, mut good) = (Spent::default(), 0_u8);
     for (first, second, better) in [(answer, reference, 'A'), (reference, answer, 'B')] {
         let said = ask_aside(judge, &request(question, first, second), Likelihood::Unasked, limit).await;
         let Ok(said) = said else { return (None, spent) };
-        spent = [Some(spent), said.cost].into_iter().flatten().sum();
+        spent.add(said.cost);
         match short_answer(&said.answer, None).as_deref().and_then(verdict) {
             Some(letter) => good += u8::from(letter == better || letter == 'S'),
             None => return (None, spent),

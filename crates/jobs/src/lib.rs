@@ -13,6 +13,7 @@ mod decisions;
 mod judge;
 mod labels;
 mod objectives;
+mod purse;
 mod shadow;
 mod watcher;
 

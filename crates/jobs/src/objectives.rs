@@ -3,19 +3,19 @@
 //! What never happens here: a lock that is held while something is awaited.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::Duration;
 
 use steersman_core::{RequestRecord, Usd};
 use steersman_engine::{Board, Candidate, unit};
 use steersman_routing::{Objective, ObjectivePlan, RouterFile, Standing};
-use steersman_store::{Redactor, State, StoreError};
+use steersman_store::{Redactor, State, StoreError, now_us};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::labels::Row;
-use crate::shadow;
+use crate::{purse, shadow};
 
 /// Kinds of documents in the durable state.
 pub(crate) const LABEL: &str = "label";
@@ -27,6 +27,8 @@ pub(crate) const SCORE: &str = "score";
 const AT_ONCE: usize = 4;
 /// How long one shadow call may take.
 const SHADOW_LIMIT: Duration = Duration::from_secs(120);
+/// Answers that wait to be watched for drift while a label is counted; more are not.
+const MAX_UNSEEN: usize = 4_096;
 const DAY_US: i64 = 86_400_000_000;
 /// How long a client's word waits for a label, or a label for a client's word.
 const UNMATCHED_DAYS: i64 = 30;
@@ -56,7 +58,7 @@ pub struct ObjectiveSettings {
     pub shadow_share: f64,
     /// At most so many requests a day get shadow calls.
     pub shadow_per_day: u64,
-    /// At most this much a day is spent on them.
+    /// At most this much a day is spent on them, by all gateways on one state together; every arm has a price then.
     pub shadow_usd_per_day: Option<Usd>,
     /// A router to use as it is, in place of one fitted to the first labels.
     pub router: Option<RouterFile>,
@@ -76,17 +78,21 @@ pub enum Truth {
 /// One task's part.
 struct Task {
     settings: ObjectiveSettings,
+    /// Held by a thread of its own for the second that a fit takes, and by nobody else for longer than a moment.
     objective: Mutex<Objective>,
+    /// How it stood before the label that is being counted.
+    standing: Mutex<Standing>,
+    /// What was served while a label was counted: prompts, and whether a candidate's answer kept its form.
+    unseen: Mutex<Vec<(String, Option<bool>)>>,
     board: Arc<Board>,
     today: Mutex<Today>,
 }
 
-/// What shadow calls have used of a day.
+/// How many requests of a day got shadow calls.
 #[derive(Default)]
 struct Today {
     day: i64,
     requests: u64,
-    spent: Usd,
 }
 
 /// All objectives.
@@ -108,8 +114,10 @@ impl Objectives {
     ) -> Result<Self, StoreError> {
         let task = |(name, settings): (String, ObjectiveSettings)| {
             let pinned = settings.router.as_ref().map(|file| file.router.clone());
-            let objective = Mutex::new(Objective::new(settings.plan.clone(), pinned));
-            (name, Arc::new(Task { settings, objective, board: Arc::default(), today: Mutex::default() }))
+            let objective = Objective::new(settings.plan.clone(), pinned);
+            let (standing, objective) = (Mutex::new(objective.standing()), Mutex::new(objective));
+            let (unseen, board, today) = (Mutex::default(), Arc::default(), Mutex::default());
+            (name, Arc::new(Task { settings, objective, standing, unseen, board, today }))
         };
         let tasks: BTreeMap<String, Arc<Task>> = settings.into_iter().map(task).collect();
         let objectives = Self { tasks, state, redactor };
@@ -118,11 +126,11 @@ impl Objectives {
             kept.sort_by_key(|document| document.updated_at_us);
             for row in kept.iter().filter_map(|document| serde_json::from_str::<Row>(&document.content).ok()) {
                 if let Some(task) = objectives.tasks.get(&row.task) {
-                    task.lock().label(&row.labelled());
+                    lock(&task.objective).label(&row.labelled());
                 }
             }
         }
-        objectives.tasks.values().for_each(|task| task.post());
+        objectives.tasks.values().for_each(|task| task.catch_up(&mut lock(&task.objective)));
         Ok(objectives)
     }
 
@@ -154,10 +162,10 @@ impl Objectives {
         self.tasks.get(task).map(|task| Arc::clone(&task.board))
     }
 
-    /// Where every objective stands, by task.
+    /// Where every objective stands, by task. Waits for no fit.
     #[must_use]
     pub fn standings(&self) -> BTreeMap<String, Standing> {
-        self.tasks.iter().map(|(name, task)| (name.clone(), task.lock().standing())).collect()
+        self.tasks.iter().map(|(name, task)| (name.clone(), task.standing())).collect()
     }
 
     /// A task's labels as recorded traffic, oldest first.
@@ -206,9 +214,9 @@ impl Objectives {
         let Some(task) = self.tasks.get(record.task.as_str()) else { return false };
         let Some(served) = shadow::served(record, &task.settings) else { return false };
         served.pin(&task.board, &task.settings.plan.reference, record.request_body.len());
-        task.lock().served(&served.text, served.candidate_valid(&task.settings.plan.reference));
-        task.post();
-        unit(&record.id, "shadow") < task.settings.shadow_share && task.may_spend(record.started_at_us / DAY_US)
+        let valid = served.candidate_valid(&task.settings.plan.reference);
+        task.see(served.text, valid);
+        unit(&record.id, "shadow") < task.settings.shadow_share && task.may_ask(record.started_at_us / DAY_US)
     }
 
     async fn shadow(&self, record: &RequestRecord) {
@@ -217,8 +225,19 @@ impl Objectives {
         if let Some(clean) = self.redactor.text(&served.text) {
             served.text = clean;
         }
+        let most = purse::estimate(&task.settings, record.request_body.len());
+        let held = match purse::hold(&self.state, record.task.as_str(), task.settings.shadow_usd_per_day, most).await {
+            Ok(Some(held)) => held,
+            Ok(None) => return,
+            Err(error) => {
+                tracing::warn!(%error, request = %record.id, "no shadow calls: their cost cannot be held");
+                return;
+            }
+        };
         let gathered = shadow::gather(record, served, &task.settings, SHADOW_LIMIT).await;
-        task.spend(gathered.spent);
+        if let Err(error) = held.settle(&self.state, gathered.spent).await {
+            tracing::warn!(%error, request = %record.id, "what shadow calls cost stays held as it was estimated");
+        }
         let Some(mut row) = gathered.row else { return };
         let done = match task.settings.evaluator {
             Evaluator::Agreement => match row.arms.last().and_then(|(_, cell)| cell.answer.clone()) {
@@ -291,8 +310,10 @@ impl Objectives {
             let (task, labelled) = (Arc::clone(task), row.labelled());
             // The label that fits the router costs a second; the runtime's threads have requests to serve.
             let counted = tokio::task::spawn_blocking(move || {
-                task.lock().label(&labelled);
-                task.post();
+                let mut objective = lock(&task.objective);
+                *lock(&task.standing) = objective.standing();
+                objective.label(&labelled);
+                task.catch_up(&mut objective);
             });
             if let Err(error) = counted.await {
                 tracing::error!(%error, "a label was kept and could not be counted; it will be after a restart");
@@ -324,35 +345,54 @@ impl Objectives {
 }
 
 impl Task {
-    fn lock(&self) -> MutexGuard<'_, Objective> {
-        self.objective.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn post(&self) {
-        let policy = self.lock().policy();
-        self.board.post(policy);
-    }
-
-    fn may_spend(&self, day: i64) -> bool {
-        let mut today = self.today.lock().unwrap_or_else(PoisonError::into_inner);
-        if today.day != day {
-            *today = Today { day, ..Today::default() };
+    /// Watches an answer for drift; while a label is counted it waits, and nobody with it.
+    fn see(&self, text: String, valid: Option<bool>) {
+        {
+            let mut unseen = lock(&self.unseen);
+            if unseen.len() < MAX_UNSEEN {
+                unseen.push((text, valid));
+            }
         }
-        let rich = self.settings.shadow_usd_per_day.is_none_or(|limit| today.spent < limit);
-        let may = rich && today.requests < self.settings.shadow_per_day;
+        if let Some(mut objective) = self.at_once() {
+            self.catch_up(&mut objective);
+        }
+    }
+
+    /// Looks at what was served meanwhile, and posts the policy.
+    fn catch_up(&self, objective: &mut Objective) {
+        for (text, valid) in std::mem::take(&mut *lock(&self.unseen)) {
+            objective.served(&text, valid);
+        }
+        self.board.post(objective.policy());
+    }
+
+    fn standing(&self) -> Standing {
+        let now = self.at_once().map(|objective| objective.standing());
+        now.unwrap_or_else(|| lock(&self.standing).clone())
+    }
+
+    /// The objective, unless somebody has it.
+    fn at_once(&self) -> Option<MutexGuard<'_, Objective>> {
+        match self.objective.try_lock() {
+            Ok(objective) => Some(objective),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    fn may_ask(&self, day: i64) -> bool {
+        let mut today = lock(&self.today);
+        if today.day != day {
+            *today = Today { day, requests: 0 };
+        }
+        let may = today.requests < self.settings.shadow_per_day;
         today.requests += u64::from(may);
         may
     }
-
-    fn spend(&self, spent: Usd) {
-        let mut today = self.today.lock().unwrap_or_else(PoisonError::into_inner);
-        today.spent = [today.spent, spent].into_iter().sum();
-    }
 }
 
-fn now_us() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(now.as_micros()).unwrap_or(i64::MAX)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -390,5 +430,40 @@ mod tests {
             left.push(names.collect::<Vec<_>>());
         }
         assert_eq!(left, [vec!["new", "old"], vec!["new"], vec!["new"], vec!["new"]]);
+    }
+
+    #[tokio::test]
+    async fn who_looks_while_a_label_is_counted_does_not_wait() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = steersman_store::Engine::Sqlite { path: folder.path().join("steersman.db") };
+        let state = State::open(&engine).await.unwrap();
+        let plan = ObjectivePlan {
+            floor: 0.97,
+            confidence: 0.95,
+            reference: "big".to_owned(),
+            candidates: vec!["small".to_owned()],
+        };
+        let settings = ObjectiveSettings {
+            plan,
+            evaluator: Evaluator::Agreement,
+            answer: None,
+            likelihood: false,
+            judge: None,
+            shadow_share: 0.1,
+            shadow_per_day: 1,
+            shadow_usd_per_day: None,
+            router: None,
+            arms: Vec::new(),
+        };
+        let settings = BTreeMap::from([("triage".to_owned(), settings)]);
+        let objectives = Objectives::open(settings, state, Redactor::new(&[])).await.unwrap();
+        let task = &objectives.tasks["triage"];
+        let fitting = lock(&task.objective);
+        task.see("where is my parcel".to_owned(), Some(true));
+        assert_eq!(objectives.standings()["triage"].phase, steersman_routing::Phase::Collecting);
+        assert_eq!(lock(&task.unseen).len(), 1);
+        drop(fitting);
+        task.see("and my refund".to_owned(), None);
+        assert!(lock(&task.unseen).is_empty(), "what waited was looked at");
     }
 }

@@ -15,6 +15,7 @@ use steersman_wire::{Answer, Dialect, dialect, sse::SseDecoder};
 use crate::judge;
 use crate::labels::{Cell, Row};
 use crate::objectives::ObjectiveSettings;
+use crate::purse::Spent;
 
 /// The largest frame of a recorded stream.
 const MAX_FRAME_BYTES: usize = 4 << 20;
@@ -177,8 +178,8 @@ fn read_answer(dialect: &'static dyn Dialect, streamed: bool, body: &Bytes) -> O
 pub(crate) struct Gathered {
     /// The ungraded label; `None` if an arm gave no answer at all.
     pub(crate) row: Option<Row>,
-    /// What the calls cost, as far as it is known.
-    pub(crate) spent: Usd,
+    /// What the calls cost.
+    pub(crate) spent: Spent,
 }
 
 /// Asks every arm that has not answered already. The reference is asked last: without the others it would be wasted.
@@ -188,7 +189,7 @@ pub(crate) async fn gather(
     settings: &ObjectiveSettings,
     limit: Duration,
 ) -> Gathered {
-    let mut gathered = Gathered { row: None, spent: Usd::ZERO };
+    let mut gathered = Gathered { row: None, spent: Spent::default() };
     let mut arms = Vec::with_capacity(settings.arms.len());
     for (name, candidate) in &settings.arms {
         let cell = if let Some(known) = served.known(name) {
@@ -198,7 +199,7 @@ pub(crate) async fn gather(
             let likelihood = if weighed { Likelihood::Asked } else { Likelihood::Unasked };
             match ask_aside(candidate, &served.request, likelihood, limit).await {
                 Ok(aside) => {
-                    gathered.spent = [Some(gathered.spent), aside.cost].into_iter().flatten().sum();
+                    gathered.spent.add(aside.cost);
                     cell(&aside, settings.answer.as_deref())
                 }
                 Err(error) => {
@@ -209,8 +210,7 @@ pub(crate) async fn gather(
         };
         arms.push((name.clone(), cell));
     }
-    gathered.spent =
-        [gathered.spent, judge_all(record, &served.text, &mut arms, settings, limit).await].into_iter().sum();
+    gathered.spent.add_all(judge_all(record, &served.text, &mut arms, settings, limit).await);
     gathered.row = Some(Row {
         id: record.id.to_string(),
         task: record.task.to_string(),
@@ -228,18 +228,18 @@ async fn judge_all(
     arms: &mut [(String, Cell)],
     settings: &ObjectiveSettings,
     limit: Duration,
-) -> Usd {
-    let Some((judge, share)) = &settings.judge else { return Usd::ZERO };
-    let [candidates @ .., (_, reference)] = arms else { return Usd::ZERO };
-    let Some(theirs) = reference.answer.as_deref() else { return Usd::ZERO };
-    let mut spent = Usd::ZERO;
+) -> Spent {
+    let mut spent = Spent::default();
+    let Some((judge, share)) = &settings.judge else { return spent };
+    let [candidates @ .., (_, reference)] = arms else { return spent };
+    let Some(theirs) = reference.answer.as_deref() else { return spent };
     for (name, cell) in candidates {
         let Some(own) = cell.answer.as_deref() else { continue };
         let agrees = answer_key(own) == answer_key(theirs);
         if unit(&record.id, &format!("judge/{name}")) < judge::propensity(*share, agrees) {
             let (judged, cost) = judge::judge(judge, question, [own, theirs], limit).await;
             cell.judged = judged;
-            spent = [spent, cost].into_iter().sum();
+            spent.add_all(cost);
         }
     }
     spent

@@ -7,13 +7,12 @@ use steersman_core::{Rates, Recorder, Secret};
 use steersman_engine::{Admit, Backoff, Catalog, Engine, FormSettings, GuardSettings, Provider, Settings};
 use steersman_net::{Client, Limits};
 use steersman_providers::{HttpUpstream, Place, PriceTable};
-use steersman_store::{Retention, Store, StoreConfig};
+use steersman_store::{Retention, Store, StoreConfig, now_us};
 
 use crate::answers::day;
 use crate::cli::Failure;
 use crate::cloud::Account;
 use crate::config::{Config, ModelConfig, ProviderConfig, SecretSource, SourceConfig};
-use crate::http::now_us;
 use crate::local::LocalModels;
 use crate::tools::ToolHouse;
 
@@ -63,6 +62,17 @@ pub(crate) enum ComposeError {
     /// A task whose model does not exist.
     #[error("the task `{task}` wants the model `{model}`, which no provider serves")]
     Task {
+        /// The task.
+        task: String,
+        /// The model.
+        model: String,
+    },
+    /// A limit on the cost of calls that have no price.
+    #[error(
+        "`shadow_usd_per_day` of the task `{task}` cannot hold: the price of `{model}` is unknown; set \
+         `input_usd_per_million` and `output_usd_per_million` of a model, or leave the limit out"
+    )]
+    Unpriced {
         /// The task.
         task: String,
         /// The model.

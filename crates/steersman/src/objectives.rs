@@ -37,6 +37,7 @@ pub(crate) async fn compose(
         if let Some(objective) = &task.objective {
             let arms = arms(&task.name, objective, catalog)?;
             let judge = judge(&task.name, objective, catalog)?;
+            priced(&task.name, objective, arms.iter().map(|(_, arm)| arm).chain(judge.iter().map(|(judge, _)| judge)))?;
             settings.insert(task.name.clone(), ObjectiveSettings { judge, ..with_arms(objective, arms) });
         }
     }
@@ -85,6 +86,19 @@ fn judge(task: &str, objective: &ObjectiveConfig, catalog: &Catalog) -> Result<O
     let Some((model, share)) = &objective.judge else { return Ok(None) };
     let unserved = |_| ComposeError::Task { task: task.to_owned(), model: model.clone() };
     Ok(Some((catalog.candidate(model).map_err(unserved)?, *share)))
+}
+
+/// A limit on what shadow calls cost holds only where every one of them has a price.
+fn priced<'a>(
+    task: &str,
+    objective: &ObjectiveConfig,
+    mut asked: impl Iterator<Item = &'a Candidate>,
+) -> Result<(), ComposeError> {
+    let unpriced = |one: &&Candidate| one.provider.rates.get(one.model.as_str()).is_none();
+    match asked.find(unpriced).filter(|_| objective.shadow_usd_per_day.is_some()) {
+        Some(one) => Err(ComposeError::Unpriced { task: task.to_owned(), model: one.model.to_string() }),
+        None => Ok(()),
+    }
 }
 
 /// What is said of each arm's reach, in the order of the arms.

@@ -217,6 +217,25 @@ fn a_gateway_on_sqlite_that_is_killed_again_and_again_never_passes_its_budget() 
     }
 }
 
+/// What is not used stays there for others: a slab is a fiftieth of the budget, and another is taken ahead of use.
+#[test]
+fn thirty_two_requests_at_once_take_no_slab_each() {
+    let fleet = Fleet::start(1, None, 1.0);
+    let together = std::sync::Barrier::new(32);
+    std::thread::scope(|scope| {
+        for number in 0..32 {
+            let (fleet, together) = (&fleet, &together);
+            scope.spawn(move || {
+                together.wait();
+                fleet.ask(number);
+            });
+        }
+    });
+    assert_eq!(fleet.answered.load(Ordering::SeqCst), 32);
+    let (taken, budget) = fleet.taken(0).unwrap();
+    assert!(taken <= 4 * fleet.cap_nanos / 50, "{budget}");
+}
+
 #[test]
 fn a_client_that_leaves_while_its_budget_is_taken_leaves_nothing_reserved() {
     let fleet = Fleet::start(1, None, 10.0);

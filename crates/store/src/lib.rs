@@ -37,6 +37,7 @@ pub use error::StoreError;
 pub use filter::{OverviewQuery, Page, RequestFilter, TimeRange};
 pub use reader::Reader;
 pub use redact::Redactor;
+pub use runs::now_us;
 pub use state::State;
 pub use state::budgets::BudgetRow;
 pub use store::Store;

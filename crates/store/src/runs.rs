@@ -19,7 +19,7 @@ pub(crate) struct Run {
 }
 
 /// Now, in microseconds since the Unix epoch.
-pub(crate) fn now_us() -> i64 {
+pub fn now_us() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
