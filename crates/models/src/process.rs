@@ -142,6 +142,9 @@ pub enum SpawnError {
         /// What the system says.
         source: io::Error,
     },
+    /// It was stopped before it began.
+    #[error("the local model was stopped")]
+    Stopped,
     /// No thread for the supervisor.
     #[error("could not start the supervisor's thread: {0}")]
     Thread(#[source] io::Error),
@@ -176,7 +179,13 @@ impl LocalProcess {
     /// When the first start fails; later failures are retried.
     pub fn spawn(spec: LocalSpec, log: impl Fn(&str) + Send + Sync + 'static) -> Result<Self, SpawnError> {
         let shared = Arc::new(Shared {
-            state: Mutex::new(State { status: Status::Starting, child: None, stopping: false, restarts: 0 }),
+            state: Mutex::new(State {
+                status: Status::Starting,
+                child: None,
+                stopping: false,
+                restarts: 0,
+                told: None,
+            }),
             changed: Condvar::new(),
             log: Box::new(log),
         });
@@ -196,6 +205,13 @@ impl LocalProcess {
     #[must_use]
     pub fn status(&self) -> Status {
         self.shared.lock().status.clone()
+    }
+
+    /// Tells how the child is: now, and from now on at each change. `told` is called under a lock and must not wait.
+    pub fn on_change(&self, told: impl Fn(&Status) + Send + 'static) {
+        let mut state = self.shared.lock();
+        told(&state.status);
+        state.told = Some(Told(Box::new(told)));
     }
 
     /// How often the child was started again.
@@ -257,6 +273,25 @@ struct State {
     child: Option<Child>,
     stopping: bool,
     restarts: u32,
+    told: Option<Told>,
+}
+
+/// Whoever hears of each change.
+struct Told(Box<dyn Fn(&Status) + Send>);
+
+impl std::fmt::Debug for Told {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Told")
+    }
+}
+
+impl State {
+    fn become_status(&mut self, status: Status) {
+        self.status = status;
+        if let Some(Told(told)) = &self.told {
+            told(&self.status);
+        }
+    }
 }
 
 /// What a child says.
@@ -277,19 +312,23 @@ impl Shared {
     }
 
     fn become_status(&self, status: Status) {
-        self.lock().status = status;
+        self.lock().become_status(status);
         self.changed.notify_all();
     }
 
     fn start(&self, spec: &LocalSpec, listen: &str) -> Result<Pipes, SpawnError> {
         let mut command = spec.command(listen).ok_or(SpawnError::NoProgram)?;
         let mut state = self.lock();
+        // Whoever stops has killed the child before this one; this one nobody would.
+        if state.stopping {
+            return Err(SpawnError::Stopped);
+        }
         let mut child = command.spawn().map_err(|source| SpawnError::Start {
             program: spec.command.first().map_or(OsStr::new(""), |name| name).to_string_lossy().into_owned(),
             source,
         })?;
         let pipes = Pipes { stdout: child.stdout.take(), stderr: child.stderr.take() };
-        state.status = Status::Starting;
+        state.become_status(Status::Starting);
         state.child = Some(child);
         Ok(pipes)
     }
@@ -466,6 +505,19 @@ mod tests {
         let Err(NotReady::Failed(reason)) = child.wait_ready(LONG) else { panic!("it should have failed") };
         assert_eq!(reason, "exit status: 78; its last words: no such file");
         assert_eq!(child.restarts(), 0);
+    }
+
+    #[test]
+    fn each_change_is_told_from_where_it_stands_to_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let go = folder.path().join("go");
+        let wait = format!("while [ ! -e {} ]; do sleep 0.01; done", go.display());
+        let child = LocalProcess::spawn(script(&folder, &format!("{wait}\n{READY}\nexit 78")), |_| ()).unwrap();
+        let (tell, heard) = mpsc::channel();
+        child.on_change(move |status| tell.send(status.clone()).unwrap_or_default());
+        fs::write(go, "").unwrap();
+        let told: Vec<Status> = (0..3).map(|_| heard.recv_timeout(LONG).unwrap()).collect();
+        assert!(matches!(&told[..], [Status::Starting, Status::Ready(_), Status::Failed(_)]), "{told:?}");
     }
 
     #[test]

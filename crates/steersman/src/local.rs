@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use steersman_core::{BoxFuture, Price, Rates, Upstream, UpstreamAnswer, UpstreamCall, UpstreamError};
 use steersman_engine::{Catalog, Provider};
-use steersman_models::{LocalProcess, LocalSpec, ModelFolder};
+use steersman_models::{LocalProcess, LocalSpec, ModelFolder, NotReady, Ready, Status};
 use steersman_net::{BaseUrl, Client};
 use steersman_providers::{HttpUpstream, Vendor};
+use tokio::sync::watch;
 
 use crate::config::Config;
 
@@ -43,9 +44,7 @@ impl LocalModels {
             let threads = config.local_threads.and_then(|threads| u32::try_from(threads).ok());
             let spec = LocalSpec { threads, ..LocalSpec::new(&binary, path, &name) };
             match LocalProcess::spawn(spec, |line| tracing::debug!("{BINARY}: {line}")) {
-                Ok(process) => {
-                    Some((name, Arc::new(LocalUpstream { process, client: client.clone(), http: OnceLock::new() })))
-                }
+                Ok(process) => Some((name, Arc::new(LocalUpstream::new(process, client.clone())))),
                 Err(error) => {
                     tracing::warn!(%error, model = name, "a local model does not start");
                     None
@@ -70,7 +69,7 @@ impl LocalModels {
                 max_completion_tokens: vendor.max_completion_tokens,
                 stream_usage: vendor.stream_usage,
                 rates: [(name.clone(), rates)].into(),
-                upstream: Arc::new(Handle(Arc::clone(upstream))),
+                upstream: Arc::clone(upstream) as _,
             };
             catalog.add_provider(provider, [name.clone()]);
             catalog.add_alias(&format!("local/{name}"), name);
@@ -128,22 +127,28 @@ pub(crate) fn binary(config: &Config) -> Option<PathBuf> {
 
 /// One model's process as a provider.
 struct LocalUpstream {
-    process: LocalProcess,
+    /// Kept alive: dropped, it ends.
+    _process: LocalProcess,
+    /// How the process is. Waiting for it takes no thread.
+    status: watch::Receiver<Status>,
     client: Client,
     /// Set once the process has said where it listens; it is always put back on the same address.
     http: OnceLock<HttpUpstream>,
 }
 
 impl LocalUpstream {
-    async fn http(self: &Arc<Self>) -> Result<&HttpUpstream, UpstreamError> {
+    fn new(process: LocalProcess, client: Client) -> Self {
+        let (tell, status) = watch::channel(Status::Starting);
+        process.on_change(move |status| drop(tell.send_replace(status.clone())));
+        Self { _process: process, status, client, http: OnceLock::new() }
+    }
+
+    async fn http(&self) -> Result<&HttpUpstream, UpstreamError> {
         if let Some(http) = self.http.get() {
             return Ok(http);
         }
-        let waiting = Arc::clone(self);
-        let ready = tokio::task::spawn_blocking(move || waiting.process.wait_ready(LOADING)).await;
         let not_there = |cause: String| UpstreamError::Connect { host: "the local model".to_owned(), cause };
-        let ready =
-            ready.map_err(|error| not_there(error.to_string()))?.map_err(|error| not_there(error.to_string()))?;
+        let ready = self.ready().await.map_err(|error| not_there(error.to_string()))?;
         let vendor = Vendor::named("local").ok_or_else(|| not_there("the vendor is missing".to_owned()))?;
         let base = BaseUrl::parse(&format!("http://{}/v1", ready.address));
         let base = base.map_err(|error| not_there(error.to_string()))?;
@@ -151,14 +156,22 @@ impl LocalUpstream {
         let http = http.map_err(|error| not_there(error.to_string()))?;
         Ok(self.http.get_or_init(|| http))
     }
+
+    async fn ready(&self) -> Result<Ready, NotReady> {
+        let mut status = self.status.clone();
+        let settled = status.wait_for(|status| !matches!(status, Status::Starting | Status::Waiting(_)));
+        match tokio::time::timeout(LOADING, settled).await.map(|settled| settled.map(|status| status.clone())) {
+            Ok(Ok(Status::Ready(ready))) => Ok(ready),
+            Ok(Ok(Status::Failed(reason))) => Err(NotReady::Failed(reason)),
+            Ok(Ok(_) | Err(_)) => Err(NotReady::Stopped),
+            Err(_) => Err(NotReady::Late(LOADING)),
+        }
+    }
 }
 
-/// The handle that the engine holds: waiting for the process needs an `Arc` of its own.
-struct Handle(Arc<LocalUpstream>);
-
-impl Upstream for Handle {
+impl Upstream for LocalUpstream {
     fn call(&self, call: UpstreamCall) -> BoxFuture<'_, Result<UpstreamAnswer, UpstreamError>> {
-        Box::pin(async move { self.0.http().await?.call(call).await })
+        Box::pin(async move { self.http().await?.call(call).await })
     }
 }
 
@@ -207,5 +220,33 @@ mod tests {
             assert_eq!(cost(name), priced, "{name}");
         }
         assert_eq!(cost("big"), Some(Usd::ZERO));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn whoever_waits_for_a_model_that_loads_takes_no_thread() {
+        let folder = tempfile::tempdir().unwrap();
+        let go = folder.path().join("go");
+        let ready = r#"{"address":"127.0.0.1:9","model":"m","context_tokens":64,"load_ms":1}"#;
+        let text = format!("while [ ! -e {} ]; do sleep 0.01; done\necho '{ready}'\nexec cat", go.display());
+        std::fs::write(folder.path().join("child.sh"), text).unwrap();
+        let mut spec = LocalSpec::new("/bin/sh", "weights.gguf", "m");
+        spec.command.push(folder.path().join("child.sh").into());
+        let process = LocalProcess::spawn(spec, |_| ()).unwrap();
+        let client = Client::new(steersman_net::Limits::default());
+        let upstream = Arc::new(LocalUpstream::new(process, client));
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().max_blocking_threads(1).build().unwrap();
+        runtime.block_on(async move {
+            let mut waiting = tokio::task::JoinSet::new();
+            for _ in 0..8 {
+                let upstream = Arc::clone(&upstream);
+                waiting.spawn(async move { upstream.http().await.is_ok() });
+            }
+            // All eight wait by now; the one thread for work that blocks is free.
+            tokio::task::yield_now().await;
+            tokio::task::spawn_blocking(move || std::fs::write(go, "")).await.unwrap().unwrap();
+            assert!(waiting.join_all().await.into_iter().all(|there| there));
+        });
     }
 }
