@@ -169,11 +169,12 @@ impl Admit {
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
     }
 
-    /// The id of the key with this hash; empty for whoever has no virtual key. What one owner keeps no other may see.
+    /// The id of the key with this hash; empty for whoever has no virtual key. What one owner keeps no other may see, and a
+    /// key that was revoked meanwhile owns nothing.
     #[must_use]
     pub fn owner_of(&self, credential: Option<&ContentHash>) -> String {
-        let key = credential.and_then(|hash| self.keys().get(hash).cloned());
-        key.map(|key| key.rules.id.clone()).unwrap_or_default()
+        let Some(hash) = credential else { return String::new() };
+        self.keys().get(hash).map_or_else(|| format!("nobody/{hash}"), |key| key.rules.id.clone())
     }
 
     /// Whether the key with this hash may ask for a model or task by this name; who has no virtual key may ask for all.
@@ -183,6 +184,19 @@ impl Admit {
     pub fn may_ask(&self, credential: Option<&ContentHash>, name: &str) -> Result<(), Refusal> {
         let Some(hash) = credential else { return Ok(()) };
         allow_model(&self.keys().get(hash).ok_or_else(revoked)?.rules, name)
+    }
+
+    /// The owner of what a request keeps, as [`Self::owner_of`], unless its key is good no more or has no room in its minute:
+    /// for what is read before a request can be admitted. Counts nothing.
+    ///
+    /// # Errors
+    /// The refusal that the request would meet.
+    pub(crate) fn at_the_door(&self, credential: Option<&ContentHash>) -> Result<String, Refusal> {
+        let Some(hash) = credential else { return Ok(String::new()) };
+        let key = self.keys().get(hash).cloned().ok_or_else(revoked)?;
+        let KeyRules { requests_per_minute, tokens_per_minute, .. } = key.rules;
+        let room = lock(&key.pace).room(requests_per_minute, tokens_per_minute, 0);
+        room.map(|_| key.rules.id.clone()).map_err(|full| full.refusal(&key.rules.name))
     }
 
     /// Counts a call that asks no model against the key's requests a minute.

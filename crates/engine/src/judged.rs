@@ -7,7 +7,7 @@ use bytes::Bytes;
 use steersman_core::Event;
 use steersman_structured::{Alias, Repair};
 use steersman_wire::sse::SseDecoder;
-use steersman_wire::{Answer, AnswerOptions, Dialect, Encoded, Loss};
+use steersman_wire::{Answer, AnswerDecoder, AnswerOptions, Dialect, Encoded, Loss};
 use tokio::time::Instant;
 
 use crate::attempt::{AttemptFailure, next_piece};
@@ -60,8 +60,9 @@ impl Judge<'_> {
         if let Some(following) = &mut following {
             following.push(Bytes::from(pieces.concat())).await;
         }
+        let mut beginning = self.flows.then(|| Beginning::of(self.provider, &pieces)).transpose()?;
         while !streaming.relay.is_done() {
-            if self.flows && begins_with_text(&events(self.provider, &pieces)?) {
+            if beginning.as_ref().is_some_and(|beginning| beginning.speaks == Some(true)) {
                 streaming.first = Released { bytes: Bytes::from(frames), has_content: true };
                 return Ok(());
             }
@@ -70,6 +71,9 @@ impl Judge<'_> {
             let (Some(piece), Some(attempt)) = (piece, recording.attempt()) else {
                 return Err(AttemptFailure::cut("the answer ended before it was complete"));
             };
+            if let Some(beginning) = &mut beginning {
+                beginning.push(&piece)?;
+            }
             pieces.push(piece.clone());
             frames.extend_from_slice(&streaming.relay.push(piece.clone(), attempt)?.bytes);
             if let Some(following) = &mut following {
@@ -174,27 +178,57 @@ fn through_gate(guarded: Option<&Arc<Guarded>>, events: &[Event]) -> Result<Opti
     }
 }
 
-/// Whether the model speaks before it calls anything.
-fn begins_with_text(events: &[Event]) -> bool {
-    let says = |event: &&Event| match event {
-        Event::Text { text, .. } => !text.is_empty(),
-        event => matches!(event, Event::ToolCall { .. }),
-    };
-    events.iter().find(says).is_some_and(|first| matches!(first, Event::Text { .. }))
+/// Whether a stream's model speaks before it calls anything. Each piece is read once, however long the model thinks first.
+struct Beginning {
+    frames: SseDecoder,
+    decoder: Box<dyn AnswerDecoder>,
+    /// Set by the first text or call.
+    speaks: Option<bool>,
+}
+
+impl Beginning {
+    fn of(provider: &dyn Dialect, pieces: &[Bytes]) -> Result<Self, AttemptFailure> {
+        let (frames, decoder) = (SseDecoder::new(MAX_FRAME_BYTES), provider.answer_decoder());
+        let mut beginning = Self { frames, decoder, speaks: None };
+        pieces.iter().try_for_each(|piece| beginning.push(piece))?;
+        Ok(beginning)
+    }
+
+    fn push(&mut self, piece: &Bytes) -> Result<(), AttemptFailure> {
+        if self.speaks.is_none() {
+            let events = decoded(&mut self.frames, self.decoder.as_mut(), piece)?;
+            self.speaks = events.iter().find_map(|event| match event {
+                Event::Text { text, .. } if !text.is_empty() => Some(true),
+                Event::ToolCall { .. } => Some(false),
+                _ => None,
+            });
+        }
+        Ok(())
+    }
 }
 
 /// The events of a whole stream.
 pub(crate) fn events(provider: &dyn Dialect, pieces: &[Bytes]) -> Result<Vec<Event>, AttemptFailure> {
-    let malformed = |error: &dyn std::fmt::Display| AttemptFailure::malformed(error.to_string());
-    let mut frames = SseDecoder::new(MAX_FRAME_BYTES);
-    let mut decoder = provider.answer_decoder();
+    let (mut frames, mut decoder) = (SseDecoder::new(MAX_FRAME_BYTES), provider.answer_decoder());
     let mut events = Vec::new();
     for piece in pieces {
-        frames.push(piece.clone());
-        while let Some(frame) = frames.next_frame().map_err(|error| malformed(&error))? {
-            if let Some(data) = frame.data() {
-                events.extend(decoder.frame(frame.event(), data).map_err(|error| malformed(&error))?);
-            }
+        events.extend(decoded(&mut frames, decoder.as_mut(), piece)?);
+    }
+    Ok(events)
+}
+
+/// The events of the frames that end in this piece.
+fn decoded(
+    frames: &mut SseDecoder,
+    decoder: &mut dyn AnswerDecoder,
+    piece: &Bytes,
+) -> Result<Vec<Event>, AttemptFailure> {
+    let malformed = |error: &dyn std::fmt::Display| AttemptFailure::malformed(error.to_string());
+    let mut events = Vec::new();
+    frames.push(piece.clone());
+    while let Some(frame) = frames.next_frame().map_err(|error| malformed(&error))? {
+        if let Some(data) = frame.data() {
+            events.extend(decoder.frame(frame.event(), data).map_err(|error| malformed(&error))?);
         }
     }
     Ok(events)

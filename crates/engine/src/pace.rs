@@ -29,6 +29,15 @@ pub(crate) struct Full {
 impl Pace {
     /// Lets one more in, or says which limit is reached. Gives a ticket to settle it with.
     pub(crate) fn enter(&mut self, requests: Option<u64>, tokens: Option<u64>, estimate: u64) -> Result<u64, Full> {
+        let now = self.room(requests, tokens, estimate)?;
+        self.next += 1;
+        self.tokens += estimate;
+        self.recent.push_back((now, estimate, self.next));
+        Ok(self.next)
+    }
+
+    /// Whether one more may enter now; gives the moment. Nothing is counted.
+    pub(crate) fn room(&mut self, requests: Option<u64>, tokens: Option<u64>, estimate: u64) -> Result<Instant, Full> {
         let now = Instant::now();
         while let Some((at, used, _)) = self.recent.front().copied().filter(|(at, ..)| now - *at >= WINDOW) {
             debug_assert!(at <= now);
@@ -42,10 +51,7 @@ impl Pace {
             let excess = self.tokens + estimate - limit;
             return Err(Full { what: "tokens", limit, wait: self.until_fewer(excess, now, |used| used) });
         }
-        self.next += 1;
-        self.tokens += estimate;
-        self.recent.push_back((now, estimate, self.next));
-        Ok(self.next)
+        Ok(now)
     }
 
     /// Replaces an estimate by what was used.

@@ -59,8 +59,7 @@ impl Engine {
     /// Answers one request. Dropping the future, or the stream in its reply, cancels the upstream call; the record is
     /// offered in any case.
     pub async fn serve(&self, mut inbound: Inbound) -> Reply {
-        let owner = self.admit.owner_of(inbound.credential.as_ref());
-        match stored::recall(self.responses.as_ref(), &self.catalog, owner, &mut inbound).await {
+        match stored::recall(self.responses.as_ref(), &self.catalog, &self.admit, &mut inbound).await {
             Ok(None) => self.answer(inbound).await,
             Ok(Some(keeping)) => keeping.keep(Box::pin(self.answer(inbound)).await).await,
             Err(refusal) => {

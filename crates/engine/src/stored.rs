@@ -16,6 +16,7 @@ use steersman_wire::json::RawObject;
 use steersman_wire::openai_responses;
 use steersman_wire::sse::{SseDecoder, write_frame};
 
+use crate::admit::Admit;
 use crate::catalog::Catalog;
 use crate::refusal::Refusal;
 use crate::reply::{Inbound, Reply, ReplyBody};
@@ -72,10 +73,12 @@ pub(crate) struct Keeping {
 pub(crate) async fn recall(
     book: Option<&Arc<dyn ResponseBook>>,
     catalog: &Catalog,
-    owner: String,
+    admit: &Admit,
     inbound: &mut Inbound,
 ) -> Result<Option<Keeping>, Refusal> {
     let (Some(book), openai_responses::NAME) = (book, inbound.dialect.name()) else { return Ok(None) };
+    // Whoever is over a limit costs no look-up.
+    let owner = admit.at_the_door(inbound.credential.as_ref())?;
     let Ok(object) = RawObject::parse(&inbound.body) else { return Ok(None) };
     let (Some(model), Some(input)) = (text(&object, "model"), object.get("input")) else { return Ok(None) };
     let input = as_items(input);
