@@ -105,6 +105,8 @@ pub(crate) fn keep(extra: &mut Extra, prefix: &str, fields: &Fields<'_, '_>) {
 #[derive(Debug)]
 pub(crate) struct Extras<'r> {
     entries: &'r [(String, Box<RawValue>)],
+    /// Places of the entries in order of their names: what belongs to one object is found without a look at all others.
+    by_name: Vec<usize>,
 }
 
 impl<'r> Extras<'r> {
@@ -118,7 +120,10 @@ impl<'r> Extras<'r> {
         losses: &mut Vec<Loss>,
     ) -> Result<Self, EncodeError> {
         if request.dialect.is_none_or(|origin| origin == dialect) {
-            return Ok(Self { entries: &request.extra });
+            let entries = &*request.extra;
+            let mut by_name: Vec<usize> = (0..entries.len()).collect();
+            by_name.sort_by_key(|place| entries.get(*place).map(|(name, _)| name.as_str()));
+            return Ok(Self { entries, by_name });
         }
         for (name, value) in &request.extra {
             let member = name.rsplit('/').next().unwrap_or(name);
@@ -137,12 +142,21 @@ impl<'r> Extras<'r> {
             }
             losses.push(Loss { param: param_of(name), what: "left out: the dialect has no such member" });
         }
-        Ok(Self { entries: &[] })
+        Ok(Self { entries: &[], by_name: Vec::new() })
+    }
+
+    /// The places of all entries whose names begin so, in order of the names.
+    fn beginning_with<'p>(&'p self, prefix: &'p str) -> impl Iterator<Item = usize> + 'p {
+        let name = move |place: usize| self.entries.get(place).map_or("", |(name, _)| name.as_str());
+        let first = self.by_name.partition_point(|place| name(*place) < prefix);
+        let from_there = self.by_name.get(first..).unwrap_or_default().iter().copied();
+        from_there.take_while(move |place| name(*place).starts_with(prefix))
     }
 
     /// The entry with exactly this name.
     pub(crate) fn get(&self, name: &str) -> Option<&'r RawValue> {
-        self.entries.iter().find(|(entry, _)| entry == name).map(|(_, value)| value.as_ref())
+        let place = self.beginning_with(name).next()?;
+        self.entries.get(place).filter(|(entry, _)| entry == name).map(|(_, value)| value.as_ref())
     }
 
     /// All tools in the order they were offered: canonical ones with their index, others as they came.
@@ -174,9 +188,14 @@ impl<'r> Extras<'r> {
         }
     }
 
-    /// Writes the members that stood directly in the object at `pointer`.
+    /// Writes the members that stood directly in the object at `pointer`, in the order in which they stood.
     pub(crate) fn write_at(&self, pointer: &str, out: &mut Object<'_>) {
-        for (name, value) in self.entries {
+        if self.is_empty() {
+            return;
+        }
+        let mut places: Vec<usize> = self.beginning_with(&format!("{pointer}/")).collect();
+        places.sort_unstable();
+        for (name, value) in places.into_iter().filter_map(|place| self.entries.get(place)) {
             let member = name.strip_prefix(pointer).and_then(|rest| rest.strip_prefix('/'));
             if let Some(member) = member.filter(|member| !member.contains('/') && !SPELLINGS.contains(member)) {
                 out.raw(&unescape(member), value);
@@ -186,7 +205,7 @@ impl<'r> Extras<'r> {
 
     /// Whether the object at `pointer` had members of its own.
     pub(crate) fn any_at(&self, pointer: &str) -> bool {
-        self.entries.iter().any(|(name, _)| name.strip_prefix(pointer).is_some_and(|rest| rest.starts_with('/')))
+        !self.is_empty() && self.beginning_with(&format!("{pointer}/")).next().is_some()
     }
 }
 
@@ -208,4 +227,28 @@ fn param_of(name: &str) -> String {
         }
     }
     param
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_gets_its_own_members_back_in_their_order() {
+        let raw = |text: &str| RawValue::from_string(text.to_owned()).unwrap();
+        let names = ["/messages/1/z", "/messages/10/b", "/messages/1/parts/0/c", "/messages/1/a", "top"];
+        let extra = names.iter().zip(1..).map(|(name, n)| ((*name).to_owned(), raw(&n.to_string()))).collect();
+        let request = ChatRequest { extra, ..ChatRequest::default() };
+        let extras = Extras::open(&request, "openai", &mut Vec::new()).unwrap();
+        let at = |pointer: &str| {
+            let mut out = Vec::new();
+            crate::write::object(&mut out, |object| extras.write_at(pointer, object));
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(at("/messages/1"), r#"{"z":1,"a":4}"#);
+        assert_eq!(at("/messages/1/parts/0"), r#"{"c":3}"#);
+        assert_eq!(at("/messages/2"), "{}");
+        assert_eq!((extras.any_at("/messages/10"), extras.any_at("/messages/2")), (true, false));
+        assert_eq!(extras.get("top").map(RawValue::get), Some("5"));
+    }
 }
