@@ -1,7 +1,7 @@
 //! Figures as a person reads them.
 
 use jiff::Timestamp;
-use steersman_core::Usd;
+use steersman_core::{Usd, percent_encoded};
 
 /// A moment, in UTC: `2026-01-31 12:00:00`.
 pub fn moment(unix_us: i64) -> String {
@@ -82,17 +82,9 @@ pub(crate) fn bytes(bytes: u64) -> String {
     }
 }
 
-/// A text for the query part of an address.
+/// A text for an address: names of tasks and models keep their slashes.
 pub(crate) fn encode(text: &str) -> String {
-    let mut out = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~' | b'/') {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
+    percent_encoded(text, b"/")
 }
 
 #[cfg(test)]

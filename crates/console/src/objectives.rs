@@ -8,6 +8,7 @@ use maud::{Markup, html};
 use steersman_lab::stats::wilson;
 use steersman_routing::{Phase, Signal, Standing};
 
+use crate::format;
 use crate::layout::page as frame;
 
 /// The page.
@@ -64,7 +65,7 @@ fn section(task: &str, standing: &Standing) -> Markup {
                 }
             }
             @if !standing.signals.is_empty() { (signals(&standing.signals)) }
-            p { a href=(format!("/console/requests?task={task}")) { "Requests of this task" } }
+            p { a href=(format!("/console/requests?task={}", format::encode(task))) { "Requests of this task" } }
         }
     }
 }

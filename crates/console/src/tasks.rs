@@ -41,7 +41,7 @@ fn line(row: &TaskRow) -> Markup {
     let each = sum.cost_known.nanos().checked_div(i64::try_from(known).unwrap_or(i64::MAX));
     html! {
         tr {
-            td { a href=(format!("/console/requests?task={}", escaped(&row.task))) { (row.task) } }
+            td { a href=(format!("/console/requests?task={}", format::encode(&row.task))) { (row.task) } }
             td { (format::count(sum.requests)) }
             td { (format::share(sum.errors, sum.requests)) }
             td { (sum.cost_known) @if sum.cost_unknown_requests > 0 { " + " (format::count(sum.cost_unknown_requests)) " unknown" } }
@@ -54,14 +54,4 @@ fn line(row: &TaskRow) -> Markup {
             td { (format::maybe_duration(sum.first_token.p50_us)) }
         }
     }
-}
-
-/// A name as a part of an address.
-fn escaped(name: &str) -> String {
-    name.bytes()
-        .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'/' => char::from(byte).to_string(),
-            other => format!("%{other:02X}"),
-        })
-        .collect()
 }

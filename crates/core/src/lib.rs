@@ -16,6 +16,7 @@ mod message;
 mod money;
 mod nearest;
 mod outcome;
+mod percent;
 mod rates;
 mod record;
 mod secret;
@@ -34,6 +35,7 @@ pub use message::{
 pub use money::{Price, Usd, picos_to_usd};
 pub use nearest::nearest;
 pub use outcome::{Layer, Violation};
+pub use percent::percent_encoded;
 pub use rates::{LongPrompt, RateCard, Rates};
 pub use record::{AttemptRecord, Note, OutcomeKind, Recorder, RequestRecord, Timing};
 pub use secret::Secret;

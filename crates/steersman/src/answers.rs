@@ -5,10 +5,9 @@ use std::sync::Arc;
 use steersman_core::{BoxFuture, ContentHash};
 use steersman_engine::{AnswerBook, BookError, Cache, KeptAnswer, Listed, Purge, Tally};
 use steersman_store::state::answers::{AnswerRow, TallyRow};
-use steersman_store::{State, Store};
+use steersman_store::{State, Store, now_us};
 
 use crate::config::Config;
-use crate::http::now_us;
 use crate::purges;
 
 /// Answers in the durable state, bounded.

@@ -14,12 +14,10 @@ use std::time::{Duration, Instant};
 use steersman_core::{BoxFuture, ContentHash, RequestId};
 use steersman_engine::{Approvals, Asked, Granted};
 use steersman_store::state::approvals::{Approval, Standing};
-use steersman_store::{State, StoreError};
+use steersman_store::{State, StoreError, now_us};
 use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
-
-use crate::tool_runs::now_us;
 
 /// How often it is learnt what other gateways asked.
 const FRESH: Duration = Duration::from_secs(2);

@@ -4,12 +4,12 @@
 //! effects waits for a person or is of unknown outcome.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use steersman_core::BoxFuture;
 use steersman_engine::{Runs, RunsDown};
 use steersman_scope::{Ledger, LedgerError, RunId};
-use steersman_store::{Store, StoreError};
+use steersman_store::{Store, StoreError, now_us};
 use tokio_util::sync::CancellationToken;
 
 /// The kind of the state's documents that hold runs.
@@ -72,11 +72,6 @@ async fn forget_old(store: &Store, ledger: &dyn Ledger, now_us: i64) -> Result<u
         }
     }
     Ok(forgotten)
-}
-
-pub(crate) fn now_us() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(now.as_micros()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

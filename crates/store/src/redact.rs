@@ -10,7 +10,7 @@
 use std::borrow::Cow;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
-use steersman_core::Secret;
+use steersman_core::{Secret, percent_encoded};
 
 use crate::secret_forms::{FORMS, Form};
 
@@ -91,13 +91,7 @@ impl Redactor {
 fn spellings(secret: &str) -> Vec<String> {
     let json = serde_json::to_string(secret).unwrap_or_default();
     let inner = json.strip_prefix('"').and_then(|json| json.strip_suffix('"')).unwrap_or_default();
-    let url: String = secret
-        .bytes()
-        .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
-            _ => format!("%{byte:02X}"),
-        })
-        .collect();
+    let url = percent_encoded(secret, b"");
     let mut spellings = vec![secret.to_owned(), inner.to_owned(), inner.replace('/', "\\/"), url];
     spellings.sort();
     spellings.dedup();

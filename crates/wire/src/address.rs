@@ -7,7 +7,8 @@
 //! What never happens here: any other byte of a body changes.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
+
+use steersman_core::percent_encoded;
 
 use crate::json::{JsonError, RawObject};
 
@@ -65,16 +66,8 @@ impl ByModel {
     /// The path of one call. The name is percent-encoded whole, so that it cannot leave its segment.
     #[must_use]
     pub fn path(&self, model: &str, stream: bool) -> String {
-        let mut path = String::from(self.before);
-        for byte in model.bytes() {
-            if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-                path.push(char::from(byte));
-            } else {
-                write!(path, "%{byte:02X}").expect("invariant: a string takes what is written");
-            }
-        }
-        path.push_str(if stream { self.stream } else { self.whole });
-        path
+        let action = if stream { self.stream } else { self.whole };
+        [self.before, &percent_encoded(model, b""), action].concat()
     }
 
     /// Whether a path without its query has this form.

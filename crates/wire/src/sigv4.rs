@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
+use steersman_core::percent_encoded;
 
 /// Who signs, and where.
 #[derive(Clone, Copy)]
@@ -47,7 +48,9 @@ impl Signer<'_> {
         headers.sort_by_key(|(name, _)| *name);
         let names = headers.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(";");
         let (path, query) = signed.path_and_query.split_once('?').unwrap_or((signed.path_and_query, ""));
-        let mut canonical = format!("{}\n{}\n{}\n", signed.method, encoded_path(path), sorted(query));
+        // What was encoded before is encoded again, as all services but S3 demand.
+        let path = percent_encoded(path, b"/");
+        let mut canonical = format!("{}\n{path}\n{}\n", signed.method, sorted(query));
         for (name, value) in &headers {
             writeln!(canonical, "{name}:{value}").expect("invariant: a string takes what is written");
         }
@@ -86,19 +89,6 @@ fn hex(bytes: &[u8]) -> String {
 /// Outer white space goes, inner runs become one space.
 fn trimmed(value: &str) -> String {
     value.split_ascii_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// The path with every byte encoded that is neither unreserved nor a slash; what was encoded before is encoded again, as
-/// all services but S3 demand.
-fn encoded_path(path: &str) -> String {
-    path.bytes().fold(String::with_capacity(path.len()), |mut text, byte| {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'/') {
-            text.push(char::from(byte));
-        } else {
-            write!(text, "%{byte:02X}").expect("invariant: a string takes what is written");
-        }
-        text
-    })
 }
 
 /// The query's pairs in order of their bytes; a name without a value gets an empty one.

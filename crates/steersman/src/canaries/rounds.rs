@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use steersman_store::State;
+use steersman_store::{State, now_us};
 use steersman_structured::Difference;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::replay::{Replayed, replay};
 use super::stored::{self, CanaryError, Found, StoredCanary};
 use super::{CanarySettings, Input};
-use crate::http::{Surface, now_us};
+use crate::http::Surface;
 
 /// How often it looks.
 const LOOK: Duration = Duration::from_secs(1);

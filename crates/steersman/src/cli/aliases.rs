@@ -5,13 +5,13 @@ use std::process::ExitCode;
 
 use clap::Args;
 use steersman_engine::Evidence;
-use steersman_store::State;
+use steersman_store::{State, now_us};
 
 use super::Failure;
 use super::config_file::{data_folder, load};
 use super::records::Where;
+use crate::compose;
 use crate::drift::{self, StoredAlias};
-use crate::{compose, http};
 
 /// What is wanted of aliases.
 #[derive(Args)]
@@ -40,7 +40,7 @@ pub(super) fn run(wanted: &Wanted) -> Result<ExitCode, Failure> {
         let state = State::open(&engine).await?;
         let listed = drift::aliases(&state).await?;
         if let Some(number) = wanted.confirm {
-            drift::confirm(&state, &numbered(&listed, number)?, Some("cli"), http::now_us()).await?;
+            drift::confirm(&state, &numbered(&listed, number)?, Some("cli"), now_us()).await?;
         }
         if let Some(number) = wanted.forget {
             drift::forget(&state, &numbered(&listed, number)?).await?;
@@ -48,7 +48,7 @@ pub(super) fn run(wanted: &Wanted) -> Result<ExitCode, Failure> {
         Ok::<_, Failure>(drift::aliases(&state).await?)
     })?;
     let lines = listed.iter().enumerate().map(|(index, stored)| {
-        let in_force = stored.in_force(&config.aliases, http::now_us());
+        let in_force = stored.in_force(&config.aliases, now_us());
         if wanted.json { as_json(index + 1, stored, in_force) } else { as_text(index + 1, stored, in_force) }
     });
     lines.for_each(|line| anstream::println!("{line}"));

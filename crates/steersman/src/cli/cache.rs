@@ -5,11 +5,12 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use steersman_engine::Purge;
+use steersman_store::now_us;
 
 use super::keys::with_state;
 use super::records::Where;
 use super::{Command, Failure, parse};
-use crate::{http, purges};
+use crate::purges;
 
 pub(crate) static COMMAND: Command = Command {
     name: "cache",
@@ -44,7 +45,7 @@ enum Action {
 
 fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     let Action::Purge { task, model, place, json } = arguments.action;
-    let purge = Purge { at_us: http::now_us(), task, model };
+    let purge = Purge { at_us: now_us(), task, model };
     let forgotten = with_state(&place, async move |state| purges::purge(&state, "cli", purge).await)?;
     if json {
         anstream::println!("{}", json!({ "forgotten": forgotten }));

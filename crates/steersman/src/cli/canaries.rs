@@ -4,13 +4,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use steersman_store::State;
+use steersman_store::{State, now_us};
 
 use super::config_file::{data_folder, load};
 use super::records::Where;
 use super::{Command, Failure, parse};
 use crate::canaries::{self, CanarySettings, StoredCanary};
-use crate::{compose, http};
+use crate::compose;
 
 pub(crate) static COMMAND: Command = Command {
     name: "canaries",
@@ -61,7 +61,7 @@ fn run(wanted: &Wanted) -> Result<ExitCode, Failure> {
             let (task, id) = name.split_once('/').ok_or_else(|| {
                 Failure::new(format!("`{name}` names no canary")).hint("write it as `TASK/ID`, as in the list")
             })?;
-            canaries::confirm(&state, task, id, http::now_us()).await?;
+            canaries::confirm(&state, task, id, now_us()).await?;
         }
         Ok::<_, Failure>(canaries::canaries(&state).await?)
     })?;
@@ -79,7 +79,7 @@ fn run(wanted: &Wanted) -> Result<ExitCode, Failure> {
 }
 
 async fn replayed(state: &State, task: &str) -> Result<(), Failure> {
-    let asked_at_us = http::now_us();
+    let asked_at_us = now_us();
     canaries::ask(state, task, asked_at_us).await?;
     let waited = tokio::time::timeout(PATIENCE, async {
         while !canaries::asked(state, task, asked_at_us).await? {

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use steersman_core::Secret;
 use steersman_net::Client;
+use steersman_store::now_us;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -19,7 +20,7 @@ use super::{Failure, talk};
 use crate::canaries::CanarySettings;
 use crate::config::AtStart;
 use crate::drift::{AliasSettings, DriftKeeper};
-use crate::http::{Part, Surface, Tls, now_us};
+use crate::http::{Part, Surface, Tls};
 use crate::local::LocalModels;
 use crate::{compose, keys, objectives};
 

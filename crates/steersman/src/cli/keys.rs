@@ -6,14 +6,14 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use steersman_engine::KeyRules;
-use steersman_store::State;
+use steersman_store::{State, now_us};
 
 use super::config_file::{data_folder, load};
 use super::records::Where;
 use super::{Command, Failure, parse};
+use crate::compose;
 use crate::keys::{self, Made, StoredKey};
 use crate::new_key::{self, NewKey, NewKeyError};
-use crate::{compose, http};
 
 pub(crate) static COMMAND: Command = Command {
     name: "keys",
@@ -82,7 +82,7 @@ struct Wanted {
 
 fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     let Arguments { action, place, json } = arguments;
-    let now_us = http::now_us();
+    let now_us = now_us();
     match action {
         Action::Create(wanted) => {
             let rules = wanted.rules().map_err(|error| Failure::new(error.to_string()))?;

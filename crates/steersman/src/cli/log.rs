@@ -10,11 +10,10 @@ use std::time::Duration;
 use clap::Args;
 use steersman_core::{OutcomeKind, RequestId, Usd};
 use steersman_store::rows::RequestRow;
-use steersman_store::{Page, Reader, RequestFilter, TimeRange};
+use steersman_store::{Page, Reader, RequestFilter, TimeRange, now_us};
 
 use super::records::{Where, with_config_and_reader};
 use super::{Command, Failure, parse};
-use crate::http::now_us;
 
 /// How often `--follow` looks.
 const FOLLOW_PAUSE: Duration = Duration::from_millis(500);

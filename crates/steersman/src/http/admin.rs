@@ -14,8 +14,9 @@ use serde::Deserialize;
 use serde_json::json;
 use steersman_console as console;
 use steersman_engine::KeyRules;
+use steersman_store::now_us;
 
-use super::{Surface, now_us, pages};
+use super::{Surface, pages};
 use crate::cli::keys::{describe, describe_budget, describe_made, limits};
 use crate::keys::{self, KeyError};
 use crate::new_key::{self, NewKey, NewKeyError};

@@ -13,6 +13,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use steersman_core::{Code, RequestId};
 use steersman_engine::{Crowded, Inbound, Pass};
+use steersman_store::now_us;
 use steersman_wire::{Address, DIALECTS, Dialect, dialect_at, openai_chat};
 
 use super::credential::Credential;
@@ -49,7 +50,7 @@ pub(super) async fn receive(
     dialect: &'static dyn Dialect,
     request: Request,
 ) -> Result<(Inbound, Pass), Box<Response>> {
-    let started = Instant::now();
+    let (started, started_at_us) = (Instant::now(), now_us());
     let refuse = |code: &'static Code, message: &str| Box::new(error::refuse(dialect, code, message, None));
     if surface.draining.is_cancelled() {
         return Err(refuse(Code::SHUTTING_DOWN, Code::SHUTTING_DOWN.meaning));
@@ -67,7 +68,6 @@ pub(super) async fn receive(
     let body = read_body(surface, body).await.map_err(|(code, message)| refuse(code, &message))?;
     let body = name_in_body(dialect, &head.uri, body).map_err(|(code, message)| refuse(code, &message))?;
     place.holds(body.len() as u64);
-    let started_at_us = super::now_us();
     let wants = |events| steering.events.as_deref().is_some_and(|wanted| wanted.contains(events));
     let inbound = Inbound {
         id: RequestId::new(u64::try_from(started_at_us / 1_000).unwrap_or(0)),

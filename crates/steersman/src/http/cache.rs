@@ -15,10 +15,10 @@ use serde_json::json;
 use steersman_console as console;
 use steersman_core::Usd;
 use steersman_engine::Purge;
-use steersman_store::StoreError;
 use steersman_store::state::answers::AnswersHeld;
+use steersman_store::{StoreError, now_us};
 
-use super::{Surface, now_us, pages};
+use super::{Surface, pages};
 use crate::answers::day;
 use crate::keys;
 use crate::purges::{self, PURGED, PurgeError};

@@ -13,7 +13,7 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::json;
 use steersman_console::effects::Row;
-use steersman_core::{Code, ContentHash, Effect};
+use steersman_core::{Code, ContentHash, Effect, percent_encoded};
 use steersman_scope::{
     Child, Decision, EffectKey, EffectRecord, LedgerError, Means, OperatorError, Runner, Scope, State as Stands, Word,
     arguments_hash,
@@ -94,11 +94,7 @@ async fn submit(
         Ok(done) => format!("{} is {} now", text(&done, "tool"), text(&done, "state")),
         Err(why) => why.to_string(),
     };
-    let encoded: String = said
-        .bytes()
-        .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-        .collect();
-    Redirect::to(&format!("/console/effects?said={encoded}")).into_response()
+    Redirect::to(&format!("/console/effects?said={}", percent_encoded(&said, b""))).into_response()
 }
 
 async fn list(State(surface): State<Arc<Surface>>) -> Response {

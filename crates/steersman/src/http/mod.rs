@@ -24,7 +24,6 @@ mod tasks;
 mod tls;
 
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::routing::get;
@@ -89,12 +88,6 @@ impl Surface {
     pub(crate) fn replace_engine(&self, engine: Engine) {
         *self.engine.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(engine);
     }
-}
-
-/// Microseconds since the Unix epoch.
-pub(crate) fn now_us() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(now.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// What stands behind one listener.

@@ -11,7 +11,7 @@ use maud::Markup;
 use serde::Deserialize;
 use steersman_console as console;
 use steersman_core::{OutcomeKind, RequestId};
-use steersman_store::{OverviewQuery, Page, RequestFilter, StoreError, TimeRange};
+use steersman_store::{OverviewQuery, Page, RequestFilter, StoreError, TimeRange, now_us};
 
 use super::Surface;
 
@@ -45,7 +45,7 @@ async fn overview(State(surface): State<Arc<Surface>>, Query(parameters): Query<
     let Some((span, _, length_us)) = spans.iter().find(|(word, ..)| *word == wanted).or(spans.first()) else {
         return page(StatusCode::NOT_FOUND, &console::not_found("span"));
     };
-    let now = super::now_us();
+    let now = now_us();
     let query = OverviewQuery {
         from_us: now - length_us,
         until_us: now + 60_000_000,
@@ -110,7 +110,7 @@ async fn requests(State(surface): State<Arc<Surface>>, Query(parameters): Query<
     let before = parameters.before.as_deref().and_then(RequestId::parse);
     let reader = surface.store.reader();
     let listed = reader.requests(&filter, &Page { before, ..Page::newest(PAGE_LINES) }).await;
-    let facets = reader.facets(TimeRange { from_us: Some(super::now_us() - FACET_SPAN_US), until_us: None }).await;
+    let facets = reader.facets(TimeRange { from_us: Some(now_us() - FACET_SPAN_US), until_us: None }).await;
     match (listed, facets) {
         (Ok(listed), Ok(facets)) => page(StatusCode::OK, &console::requests::page(&filter, &listed, &facets)),
         (Err(error), _) | (_, Err(error)) => out_of_reach(&error),

@@ -12,6 +12,7 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 use steersman_console as console;
 use steersman_engine::Evidence;
+use steersman_store::now_us;
 use steersman_structured::Alias;
 
 use super::{Surface, pages};
@@ -72,7 +73,7 @@ async fn submit(State(surface): State<Arc<Surface>>, Form(word): Form<Word>) -> 
     let seen = Evidence { model, schema, alias: Alias { pointer, old, new } };
     let state = surface.store.state();
     let done = match action {
-        Action::Confirm => drift::confirm(state, &seen, Some("console"), super::now_us()).await.map(|_| ()),
+        Action::Confirm => drift::confirm(state, &seen, Some("console"), now_us()).await.map(|_| ()),
         Action::Forget => drift::forget(state, &seen).await,
     };
     match done {
@@ -107,7 +108,7 @@ struct Named {
 }
 
 async fn confirm_canary(State(surface): State<Arc<Surface>>, Form(Named { task, id }): Form<Named>) -> Response {
-    match canaries::confirm(surface.store.state(), &task, &id, super::now_us()).await {
+    match canaries::confirm(surface.store.state(), &task, &id, now_us()).await {
         Ok(_) => Redirect::to("/console/structured").into_response(),
         Err(CanaryError::Store(error)) => pages::out_of_reach(&error),
         Err(error @ CanaryError::Raced(_)) => pages::page(StatusCode::CONFLICT, &console::refused(&error.to_string())),

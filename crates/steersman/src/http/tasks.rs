@@ -7,8 +7,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 use steersman_console as console;
+use steersman_store::now_us;
 
-use super::{Surface, now_us, pages};
+use super::{Surface, pages};
 
 #[derive(Deserialize)]
 pub(super) struct Parameters {
