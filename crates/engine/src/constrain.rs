@@ -1,8 +1,8 @@
 //! Step 5: the form that a request asks for, at the strongest level its provider has for it.
 //!
 //! A request that its provider can take goes on as it came. A schema that the provider would refuse is lowered into its
-//! subset; one that cannot be lowered, or whose provider knows no schemas, moves into the prompt, with the provider's
-//! JSON mode where it has one. Whatever was sent, the answer is judged by the schema that the client gave.
+//! subset; one that cannot be lowered, or whose provider knows no schemas, goes out as the one tool that the model must
+//! call where it can be made to (`forced`), else in the prompt, with the provider's JSON mode where it has one. Whatever was sent, the answer is judged by the schema that the client gave.
 //!
 //! What never happens here: no level is lost in silence. What was asked for, what was obtained and each keyword that was
 //! dropped stand on the record.
@@ -10,10 +10,14 @@
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use steersman_core::{ChatRequest, Message, Part, ResponseFormat, Role};
-use steersman_structured::{Change, Level, Subset, lower};
-use steersman_wire::json::{RawObject, Splice};
-use steersman_wire::{Dialect, RequestHead, openai_chat};
+use steersman_core::{ChatRequest, Message, Part, ResponseFormat, Role, ToolSpec};
+use steersman_structured::{Asking, Change, Level, lower_for};
+use steersman_wire::json::{RawObject, Splice, elements};
+use steersman_wire::{Dialect, RequestHead, anthropic, openai_chat};
+
+use crate::catalog::Candidate;
+use crate::forced;
+use crate::thought::Thought;
 
 /// What became of the form on the way to a provider.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -37,6 +41,7 @@ impl Constraint {
             Level::Prompt => "prompt",
             Level::JsonMode => "json_mode",
             Level::Schema => "schema",
+            Level::Tool => "tool",
             Level::Strict => "strict",
         }
     }
@@ -46,6 +51,7 @@ impl Constraint {
 enum Form {
     AsSent,
     Schema(Box<RawValue>),
+    Tool(ToolSpec),
     Instruction { json_mode: bool, text: String },
 }
 
@@ -60,8 +66,9 @@ pub(crate) fn constrain(
     head: &RequestHead<'_>,
     client: &dyn Dialect,
     provider: &dyn Dialect,
-    subset: &Subset,
+    candidate: &Candidate,
 ) -> Option<Constrained> {
+    let subset = candidate.provider.subset;
     let format = RawObject::of(head.response_format?).ok()?;
     // Gemini says by the member's name what its form is.
     let kind: Option<String> = format.get("type").and_then(|kind| serde_json::from_str(kind.get()).ok());
@@ -75,7 +82,7 @@ pub(crate) fn constrain(
     let member = |name: &str| nested.as_ref().and_then(|inner| inner.get(name)).or_else(|| format.get(name));
     let Some(schema) = member("schema").or_else(|| format.get("responseJsonSchema")) else {
         return match kind.as_str() {
-            "json_object" if provider.name() == steersman_wire::anthropic::NAME => Some(json_in_the_prompt()),
+            "json_object" if provider.name() == anthropic::NAME => Some(json_in_the_prompt()),
             "json_object" => as_sent("json", Level::JsonMode),
             _ => None,
         };
@@ -83,21 +90,48 @@ pub(crate) fn constrain(
     let strict = member("strict").is_some_and(|strict| strict.get() == "true");
     let asked = if strict { "strict" } else { "schema" };
     // A client that speaks its provider's own language, or wants no enforcement, gets what it asks for.
-    let enforced = (strict || subset.always) && subset.level == Level::Strict;
-    let knows_schemas = subset.level >= Level::Schema;
-    if knows_schemas && (!enforced || (native && client.name() != openai_chat::NAME)) {
+    let level = subset.level_of(candidate.model.as_str());
+    let enforced = (strict || subset.always) && level == Level::Strict;
+    let knows_schemas = matches!(level, Level::Schema | Level::Strict);
+    if (native && client.name() != openai_chat::NAME) || (knows_schemas && !enforced) {
         return as_sent(asked, if enforced { Level::Strict } else { Level::Schema });
     }
     let value: Value = serde_json::from_str(schema.get()).ok()?;
-    let lowered = lower(&value, subset);
+    let mut lowered = lower_for(&value, subset, &asking(head, client, candidate));
+    if lowered.level == Level::JsonMode && provider.name() == anthropic::NAME {
+        lowered.level = Level::Prompt;
+    }
+    let text = |name| member(name).and_then(|text| serde_json::from_str::<String>(text.get()).ok());
     let form = match lowered.level {
         Level::Strict if lowered.changes.is_empty() => Form::AsSent,
         Level::Strict => Form::Schema(serde_json::value::to_raw_value(&lowered.schema).ok()?),
+        Level::Tool => Form::Tool(forced::tool(text("name").as_deref(), text("description"), schema.to_owned())),
         level => Form::Instruction { json_mode: level == Level::JsonMode, text: instruction(schema.get()) },
     };
     let constraint =
         Constraint { asked, obtained: lowered.level, changes: lowered.changes, obstacle: lowered.obstacle };
     Some(Constrained { constraint, form })
+}
+
+fn asking<'c>(head: &RequestHead<'_>, client: &dyn Dialect, candidate: &'c Candidate) -> Asking<'c> {
+    let tools = head.tools.is_some_and(|tools| elements(tools).next().is_some());
+    Asking { model: candidate.model.as_str(), tools, thinking: thinking(head, client, &candidate.thought) }
+}
+
+/// Whether a request wants the model to think, in the words of any dialect; `None` where it does not say.
+fn thinking(head: &RequestHead<'_>, client: &dyn Dialect, thought: &Thought) -> Option<bool> {
+    let word = |value: &RawValue| serde_json::from_str::<String>(value.get()).ok();
+    let inner = |outer: &str, name: &str| RawObject::of(head.object.get(outer)?).ok()?.get(name);
+    let asked = head.object.get("reasoning_effort").or_else(|| inner("reasoning", "effort"));
+    let effort = thought.effort.as_deref().map(str::to_owned).or_else(|| asked.and_then(word));
+    if effort.is_some_and(|effort| effort != "none") || inner("generationConfig", "thinkingConfig").is_some() {
+        return Some(true);
+    }
+    match inner("thinking", "type").and_then(word)?.as_str() {
+        // Only a body that stays as it is says so to its provider in these words.
+        "disabled" => (client.name() == openai_chat::NAME).then_some(false),
+        _ => Some(true),
+    }
 }
 
 fn json_in_the_prompt() -> Constrained {
@@ -120,6 +154,11 @@ impl Constrained {
                     schema.clone_from(lowered);
                 }
             }
+            Form::Tool(tool) => {
+                request.response_format = None;
+                request.tool_choice = Some(forced::choice(tool));
+                request.tools = vec![tool.clone()];
+            }
             Form::Instruction { json_mode, text } => {
                 request.response_format = json_mode.then_some(ResponseFormat::JsonObject);
                 let message = Message { role: Role::System, parts: vec![Part::Text(text.clone())] };
@@ -137,6 +176,13 @@ impl Constrained {
                 Some(format) => (splice.set_raw("response_format", format), true),
                 None => (splice, false),
             },
+            Form::Tool(tool) => {
+                let function = serde_json::json!({"name": tool.name, "description": tool.description,
+                    "parameters": tool.parameters});
+                let choice = serde_json::json!({"type": "function", "function": {"name": tool.name}});
+                let splice = splice.set("tools", &serde_json::json!([{"type": "function", "function": function}]));
+                (splice.set("tool_choice", &choice).remove("response_format"), true)
+            }
             Form::Instruction { json_mode, text } => {
                 let Some(messages) = instructed(object, text) else { return (splice, false) };
                 let splice = splice.set_raw("messages", messages);

@@ -14,6 +14,7 @@ use crate::attempt::{AttemptFailure, next_piece};
 use crate::bulk::Reconciled;
 use crate::checks::{Checks, Known, Revision};
 use crate::extension;
+use crate::forced::Hearing;
 use crate::guard::{self, Gate, Guarded};
 use crate::pipeline::Streaming;
 use crate::previews::{Following, Previews};
@@ -31,8 +32,8 @@ pub(crate) struct Judge<'a> {
     pub(crate) known: Known<'a>,
     /// The labelled conversation, where the guard is on.
     pub(crate) guarded: Option<&'a Arc<Guarded>>,
-    /// The dialect it comes in.
-    pub(crate) provider: &'static dyn Dialect,
+    /// How it is heard.
+    pub(crate) hearing: Hearing,
     /// The dialect it leaves in.
     pub(crate) client: &'static dyn Dialect,
     /// How it is written if it must be rewritten.
@@ -56,11 +57,11 @@ impl Judge<'_> {
     ) -> Result<(), AttemptFailure> {
         let began = Instant::now();
         let mut frames = std::mem::take(&mut streaming.first).bytes.to_vec();
-        let mut following = self.previews.map(|previews| Following::new(previews, self.checks, self.provider));
+        let mut following = self.previews.map(|previews| Following::new(previews, self.checks, self.hearing));
         if let Some(following) = &mut following {
             following.push(Bytes::from(pieces.concat())).await;
         }
-        let mut beginning = self.flows.then(|| Beginning::of(self.provider, &pieces)).transpose()?;
+        let mut beginning = self.flows.then(|| Beginning::of(self.hearing, &pieces)).transpose()?;
         while !streaming.relay.is_done() {
             if beginning.as_ref().is_some_and(|beginning| beginning.speaks == Some(true)) {
                 streaming.first = Released { bytes: Bytes::from(frames), has_content: true };
@@ -83,7 +84,7 @@ impl Judge<'_> {
         if let Some(words) = streaming.relay.failure() {
             return Err(AttemptFailure::cut(format!("the provider broke off: {words}")));
         }
-        let events = events(self.provider, &pieces)?;
+        let events = events(self.hearing, &pieces)?;
         let answer = Answer::collect(&events);
         let passed = self.checks.judge(&answer, &self.known).map_err(|held| {
             if let Some(attempt) = recording.attempt() {
@@ -142,17 +143,17 @@ impl WholeJudge<'_> {
     /// its dialect.
     pub(crate) fn judge(
         &self,
-        provider: &dyn Dialect,
+        hearing: Hearing,
         client: &dyn Dialect,
         body: &[u8],
         options: &AnswerOptions,
     ) -> Result<Whole, AttemptFailure> {
-        let events = provider.decode_answer(body).map_err(|error| AttemptFailure::malformed(error.to_string()))?;
+        let events = hearing.decode(body).map_err(|error| AttemptFailure::malformed(error.to_string()))?;
         let judged = self.checks.map(|checks| checks.judge(&Answer::collect(&events), &self.known)).transpose();
         let passed = judged.map_err(AttemptFailure::from_held)?.unwrap_or_default();
         let revised = revise(&events, &passed.revisions);
         let gated = through_gate(self.guarded, &revised)?;
-        if gated.is_none() && passed.revisions.is_empty() && provider.name() == client.name() {
+        if gated.is_none() && passed.revisions.is_empty() && hearing.passes_to(client) {
             return Ok(Whole {
                 rewritten: None,
                 repairs: Vec::new(),
@@ -187,8 +188,8 @@ struct Beginning {
 }
 
 impl Beginning {
-    fn of(provider: &dyn Dialect, pieces: &[Bytes]) -> Result<Self, AttemptFailure> {
-        let (frames, decoder) = (SseDecoder::new(MAX_FRAME_BYTES), provider.answer_decoder());
+    fn of(hearing: Hearing, pieces: &[Bytes]) -> Result<Self, AttemptFailure> {
+        let (frames, decoder) = (SseDecoder::new(MAX_FRAME_BYTES), hearing.decoder());
         let mut beginning = Self { frames, decoder, speaks: None };
         pieces.iter().try_for_each(|piece| beginning.push(piece))?;
         Ok(beginning)
@@ -208,8 +209,8 @@ impl Beginning {
 }
 
 /// The events of a whole stream.
-pub(crate) fn events(provider: &dyn Dialect, pieces: &[Bytes]) -> Result<Vec<Event>, AttemptFailure> {
-    let (mut frames, mut decoder) = (SseDecoder::new(MAX_FRAME_BYTES), provider.answer_decoder());
+pub(crate) fn events(hearing: Hearing, pieces: &[Bytes]) -> Result<Vec<Event>, AttemptFailure> {
+    let (mut frames, mut decoder) = (SseDecoder::new(MAX_FRAME_BYTES), hearing.decoder());
     let mut events = Vec::new();
     for piece in pieces {
         events.extend(decoded(&mut frames, decoder.as_mut(), piece)?);

@@ -24,6 +24,7 @@ mod engine;
 mod extension;
 mod fair;
 mod fits;
+mod forced;
 mod forms;
 mod guard;
 mod health;

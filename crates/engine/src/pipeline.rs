@@ -286,12 +286,12 @@ impl Engine {
         let no_form = held.then(Checks::none);
         if let Some(checks) = prepared.checks.as_ref().or(no_form.as_ref()) {
             let options = inbound.answer_options(prepared.include_usage);
-            let provider = target.dialect;
+            let hearing = target.hearing();
             let guarded = prepared.guarded.as_ref();
             let known = self.known(prepared, target);
             let (previews, shown) = (Previews::of(prepared, target), prepared.previews.as_deref());
             let client = prepared.dialect;
-            let judge = Judge { checks, known, guarded, provider, client, options, previews, shown, flows };
+            let judge = Judge { checks, known, guarded, hearing, client, options, previews, shown, flows };
             Box::pin(judge.hold(&mut streaming, pieces, self.settings.idle, recording)).await?;
         }
         Ok(streaming)
@@ -312,14 +312,14 @@ impl Engine {
             Some(routed) => routed.hear(target, body),
             None => body,
         };
-        let provider = target.dialect;
-        let mut reader = provider.facts_reader();
+        let hearing = target.hearing();
+        let mut reader = target.dialect.facts_reader();
         let facts = reader.body(&body).ok_or_else(|| AttemptFailure::malformed("the answer is not of the dialect"))?;
         let Some(attempt) = recording.attempt() else {
             return Err(AttemptFailure::cut("the attempt has ended"));
         };
         attempt.learn(&facts);
-        if attempt.finish_reason() == Some(FinishReason::Length) && is_starved(provider, &body) {
+        if attempt.finish_reason() == Some(FinishReason::Length) && is_starved(hearing, &body) {
             attempt.keep(body);
             return Err(AttemptFailure::starved());
         }
@@ -330,7 +330,7 @@ impl Engine {
         let known = self.known(prepared, target);
         let judge = WholeJudge { checks: prepared.checks.as_ref(), known, guarded: prepared.guarded.as_ref() };
         let whole =
-            judge.judge(provider, prepared.dialect, &body, &options).inspect_err(|_| attempt.keep(body.clone()))?;
+            judge.judge(hearing, prepared.dialect, &body, &options).inspect_err(|_| attempt.keep(body.clone()))?;
         recording.repaired(whole.repairs);
         recording.learned(whole.learned);
         recording.reconciled(whole.bulk);

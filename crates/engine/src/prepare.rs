@@ -11,6 +11,7 @@ use steersman_wire::{Dialect, Loss, RequestHead, fingerprint, openai_chat};
 use crate::catalog::{Candidate, Catalog};
 use crate::checks::Checks;
 use crate::constrain::{Constrained, Constraint, constrain};
+use crate::forced::Hearing;
 use crate::forms::Forms;
 use crate::guard::Guarded;
 use crate::health::Place;
@@ -122,9 +123,14 @@ impl Target {
         UpstreamCall::ask(asked, path, self.body.clone(), stream, self.headers(inbound))
     }
 
+    /// How its answer is heard.
+    pub(crate) fn hearing(&self) -> Hearing {
+        Hearing::of(self)
+    }
+
     /// The client's headers that this provider may see: those of its own dialect.
     pub(crate) fn headers(&self, inbound: &Inbound) -> Vec<(String, String)> {
-        if self.same_dialect { inbound.headers.clone() } else { Vec::new() }
+        if self.dialect.name() == inbound.dialect.name() { inbound.headers.clone() } else { Vec::new() }
     }
 }
 
@@ -169,21 +175,23 @@ pub(crate) fn target_of(inbound: &Inbound, head: &RequestHead<'_>, candidate: &C
     let dialect = candidate.provider.dialect_for(inbound.dialect);
     let constrained = match inbound.structured.as_deref() {
         Some("off") => None,
-        _ => constrain(head, inbound.dialect, dialect, candidate.provider.subset),
+        _ => constrain(head, inbound.dialect, dialect, candidate),
     };
     let (edited, losses) = write_body(head, inbound, candidate, dialect, constrained.as_ref())?;
-    Ok(Target {
+    let mut target = Target {
         candidate: candidate.clone(),
         dialect,
         edited: edited.is_some(),
         body: edited.map_or_else(|| inbound.body.clone(), Bytes::from),
-        same_dialect: dialect.name() == inbound.dialect.name(),
+        same_dialect: false,
         losses,
         constraint: constrained.map(|constrained| constrained.constraint),
         place: None,
         told_unasked: false,
         reask: None,
-    })
+    };
+    target.same_dialect = target.hearing().passes_to(inbound.dialect);
+    Ok(target)
 }
 
 /// `auto/` and the first eight digits of the fingerprint.

@@ -23,7 +23,7 @@ use steersman_structured::{
     CompiledSchema, Document, Growth, Previews as Showing, Step, Stream as Growing, is_continued,
 };
 use steersman_wire::sse::{SseDecoder, write_comment, write_frame};
-use steersman_wire::{Answer, AnswerDecoder, Choice, Dialect};
+use steersman_wire::{Answer, AnswerDecoder, Choice};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -31,6 +31,7 @@ use crate::attempt::AttemptFailure;
 use crate::checks::{self, Checks, Held, Passed};
 use crate::engine::Engine;
 use crate::extension;
+use crate::forced::Hearing;
 use crate::pipeline::refuse;
 use crate::plan::Plan;
 use crate::prepare::{Prepared, Target};
@@ -183,12 +184,12 @@ pub(crate) struct Following<'a> {
 }
 
 impl<'a> Following<'a> {
-    pub(crate) fn new(previews: &'a Previews, checks: &'a Checks, provider: &dyn Dialect) -> Self {
+    pub(crate) fn new(previews: &'a Previews, checks: &'a Checks, hearing: Hearing) -> Self {
         Self {
             previews,
             schema: checks.compiled(),
             frames: SseDecoder::new(MAX_FRAME_BYTES),
-            decoder: provider.answer_decoder(),
+            decoder: hearing.decoder(),
             growing: BTreeMap::new(),
             own: false,
             lost: false,

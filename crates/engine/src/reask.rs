@@ -14,14 +14,15 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use steersman_core::{ChatRequest, Layer, ResponseFormat, Role, Violation};
 use steersman_structured::{
-    Alias, CompiledSchema, Conditions, Document, Kind, Level, Node, Reading, Source, evidence, examples, find,
-    is_free_text, is_placeholder, is_required, lower, merge, read, subschema,
+    Alias, Asking, CompiledSchema, Conditions, Document, Kind, Level, Node, Reading, Source, evidence, examples, find,
+    is_free_text, is_placeholder, is_required, lower_for, merge, read, subschema,
 };
 use steersman_wire::Dialect;
 use steersman_wire::json::RawObject;
 
 use crate::bulk::Reconciled;
 use crate::checks::Held;
+use crate::forced;
 use crate::prepare::Target;
 
 /// More failing places than this are better asked for as a whole.
@@ -268,7 +269,15 @@ fn form_members(dialect: &dyn Dialect, target: &Target, wanted: &Value) -> Optio
     let text = wanted.to_string();
     // References into the members of the whole lead nowhere here.
     let whole = text.contains("\"#/properties") || text.contains("\"#\"");
-    let lowered = lower(wanted, target.candidate.provider.subset);
+    let called = target.constraint.as_ref().is_some_and(|constraint| constraint.obtained == Level::Tool);
+    if called {
+        let schema = if whole { json!({"type": "object"}) } else { wanted.clone() };
+        let tool = forced::tool(None, None, serde_json::value::to_raw_value(&schema).ok()?);
+        let (tool_choice, tools) = (Some(forced::choice(&tool)), vec![tool]);
+        return own_members(dialect, ChatRequest { tools, tool_choice, ..ChatRequest::default() });
+    }
+    let asking = Asking { model: target.candidate.model.as_str(), tools: true, thinking: None };
+    let lowered = lower_for(wanted, target.candidate.provider.subset, &asking);
     let schema = |schema: &Value, strict| {
         serde_json::value::to_raw_value(schema).ok().map(|schema| ResponseFormat::JsonSchema {
             name: "corrected".to_owned(),
@@ -281,10 +290,15 @@ fn form_members(dialect: &dyn Dialect, target: &Target, wanted: &Value) -> Optio
         Level::Strict => schema(&lowered.schema, true),
         Level::Schema => schema(wanted, false),
         Level::JsonMode => Some(ResponseFormat::JsonObject),
-        Level::Prompt => None,
+        Level::Prompt | Level::Tool => None,
     };
+    own_members(dialect, ChatRequest { response_format: form, ..ChatRequest::default() })
+}
+
+/// The members of a request that a dialect writes otherwise than without what `formed` says.
+fn own_members(dialect: &dyn Dialect, formed: ChatRequest) -> Option<Vec<(String, Box<RawValue>)>> {
     let plain = ChatRequest { model: "m".to_owned(), ..ChatRequest::default() };
-    let formed = ChatRequest { response_format: form, ..plain.clone() };
+    let formed = ChatRequest { model: "m".to_owned(), ..formed };
     let (plain, formed) = (dialect.encode_request(&plain).ok()?.body, dialect.encode_request(&formed).ok()?.body);
     let (plain, formed) = (RawObject::parse(&plain).ok()?, RawObject::parse(&formed).ok()?);
     let own = |name: &str, value: &RawValue| plain.get(name).map(RawValue::get) != Some(value.get());

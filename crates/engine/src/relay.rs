@@ -53,25 +53,25 @@ pub(crate) struct Released {
 impl Relay {
     /// A relay for one attempt's stream. `flows`: its text goes out before the whole of it was judged.
     pub(crate) fn new(prepared: &Prepared, target: &Target, options: AnswerOptions, flows: bool) -> Self {
-        let provider = target.dialect;
+        let hearing = target.hearing();
         // An answer that is judged whole passes the gate there.
         let gate = prepared.guarded.as_ref().filter(|_| prepared.checks.is_none() || flows);
         let rewrites = gate.is_some_and(|guarded| guarded.rewrites());
         let strip_usage = !prepared.include_usage;
         // Events of the responses API carry ids and numbers that frames written anew could not go on with.
-        let numbered = provider.name() == openai_responses::NAME;
+        let numbered = hearing.name() == openai_responses::NAME;
         let path = if target.same_dialect && !rewrites {
-            let watching = gate.map(|_| provider.answer_decoder());
+            let watching = gate.map(|_| hearing.decoder());
             Path::Pass { strip_usage, watching }
         } else if target.same_dialect && !numbered {
             let frames = Box::new(Verbatim::new(prepared.dialect.answer_encoder(options)));
-            Path::Verbatim { strip_usage, decoder: provider.answer_decoder(), frames }
+            Path::Verbatim { strip_usage, decoder: hearing.decoder(), frames }
         } else {
-            Path::Translate { decoder: provider.answer_decoder(), encoder: prepared.dialect.answer_encoder(options) }
+            Path::Translate { decoder: hearing.decoder(), encoder: prepared.dialect.answer_encoder(options) }
         };
         let decoder = SseDecoder::new(MAX_FRAME_BYTES);
         let gate = gate.map(|guarded| Box::new(Gate::new(Arc::clone(guarded))));
-        Self { decoder, facts: provider.facts_reader(), path, gate, begun: false, done: false, failed: None }
+        Self { decoder, facts: target.dialect.facts_reader(), path, gate, begun: false, done: false, failed: None }
     }
 
     /// Takes the next piece of the answer.

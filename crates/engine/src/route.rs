@@ -20,6 +20,7 @@ use steersman_wire::Answer;
 
 use crate::catalog::Candidate;
 use crate::fits::Limits;
+use crate::forced::Hearing;
 use crate::judged::events;
 use crate::pin::{Leaving, Pins};
 use crate::pipeline::Accepted;
@@ -276,7 +277,12 @@ impl Routed {
     }
 
     /// Weighs an answer that kept its form.
-    pub(crate) fn weigh(&self, target: Target, accepted: Accepted, client: &dyn steersman_wire::Dialect) -> Verdict {
+    pub(crate) fn weigh(
+        &self,
+        target: Target,
+        accepted: Accepted,
+        client: &'static dyn steersman_wire::Dialect,
+    ) -> Verdict {
         let mut progress = self.progress();
         let place = self.place(&target.candidate).unwrap_or(0);
         let name = self.chain.get(place).map_or_else(String::new, |(name, _)| name.clone());
@@ -397,10 +403,10 @@ impl Routed {
 }
 
 /// What can be seen of an answer without anybody grading it.
-fn look(accepted: &Accepted, client: &dyn steersman_wire::Dialect, pointer: Option<&str>) -> Seen {
+fn look(accepted: &Accepted, client: &'static dyn steersman_wire::Dialect, pointer: Option<&str>) -> Seen {
     let found = match accepted {
         Accepted::Whole(body) => client.decode_answer(body).ok(),
-        Accepted::Live(streaming) => events(client, std::slice::from_ref(&streaming.first.bytes)).ok(),
+        Accepted::Live(streaming) => events(Hearing::plain(client), std::slice::from_ref(&streaming.first.bytes)).ok(),
     };
     let Some(found) = found else { return Seen { valid: Some(false), ..Seen::default() } };
     let answer = Answer::collect(&found);

@@ -8,7 +8,9 @@
 use std::sync::Arc;
 
 use steersman_core::{ChatRequest, Part};
-use steersman_wire::{Answer, Dialect};
+use steersman_wire::Answer;
+
+use crate::forced::Hearing;
 
 /// Effort and output limit of a model of the catalogue.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,8 +43,8 @@ impl Thought {
 }
 
 /// Whether an answer that was cut at its limit says nothing at all.
-pub(crate) fn is_starved(dialect: &dyn Dialect, body: &[u8]) -> bool {
-    let Ok(events) = dialect.decode_answer(body) else { return false };
+pub(crate) fn is_starved(hearing: Hearing, body: &[u8]) -> bool {
+    let Ok(events) = hearing.decode(body) else { return false };
     let says = |part: &Part| match part {
         Part::Text(text) | Part::Refusal(text) => !text.trim().is_empty(),
         Part::Reasoning(_) => false,

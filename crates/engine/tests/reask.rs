@@ -10,10 +10,10 @@ use std::sync::Arc;
 
 use house::{House, body, content};
 use serde_json::{Value, json};
-use steersman_core::{Code, OutcomeKind};
+use steersman_core::{Code, OutcomeKind, ToolChoice};
 use steersman_engine::{FormSettings, TaskForm};
-use steersman_structured::{ANTHROPIC, AS_SENT, OPENAI, RuleTable, Rules};
-use steersman_wire::{anthropic, openai_chat};
+use steersman_structured::{ANTHROPIC, AS_SENT, OPENAI, RuleTable, Rules, TOOL};
+use steersman_wire::{Dialect, anthropic, gemini, openai_chat};
 
 fn invoice() -> Value {
     json!({"type": "object", "additionalProperties": false, "required": ["number", "total", "lines"], "properties": {
@@ -64,6 +64,23 @@ async fn turns_and_form_are_those_of_the_providers_dialect() {
     let turns: Vec<_> = sent[1]["messages"].as_array().unwrap().iter().map(|turn| turn["role"].clone()).collect();
     assert_eq!(turns, ["user", "assistant", "user"]);
     assert!(sent[1].to_string().contains("lines.1.amount") && sent[1]["model"] == "m");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_went_out_as_a_forced_tool_is_asked_for_again_by_one() {
+    let dialects: [&'static dyn Dialect; 3] =
+        [&openai_chat::OpenAiChat, &anthropic::AnthropicMessages, &gemini::Gemini];
+    for dialect in dialects {
+        let house = House::new(dialect, &TOOL, FormSettings::default());
+        let reply = house.ask("order A-12: 3 and 4", &invoice(), &[WRONG, r#"{"lines.1.amount": 4}"#]).await;
+        assert_eq!((reply.status, content(reply)), (200, WRONG.replace("-4", "4")), "{}", dialect.name());
+        let sent = house.sent();
+        let again = dialect.decode_request(sent[1].to_string().as_bytes()).unwrap();
+        let [tool] = again.tools.as_slice() else { panic!("{}", sent[1]) };
+        assert_eq!(again.tool_choice, Some(ToolChoice::Tool(tool.name.clone())), "{}", sent[1]);
+        let schema: Value = serde_json::from_str(tool.parameters.as_ref().unwrap().get()).unwrap();
+        assert_eq!(schema["required"], json!(["lines.1.amount"]), "{}", sent[1]);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -220,7 +220,7 @@ fn build(
         name: provider.name.as_str().into(),
         dialect: vendor.dialect,
         also: vendor.also,
-        subset: vendor.subset,
+        subset: provider.schemas.unwrap_or(vendor.subset),
         max_completion_tokens: vendor.max_completion_tokens,
         stream_usage: vendor.stream_usage,
         rates,

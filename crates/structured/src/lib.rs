@@ -33,6 +33,7 @@ mod rules;
 mod schema;
 mod stream;
 mod subschema;
+mod subset;
 mod vouch;
 
 pub use advice::{Advice, advice};
@@ -40,9 +41,7 @@ pub use alias::{Alias, evidence, read_with};
 pub use batch::{answer, batch_line};
 pub use code::Code;
 pub use document::{Document, Kind, Node, NotJson};
-pub use lower::{
-    ANTHROPIC, AS_SENT, Change, GEMINI, GRAMMAR, JSON_MODE, Level, Lowered, OPENAI, SUBSETS, Subset, What, lower,
-};
+pub use lower::{Change, Lowered, What, lower, lower_for};
 pub use memory::{Alarm, DriftMemory, Form, JUMP, Row, WINDOW};
 pub use merge::{find, merge};
 pub use outcome::{Accepted, Layer, Reading, Rejected, Truncated, Violation};
@@ -54,6 +53,10 @@ pub use rules::{Rule, RuleError, RuleTable, Rules, Source, is_placeholder};
 pub use schema::{CompiledSchema, SchemaError};
 pub use stream::{Growth, Previews, Step, Stream, is_continued};
 pub use subschema::{examples, is_free_text, is_required, subschema};
+pub use subset::{
+    ANTHROPIC, AS_SENT, Asking, DEEPSEEK, Forced, GEMINI, GRAMMAR, JSON_MODE, Level, Models, OPENAI, SUBSETS, Subset,
+    TOOL,
+};
 
 /// The examples of the README run as tests.
 #[cfg(doctest)]

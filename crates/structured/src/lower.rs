@@ -1,215 +1,17 @@
 //! A schema as a provider takes it, and what of it is left to check afterwards.
 //!
-//! Providers enforce subsets of JSON Schema. [`lower`] writes the schema in a provider's subset: bounds and patterns that
+//! Providers enforce subsets of JSON Schema ([`Subset`]). [`lower`] writes the schema in a provider's subset: bounds and patterns that
 //! it does not know are dropped and stay with the validator, optional members become nullable where all must be
 //! required (alignment makes the null absent again), and `oneOf` becomes `anyOf`. What cannot be written without making
-//! a valid value unreachable is not written at all, and the schema is served at a lower level.
+//! a valid value unreachable is not written at all, and the schema is served at a lower level: as the one tool that the
+//! model must call where it can be made to, else by JSON mode or the prompt.
 //!
 //! What never happens here: nothing is widened or narrowed in silence. Each difference is a [`Change`].
 
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
-/// How strongly a form is enforced before an answer is checked, weakest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Level {
-    /// The schema stands in the prompt.
-    Prompt,
-    /// The provider enforces JSON, and the schema stands in the prompt.
-    JsonMode,
-    /// The provider is told the schema and promises nothing.
-    Schema,
-    /// The provider's decoder cannot leave the schema.
-    Strict,
-}
-
-/// What one provider takes.
-#[derive(Debug)]
-pub struct Subset {
-    /// Its name in reports.
-    pub name: &'static str,
-    /// The strongest level there is.
-    pub level: Level,
-    /// The level of a schema that cannot be written in the subset.
-    pub otherwise: Level,
-    /// Whether the provider's decoder enforces a schema that the client did not mark `strict`.
-    pub always: bool,
-    /// The root must be an object.
-    object_root: bool,
-    /// Each object must forbid unknown members.
-    closed: bool,
-    /// Each member must be required.
-    all_required: bool,
-    /// A schema may refer to itself.
-    recursive: bool,
-    /// Keywords that it does not know.
-    unknown: &'static [&'static str],
-    /// Shaping keywords that it does know, see [`SHAPING`].
-    shaping: &'static [&'static str],
-    /// The formats it knows; `None` if it takes any.
-    formats: Option<&'static [&'static str]>,
-    /// The largest `minItems`.
-    min_items_max: u64,
-    /// Deepest nesting.
-    depth_max: usize,
-    /// Most members in all.
-    members_max: usize,
-    /// Most members that may be absent.
-    optional_max: usize,
-    /// Most listed values in all.
-    listed_max: usize,
-    /// Most unions (`anyOf`, or several types) in all.
-    unions_max: usize,
-    /// Most characters of names and listed values in all.
-    characters_max: usize,
-}
-
-const LOOSE: Subset = Subset {
-    name: "as-sent",
-    level: Level::Schema,
-    otherwise: Level::Schema,
-    always: false,
-    object_root: false,
-    closed: false,
-    all_required: false,
-    recursive: true,
-    unknown: &[],
-    shaping: &[],
-    formats: None,
-    min_items_max: u64::MAX,
-    depth_max: usize::MAX,
-    members_max: usize::MAX,
-    optional_max: usize::MAX,
-    listed_max: usize::MAX,
-    unions_max: usize::MAX,
-    characters_max: usize::MAX,
-};
-
-/// OpenAI's Structured Outputs. Source: platform.openai.com, guide "Structured model outputs", section "Supported schemas"
-/// (as of February 2026): the root an object and no `anyOf`, every member required, `additionalProperties: false`; at
-/// most 5,000 members, 10 levels, 1,000 listed values, 120,000 characters of names and values; `pattern`, nine formats,
-/// bounds of numbers and arrays; no `allOf`, `not`, `if`, `dependent*`.
-pub static OPENAI: Subset = Subset {
-    name: "openai",
-    level: Level::Strict,
-    otherwise: Level::JsonMode,
-    object_root: true,
-    closed: true,
-    all_required: true,
-    formats: Some(&["date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"]),
-    unknown: &[
-        "oneOf",
-        "not",
-        "dependentRequired",
-        "uniqueItems",
-        "contains",
-        "minContains",
-        "maxContains",
-        "minProperties",
-        "maxProperties",
-        "minLength",
-        "maxLength",
-        "propertyNames",
-        "default",
-        "examples",
-    ],
-    depth_max: 10,
-    members_max: 5_000,
-    listed_max: 1_000,
-    characters_max: 120_000,
-    ..LOOSE
-};
-
-/// Anthropic's structured outputs and strict tools. Source: platform.claude.com, "Structured outputs", sections "JSON
-/// Schema limitations" and "Schema complexity limits" (as of September 2026): `additionalProperties: false`, no
-/// recursion, no bounds of numbers, strings and arrays but a `minItems` of 0 or 1, ten formats; at most 24 members that may be absent and 16 unions. (The limit of 20 strict tools is one of the
-/// request, not of a schema.)
-pub static ANTHROPIC: Subset = Subset {
-    name: "anthropic",
-    level: Level::Strict,
-    otherwise: Level::Prompt,
-    always: true,
-    object_root: true,
-    closed: true,
-    recursive: false,
-    formats: Some(&["date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"]),
-    min_items_max: 1,
-    optional_max: 24,
-    unions_max: 16,
-    unknown: &[
-        "oneOf",
-        "not",
-        "dependentRequired",
-        "uniqueItems",
-        "contains",
-        "minContains",
-        "maxContains",
-        "minProperties",
-        "maxProperties",
-        "minLength",
-        "maxLength",
-        "minimum",
-        "maximum",
-        "exclusiveMinimum",
-        "exclusiveMaximum",
-        "multipleOf",
-        "maxItems",
-        "propertyNames",
-        "default",
-        "examples",
-    ],
-    ..LOOSE
-};
-
-/// Gemini's `responseJsonSchema`. Source: ai.google.dev, API reference, `GenerationConfig.responseJsonSchema` (as of
-/// September 2026), which lists what it takes: `type`, `format`, `enum`, `items`, `prefixItems`, `minItems`, `maxItems`,
-/// `minimum`, `maximum`, `anyOf`, `oneOf` (read as `anyOf`), `properties`, `additionalProperties`, `required`,
-/// references. Cycles are unrolled and only allowed in members that may be absent, so a schema that refers to itself goes
-/// by JSON mode. The older `responseSchema`, a subset of OpenAPI 3.0, is never sent.
-pub static GEMINI: Subset = Subset {
-    name: "gemini",
-    level: Level::Strict,
-    otherwise: Level::JsonMode,
-    always: true,
-    recursive: false,
-    shaping: &["prefixItems"],
-    unknown: &[
-        "oneOf",
-        "const",
-        "not",
-        "pattern",
-        "dependentRequired",
-        "uniqueItems",
-        "contains",
-        "minContains",
-        "maxContains",
-        "minProperties",
-        "maxProperties",
-        "minLength",
-        "maxLength",
-        "exclusiveMinimum",
-        "exclusiveMaximum",
-        "multipleOf",
-        "propertyNames",
-        "default",
-        "examples",
-    ],
-    ..LOOSE
-};
-
-/// A server whose decoder follows a grammar made from the schema (vLLM, Ollama, `steersman-local`).
-pub static GRAMMAR: Subset = Subset { name: "grammar", level: Level::Strict, ..LOOSE };
-
-/// A provider that enforces JSON and knows no schema.
-pub static JSON_MODE: Subset =
-    Subset { name: "json-mode", level: Level::JsonMode, otherwise: Level::JsonMode, ..LOOSE };
-
-/// A provider of which nothing is known: the request goes on as it came, and the answer is checked.
-pub static AS_SENT: Subset = LOOSE;
-
-/// Every subset, for reports.
-pub static SUBSETS: &[&Subset] = &[&OPENAI, &ANTHROPIC, &GEMINI, &GRAMMAR, &JSON_MODE, &AS_SENT];
+use crate::subset::{Asking, Level, Subset};
 
 /// One difference between a schema and its lowered form.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -263,27 +65,52 @@ const SHAPING: [&str; 10] = [
     "unevaluatedItems",
 ];
 
-/// Writes a schema in a subset. Linear in the schema.
+/// A schema at the strongest level that a provider has for it, whatever the model. Linear in the schema.
 #[must_use]
 pub fn lower(schema: &Value, subset: &Subset) -> Lowered {
+    lower_for(schema, subset, &Asking::default())
+}
+
+/// A schema at the strongest level that a provider has for it in one request. Linear in the schema.
+#[must_use]
+pub fn lower_for(schema: &Value, subset: &Subset, asking: &Asking<'_>) -> Lowered {
     let given = |level, obstacle| Lowered { level, schema: schema.clone(), changes: Vec::new(), obstacle };
-    if subset.level != Level::Strict || subset.unknown.is_empty() {
-        return given(subset.level, None);
+    let obstacle = match subset.of(asking.model).0 {
+        Level::Strict if subset.unknown.is_empty() => return given(Level::Strict, None),
+        Level::Strict => match written(schema, subset) {
+            Ok((schema, changes)) => return Lowered { level: Level::Strict, schema, changes, obstacle: None },
+            Err(obstacle) => Some(obstacle),
+        },
+        Level::Tool => None,
+        level => return given(level, None),
+    };
+    match tool_obstacle(schema).or_else(|| subset.obstacle(asking)) {
+        None => given(Level::Tool, obstacle),
+        Some(tool) => given(subset.otherwise, Some(obstacle.unwrap_or_else(|| tool.to_owned()))),
+    }
+}
+
+/// The schema in the subset, with each difference, or why it cannot be written in it.
+fn written(schema: &Value, subset: &Subset) -> Result<(Value, Vec<Change>), String> {
+    if !is_plain_object(schema) && subset.object_root {
+        return Err("the root is no object".to_owned());
     }
     let mut lowering = Lowering { subset, changes: Vec::new(), count: Count::default() };
-    let root_is_object = schema.get("type").and_then(Value::as_str) == Some("object");
-    let written = if root_is_object || !subset.object_root {
-        lowering.write(schema, &mut String::new(), 1)
-    } else {
-        Err("the root is no object".to_owned())
-    };
-    let recursion = (!subset.recursive && recursive(schema)).then(|| "the schema refers to itself".to_owned());
-    match (written, recursion) {
-        (Ok(lowered), None) => {
-            Lowered { level: Level::Strict, schema: lowered, changes: lowering.changes, obstacle: None }
-        }
-        (Err(obstacle), _) | (_, Some(obstacle)) => given(subset.otherwise, Some(obstacle)),
+    let lowered = lowering.write(schema, &mut String::new(), 1)?;
+    if !subset.recursive && recursive(schema) {
+        return Err("the schema refers to itself".to_owned());
     }
+    Ok((lowered, lowering.changes))
+}
+
+fn is_plain_object(schema: &Value) -> bool {
+    schema.get("type").and_then(Value::as_str) == Some("object")
+}
+
+/// Arguments of a tool are an object by name; providers refuse schemas that say so only in a branch.
+fn tool_obstacle(schema: &Value) -> Option<&'static str> {
+    let branches = ["anyOf", "oneOf", "allOf", "$ref"].iter().any(|keyword| schema.get(keyword).is_some());
+    (!is_plain_object(schema) || branches).then_some("the root is no plain object, as the arguments of a tool are")
 }
 
 struct Lowering<'s> {
@@ -499,6 +326,7 @@ fn recursive(schema: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::subset::{ANTHROPIC, DEEPSEEK, GEMINI, OPENAI, SUBSETS, TOOL};
 
     #[test]
     fn what_a_subset_cannot_say_is_dropped_by_name_or_lowers_the_level() {
@@ -516,13 +344,13 @@ mod tests {
             ]
         );
         assert_eq!(lowered.schema["required"], json!(["id", "note"]));
-        for (kept, why) in [
-            (json!({"type": "array", "items": {"type": "string"}}), "root"),
-            (json!({"type": "object", "additionalProperties": {"type": "number"}}), "map"),
-            (json!({"type": "object", "properties": {}, "allOf": [{}]}), "allOf"),
+        for (kept, why, level) in [
+            (json!({"type": "array", "items": {"type": "string"}}), "root", Level::JsonMode),
+            (json!({"type": "object", "additionalProperties": {"type": "number"}}), "map", Level::Tool),
+            (json!({"type": "object", "properties": {}, "allOf": [{}]}), "allOf", Level::JsonMode),
         ] {
             let lowered = lower(&kept, &OPENAI);
-            assert_eq!((lowered.level, &lowered.schema), (Level::JsonMode, &kept));
+            assert_eq!((lowered.level, &lowered.schema), (level, &kept));
             assert!(lowered.obstacle.expect("an obstacle").contains(why));
         }
     }
@@ -545,7 +373,7 @@ mod tests {
             many(17).into_iter().map(|name| (name, json!({"type": ["string", "null"]}))).collect();
         let unions = json!({"type": "object", "required": many(17), "properties": unions});
         for (schema, subset, level, why) in [
-            (&wide, &OPENAI, Level::JsonMode, "1000 listed values"),
+            (&wide, &OPENAI, Level::Tool, "1000 listed values"),
             (&loose, &ANTHROPIC, Level::Prompt, "24 members that may be absent"),
             (&unions, &ANTHROPIC, Level::Prompt, "16 unions"),
         ] {
@@ -567,7 +395,7 @@ mod tests {
         let members = &lowered.schema["items"]["properties"];
         assert_eq!(members["kind"], json!({"enum": ["point"]}));
         assert_eq!(members["at"]["prefixItems"], json!([{"type": "number"}]));
-        assert_eq!(lower(&schema, &OPENAI).level, Level::JsonMode);
+        assert_eq!(lower(&schema, &OPENAI).level, Level::JsonMode, "no tool has a list for its arguments");
     }
 
     #[test]
@@ -577,6 +405,48 @@ mod tests {
         for subset in SUBSETS {
             let lowered = lower(&schema, subset);
             assert_eq!((lowered.schema, lowered.changes.len()), (schema.clone(), 0), "{}", subset.name);
+        }
+    }
+    #[test]
+    fn a_schema_that_cannot_be_written_is_the_one_tool_of_a_model_that_can_be_made_to_call_it() {
+        let map = json!({"type": "object", "additionalProperties": {"type": "string"}});
+        let list = json!({"type": "array", "items": {"type": "string"}});
+        let (told, quiet) = (Some(true), Some(false));
+        for (schema, subset, model, tools, thinking, level) in [
+            (&map, &OPENAI, "gpt-4.1", false, None, Level::Tool),
+            (&map, &OPENAI, "gpt-4.1", true, None, Level::JsonMode),
+            (&map, &OPENAI, "o3", false, told, Level::JsonMode),
+            (&list, &OPENAI, "gpt-4.1", false, None, Level::JsonMode),
+            (&map, &ANTHROPIC, "claude-sonnet-4-6", false, None, Level::Tool),
+            (&map, &ANTHROPIC, "claude-sonnet-4-6", false, told, Level::Prompt),
+            (&map, &ANTHROPIC, "claude-opus-5-5", false, None, Level::Prompt),
+            (&map, &ANTHROPIC, "us.anthropic.claude-3-haiku-20240307-v1:0", false, None, Level::Tool),
+            (&map, &GEMINI, "gemini-2.5-pro", false, None, Level::Strict),
+            (&map, &DEEPSEEK, "deepseek-chat", false, None, Level::Tool),
+            (&map, &DEEPSEEK, "deepseek-v4-pro", false, None, Level::JsonMode),
+            (&map, &DEEPSEEK, "deepseek-v4-pro", false, quiet, Level::Tool),
+            (&map, &TOOL, "m", false, told, Level::Tool),
+        ] {
+            let lowered = lower_for(schema, subset, &Asking { model, tools, thinking });
+            assert_eq!((lowered.level, &lowered.schema), (level, schema), "{} {model}", subset.name);
+        }
+    }
+
+    #[test]
+    fn a_model_from_before_strict_schemas_has_the_tool_and_a_later_one_the_schema() {
+        let flat = json!({"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"],
+            "additionalProperties": false});
+        for (subset, model, level) in [
+            (&OPENAI, "gpt-4", Level::Tool),
+            (&OPENAI, "gpt-4-turbo", Level::Tool),
+            (&OPENAI, "gpt-4o-2024-08-06", Level::Strict),
+            (&OPENAI, "gpt-4.1-mini", Level::Strict),
+            (&ANTHROPIC, "claude-sonnet-4-20250514", Level::Tool),
+            (&ANTHROPIC, "claude-opus-4@20250514", Level::Tool),
+            (&ANTHROPIC, "claude-sonnet-4-5-20250929", Level::Strict),
+            (&ANTHROPIC, "claude-opus-5", Level::Strict),
+        ] {
+            assert_eq!(lower_for(&flat, subset, &Asking { model, ..Asking::default() }).level, level, "{model}");
         }
     }
 }

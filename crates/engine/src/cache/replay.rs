@@ -8,6 +8,7 @@ use steersman_wire::sse::SseDecoder;
 use steersman_wire::{Answer, Loss, dialect, openai_responses};
 
 use super::KeptAnswer;
+use crate::forced::Hearing;
 use crate::judged;
 use crate::prepare::Prepared;
 use crate::reply::Inbound;
@@ -56,7 +57,7 @@ fn has_own_id(inbound: &Inbound) -> bool {
 fn events(answer: &KeptAnswer) -> Option<Vec<Event>> {
     let dialect = dialect(&answer.dialect)?;
     let mut events = if answer.streamed {
-        judged::events(dialect, std::slice::from_ref(&answer.body)).ok()?
+        judged::events(Hearing::plain(dialect), std::slice::from_ref(&answer.body)).ok()?
     } else {
         dialect.decode_answer(&answer.body).ok()?
     };

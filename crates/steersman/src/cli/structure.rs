@@ -9,8 +9,8 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 use steersman_structured::{
-    CompiledSchema, Conditions, Finish, Mode, Reading, Rejected, Rules, SUBSETS, Source, advice, answer, batch_line,
-    lower, read,
+    Asking, CompiledSchema, Conditions, Finish, Level, Mode, Reading, Rejected, Rules, SUBSETS, Source, Subset, advice,
+    answer, batch_line, lower, lower_for, read,
 };
 
 use super::{Command, Failure, parse};
@@ -126,7 +126,7 @@ fn run_lint(path: &Path, as_json: bool) -> Result<ExitCode, Failure> {
     if as_json {
         let rows = SUBSETS.iter().map(|subset| {
             let lowered = lower(&schema, subset);
-            json!({"provider": subset.name, "level": lowered.level, "changes": lowered.changes, "obstacle": lowered.obstacle, "schema": lowered.schema})
+            json!({"provider": subset.name, "level": lowered.level, "changes": lowered.changes, "obstacle": lowered.obstacle, "schema": lowered.schema, "models": others(&schema, subset).into_iter().map(|(level, models)| json!({"level": level, "models": models})).collect::<Vec<_>>()})
         });
         anstream::println!("{}", json!({"providers": rows.collect::<Vec<_>>(), "advice": found}));
         return Ok(ExitCode::SUCCESS);
@@ -140,6 +140,9 @@ fn run_lint(path: &Path, as_json: bool) -> Result<ExitCode, Failure> {
             (None, n) => format!("{n} changes"),
         };
         anstream::println!("{:<10} {level:<10} {note}", subset.name);
+        for (level, models) in others(&schema, subset) {
+            anstream::println!("  {:<8} {:<10} for {}", "", word(&level), models.join(", "));
+        }
         for change in &lowered.changes {
             let place = if change.pointer.is_empty() { "/" } else { &change.pointer };
             anstream::println!("  {:<9} {} at `{place}`", word(&change.what), change.keyword);
@@ -150,6 +153,21 @@ fn run_lint(path: &Path, as_json: bool) -> Result<ExitCode, Failure> {
         anstream::println!("advice: at `{place}`: {}", line.message);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Levels that models of a provider have instead, with the parts of their names.
+fn others(schema: &Value, subset: &Subset) -> Vec<(Level, Vec<&'static str>)> {
+    let usual = lower(schema, subset).level;
+    let mut found: Vec<(Level, Vec<&'static str>)> = Vec::new();
+    for row in subset.models {
+        let level = lower_for(schema, subset, &Asking { model: row.named, ..Asking::default() }).level;
+        match found.iter_mut().find(|(known, _)| *known == level) {
+            _ if level == usual => {}
+            Some((_, models)) => models.push(row.named),
+            None => found.push((level, vec![row.named])),
+        }
+    }
+    found
 }
 
 fn word(value: &impl serde::Serialize) -> String {

@@ -158,6 +158,7 @@ pub(crate) static KEYS: &[Key] = &[
     key("providers.*.session_token", Kind::Secret, "", "env:AWS_SESSION_TOKEN", "The token of a session, where that key is temporary. Default: AWS_SESSION_TOKEN."),
     key("providers.*.profile", Kind::Text, "", "work", "The profile of `~/.aws/credentials` and `~/.aws/config` whose keys sign calls, at `bedrock`. Default: AWS_PROFILE, or `default` if there is one and no key is set."),
     key("providers.*.role", Kind::Text, "", "instance", "Whose role signs calls, at `bedrock`: `instance` (its metadata service, version 2) or `container`. Default: a container's, where its variables are set. Keys are renewed before they end."),
+    key("providers.*.schemas", Kind::Text, "", "tool", "How a JSON Schema for the answer is asked for, where the vendor's own way is not it (`docs/structured.md`): `tool` (as the one tool that the model must call), `json-mode`, `grammar` (the decoder follows any schema), `as-sent`, `openai`, `anthropic`, `gemini`, `deepseek`."),
     key("providers.*.models", Kind::Texts, "", "[\"gpt-4o-mini\"]", "The models to list. Default: those of the price table. Any other is reached as `provider/model`."),
     key("models.*.provider", Kind::Text, "", "openai", "The provider that serves it."),
     key("models.*.upstream", Kind::Text, "", "gpt-4o-mini-2024-07-18", "The name that the provider knows it by. Default: the table's name."),

@@ -9,6 +9,7 @@ use steersman_core::{Contract, Price, Rates, nearest};
 use steersman_engine::{AdmitSettings, Resilience};
 use steersman_net::BaseUrl;
 use steersman_providers::{VENDORS, Vendor};
+use steersman_structured::{SUBSETS, Subset};
 
 use super::cloud::CloudConfig;
 use super::document::{Document, Value};
@@ -69,6 +70,8 @@ pub(crate) struct ProviderConfig {
     pub(crate) api_key: Option<SecretSource>,
     pub(crate) cloud: CloudConfig,
     pub(crate) models: Option<Vec<String>>,
+    /// How the forms of answers are asked for, where that is not the vendor's own way.
+    pub(crate) schemas: Option<&'static Subset>,
 }
 
 /// A named use of a model.
@@ -301,7 +304,7 @@ fn providers(
         {
             let api_key = Some(SecretSource::Environment(variable.to_owned()));
             let (name, cloud) = (vendor.name.to_owned(), CloudConfig::default());
-            providers.push(ProviderConfig { name, vendor, base_url, api_key, cloud, models: None });
+            providers.push(ProviderConfig { name, vendor, base_url, api_key, cloud, models: None, schemas: None });
         }
     }
     Ok(providers)
@@ -337,7 +340,10 @@ fn provider(
     let variable = vendor.key_env.filter(|variable| !cloud.has_account() || environment(variable).is_some());
     let api_key =
         read.secret(&at("api_key"))?.or_else(|| variable.map(|name| SecretSource::Environment(name.to_owned())));
-    Ok(ProviderConfig { name: name.to_owned(), vendor, base_url, api_key, cloud, models: read.texts(&at("models")) })
+    let ways: Vec<_> = SUBSETS.iter().map(|subset| (subset.name, *subset)).collect();
+    let schemas = read.word(&at("schemas"), &ways)?;
+    let models = read.texts(&at("models"));
+    Ok(ProviderConfig { name: name.to_owned(), vendor, base_url, api_key, cloud, models, schemas })
 }
 
 fn models(read: &Reader<'_>, providers: &[ProviderConfig]) -> Result<Vec<ModelConfig>, ConfigError> {
