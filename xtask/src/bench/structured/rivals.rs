@@ -25,8 +25,20 @@ pub(super) struct Rivals {
     scripts: PathBuf,
 }
 
-const ALL: &[&str] = &["syntax", "bracket", "drift", "must_refuse", "blind", "blind_2", "blind_3", "blind_3_final"];
-const SCHEMA: &[&str] = &["bracket", "drift", "must_refuse", "blind", "blind_2", "blind_3", "blind_3_final"];
+const ALL: &[&str] = &[
+    "syntax",
+    "bracket",
+    "drift",
+    "must_refuse",
+    "blind",
+    "blind_2",
+    "blind_3",
+    "blind_3_final",
+    "blind_4",
+    "blind_4_final",
+];
+const SCHEMA: &[&str] =
+    &["bracket", "drift", "must_refuse", "blind", "blind_2", "blind_3", "blind_3_final", "blind_4", "blind_4_final"];
 
 /// Each rival's name, and the sets that it can be asked about. `jiter` repairs nothing: it is there for what reading
 /// without repair gives, and for its previews.

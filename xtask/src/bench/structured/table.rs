@@ -8,7 +8,7 @@ pub(super) fn print(run: &Value, as_json: bool) {
         return;
     }
     println!("{:<34} {:>7} {:>8} {:>8} {:>8} {:>8}", "", "n", "right %", "refused", "silent %", "us a doc");
-    for set in ["syntax", "bracket", "drift", "must_refuse", "valid", "blind", "blind_2", "blind_3", "blind_3_final"] {
+    for set in ["syntax", "bracket", "drift", "must_refuse", "valid"].into_iter().chain(super::BLIND) {
         row(&format!("steersman, {set}"), at(run, &format!("/sets/{set}")));
     }
     for (name, sets) in at(run, "/rivals").as_object().into_iter().flatten() {
