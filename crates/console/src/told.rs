@@ -165,7 +165,21 @@ fn tools(note: &Value) -> Vec<String> {
         format!("`{tool}` {status}{}", sends.map(|sends| format!(" after {sends} sends")).unwrap_or_default())
     };
     let step = |calls: &Value| calls.as_array().into_iter().flatten().map(call).collect::<Vec<_>>().join(", ");
-    (1..).zip(list(note, "steps")).map(|(number, calls)| format!("step {number}: {}", step(calls))).collect()
+    let mut lines: Vec<_> =
+        (1..).zip(list(note, "steps")).map(|(number, calls)| format!("step {number}: {}", step(calls))).collect();
+    lines.extend(list(note, "reads").map(read));
+    lines
+}
+
+/// How a result was kept from the model of a run.
+fn read(read: &Value) -> String {
+    let tool = text(read, "tool").unwrap_or_default();
+    let handles = read.get("handles").and_then(Value::as_u64).unwrap_or_default();
+    match (text(read, "by"), text(read, "failed")) {
+        (Some(model), Some(code)) => format!("`{tool}` kept from the model: {model} could not read it ({code})"),
+        (Some(model), None) => format!("`{tool}` kept from the model: read by {model}, {handles} handles"),
+        (None, _) => format!("`{tool}` kept from the model: not read, {handles} handles"),
+    }
 }
 
 fn cache(note: &Value) -> Vec<String> {
@@ -212,6 +226,15 @@ mod tests {
         assert!(lines[2].ends_with("http://x"), "{lines:?}");
         let note = json!({ "run": "r", "steps": [[{ "tool": "charge", "status": "done", "sends": 2 }]] });
         assert_eq!(told("tools", &note), ["step 1: `charge` done after 2 sends"]);
+        let reads = json!({ "steps": [], "reads": [
+            { "tool": "read", "by": "small", "handles": 2 }, { "tool": "read", "by": "small", "handles": 1, "failed": "output_rejected" },
+            { "tool": "find", "handles": 1 }] });
+        let expected = [
+            "`read` kept from the model: read by small, 2 handles",
+            "`read` kept from the model: small could not read it (output_rejected)",
+            "`find` kept from the model: not read, 1 handles",
+        ];
+        assert_eq!(told("tools", &reads), expected);
         let note = json!({
             "phase": "armed", "reason": "the floor is proved", "policy": "ab12", "rung": 5, "rungs": 90,
             "propensity": 0.05, "price_of_quality": 0.031, "chance_of_being_right": { "small": 0.9, "big": 0.95 },

@@ -19,6 +19,7 @@ use crate::catalog::Catalog;
 use crate::forms::{FormSettings, Forms};
 use crate::guard::{Approvals, GuardMode, GuardRoom, GuardSettings};
 use crate::health::Places;
+use crate::reader::ReaderSettings;
 use crate::resilience::{Bearing, Resilience};
 use crate::route::{RouteTask, Routes};
 use crate::stored::ResponseBook;
@@ -53,6 +54,7 @@ pub struct Engine {
     pub(crate) tools: Option<Arc<ToolRoom>>,
     pub(crate) agents: Arc<BTreeMap<String, AgentTask>>,
     pub(crate) approvals: Option<Arc<dyn Approvals>>,
+    pub(crate) readers: Arc<ReaderSettings>,
     pub(crate) recorder: Arc<dyn Recorder>,
     pub(crate) bearing: Arc<Bearing>,
     pub(crate) admit: Arc<Admit>,
@@ -67,7 +69,7 @@ impl Engine {
         let (catalog, forms, guard, routes) = (Arc::new(catalog), Arc::default(), Arc::default(), Arc::default());
         let (tools, approvals, responses, escalates) = (None, None, None, true);
         let (admit, admit_settings) = (Arc::default(), Arc::default());
-        let (cache, cache_settings, agents) = (None, Arc::default(), Arc::default());
+        let (cache, cache_settings, agents, readers) = (None, Arc::default(), Arc::default(), Arc::default());
         Self {
             catalog,
             settings,
@@ -77,6 +79,7 @@ impl Engine {
             tools,
             agents,
             approvals,
+            readers,
             escalates,
             responses,
             cache,
@@ -146,6 +149,13 @@ impl Engine {
     #[must_use]
     pub fn with_agents(mut self, tasks: BTreeMap<String, AgentTask>) -> Self {
         self.agents = Arc::new(tasks);
+        self
+    }
+
+    /// With readers between runs and what others wrote.
+    #[must_use]
+    pub fn with_readers(mut self, settings: ReaderSettings) -> Self {
+        self.readers = Arc::new(settings);
         self
     }
 

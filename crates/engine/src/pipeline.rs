@@ -106,6 +106,9 @@ impl Engine {
         if let Some(room) = self.tools.as_ref().filter(|_| self.agent(&prepared.task).is_some()) {
             return Box::pin(self.act(room, inbound, prepared, recording)).await;
         }
+        if let Some(refusal) = self.reader_without_tools(&inbound, &prepared.task) {
+            return refuse(&inbound, &refusal, recording);
+        }
         if Previews::are_wanted(&inbound, &prepared) {
             return Box::pin(self.ask_with_previews(inbound, prepared, recording)).await;
         }

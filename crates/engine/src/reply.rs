@@ -31,6 +31,8 @@ pub struct Inbound {
     pub quoted: Option<String>,
     /// Hashes of calls that a person approved, as the client says in a header.
     pub approved: Option<String>,
+    /// What more of the guard the client wants, as it says in a header: `reader`.
+    pub guard: Option<String>,
     /// The client's name for this request, under which it may be sent again.
     pub idempotency_key: Option<String>,
     /// How long it waited for its turn before its body was read, in microseconds; 0: it began at once.
@@ -60,6 +62,7 @@ impl Inbound {
             structured: None,
             quoted: None,
             approved: None,
+            guard: None,
             idempotency_key: None,
             waited_us: 0,
             cache: None,
@@ -67,6 +70,11 @@ impl Inbound {
             previews: false,
             headers: Vec::new(),
         }
+    }
+
+    /// Whether the client wants this of the guard. No word takes anything away that the operator set.
+    pub(crate) fn wants_of_guard(&self, word: &str) -> bool {
+        self.guard.as_deref().is_some_and(|words| words.split(',').any(|wanted| wanted.trim() == word))
     }
 
     /// How an answer to it is written.

@@ -59,6 +59,9 @@ pub(crate) enum ComposeError {
         /// Its fallback.
         fallback: String,
     },
+    /// A reader that does not exist.
+    #[error("`reader` names the model `{0}`, which no provider serves")]
+    Reader(String),
     /// A task whose model does not exist.
     #[error("the task `{task}` wants the model `{model}`, which no provider serves")]
     Task {
@@ -111,6 +114,9 @@ pub(crate) fn providers(config: &Config, client: &Client, local: &LocalModels) -
             catalog.candidate(model).map_err(unserved)?;
         }
         catalog.add_task(&task.name, task.models.clone());
+    }
+    for model in config.readers.model.iter().chain(config.readers.tasks.values()) {
+        catalog.candidate(model).map_err(|_| ComposeError::Reader(model.clone()))?;
     }
     Ok(Providers { catalog, secrets })
 }
@@ -167,6 +173,7 @@ pub(crate) fn engine(
     };
     let engine = Engine::new(catalog, settings, recorder)
         .with_guard(guard(config))
+        .with_readers(config.readers.clone())
         .with_forms(forms(config), before)
         .resilient(config.resilience, before)
         .admitting(admit, config.admission.clone())

@@ -4,6 +4,9 @@
 //! message with its own calls. What came before that message in the run, and what the gateway's calls of it gave, is
 //! kept under the conversation and the client's calls, and put back when the client sends that message again.
 //!
+//! A run with a reader keeps every answer so, under its text: the client has it with the handles filled in, and the model is
+//! shown it as it wrote it.
+//!
 //! What never happens here: nothing is taken from the client but the name under which it is looked up.
 
 use futures_util::future::try_join_all;
@@ -12,7 +15,6 @@ use steersman_core::{ChatRequest, ContentHash, Message, Part, Role};
 use steersman_wire::Dialect;
 
 use super::log::{Step, down};
-use super::run::said;
 use super::{RunsDown, ToolRoom};
 use crate::refusal::Refusal;
 
@@ -49,32 +51,40 @@ pub(super) async fn keep(
     Err(down(&RunsDown("somebody else keeps steps of the same conversation".to_owned())))
 }
 
-/// Puts hidden steps back into the conversation. `chain` is that of the messages as the client sent them.
-pub(super) async fn restore(
+/// The steps that stand hidden behind each message; of a run with a reader (`by_text`) also behind answers. `chain` is that of
+/// the messages as the client sent them.
+pub(super) async fn find(
     room: &ToolRoom,
     dialect: &dyn Dialect,
-    request: &mut ChatRequest,
+    request: &ChatRequest,
     chain: &[ContentHash],
-) -> Result<(), Refusal> {
+    by_text: bool,
+) -> Result<Vec<Option<Vec<Step>>>, Refusal> {
     let found = request.messages.iter().zip(chain).map(|(message, before)| async move {
-        let ids = call_ids(message);
+        let text = text(message).filter(|_| by_text);
+        let ids = text.as_deref().map_or_else(|| call_ids(message), |text| vec![ANSWER, text]);
         if ids.is_empty() {
             return Ok(None);
         }
         let kept = room.runs.load(&name(dialect, *before, &ids)).await.map_err(|error| down(&error))?;
         let Some((_, content)) = kept else { return Ok(None) };
         let kept: Kept = serde_json::from_str(&content).map_err(|error| down(&RunsDown(error.to_string())))?;
-        messages(dialect, &kept).map(Some)
+        Ok(Some(kept.steps))
     });
-    let found = try_join_all(found).await?;
-    let messages = std::mem::take(&mut request.messages);
-    for (message, hidden) in messages.into_iter().zip(found) {
-        match hidden {
-            Some(hidden) => request.messages.extend(hidden),
-            None => request.messages.push(message),
-        }
-    }
-    Ok(())
+    try_join_all(found).await
+}
+
+/// Stands before an answer's text in the name of what is hidden behind it.
+pub(super) const ANSWER: &str = "answer";
+
+/// What an assistant's message says; `None` for messages of others.
+pub(super) fn text(message: &Message) -> Option<String> {
+    (message.role == Role::Assistant).then(|| text_of(&message.parts))
+}
+
+/// The texts among the parts of a message, as one.
+pub(super) fn text_of(parts: &[Part]) -> String {
+    parts.iter().filter_map(|part| if let Part::Text(text) = part { Some(text.as_str()) } else { None }).collect()
 }
 
 fn call_ids(message: &Message) -> Vec<&str> {
@@ -88,15 +98,4 @@ fn call_ids(message: &Message) -> Vec<&str> {
         }
     }
     ids
-}
-
-fn messages(dialect: &dyn Dialect, kept: &Kept) -> Result<Vec<Message>, Refusal> {
-    let mut messages = Vec::new();
-    for step in &kept.steps {
-        let parts = said(dialect, step.answer.clone().into(), None, None)?.parts;
-        messages.push(Message { role: Role::Assistant, parts });
-        let results = step.results.iter().flatten().map(super::log::Kept::to_result);
-        messages.extend(results.map(|result| Message { role: Role::Tool, parts: vec![Part::ToolResult(result)] }));
-    }
-    Ok(messages)
 }

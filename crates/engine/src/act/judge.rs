@@ -16,12 +16,16 @@ impl Judge {
     pub(super) fn heard(&self, guarded: Option<Arc<Guarded>>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = guarded;
     }
+
+    /// The conversation as it stood in the last step.
+    pub(super) fn guarded(&self) -> Option<Arc<Guarded>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 impl Authorise for Judge {
     fn judge(&self, turn: &[Proposed<'_>]) -> Vec<Verdict> {
-        let guarded = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some(guarded) = guarded.filter(|guarded| guarded.mode == GuardMode::On) else {
+        let Some(guarded) = self.guarded().filter(|guarded| guarded.mode == GuardMode::On) else {
             return vec![Verdict::Allow; turn.len()];
         };
         let proposed: Vec<_> = turn

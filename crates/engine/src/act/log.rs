@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::{RunsDown, ToolRoom};
+use crate::reader::Read;
 use crate::refusal::Refusal;
 use crate::reply::Inbound;
 
@@ -34,6 +35,9 @@ pub(super) struct Kept {
     pub(super) call_id: String,
     pub(super) text: String,
     pub(super) is_error: bool,
+    /// What the model sees of it, where a reader stands between.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) read: Option<Read>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

@@ -15,6 +15,7 @@ mod log;
 mod outlet;
 mod respond;
 mod run;
+mod views;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

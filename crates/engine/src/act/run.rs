@@ -7,8 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Value, json};
-use steersman_core::{ChatRequest, Code, Effect, Event, Message, Part, Role, ToolCall, ToolChoice, ToolResult, Usage};
-use steersman_scope::{AgentRun, Caps, Cause, Child, Fault, RunId, Scope, ToolReply};
+use steersman_core::{
+    ChatRequest, Code, ContentHash, Contract, Effect, Event, Part, ToolCall, ToolChoice, ToolResult, Usage,
+};
+use steersman_scope::{AgentRun, Caps, Cause, Child, Fault, Refusal as NotMade, RunId, Scope, Status, ToolReply};
 use steersman_wire::Answer;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -16,6 +18,7 @@ use tokio::time::Instant;
 use super::judge::Judge;
 use super::log::{Kept, RunLog, Step, request_hash};
 use super::outlet::Outlet;
+use super::views::Views;
 use super::{AgentTask, Offered, ToolRoom, hidden};
 use crate::checks::Known;
 use crate::conversation;
@@ -24,6 +27,7 @@ use crate::guard::Report;
 use crate::judged::revise;
 use crate::pipeline::Accepted;
 use crate::prepare::{Target, prepare};
+use crate::reader::{ReadNote, Reader};
 use crate::recording::Recording;
 use crate::refusal::Refusal;
 use crate::reply::Inbound;
@@ -49,6 +53,9 @@ pub(super) struct Acted {
 pub(super) struct Note {
     run: String,
     steps: Vec<Vec<Made>>,
+    /// What a reader kept from the model.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reads: Vec<ReadNote>,
 }
 
 /// One call, as the record says it. Arguments stand in the attempts' bodies, redacted like them.
@@ -88,6 +95,13 @@ impl Turn<'_> {
     }
 }
 
+/// What a turn works with beside its calls.
+struct Hands<'a, 'r> {
+    reader: Option<&'r Reader<'a>>,
+    recording: &'r mut Recording,
+    note: &'r mut Note,
+}
+
 /// A step's answer and what it means.
 pub(super) struct Said {
     body: Bytes,
@@ -106,7 +120,7 @@ impl Running<'_> {
         task_name: &str,
         recording: &mut Recording,
         note: &mut Note,
-        mut outlet: Option<&mut Outlet>,
+        outlet: Option<&mut Outlet>,
     ) -> Result<Acted, Refusal> {
         // By the id of the client's key, which outlives a rotation of its secret.
         let owner = self.engine.admit.owner_of(self.inbound.credential.as_ref());
@@ -115,11 +129,11 @@ impl Running<'_> {
         if let Some(answer) = &log.content.answer {
             return self.replay(answer.clone());
         }
-        let mut request = self.inbound.dialect.decode_request(&self.inbound.body).map_err(Refusal::from)?;
-        (request.stream, request.include_usage) = (outlet.is_some(), outlet.is_some());
-        let chain = conversation::chain(&request, task_name, self.inbound);
-        hidden::restore(self.room, self.inbound.dialect, &mut request, &chain).await?;
-        let ours = self.offer(&mut request).await;
+        let reader = self.engine.reader(task_name, self.inbound, self.deadline)?;
+        // Handles are filled in once the answer is there.
+        let mut outlet = outlet.filter(|_| reader.is_none());
+        let (mut views, chain) = self.open(task_name, reader.is_some(), outlet.is_some()).await?;
+        let ours = self.offer(&mut views.shown).await;
         let judge = Arc::new(Judge::default());
         let tools = ours.iter().map(|tool| (Arc::clone(&tool.tool), tool.limiter.clone()));
         let runner = self.room.runner.with(tools, Arc::clone(&judge) as _);
@@ -128,10 +142,10 @@ impl Running<'_> {
         for number in 0..self.task.max_steps {
             let last = number + 1 == self.task.max_steps;
             if last && !ours.is_empty() {
-                request.tool_choice = Some(ToolChoice::None);
+                views.shown.tool_choice = Some(ToolChoice::None);
             }
             let turn = Turn { number, ours: &ours };
-            let mut said = self.step(turn, &request, &judge, &log, recording, outlet.as_deref_mut()).await?;
+            let mut said = self.step(turn, &views, &judge, &log, recording, outlet.as_deref_mut()).await?;
             add_usage(&mut usage, &said.events);
             guard = Report::joined(guard, said.guard.take());
             let is_ours = |call: &ToolCall| ours.iter().any(|tool| tool.spec.name == call.name);
@@ -143,7 +157,8 @@ impl Running<'_> {
                 None
             } else {
                 recording.end_attempt(None);
-                Some(self.turn(&run, turn, &mut log, &said.body, own, note).await?)
+                let hands = Hands { reader: reader.as_ref(), recording, note };
+                Some(self.turn(&run, turn, &mut log, (&said.body, own), &mut views, hands).await?)
             };
             let answer = String::from_utf8_lossy(&said.body).into_owned();
             let hides = !unseen.is_empty() || results.is_some();
@@ -151,17 +166,29 @@ impl Running<'_> {
             let (Some(results), true) = (results, others.is_empty()) else {
                 if let (false, true, Some(before)) = (others.is_empty(), hides, chain.last()) {
                     let ids: Vec<&str> = others.iter().map(|call| call.id.as_str()).collect();
-                    hidden::keep(self.room, self.inbound.dialect, *before, &ids, unseen).await?;
+                    hidden::keep(self.room, self.inbound.dialect, *before, &ids, std::mem::take(&mut unseen)).await?;
                 }
                 said.guard = guard;
+                if let (Some(_), Some(before)) = (&reader, chain.last()) {
+                    self.fill(&mut said, &views, &judge, *before, unseen).await?;
+                }
                 return self.answer(said, is_ours, usage.filter(|_| number > 0), log).await;
             };
-            let told = |result: &Kept| Message { role: Role::Tool, parts: vec![Part::ToolResult(result.to_result())] };
-            request.messages.push(Message { role: Role::Assistant, parts: said.parts });
-            request.messages.extend(results.iter().map(told));
+            views.said(said.parts);
+            views.told(&results);
         }
         let message = format!("the model wanted more than {} steps", self.task.max_steps);
         Err(Refusal::new(Code::STEP_LIMIT, message))
+    }
+
+    /// The conversation as it came, with what the client has not seen put back, and its chain.
+    async fn open(&self, task_name: &str, reads: bool, streams: bool) -> Result<(Views, Vec<ContentHash>), Refusal> {
+        let dialect = self.inbound.dialect;
+        let mut request = dialect.decode_request(&self.inbound.body).map_err(Refusal::from)?;
+        (request.stream, request.include_usage) = (streams, streams);
+        let chain = conversation::chain(&request, task_name, self.inbound);
+        let hidden = hidden::find(self.room, dialect, &request, &chain, reads).await?;
+        Ok((Views::open(request, hidden, reads, dialect)?, chain))
     }
 
     /// Adds the task's tools to the request, but for names that the client uses itself. Gives those that were added.
@@ -177,20 +204,26 @@ impl Running<'_> {
     async fn step(
         &self,
         turn: Turn<'_>,
-        request: &ChatRequest,
+        views: &Views,
         judge: &Judge,
         log: &RunLog<'_>,
         recording: &mut Recording,
         outlet: Option<&mut Outlet>,
     ) -> Result<Said, Refusal> {
         let dialect = self.inbound.dialect;
-        let body = Bytes::from(dialect.encode_request(request).map_err(Refusal::from)?.body);
-        let inbound = Inbound { body, ..self.inbound.clone() };
+        let request = &views.shown;
+        let written = |request: &ChatRequest| -> Result<Inbound, Refusal> {
+            let body = Bytes::from(dialect.encode_request(request).map_err(Refusal::from)?.body);
+            Ok(Inbound { body, ..self.inbound.clone() })
+        };
+        let inbound = written(request)?;
         let head = dialect.request_head(&inbound.body).map_err(Refusal::from)?;
         let mut prepared = prepare(&self.engine.catalog, &self.engine.forms, &inbound, &head)?;
-        prepared.guarded = self.engine.guard.label(&inbound, &prepared)?;
+        let truth = views.truth().map(|truth| written(&truth)).transpose()?;
+        prepared.guarded = self.engine.guard.label(truth.as_ref().unwrap_or(&inbound), &prepared)?;
         if let Some(guarded) = prepared.guarded.as_mut().and_then(Arc::get_mut) {
             guarded.deferred = turn.ours.iter().map(|tool| tool.spec.name.clone()).collect();
+            guarded.handles.clone_from(&views.handles);
         }
         prepared.text_flows =
             outlet.is_some() && prepared.guarded.as_ref().is_none_or(|guarded| guarded.lets_text_flow(&request.tools));
@@ -231,9 +264,9 @@ impl Running<'_> {
         run: &AgentRun,
         turn: Turn<'_>,
         log: &mut RunLog<'_>,
-        said: &Bytes,
-        calls: Vec<ToolCall>,
-        note: &mut Note,
+        (said, calls): (&Bytes, Vec<ToolCall>),
+        views: &mut Views,
+        hands: Hands<'_, '_>,
     ) -> Result<Vec<Kept>, Refusal> {
         let place = turn.place();
         if let Some(results) = log.content.steps.get(place).and_then(|step| step.results.as_ref()) {
@@ -252,11 +285,25 @@ impl Running<'_> {
             }
         }
         self.tell(&calls, "started").await;
-        let replies = self.make(run, turn.number, calls).await?;
+        let filled = views.filled(calls.clone());
+        let told_more: Vec<bool> = calls.iter().zip(&filled).map(|(asked, made)| asked != made).collect();
+        let replies = self.make(run, turn.number, filled).await?;
         self.sends.fetch_add(replies.iter().map(|reply| u64::from(reply.sends)).sum(), Ordering::Relaxed);
         self.tell_ended(&replies).await;
-        note.steps.push(replies.iter().map(Made::of).collect());
-        let results: Vec<Kept> = replies.iter().map(Kept::of).collect();
+        hands.note.steps.push(replies.iter().map(Made::of).collect());
+        let mut results: Vec<Kept> = replies.iter().map(Kept::of).collect();
+        if let Some(reader) = hands.reader {
+            for ((reply, kept), told_more) in replies.iter().zip(&mut results).zip(told_more) {
+                let tool = turn.ours.iter().find(|tool| tool.spec.name == reply.tool);
+                let unknown = Contract::unknown(&reply.tool);
+                let contract = tool.map_or(&unknown, |tool| tool.tool.contract());
+                if is_kept_away(reply, contract, told_more) {
+                    let (read, note) = reader.read(contract, reply, &mut views.handles, hands.recording).await;
+                    kept.read = Some(read);
+                    hands.note.reads.push(note);
+                }
+            }
+        }
         if let Some(step) = log.content.steps.get_mut(place) {
             step.results = Some(results.clone());
         }
@@ -285,6 +332,32 @@ impl Running<'_> {
                 Err(unended(failures.failures.first().map(|failure| &failure.fault), failures.report.cause.as_ref()))
             }
         })
+    }
+
+    /// Fills the handles of an answer in, and keeps how its model wrote it for when the client comes back with it.
+    async fn fill(
+        &self,
+        said: &mut Said,
+        views: &Views,
+        judge: &Judge,
+        before: ContentHash,
+        unseen: Vec<Step>,
+    ) -> Result<(), Refusal> {
+        let guarded = judge.guarded();
+        for event in &mut said.events {
+            let Event::Text { text, .. } = event else { continue };
+            let Some(filled) = views.filled_answer(text) else { continue };
+            // Links that the guard took out of what the model wrote are looked for anew in what it did not see.
+            let checked = guarded.as_ref().map(|guarded| guarded.guard.check_answer(&filled));
+            if let (Some(checked), Some(report)) = (&checked, &mut said.guard) {
+                report.links.extend(checked.neutralised.iter().map(|link| link.chars().take(200).collect::<String>()));
+            }
+            *text = checked.map_or(filled, |checked| checked.text);
+        }
+        let answer = Answer::collect(&said.events);
+        let text = answer.choices.first().map(|choice| hidden::text_of(&choice.parts)).unwrap_or_default();
+        said.body = Bytes::from(self.inbound.dialect.encode_answer(&answer, &self.inbound.answer_options(true)).body);
+        hidden::keep(self.room, self.inbound.dialect, before, &[hidden::ANSWER, &text], unseen).await
     }
 
     /// The final answer, without calls that nobody will run.
@@ -329,6 +402,18 @@ impl Running<'_> {
                 json!({ "id": reply.call_id, "tool": reply.tool, "status": reply.status.name(), "text": reply.text });
             drop(watcher.send(event).await);
         }
+    }
+}
+
+/// Whether a reply may hold what the model must not see: words of a tool that is not trusted, or of one that was given what the
+/// model has not seen (`told_more`) and may repeat it. Reasons that are this house's own are shown.
+fn is_kept_away(reply: &ToolReply, contract: &Contract, told_more: bool) -> bool {
+    match &reply.status {
+        Status::Done | Status::Replayed | Status::Duplicate { .. } | Status::Failed | Status::Unknown => {
+            contract.untrusted || told_more
+        }
+        Status::Refused(refusal) => told_more && matches!(refusal, NotMade::Arguments(_)),
+        Status::TimedOut | Status::Cancelled(_) | Status::Waiting => false,
     }
 }
 
@@ -424,7 +509,13 @@ impl Kept {
         let result = reply.to_result();
         let text =
             result.parts.iter().map(|part| if let Part::Text(text) = part { text.as_str() } else { "" }).collect();
-        Self { call_id: result.call_id, text, is_error: result.is_error }
+        Self { call_id: result.call_id, text, is_error: result.is_error, read: None }
+    }
+
+    /// The result as the model sees it.
+    pub(super) fn to_shown(&self) -> ToolResult {
+        let text = self.read.as_ref().map_or(&self.text, |read| &read.shown);
+        ToolResult { parts: vec![Part::Text(text.clone())], ..self.to_result() }
     }
 
     pub(super) fn to_result(&self) -> ToolResult {

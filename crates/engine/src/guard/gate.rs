@@ -194,9 +194,14 @@ impl Gate {
         Some(index > 0)
     }
 
+    fn proposed(&self, call: &Call) -> ProposedCall {
+        let mut arguments = fold::arguments(&call.arguments);
+        self.guarded.handles.fill_value(&mut arguments);
+        ProposedCall::new(&call.name, arguments)
+    }
+
     fn decide(&mut self, calls: &[Call]) -> Vec<bool> {
-        let proposed: Vec<ProposedCall> =
-            calls.iter().map(|call| ProposedCall::new(&call.name, fold::arguments(&call.arguments))).collect();
+        let proposed: Vec<ProposedCall> = calls.iter().map(|call| self.proposed(call)).collect();
         let began = Instant::now();
         let decisions = self.guarded.guard.decide(&proposed);
         self.report.decision_us += u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);

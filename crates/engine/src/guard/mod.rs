@@ -19,6 +19,7 @@ use steersman_core::{Code, ContentHash};
 use steersman_flow::{Guard, Policy, Tool, Toolbox};
 
 use crate::prepare::Prepared;
+use crate::reader::Handles;
 use crate::refusal::Refusal;
 use crate::reply::Inbound;
 
@@ -107,6 +108,8 @@ pub(crate) struct Guarded {
     policy: Arc<Policy>,
     /// Tools that the gateway runs itself: their calls pass the gate and are judged when they are run.
     pub(crate) deferred: BTreeSet<String>,
+    /// What the model's handles stand for: a call is judged with its true arguments.
+    pub(crate) handles: Handles,
     /// The conversation at each word of its user.
     conversations: Vec<ContentHash>,
     asking: Option<approvals::Asking>,
@@ -125,12 +128,17 @@ impl GuardRoom {
         self.settings.mode
     }
 
+    /// The mode for a task.
+    pub(crate) fn mode_of(&self, task: &str) -> GuardMode {
+        self.settings.tasks.get(task).copied().unwrap_or(self.settings.mode)
+    }
+
     /// Step 1: labels every value of the conversation. `None` where the guard is off for the task.
     ///
     /// # Errors
     /// A request that cannot be read whole, or that marks as quoted what is not there: the guard fails closed.
     pub(crate) fn label(&self, inbound: &Inbound, prepared: &Prepared) -> Result<Option<Arc<Guarded>>, Refusal> {
-        let mode = self.settings.tasks.get(prepared.task.as_str()).copied().unwrap_or(self.settings.mode);
+        let mode = self.mode_of(prepared.task.as_str());
         if mode == GuardMode::Off {
             return Ok(None);
         }
@@ -153,6 +161,7 @@ impl GuardRoom {
             on_deny: self.settings.on_deny,
             policy: Arc::clone(&self.settings.policy),
             deferred: BTreeSet::new(),
+            handles: Handles::default(),
             conversations: approvals::conversations(&request, prepared.task.as_str(), inbound),
             asking: None,
             report: Mutex::default(),

@@ -101,6 +101,7 @@ mod tests {
         std::fs::write(folder.path().join("policy.toml"), "").unwrap();
         let input = serde_json::json!({"id": "a", "messages": []}).to_string();
         std::fs::write(folder.path().join("canaries.jsonl"), input).unwrap();
+        std::fs::write(folder.path().join("mail.json"), "{\"type\":\"object\"}").unwrap();
         read(folder.path(), &commented()).unwrap_or_else(|error| panic!("{error}"));
         // A source of tools is reached in one of three ways; the other ways' lines stay out each time.
         let ways: [&[&str]; 3] = [&["command", "args", "env"], &["url", "api_key"], &["url", "openapi", "api_key"]];

@@ -15,6 +15,7 @@ mod form;
 mod guard;
 mod keys;
 mod objective;
+mod reader;
 mod resilience;
 mod rules;
 mod secret;

@@ -51,6 +51,8 @@ pub(crate) struct Config {
     /// What the operator says of tools, from `[tools.NAME]` and the policy file; each name once.
     pub(crate) contracts: Vec<Contract>,
     pub(crate) guard: GuardConfig,
+    /// Who reads what others wrote, and what may be learnt from it.
+    pub(crate) readers: steersman_engine::ReaderSettings,
     /// Between two replays of fixed inputs, and what those may cost in a day.
     pub(crate) canary_limits: (Duration, steersman_core::Usd),
     /// When other names of members are in force.
@@ -144,6 +146,7 @@ impl Config {
             models: models(&read, &providers)?,
             tasks: tasks(&read)?,
             providers,
+            readers: super::reader::read(&read)?,
             contracts,
             guard,
             canary_limits: super::form::canary_limits(&read)?,

@@ -79,6 +79,7 @@ pub(super) async fn receive(
         task: steering.task,
         structured: steering.structured,
         quoted: steering.quoted,
+        guard: steering.guard,
         approved: steering.approved,
         idempotency_key: steering.idempotency_key,
         waited_us: u64::try_from(place.waited().as_micros()).unwrap_or(u64::MAX),

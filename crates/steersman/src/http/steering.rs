@@ -19,6 +19,8 @@ pub(super) struct Steering {
     pub(super) quoted: Option<String>,
     /// Hashes of tool calls that a person approved.
     pub(super) approved: Option<String>,
+    /// What more of the guard is wanted: `reader`.
+    pub(super) guard: Option<String>,
     /// The name of the request, so that it can be sent again and still happens once.
     pub(super) idempotency_key: Option<String>,
     /// What is wanted of answers that were kept: `on`, `off`, `refresh`, `ttl=SECONDS`.
@@ -56,6 +58,7 @@ impl Steering {
             structured: one("x-steersman-structured")?,
             quoted: list("x-steersman-quoted")?,
             approved: list("x-steersman-approved")?,
+            guard: list("x-steersman-guard")?,
             idempotency_key: one("idempotency-key")?,
             cache: list("x-steersman-cache")?,
             events: list("x-steersman-events")?,

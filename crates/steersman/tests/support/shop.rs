@@ -50,6 +50,18 @@ impl Shop {
         Self { house, log }
     }
 
+    /// With more in the contract of `read_inbox`, and the text of a mail as content.
+    pub(crate) fn reading(script: &str, more: &str, tools: &str, guard: &str, reading: &str) -> Self {
+        let log = tempfile::tempdir().unwrap();
+        let rest = config(&log.path().join("log"), tools, "", guard);
+        let inbox = "[tools.read_inbox]\neffect = \"read\"\n";
+        let mail = "[tools.send_mail]\neffect = \"irreversible\"\n";
+        let rest =
+            rest.replace(inbox, &format!("{inbox}{reading}")).replace(mail, &format!("{mail}content = [\"text\"]\n"));
+        let house = House::start_with(script, &format!("{more}{rest}"));
+        Self { house, log }
+    }
+
     /// What the newest mail says.
     pub(crate) fn mail(&self, text: &str) {
         std::fs::write(self.log.path().join("log.inbox"), text).unwrap();

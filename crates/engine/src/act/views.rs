@@ -1,0 +1,124 @@
+//! The conversation of a run twice over: as its model sees it, and as it is.
+//!
+//! Without a reader both are the same. With one the model sees values and handles where somebody else's text stands, and
+//! the guard folds the results as they came and the calls with their true arguments. Earlier answers of such a run are put
+//! back as the model wrote them; one that is not known any more is not shown, since nobody can tell what it quotes.
+//!
+//! What never happens here: a text that only a handle may stand for in what the model sees.
+
+use serde_json::Value;
+use steersman_core::{ChatRequest, Code, Message, Part, Role, ToolCall};
+use steersman_wire::Dialect;
+
+use super::log::{Kept, Step};
+use super::run::said;
+use crate::reader::Handles;
+use crate::refusal::Refusal;
+
+/// What stands in place of an answer that cannot be put back.
+const FORGOTTEN: &str = "(an earlier answer, which is not shown: it may quote what a reader keeps away)";
+
+/// The conversation so far.
+pub(super) struct Views {
+    /// What the model sees, with the tools it is offered.
+    pub(super) shown: ChatRequest,
+    /// What stands there; `None` where the model sees it.
+    truth: Option<Vec<Message>>,
+    /// What the handles stand for.
+    pub(super) handles: Handles,
+}
+
+impl Views {
+    /// A conversation as the client sent it, with what it has not seen put back.
+    ///
+    /// # Errors
+    /// A run with a reader, and tools or results of the client's own.
+    pub(super) fn open(
+        mut request: ChatRequest,
+        hidden: Vec<Option<Vec<Step>>>,
+        reads: bool,
+        dialect: &dyn Dialect,
+    ) -> Result<Self, Refusal> {
+        let messages = std::mem::take(&mut request.messages);
+        if reads && (!request.tools.is_empty() || messages.iter().any(is_of_tools)) {
+            let message =
+                "a run with a reader makes its tool calls itself; this request brings tools or results of its own";
+            return Err(Refusal::new(Code::INVALID_REQUEST, message));
+        }
+        let mut views = Self { shown: request, truth: reads.then(Vec::new), handles: Handles::default() };
+        for (message, hidden) in messages.into_iter().zip(hidden) {
+            match hidden {
+                Some(steps) => {
+                    for step in steps {
+                        let parts = said(dialect, step.answer.into(), None, None)?.parts;
+                        views.said(parts);
+                        views.told(step.results.as_deref().unwrap_or_default());
+                    }
+                }
+                None => views.push(message),
+            }
+        }
+        Ok(views)
+    }
+
+    fn push(&mut self, message: Message) {
+        if let Some(truth) = &mut self.truth {
+            truth.push(message.clone());
+        }
+        let forgotten = self.truth.is_some() && message.role == Role::Assistant;
+        let parts = if forgotten { vec![Part::Text(FORGOTTEN.to_owned())] } else { message.parts };
+        self.shown.messages.push(Message { parts, ..message });
+    }
+
+    /// The model's turn.
+    pub(super) fn said(&mut self, parts: Vec<Part>) {
+        if let Some(truth) = &mut self.truth {
+            let mut parts = parts.clone();
+            for part in &mut parts {
+                if let Part::ToolCall(call) = part {
+                    self.handles.fill_arguments(&mut call.arguments);
+                }
+            }
+            truth.push(Message { role: Role::Assistant, parts });
+        }
+        self.shown.messages.push(Message { role: Role::Assistant, parts });
+    }
+
+    /// What its calls gave.
+    pub(super) fn told(&mut self, results: &[Kept]) {
+        let message = |result| Message { role: Role::Tool, parts: vec![Part::ToolResult(result)] };
+        for kept in results {
+            if let Some(truth) = &mut self.truth {
+                truth.push(message(kept.to_result()));
+            }
+            self.handles.restore(kept.read.as_ref().map_or(&[], |read| &read.values));
+            self.shown.messages.push(message(kept.to_shown()));
+        }
+    }
+
+    /// The conversation as it is, for the guard; `None` where the model sees it.
+    pub(super) fn truth(&self) -> Option<ChatRequest> {
+        let messages = self.truth.clone()?;
+        Some(ChatRequest { messages, ..self.shown.clone() })
+    }
+
+    /// An answer's text as the client gets it; `None` if there is no handle in it. A document stays one.
+    pub(super) fn filled_answer(&self, text: &str) -> Option<String> {
+        match serde_json::from_str::<Value>(text) {
+            Ok(mut value @ (Value::Object(_) | Value::Array(_))) => {
+                self.handles.fill_value(&mut value).then(|| value.to_string())
+            }
+            _ => self.handles.fill(text),
+        }
+    }
+
+    /// The calls as they are made.
+    pub(super) fn filled(&self, mut calls: Vec<ToolCall>) -> Vec<ToolCall> {
+        calls.iter_mut().for_each(|call| self.handles.fill_arguments(&mut call.arguments));
+        calls
+    }
+}
+
+fn is_of_tools(message: &Message) -> bool {
+    message.parts.iter().any(|part| matches!(part, Part::ToolCall(_) | Part::ToolResult(_)))
+}

@@ -1,0 +1,169 @@
+//! The quarantined reader: what others wrote reaches the model of a run as values and handles, never as text.
+//!
+//! A run with a reader shows its model of an untrusted result what the operator's contract says the platform guarantees,
+//! and a handle (`$h1`) for the rest. Where the operator gave a schema of what may be learnt from a tool's results, another
+//! call of a model, without tools, reads the result into that schema first: numbers, flags and listed words are shown,
+//! free text stays behind handles. A handle is filled in where it is used: in the arguments of a call before the guard
+//! decides on it, and in the answer (Willison, "The Dual LLM pattern for building AI assistants that can resist prompt
+//! injection", 2023).
+//!
+//! What never happens here: a better label for what was read. The guard folds the results as they came.
+
+mod ask;
+mod handles;
+mod show;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use steersman_core::{Code, Contract, TaskName};
+use steersman_scope::{Status, ToolReply};
+use tokio::time::Instant;
+
+use crate::engine::Engine;
+use crate::guard::GuardMode;
+use crate::recording::Recording;
+use crate::refusal::Refusal;
+use crate::reply::Inbound;
+
+pub(crate) use handles::Handles;
+
+/// The word of `x-steersman-guard` that asks for a reader.
+pub(crate) const WANTED: &str = "reader";
+
+/// What the operator decided about readers.
+#[derive(Debug, Clone, Default)]
+pub struct ReaderSettings {
+    /// The model that reads where a request asks for a reader and its task names none.
+    pub model: Option<String>,
+    /// The model that reads for a task, by the task's name. Such a task always has a reader.
+    pub tasks: BTreeMap<String, String>,
+    /// What may be learnt from a tool's results, as a JSON Schema, by the tool's name. Others are not read.
+    pub schemas: BTreeMap<String, Arc<Value>>,
+}
+
+/// What the model of a run sees of one result.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Read {
+    /// The text in place of the result.
+    pub(crate) shown: String,
+    /// What stands behind each handle in it.
+    pub(crate) values: Vec<(String, String)>,
+}
+
+/// How one result was read, as the record says it.
+#[derive(Debug, Serialize)]
+pub(crate) struct ReadNote {
+    tool: String,
+    /// The model that read it; none if it was only put behind handles.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
+    handles: usize,
+    /// Why the reader gave nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed: Option<String>,
+}
+
+/// The reader of one run.
+pub(crate) struct Reader<'a> {
+    engine: &'a Engine,
+    inbound: &'a Inbound,
+    model: &'a str,
+    deadline: Instant,
+}
+
+impl Engine {
+    /// The reader of a run of this task, if the operator or the client wants one.
+    ///
+    /// # Errors
+    /// The client asks for one, and no model is configured that could read.
+    pub(crate) fn reader<'a>(
+        &'a self,
+        task: &str,
+        inbound: &'a Inbound,
+        deadline: Instant,
+    ) -> Result<Option<Reader<'a>>, Refusal> {
+        let wanted = inbound.wants_of_guard(WANTED);
+        let words = inbound.guard.iter().flat_map(|words| words.split(',')).map(str::trim);
+        if let Some(unknown) = words.filter(|word| !word.is_empty()).find(|word| *word != WANTED) {
+            let shown: String = unknown.chars().take(40).collect();
+            let message = format!("`x-steersman-guard` may ask for `{WANTED}`, not for `{shown}`");
+            return Err(Refusal::new(Code::INVALID_REQUEST, message));
+        }
+        let model = self.readers.tasks.get(task).or_else(|| self.readers.model.as_ref().filter(|_| wanted));
+        match model {
+            Some(_) if self.guard.mode_of(task) != GuardMode::On => Err(Refusal::new(
+                Code::INVALID_REQUEST,
+                "the request wants a reader, and the guard is not `on` for its task: nothing would decide on what is filled in",
+            )),
+            Some(model) => Ok(Some(Reader { engine: self, inbound, model, deadline })),
+            None if wanted => Err(Refusal::new(
+                Code::INVALID_REQUEST,
+                "the request wants a reader, and neither `guard.reader` nor the task's `reader` names a model",
+            )),
+            None => Ok(None),
+        }
+    }
+}
+
+impl Engine {
+    /// Why a request of a task without tools is refused, if it would have to have a reader: nothing would stand between its
+    /// model and what others wrote.
+    pub(crate) fn reader_without_tools(&self, inbound: &Inbound, task: &TaskName) -> Option<Refusal> {
+        let message = "a reader reads what the gateway's own tools bring, and only a task with `tools` has some";
+        let wanted = inbound.guard.is_some() || self.readers.tasks.contains_key(task.as_str());
+        wanted.then(|| Refusal::new(Code::INVALID_REQUEST, message))
+    }
+}
+
+impl Reader<'_> {
+    /// What the run's model sees of one result. Costs a call of a model where the tool's results have a schema; a call that
+    /// gives nothing leaves a named refusal, and the result behind a handle.
+    pub(crate) async fn read(
+        &self,
+        contract: &Contract,
+        reply: &ToolReply,
+        handles: &mut Handles,
+        recording: &mut Recording,
+    ) -> (Read, ReadNote) {
+        let (before, text) = (handles.len(), reply.text.as_str());
+        let mut note = ReadNote { tool: contract.name.clone(), by: None, handles: 0, failed: None };
+        let came = matches!(reply.status, Status::Done | Status::Replayed | Status::Duplicate { .. });
+        let shown = match self.engine.readers.schemas.get(&contract.name) {
+            _ if text.trim().is_empty() => String::new(),
+            _ if !came => format!("({}) {}", reply.status.name(), handles.name(text.to_owned())),
+            None => show::attested(text, contract, handles),
+            Some(schema) => {
+                note.by = Some(self.model.to_owned());
+                match self.ask(&contract.name, schema, text, recording).await {
+                    Ok(value) => show::of_schema(&value, schema, &show::vouched(text, contract), handles),
+                    Err(refusal) => {
+                        note.failed = Some(refusal.code.name.to_owned());
+                        let (code, handle) = (refusal.code.name, handles.name(text.to_owned()));
+                        format!(
+                            "{FAILED}: nobody could read the result of `{}` ({code}); it stands behind {handle}",
+                            contract.name
+                        )
+                    }
+                }
+            }
+        };
+        let values = handles.since(before);
+        note.handles = values.len();
+        (Read { shown: with_hint(shown, &values), values }, note)
+    }
+}
+
+/// Begins what the model reads where its reader gave nothing.
+const FAILED: &str = "reader_failed";
+
+/// How a handle is used is said where it stands: no message of the conversation is added or changed for it.
+fn with_hint(shown: String, values: &[(String, String)]) -> String {
+    let [(first, _), ..] = values else { return shown };
+    format!(
+        "{shown}\n(Names such as {first} stand for text that is not shown to you. Write the name, in an argument or in your \
+         answer, where its text is to stand.)"
+    )
+}
