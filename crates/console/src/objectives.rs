@@ -64,8 +64,27 @@ fn section(task: &str, standing: &Standing) -> Markup {
                     tr { th { "fell short" } td { (standing.fell_short[0]) " of " (standing.fell_short[1]) " labels since it was armed" } }
                 }
             }
+            @if let Some(own) = &standing.streams { (streams(own)) }
             @if !standing.signals.is_empty() { (signals(&standing.signals)) }
             p { a href=(format!("/console/requests?task={}", format::encode(task))) { "Requests of this task" } }
+        }
+    }
+}
+
+/// The policy of streamed requests, which cannot be looked at before they are released.
+fn streams(own: &Standing) -> Markup {
+    let told = |share: Option<f64>| share.map_or_else(|| "unknown".to_owned(), |share| format!("{share:.3}"));
+    html! {
+        h3 { "Streams: a policy that looks at the prompt alone · " (own.phase.as_str()) }
+        p { (own.next_step) }
+        table {
+            tr { th { "policy" } td { code { (own.version) } ", rung " (own.rung) " of " (own.rungs) } }
+            tr { th { "evidence" } td { (format!("{:.2} of {:.2}", own.evidence[0], own.evidence[1])) } }
+            @if own.phase == Phase::Armed {
+                tr { th { "quality" } td { (told(own.relative_quality)) " of the reference on the labels" } }
+                tr { th { "cost" } td { (told(own.relative_cost)) " of the reference" } }
+                tr { th { "fell short" } td { (own.fell_short[0]) " of " (own.fell_short[1]) " labels since it was armed" } }
+            }
         }
     }
 }

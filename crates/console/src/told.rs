@@ -11,6 +11,7 @@ type Teller = fn(&Value) -> Vec<String>;
 /// Rooms whose notes have words.
 static TELLERS: &[(&str, Teller)] = &[
     ("admit", admit),
+    ("region", region),
     ("route", route),
     ("structured", structured),
     ("previews", previews),
@@ -51,6 +52,15 @@ fn admit(note: &Value) -> Vec<String> {
     if words.is_empty() { Vec::new() } else { vec![words.join(", ")] }
 }
 
+fn region(note: &Value) -> Vec<String> {
+    let words = |list: &Value| list.as_array().into_iter().flatten().map(plain).collect::<Vec<_>>().join(" or ");
+    let demanded: Vec<String> = list(note, "demanded").map(words).collect();
+    let left_out: Vec<String> = list(note, "left_out").map(plain).collect();
+    let mut lines = vec![format!("must be processed in {}", demanded.join(", and in "))];
+    lines.extend((!left_out.is_empty()).then(|| format!("not asked: {}", left_out.join(", "))));
+    lines
+}
+
 fn route(note: &Value) -> Vec<String> {
     let mut lines = Vec::new();
     let phase = text(note, "phase").unwrap_or("no objective");
@@ -71,6 +81,11 @@ fn route(note: &Value) -> Vec<String> {
     let chances: Vec<_> = chances.map(|(arm, chance)| format!("{arm} {chance}")).collect();
     if !chances.is_empty() {
         lines.push(format!("chance of being right: {}", chances.join(", ")));
+    }
+    lines.extend(text(note, "stream").map(|how| format!("streamed: {how}")));
+    for out in list(note, "left_out") {
+        let (filter, why) = (text(out, "filter").unwrap_or("filter"), text(out, "why").unwrap_or_default());
+        lines.push(format!("left out ({filter}): {why}"));
     }
     for step in list(note, "steps") {
         let form =
@@ -240,12 +255,14 @@ mod tests {
             "propensity": 0.05, "price_of_quality": 0.031, "chance_of_being_right": { "small": 0.9, "big": 0.95 },
             "steps": [{ "arm": "small", "valid": true, "did": "accepted" }], "answered": "small",
             "signals": ["the prompt", "the answer's form"], "served": { "propensity": 0.25 },
+            "left_out": [{ "arm": "mid", "filter": "region", "why": "`mid` is not known to process requests in eu" }],
             "leaving": { "cached_tokens": 2000, "stay_usd": 0.001, "leave_usd": 0.0005 },
         });
         let expected = [
             "armed: the floor is proved, policy ab12",
             "rung 5 of 90, drawn with propensity 0.050, threshold 0.0310 (quality that a reference call must add)",
             "chance of being right: small 0.9, big 0.95",
+            "left out (region): `mid` is not known to process requests in eu",
             "small: accepted, form kept",
             "answered by small",
             "session on the reference, 2000 tokens cached: $0.001000 to stay, $0.000500 to leave",

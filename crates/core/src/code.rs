@@ -70,6 +70,8 @@ codes! {
         "The provider refused the request as invalid.", "Read the provider's message; the request was passed on unchanged.";
     MODEL_NOT_ALLOWED = "model_not_allowed", 403, "permission_error", false,
         "The key may not use this model.", "Use a model that the key lists, or ask whoever made the key.";
+    REGION_NOT_SERVED = "region_not_served", 403, "permission_error", false,
+        "The task or the key demands regions, and no place that serves this model is known to lie in them.", "Name a model of such a region, or say in `providers.NAME.regions` where a provider processes requests.";
     KEY_LIMIT = "key_limit", 429, "rate_limit_error", true,
         "The key's own limit of requests or tokens a minute is reached.", "Wait as long as `retry-after` says.";
     BUDGET_EXCEEDED = "budget_exceeded", 402, "insufficient_quota", false,

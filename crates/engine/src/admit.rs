@@ -35,6 +35,9 @@ pub struct KeyRules {
     /// Names of models it may ask for; a `*` at the end stands for anything. Empty: all.
     #[serde(default)]
     pub models: Vec<String>,
+    /// Where its requests may be processed. Empty: anywhere.
+    #[serde(default)]
+    pub regions: Vec<String>,
     /// The most requests in any minute.
     #[serde(default)]
     pub requests_per_minute: Option<u64>,
@@ -101,6 +104,17 @@ struct Key {
 pub(crate) struct Admitted {
     key: Option<(Arc<Key>, u64)>,
     holds: Vec<(Arc<Meter>, Usd)>,
+    shortage: Option<Shortage>,
+}
+
+/// What budgets have left for a request, where that is less than it may cost, and what they say to more.
+#[derive(Debug, Clone)]
+pub(crate) struct Shortage {
+    /// The most that all its calls together may cost.
+    pub(crate) usd: Usd,
+    /// What a client hears where that is not enough.
+    pub(crate) refusal: Refusal,
+    pub(crate) size: Size,
 }
 
 /// What a request asks for, as far as limits are concerned.
@@ -109,6 +123,8 @@ pub(crate) struct Asking<'a> {
     task: &'a str,
     joins_task: bool,
     candidates: &'a [Candidate],
+    /// Cheaper models that may be allowed to answer in their place.
+    stand_ins: &'a [(String, Candidate)],
     max_output_tokens: Option<u64>,
     /// How often a model may be called for it: the steps of a run with tools.
     steps: u64,
@@ -119,7 +135,8 @@ impl<'a> Asking<'a> {
     pub(crate) fn of(prepared: &'a Prepared) -> Self {
         let Prepared { asked, task, joins_task, candidates, max_output_tokens, .. } = prepared;
         let (model, task, joins_task) = (asked.as_str(), task.as_str(), *joins_task);
-        Self { model, task, joins_task, candidates, max_output_tokens: *max_output_tokens, steps: 1 }
+        let max_output_tokens = *max_output_tokens;
+        Self { model, task, joins_task, candidates, stand_ins: &[], max_output_tokens, steps: 1 }
     }
 
     /// The same, answered in up to so many calls of a model.
@@ -127,11 +144,17 @@ impl<'a> Asking<'a> {
         Self { steps: most.map_or(1, u64::from), ..self }
     }
 
+    /// The same, which may go to one of these if that is all that its budgets have left.
+    pub(crate) fn or_for_less(self, stand_ins: &'a [(String, Candidate)]) -> Self {
+        Self { stand_ins, ..self }
+    }
+
     /// A request that is passed through unread.
     pub(crate) fn passed(protocol: &'a str, candidate: &'a Candidate) -> Self {
         let candidates = std::slice::from_ref(candidate);
         let model = candidate.model.as_str();
-        Self { model, task: protocol, joins_task: false, candidates, max_output_tokens: None, steps: 1 }
+        let (joins_task, stand_ins, max_output_tokens) = (false, &[][..], None);
+        Self { model, task: protocol, joins_task, candidates, stand_ins, max_output_tokens, steps: 1 }
     }
 }
 
@@ -175,6 +198,12 @@ impl Admit {
     pub fn owner_of(&self, credential: Option<&ContentHash>) -> String {
         let Some(hash) = credential else { return String::new() };
         self.keys().get(hash).map_or_else(|| format!("nobody/{hash}"), |key| key.rules.id.clone())
+    }
+
+    /// Where requests of the key with this hash may be processed, if it says so.
+    pub(crate) fn regions_of(&self, credential: Option<&ContentHash>) -> Option<Vec<String>> {
+        let key = self.keys().get(credential?).cloned()?;
+        Some(key.rules.regions.clone())
     }
 
     /// Whether the key with this hash may ask for a model or task by this name; who has no virtual key may ask for all.
@@ -260,15 +289,18 @@ impl Admit {
         }
         let rules = key.as_ref().map(|key| &key.rules);
         let budgets = budgets(settings, rules, asking.task);
-        if !budgets.is_empty() {
-            self.reserve(&budgets, &estimate, &mut admitted).await?;
+        if !budgets.is_empty()
+            && let Err(refusal) = self.reserve(&budgets, &estimate, asking, &mut admitted).await
+        {
+            admitted.settle(Some(Usd::ZERO), Some(0));
+            return Err(refusal);
         }
         let report = (key.is_some() || !budgets.is_empty()).then(|| {
             let report = Report {
                 key: rules.map(|rules| rules.id.as_str()),
                 name: rules.map(|rules| rules.name.as_str()),
                 team: rules.and_then(|rules| rules.team.as_deref()),
-                reserved_usd: (!budgets.is_empty()).then_some(estimate.cost).flatten().map(Usd::as_f64),
+                reserved_usd: admitted.holds.first().map(|(_, usd)| usd.as_f64()),
                 budgets: budgets.iter().map(|(name, ..)| name.as_str()).collect(),
             };
             serde_json::json!(report)
@@ -280,21 +312,48 @@ impl Admit {
         &self,
         budgets: &[(String, Period, Usd)],
         estimate: &Estimate,
+        asking: &Asking<'_>,
         admitted: &mut Admitted,
     ) -> Result<(), Refusal> {
         let Some(bank) = &self.bank else { return Ok(()) };
         let cost = estimate.cost.ok_or_else(|| unpriced(&estimate.model))?;
+        let refusal = match self.hold(bank, budgets, cost).await {
+            Ok(holds) => {
+                admitted.holds = holds;
+                return Ok(());
+            }
+            Err(refusal) => refusal,
+        };
+        let cheaper = asking.stand_ins.iter().filter_map(|(_, candidate)| estimate.size.cost(candidate));
+        let mut cheaper: Vec<Usd> = cheaper.filter(|usd| *usd < cost).collect();
+        cheaper.sort_unstable();
+        for usd in cheaper.into_iter().rev() {
+            if let Ok(holds) = self.hold(bank, budgets, usd).await {
+                admitted.holds = holds;
+                admitted.shortage = Some(Shortage { usd, refusal, size: estimate.size });
+                return Ok(());
+            }
+        }
+        Err(refusal)
+    }
+
+    /// Reserves an amount on every budget, or on none: what is dropped here is given back as if it had cost nothing.
+    async fn hold(
+        &self,
+        bank: &Arc<dyn Bank>,
+        budgets: &[(String, Period, Usd)],
+        cost: Usd,
+    ) -> Result<Vec<(Arc<Meter>, Usd)>, Refusal> {
+        let mut held = Admitted::default();
         for (name, period, cap) in budgets {
             let meter = self.meter(name, *period, *cap);
             let got = if cost > *cap { Ok(false) } else { meter.reserve(bank, &self.takes, cost).await };
             if !got.map_err(|error| Refusal::new(Code::STATE_UNAVAILABLE, error.to_string()))? {
-                // What was reserved on the others is given back, as if it had cost nothing.
-                std::mem::take(admitted).settle(Some(Usd::ZERO), Some(0));
                 return Err(over(name, *period, *cap, cost));
             }
-            admitted.holds.push((meter, cost));
+            held.holds.push((meter, cost));
         }
-        Ok(())
+        Ok(std::mem::take(&mut held.holds))
     }
 
     fn meter(&self, name: &str, period: Period, cap: Usd) -> Arc<Meter> {
@@ -335,6 +394,11 @@ impl Admit {
 }
 
 impl Admitted {
+    /// What its budgets have left, where that is less than it may cost.
+    pub(crate) fn shortage(&mut self) -> Option<Shortage> {
+        self.shortage.take()
+    }
+
     /// Settles what it did cost. An unknown cost counts as all that was reserved.
     pub(crate) fn settle(mut self, cost: Option<Usd>, tokens: Option<u64>) {
         if let (Some((key, ticket)), Some(tokens)) = (self.key.take(), tokens) {
@@ -360,6 +424,22 @@ struct Estimate {
     tokens: u64,
     cost: Option<Usd>,
     model: String,
+    size: Size,
+}
+
+/// The most tokens that one call is likely to take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Size {
+    input: u64,
+    output: u64,
+}
+
+impl Size {
+    /// What they cost with a candidate; `None` for an unknown price.
+    pub(crate) fn cost(self, candidate: &Candidate) -> Option<Usd> {
+        let rates = candidate.provider.rates.get(candidate.model.as_str())?.for_prompt(self.input);
+        Some(picos_to_usd(rates.input.picos_for(self.input) + rates.output.picos_for(self.output)))
+    }
 }
 
 impl Estimate {
@@ -369,21 +449,16 @@ impl Estimate {
         let input = inbound.body.len() as u64 / 2 + 1;
         let input = input.saturating_mul(asking.steps);
         let output = asking.max_output_tokens.unwrap_or(reserve_output_tokens).saturating_mul(asking.steps);
-        let mut cost = Some(Usd::ZERO);
+        let (size, mut cost) = (Size { input, output }, Some(Usd::ZERO));
         let mut model = String::new();
         for candidate in asking.candidates {
-            let one = candidate
-                .provider
-                .rates
-                .get(candidate.model.as_str())
-                .map(|rates| rates.for_prompt(input))
-                .map(|rates| picos_to_usd(rates.input.picos_for(input) + rates.output.picos_for(output)));
+            let one = size.cost(candidate);
             if one.is_none() && model.is_empty() {
                 model = format!("{}/{}", candidate.provider.name, candidate.model);
             }
             cost = cost.zip(one).map(|(known, one)| known.max(one));
         }
-        Self { tokens: inbound.body.len() as u64 / 4 + 1, cost, model }
+        Self { tokens: inbound.body.len() as u64 / 4 + 1, cost, model, size }
     }
 }
 

@@ -20,6 +20,7 @@ use crate::forms::{FormSettings, Forms};
 use crate::guard::{Approvals, GuardMode, GuardRoom, GuardSettings};
 use crate::health::Places;
 use crate::reader::ReaderSettings;
+use crate::region::Regions;
 use crate::resilience::{Bearing, Resilience};
 use crate::route::{RouteTask, Routes};
 use crate::stored::ResponseBook;
@@ -43,6 +44,7 @@ pub struct Settings {
 #[derive(Clone)]
 pub struct Engine {
     pub(crate) routes: Arc<Routes>,
+    pub(crate) regions: Arc<Regions>,
     pub(crate) escalates: bool,
     pub(crate) responses: Option<Arc<dyn ResponseBook>>,
     pub(crate) cache: Option<Arc<Cache>>,
@@ -70,12 +72,14 @@ impl Engine {
         let (tools, approvals, responses, escalates) = (None, None, None, true);
         let (admit, admit_settings) = (Arc::default(), Arc::default());
         let (cache, cache_settings, agents, readers) = (None, Arc::default(), Arc::default(), Arc::default());
+        let regions = Arc::default();
         Self {
             catalog,
             settings,
             forms,
             guard,
             routes,
+            regions,
             tools,
             agents,
             approvals,

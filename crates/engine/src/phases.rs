@@ -54,7 +54,11 @@ impl Engine {
         };
         if let Some(model) = &phases.extract_with {
             let own = std::mem::take(&mut prepared.candidates);
-            prepared.candidates = self.catalog.resolve(model)?.candidates;
+            let there = self.catalog.resolve(model)?.candidates;
+            let demand = prepared.demand.as_ref();
+            let kept =
+                there.iter().filter_map(|one| demand.map_or_else(|| Some(one.clone()), |demand| demand.keep(one)));
+            prepared.candidates = kept.collect();
             prepared.candidates.extend(own);
         }
         prepared.phase = Some("extract");

@@ -23,7 +23,7 @@ use crate::recording::Recording;
 use crate::refusal::Refusal;
 use crate::relay::{Relay, Released};
 use crate::reply::{Inbound, Reply, ReplyBody};
-use crate::route::Verdict;
+use crate::route::{Routed, Verdict};
 use crate::stored;
 use crate::thought::is_starved;
 
@@ -74,14 +74,21 @@ impl Engine {
         let body = inbound.body.clone();
         let read = inbound.dialect.request_head(&body).map_err(Refusal::from);
         let read = read.and_then(|head| Ok((prepare(&self.catalog, &self.forms, &inbound, &head)?, head)));
-        let (prepared, head) = match read {
+        let (mut prepared, head) = match read {
             Ok(read) => read,
             Err(refusal) => return refuse(&inbound, &refusal, recording),
         };
         recording.describe(&prepared);
+        if let Err(refusal) = self.stay_in_region(&inbound, &mut prepared, &mut recording) {
+            return refuse(&inbound, &refusal, recording);
+        }
         let steps = self.agent(&prepared.task).map(|task| task.max_steps);
-        match self.admitted(&inbound, &Asking::of(&prepared).in_steps(steps)).await {
-            Ok((admitted, report)) => recording.admitted(admitted, report.as_ref()),
+        let asking = Asking::of(&prepared).in_steps(steps).or_for_less(self.routes.stand_ins(&prepared));
+        match self.admitted(&inbound, &asking).await {
+            Ok((mut admitted, report)) => {
+                prepared.shortage = admitted.shortage();
+                recording.admitted(admitted, report.as_ref());
+            }
             Err(refusal) => return refuse(&inbound, &refusal, recording),
         }
         match self.give_again(&inbound, &prepared, recording).await {
@@ -128,6 +135,10 @@ impl Engine {
         };
         self.heed_approvals(inbound, &mut prepared).await;
         prepared.routed = self.routes.decide(inbound, &mut prepared);
+        if let Some(refusal) = prepared.routed.as_ref().and_then(Routed::refused) {
+            prepared.routed.iter().for_each(|routed| recording.note("route", &routed.note()));
+            return refuse(inbound, &refusal, recording);
+        }
         let deadline = Instant::now() + self.settings.total;
         let attempted = self.attempt_in_phases(&mut prepared, inbound, head, &mut recording, deadline).await;
         // A stream that is still under way notes it at its end.
@@ -174,6 +185,10 @@ impl Engine {
                     let whole = accepted.whole();
                     match weigh(prepared, &plan.target, accepted) {
                         Verdict::Release(released) => return Ok(*released),
+                        Verdict::Refuse(refusal) => {
+                            recording.hold_back(whole);
+                            return Err(*refusal);
+                        }
                         Verdict::Ask(next) => {
                             recording.hold_back(whole);
                             recording.passed_over();

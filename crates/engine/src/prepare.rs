@@ -8,6 +8,7 @@ use steersman_core::{Asked, ContentHash, ModelName, TaskName, UpstreamCall};
 use steersman_wire::json::{RawObject, Splice};
 use steersman_wire::{Dialect, Loss, RequestHead, fingerprint, openai_chat};
 
+use crate::admit::Shortage;
 use crate::catalog::{Candidate, Catalog};
 use crate::checks::Checks;
 use crate::constrain::{Constrained, Constraint, constrain};
@@ -18,6 +19,7 @@ use crate::health::Place;
 use crate::previews::Previews;
 use crate::reask::Reask;
 use crate::refusal::Refusal;
+use crate::region::Demand;
 use crate::reply::Inbound;
 use crate::route::Routed;
 
@@ -71,6 +73,10 @@ pub(crate) struct Prepared {
     pub(crate) guarded: Option<Arc<Guarded>>,
     /// A stream that begins with text need not wait for its calls: whoever reads it looks at them.
     pub(crate) text_flows: bool,
+    /// Where it may be processed; `None`: anywhere.
+    pub(crate) demand: Option<Demand>,
+    /// What its budgets have left for it, where that is less than the task's own model may cost.
+    pub(crate) shortage: Option<Shortage>,
     /// What step 4 decided; `None` for a task without an objective.
     pub(crate) routed: Option<Routed>,
     /// Which of two phases it is, as the record calls it.
@@ -163,6 +169,8 @@ pub(crate) fn prepare(
         task,
         guarded: None,
         text_flows: false,
+        demand: None,
+        shortage: None,
         routed: None,
         phase: None,
         previews: None,

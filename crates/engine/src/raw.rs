@@ -70,6 +70,9 @@ impl Engine {
             Err(refusal) => return refuse(&inbound, &refusal, recording),
         };
         recording.asks(&target.candidate.model);
+        if let Err(refusal) = self.stays_in_region(&inbound, &target.candidate) {
+            return refuse(&inbound, &refusal, recording);
+        }
         match self.admitted(&inbound, &Asking::passed(endpoint.protocol, &target.candidate)).await {
             Ok((admitted, report)) => recording.admitted(admitted, report.as_ref()),
             Err(refusal) => return refuse(&inbound, &refusal, recording),

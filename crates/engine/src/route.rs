@@ -14,18 +14,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use serde::Serialize;
-use steersman_core::{ChatRequest, ContentHash, FinishReason, Message, Part, RequestId, Role, TaskName, Usage};
-use steersman_routing::{Features, Method, Phase, Policy, Seen, Served, Step, Taken, answer_key};
+use steersman_core::{ContentHash, FinishReason, Message, Part, RequestId, Role, TaskName, Usage};
+use steersman_routing::{Features, Method, Phase, Policy, Router, Seen, Served, Step, Taken, answer_key};
 use steersman_wire::Answer;
 
+use crate::admit::Shortage;
 use crate::catalog::Candidate;
-use crate::fits::Limits;
+use crate::fits::{Fitting, LeftOut, Limits};
 use crate::forced::Hearing;
 use crate::judged::events;
-use crate::pin::{Leaving, Pins};
+use crate::pin::{Leaving, Pin, Pins};
 use crate::pipeline::Accepted;
-use crate::prepare::{Prepared, Target, target_of};
+use crate::prepare::{Prepared, Target};
 use crate::raised::{Raised, Turn};
+use crate::refusal::Refusal;
 use crate::reply::Inbound;
 
 /// The policy in force for one task: read by every request, swapped whole by whoever gathers the evidence.
@@ -101,16 +103,23 @@ impl Routes {
         self.tasks.contains_key(task.as_str())
     }
 
+    /// The models that may answer in the reference's place if a budget has no more left; none for any other request.
+    pub(crate) fn stand_ins(&self, prepared: &Prepared) -> &[(String, Candidate)] {
+        let task = self.tasks.get(prepared.task.as_str()).filter(|_| is_asked_for(prepared));
+        task.and_then(|task| task.arms.split_last()).map_or(&[], |(_, candidates)| candidates)
+    }
+
     /// Decides where a request of a task with an objective goes first, and puts the candidates in order. `None` for any
     /// other request, and for one whose client named a model.
     pub(crate) fn decide(&self, inbound: &Inbound, prepared: &mut Prepared) -> Option<Routed> {
-        if !prepared.asked.as_str().starts_with("task/") {
-            return None;
+        let task = self.tasks.get(prepared.task.as_str()).filter(|_| is_asked_for(prepared))?;
+        let mut policy = task.board.read();
+        if let Some(of_streams) = policy.streams.clone().filter(|_| prepared.stream) {
+            policy = of_streams;
         }
-        let task = self.tasks.get(prepared.task.as_str())?;
-        let policy = task.board.read();
         let (rung, propensity) = policy.drawn(unit(&inbound.id, "rung"));
-        let reference = task.arms.last()?.clone();
+        let (name, reference) = task.arms.last()?;
+        let reference = (name.clone(), kept(prepared, reference)?);
         let mut routed = Routed {
             rung,
             propensity,
@@ -123,22 +132,25 @@ impl Routes {
             reason: policy.phase.as_str().into(),
             turn: None,
             leaving: None,
+            left_out: Vec::new(),
+            shortage: prepared.shortage.take(),
             progress: Mutex::default(),
             policy,
         };
         // One that is drawn to the reference is scored too: only then is the chance of its path known.
         if routed.policy.rung > 0 {
-            self.choose(task, inbound, &mut routed);
+            self.choose(task, inbound, prepared, &mut routed);
         }
-        prepared.candidates = routed.chain.iter().map(|(_, candidate)| candidate.clone()).collect();
+        let affordable = routed.chain.len() - usize::from(routed.shortage.is_some());
+        prepared.candidates = routed.chain.iter().take(affordable).map(|(_, candidate)| candidate.clone()).collect();
         Some(routed)
     }
 
-    /// Below the reference: hard filters, the conversation's past, the deadline, and then the scores.
-    fn choose(&self, task: &RouteTask, inbound: &Inbound, routed: &mut Routed) {
+    /// Below the reference: hard filters, the conversation's past, and then the scores.
+    fn choose(&self, task: &RouteTask, inbound: &Inbound, prepared: &Prepared, routed: &mut Routed) {
         let Some(router) = routed.policy.router.clone() else { return };
         let named = |name: &String| task.arms.iter().find(|(known, _)| known == name).cloned();
-        let Some(arms) = router.arms.iter().map(named).collect::<Option<Vec<_>>>() else {
+        let Some(mut arms) = router.arms.iter().map(named).collect::<Option<Vec<_>>>() else {
             routed.reason = "the router names a model that the task does not".into();
             return;
         };
@@ -146,36 +158,29 @@ impl Routes {
             routed.reason = "not understood".into();
             return;
         };
-        if let Some(why) = barred(task, inbound, &arms, &request) {
+        let (demand, shortage) = (prepared.demand.as_ref(), routed.shortage.as_ref());
+        let fitting = Fitting { inbound, request: &request, task, demand, shortage };
+        routed.left_out = fitting.left_out(&routed.policy, router.method, &arms);
+        if let Some(why) = routed.closed(task, &router, &arms) {
             routed.reason = why;
             return;
         }
+        arms.iter_mut().for_each(|(_, arm)| *arm = kept(prepared, arm).unwrap_or_else(|| arm.clone()));
         let turn = routed.turn.insert(Turn::of(&request.messages));
         if self.raised.holds(turn) {
             self.raised.raise(turn);
             routed.reason = "the conversation went up before".into();
             return;
         }
-        if routed.stream && task.likelihood && router.method == Method::Cascade {
-            routed.reason = "a streamed answer tells no likelihood".into();
-            return;
-        }
-        if task.deadline.is_some_and(|deadline| misses(&routed.policy, router.method, deadline)) {
-            routed.reason = "asking twice would miss the deadline".into();
-            return;
-        }
+        let pin = task.board.pins.of(turn);
         let (mut prompt, mut features) = (Features::default(), Vec::new());
         prompt.read(last_question(&request.messages));
         router.score(&prompt, &mut routed.scores);
         let Step::Call(first) = router.step(routed.rung, &routed.scores, &[], &mut features) else { return };
-        let pin = task.board.pins.of(turn).filter(|_| first != router.reference());
-        if let (Some(pin), Some((_, reference)), Some((_, other))) = (pin, arms.last(), arms.get(first)) {
-            routed.leaving = pin.leaving(reference, other, inbound.body.len());
-            if routed.leaving.is_some_and(|leaving| leaving.stays()) {
-                routed.scores.clear();
-                routed.reason = "the session stays: its prompt cache is worth more than the saving".into();
-                return;
-            }
+        if let Some(why) = routed.kept_up(&arms, first, pin, inbound.body.len()) {
+            routed.scores.clear();
+            routed.reason = why;
+            return;
         }
         routed.method = router.method;
         routed.reason = match first {
@@ -184,12 +189,7 @@ impl Routes {
             _ => "the scores point up",
         }
         .into();
-        routed.chain = match router.method {
-            Method::PromptOnly if first == router.reference() => arms.into_iter().skip(first).collect(),
-            Method::PromptOnly => [arms.get(first), arms.last()].into_iter().flatten().cloned().collect(),
-            // Its decisions count the answers seen, so a chain always starts with its first arm or ends at once.
-            Method::Cascade => arms.into_iter().skip(first).collect(),
-        };
+        routed.chain = routed.chain_from(arms, first);
     }
 
     /// Remembers a conversation that the reference answered although a candidate was asked first.
@@ -215,6 +215,10 @@ pub(crate) struct Routed {
     turn: Option<Turn>,
     /// What leaving the reference would cost a session that it has begun.
     leaving: Option<Leaving>,
+    /// Arms that are not asked, whatever the scores say.
+    left_out: Vec<LeftOut>,
+    /// What is left for it, where that is less than the reference may cost.
+    shortage: Option<Shortage>,
     progress: Mutex<Progress>,
 }
 
@@ -255,6 +259,8 @@ pub(crate) enum Verdict {
     Release(Box<(Target, Accepted)>),
     /// Ask this candidate.
     Ask(Box<Candidate>),
+    /// Release nothing: the reference is needed, and no budget is left for it.
+    Refuse(Box<Refusal>),
 }
 
 impl Routed {
@@ -318,7 +324,68 @@ impl Routed {
         };
         let next = next.map_or_else(|| self.chain.first(), Some);
         let (_, candidate) = next.unwrap_or_else(|| unreachable!("invariant: a chain ends in its reference"));
+        if let Some(refusal) =
+            self.shortage.as_ref().filter(|_| self.is_reference(candidate)).map(|short| self.too_dear(short))
+        {
+            return Verdict::Refuse(Box::new(refusal));
+        }
         Verdict::Ask(Box::new(candidate.clone()))
+    }
+
+    /// Why no candidate is asked, whatever the scores say.
+    fn closed(&self, task: &RouteTask, router: &Router, arms: &[(String, Candidate)]) -> Option<Cow<'static, str>> {
+        if router.method == Method::PromptOnly {
+            return None;
+        }
+        let unheard = self.stream && task.likelihood;
+        let first = arms.first().and_then(|(name, _)| self.why_left_out(name));
+        first.or_else(|| unheard.then(|| "a streamed answer tells no likelihood".into()))
+    }
+
+    /// Why the reference is asked although the scores chose another arm.
+    fn kept_up(
+        &mut self,
+        arms: &[(String, Candidate)],
+        first: usize,
+        pin: Option<Pin>,
+        bytes: usize,
+    ) -> Option<Cow<'static, str>> {
+        let ((_, reference), (name, other)) = (arms.last()?, arms.get(first).filter(|_| first + 1 < arms.len())?);
+        if let Some(why) = self.why_left_out(name) {
+            return Some(why);
+        }
+        self.leaving = pin.and_then(|pin| pin.leaving(reference, other, bytes));
+        let stays = self.leaving.is_some_and(|leaving| leaving.stays());
+        stays.then(|| "the session stays: its prompt cache is worth more than the saving".into())
+    }
+
+    fn why_left_out(&self, name: &str) -> Option<Cow<'static, str>> {
+        self.left_out.iter().find(|out| out.arm == name).map(|out| out.why.clone())
+    }
+
+    /// The arms that may be asked one after the other, the reference last.
+    fn chain_from(&self, mut arms: Vec<(String, Candidate)>, first: usize) -> Vec<(String, Candidate)> {
+        let Some(reference) = arms.pop() else { return arms };
+        // What follows an arm that is left out is not asked either, but the reference.
+        let open = arms.iter().take_while(|(name, _)| self.why_left_out(name).is_none()).count();
+        let most = match self.method {
+            Method::PromptOnly => 1,
+            Method::Cascade => open,
+        };
+        // The decisions of a cascade count the answers seen, so a chain always starts with its first arm or ends at once.
+        arms.into_iter().skip(first).take(most).chain([reference]).collect()
+    }
+
+    /// What the client hears at once: only the reference may answer, and no budget is left for it.
+    pub(crate) fn refused(&self) -> Option<Refusal> {
+        let shortage = self.shortage.as_ref().filter(|_| self.chain.len() == 1)?;
+        Some(self.too_dear(shortage))
+    }
+
+    fn too_dear(&self, shortage: &Shortage) -> Refusal {
+        let reference = self.chain.last().map_or("", |(name, _)| name);
+        let message = format!("{}; this request needs `{reference}` ({})", shortage.refusal.message, self.reason);
+        Refusal { message, ..shortage.refusal.clone() }
     }
 
     /// What the rung says after these answers; one choice from the prompt has no second thoughts.
@@ -360,8 +427,17 @@ impl Routed {
             "price_of_quality": self.policy.router.as_ref().map(|router| router.tradeoff(self.rung)),
             "propensity": self.propensity, "reason": self.reason, "chance_of_being_right": scores,
             "steps": progress.steps, "answered": progress.answered, "signals": self.signals(&progress),
-            "served": self.served(&progress), "leaving": self.leaving,
+            "stream": self.stream_note(), "served": self.served(&progress), "leaving": self.leaving, "left_out": self.left_out,
         })
+    }
+
+    /// How a streamed request was decided; `None` for any other, and where nothing but the reference could be asked.
+    fn stream_note(&self) -> Option<&'static str> {
+        let flows = "one look at the prompt decides, so that an answer flows from its first token";
+        let held = "a candidate's answer is held back until it has been weighed, and then released whole";
+        let method =
+            self.policy.router.as_ref().map(|router| router.method).filter(|_| self.stream && self.policy.rung > 0);
+        method.map(|method| if method == Method::PromptOnly { flows } else { held })
     }
 
     /// The path that was taken and how likely it was: what an estimate of another policy needs of this one.
@@ -477,32 +553,14 @@ pub fn unit(id: &RequestId, purpose: &str) -> f64 {
     (u64::from_le_bytes([a, b, c, d, e, f, g, h]) >> 11) as f64 / (1_u64 << 53) as f64
 }
 
-/// Why a candidate of a chain cannot be asked at all: its dialect, or what is said of its reach.
-fn barred(
-    task: &RouteTask,
-    inbound: &Inbound,
-    arms: &[(String, Candidate)],
-    request: &ChatRequest,
-) -> Option<Cow<'static, str>> {
-    let head = inbound.dialect.request_head(&inbound.body);
-    let fits = |candidate| head.as_ref().is_ok_and(|head| target_of(inbound, head, candidate).is_ok());
-    if !arms.iter().all(|(_, candidate)| fits(candidate)) {
-        return Some("a candidate cannot express the request".into());
-    }
-    let misfit = |((name, _), limits): (&(String, Candidate), &Limits)| {
-        let in_use = arms.iter().rev().skip(1).any(|(arm, _)| arm == name);
-        in_use.then(|| limits.misfit(request, inbound.body.len())).flatten().map(|why| format!("`{name}` {why}"))
-    };
-    task.arms.iter().zip(&task.limits).find_map(misfit).map(Cow::from)
+/// Whether a client asks for a task and leaves it to the task who answers.
+fn is_asked_for(prepared: &Prepared) -> bool {
+    prepared.asked.as_str().starts_with("task/")
 }
 
-/// Whether the whole chain, one arm after the other, takes longer than a client waits. An unknown time is no promise.
-fn misses(policy: &Policy, method: Method, deadline: Duration) -> bool {
-    let wanted = deadline.as_secs_f64() * 1e3;
-    match method {
-        Method::PromptOnly => policy.latency_ms.iter().any(|ms| ms.is_none_or(|ms| ms > wanted)),
-        Method::Cascade => policy.latency_ms.iter().copied().sum::<Option<f64>>().is_none_or(|ms| ms > wanted),
-    }
+/// A candidate with those of its places that may process the request.
+fn kept(prepared: &Prepared, candidate: &Candidate) -> Option<Candidate> {
+    prepared.demand.as_ref().map_or_else(|| Some(candidate.clone()), |demand| demand.keep(candidate))
 }
 
 /// Whether this is the arm, or a further place that serves it.

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
 
+#[path = "route/filters.rs"]
+mod filters;
 mod house;
 
 use std::sync::{Arc, Mutex};
@@ -11,7 +13,8 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use house::Records;
 use steersman_core::{
-    BoxFuture, Price, RateCard, Rates, RequestId, Upstream, UpstreamAnswer, UpstreamCall, UpstreamError, Usage, Usd,
+    BoxFuture, Price, RateCard, Rates, RequestId, RequestRecord, Upstream, UpstreamAnswer, UpstreamCall, UpstreamError,
+    Usage, Usd,
 };
 use steersman_engine::{
     Backoff, Board, Catalog, Engine, Inbound, Limits, Provider, Reply, ReplyBody, RouteTask, Routes, Settings, Thought,
@@ -25,7 +28,10 @@ use steersman_wire::{Dialect, openai_chat};
 struct Says(&'static str);
 
 impl Upstream for Says {
-    fn call(&self, _: UpstreamCall) -> BoxFuture<'_, Result<UpstreamAnswer, UpstreamError>> {
+    fn call(&self, call: UpstreamCall) -> BoxFuture<'_, Result<UpstreamAnswer, UpstreamError>> {
+        if call.stream {
+            return Box::pin(async move { Ok(streamed(self.0)) });
+        }
         let message = serde_json::json!({
             "id": "a", "object": "chat.completion", "created": 1, "model": "m",
             "choices": [{ "index": 0, "finish_reason": "stop", "message": { "role": "assistant", "content": self.0 } }],
@@ -36,6 +42,20 @@ impl Upstream for Says {
             Ok(UpstreamAnswer { status: 200, content_type: None, retry_after: None, body: Box::pin(body) })
         })
     }
+}
+
+/// A text in two pieces, with room for more until the reader has had enough of it.
+fn streamed(text: &str) -> UpstreamAnswer {
+    let chunk = |delta: serde_json::Value, finish: Option<&str>| {
+        let choice = serde_json::json!({ "index": 0, "delta": delta, "finish_reason": finish });
+        let chunk = serde_json::json!({ "id": "a", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice] });
+        Ok(Bytes::from(format!("data: {chunk}\n\n")))
+    };
+    let first = chunk(serde_json::json!({ "role": "assistant", "content": text }), None);
+    let last = [chunk(serde_json::json!({}), Some("stop")), Ok(Bytes::from_static(b"data: [DONE]\n\n"))];
+    // What reads the first piece alone sees that it came before the answer's end.
+    let body = futures_util::stream::iter([first]).chain(futures_util::stream::iter(last));
+    UpstreamAnswer { status: 200, content_type: None, retry_after: None, body: Box::pin(body) }
 }
 
 const SETTINGS: Settings = Settings {
@@ -63,14 +83,13 @@ fn priced_catalog(small: &'static str, big: &'static str, rates: &RateCard) -> C
     catalog
 }
 
+fn inbound(number: u8, body: &serde_json::Value) -> Inbound {
+    let id = RequestId::from_parts(1, [number; 10]);
+    Inbound::new(id, 1_000_000, &openai_chat::OpenAiChat, Bytes::from(body.to_string()))
+}
+
 async fn ask(engine: &Engine, number: u8, body: serde_json::Value) -> Reply {
-    let inbound = Inbound::new(
-        RequestId::from_parts(1, [number; 10]),
-        1_000_000,
-        &openai_chat::OpenAiChat,
-        Bytes::from(body.to_string()),
-    );
-    engine.serve(inbound).await
+    engine.serve(inbound(number, &body)).await
 }
 
 fn header<'r>(reply: &'r Reply, name: &str) -> &'r str {
@@ -364,6 +383,10 @@ impl Upstream for Tells {
 
 /// A policy that looks at answers, proved on answers that told their likelihood.
 fn cascade() -> Policy {
+    fitted(Method::Cascade)
+}
+
+fn fitted(method: Method) -> Policy {
     let cell = |nanos| Answered {
         quality: Some(1.0),
         cost: Some(Usd::from_nanos(nanos)),
@@ -376,7 +399,7 @@ fn cascade() -> Policy {
     let mut traffic = Traffic::default();
     (0..100).for_each(|number| traffic.push(&question(number), "", Split::Train, &arms));
     let rows: Vec<usize> = (0..100).collect();
-    let fit = FitPlan { method: Some(Method::Cascade), floor: Some(0.9), ..FitPlan::default() };
+    let fit = FitPlan { method: Some(method), floor: Some(0.9), ..FitPlan::default() };
     let router = Router::fit(&traffic, &[0], 1, &rows, fit).unwrap().router;
     let candidates = vec!["small".to_owned()];
     let plan = ObjectivePlan { reference: "big".to_owned(), candidates, floor: 0.9, confidence: 0.95 };
@@ -418,11 +441,51 @@ async fn likelihood_is_asked_for_weighed_and_kept_from_a_client_that_did_not_ask
         assert_eq!(told.count() > 0, able);
         let mut streamed = routed(&question(1));
         streamed["stream"] = true.into();
-        // The scripted models do not stream; where the request went stands on the record all the same.
-        ask(&engine, 50, streamed).await;
+        let ReplyBody::Stream(frames) = ask(&engine, 50, streamed).await.body else { panic!("streamed") };
+        frames.collect::<Vec<_>>().await;
         let records = kept.0.lock().unwrap();
         let notes = &records.last().unwrap().notes;
         let note = notes.iter().find(|note| note.room == "route").unwrap();
         assert!(note.content.contains("tells no likelihood"), "{}", note.content);
+    }
+}
+
+fn note(record: &RequestRecord, room: &str) -> serde_json::Value {
+    let note = record.notes.iter().find(|note| note.room == room).unwrap_or_else(|| panic!("no note of `{room}`"));
+    serde_json::from_str(&note.content).unwrap()
+}
+
+#[tokio::test]
+async fn a_stream_is_held_until_it_is_weighed_or_decided_from_the_prompt_alone_by_a_policy_of_its_own() {
+    let mut body = routed(&question(1));
+    body["stream"] = true.into();
+    for (streams, pieces, said) in
+        [(None, 1, "held back"), (Some(Arc::new(fitted(Method::PromptOnly))), 2, "first token")]
+    {
+        let (engine, records, board) = house_of(0, catalog("from the small one", "from the big one"), None, Vec::new());
+        board.post(Policy { streams: streams.clone(), ..cascade() });
+        let (mut small, mut flowed) = (0, 0);
+        for number in 0..20 {
+            let reply = ask(&engine, number, body.clone()).await;
+            if header(&reply, "x-steersman-model") == "small/small" {
+                small += 1;
+                let ReplyBody::Stream(frames) = reply.body else { panic!("streamed") };
+                let frames: Vec<Bytes> = frames.collect().await;
+                // Held: all of it at once. Decided before: as it comes.
+                let with_text =
+                    frames.iter().position(|frame| String::from_utf8_lossy(frame).contains("from the small one"));
+                let with_end = frames.iter().position(|frame| String::from_utf8_lossy(frame).contains("[DONE]"));
+                flowed += usize::from(with_text < with_end);
+            } else if let ReplyBody::Stream(frames) = reply.body {
+                frames.collect::<Vec<_>>().await;
+            }
+        }
+        assert!(small >= 10, "{small} of 20 went down");
+        assert_eq!(flowed, if pieces == 2 { small } else { 0 });
+        let records = std::mem::take(&mut *records.0.lock().unwrap());
+        let noted = note(&records[0], "route");
+        assert!(noted["stream"].as_str().is_some_and(|how| how.contains(said)), "{noted}");
+        let version = streams.map_or_else(|| cascade().version, |policy| policy.version.clone());
+        assert_eq!(noted["policy"], version.as_str());
     }
 }

@@ -69,6 +69,11 @@ fn score(content: &str) -> Option<Grade> {
 fn decision(story: &RequestStory, grade: &Grade, pointer: Option<&str>) -> Option<Value> {
     let note = story.notes.get("route")?;
     let served: Served = serde_json::from_value(note.get("served")?.clone()).ok()?;
+    // Where an arm was left out, the path was not the scores' choice alone, and its chance is not theirs.
+    let left_out = note.get("left_out").and_then(Value::as_array).is_some_and(|arms| !arms.is_empty());
+    if left_out && !served.fixed {
+        return None;
+    }
     if let Grade::Label(row) = grade {
         let mut line = row.recorded();
         line.as_object_mut()?.insert("served".to_owned(), json!(served));

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use steersman_core::{RequestRecord, Usd};
-use steersman_engine::{Board, Candidate, unit};
+use steersman_engine::{Board, Candidate, Regions, unit};
 use steersman_routing::{Objective, ObjectivePlan, RouterFile, Standing};
 use steersman_store::{Redactor, State, StoreError, now_us};
 use tokio::sync::{Semaphore, mpsc};
@@ -52,6 +52,8 @@ pub struct ObjectiveSettings {
     pub answer: Option<String>,
     /// Whether candidates' answers are also weighed by the likelihood of their tokens.
     pub likelihood: bool,
+    /// Whether streamed requests get a policy of their own, which looks at the prompt alone.
+    pub streams_apart: bool,
     /// Who says whether an answer is as good as the reference's, and for what share of the labels; it grades nothing.
     pub judge: Option<(Candidate, f64)>,
     /// Share of requests that get shadow calls.
@@ -64,6 +66,8 @@ pub struct ObjectiveSettings {
     pub router: Option<RouterFile>,
     /// Candidates and reference by name, the reference last.
     pub arms: Vec<(String, Candidate)>,
+    /// Where models process requests: none is asked about one that must not go there.
+    pub regions: Arc<Regions>,
 }
 
 /// What became of a client's word on a request.
@@ -115,6 +119,7 @@ impl Objectives {
         let task = |(name, settings): (String, ObjectiveSettings)| {
             let pinned = settings.router.as_ref().map(|file| file.router.clone());
             let objective = Objective::new(settings.plan.clone(), pinned);
+            let objective = if settings.streams_apart { objective.with_streams_apart() } else { objective };
             let (standing, objective) = (Mutex::new(objective.standing()), Mutex::new(objective));
             let (unseen, board, today) = (Mutex::default(), Arc::default(), Mutex::default());
             (name, Arc::new(Task { settings, objective, standing, unseen, board, today }))
@@ -216,7 +221,9 @@ impl Objectives {
         served.pin(&task.board, &task.settings.plan.reference, record.request_body.len());
         let valid = served.candidate_valid(&task.settings.plan.reference);
         task.see(served.text, valid);
-        unit(&record.id, "shadow") < task.settings.shadow_share && task.may_ask(record.started_at_us / DAY_US)
+        unit(&record.id, "shadow") < task.settings.shadow_share
+            && shadow::may_be_asked(record, &task.settings)
+            && task.may_ask(record.started_at_us / DAY_US)
     }
 
     async fn shadow(&self, record: &RequestRecord) {
@@ -453,6 +460,8 @@ mod tests {
             shadow_per_day: 1,
             shadow_usd_per_day: None,
             router: None,
+            regions: Arc::default(),
+            streams_apart: false,
             arms: Vec::new(),
         };
         let settings = BTreeMap::from([("triage".to_owned(), settings)]);

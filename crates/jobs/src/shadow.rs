@@ -174,6 +174,20 @@ fn read_answer(dialect: &'static dyn Dialect, streamed: bool, body: &Bytes) -> O
     Some(answer)
 }
 
+/// Whether every model that a label asks may process the request, by what its task and its key demand.
+pub(crate) fn may_be_asked(record: &RequestRecord, settings: &ObjectiveSettings) -> bool {
+    let Some(note) = record.notes.iter().find(|note| note.room == "region") else { return true };
+    let demanded = serde_json::from_str::<RegionNote>(&note.content).map(|note| note.demanded);
+    let asked = settings.arms.iter().map(|(_, arm)| arm).chain(settings.judge.iter().map(|(judge, _)| judge));
+    let mut names = asked.map(|candidate| &candidate.provider.name);
+    demanded.is_ok_and(|demanded| names.all(|name| settings.regions.meet(&demanded, name)))
+}
+
+#[derive(Deserialize)]
+struct RegionNote {
+    demanded: Vec<Vec<String>>,
+}
+
 /// What the shadow calls gave.
 pub(crate) struct Gathered {
     /// The ungraded label; `None` if an arm gave no answer at all.

@@ -37,6 +37,7 @@ mod offpolicy;
 mod packed;
 mod path;
 mod prehoc;
+mod proving;
 mod replay;
 mod router;
 mod signals;

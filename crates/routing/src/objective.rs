@@ -13,14 +13,12 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use steersman_core::Usd;
-use steersman_lab::stats::{MeanAbove, Rng};
+use steersman_lab::stats::Rng;
 
-use crate::cascade::Recorded;
 use crate::climb::{Climb, Hunches, drawn_between};
-use crate::drift::{Alarm, DriftWatch, Familiar};
-use crate::features::Features;
-use crate::router::{FitError, FitPlan, Fitted, Router, read_prompts, records};
+use crate::drift::{Alarm, Familiar};
+use crate::proving::Proving;
+use crate::router::{FitError, FitPlan, Fitted, Method, Router, read_prompts};
 use crate::signals::{Signal, Signals};
 use crate::traffic::{Answered, Split, Traffic};
 
@@ -84,15 +82,18 @@ pub struct Policy {
     pub rung: usize,
     /// The router; `None` while collecting.
     pub router: Option<Arc<Router>>,
-    /// Mean time of each of the router's arms to a whole answer, in milliseconds, where known.
+    /// Within which time nineteen of twenty recent answers of each of the router's arms were whole, in milliseconds, where known.
     pub latency_ms: Vec<Option<f64>>,
+    /// The policy for streamed requests, where they have one of their own: it looks at the prompt alone.
+    pub streams: Option<Arc<Policy>>,
 }
 
 impl Policy {
     /// Everything to the reference.
     #[must_use]
     pub fn reference_only() -> Self {
-        Self { phase: Phase::Collecting, version: "none".to_owned(), rung: 0, router: None, latency_ms: Vec::new() }
+        let (version, latency_ms) = ("none".to_owned(), Vec::new());
+        Self { phase: Phase::Collecting, version, rung: 0, router: None, latency_ms, streams: None }
     }
 
     /// The rung that a request is served at, and the propensity of that draw. `unit` in `[0, 1)` decides.
@@ -138,6 +139,9 @@ pub struct Standing {
     pub alarm: Option<Alarm>,
     /// What each signal has been worth on the labels.
     pub signals: Vec<Signal>,
+    /// Where the policy for streamed requests stands, where they have one of their own.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub streams: Option<Box<Standing>>,
     /// What happens next, in a sentence.
     pub next_step: String,
 }
@@ -156,31 +160,14 @@ pub struct Objective {
     pinned: Option<Arc<Router>>,
     rows: Traffic,
     proving: Option<Proving>,
+    /// Whether streamed requests get a policy of their own where the first one looks at answers, and that policy's proof.
+    streams_apart: bool,
+    of_streams: Option<Proving>,
     phase: Phase,
     alarm: Option<Alarm>,
     unfit: Option<FitError>,
     signals: Signals,
     rng: Rng,
-}
-
-#[derive(Debug)]
-struct Proving {
-    router: Arc<Router>,
-    version: String,
-    fitted_on: usize,
-    gamblers: Vec<MeanAbove>,
-    quality: Vec<f64>,
-    cost: Vec<f64>,
-    prices_known: bool,
-    rung: usize,
-    latency: Vec<(f64, u32)>,
-    fell_short: [u64; 2],
-    /// How prompts looked where the router was fitted; a pinned router's are those that proved it.
-    familiar: Option<Familiar>,
-    proved_on: Vec<Features>,
-    /// Whether the candidates' answers to those kept their form.
-    proved_valid: Vec<bool>,
-    watch: Option<DriftWatch>,
 }
 
 impl Objective {
@@ -190,19 +177,32 @@ impl Objective {
         let pinned = pinned.map(Arc::new);
         let mut objective = Self {
             plan,
-            pinned: pinned.clone(),
+            pinned,
             rows: Traffic::default(),
             proving: None,
+            streams_apart: false,
+            of_streams: None,
             phase: Phase::Collecting,
             alarm: None,
             unfit: None,
             signals: Signals::default(),
             rng: Rng::seeded(1),
         };
-        if let Some(router) = pinned {
-            objective.prove(router, &Hunches::default(), None, 0);
-        }
+        objective.prove_pinned();
         objective
+    }
+
+    fn prove_pinned(&mut self) {
+        if let Some(router) = self.pinned.clone() {
+            self.prove(Proving::new(router, &Hunches::default(), None, 0, self.plan.floor));
+        }
+    }
+
+    /// With a policy for streamed requests that looks at the prompt alone, proved apart on the same labels. It is fitted where
+    /// the first policy looks at answers; a pinned router has none beside it, and streams go to the reference then.
+    #[must_use]
+    pub fn with_streams_apart(self) -> Self {
+        Self { streams_apart: true, ..self }
     }
 
     /// Takes in a label. Cost: some 100 microseconds, and a second or less for the one that fits the router.
@@ -220,14 +220,10 @@ impl Objective {
 
     /// Looks at a request that was served, label or not: its prompt, and whether a candidate's answer kept its form.
     pub fn served(&mut self, text: &str, valid: Option<bool>) {
-        let Some(proving) = &mut self.proving else { return };
-        let Some(watch) = &mut proving.watch else { return };
-        let mut prompt = Features::default();
-        prompt.read(text);
         let rng = &mut self.rng;
-        let alarm = watch.prompt(&proving.router, &prompt, || rng.uniform());
-        let alarm = alarm.or_else(|| valid.and_then(|valid| watch.answer(valid, rng.uniform())));
-        if let Some(alarm) = alarm {
+        let watched =
+            [&mut self.proving, &mut self.of_streams].into_iter().flatten().find(|proving| proving.is_watched());
+        if let Some(alarm) = watched.and_then(|proving| proving.served(text, valid, || rng.uniform())) {
             self.disarm(alarm);
         }
     }
@@ -238,13 +234,20 @@ impl Objective {
         let Some(proving) = &self.proving else {
             return Policy { phase: self.phase, ..Policy::reference_only() };
         };
-        let mean = |(sum, count): &(f64, u32)| (*count > 0).then(|| sum / f64::from(*count));
-        Policy {
-            phase: self.phase,
-            version: proving.version.clone(),
-            rung: if self.phase == Phase::Armed { proving.rung } else { 0 },
-            router: Some(Arc::clone(&proving.router)),
-            latency_ms: proving.latency.iter().map(mean).collect(),
+        let apart = self.streams_apart && proving.router.method == Method::Cascade;
+        let of_streams = || match &self.of_streams {
+            Some(of_streams) => of_streams.policy(self.phase_of(of_streams)),
+            None => Policy { phase: self.phase, ..Policy::reference_only() },
+        };
+        Policy { streams: apart.then(|| Arc::new(of_streams())), ..proving.policy(self.phase) }
+    }
+
+    /// The phase of a policy for streams, which is proved on its own.
+    fn phase_of(&self, of_streams: &Proving) -> Phase {
+        match (of_streams.is_watched(), self.phase) {
+            (true, _) => Phase::Armed,
+            (false, Phase::Armed) => Phase::Shadow,
+            (false, phase) => phase,
         }
     }
 
@@ -256,78 +259,42 @@ impl Objective {
         let Some(reference) = self.rows.arm(&self.plan.reference) else { return };
         let rows: Vec<usize> = (0..self.rows.len()).collect();
         let fit = FitPlan { floor: Some(self.plan.floor), ..FitPlan::default() };
-        match Router::fit(&self.rows, &named, reference, &rows, fit) {
-            Ok(Fitted { router, training }) => {
-                let hunches = Hunches::new(&Climb::new(&router, &training), self.plan.floor);
-                let familiar = Some(Familiar::new(&read_prompts(&self.rows, &rows)));
+        let fitted = |fit| {
+            let Fitted { router, training } = Router::fit(&self.rows, &named, reference, &rows, fit)?;
+            let hunches = Hunches::new(&Climb::new(&router, &training), self.plan.floor);
+            let familiar = Some(Familiar::new(&read_prompts(&self.rows, &rows)));
+            Ok(Proving::new(Arc::new(router), &hunches, familiar, rows.len(), self.plan.floor))
+        };
+        match fitted(fit) {
+            Ok(proving) => {
+                if self.streams_apart && proving.router.method == Method::Cascade {
+                    self.of_streams = fitted(FitPlan { method: Some(Method::PromptOnly), ..fit }).ok();
+                }
                 self.unfit = None;
-                self.prove(Arc::new(router), &hunches, familiar, rows.len());
+                self.prove(proving);
             }
             Err(error) => self.unfit = Some(error),
         }
     }
 
-    fn prove(&mut self, router: Arc<Router>, hunches: &Hunches, familiar: Option<Familiar>, fitted_on: usize) {
-        let written = serde_json::to_vec(&*router).unwrap_or_default();
-        let version = blake3::hash(&written).to_hex().chars().take(12).collect();
-        let rungs = router.rungs();
+    fn prove(&mut self, proving: Proving) {
         if self.phase == Phase::Collecting {
             self.phase = Phase::Shadow;
         }
-        self.proving = Some(Proving {
-            version,
-            fitted_on,
-            gamblers: (1..=rungs).map(|rung| hunches.gambler(rung, -self.plan.floor)).collect(),
-            quality: vec![0.0; rungs + 1],
-            cost: vec![0.0; rungs + 1],
-            prices_known: true,
-            rung: 0,
-            latency: vec![(0.0, 0); router.arms.len()],
-            fell_short: [0, 0],
-            familiar,
-            proved_on: Vec::new(),
-            proved_valid: Vec::new(),
-            watch: None,
-            router,
-        });
+        self.proving = Some(proving);
     }
 
     /// Feeds a label to the e-processes; gives an alarm if labels fall short while armed.
     fn weigh(&mut self, labelled: &Labelled) -> Option<Alarm> {
+        let (plan, rng) = (&self.plan, &mut self.rng);
+        let of_streams = self.of_streams.as_mut().and_then(|proving| proving.weigh(labelled, plan, || rng.uniform()));
         let proving = self.proving.as_mut()?;
-        let record = proving.record(labelled)?;
-        let climb = Climb::new(&proving.router, std::slice::from_ref(&record));
-        for (rung, gambler) in (1..).zip(&mut proving.gamblers) {
-            gambler.push(climb.surplus(rung, 0, self.plan.floor));
-        }
-        for (rung, (quality, cost)) in proving.quality.iter_mut().zip(&mut proving.cost).enumerate() {
-            *quality += climb.quality(rung, 0);
-            *cost += climb.cost(rung, 0);
-        }
-        let mut prompt = Features::default();
-        prompt.read(&labelled.text);
-        if let Some(watch) = &mut proving.watch {
-            proving.fell_short[1] += 1;
-            proving.fell_short[0] += u64::from(climb.quality(proving.rung, 0) < climb.quality(0, 0));
-            let alarm = watch.label(climb.surplus(proving.rung, 0, self.plan.floor));
-            // The evidence holds at any time, so that what is proved later is put in force later.
-            proving.rung = proving.rung.max(proving.proved(self.plan.confidence));
-            return alarm;
-        }
-        proving.proved_on.push(prompt);
-        let candidates = record.seen.iter().rev().skip(1);
-        proving.proved_valid.extend(candidates.filter_map(|seen| seen.valid));
-        proving.rung = proving.proved(self.plan.confidence);
-        if proving.rung > 0 {
-            let rng = &mut self.rng;
-            let familiar = proving.familiar.clone().unwrap_or_else(|| Familiar::new(&proving.proved_on));
-            let (prompts, valid) = (&proving.proved_on, &proving.proved_valid);
-            let watch = DriftWatch::new(&proving.router, familiar, prompts, valid, || rng.uniform());
-            proving.watch = Some(watch);
+        let alarm = proving.weigh(labelled, plan, || rng.uniform());
+        if proving.is_watched() && self.phase != Phase::Armed {
             self.phase = Phase::Armed;
             self.alarm = None;
         }
-        None
+        alarm.or(of_streams)
     }
 
     /// Everything to the reference until the floor is proved again, on labels from here on.
@@ -335,18 +302,33 @@ impl Objective {
         self.phase = Phase::Disarmed;
         self.alarm = Some(alarm);
         self.rows = Traffic::default();
-        self.proving = None;
-        if let Some(router) = self.pinned.clone() {
-            self.prove(router, &Hunches::default(), None, 0);
-        }
+        (self.proving, self.of_streams) = (None, None);
+        self.prove_pinned();
     }
 
     /// What an operator sees.
     #[must_use]
     pub fn standing(&self) -> Standing {
+        let mut standing = self.standing_of(self.proving.as_ref(), self.phase);
+        standing.alarm = self.alarm;
+        standing.signals = self.signals.report();
+        if self.proving.is_none() {
+            standing.labels_to_go = Some(FIT_LABELS.saturating_sub(self.rows.len()) as u64).filter(|&left| left > 0);
+            standing.fitted_on = self.rows.len();
+        }
+        standing.next_step = self.next_step(&standing);
+        standing.streams = self.of_streams.as_ref().map(|of_streams| {
+            let mut own = self.standing_of(Some(of_streams), self.phase_of(of_streams));
+            own.next_step = self.next_step(&own);
+            Box::new(own)
+        });
+        standing
+    }
+
+    fn standing_of(&self, proving: Option<&Proving>, phase: Phase) -> Standing {
         let needed = -(1.0 - self.plan.confidence).ln();
         let mut standing = Standing {
-            phase: self.phase,
+            phase,
             plan: self.plan.clone(),
             version: "none".to_owned(),
             arms: Vec::new(),
@@ -358,35 +340,33 @@ impl Objective {
             relative_cost: None,
             fell_short: [0, 0],
             evidence: [0.0, needed],
-            labels_to_go: Some(FIT_LABELS.saturating_sub(self.rows.len()) as u64).filter(|&left| left > 0),
-            alarm: self.alarm,
-            signals: self.signals.report(),
+            labels_to_go: None,
+            alarm: None,
+            signals: Vec::new(),
+            streams: None,
             next_step: String::new(),
         };
-        if let Some(proving) = &self.proving {
+        if let Some(proving) = proving {
             proving.describe(&mut standing, needed);
-        } else {
-            standing.fitted_on = self.rows.len();
         }
-        standing.next_step = self.next_step(&standing);
         standing
     }
 
     fn next_step(&self, standing: &Standing) -> String {
         let labels = |count: u64| if count == 1 { "1 more label".to_owned() } else { format!("{count} more labels") };
         let again = self.alarm.map_or_else(String::new, |alarm| format!("{}; ", alarm.describe()));
-        let Some(proving) = &self.proving else {
+        if self.proving.is_none() {
             let waits = match (&self.unfit, standing.labels_to_go) {
                 (_, Some(count)) => format!("{} until a router is fitted", labels(count)),
                 (Some(error), None) => format!("a router cannot be fitted yet: {error}"),
                 (None, None) => "waiting for labels".to_owned(),
             };
             return format!("{again}{waits}");
-        };
+        }
         if standing.rungs == 0 {
             return format!("{again}cannot arm: no policy is cheaper than the reference, or a price is unknown");
         }
-        match (self.phase, standing.labels_to_go) {
+        match (standing.phase, standing.labels_to_go) {
             (Phase::Armed, to_go) => {
                 let saves = standing.relative_cost.is_none_or(|cost| cost < SAVES_NOTHING);
                 let saves = if saves { "" } else { ", and saves nothing yet" };
@@ -395,78 +375,21 @@ impl Objective {
                 format!("in force{saves}; watched for drift{}", more.unwrap_or_default())
             }
             (_, Some(count)) => format!("{again}about {} until the floor is proved", labels(count)),
-            (_, None) if proving.labels() < 20 => {
-                format!("{again}{} to tell whether the floor can be proved", labels(20 - proving.labels()))
+            (_, None) if standing.proved_on < 20 => {
+                format!("{again}{} to tell whether the floor can be proved", labels(20 - standing.proved_on))
             }
             (_, None) => format!(
                 "{again}cannot arm: on {} labels no cheaper policy keeps {} of `{}`",
-                proving.labels(),
-                self.plan.floor,
-                self.plan.reference
+                standing.proved_on, self.plan.floor, self.plan.reference
             ),
         }
     }
 }
 
-impl Proving {
-    /// The thriftiest rung that is proved: it and all below it.
-    fn proved(&self, confidence: f64) -> usize {
-        let needed = -(1.0 - confidence).ln();
-        self.gamblers.iter().take_while(|gambler| gambler.evidence() >= needed).count()
-    }
-
-    fn labels(&self) -> u64 {
-        self.gamblers.first().map_or(0, MeanAbove::outcomes)
-    }
-
-    /// The label as the router's arms saw it; `None` if one of them is not graded.
-    fn record(&mut self, labelled: &Labelled) -> Option<Recorded> {
-        let mut row = Traffic::default();
-        row.push(&labelled.text, "", Split::Calib, &labelled.arms);
-        let arms: Vec<usize> = self.router.arms.iter().map(|name| row.arm(name)).collect::<Option<_>>()?;
-        if arms.iter().any(|&arm| row.answered(arm, 0).quality.is_none()) {
-            return None;
-        }
-        for (&arm, (sum, count)) in arms.iter().zip(&mut self.latency) {
-            let answered = row.answered(arm, 0);
-            self.prices_known &= answered.cost.is_some();
-            if let Some(ms) = answered.latency_ms {
-                (*sum, *count) = (*sum + f64::from(ms), *count + 1);
-            }
-        }
-        let mut scores = Vec::new();
-        read_prompts(&row, &[0]).iter().for_each(|prompt| self.router.score(prompt, &mut scores));
-        let unit: Option<Usd> = self.router.reference_cost;
-        records(&row, &arms, &[0], vec![scores], unit).pop()
-    }
-
-    fn describe(&self, standing: &mut Standing, needed: f64) {
-        standing.version.clone_from(&self.version);
-        standing.arms.clone_from(&self.router.arms);
-        (standing.rung, standing.rungs) = (self.rung, self.router.rungs());
-        standing.fitted_on = self.fitted_on;
-        standing.proved_on = self.labels();
-        standing.fell_short = self.fell_short;
-        let ratio = |sums: &[f64]| {
-            let (at, reference) = (sums.get(self.rung)?, sums.first()?);
-            (*reference > 0.0).then(|| at / reference)
-        };
-        standing.relative_quality = ratio(&self.quality);
-        standing.relative_cost = ratio(&self.cost).filter(|_| self.prices_known && self.rung > 0);
-        let next = self.gamblers.get(self.rung).or_else(|| self.gamblers.last());
-        let Some(next) = next else {
-            standing.labels_to_go = None;
-            return;
-        };
-        standing.evidence = [next.evidence(), needed];
-        let pace = next.log_wealth() / next.outcomes().max(1) as f64;
-        let left = (needed - next.evidence()).max(0.0);
-        standing.labels_to_go = (next.outcomes() >= 20 && pace > 1e-4).then(|| (left / pace).ceil() as u64);
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use steersman_core::Usd;
+
     use super::*;
 
     fn plan(floor: f64) -> ObjectivePlan {
@@ -576,5 +499,57 @@ mod tests {
         assert!(until.is_some_and(|at| at < 100), "{until:?}");
         assert_eq!(objective.policy().rung, 0);
         assert!(objective.standing().next_step.contains("prompts have changed"));
+    }
+
+    /// A request that a small model gets right half the time; only its answer shows when.
+    fn guessed(rng: &mut Rng, easy: bool) -> Labelled {
+        let words = if easy { ["hello", "thanks", "bye", "yes"] } else { ["prove", "lemma", "bound", "norm"] };
+        let text: Vec<&str> = (0..6).map(|_| words[rng.below(4)]).collect();
+        let right = easy && rng.chance(0.99) || rng.chance(0.5);
+        let arm = |right: bool, nanos, likelihood| Answered {
+            quality: Some(f32::from(u8::from(right))),
+            cost: Some(Usd::from_nanos(nanos)),
+            answer: Some(u32::from(right)),
+            valid: Some(true),
+            likelihood,
+            ..Answered::default()
+        };
+        let small = arm(right, 20, Some(if right { -0.05 } else { -4.0 }));
+        Labelled {
+            text: text.join(" "),
+            arms: vec![("small".to_owned(), small), ("big".to_owned(), arm(true, 1_000, None))],
+        }
+    }
+
+    #[test]
+    fn streams_get_a_policy_that_looks_at_the_prompt_alone_and_is_proved_apart() {
+        let (mut objective, mut rng) = (Objective::new(plan(0.9), None).with_streams_apart(), Rng::seeded(7));
+        assert!(objective.policy().streams.is_none(), "nothing is fitted yet, and everything goes up anyhow");
+        for number in 0..900 {
+            objective.label(&guessed(&mut rng, number % 2 == 0));
+        }
+        let policy = objective.policy();
+        let streams = policy.streams.clone().unwrap();
+        let method = |policy: &Policy| policy.router.as_ref().unwrap().method;
+        assert_eq!((method(&policy), method(&streams)), (Method::Cascade, Method::PromptOnly));
+        assert_eq!((policy.phase, streams.phase), (Phase::Armed, Phase::Armed));
+        assert_ne!(policy.version, streams.version);
+        let standing = objective.standing();
+        let own = standing.streams.unwrap();
+        // An answer that can be looked at is worth more than a prompt alone: hard ones are half right.
+        assert!(own.relative_quality.unwrap() > 0.87 && own.relative_cost > standing.relative_cost, "{own:?}");
+        // What disarms one disarms both.
+        let other = ["#include", "<vector>", "{{", "}};", "0x7f", "std::move", "template", "int"];
+        (0..200).for_each(|_| objective.served(&labelled(&mut rng, 0.99, &other).text, Some(true)));
+        assert_eq!(objective.policy().phase, Phase::Disarmed);
+        assert!(objective.policy().streams.is_none());
+    }
+
+    #[test]
+    fn where_streams_need_no_policy_of_their_own_they_have_none() {
+        let (mut objective, mut rng) = (Objective::new(plan(0.9), None), Rng::seeded(7));
+        (0..300).for_each(|number| objective.label(&guessed(&mut rng, number % 2 == 0)));
+        assert!(objective.policy().router.is_some() && objective.policy().streams.is_none());
+        assert_eq!(objective.standing().streams, None);
     }
 }

@@ -99,6 +99,16 @@ pub enum TrafficError {
         /// What stood there.
         quality: f64,
     },
+    /// A cost on this line is below zero.
+    #[error("line {line}: `cost_usd` of arm `{arm}` is {cost}; a call costs nothing or something")]
+    Cost {
+        /// Counted from 1.
+        line: usize,
+        /// The arm.
+        arm: String,
+        /// What stood there.
+        cost: f64,
+    },
     /// A propensity on this line is no chance.
     #[error("line {line}: `served.propensity` is {propensity}, outside 0..1")]
     Propensity {
@@ -115,7 +125,7 @@ pub enum TrafficError {
 #[derive(Deserialize)]
 struct Line {
     text: String,
-    group: Option<String>,
+    group: Option<serde_json::Value>,
     split: Option<Split>,
     arms: serde_json::Map<String, serde_json::Value>,
     served: Option<Served>,
@@ -157,6 +167,8 @@ impl Traffic {
     /// [`TrafficError`] with the number of the first line that is none, or `Empty`.
     pub fn parse(text: &str) -> Result<Self, TrafficError> {
         let mut reader = Reader::default();
+        // Some editors begin a file with a mark of its byte order.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             reader.line(index + 1, line)?;
         }
@@ -256,7 +268,7 @@ impl Reader {
         let row = self.traffic.len();
         let next = self.groups.len() as u32;
         let split = parsed.split.unwrap_or_else(|| drawn_split(&parsed.text));
-        let group = *self.groups.entry(parsed.group.unwrap_or_default()).or_insert_with_key(|name| {
+        let group = *self.groups.entry(name_of_group(parsed.group)).or_insert_with_key(|name| {
             self.traffic.group_names.push(name.clone());
             next
         });
@@ -272,6 +284,9 @@ impl Reader {
             let quality = cell.quality.map(Grade::quality);
             if let Some(quality) = quality.filter(|q| !(0.0..=1.0).contains(q)) {
                 return Err(TrafficError::Quality { line: number, arm: name, quality });
+            }
+            if let Some(cost) = cell.cost_usd.filter(|cost| *cost < 0.0) {
+                return Err(TrafficError::Cost { line: number, arm: name, cost });
             }
             let arm = self.traffic.arm(&name).unwrap_or_else(|| {
                 self.traffic.arm_names.push(name);
@@ -308,6 +323,15 @@ impl Reader {
             likelihood: cell.likelihood,
             judged: cell.judged,
         }
+    }
+}
+
+/// A group may be a number as well.
+fn name_of_group(group: Option<serde_json::Value>) -> String {
+    match group {
+        None | Some(serde_json::Value::Null) => String::new(),
+        Some(serde_json::Value::String(name)) => name,
+        Some(other) => other.to_string(),
     }
 }
 
@@ -385,6 +409,8 @@ mod tests {
         assert!(matches!(error, TrafficError::Line { line: 1, .. }));
         let graded = r#"{"text":"x","split":"test","arms":{"a":{"quality":7}}}"#;
         assert_eq!(Traffic::parse(graded).unwrap_err().to_string(), "line 1: quality of arm `a` is 7, outside 0..1");
+        let refunded = "{\"text\":\"x\",\"arms\":{\"a\":{\"quality\":1,\"cost_usd\":-0.5}}}";
+        assert!(Traffic::parse(refunded).unwrap_err().to_string().starts_with("line 1: `cost_usd` of arm `a` is -0.5"));
         assert!(matches!(Traffic::parse("\n").unwrap_err(), TrafficError::Empty));
     }
 }

@@ -17,7 +17,7 @@ use crate::local::LocalModels;
 use crate::tools::ToolHouse;
 
 /// What models of this machine have as their provider: each a process of its own, which a name leads to.
-const LOCAL: &str = "local";
+pub(crate) const LOCAL: &str = "local";
 
 /// A catalogue and the secrets that went into it, for the redactor.
 pub(crate) struct Providers {
@@ -62,6 +62,18 @@ pub(crate) enum ComposeError {
     /// A reader that does not exist.
     #[error("`reader` names the model `{0}`, which no provider serves")]
     Reader(String),
+    /// A task whose model may not process its requests.
+    #[error(
+        "the task `{task}` demands the regions {regions}, and no place of its model `{model}` is known to lie there; see `providers.NAME.regions`"
+    )]
+    Region {
+        /// The task.
+        task: String,
+        /// The model.
+        model: String,
+        /// What is demanded.
+        regions: String,
+    },
     /// A task whose model does not exist.
     #[error("the task `{task}` wants the model `{model}`, which no provider serves")]
     Task {
@@ -118,6 +130,7 @@ pub(crate) fn providers(config: &Config, client: &Client, local: &LocalModels) -
     for model in config.readers.model.iter().chain(config.readers.tasks.values()) {
         catalog.candidate(model).map_err(|_| ComposeError::Reader(model.clone()))?;
     }
+    crate::regions::check(config, &catalog)?;
     Ok(Providers { catalog, secrets })
 }
 
@@ -177,6 +190,7 @@ pub(crate) fn engine(
         .with_forms(forms(config), before)
         .resilient(config.resilience, before)
         .admitting(admit, config.admission.clone())
+        .within(crate::regions::of(config))
         .caching(config.cache_settings())
         .with_agents(crate::tools::agents(config));
     match tools {

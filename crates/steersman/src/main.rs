@@ -15,6 +15,7 @@ mod local;
 mod new_key;
 mod objectives;
 mod purges;
+mod regions;
 mod tool_runs;
 mod tools;
 

@@ -18,6 +18,9 @@ pub(crate) struct NewKey {
     /// Names of models it may ask for; empty: all.
     #[serde(default)]
     pub(crate) models: Vec<String>,
+    /// Where its requests may be processed; empty: anywhere.
+    #[serde(default)]
+    pub(crate) regions: Vec<String>,
     /// The most requests in any minute.
     #[serde(default)]
     pub(crate) requests_per_minute: Option<u64>,
@@ -72,6 +75,7 @@ impl NewKey {
             name,
             team: self.team.map(|team| team.trim().to_owned()).filter(|team| !team.is_empty()),
             models: self.models,
+            regions: self.regions,
             requests_per_minute: self.requests_per_minute,
             tokens_per_minute: self.tokens_per_minute,
             usd_per_day: money("usd_per_day", self.usd_per_day)?,

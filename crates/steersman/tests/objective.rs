@@ -5,7 +5,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::{House, get, post};
+use support::{House, get, post, post_with};
 
 const OBJECTIVE: &str = "[models.large]\nprovider = \"sim\"\ninput_usd_per_million = 10.0\noutput_usd_per_million = 20.0\n\
     [tasks.triage.objective]\nreference = \"large\"\ncandidates = [\"small\"]\nfloor = 0.8\nconfidence = 0.9\n\
@@ -80,4 +80,26 @@ fn the_truth_that_a_client_sends_joins_the_request_and_makes_a_label() {
     assert!(post(house.address, "/v1/feedback", both.as_bytes()).body.contains("one of `truth`"));
     let wrong = post(house.address, "/v1/feedback", b"{\"request_id\":\"x\",\"truth\":\"y\"}");
     assert!(wrong.status == 400 && wrong.body.contains("x-request-id"), "{}", wrong.body);
+}
+
+#[test]
+fn a_key_that_demands_a_region_gets_nothing_of_a_provider_of_which_nobody_says_where_it_is() {
+    let house = House::start("");
+    let (free, bound) = (house.make_key(&["free"]), house.make_key(&["bound", "--region", "eu"]));
+    house.until_known(&bound);
+    let body = json!({ "model": "small", "messages": [{ "role": "user", "content": "hello" }] }).to_string();
+    let ask = |key: &str| post_with(house.address, "/v1/chat/completions", key, body.as_bytes());
+    assert_eq!(ask(&free).status, 200);
+    let refused = ask(&bound);
+    assert_eq!(
+        (refused.status, refused.header("x-steersman-code")),
+        (403, Some("region_not_served")),
+        "{}",
+        refused.body
+    );
+    assert!(refused.body.contains("process requests in eu"), "{}", refused.body);
+    assert_eq!(house.bill().requests, 1, "the simulator heard of one of them");
+    house.log(2);
+    let told = house.run(&["explain", refused.header("x-request-id").unwrap()]);
+    assert!(told.contains("must be processed in eu") && told.contains("not asked: sim/small"), "{told}");
 }

@@ -1,5 +1,7 @@
 //! The `route` commands over the real binary and the recordings that ship with the project.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -117,4 +119,68 @@ fn a_router_is_estimated_from_decisions_of_another_policy_and_not_where_they_say
     assert!(std::fs::read_to_string(&page).unwrap().contains("Beside the policy in force"));
     let said = failure(&["report", &router, "--log", file.to_str().unwrap()]);
     assert!(said.contains("how it was served") && said.contains("decisions"), "{said}");
+}
+
+/// A recording of 600 requests with these arms, as one who never read our documentation may write it.
+fn odd(folder: &Path, name: &str, arms: impl Fn(usize) -> Value) -> String {
+    const WORDS: [&str; 8] = ["where", "is", "my", "parcel", "refund", "late", "order", "please"];
+    let line = |number: usize| {
+        let words: Vec<&str> = (0..6).map(|place| WORDS[(number * 7 + place * place + number / 3) % 8]).collect();
+        let text = format!("{} {number}", words.join(" "));
+        serde_json::json!({ "id": number, "text": text, "group": number % 3, "arms": arms(number), "extra": [1] })
+            .to_string()
+    };
+    let lines: Vec<String> = (0..600).map(line).collect();
+    let path = folder.join(name);
+    std::fs::write(&path, format!("\u{feff}{}\r\n", lines.join("\r\n"))).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn odd_recordings_replay_or_are_refused_in_words_that_say_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let replayed = |file: &str, reference: &str, candidates: &str| -> Value {
+        let arguments =
+            ["replay", file, "--reference", reference, "--candidates", candidates, "--splits", "20", "--json"];
+        let printed = route(&arguments);
+        assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
+        serde_json::from_slice(&printed.stdout).expect("JSON on stdout")
+    };
+    // Grades alone: no cost, answer or form is known of anything, and the names are no names of files.
+    let bare = odd(
+        folder.path(),
+        "bare.jsonl",
+        |n| serde_json::json!({ "Tiny / v1 \u{2603}": { "quality": n % 9 != 0 }, "huge": { "quality": n % 10 != 0 }, "unasked": null }),
+    );
+    let told = replayed(&bare, "huge", "Tiny / v1 \u{2603}");
+    assert_eq!((&told["saving_claimed"], &told["policy"]["relative_cost"]), (&false.into(), &Value::Null), "{told}");
+    assert!(told["baselines"]["all_cheap"]["relative_quality"].as_f64().is_some_and(|quality| quality > 0.8), "{told}");
+    // A reference that costs less than its candidates: nothing is cheaper, and nothing is claimed.
+    let upside_down = odd(folder.path(), "upside.jsonl", |n| {
+        let arm =
+            |right: bool, cost: f64| serde_json::json!({ "quality": f64::from(u8::from(right)), "cost_usd": cost });
+        serde_json::json!({ "a": arm(n % 9 != 0, 0.01), "b": arm(n % 20 != 0, 0.02), "ref": arm(n % 10 != 0, 0.001) })
+    });
+    let told = replayed(&upside_down, "ref", "a,b");
+    assert_eq!((&told["saving_claimed"], &told["policy"]["relative_cost"]), (&false.into(), &1.0.into()), "{told}");
+    let said = String::from_utf8(
+        route(&["replay", &upside_down, "--reference", "ref", "--candidates", "a,b", "--splits", "0"]).stdout,
+    )
+    .unwrap();
+    assert!(said.contains("cannot arm"), "{said}");
+    // A price or an answer here and there: what is missing is unknown, and so is a saving.
+    let patchy = odd(folder.path(), "patchy.jsonl", |n| {
+        let cost = (n % 3 != 0).then_some(0.001);
+        let big = (n % 4 != 0).then(|| serde_json::json!({ "quality": 1, "cost_usd": 0.02, "latency_ms": null }));
+        serde_json::json!({ "a": { "quality": n % 30 != 0, "cost_usd": cost, "answer": null, "valid": null }, "b": big })
+    });
+    let told = replayed(&patchy, "b", "a");
+    assert_eq!((&told["saving_claimed"], &told["policy"]["relative_cost"]), (&false.into(), &Value::Null), "{told}");
+    let rows: Vec<u64> = serde_json::from_value(told["rows"].clone()).unwrap();
+    assert_eq!(rows.iter().sum::<u64>(), 450, "requests that the reference did not answer compare nothing");
+    let few = folder.path().join("few.jsonl");
+    let lines = std::fs::read_to_string(&patchy).unwrap();
+    std::fs::write(&few, lines.lines().take(60).map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+    let said = failure(&["replay", few.to_str().unwrap(), "--reference", "b", "--candidates", "a"]);
+    assert!(said.contains("at least 50 are needed") && said.contains("record more requests"), "{said}");
 }

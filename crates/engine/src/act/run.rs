@@ -219,6 +219,7 @@ impl Running<'_> {
         let inbound = written(request)?;
         let head = dialect.request_head(&inbound.body).map_err(Refusal::from)?;
         let mut prepared = prepare(&self.engine.catalog, &self.engine.forms, &inbound, &head)?;
+        self.engine.stay_in_region(&inbound, &mut prepared, recording)?;
         let truth = views.truth().map(|truth| written(&truth)).transpose()?;
         prepared.guarded = self.engine.guard.label(truth.as_ref().unwrap_or(&inbound), &prepared)?;
         if let Some(guarded) = prepared.guarded.as_mut().and_then(Arc::get_mut) {

@@ -55,6 +55,7 @@ impl Reader<'_> {
         };
         let head = steersman_wire::Dialect::request_head(dialect, &body).map_err(Refusal::from)?;
         let mut prepared = prepare(&self.engine.catalog, &self.engine.forms, &own, &head)?;
+        self.demand.clone().map_or(Ok(()), |demand| demand.confine(&mut prepared))?;
         prepared.phase = Some("read");
         let answered = self.engine.attempt_until_accepted(&prepared, &own, &head, recording, self.deadline).await;
         let (_, Accepted::Whole(answer)) = answered? else {

@@ -26,6 +26,7 @@ use crate::engine::Engine;
 use crate::guard::GuardMode;
 use crate::recording::Recording;
 use crate::refusal::Refusal;
+use crate::region::Demand;
 use crate::reply::Inbound;
 
 pub(crate) use handles::Handles;
@@ -72,6 +73,8 @@ pub(crate) struct Reader<'a> {
     inbound: &'a Inbound,
     model: &'a str,
     deadline: Instant,
+    /// Where the run's requests may be processed, and so what it reads.
+    demand: Option<Demand>,
 }
 
 impl Engine {
@@ -98,7 +101,9 @@ impl Engine {
                 Code::INVALID_REQUEST,
                 "the request wants a reader, and the guard is not `on` for its task: nothing would decide on what is filled in",
             )),
-            Some(model) => Ok(Some(Reader { engine: self, inbound, model, deadline })),
+            Some(model) => {
+                Ok(Some(Reader { engine: self, inbound, model, deadline, demand: self.demand(inbound, Some(task)) }))
+            }
             None if wanted => Err(Refusal::new(
                 Code::INVALID_REQUEST,
                 "the request wants a reader, and neither `guard.reader` nor the task's `reader` names a model",

@@ -63,6 +63,9 @@ struct Wanted {
     /// A model that it may use, `*` at the end for any; may be given more than once [default: all]
     #[arg(long = "model")]
     models: Vec<String>,
+    /// A region in which its requests may be processed; may be given more than once [default: anywhere]
+    #[arg(long = "region")]
+    regions: Vec<String>,
     /// Requests a minute
     #[arg(long)]
     requests_per_minute: Option<u64>,
@@ -137,6 +140,7 @@ impl Wanted {
             name: self.name,
             team: self.team,
             models: self.models,
+            regions: self.regions,
             requests_per_minute: self.requests_per_minute,
             tokens_per_minute: self.tokens_per_minute,
         };
@@ -198,7 +202,8 @@ pub(crate) fn limits(rules: &KeyRules) -> String {
     let counts = counts.iter().filter_map(|(count, words)| Some(format!("{} {words}", (*count)?)));
     let money = money.iter().filter_map(|(usd, words)| Some(format!("{} {words}", (*usd)?)));
     let models = (!rules.models.is_empty()).then(|| rules.models.join(" "));
-    let words: Vec<_> = counts.chain(money).chain(models).collect();
+    let regions = (!rules.regions.is_empty()).then(|| format!("in {}", rules.regions.join(" or ")));
+    let words: Vec<_> = counts.chain(money).chain(models).chain(regions).collect();
     if words.is_empty() { "none".to_owned() } else { words.join(", ") }
 }
 

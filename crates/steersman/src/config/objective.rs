@@ -5,7 +5,7 @@ use std::time::Duration;
 use steersman_core::Usd;
 use steersman_engine::Limits;
 use steersman_jobs::Evaluator;
-use steersman_routing::{ObjectivePlan, RouterFile};
+use steersman_routing::{Method, ObjectivePlan, RouterFile};
 
 use super::document::Value;
 use super::error::ConfigError;
@@ -23,9 +23,12 @@ pub(crate) struct ObjectiveConfig {
     pub(crate) shadow_per_day: u64,
     pub(crate) shadow_usd_per_day: Option<Usd>,
     pub(crate) deadline: Option<Duration>,
+    pub(crate) streams_apart: bool,
     pub(crate) router: Option<RouterFile>,
 }
 
+/// Whether streams have a policy of their own.
+const STREAMS: &[(&str, bool)] = &[("hold", false), ("prompt", true)];
 const EVALUATORS: &[(&str, Evaluator)] = &[("agreement", Evaluator::Agreement), ("truth", Evaluator::Truth)];
 
 /// Reads `[tasks.NAME.objective]`, if it is there.
@@ -52,6 +55,12 @@ pub(super) fn read(read: &Reader<'_>, task: &str) -> Result<Option<ObjectiveConf
             "no cheaper model is used without somebody who grades it: `agreement` (with the reference) or `truth` (`POST /v1/feedback`)",
         )
     })?;
+    let router = read.text(&at("router")).map(|path| router(read, &at("router"), &path)).transpose()?;
+    let streams_apart = read.word(&at("streams"), STREAMS)?.unwrap_or_default();
+    if streams_apart && router.as_ref().is_some_and(|file| file.router.method == Method::Cascade) {
+        let message = "`streams = \"prompt\"` needs a policy that is fitted live, and this router looks at answers";
+        return Err(read.wrong(&at("streams"), message).hint("leave `router` out, or hold streamed answers back"));
+    }
     Ok(Some(ObjectiveConfig {
         plan: ObjectivePlan {
             reference,
@@ -67,7 +76,8 @@ pub(super) fn read(read: &Reader<'_>, task: &str) -> Result<Option<ObjectiveConf
         shadow_per_day: whole(read, &at("shadow_per_day"))?.unwrap_or(1_000),
         shadow_usd_per_day: number(read, &at("shadow_usd_per_day")).and_then(Usd::from_decimal),
         deadline: whole(read, &at("deadline_ms"))?.map(Duration::from_millis),
-        router: read.text(&at("router")).map(|path| router(read, &at("router"), &path)).transpose()?,
+        streams_apart,
+        router,
     }))
 }
 

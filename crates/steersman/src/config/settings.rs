@@ -74,6 +74,8 @@ pub(crate) struct ProviderConfig {
     pub(crate) models: Option<Vec<String>>,
     /// How the forms of answers are asked for, where that is not the vendor's own way.
     pub(crate) schemas: Option<&'static Subset>,
+    /// Where it processes requests; empty: unknown.
+    pub(crate) regions: Vec<String>,
 }
 
 /// A named use of a model.
@@ -89,6 +91,8 @@ pub(crate) struct TaskConfig {
     pub(crate) canaries: Vec<crate::canaries::Input>,
     /// Its quality floor, if it has one.
     pub(crate) objective: Option<super::ObjectiveConfig>,
+    /// Where its requests may be processed; empty: anywhere.
+    pub(crate) regions: Vec<String>,
     /// Tools that the gateway runs for it.
     pub(crate) tools: Vec<String>,
     pub(crate) max_steps: u32,
@@ -307,7 +311,8 @@ fn providers(
         {
             let api_key = Some(SecretSource::Environment(variable.to_owned()));
             let (name, cloud) = (vendor.name.to_owned(), CloudConfig::default());
-            providers.push(ProviderConfig { name, vendor, base_url, api_key, cloud, models: None, schemas: None });
+            let (models, schemas, regions) = (None, None, Vec::new());
+            providers.push(ProviderConfig { name, vendor, base_url, api_key, cloud, models, schemas, regions });
         }
     }
     Ok(providers)
@@ -345,8 +350,9 @@ fn provider(
         read.secret(&at("api_key"))?.or_else(|| variable.map(|name| SecretSource::Environment(name.to_owned())));
     let ways: Vec<_> = SUBSETS.iter().map(|subset| (subset.name, *subset)).collect();
     let schemas = read.word(&at("schemas"), &ways)?;
-    let models = read.texts(&at("models"));
-    Ok(ProviderConfig { name: name.to_owned(), vendor, base_url, api_key, cloud, models, schemas })
+    let (models, regions) = (read.texts(&at("models")), read.texts(&at("regions")).unwrap_or_default());
+    let name = name.to_owned();
+    Ok(ProviderConfig { name, vendor, base_url, api_key, cloud, models, schemas, regions })
 }
 
 fn models(read: &Reader<'_>, providers: &[ProviderConfig]) -> Result<Vec<ModelConfig>, ConfigError> {
@@ -408,6 +414,7 @@ fn tasks(read: &Reader<'_>) -> Result<Vec<TaskConfig>, ConfigError> {
             form,
             canaries: super::form::canaries(read, name)?,
             objective,
+            regions: read.texts(&["tasks", name, "regions"]).unwrap_or_default(),
             tools,
             max_steps: u32::try_from(read.positive(&["tasks", name, "max_steps"])?).unwrap_or(u32::MAX),
             max_calls: read.positive(&["tasks", name, "max_calls"])?,

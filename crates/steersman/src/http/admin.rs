@@ -109,6 +109,8 @@ struct KeyForm {
     name: String,
     team: String,
     models: String,
+    #[serde(default)]
+    regions: String,
     requests_per_minute: String,
     tokens_per_minute: String,
     usd_per_day: String,
@@ -116,9 +118,12 @@ struct KeyForm {
 
 impl KeyForm {
     fn rules(self) -> Result<KeyRules, NewKeyError> {
-        let words = |text: &str| text.split([' ', ',']).filter(|word| !word.is_empty()).map(str::to_owned).collect();
+        let words = |text: &str| -> Vec<String> {
+            text.split([' ', ',']).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+        };
         let wanted = NewKey {
             models: words(&self.models),
+            regions: words(&self.regions),
             requests_per_minute: new_key::count("requests_per_minute", &self.requests_per_minute)?,
             tokens_per_minute: new_key::count("tokens_per_minute", &self.tokens_per_minute)?,
             usd_per_day: new_key::dollars("usd_per_day", &self.usd_per_day)?,

@@ -1,0 +1,75 @@
+//! Where providers process requests and where tasks demand it, from the configuration.
+//!
+//! What never happens here: a task that starts with a model which its own regions forbid.
+
+use std::collections::BTreeMap;
+
+use steersman_engine::{Catalog, Regions};
+
+use crate::compose::{ComposeError, LOCAL};
+use crate::config::Config;
+
+/// What is configured. Models of this machine are where the gateway is.
+pub(crate) fn of(config: &Config) -> Regions {
+    let said = config.providers.iter().map(|provider| (provider.name.clone(), provider.regions.clone()));
+    let here = (LOCAL.to_owned(), vec!["local".to_owned()]);
+    let tasks = config.tasks.iter().map(|task| (task.name.clone(), task.regions.clone()));
+    Regions {
+        providers: said.chain([here]).collect(),
+        tasks: tasks.filter(|(_, regions)| !regions.is_empty()).collect::<BTreeMap<_, _>>(),
+    }
+}
+
+/// Whether every model that a task names has a place in the task's regions.
+pub(crate) fn check(config: &Config, catalog: &Catalog) -> Result<(), ComposeError> {
+    let regions = of(config);
+    for task in &config.tasks {
+        let Some(demanded) = regions.tasks.get(&task.name).map(|list| vec![list.clone()]) else { continue };
+        let extracts = task.form.phases.as_ref().and_then(|phases| phases.extract_with.as_ref());
+        let objective = task.objective.as_ref();
+        let arms = objective.map(|objective| &objective.plan.candidates).into_iter().flatten();
+        let judge = objective.and_then(|objective| objective.judge.as_ref()).map(|(judge, _)| judge);
+        for model in task.models.iter().chain(extracts).chain(arms).chain(judge) {
+            let candidate = catalog.candidate(model).ok();
+            if candidate.is_some_and(|candidate| regions.keep(&demanded, &candidate).is_none()) {
+                let (task, model, regions) = (task.name.clone(), model.clone(), demanded.concat().join(", "));
+                return Err(ComposeError::Region { task, model, regions });
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::compose;
+    use crate::config::{Config, Document};
+    use crate::local::LocalModels;
+
+    fn verdict(more: &str) -> String {
+        let providers = ["us", "eu"].map(|region| {
+            format!(
+                "[providers.{region}]\nkind = \"openai-compatible\"\nbase_url = \"http://127.0.0.1:1/v1\"\n\
+                 models = [\"in-{region}\"]\nregions = [\"{region}\"]\n"
+            )
+        });
+        let document = Document::parse("steersman.toml", &format!("{}{more}", providers.concat())).unwrap();
+        let config = Config::from_document(&document, &|_| None).unwrap();
+        let (client, data) = (compose::client(&config), tempfile::tempdir().unwrap());
+        let local = LocalModels::start(&config, data.path(), &client);
+        compose::providers(&config, &client, &local).map_or_else(|error| error.to_string(), |_| "fine".to_owned())
+    }
+
+    #[test]
+    fn a_task_whose_own_models_lie_elsewhere_is_refused_at_the_start() {
+        assert_eq!(verdict("[tasks.a]\nmodel = \"in-eu\"\nregions = [\"eu\"]\n"), "fine");
+        let refused = verdict("[tasks.a]\nmodel = \"in-us\"\nregions = [\"eu\"]\n");
+        assert!(refused.contains("`a` demands the regions eu") && refused.contains("`in-us`"), "{refused}");
+        let spread =
+            "[models.both]\ntargets = [\"us/in-us\", \"eu/in-eu\"]\n[tasks.a]\nmodel = \"both\"\nregions = [\"eu\"]\n";
+        assert_eq!(verdict(spread), "fine", "one of its places is enough");
+        let objective = "[tasks.a]\nregions = [\"eu\"]\n[tasks.a.objective]\nreference = \"in-eu\"\n\
+                         candidates = [\"in-us\"]\nevaluator = \"truth\"\n";
+        assert!(verdict(objective).contains("`in-us`"), "a candidate that may never be asked");
+    }
+}
