@@ -16,8 +16,8 @@ use crate::Auth;
 use crate::http_upstream::SetUpError;
 use crate::renewed::Renewed;
 
-/// The signing name of the service.
-const SERVICE: &str = "bedrock";
+/// The signing name of the service that serves models.
+const BEDROCK: &str = "bedrock";
 
 /// Keys of an AWS account.
 pub struct AwsKeys {
@@ -62,8 +62,8 @@ impl Access {
             Self::Header(name, value) => {
                 request.headers_mut().insert(name.clone(), value.clone());
             }
-            Self::Aws(keys) => keys.sign(request, body)?,
-            Self::Role(keys) => keys.value().await?.sign(request, body)?,
+            Self::Aws(keys) => keys.sign(request, body, BEDROCK)?,
+            Self::Role(keys) => keys.value().await?.sign(request, body, BEDROCK)?,
             Self::Google(tokens) => {
                 let token = tokens.value().await?;
                 request.headers_mut().insert(header::AUTHORIZATION, token);
@@ -74,7 +74,13 @@ impl Access {
 }
 
 impl AwsKeys {
-    fn sign(&self, request: &mut Request<Full<Bytes>>, body: &[u8]) -> Result<(), UpstreamError> {
+    /// Signs a call of the service with this signing name.
+    pub(crate) fn sign(
+        &self,
+        request: &mut Request<Full<Bytes>>,
+        body: &[u8],
+        service: &str,
+    ) -> Result<(), UpstreamError> {
         let now = jiff::Timestamp::try_from(SystemTime::now()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
         let date = now.strftime("%Y%m%dT%H%M%SZ").to_string();
         let broken = || UpstreamError::Broken("the signature does not fit into a header".to_owned());
@@ -92,7 +98,7 @@ impl AwsKeys {
             access_key_id: &self.access_key_id,
             secret_access_key: self.secret_access_key.expose(),
             region: &self.region,
-            service: SERVICE,
+            service,
         };
         let path_and_query = request.uri().path_and_query().map_or("/", |path| path.as_str());
         let method = request.method().as_str();

@@ -5,6 +5,7 @@
 //! the environment and never logs a header.
 
 mod access;
+mod assume;
 mod family;
 mod framing;
 mod google;
@@ -17,6 +18,7 @@ mod vendor;
 mod vendors;
 
 pub use access::AwsKeys;
+pub use assume::{RoleSource, RoleToAssume, SourceKeys, sts_address};
 pub use family::Family;
 pub use google::{AccountError, ServiceAccount};
 pub use http_upstream::{HttpUpstream, SetUpError};

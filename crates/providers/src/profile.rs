@@ -8,10 +8,11 @@
 use steersman_core::Secret;
 
 use crate::access::AwsKeys;
+use crate::assume::{RoleSource, RoleToAssume};
 
 /// What a profile may have in place of keys, which this house does not follow.
 const UNSUPPORTED: [&str; 5] =
-    ["role_arn", "sso_session", "sso_start_url", "credential_process", "web_identity_token_file"];
+    ["mfa_serial", "sso_session", "sso_start_url", "credential_process", "web_identity_token_file"];
 
 /// Why a profile has no keys to give.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +30,12 @@ pub enum ProfileError {
         /// What it has.
         member: &'static str,
     },
+    /// A role, and nobody to ask for it.
+    #[error(
+        "the profile `{0}` has a `role_arn` and neither a `source_profile` nor a `credential_source` \
+         (`Ec2InstanceMetadata`, `EcsContainer`, `Environment`) to ask for it with"
+    )]
+    NoSource(String),
     /// Half a pair.
     #[error("the profile `{0}` has no `aws_access_key_id` with an `aws_secret_access_key`")]
     Incomplete(String),
@@ -55,6 +62,32 @@ impl AwsProfile {
     #[must_use]
     pub fn region(&self) -> Option<&str> {
         self.member("region")
+    }
+
+    /// The role that it assumes, where it assumes one; its own keys then serve nobody but a profile that names it as source.
+    ///
+    /// # Errors
+    /// As the variants of [`ProfileError`] say.
+    pub fn role(&self) -> Result<Option<RoleToAssume>, ProfileError> {
+        let Some(arn) = self.member("role_arn") else { return Ok(None) };
+        let name = || self.name.clone();
+        if let Some(member) = UNSUPPORTED.into_iter().find(|member| self.member(member).is_some()) {
+            return Err(ProfileError::Unsupported { name: name(), member });
+        }
+        let source = match (self.member("source_profile"), self.member("credential_source")) {
+            (Some(profile), _) => RoleSource::Profile(profile.to_owned()),
+            (None, Some("Ec2InstanceMetadata")) => RoleSource::Instance,
+            (None, Some("EcsContainer")) => RoleSource::Container,
+            (None, Some("Environment")) => RoleSource::Environment,
+            _ => return Err(ProfileError::NoSource(name())),
+        };
+        Ok(Some(RoleToAssume {
+            arn: arn.to_owned(),
+            session: self.member("role_session_name").map(str::to_owned),
+            external_id: self.member("external_id").map(str::to_owned),
+            seconds: self.member("duration_seconds").and_then(|seconds| seconds.parse().ok()),
+            source,
+        }))
     }
 
     /// Its keys, for this region.
@@ -126,6 +159,19 @@ mod tests {
             find("nobody").is_none() && find("other").is_none(),
             "a section of the configuration that is no profile"
         );
+    }
+
+    #[test]
+    fn a_profile_says_which_role_it_assumes_and_with_whose_keys() {
+        let config = "[profile a]\nrole_arn = arn:r\nsource_profile = work\nexternal_id = e\nduration_seconds = 1800\n[profile b]\nrole_arn = arn:r\ncredential_source = Ec2InstanceMetadata\n[profile c]\nrole_arn = arn:r\n[profile d]\nrole_arn = arn:r\nsource_profile = work\nmfa_serial = m\n";
+        let role = |name: &str| AwsProfile::find(name, CREDENTIALS, config).expect("there").role();
+        let a = role("a").expect("a role").expect("a role");
+        assert_eq!((a.source, a.external_id.as_deref()), (RoleSource::Profile("work".to_owned()), Some("e")));
+        assert_eq!((a.seconds, a.session), (Some(1_800), None));
+        assert_eq!(role("b").expect("a role").expect("a role").source, RoleSource::Instance);
+        assert!(matches!(role("c"), Err(ProfileError::NoSource(name)) if name == "c"));
+        assert!(matches!(role("d"), Err(ProfileError::Unsupported { member: "mfa_serial", .. })));
+        assert!(role("work").expect("keys").is_none());
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Keys of an AWS account that belong to the machine: the role of an instance, or of a container, fetched from the service
-//! beside it and renewed before they end.
+//! Keys of an AWS role, fetched and renewed before they end: the role of an instance, or of a container, from the service
+//! beside it, or one that is assumed with the keys of another.
 //!
 //! Sources: docs.aws.amazon.com, EC2 user guide, "Use the Instance Metadata Service" (version 2 alone: a token first, then
 //! the keys); SDK reference guide, "Container credential provider".
@@ -17,10 +17,11 @@ use http::request::Builder;
 use http::{Request, header};
 use http_body_util::Full;
 use serde::Deserialize;
-use steersman_core::{Secret, UpstreamError};
+use steersman_core::{BoxFuture, Secret, UpstreamError};
 use steersman_net::{AddressError, BaseUrl, Client};
 
 use crate::access::{AwsKeys, sensitive};
+use crate::assume::{RoleToAssume, SourceKeys};
 use crate::renewed::{Lease, Renewed, short_answer};
 
 const TOKEN_PATH: &str = "/latest/api/token";
@@ -40,6 +41,7 @@ pub struct AwsRole {
 enum Kind {
     Instance,
     Container(ContainerToken),
+    Assumed(RoleToAssume, SourceKeys),
 }
 
 /// What a container shows the service.
@@ -54,13 +56,14 @@ pub enum ContainerToken {
     File(PathBuf),
 }
 
+/// Keys as they are handed out.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Granted {
-    access_key_id: String,
-    secret_access_key: String,
-    token: String,
-    expiration: String,
+pub(crate) struct Granted {
+    pub(crate) access_key_id: String,
+    pub(crate) secret_access_key: String,
+    pub(crate) token: String,
+    pub(crate) expiration: String,
 }
 
 impl AwsRole {
@@ -87,6 +90,15 @@ impl AwsRole {
         Ok(Self { service, kind: Kind::Container(authorization), region: region.to_owned() })
     }
 
+    /// A role that is assumed with other keys, from STS at this address.
+    ///
+    /// # Errors
+    /// [`AddressError`] for an address where no such service may be.
+    pub fn assumed(sts: &str, role: RoleToAssume, source: SourceKeys, region: &str) -> Result<Self, AddressError> {
+        let service = BaseUrl::parse(sts)?;
+        Ok(Self { service, kind: Kind::Assumed(role, source), region: region.to_owned() })
+    }
+
     /// The keys, kept fresh.
     pub(crate) fn keys(self, client: Client) -> Renewed<Arc<AwsKeys>> {
         let role = Arc::new(self);
@@ -96,31 +108,32 @@ impl AwsRole {
         })
     }
 
+    /// On the heap, as one role may be fetched for another.
+    fn fetch_boxed<'a>(&'a self, client: &'a Client) -> BoxFuture<'a, Result<Lease<Arc<AwsKeys>>, UpstreamError>> {
+        Box::pin(self.fetch(client))
+    }
+
     async fn fetch(&self, client: &Client) -> Result<Lease<Arc<AwsKeys>>, UpstreamError> {
-        let body = match &self.kind {
-            Kind::Instance => {
-                let asked =
-                    Request::put(self.at(TOKEN_PATH)?).header("x-aws-ec2-metadata-token-ttl-seconds", TOKEN_TTL_S);
-                let token = self.ask(client, asked).await?;
-                let token = sensitive(String::from_utf8_lossy(&token).trim()).map_err(|_| self.broken())?;
-                let shown = |uri| Request::get(uri).header("x-aws-ec2-metadata-token", token.clone());
-                let roles = self.ask(client, shown(self.at(KEYS_PATH)?)).await?;
-                let roles = String::from_utf8_lossy(&roles).into_owned();
-                let role = roles.lines().next().map(str::trim).filter(|role| !role.is_empty());
-                let role = role.ok_or_else(|| UpstreamError::Token("this instance has no role".to_owned()))?;
-                self.ask(client, shown(self.at(&format!("{KEYS_PATH}{role}"))?)).await?
-            }
+        let granted = match &self.kind {
+            Kind::Instance => self.of_this_instance(client).await?,
             Kind::Container(authorization) => {
                 let mut asked = Request::get(self.at("")?);
                 if let Some(text) = authorization.read().await? {
                     let value = sensitive(text.expose().trim()).map_err(|_| self.broken())?;
                     asked = asked.header(header::AUTHORIZATION, value);
                 }
-                self.ask(client, asked).await?
+                self.ask_for_keys(client, asked).await?
+            }
+            Kind::Assumed(role, source) => {
+                let keys = match source {
+                    SourceKeys::Keys(keys) => Arc::clone(keys),
+                    // A role assumed with the keys of a role: each link of the chain is fetched anew, as its end is near too.
+                    SourceKeys::Role(link) => link.fetch_boxed(client).await?.value,
+                };
+                role.ask(client, self.at("/")?, &keys).await?
             }
         };
-        let Granted { access_key_id, secret_access_key, token, expiration } =
-            serde_json::from_slice(&body).map_err(|_| self.broken())?;
+        let Granted { access_key_id, secret_access_key, token, expiration } = granted;
         let until: jiff::Timestamp = expiration.parse().map_err(|_| self.broken())?;
         let now = jiff::Timestamp::try_from(SystemTime::now()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
         let left = Duration::from_secs(u64::try_from(until.as_second() - now.as_second()).unwrap_or(0));
@@ -131,6 +144,22 @@ impl AwsRole {
             region: self.region.clone(),
         };
         Ok(Lease { value: Arc::new(keys), until: Instant::now() + left.min(Duration::from_secs(86_400)) })
+    }
+
+    async fn of_this_instance(&self, client: &Client) -> Result<Granted, UpstreamError> {
+        let asked = Request::put(self.at(TOKEN_PATH)?).header("x-aws-ec2-metadata-token-ttl-seconds", TOKEN_TTL_S);
+        let token = self.ask(client, asked).await?;
+        let token = sensitive(String::from_utf8_lossy(&token).trim()).map_err(|_| self.broken())?;
+        let shown = |uri| Request::get(uri).header("x-aws-ec2-metadata-token", token.clone());
+        let roles = self.ask(client, shown(self.at(KEYS_PATH)?)).await?;
+        let roles = String::from_utf8_lossy(&roles).into_owned();
+        let role = roles.lines().next().map(str::trim).filter(|role| !role.is_empty());
+        let role = role.ok_or_else(|| UpstreamError::Token("this instance has no role".to_owned()))?;
+        self.ask_for_keys(client, shown(self.at(&format!("{KEYS_PATH}{role}"))?)).await
+    }
+
+    async fn ask_for_keys(&self, client: &Client, request: Builder) -> Result<Granted, UpstreamError> {
+        serde_json::from_slice(&self.ask(client, request).await?).map_err(|_| self.broken())
     }
 
     fn at(&self, path: &str) -> Result<http::Uri, UpstreamError> {

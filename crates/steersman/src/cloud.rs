@@ -1,10 +1,14 @@
 //! Providers at clouds: the secrets of an account, fetched once and handed to whoever signs with them.
 
+use std::sync::Arc;
+
 use steersman_core::Secret;
-use steersman_providers::{AccountError, AwsKeys, AwsRole, HttpUpstream, ServiceAccount};
+use steersman_providers::{
+    AccountError, AwsKeys, AwsRole, HttpUpstream, ProfileError, RoleSource, ServiceAccount, SourceKeys, sts_address,
+};
 
 use crate::compose::environment;
-use crate::config::{AwsAccount, CloudConfig, ProviderConfig, container_token};
+use crate::config::{AwsAccount, CloudConfig, ProfileFiles, ProviderConfig, container, container_token, instance};
 
 /// An account at a cloud.
 pub(crate) enum Account {
@@ -55,21 +59,16 @@ impl Account {
     /// A profile, or a role of this machine.
     fn of_aws(cloud: &CloudConfig, secrets: &mut Vec<Secret>) -> Result<Option<Self>, AccountError> {
         let Some(region) = cloud.region.as_deref() else { return Ok(None) };
-        Ok(match &cloud.aws {
-            AwsAccount::None => None,
-            AwsAccount::Profile(files) => {
-                let Some(profile) = files.read() else { return Ok(None) };
-                let keys = profile.keys(region)?;
-                secrets.push(keys.secret_access_key.clone());
-                secrets.extend(keys.session_token.clone());
-                Some(Self::Aws(keys))
-            }
-            AwsAccount::Instance(service) => Some(Self::Role(AwsRole::of_instance(service, region)?)),
-            AwsAccount::Container(address) => {
-                let set = |name: &str| environment(name).filter(|value| !value.trim().is_empty());
-                Some(Self::Role(AwsRole::of_container(address, container_token(&set), region)?))
-            }
-        })
+        let AwsAccount::Profile(files) = &cloud.aws else {
+            return Ok(of_machine(&cloud.aws, region)?.map(Self::Role));
+        };
+        if files.find(&files.name).is_none() {
+            return Ok(None);
+        }
+        Ok(Some(match of_profile(files, &files.name, region, secrets, 0)? {
+            Credentials::Keys(keys) => Self::Aws(keys),
+            Credentials::Role(role) => Self::Role(role),
+        }))
     }
 
     /// The upstream with this account in place of a key.
@@ -81,4 +80,77 @@ impl Account {
             Self::Google(account) => upstream.with_account(*account),
         }
     }
+}
+
+/// How many roles may assume one another.
+const LONGEST_CHAIN: usize = 4;
+
+/// What a profile comes to.
+enum Credentials {
+    Keys(AwsKeys),
+    Role(AwsRole),
+}
+
+/// A profile's keys, or the role that it assumes with those of another profile, of this machine or of the environment.
+fn of_profile(
+    files: &ProfileFiles,
+    name: &str,
+    region: &str,
+    secrets: &mut Vec<Secret>,
+    links: usize,
+) -> Result<Credentials, AccountError> {
+    let unknown = || ProfileError::Unknown(name.to_owned());
+    let profile = files.find(name).filter(|_| links <= LONGEST_CHAIN).ok_or_else(unknown)?;
+    let mut own = || -> Result<AwsKeys, ProfileError> {
+        let keys = profile.keys(region)?;
+        secrets.push(keys.secret_access_key.clone());
+        secrets.extend(keys.session_token.clone());
+        Ok(keys)
+    };
+    let Some(role) = profile.role()? else { return Ok(Credentials::Keys(own()?)) };
+    let no_source = || ProfileError::NoSource(name.to_owned());
+    let source = match &role.source {
+        RoleSource::Profile(other) if other == name => Credentials::Keys(own()?),
+        RoleSource::Profile(other) => of_profile(files, other, region, secrets, links + 1)?,
+        RoleSource::Instance => Credentials::Role(of_machine(&instance(&environment), region)?.ok_or_else(no_source)?),
+        RoleSource::Container => {
+            let found = container(&environment).map(|account| of_machine(&account, region)).transpose()?;
+            Credentials::Role(found.flatten().ok_or_else(no_source)?)
+        }
+        RoleSource::Environment => {
+            let keys = of_environment(region).ok_or_else(no_source)?;
+            secrets.push(keys.secret_access_key.clone());
+            secrets.extend(keys.session_token.clone());
+            Credentials::Keys(keys)
+        }
+    };
+    let source = match source {
+        Credentials::Keys(keys) => SourceKeys::Keys(Arc::new(keys)),
+        Credentials::Role(role) => SourceKeys::Role(Box::new(role)),
+    };
+    let sts = environment("AWS_ENDPOINT_URL_STS").unwrap_or_else(|| sts_address(region));
+    Ok(Credentials::Role(AwsRole::assumed(&sts, role, source, region)?))
+}
+
+/// The role of this instance or container.
+fn of_machine(account: &AwsAccount, region: &str) -> Result<Option<AwsRole>, AccountError> {
+    Ok(match account {
+        AwsAccount::None | AwsAccount::Profile(_) => None,
+        AwsAccount::Instance(service) => Some(AwsRole::of_instance(service, region)?),
+        AwsAccount::Container(address) => {
+            let set = |name: &str| environment(name).filter(|value| !value.trim().is_empty());
+            Some(AwsRole::of_container(address, container_token(&set), region)?)
+        }
+    })
+}
+
+/// The keys that the environment names.
+fn of_environment(region: &str) -> Option<AwsKeys> {
+    let secret = |name: &str| environment(name).map(|value| Secret::new(value.as_str()));
+    Some(AwsKeys {
+        access_key_id: environment("AWS_ACCESS_KEY_ID")?,
+        secret_access_key: secret("AWS_SECRET_ACCESS_KEY")?,
+        session_token: secret("AWS_SESSION_TOKEN"),
+        region: region.to_owned(),
+    })
 }

@@ -163,3 +163,73 @@ fn a_profile_signs_calls_and_gives_its_region() {
     let said = String::from_utf8_lossy(&out.stderr);
     assert!(said.contains("no profile `wrok`"), "{said}");
 }
+
+/// STS: gives the keys of a role to whoever signs with the right key and asks for the right role.
+fn sts() -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let given = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&given);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut whole = head(&mut stream);
+            while !whole.contains("externalid=of-theirs") && !whole.contains("refused") {
+                let mut piece = [0; 1_024];
+                let read = stream.read(&mut piece).unwrap();
+                assert!(read > 0, "{whole}");
+                whole.push_str(&String::from_utf8_lossy(&piece[..read]).to_ascii_lowercase());
+            }
+            let signed = whole.contains("credential=akwork/") && whole.contains("/eu-central-1/sts/aws4_request");
+            let asked = whole.contains("action=assumerole&")
+                && whole.contains("rolearn=arn%3aaws%3aiam%3a%3a1%3arole%2fmodels");
+            let until = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(3_600);
+            let (status, body) = if signed && asked {
+                count.fetch_add(1, Ordering::SeqCst);
+                let keys = format!(
+                    "<AccessKeyId>AKIDEXAMPLE</AccessKeyId><SecretAccessKey>{SECRET}</SecretAccessKey>\
+                     <SessionToken>session</SessionToken><Expiration>{until:.0}</Expiration>"
+                );
+                (200, format!("<AssumeRoleResponse><Credentials>{keys}</Credentials></AssumeRoleResponse>"))
+            } else {
+                (403, "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>".to_owned())
+            };
+            let length = body.len();
+            let whole = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
+            drop(stream.write_all(whole.as_bytes()));
+        }
+    });
+    (address, given)
+}
+
+#[test]
+fn a_profile_assumes_its_role_with_the_keys_of_another_and_a_refusal_is_told() {
+    let (sts, given) = sts();
+    let files = tempfile::tempdir().unwrap();
+    let at = |name: &str, text: &str| {
+        std::fs::write(files.path().join(name), text).unwrap();
+        files.path().join(name).to_string_lossy().into_owned()
+    };
+    let credentials = at("credentials", "[work]\naws_access_key_id = AKWORK\naws_secret_access_key = w\n");
+    let role = |name: &str, end: &str| {
+        format!(
+            "[profile {name}]\nregion = eu-central-1\nsource_profile = work\nrole_arn = arn:aws:iam::1:role/{end}\n"
+        )
+    };
+    let config = role("models", "models\nexternal_id = of-theirs") + &role("other", "refused");
+    let config = at("config", &config);
+    let variables = [
+        ("AWS_SHARED_CREDENTIALS_FILE", credentials.as_str()),
+        ("AWS_CONFIG_FILE", config.as_str()),
+        ("AWS_ENDPOINT_URL_STS", sts.as_str()),
+    ];
+    let house = House::start("profile = \"models\"", &variables);
+    for _ in 0..2 {
+        let answer = house.ask();
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+    assert_eq!(given.load(Ordering::SeqCst), 1, "the keys of a role are kept");
+    let refused = House::start("profile = \"other\"", &variables).ask();
+    assert_eq!((refused.status, &refused.json()["error"]["code"]), (502, &"upstream_auth".into()), "{}", refused.body);
+    assert!(refused.body.contains("AccessDenied") && refused.body.contains("role/refused"), "{}", refused.body);
+}

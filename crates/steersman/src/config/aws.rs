@@ -57,10 +57,7 @@ impl AwsAccount {
                     read.wrong(&at("role"), &format!("`providers.{provider}` has both a `role` and a `profile`"))
                 );
             }
-            Some(Role::Instance) => {
-                let service = set("AWS_EC2_METADATA_SERVICE_ENDPOINT").unwrap_or_else(|| AwsRole::INSTANCE.to_owned());
-                return Ok(Self::Instance(service.trim_end_matches('/').to_owned()));
-            }
+            Some(Role::Instance) => return Ok(instance(set)),
             Some(Role::Container) => {
                 let missing = "the role of a container needs AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or AWS_CONTAINER_CREDENTIALS_FULL_URI";
                 return container(set).ok_or_else(|| read.wrong(&at("role"), missing));
@@ -114,11 +111,15 @@ impl ProfileFiles {
         }
     }
 
-    /// The profile as it stands in the files now.
-    pub(crate) fn read(&self) -> Option<AwsProfile> {
+    fn read(&self) -> Option<AwsProfile> {
+        self.find(&self.name)
+    }
+
+    /// The profile of this name as it stands in the files now.
+    pub(crate) fn find(&self, name: &str) -> Option<AwsProfile> {
         // A file that cannot be read has no profile; a key that is missing is told with its first call.
         let text = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
-        AwsProfile::find(&self.name, &text(&self.credentials), &text(&self.config))
+        AwsProfile::find(name, &text(&self.credentials), &text(&self.config))
     }
 
     fn places(&self) -> String {
@@ -133,7 +134,14 @@ pub(crate) fn container_token(set: &dyn Fn(&str) -> Option<String>) -> Container
     file.or_else(text).unwrap_or_default()
 }
 
-fn container(set: &dyn Fn(&str) -> Option<String>) -> Option<AwsAccount> {
+/// The service of this instance.
+pub(crate) fn instance(set: &dyn Fn(&str) -> Option<String>) -> AwsAccount {
+    let service = set("AWS_EC2_METADATA_SERVICE_ENDPOINT").unwrap_or_else(|| AwsRole::INSTANCE.to_owned());
+    AwsAccount::Instance(service.trim_end_matches('/').to_owned())
+}
+
+/// The service of this container, where there is one.
+pub(crate) fn container(set: &dyn Fn(&str) -> Option<String>) -> Option<AwsAccount> {
     let relative = set("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI").map(|path| format!("{}{path}", AwsRole::CONTAINER));
     relative.or_else(|| set("AWS_CONTAINER_CREDENTIALS_FULL_URI")).map(AwsAccount::Container)
 }

@@ -157,7 +157,7 @@ pub(crate) static KEYS: &[Key] = &[
     key("providers.*.access_key_id", Kind::Secret, "", "env:AWS_ACCESS_KEY_ID", "The id of an access key, at `bedrock`: calls are signed with it. Default: AWS_ACCESS_KEY_ID."),
     key("providers.*.secret_access_key", Kind::Secret, "", "env:AWS_SECRET_ACCESS_KEY", "The secret of that key. Default: AWS_SECRET_ACCESS_KEY."),
     key("providers.*.session_token", Kind::Secret, "", "env:AWS_SESSION_TOKEN", "The token of a session, where that key is temporary. Default: AWS_SESSION_TOKEN."),
-    key("providers.*.profile", Kind::Text, "", "work", "The profile of `~/.aws/credentials` and `~/.aws/config` whose keys sign calls, at `bedrock`. Default: AWS_PROFILE, or `default` if there is one and no key is set."),
+    key("providers.*.profile", Kind::Text, "", "work", "The profile of `~/.aws/credentials` and `~/.aws/config` whose keys, or whose `role_arn`, sign calls, at `bedrock`. Default: AWS_PROFILE, or `default` if there is one and no key is set."),
     key("providers.*.role", Kind::Text, "", "instance", "Whose role signs calls, at `bedrock`: `instance` (its metadata service, version 2) or `container`. Default: a container's, where its variables are set. Keys are renewed before they end."),
     key("providers.*.schemas", Kind::Text, "", "tool", "How a JSON Schema for the answer is asked for, where the vendor's own way is not it (`docs/structured.md`): `tool` (as the one tool that the model must call), `json-mode`, `grammar` (the decoder follows any schema), `as-sent`, `openai`, `anthropic`, `gemini`, `deepseek`."),
     key("providers.*.models", Kind::Texts, "", "[\"gpt-4o-mini\"]", "The models to list. Default: those of the price table. Any other is reached as `provider/model`."),

@@ -26,7 +26,7 @@ mod thought;
 mod tools;
 
 pub(crate) use at_start::AtStart;
-pub(crate) use aws::{AwsAccount, container_token};
+pub(crate) use aws::{AwsAccount, ProfileFiles, container, container_token, instance};
 pub(crate) use cloud::CloudConfig;
 pub(crate) use document::Document;
 pub(crate) use error::ConfigError;
