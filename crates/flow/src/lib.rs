@@ -48,7 +48,7 @@ pub use decision::{Decision, Origin, ProposedCall, Rule, Witness};
 pub use egress::Answer;
 pub use guard::Guard;
 pub use label::{Integrity, Issuer, Label, Readers};
-pub use lint::{Lint, lint, trifecta};
+pub use lint::{Edges, Lint, lint};
 pub use policy::{CorpusTrust, Doubt, Outcome, Policy, PolicyError, Rule as PolicyRule, StandingGrant};
 pub use predicate::{Comparison, Literal, Path, Predicate, PredicateError};
 pub use replay::{Clock, Figures, Finding, Report, replay};

@@ -109,24 +109,65 @@ pub fn lint(policy: &Policy) -> Vec<Lint> {
             found.insert(Lint::BareContract { tool: contract.name.clone() });
         }
     }
-    found.extend(trifecta(policy, &policy.contracts));
+    found.extend(Edges::of(policy, &policy.contracts).trifecta());
     found.into_iter().collect()
 }
 
-/// The trifecta check for an agent with these tools. `None` if an edge is cut or each use of each exit is approved.
-#[must_use]
-pub fn trifecta(policy: &Policy, tools: &[Contract]) -> Option<Lint> {
-    let names = |keep: &dyn Fn(&Contract) -> bool| -> Vec<String> {
-        tools.iter().filter(|contract| keep(contract)).map(|contract| contract.name.clone()).collect()
+/// What an agent holds of the trifecta, by the names of its tools.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Edges {
+    /// Tools with private output.
+    pub private: Vec<String>,
+    /// Tools with untrusted output.
+    pub untrusted: Vec<String>,
+    /// Tools through which data can leave without anybody's word.
+    pub exits: Vec<String>,
+    /// Tools through which data can leave once a person approved, or not at all once untrusted text was read.
+    pub closed: Vec<String>,
+}
+
+impl Edges {
+    /// The edges of an agent with these contracts.
+    #[must_use]
+    pub fn of<'a>(policy: &Policy, tools: impl IntoIterator<Item = &'a Contract>) -> Self {
+        let mut edges = Self::default();
+        for contract in tools {
+            let name = || contract.name.clone();
+            edges.private.extend(contract.private.then(name));
+            edges.untrusted.extend(contract.untrusted.then(name));
+            if contract.effect != Effect::Read || !contract.sink.is_empty() {
+                if is_closed(policy, contract) { &mut edges.closed } else { &mut edges.exits }.push(name());
+            }
+        }
+        edges
+    }
+
+    /// Adds a tool without a contract. What it says is untrusted; each use after that is asked about in any case.
+    pub fn add_unknown(&mut self, name: &str) {
+        self.untrusted.push(name.to_owned());
+        self.closed.push(name.to_owned());
+    }
+
+    /// The trifecta, if it is whole: private data, untrusted input and an exit that nobody approves.
+    #[must_use]
+    pub fn trifecta(self) -> Option<Lint> {
+        let Self { private, untrusted, exits, .. } = self;
+        let whole = !private.is_empty() && !untrusted.is_empty() && !exits.is_empty();
+        whole.then_some(Lint::Trifecta { private, untrusted, exits })
+    }
+}
+
+/// Whether each use of a tool is approved once untrusted text was read, or denied, whatever its arguments are.
+fn is_closed(policy: &Policy, contract: &Contract) -> bool {
+    let world = World { contract, integrity: BTreeMap::new(), tainted: true, free: BTreeMap::new() };
+    let closes = |rule: &Rule| {
+        let about_all = rule.when.tests().iter().all(|(path, ..)| argument(path).is_none());
+        rule.then != Outcome::Allow
+            && rule.speaks_of(&contract.name)
+            && about_all
+            && rule.when.holds(&|path, comparison, literal| world.test(path, comparison, literal))
     };
-    let private = names(&|contract| contract.private);
-    let untrusted = names(&|contract| contract.untrusted);
-    let exits = names(&|contract| {
-        let leaves = contract.effect != Effect::Read || !contract.sink.is_empty();
-        leaves && !policy.always_ask.contains(&contract.name)
-    });
-    let all = !private.is_empty() && !untrusted.is_empty() && !exits.is_empty();
-    all.then_some(Lint::Trifecta { private, untrusted, exits })
+    policy.always_ask.contains(&contract.name) || policy.rules.iter().any(closes)
 }
 
 /// Whether an argument is a sink. Of a read only those that its contract names.
@@ -335,6 +376,12 @@ mod tests {
         assert_eq!(errors("", contracts), 1);
         assert_eq!(errors("always_ask = [\"mail\"]", contracts), 0);
         assert_eq!(errors("", &contracts.replace("private = true", "private = false")), 0);
+        let rule = |then: &str, when: &str| {
+            format!("[[rule]]\nname = \"r\"\ntool = \"mail\"\nthen = \"{then}\"\nwhen = \"{when}\"")
+        };
+        assert_eq!(errors(&rule("deny", "session.tainted"), contracts), 0, "a rule cuts the edge as well");
+        assert_eq!(errors(&rule("ask", "tool.effect == 'write'"), contracts), 0);
+        assert_eq!(errors(&rule("deny", "arg.to.integrity == 'untrusted'"), contracts), 1, "to others it still leaves");
         assert_eq!(errors("", &contracts.replacen("effect = \"read\"", "effect = \"read\"\nuntrusted = false", 1)), 0);
     }
 }

@@ -63,6 +63,25 @@ fn what_was_read_before_a_crash_is_untrusted_after_it_and_what_was_held_back_sta
 }
 
 #[test]
+fn a_run_with_private_data_untrusted_text_and_an_exit_does_not_begin() {
+    let quiet = "private = true\nuntrusted = false\n";
+    // No contract says anything of what the server lists beside; that is known once it is asked.
+    let shop = Shop::reading(OBEY, "", "[\"shop/*\"]", "mode = \"on\"", quiet);
+    let answer = shop.ask("", "Send a mail. [[send_mail {\"to\":\"ann@home.test\",\"text\":\"x\"}]]");
+    assert!(answer.status == 403 && answer.body.contains("the run was not begun"), "{}", answer.body);
+    assert!(answer.body.contains("read_inbox") && answer.body.contains("stubborn"), "{}", answer.body);
+    assert_eq!(shop.truth("send_mail"), 0);
+    let approved = "mode = \"on\"\nalways_ask = [\"send_mail\", \"charge\", \"refund\"]";
+    let shop = Shop::reading(OBEY, "", "[\"shop/*\"]", approved, quiet);
+    assert_eq!(shop.ask("", "Hello [[say hello]]").status, 200, "each use of the exits waits for a person");
+    let config = shop.house.data.path().join("steersman.toml");
+    let check = std::process::Command::new(env!("CARGO_BIN_EXE_steersman")).arg("check").arg(config).output().unwrap();
+    let told = String::from_utf8_lossy(&check.stdout).into_owned();
+    let agent = "task `shop`: private data: read_inbox; untrusted text: none; exits: none";
+    assert!(told.contains(agent) && told.contains("wait for a person once"), "{told}");
+}
+
+#[test]
 fn a_word_given_before_a_crash_holds_for_what_was_shown_and_for_nothing_else() {
     let mut shop = Shop::guarded(OBEY, TOOLS, "", "always_ask = [\"send_mail\"]");
     shop.mail(&order("ada@home.test"));

@@ -134,6 +134,8 @@ impl Running<'_> {
         let mut outlet = outlet.filter(|_| reader.is_none());
         let (mut views, chain) = self.open(task_name, reader.is_some(), outlet.is_some()).await?;
         let ours = self.offer(&mut views.shown).await;
+        let offered = views.shown.tools.iter().map(|tool| tool.name.as_str());
+        self.engine.guard.admit_agent(task_name, offered)?;
         let judge = Arc::new(Judge::default());
         let tools = ours.iter().map(|tool| (Arc::clone(&tool.tool), tool.limiter.clone()));
         let runner = self.room.runner.with(tools, Arc::clone(&judge) as _);

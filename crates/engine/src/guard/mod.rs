@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use steersman_core::{Code, ContentHash};
-use steersman_flow::{Guard, Policy, Tool, Toolbox};
+use steersman_flow::{Edges, Guard, Policy, Tool, Toolbox};
 
 use crate::prepare::Prepared;
 use crate::reader::Handles;
@@ -131,6 +131,30 @@ impl GuardRoom {
     /// The mode for a task.
     pub(crate) fn mode_of(&self, task: &str) -> GuardMode {
         self.settings.tasks.get(task).copied().unwrap_or(self.settings.mode)
+    }
+
+    /// Whether an agent of this task may have these tools, of which a contract is known or not.
+    ///
+    /// # Errors
+    /// It would hold private data, untrusted input and an exit that nobody approves.
+    pub(crate) fn admit_agent<'a>(&self, task: &str, tools: impl Iterator<Item = &'a str>) -> Result<(), Refusal> {
+        if self.mode_of(task) != GuardMode::On {
+            return Ok(());
+        }
+        let policy = &self.settings.policy;
+        let (mut known, mut unknown) = (Vec::new(), Vec::new());
+        for name in tools {
+            match policy.contracts.iter().find(|contract| contract.name == name) {
+                Some(contract) => known.push(contract),
+                None => unknown.push(name),
+            }
+        }
+        let mut edges = Edges::of(policy, known);
+        unknown.into_iter().for_each(|name| edges.add_unknown(name));
+        match edges.trifecta() {
+            Some(trifecta) => Err(Refusal::new(Code::GUARD_DENIED, format!("the run was not begun: {trifecta}"))),
+            None => Ok(()),
+        }
     }
 
     /// Step 1: labels every value of the conversation. `None` where the guard is off for the task.

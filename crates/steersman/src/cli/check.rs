@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{Command, Failure, config_file, parse};
+use crate::config::Agent;
 
 pub(crate) static COMMAND: Command = Command {
     name: "check",
@@ -39,7 +40,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             "providers": providers,
             "models": loaded.config.models.iter().map(|model| &model.name).collect::<Vec<_>>(),
             "tools": loaded.config.contracts.iter().map(|contract| &contract.name).collect::<Vec<_>>(),
-            "guard": { "mode": loaded.config.guard.mode.name(), "warnings": loaded.config.guard.warnings },
+            "guard": { "mode": loaded.config.guard.mode.name(), "agents": loaded.config.guard.agents, "warnings": loaded.config.guard.warnings },
             "tasks": loaded.config.tasks.iter().map(|task| &task.name).collect::<Vec<_>>(),
         });
         anstream::println!("{report}");
@@ -54,6 +55,20 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     anstream::println!("providers: {list}");
     let guard = &loaded.config.guard;
     anstream::println!("guard: {}, with contracts for {} tools", guard.mode.name(), loaded.config.contracts.len());
+    guard.agents.iter().for_each(tell_agent);
     guard.warnings.iter().for_each(|lint| anstream::eprintln!("warning: {lint}"));
     Ok(ExitCode::SUCCESS)
+}
+
+fn tell_agent(agent: &Agent) {
+    let listed = |names: &[String]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    let edges = &agent.edges;
+    let (private, untrusted, exits) = (listed(&edges.private), listed(&edges.untrusted), listed(&edges.exits));
+    anstream::println!("  {}: private data: {private}; untrusted text: {untrusted}; exits: {exits}", agent.name());
+    if !edges.closed.is_empty() {
+        anstream::println!(
+            "    exits that wait for a person once untrusted text was read: {}",
+            edges.closed.join(", ")
+        );
+    }
 }

@@ -10,6 +10,7 @@ use steersman_core::Contract;
 use steersman_engine::{GuardMode, History, OnDeny};
 use steersman_flow::{Lint, Policy, lint};
 
+use super::agents::{self, Agent};
 use super::error::ConfigError;
 use super::settings::Reader;
 use super::tools;
@@ -25,6 +26,8 @@ pub(crate) struct GuardConfig {
     pub(crate) history: History,
     /// The policy, with every contract there is.
     pub(crate) policy: Arc<Policy>,
+    /// What each agent holds of private data, untrusted input and exits.
+    pub(crate) agents: Vec<Agent>,
     /// What is odd about the policy and no reason to refuse it.
     pub(crate) warnings: Vec<Lint>,
 }
@@ -54,12 +57,13 @@ pub(super) fn read(read: &Reader<'_>) -> Result<(Vec<Contract>, GuardConfig), Co
     policy.trusted_hosts.append(&mut texts("trusted_hosts"));
     policy.always_ask.append(&mut texts("always_ask"));
     let (errors, warnings): (Vec<_>, Vec<_>) = lint(&policy).into_iter().partition(Lint::is_error);
-    if let Some(error) = errors.first() {
-        let refused = ConfigError::new(format!("the guard's policy is refused: {error}"));
-        return Err(match error {
-            Lint::Trifecta { .. } => refused.hint(CUT_AN_EDGE),
-            _ => refused.hint("`steersman guard lint POLICY` lists everything that is wrong with a policy"),
-        });
+    if let Some(error) = errors.iter().find(|error| !matches!(error, Lint::Trifecta { .. })) {
+        return Err(ConfigError::new(format!("the guard's policy is refused: {error}"))
+            .hint("`steersman guard lint POLICY` lists everything that is wrong with a policy"));
+    }
+    let agents = agents::read(read, &policy);
+    if let Some((agent, error)) = agents.iter().find_map(|agent| Some((agent, agent.trifecta()?))) {
+        return Err(ConfigError::new(format!("{} is refused: {error}", agent.name())).hint(CUT_AN_EDGE));
     }
     let given = !policy.contracts.is_empty() || read.text(&["guard", "policy"]).is_some();
     let default_mode = if given { GuardMode::On } else { GuardMode::Off };
@@ -69,6 +73,7 @@ pub(super) fn read(read: &Reader<'_>) -> Result<(Vec<Contract>, GuardConfig), Co
         on_deny: read.word(&["guard", "on_deny"], ON_DENY)?.unwrap_or_default(),
         history: read.word(&["guard", "history"], HISTORY)?.unwrap_or_default(),
         policy: Arc::new(policy),
+        agents,
         warnings,
     };
     Ok((contracts, config))
@@ -131,6 +136,23 @@ mod tests {
             refusal(&agent.replace("private = true", "untrusted = false").replace("sink", "untrusted = false\nsink")),
             "fine"
         );
+    }
+
+    #[test]
+    fn each_task_is_an_agent_of_its_own() {
+        let contracts = "[tools.crm_find]\neffect = \"read\"\nprivate = true\nuntrusted = false\n\
+             [tools.read_web]\neffect = \"read\"\n\
+             [tools.send]\neffect = \"irreversible\"\nsink = [\"to\"]\nuntrusted = false\n\
+             [tool_servers.crm]\ncommand = \"crm\"\nprefix = \"crm_\"\n";
+        let task = |name: &str, tools: &str| format!("[tasks.{name}]\nmodel = \"m\"\ntools = [{tools}]\n");
+        let apart = [task("a", "\"crm/*\", \"send\""), task("b", "\"read_web\", \"send\"")].concat();
+        assert_eq!(refusal(&format!("{contracts}{apart}")), "fine");
+        let whole = refusal(&format!("{contracts}{apart}{}", task("c", "\"crm/*\", \"read_web\", \"send\"")));
+        assert!(whole.starts_with("task `c` is refused: the agent reads private data (crm_find)"), "{whole}");
+        let unknown = refusal(&format!("{contracts}{}", task("d", "\"crm/*\", \"somebodys\", \"send\"")));
+        assert!(unknown.contains("untrusted text (somebodys)"), "a tool without a contract is untrusted: {unknown}");
+        let clients = refusal(contracts);
+        assert!(clients.starts_with("a client that runs its own tools is refused"), "{clients}");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! key is in its usual environment variable is there.
 
 mod admission;
+mod agents;
 mod answers;
 mod at_start;
 mod aws;
@@ -25,6 +26,7 @@ mod surface;
 mod thought;
 mod tools;
 
+pub(crate) use agents::Agent;
 pub(crate) use at_start::AtStart;
 pub(crate) use aws::{AwsAccount, ProfileFiles, container, container_token, instance};
 pub(crate) use cloud::CloudConfig;

@@ -59,11 +59,18 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         left_open(&runner).await;
         let mut client = Client::of_stdio();
         let mut session = Session::new(&config.guard, &toolbox, runner, arguments.request.as_deref()).await;
-        while let Some(message) = client.next().await {
+        let trifecta = session.trifecta(&config.guard);
+        while trifecta.is_none()
+            && let Some(message) = client.next().await
+        {
             session.answer(&message, &mut client).await;
         }
         session.end().await;
         toolbox.shutdown().await;
+        if let Some(trifecta) = trifecta {
+            return Err(Failure::new(format!("a client with all these tools is refused: {trifecta}"))
+                .hint("cut an edge in the contracts, or have each use of the exits approved with `guard.always_ask`"));
+        }
         Ok(ExitCode::SUCCESS)
     })
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use steersman_core::{ContentHash, RequestId, ToolCall};
 use steersman_engine::GuardMode;
-use steersman_flow::{Decision, Guard, ProposedCall, Tool, Toolbox as Contracts, Witness};
+use steersman_flow::{Decision, Edges, Guard, Lint, ProposedCall, Tool, Toolbox as Contracts, Witness};
 use steersman_scope::{AllowAll, Child, Root, RunId, Runner, Scope, Status, ToolFault, ToolReply};
 use steersman_tools::{Offer, Toolbox};
 
@@ -70,6 +70,14 @@ impl Session {
         let mut session = Self { offers, guard, mode: config.mode, runner, root, name, calls: 0, said };
         session.hear(request.unwrap_or_default());
         session
+    }
+
+    /// What is wrong with an agent that has all these tools, where the guard decides.
+    pub(super) fn trifecta(&self, config: &GuardConfig) -> Option<Lint> {
+        let (known, unknown): (Vec<_>, Vec<_>) = self.offers.iter().partition(|offer| offer.has_contract);
+        let mut edges = Edges::of(&config.policy, known.into_iter().map(|offer| &offer.contract));
+        unknown.into_iter().for_each(|offer| edges.add_unknown(&offer.spec.name));
+        edges.trifecta().filter(|_| self.mode == GuardMode::On)
     }
 
     /// Takes the user's words in, once each time they change.
