@@ -4,8 +4,9 @@
 //! message with its own calls. What came before that message in the run, and what the gateway's calls of it gave, is
 //! kept under the conversation and the client's calls, and put back when the client sends that message again.
 //!
-//! A run with a reader keeps every answer so, under its text: the client has it with the handles filled in, and the model is
-//! shown it as it wrote it.
+//! Under the guard an answer is kept so too, under its text: what it was made from labels what comes after it, and the client
+//! never sees that. A run with a reader also shows its model the answer as it wrote it, where the client has the handles
+//! filled in.
 //!
 //! What never happens here: nothing is taken from the client but the name under which it is looked up.
 
@@ -15,6 +16,7 @@ use steersman_core::{ChatRequest, ContentHash, Message, Part, Role};
 use steersman_wire::Dialect;
 
 use super::log::{Step, down};
+use super::run::said;
 use super::{RunsDown, ToolRoom};
 use crate::refusal::Refusal;
 
@@ -51,18 +53,44 @@ pub(super) async fn keep(
     Err(down(&RunsDown("somebody else keeps steps of the same conversation".to_owned())))
 }
 
-/// The steps that stand hidden behind each message; of a run with a reader (`by_text`) also behind answers. `chain` is that of
-/// the messages as the client sent them.
+/// Keeps the steps behind an answer, under what the client has of it: its text, or, of a stream, what was said in all steps.
+pub(super) async fn keep_answer(
+    room: &ToolRoom,
+    dialect: &'static dyn Dialect,
+    before: ContentHash,
+    text: &str,
+    steps: Vec<Step>,
+) -> Result<(), Refusal> {
+    let mut all = String::new();
+    for step in &steps {
+        all.push_str(&text_of(&said(dialect, step.answer.clone().into(), None, None)?.parts));
+    }
+    let (text, all) = (normal(text), normal(&all));
+    if all != text {
+        keep(room, dialect, before, &[ANSWER, &all], steps.clone()).await?;
+    }
+    keep(room, dialect, before, &[ANSWER, &text], steps).await
+}
+
+/// A client may keep an answer with other blanks.
+fn normal(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The steps that stand hidden behind each message; under the guard (`answers`) also behind answers. `chain` is that of the
+/// messages as the client sent them.
 pub(super) async fn find(
     room: &ToolRoom,
     dialect: &dyn Dialect,
     request: &ChatRequest,
     chain: &[ContentHash],
-    by_text: bool,
+    answers: bool,
 ) -> Result<Vec<Option<Vec<Step>>>, Refusal> {
     let found = request.messages.iter().zip(chain).map(|(message, before)| async move {
-        let text = text(message).filter(|_| by_text);
-        let ids = text.as_deref().map_or_else(|| call_ids(message), |text| vec![ANSWER, text]);
+        let mut ids = call_ids(message);
+        let text = text(message).filter(|text| answers && ids.is_empty() && !text.trim().is_empty());
+        let text = text.map(|text| normal(&text));
+        ids.extend(text.as_deref().into_iter().flat_map(|text| [ANSWER, text]));
         if ids.is_empty() {
             return Ok(None);
         }
@@ -75,10 +103,10 @@ pub(super) async fn find(
 }
 
 /// Stands before an answer's text in the name of what is hidden behind it.
-pub(super) const ANSWER: &str = "answer";
+const ANSWER: &str = "answer";
 
 /// What an assistant's message says; `None` for messages of others.
-pub(super) fn text(message: &Message) -> Option<String> {
+fn text(message: &Message) -> Option<String> {
     (message.role == Role::Assistant).then(|| text_of(&message.parts))
 }
 

@@ -9,6 +9,7 @@
 //! What never happens here: no tool is reached (that is behind [`Tools`]), no ledger is kept, and no call of a tool that
 //! the client itself offers is run.
 
+mod ending;
 mod hidden;
 mod judge;
 mod log;

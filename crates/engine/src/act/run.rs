@@ -15,6 +15,7 @@ use steersman_wire::Answer;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::ending::{Ending, first_choice};
 use super::judge::Judge;
 use super::log::{Kept, RunLog, Step, request_hash};
 use super::outlet::Outlet;
@@ -23,7 +24,7 @@ use super::{AgentTask, Offered, ToolRoom, hidden};
 use crate::checks::Known;
 use crate::conversation;
 use crate::engine::Engine;
-use crate::guard::Report;
+use crate::guard::{GuardMode, Report};
 use crate::judged::revise;
 use crate::pipeline::Accepted;
 use crate::prepare::{Target, prepare};
@@ -104,13 +105,13 @@ struct Hands<'a, 'r> {
 
 /// A step's answer and what it means.
 pub(super) struct Said {
-    body: Bytes,
-    events: Vec<Event>,
+    pub(super) body: Bytes,
+    pub(super) events: Vec<Event>,
     pub(super) parts: Vec<Part>,
-    calls: Vec<ToolCall>,
-    target: Option<Target>,
-    guard: Option<Report>,
-    shown: bool,
+    pub(super) calls: Vec<ToolCall>,
+    pub(super) target: Option<Target>,
+    pub(super) guard: Option<Report>,
+    pub(super) shown: bool,
 }
 
 impl Running<'_> {
@@ -166,15 +167,11 @@ impl Running<'_> {
             let hides = !unseen.is_empty() || results.is_some();
             unseen.push(Step { answer, results: results.clone() });
             let (Some(results), true) = (results, others.is_empty()) else {
-                if let (false, true, Some(before)) = (others.is_empty(), hides, chain.last()) {
-                    let ids: Vec<&str> = others.iter().map(|call| call.id.as_str()).collect();
-                    hidden::keep(self.room, self.inbound.dialect, *before, &ids, std::mem::take(&mut unseen)).await?;
-                }
                 said.guard = guard;
-                if let (Some(_), Some(before)) = (&reader, chain.last()) {
-                    self.fill(&mut said, &views, &judge, *before, unseen).await?;
-                }
-                return self.answer(said, is_ours, usage.filter(|_| number > 0), log).await;
+                let (usage, reads, before) = (usage.filter(|_| number > 0), reader.is_some(), chain.last().copied());
+                let guarded = self.is_guarded(task_name).then(|| judge.guarded()).flatten();
+                let ending = Ending { ours: &ours, views: &views, guarded, reads, before, unseen, hides, usage };
+                return self.end(said, &others, ending, log).await;
             };
             views.said(said.parts);
             views.told(&results);
@@ -189,8 +186,12 @@ impl Running<'_> {
         let mut request = dialect.decode_request(&self.inbound.body).map_err(Refusal::from)?;
         (request.stream, request.include_usage) = (streams, streams);
         let chain = conversation::chain(&request, task_name, self.inbound);
-        let hidden = hidden::find(self.room, dialect, &request, &chain, reads).await?;
+        let hidden = hidden::find(self.room, dialect, &request, &chain, self.is_guarded(task_name)).await?;
         Ok((Views::open(request, hidden, reads, dialect)?, chain))
+    }
+
+    fn is_guarded(&self, task_name: &str) -> bool {
+        self.engine.guard.mode_of(task_name) != GuardMode::Off
     }
 
     /// Adds the task's tools to the request, but for names that the client uses itself. Gives those that were added.
@@ -337,54 +338,6 @@ impl Running<'_> {
         })
     }
 
-    /// Fills the handles of an answer in, and keeps how its model wrote it for when the client comes back with it.
-    async fn fill(
-        &self,
-        said: &mut Said,
-        views: &Views,
-        judge: &Judge,
-        before: ContentHash,
-        unseen: Vec<Step>,
-    ) -> Result<(), Refusal> {
-        let guarded = judge.guarded();
-        for event in &mut said.events {
-            let Event::Text { text, .. } = event else { continue };
-            let Some(filled) = views.filled_answer(text) else { continue };
-            // Links that the guard took out of what the model wrote are looked for anew in what it did not see.
-            let checked = guarded.as_ref().map(|guarded| guarded.guard.check_answer(&filled));
-            if let (Some(checked), Some(report)) = (&checked, &mut said.guard) {
-                report.links.extend(checked.neutralised.iter().map(|link| link.chars().take(200).collect::<String>()));
-            }
-            *text = checked.map_or(filled, |checked| checked.text);
-        }
-        let answer = Answer::collect(&said.events);
-        let text = answer.choices.first().map(|choice| hidden::text_of(&choice.parts)).unwrap_or_default();
-        said.body = Bytes::from(self.inbound.dialect.encode_answer(&answer, &self.inbound.answer_options(true)).body);
-        hidden::keep(self.room, self.inbound.dialect, before, &[hidden::ANSWER, &text], unseen).await
-    }
-
-    /// The final answer, without calls that nobody will run.
-    async fn answer(
-        &self,
-        said: Said,
-        is_ours: impl Fn(&ToolCall) -> bool,
-        usage_of_all: Option<Usage>,
-        mut log: RunLog<'_>,
-    ) -> Result<Acted, Refusal> {
-        let Said { mut events, mut body, target, calls, guard, shown, .. } = said;
-        if usage_of_all.is_some() || calls.iter().any(&is_ours) {
-            events = without(events, &calls, is_ours);
-            set_usage(&mut events, usage_of_all);
-            let options = self.inbound.answer_options(true);
-            body = Bytes::from(self.inbound.dialect.encode_answer(&Answer::collect(&events), &options).body);
-        }
-        if log.is_kept(false) {
-            log.content.answer = Some(String::from_utf8_lossy(&body).into_owned());
-            log.keep().await?;
-        }
-        Ok(Acted { events, body, target, replayed: false, guard, shown })
-    }
-
     fn replay(&self, answer: String) -> Result<Acted, Refusal> {
         let said = said(self.inbound.dialect, Bytes::from(answer), None, None)?;
         Ok(Acted { events: said.events, body: said.body, target: None, replayed: true, guard: None, shown: false })
@@ -451,30 +404,10 @@ pub(super) fn said(
 ) -> Result<Said, Refusal> {
     let events =
         dialect.decode_answer(&body).map_err(|error| Refusal::new(Code::UPSTREAM_MALFORMED, error.to_string()))?;
-    let parts = Answer::collect(&events).choices.into_iter().next().map(|choice| choice.parts).unwrap_or_default();
+    let parts = first_choice(&events);
     let call = |part: &Part| if let Part::ToolCall(call) = part { Some(call.clone()) } else { None };
     let calls = parts.iter().filter_map(call).collect();
     Ok(Said { body, events, parts, calls, target, guard, shown: false })
-}
-
-/// The events without the calls that are ours: they were not run, and the client has no such tool.
-fn without(events: Vec<Event>, calls: &[ToolCall], is_ours: impl Fn(&ToolCall) -> bool) -> Vec<Event> {
-    let ours: BTreeSet<u32> = (0u32..).zip(calls).filter(|(_, call)| is_ours(call)).map(|(index, _)| index).collect();
-    let (mut order, mut kept) = (Vec::new(), Vec::new());
-    for event in events {
-        let place = match &event {
-            Event::ToolCall { index, .. } => {
-                order.push(*index);
-                order.len().checked_sub(1)
-            }
-            Event::ToolArguments { index, .. } => order.iter().position(|known| known == index),
-            _ => None,
-        };
-        if place.is_none_or(|place| !ours.contains(&u32::try_from(place).unwrap_or(u32::MAX))) {
-            kept.push(event);
-        }
-    }
-    kept
 }
 
 fn add_usage(sum: &mut Option<Usage>, events: &[Event]) {
@@ -490,14 +423,6 @@ fn add_usage(sum: &mut Option<Usage>, events: &[Event]) {
             reasoning_tokens: add(before.reasoning_tokens, of_step.reasoning_tokens),
         },
     });
-}
-
-/// The client is told what the whole run used.
-fn set_usage(events: &mut Vec<Event>, usage: Option<Usage>) {
-    let Some(usage) = usage else { return };
-    events.retain(|event| !matches!(event, Event::Usage(_)));
-    let end = events.iter().position(|event| *event == Event::Done).unwrap_or(events.len());
-    events.insert(end, Event::Usage(usage));
 }
 
 impl Made {

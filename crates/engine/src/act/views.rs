@@ -1,6 +1,6 @@
 //! The conversation of a run twice over: as its model sees it, and as it is.
 //!
-//! Without a reader both are the same. With one the model sees values and handles where somebody else's text stands, and
+//! What an earlier answer was made from is put back for the guard alone: the model has the answer. With a reader the model sees values and handles where somebody else's text stands, and
 //! the guard folds the results as they came and the calls with their true arguments. Earlier answers of such a run are put
 //! back as the model wrote them; one that is not known any more is not shown, since nobody can tell what it quotes.
 //!
@@ -22,8 +22,10 @@ const FORGOTTEN: &str = "(an earlier answer, which is not shown: it may quote wh
 pub(super) struct Views {
     /// What the model sees, with the tools it is offered.
     pub(super) shown: ChatRequest,
-    /// What stands there; `None` where the model sees it.
+    /// What stands there; `None` where that is what the model sees.
     truth: Option<Vec<Message>>,
+    /// Whether a reader stands between the model and what others wrote.
+    reads: bool,
     /// What the handles stand for.
     pub(super) handles: Handles,
 }
@@ -45,14 +47,22 @@ impl Views {
                 "a run with a reader makes its tool calls itself; this request brings tools or results of its own";
             return Err(Refusal::new(Code::INVALID_REQUEST, message));
         }
-        let mut views = Self { shown: request, truth: reads.then(Vec::new), handles: Handles::default() };
+        let is_answer = |message: &Message| !message.parts.iter().any(|part| matches!(part, Part::ToolCall(_)));
+        let apart =
+            reads || messages.iter().zip(&hidden).any(|(message, hidden)| hidden.is_some() && is_answer(message));
+        let mut views = Self { shown: request, truth: apart.then(Vec::new), reads, handles: Handles::default() };
         for (message, hidden) in messages.into_iter().zip(hidden) {
+            let seen = (!reads && is_answer(&message)).then(|| (views.shown.messages.len(), message.clone()));
             match hidden {
                 Some(steps) => {
                     for step in steps {
                         let parts = said(dialect, step.answer.into(), None, None)?.parts;
                         views.said(parts);
                         views.told(step.results.as_deref().unwrap_or_default());
+                    }
+                    if let Some((before, message)) = seen {
+                        views.shown.messages.truncate(before);
+                        views.shown.messages.push(message);
                     }
                 }
                 None => views.push(message),
@@ -65,7 +75,7 @@ impl Views {
         if let Some(truth) = &mut self.truth {
             truth.push(message.clone());
         }
-        let forgotten = self.truth.is_some() && message.role == Role::Assistant;
+        let forgotten = self.reads && message.role == Role::Assistant;
         let parts = if forgotten { vec![Part::Text(FORGOTTEN.to_owned())] } else { message.parts };
         self.shown.messages.push(Message { parts, ..message });
     }
