@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 use steersman_lab::stats::wilson;
-use steersman_routing::{Phase, Signal, Standing};
+use steersman_routing::{Estimate, Lift, OffPolicy, Phase, Signal, Standing};
 
 use crate::format;
 use crate::layout::page as frame;
@@ -27,6 +27,66 @@ pub fn page(standings: &BTreeMap<String, Standing>) -> Markup {
         }
     };
     frame("Objectives", "/console/objectives", &content)
+}
+
+/// The page of one task: its standing, other rungs as graded decisions show them, and what each dearer arm adds on the labels.
+#[must_use]
+pub fn task_page(
+    task: &str,
+    standing: &Standing,
+    ahead: &[(usize, &'static str, OffPolicy)],
+    added: &[(String, String, Lift)],
+) -> Markup {
+    let content = html! {
+        h1 { "Objective of " code { "task/" (task) } }
+        (section(task, standing))
+        (rungs(ahead))
+        (lifts(added))
+    };
+    frame("Objective", "/console/objectives", &content)
+}
+
+/// Other rungs, off policy: nothing is changed to learn this.
+fn rungs(ahead: &[(usize, &'static str, OffPolicy)]) -> Markup {
+    let told = |Estimate { value, ci: [low, high] }: Estimate| format!("{value:.3} [{low:.3}, {high:.3}]");
+    html! {
+        h2 { "Other rungs, from graded decisions" }
+        @if ahead.is_empty() { p { "No decision is graded yet: labels, a client's truth or a score do that." } } @else {
+            p { "Each decision has a known chance. A request counts for another rung as much as that would have taken the same path." }
+            table {
+                thead { tr { th { "rung" } th { "quality, doubly robust" } th { "by propensity alone" } th { "change" } th { "cost, as a share" } th { "verdict" } } }
+                tbody { @for (rung, what, estimate) in ahead {
+                    tr {
+                        td { (rung) ": " (what) } td { (told(estimate.doubly_robust)) } td { (told(estimate.ips)) } td { (told(estimate.change)) }
+                        td { (estimate.cost_ratio.map_or_else(|| "unknown".to_owned(), told)) }
+                        td { (crate::frontier::verdict(&estimate.verdict)) }
+                    }
+                } }
+            }
+        }
+    }
+}
+
+fn lifts(added: &[(String, String, Lift)]) -> Markup {
+    let times =
+        |multiple: Option<f64>| multiple.map_or_else(|| "unknown".to_owned(), |multiple| format!("{multiple:.1}x"));
+    html! {
+        h2 { "What a dearer arm adds, on the labels" }
+        @if added.is_empty() { p { "No label has grades for two arms yet." } } @else {
+            table {
+                thead { tr { th { "from, to" } th { "labels" } th { "quality added" } th { "cost" } th { "time" } th { "dollars for one more right answer" } th { "" } } }
+                tbody { @for (from, to, lift) in added {
+                    tr {
+                        td { (from) " → " (to) } td { (lift.requests) }
+                        td { (format!("{:+.3} [{:+.3}, {:+.3}]", lift.delta, lift.delta_ci[0], lift.delta_ci[1])) }
+                        td { (times(lift.cost_multiple)) } td { (times(lift.latency_multiple)) }
+                        td { (lift.usd_per_right_answer.map_or_else(|| "-".to_owned(), |usd| format!("{usd:.5}"))) }
+                        td { (lift.verdict.describe()) }
+                    }
+                } }
+            }
+        }
+    }
 }
 
 fn section(task: &str, standing: &Standing) -> Markup {
@@ -66,7 +126,10 @@ fn section(task: &str, standing: &Standing) -> Markup {
             }
             @if let Some(own) = &standing.streams { (streams(own)) }
             @if !standing.signals.is_empty() { (signals(&standing.signals)) }
-            p { a href=(format!("/console/requests?task={}", format::encode(task))) { "Requests of this task" } }
+            p {
+                a href=(format!("/console/requests?task={}", format::encode(task))) { "Requests of this task" } " · "
+                a href=(format!("/console/objectives/{}", format::encode(task))) { "What other rungs and dearer arms would be worth" }
+            }
         }
     }
 }

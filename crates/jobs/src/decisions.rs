@@ -32,6 +32,16 @@ impl Objectives {
     /// # Errors
     /// The store or the state cannot be read.
     pub async fn decisions(&self, task: &str, reader: &Reader) -> Result<Vec<Value>, StoreError> {
+        self.newest_decisions(task, reader, MOST).await
+    }
+
+    /// The same, at most so many.
+    pub(crate) async fn newest_decisions(
+        &self,
+        task: &str,
+        reader: &Reader,
+        most: usize,
+    ) -> Result<Vec<Value>, StoreError> {
         let Some(pointer) = self.pointer(task) else { return Ok(Vec::new()) };
         let mut graded = Vec::new();
         for (kind, read) in [(LABEL, label as fn(&str) -> Option<Grade>), (TRUTH, truth), (SCORE, score)] {
@@ -43,7 +53,7 @@ impl Objectives {
         graded.sort_by_key(|(at, ..)| std::cmp::Reverse(*at));
         let mut log = Vec::new();
         let mut known = std::collections::BTreeSet::new();
-        for (_, id, grade) in graded.into_iter().take(MOST) {
+        for (_, id, grade) in graded.into_iter().take(most) {
             let story = reader.request(&id).await?.filter(|story| story.request.task == task);
             let decision = story.and_then(|story| decision(&story, &grade, pointer));
             // Of a label and a score of the same request the newer one counts.

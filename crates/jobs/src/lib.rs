@@ -14,8 +14,10 @@ mod judge;
 mod labels;
 mod objectives;
 mod purse;
+mod report;
 mod shadow;
 mod watcher;
 
 pub use objectives::{Evaluator, ObjectiveSettings, Objectives, Truth};
+pub use report::{Added, Ahead, Report};
 pub use watcher::Watcher;

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use steersman_core::{RequestRecord, Usd};
 use steersman_engine::{Board, Candidate, Regions, unit};
-use steersman_routing::{Objective, ObjectivePlan, RouterFile, Standing};
+use steersman_routing::{Objective, ObjectivePlan, RouterFile, Standing, Watched};
+use steersman_store::rows::RequestStory;
 use steersman_store::{Redactor, State, StoreError, now_us};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -56,6 +57,8 @@ pub struct ObjectiveSettings {
     pub streams_apart: bool,
     /// Who says whether an answer is as good as the reference's, and for what share of the labels; it grades nothing.
     pub judge: Option<(Candidate, f64)>,
+    /// Words that may put the floor out of force: the judge's, clients' scores.
+    pub watched: Watched,
     /// Share of requests that get shadow calls.
     pub shadow_share: f64,
     /// At most so many requests a day get shadow calls.
@@ -86,10 +89,18 @@ struct Task {
     objective: Mutex<Objective>,
     /// How it stood before the label that is being counted.
     standing: Mutex<Standing>,
-    /// What was served while a label was counted: prompts, and whether a candidate's answer kept its form.
-    unseen: Mutex<Vec<(String, Option<bool>)>>,
+    /// What was heard while a label was counted.
+    unseen: Mutex<Vec<Heard>>,
     board: Arc<Board>,
     today: Mutex<Today>,
+}
+
+/// What an objective hears beside labels.
+enum Heard {
+    /// A prompt that was served, and whether a candidate's answer kept its form.
+    Served(String, Option<bool>),
+    /// A client's score of an answer, and whether it was the reference's.
+    Scored(bool, f64),
 }
 
 /// How many requests of a day got shadow calls.
@@ -119,6 +130,7 @@ impl Objectives {
         let task = |(name, settings): (String, ObjectiveSettings)| {
             let pinned = settings.router.as_ref().map(|file| file.router.clone());
             let objective = Objective::new(settings.plan.clone(), pinned);
+            let objective = objective.watching(settings.watched);
             let objective = if settings.streams_apart { objective.with_streams_apart() } else { objective };
             let (standing, objective) = (Mutex::new(objective.standing()), Mutex::new(objective));
             let (unseen, board, today) = (Mutex::default(), Arc::default(), Mutex::default());
@@ -220,7 +232,7 @@ impl Objectives {
         let Some(served) = shadow::served(record, &task.settings) else { return false };
         served.pin(&task.board, &task.settings.plan.reference, record.request_body.len());
         let valid = served.candidate_valid(&task.settings.plan.reference);
-        task.see(served.text, valid);
+        task.hear(Heard::Served(served.text, valid));
         unit(&record.id, "shadow") < task.settings.shadow_share
             && shadow::may_be_asked(record, &task.settings)
             && task.may_ask(record.started_at_us / DAY_US)
@@ -300,12 +312,22 @@ impl Objectives {
     }
 
     /// Takes a client's grade of the answer that it got, in `[0, 1]`. The first one of a request stands. It compares
-    /// nothing with the reference and so proves no floor; it is a reward in the log of decisions.
+    /// nothing with the reference and so proves no floor; it is a reward in the log of decisions, and where scores are watched
+    /// it may put a floor out of force. What was heard before a restart is not heard again.
     ///
     /// # Errors
     /// The state cannot be written.
-    pub async fn score(&self, request: &str, score: f64) -> Result<(), StoreError> {
-        self.state.put_document(SCORE, request, None, &score.to_string(), now_us()).await.map(drop)
+    pub async fn score(&self, story: &RequestStory, score: f64) -> Result<(), StoreError> {
+        let id = story.request.id.to_string();
+        if self.state.put_document(SCORE, &id, None, &score.to_string(), now_us()).await?.is_none() {
+            return Ok(());
+        }
+        let task = self.tasks.get(&story.request.task);
+        let answered = story.notes.get("route").and_then(|note| note.pointer("/served/answered")?.as_str());
+        if let Some((task, answered)) = task.zip(answered) {
+            task.hear(Heard::Scored(answered == task.settings.plan.reference, score));
+        }
+        Ok(())
     }
 
     /// Makes a label durable and then counts it; a second label of one request changes nothing.
@@ -335,6 +357,12 @@ impl Objectives {
         &self.state
     }
 
+    /// A task's candidates in their order and its reference behind them; `None` for a task without an objective.
+    pub(crate) fn arms(&self, task: &str) -> Option<Vec<String>> {
+        let task = self.tasks.get(task)?;
+        Some(task.settings.arms.iter().map(|(name, _)| name.clone()).collect())
+    }
+
     /// The member by which a task's answers are compared; `None` for a task without an objective.
     pub(crate) fn pointer(&self, task: &str) -> Option<Option<&str>> {
         self.tasks.get(task).map(|task| task.settings.answer.as_deref())
@@ -352,12 +380,12 @@ impl Objectives {
 }
 
 impl Task {
-    /// Watches an answer for drift; while a label is counted it waits, and nobody with it.
-    fn see(&self, text: String, valid: Option<bool>) {
+    /// Watches for drift; while a label is counted it waits, and nobody with it.
+    fn hear(&self, heard: Heard) {
         {
             let mut unseen = lock(&self.unseen);
             if unseen.len() < MAX_UNSEEN {
-                unseen.push((text, valid));
+                unseen.push(heard);
             }
         }
         if let Some(mut objective) = self.at_once() {
@@ -367,8 +395,11 @@ impl Task {
 
     /// Looks at what was served meanwhile, and posts the policy.
     fn catch_up(&self, objective: &mut Objective) {
-        for (text, valid) in std::mem::take(&mut *lock(&self.unseen)) {
-            objective.served(&text, valid);
+        for heard in std::mem::take(&mut *lock(&self.unseen)) {
+            match heard {
+                Heard::Served(text, valid) => objective.served(&text, valid),
+                Heard::Scored(by_reference, score) => objective.scored(by_reference, score),
+            }
         }
         self.board.post(objective.policy());
     }
@@ -456,6 +487,7 @@ mod tests {
             answer: None,
             likelihood: false,
             judge: None,
+            watched: Watched::default(),
             shadow_share: 0.1,
             shadow_per_day: 1,
             shadow_usd_per_day: None,
@@ -468,11 +500,11 @@ mod tests {
         let objectives = Objectives::open(settings, state, Redactor::new(&[])).await.unwrap();
         let task = &objectives.tasks["triage"];
         let fitting = lock(&task.objective);
-        task.see("where is my parcel".to_owned(), Some(true));
+        task.hear(Heard::Served("where is my parcel".to_owned(), Some(true)));
         assert_eq!(objectives.standings()["triage"].phase, steersman_routing::Phase::Collecting);
         assert_eq!(lock(&task.unseen).len(), 1);
         drop(fitting);
-        task.see("and my refund".to_owned(), None);
+        task.hear(Heard::Served("and my refund".to_owned(), None));
         assert!(lock(&task.unseen).is_empty(), "what waited was looked at");
     }
 }

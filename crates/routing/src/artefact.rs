@@ -103,7 +103,7 @@ impl RouterFile {
 }
 
 /// Over the text and not over what was read: a parser may round the last digit of a float.
-fn hash_of(text: &str, said: &str) -> String {
+pub(crate) fn hash_of(text: &str, said: &str) -> String {
     let bare = text.replacen(&format!("\"hash\":\"{said}\""), "\"hash\":\"\"", 1);
     blake3::hash(bare.as_bytes()).to_hex().to_string()
 }

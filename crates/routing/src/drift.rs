@@ -1,13 +1,17 @@
-//! Has the traffic changed since the floor was proved? Three watches, each with a stated mean time to a false alarm.
+//! Has the traffic changed since the floor was proved? Watches, each with a stated mean time to a false alarm.
 //!
 //! | watch | sees | costs |
 //! | --- | --- | --- |
 //! | input | prompts that look unlike those the router was fitted on | nothing; every request |
 //! | validity | answers that break their form more often than before | nothing; every request |
 //! | quality | labels that fall short of the floor | a label |
+//! | judge | a judge that prefers the reference's answers more often than before | a judged label; where wanted |
+//! | scores | clients who score candidates' answers below the floor | nothing; where wanted |
 //!
 //! An alarm says that the proof no longer covers the traffic, not that quality fell. It disarms: everything goes to the
 //! reference until the floor is proved again.
+//!
+//! A judge's or a client's word proves nothing and arms nothing. Where an operator wants it, it may put a floor out of force.
 //!
 //! What never happens here: a threshold over a window, or an alarm that switches itself off.
 
@@ -27,6 +31,19 @@ pub enum Alarm {
     Validity,
     /// Labels fall short of the floor.
     Quality,
+    /// The judge prefers the reference's answers more often.
+    Judge,
+    /// Clients score candidates' answers below the floor.
+    Scores,
+}
+
+/// Words that may put a floor out of force where an operator wants it. None of them proves anything.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Watched {
+    /// The judge's verdicts on labels.
+    pub judge: bool,
+    /// Clients' scores of the answers that they got.
+    pub scores: bool,
 }
 
 impl Alarm {
@@ -37,6 +54,8 @@ impl Alarm {
             Self::Input => "the prompts have changed since the floor was proved",
             Self::Validity => "answers break their form more often than when the floor was proved",
             Self::Quality => "recent labels fall short of the floor",
+            Self::Judge => "the judge prefers the reference's answers more often than when the floor was proved",
+            Self::Scores => "clients score the candidates' answers below the floor",
         }
     }
 }
@@ -79,7 +98,7 @@ impl Familiar {
     }
 }
 
-/// The three watches of an armed objective.
+/// The watches of an armed objective.
 #[derive(Debug, Clone)]
 pub struct DriftWatch {
     familiar: Familiar,
@@ -89,6 +108,9 @@ pub struct DriftWatch {
     input: ShiryaevRoberts,
     valid: ShiryaevRoberts,
     quality: ShiryaevRoberts,
+    verdicts: ConformalStream,
+    judge: ShiryaevRoberts,
+    scores: ShiryaevRoberts,
 }
 
 impl DriftWatch {
@@ -107,6 +129,9 @@ impl DriftWatch {
             input: ShiryaevRoberts::new(SHAPES + 1, MEAN_REQUESTS),
             valid: ShiryaevRoberts::new(ConformalStream::STRATEGIES, MEAN_REQUESTS),
             quality: ShiryaevRoberts::new(BETS.len(), MEAN_LABELS),
+            verdicts: ConformalStream::default(),
+            judge: ShiryaevRoberts::new(ConformalStream::STRATEGIES, MEAN_LABELS),
+            scores: ShiryaevRoberts::new(BETS.len(), MEAN_LABELS),
         };
         for prompt in proved_on {
             watch.bets(router, prompt, &mut uniform).for_each(drop);
@@ -137,6 +162,27 @@ impl DriftWatch {
     pub fn answer(&mut self, valid: bool, uniform: f64) -> Option<Alarm> {
         let e_values = self.validity.push(f64::from(u8::from(!valid)), uniform);
         self.valid.push(e_values).then_some(Alarm::Validity)
+    }
+
+    /// The same, which knows what the judge said while the floor was being proved.
+    #[must_use]
+    pub fn having_heard(mut self, verdicts: &[f32], mut uniform: impl FnMut() -> f64) -> Self {
+        verdicts.iter().for_each(|verdict| {
+            self.verdicts.push(1.0 - f64::from(*verdict), uniform());
+        });
+        self
+    }
+
+    /// Hears a judge's verdict on a candidate's answer: 1 where it is as good as the reference's, 0 where it is worse.
+    pub fn verdict(&mut self, verdict: f32, uniform: f64) -> Option<Alarm> {
+        let e_values = self.verdicts.push(1.0 - f64::from(verdict), uniform);
+        self.judge.push(e_values).then_some(Alarm::Judge)
+    }
+
+    /// Hears a client's score of a candidate's answer: how much it exceeds `floor` times what clients give the reference, in
+    /// `[-floor, 1]`. That mean is estimated, so that the time to a false alarm is about right and not exact.
+    pub fn score(&mut self, surplus: f64) -> Option<Alarm> {
+        self.scores.push(BETS.map(|bet| 1.0 - bet * surplus)).then_some(Alarm::Scores)
     }
 
     /// Looks at a label: how much the policy's quality exceeded `floor` times the reference's, in `[-floor, 1]`.
@@ -200,6 +246,9 @@ mod tests {
             input: ShiryaevRoberts::new(1, MEAN_REQUESTS),
             valid: ShiryaevRoberts::new(1, MEAN_REQUESTS),
             quality: ShiryaevRoberts::new(BETS.len(), MEAN_LABELS),
+            verdicts: ConformalStream::default(),
+            judge: ShiryaevRoberts::new(1, MEAN_LABELS),
+            scores: ShiryaevRoberts::new(1, MEAN_LABELS),
         };
         let mut rng = Rng::seeded(9);
         let mut label = |right: f64| if rng.chance(right) { 0.05 } else { -0.95 };

@@ -12,142 +12,21 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use steersman_lab::stats::Rng;
 
-use crate::climb::{Climb, Hunches, drawn_between};
-use crate::drift::{Alarm, Familiar};
+use crate::climb::{Climb, Hunches};
+use crate::drift::{Alarm, Familiar, Watched};
+use crate::policy::{Labelled, ObjectivePlan, Phase, Policy, Standing};
 use crate::proving::Proving;
 use crate::router::{FitError, FitPlan, Fitted, Method, Router, read_prompts};
-use crate::signals::{Signal, Signals};
-use crate::traffic::{Answered, Split, Traffic};
-
-/// What an operator asks for.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ObjectivePlan {
-    /// The model whose quality is the measure.
-    pub reference: String,
-    /// Models that may stand in for it, cheapest first.
-    pub candidates: Vec<String>,
-    /// Quality floor, as a share of the reference's.
-    pub floor: f64,
-    /// Confidence that it holds.
-    pub confidence: f64,
-}
-
-/// Where an objective stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Phase {
-    /// Too few labels to fit a router.
-    Collecting,
-    /// A router is fitted and not yet proved.
-    Shadow,
-    /// A rung is proved and in force.
-    Armed,
-    /// The proof no longer covers the traffic.
-    Disarmed,
-}
-
-impl Phase {
-    /// The word, as shown.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Collecting => "collecting",
-            Self::Shadow => "shadow",
-            Self::Armed => "armed",
-            Self::Disarmed => "disarmed",
-        }
-    }
-}
-
-/// A graded request: what every arm did with it.
-#[derive(Debug, Clone)]
-pub struct Labelled {
-    /// What a router may see.
-    pub text: String,
-    /// What each arm did, by name; graded arms only count.
-    pub arms: Vec<(String, Answered)>,
-}
-
-/// What the hot path needs: a snapshot that is swapped whole.
-#[derive(Debug, Clone)]
-pub struct Policy {
-    /// Where the objective stands.
-    pub phase: Phase,
-    /// Names the router: the first digits of its hash, or `none`.
-    pub version: String,
-    /// The rung in force; 0 sends everything to the reference.
-    pub rung: usize,
-    /// The router; `None` while collecting.
-    pub router: Option<Arc<Router>>,
-    /// Within which time nineteen of twenty recent answers of each of the router's arms were whole, in milliseconds, where known.
-    pub latency_ms: Vec<Option<f64>>,
-    /// The policy for streamed requests, where they have one of their own: it looks at the prompt alone.
-    pub streams: Option<Arc<Policy>>,
-}
-
-impl Policy {
-    /// Everything to the reference.
-    #[must_use]
-    pub fn reference_only() -> Self {
-        let (version, latency_ms) = ("none".to_owned(), Vec::new());
-        Self { phase: Phase::Collecting, version, rung: 0, router: None, latency_ms, streams: None }
-    }
-
-    /// The rung that a request is served at, and the propensity of that draw. `unit` in `[0, 1)` decides.
-    #[must_use]
-    pub fn drawn(&self, unit: f64) -> (usize, f64) {
-        let rungs = self.router.as_ref().map_or(0, |router| router.rungs());
-        let (low, high) = drawn_between(self.rung, rungs);
-        let width = high - low + 1;
-        (low + ((unit * width as f64) as usize).min(width - 1), 1.0 / width as f64)
-    }
-}
-
-/// The state of the evidence, for people.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Standing {
-    /// Where it stands.
-    pub phase: Phase,
-    /// What it was asked for.
-    pub plan: ObjectivePlan,
-    /// The router in use, or `none`.
-    pub version: String,
-    /// Arms of the router in order of calling, the reference last.
-    pub arms: Vec<String>,
-    /// The rung in force, of how many.
-    pub rung: usize,
-    /// The thriftiest rung.
-    pub rungs: usize,
-    /// Labels that fitted the router.
-    pub fitted_on: usize,
-    /// Labels since, which prove the floor.
-    pub proved_on: u64,
-    /// Mean quality of the rung in force relative to the reference on those, if there are any.
-    pub relative_quality: Option<f64>,
-    /// Mean cost of the rung in force relative to the reference; `None` while a price is unknown.
-    pub relative_cost: Option<f64>,
-    /// Labels while armed on which the policy fell short of the reference, of how many.
-    pub fell_short: [u64; 2],
-    /// ln of the wealth against "below the floor" at the next rung, and what it must reach.
-    pub evidence: [f64; 2],
-    /// Labels that the next rung is likely to need; `None` if the labels so far do not point upwards.
-    pub labels_to_go: Option<u64>,
-    /// What changed, if it was disarmed.
-    pub alarm: Option<Alarm>,
-    /// What each signal has been worth on the labels.
-    pub signals: Vec<Signal>,
-    /// Where the policy for streamed requests stands, where they have one of their own.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub streams: Option<Box<Standing>>,
-    /// What happens next, in a sentence.
-    pub next_step: String,
-}
+use crate::signals::Signals;
+use crate::traffic::{Split, Traffic};
 
 /// A policy that costs this share of the reference or more is told to save nothing.
 const SAVES_NOTHING: f64 = 0.9995;
+
+/// Fewer scores of the reference than this are no measure.
+const FEWEST_SCORES: u64 = 30;
 
 /// Labels that fit a router. A hundred is the least that a fit takes; a fifth more keeps its folds filled.
 const FIT_LABELS: usize = 120;
@@ -167,6 +46,9 @@ pub struct Objective {
     alarm: Option<Alarm>,
     unfit: Option<FitError>,
     signals: Signals,
+    watched: Watched,
+    /// Clients' scores of the reference's answers: their sum and number.
+    reference_scores: (f64, u64),
     rng: Rng,
 }
 
@@ -186,6 +68,8 @@ impl Objective {
             alarm: None,
             unfit: None,
             signals: Signals::default(),
+            watched: Watched::default(),
+            reference_scores: (0.0, 0),
             rng: Rng::seeded(1),
         };
         objective.prove_pinned();
@@ -203,6 +87,30 @@ impl Objective {
     #[must_use]
     pub fn with_streams_apart(self) -> Self {
         Self { streams_apart: true, ..self }
+    }
+
+    /// With words that may put the floor out of force.
+    #[must_use]
+    pub fn watching(self, watched: Watched) -> Self {
+        Self { watched, ..self }
+    }
+
+    /// Hears a client's score of an answer, in `[0, 1]`, and whether it was the reference's. Where scores are watched, those of
+    /// candidates are held against the floor once the reference has some.
+    pub fn scored(&mut self, by_reference: bool, score: f64) {
+        let (sum, count) = &mut self.reference_scores;
+        if by_reference {
+            (*sum, *count) = (*sum + score, *count + 1);
+        }
+        if by_reference || !self.watched.scores || *count < FEWEST_SCORES {
+            return;
+        }
+        let surplus = score - self.plan.floor * (*sum / *count as f64);
+        let provings = [&mut self.proving, &mut self.of_streams];
+        let alarm = provings.into_iter().flatten().find_map(|proving| proving.scored(surplus));
+        if let Some(alarm) = alarm {
+            self.disarm(alarm);
+        }
     }
 
     /// Takes in a label. Cost: some 100 microseconds, and a second or less for the one that fits the router.
@@ -286,10 +194,11 @@ impl Objective {
 
     /// Feeds a label to the e-processes; gives an alarm if labels fall short while armed.
     fn weigh(&mut self, labelled: &Labelled) -> Option<Alarm> {
-        let (plan, rng) = (&self.plan, &mut self.rng);
-        let of_streams = self.of_streams.as_mut().and_then(|proving| proving.weigh(labelled, plan, || rng.uniform()));
+        let (plan, watched, rng) = (&self.plan, self.watched, &mut self.rng);
+        let of_streams =
+            self.of_streams.as_mut().and_then(|proving| proving.weigh(labelled, plan, watched, || rng.uniform()));
         let proving = self.proving.as_mut()?;
-        let alarm = proving.weigh(labelled, plan, || rng.uniform());
+        let alarm = proving.weigh(labelled, plan, watched, || rng.uniform());
         if proving.is_watched() && self.phase != Phase::Armed {
             self.phase = Phase::Armed;
             self.alarm = None;
@@ -391,6 +300,7 @@ mod tests {
     use steersman_core::Usd;
 
     use super::*;
+    use crate::traffic::Answered;
 
     fn plan(floor: f64) -> ObjectivePlan {
         ObjectivePlan { reference: "big".to_owned(), candidates: vec!["small".to_owned()], floor, confidence: 0.95 }
@@ -519,6 +429,46 @@ mod tests {
             text: text.join(" "),
             arms: vec![("small".to_owned(), small), ("big".to_owned(), arm(true, 1_000, None))],
         }
+    }
+
+    #[test]
+    fn a_judge_and_clients_disarm_where_they_are_listened_to_and_never_arm() {
+        let listening = Watched { judge: true, scores: true };
+        let served = |watched: Watched, good: bool| {
+            let (mut objective, mut rng) = (Objective::new(plan(0.9), None).watching(watched), Rng::seeded(5));
+            // Praise without labels proves nothing.
+            (0..500).for_each(|number| objective.scored(number % 2 == 0, 1.0));
+            assert_eq!(objective.policy().phase, Phase::Collecting);
+            let mut label = |objective: &mut Objective, as_good: f64| {
+                let mut label = labelled(&mut rng, 0.99, &WORDS);
+                let judged = f32::from(u8::from(rng.chance(as_good)));
+                label.arms.iter_mut().take(1).for_each(|(_, cell)| cell.judged = Some(judged));
+                objective.label(&label);
+            };
+            (0..400).for_each(|_| label(&mut objective, 0.95));
+            assert_eq!(objective.policy().phase, Phase::Armed);
+            let by_judge = (0..200).position(|_| {
+                label(&mut objective, if good { 0.95 } else { 0.4 });
+                objective.policy().phase == Phase::Disarmed
+            });
+            let judge = objective.standing().alarm;
+            (0..600).for_each(|_| label(&mut objective, if good { 0.95 } else { 0.4 }));
+            assert_eq!(objective.policy().phase, Phase::Armed, "proved again, whatever the judge says");
+            let mut rng = Rng::seeded(9);
+            let by_clients = (0..200).position(|_| {
+                objective.scored(false, f64::from(u8::from(rng.chance(if good { 0.95 } else { 0.6 }))));
+                objective.policy().phase == Phase::Disarmed
+            });
+            (by_judge, judge, by_clients, objective.standing().alarm)
+        };
+        let (by_judge, judge, by_clients, scores) = served(listening, false);
+        assert!(
+            by_judge.is_some_and(|at| at < 60) && by_clients.is_some_and(|at| at < 100),
+            "{by_judge:?} {by_clients:?}"
+        );
+        assert_eq!((judge, scores), (Some(Alarm::Judge), Some(Alarm::Scores)));
+        assert_eq!(served(Watched::default(), false), (None, None, None, None), "nobody asked to listen");
+        assert_eq!(served(listening, true), (None, None, None, None), "words as before are no alarm");
     }
 
     #[test]

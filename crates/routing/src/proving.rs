@@ -10,9 +10,9 @@ use steersman_lab::stats::MeanAbove;
 
 use crate::cascade::Recorded;
 use crate::climb::{Climb, Hunches};
-use crate::drift::{Alarm, DriftWatch, Familiar};
+use crate::drift::{Alarm, DriftWatch, Familiar, Watched};
 use crate::features::Features;
-use crate::objective::{Labelled, ObjectivePlan, Phase, Policy, Standing};
+use crate::policy::{Labelled, ObjectivePlan, Phase, Policy, Standing};
 use crate::router::{Router, read_prompts, records};
 use crate::traffic::{Split, Traffic};
 
@@ -37,6 +37,8 @@ pub(crate) struct Proving {
     proved_on: Vec<Features>,
     /// Whether the candidates' answers to those kept their form.
     proved_valid: Vec<bool>,
+    /// What the judge said of them.
+    proved_judged: Vec<f32>,
     watch: Option<DriftWatch>,
 }
 
@@ -64,6 +66,7 @@ impl Proving {
             familiar,
             proved_on: Vec::new(),
             proved_valid: Vec::new(),
+            proved_judged: Vec::new(),
             watch: None,
             router,
         }
@@ -100,13 +103,21 @@ impl Proving {
         alarm.or_else(|| valid.and_then(|valid| watch.answer(valid, uniform())))
     }
 
+    /// Hears a client's score of a candidate's answer, beside `floor` times what the reference gets.
+    pub(crate) fn scored(&mut self, surplus: f64) -> Option<Alarm> {
+        self.watch.as_mut()?.score(surplus)
+    }
+
     /// Feeds a label to the e-processes; gives an alarm if labels fall short while a rung is in force.
     pub(crate) fn weigh(
         &mut self,
         labelled: &Labelled,
         plan: &ObjectivePlan,
-        uniform: impl FnMut() -> f64,
+        watched: Watched,
+        mut uniform: impl FnMut() -> f64,
     ) -> Option<Alarm> {
+        let candidates = labelled.arms.iter().filter(|(name, _)| *name != plan.reference);
+        let judged: Vec<f32> = candidates.filter(|_| watched.judge).filter_map(|(_, cell)| cell.judged).collect();
         let record = self.record(labelled)?;
         let climb = Climb::new(&self.router, std::slice::from_ref(&record));
         for (rung, gambler) in (1..).zip(&mut self.gamblers) {
@@ -121,18 +132,21 @@ impl Proving {
             self.fell_short[0] += u64::from(climb.quality(self.rung, 0) < climb.quality(0, 0));
             let alarm = watch.label(climb.surplus(self.rung, 0, plan.floor));
             // The evidence holds at any time, so that what is proved later is put in force later.
+            let heard = judged.iter().find_map(|&verdict| watch.verdict(verdict, uniform()));
             self.rung = self.rung.max(self.proved(plan.confidence));
-            return alarm;
+            return alarm.or(heard);
         }
         let mut prompt = Features::default();
         prompt.read(&labelled.text);
         self.proved_on.push(prompt);
         let candidates = record.seen.iter().rev().skip(1);
         self.proved_valid.extend(candidates.filter_map(|seen| seen.valid));
+        self.proved_judged.extend(judged);
         self.rung = self.proved(plan.confidence);
         if self.rung > 0 {
             let familiar = self.familiar.clone().unwrap_or_else(|| Familiar::new(&self.proved_on));
-            self.watch = Some(DriftWatch::new(&self.router, familiar, &self.proved_on, &self.proved_valid, uniform));
+            let watch = DriftWatch::new(&self.router, familiar, &self.proved_on, &self.proved_valid, &mut uniform);
+            self.watch = Some(watch.having_heard(&self.proved_judged, uniform));
         }
         None
     }

@@ -42,3 +42,18 @@ pub(crate) fn whole(dialect: &dyn Dialect, composed: &Composed, options: &Answer
     let frames = vec![Frame { bytes: body.into(), tokens: composed.charge.visible }];
     Rendered { frames, charge: composed.charge, streamed: false }
 }
+
+/// The same with what every token's log-probability is told to be, in OpenAI's chat format.
+pub(crate) fn telling(rendered: &mut Rendered, likelihood: f64) {
+    for frame in &mut rendered.frames {
+        let Ok(mut body) = serde_json::from_slice::<serde_json::Value>(&frame.bytes) else { continue };
+        let token = serde_json::json!({ "token": "t", "logprob": likelihood, "bytes": null, "top_logprobs": [] });
+        let told = serde_json::json!({ "content": vec![token; usize::try_from(frame.tokens.max(1)).unwrap_or(1)] });
+        for choice in body.get_mut("choices").and_then(serde_json::Value::as_array_mut).into_iter().flatten() {
+            if let Some(choice) = choice.as_object_mut() {
+                choice.insert("logprobs".to_owned(), told.clone());
+            }
+        }
+        frame.bytes = body.to_string().into();
+    }
+}

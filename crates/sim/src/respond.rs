@@ -19,7 +19,7 @@ use crate::body::{Course, Place, SimBody, Ticket};
 use crate::chance::Chance;
 use crate::compose::compose;
 use crate::entrance::{Entrance, admits};
-use crate::render::{Frame, Rendered, streamed, whole};
+use crate::render::{Frame, Rendered, streamed, telling, whole};
 use crate::script::{Behaviour, Fault, Script, Seen};
 
 /// The largest request that is read.
@@ -232,6 +232,12 @@ impl State {
         let options = AnswerOptions { created_unix_s: CREATED_UNIX_S, include_usage, ..AnswerOptions::default() };
         let mut rendered =
             if stream { streamed(dialect, &composed, options) } else { whole(dialect, &composed, &options) };
+        let asks = head.object.get("logprobs").is_some_and(|asked| asked.get() == "true");
+        if let Some(likelihood) =
+            behaviour.likelihood.filter(|_| asks && !stream && dialect.name() == OpenAiChat.name())
+        {
+            telling(&mut rendered, likelihood);
+        }
         if matches!(behaviour.fault, Some(Fault::Garbage)) {
             let bytes = if stream { &b"data: {\"choices\": [<html>\n\n"[..] } else { b"<html>502 Bad Gateway</html>" };
             rendered.frames = vec![Frame { bytes: Bytes::from_static(bytes), tokens: 0 }];

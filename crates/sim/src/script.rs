@@ -74,6 +74,9 @@ pub struct Behaviour {
     pub thinking: Option<String>,
     /// Reasoning tokens that are billed and not shown, as a multiple of the visible output.
     pub hidden_reasoning: Option<f64>,
+    /// The log-probability that every token of a whole answer is told to have, where the request asks for `logprobs`; in
+    /// OpenAI's chat format alone. At most 0.
+    pub likelihood: Option<f64>,
     /// The share of the prompt that is billed as read from a cache, from 0 to 1.
     pub cache_read: Option<f64>,
     /// The answer is cut after this many tokens, and says `length`.
@@ -261,6 +264,7 @@ impl Behaviour {
         take(&mut self.answer, &other.answer);
         take(&mut self.thinking, &other.thinking);
         take(&mut self.hidden_reasoning, &other.hidden_reasoning);
+        take(&mut self.likelihood, &other.likelihood);
         take(&mut self.cache_read, &other.cache_read);
         take(&mut self.truncate_after_tokens, &other.truncate_after_tokens);
         take(&mut self.refusal, &other.refusal);
@@ -276,6 +280,9 @@ impl Behaviour {
         }
         if self.tokens_per_second.is_some_and(|rate| !rate.is_finite() || rate <= 0.0) {
             return value("tokens_per_second", "must be above 0");
+        }
+        if self.likelihood.is_some_and(|likelihood| !likelihood.is_finite() || likelihood > 0.0) {
+            return value("likelihood", "must be at most 0");
         }
         if self.hidden_reasoning.is_some_and(|factor| !factor.is_finite() || factor < 0.0) {
             return value("hidden_reasoning", "must not be negative");

@@ -117,6 +117,7 @@ fn with_arms(objective: &ObjectiveConfig, arms: Vec<(String, Candidate)>, region
         likelihood: objective.likelihood,
         streams_apart: objective.streams_apart,
         judge: None,
+        watched: objective.watched,
         shadow_share: objective.shadow_share,
         shadow_per_day: objective.shadow_per_day,
         shadow_usd_per_day: objective.shadow_usd_per_day,

@@ -11,6 +11,7 @@ mod at_start;
 mod aws;
 mod cloud;
 mod document;
+mod effort;
 mod error;
 mod form;
 mod guard;

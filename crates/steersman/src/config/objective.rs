@@ -5,7 +5,7 @@ use std::time::Duration;
 use steersman_core::Usd;
 use steersman_engine::Limits;
 use steersman_jobs::Evaluator;
-use steersman_routing::{Method, ObjectivePlan, RouterFile};
+use steersman_routing::{Method, ObjectivePlan, RouterFile, Watched};
 
 use super::document::Value;
 use super::error::ConfigError;
@@ -19,6 +19,7 @@ pub(crate) struct ObjectiveConfig {
     pub(crate) answer: Option<String>,
     pub(crate) likelihood: bool,
     pub(crate) judge: Option<(String, f64)>,
+    pub(crate) watched: Watched,
     pub(crate) shadow_share: f64,
     pub(crate) shadow_per_day: u64,
     pub(crate) shadow_usd_per_day: Option<Usd>,
@@ -72,6 +73,7 @@ pub(super) fn read(read: &Reader<'_>, task: &str) -> Result<Option<ObjectiveConf
         answer: read.text(&at("answer")),
         likelihood: read.flag(&at("likelihood")),
         judge: read.text(&at("judge")).map(|judge| Ok((judge, share(read, &at("judge_share"), 0.2)?))).transpose()?,
+        watched: watched(read, &at("watch"), read.text(&at("judge")).is_some())?,
         shadow_share: share(read, &at("shadow_share"), 0.1)?,
         shadow_per_day: whole(read, &at("shadow_per_day"))?.unwrap_or(1_000),
         shadow_usd_per_day: number(read, &at("shadow_usd_per_day")).and_then(Usd::from_decimal),
@@ -79,6 +81,24 @@ pub(super) fn read(read: &Reader<'_>, task: &str) -> Result<Option<ObjectiveConf
         streams_apart,
         router,
     }))
+}
+
+/// Words that may put the floor out of force.
+fn watched(read: &Reader<'_>, place: &[&str], has_judge: bool) -> Result<Watched, ConfigError> {
+    let mut watched = Watched::default();
+    for word in read.texts(place).unwrap_or_default() {
+        match word.as_str() {
+            "judge" if has_judge => watched.judge = true,
+            "judge" => {
+                return Err(read
+                    .wrong(place, "`judge` is to be watched and there is none")
+                    .hint("name one in `judge`"));
+            }
+            "scores" => watched.scores = true,
+            _ => return Err(read.wrong(place, &format!("`{word}` is nothing to watch")).hint("known: judge, scores")),
+        }
+    }
+    Ok(watched)
 }
 
 /// What a model is said to take.
@@ -143,6 +163,8 @@ mod tests {
         let with = |more: &str| format!("reference = \"big\"\nevaluator = \"truth\"\n{more}");
         let error = read_one(&with("candidates = [\"big\"]\n")).unwrap_err();
         assert!(error.starts_with("`big` is the reference"), "{error}");
+        let error = read_one(&with("candidates = [\"small\"]\nwatch = [\"judge\"]\n")).unwrap_err();
+        assert!(error.contains("there is none"), "{error}");
         let error = read_one(&with("candidates = [\"small\"]\nfloor = 97\n")).unwrap_err();
         assert!(error.starts_with("`floor` is 97"), "{error}");
     }

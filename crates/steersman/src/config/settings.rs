@@ -160,6 +160,7 @@ impl Config {
             local_binary: read.text(&["local", "binary"]).map(PathBuf::from),
             local_threads: read.optional_size(&["local", "threads"])?,
         };
+        super::effort::check(&read, &config)?;
         config.check_exposure(document)?;
         Ok(config)
     }

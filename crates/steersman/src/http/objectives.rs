@@ -14,8 +14,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
 use steersman_core::{Code, RequestId};
-use steersman_jobs::Truth;
+use steersman_jobs::{Report, Truth};
 use steersman_store::StoreError;
+use steersman_store::rows::RequestStory;
 
 use super::credential::Credential;
 use super::{Surface, error};
@@ -31,8 +32,10 @@ pub(super) fn router() -> Router<Arc<Surface>> {
         .route("/v1/objectives", get(standings))
         .route("/admin/objectives/{task}/labels", get(labels))
         .route("/admin/objectives/{task}/decisions", get(decisions))
+        .route("/admin/objectives/{task}/report", get(report))
         .route("/v1/feedback", post(feedback))
         .route("/console/objectives", get(page))
+        .route("/console/objectives/{task}", get(task_page))
 }
 
 async fn standings(State(surface): State<Arc<Surface>>) -> Response {
@@ -45,6 +48,13 @@ async fn labels(State(surface): State<Arc<Surface>>, Path(task): Path<String>) -
 
 async fn decisions(State(surface): State<Arc<Surface>>, Path(task): Path<String>) -> Response {
     lines(surface.objectives.decisions(&task, surface.store.reader()).await)
+}
+
+async fn report(State(surface): State<Arc<Surface>>, Path(task): Path<String>) -> Response {
+    match surface.objectives.report(&task, surface.store.reader()).await {
+        Ok(report) => axum::Json(report).into_response(),
+        Err(failure) => refuse(Code::INTERNAL, &failure.to_string()),
+    }
 }
 
 fn lines(rows: Result<Vec<serde_json::Value>, StoreError>) -> Response {
@@ -98,11 +108,11 @@ async fn feedback(
     if said.truth.as_ref().is_some_and(|truth| truth.len() > MAX_TRUTH_BYTES) {
         return refuse(Code::INVALID_REQUEST, &format!("`truth` is longer than {MAX_TRUTH_BYTES} bytes"));
     }
-    match belongs(&surface, &id, &admit.owner_of(credential.as_ref())).await {
-        Ok(true) => {}
-        Ok(false) => return refuse(Code::NOT_FOUND, &format!("no request of this key has the id `{id}`")),
+    let story = match belongs(&surface, &id, &admit.owner_of(credential.as_ref())).await {
+        Ok(Some(story)) => story,
+        Ok(None) => return refuse(Code::NOT_FOUND, &format!("no request of this key has the id `{id}`")),
         Err(failure) => return refuse(Code::STATE_UNAVAILABLE, &failure.to_string()),
-    }
+    };
     let thumb = said.thumb.map(|thumb| f64::from(u8::from(matches!(thumb, Thumb::Up))));
     let objectives = &surface.objectives;
     let became = match (said.truth, said.score, thumb) {
@@ -111,7 +121,7 @@ async fn feedback(
             Truth::Kept => "kept",
         }),
         (None, Some(score), None) | (None, None, Some(score)) if (0.0..=1.0).contains(&score) => {
-            objectives.score(&said.request_id, score).await.map(|()| "kept")
+            objectives.score(&story, score).await.map(|()| "kept")
         }
         _ => return refuse(Code::INVALID_REQUEST, FEEDBACK),
     };
@@ -124,20 +134,39 @@ async fn feedback(
     }
 }
 
-/// Whether the owner made this request, by its record.
-async fn belongs(surface: &Surface, id: &RequestId, owner: &str) -> Result<bool, StoreError> {
+/// The record of a request that this owner made.
+async fn belongs(surface: &Surface, id: &RequestId, owner: &str) -> Result<Option<RequestStory>, StoreError> {
     for pause in LOOKS {
         tokio::time::sleep(pause).await;
         if let Some(story) = surface.store.reader().request(id).await? {
             let key = story.notes.get("admit").and_then(|note| note.get("key")?.as_str());
-            return Ok(key.unwrap_or_default() == owner);
+            let own = key.unwrap_or_default() == owner;
+            return Ok(Some(story).filter(|_| own));
         }
     }
-    Ok(false)
+    Ok(None)
 }
 
 async fn page(State(surface): State<Arc<Surface>>) -> Response {
     super::pages::page(StatusCode::OK, &steersman_console::objectives::page(&surface.objectives.standings()))
+}
+
+async fn task_page(State(surface): State<Arc<Surface>>, Path(task): Path<String>) -> Response {
+    let standings = surface.objectives.standings();
+    let Some(standing) = standings.get(&task) else {
+        return super::pages::page(StatusCode::NOT_FOUND, &steersman_console::not_found("objective"));
+    };
+    match surface.objectives.report(&task, surface.store.reader()).await {
+        Ok(Report { ahead, added }) => {
+            let ahead: Vec<_> = ahead.into_iter().map(|ahead| (ahead.rung, ahead.what, ahead.estimate)).collect();
+            let added: Vec<_> = added.into_iter().map(|added| (added.from, added.to, added.lift)).collect();
+            super::pages::page(
+                StatusCode::OK,
+                &steersman_console::objectives::task_page(&task, standing, &ahead, &added),
+            )
+        }
+        Err(failure) => super::pages::out_of_reach(&failure),
+    }
 }
 
 fn refuse(code: &'static Code, message: &str) -> Response {

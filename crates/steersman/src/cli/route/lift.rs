@@ -1,10 +1,10 @@
-//! `steersman route lift`: what more effort, or a larger model, adds on a recording, and what that costs.
+//! `steersman route lift`: what more effort, or a larger model, adds on a recording, what that costs, and whether it pays.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use steersman_routing::{FitError, Lift, ReplayError};
+use steersman_routing::{FitError, Lift, LiftReport, Lineage, ReplayError};
 
 use super::recording;
 use crate::cli::Failure;
@@ -19,6 +19,12 @@ pub(super) struct Arguments {
     /// The dearer arm
     #[arg(long)]
     to: String,
+    /// What one more right answer is worth, in dollars; without it nothing is recommended
+    #[arg(long)]
+    worth: Option<f64>,
+    /// Where the report is kept, for `tasks.NAME.effort_report`
+    #[arg(long)]
+    out: Option<PathBuf>,
     /// Seed of all resampling
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -29,32 +35,58 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let recording = recording::read(&arguments.file)?;
-    let Arguments { from, to, .. } = arguments;
-    let Some(lifts) = steersman_routing::lift(&recording.traffic, from, to, arguments.seed) else {
+    let Arguments { from, to, worth, .. } = arguments;
+    if worth.is_some_and(|worth| !(worth > 0.0 && worth.is_finite())) {
+        let message = format!("`--worth` is {}; it must be an amount of dollars above zero", worth.unwrap_or_default());
+        return Err(Failure::new(message).hint("say what one more right answer is worth to you, as in `--worth 0.05`"));
+    }
+    let Some(groups) = steersman_routing::lift(&recording.traffic, [from, to], *worth, arguments.seed) else {
         let missing = [from, to].into_iter().find(|name| recording.traffic.arm(name).is_none()).unwrap_or(to);
         return Err(recording::explain(ReplayError::Fit(FitError::UnknownArm(missing.clone())), &recording.traffic));
     };
-    if arguments.json {
-        anstream::println!("{}", serde_json::json!({ "from": from, "to": to, "groups": lifts }));
-        return Ok(ExitCode::SUCCESS);
+    let lineage = Lineage {
+        source: arguments.file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        recording: recording.digest,
+        parent: None,
+        fitted_by: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    let report = LiftReport::seal(lineage, [from, to], *worth, groups)?;
+    let written = serde_json::to_string(&report)?;
+    if let Some(out) = &arguments.out {
+        std::fs::write(out, &written)
+            .map_err(|error| Failure::new(format!("`{}` cannot be written: {error}", out.display())))?;
+        anstream::eprintln!("wrote {}", out.display());
     }
-    anstream::println!("{from} -> {to}, on the same requests");
-    anstream::println!("{:<24} {:>7} {:>22} {:>6} {:>6} {:>11}", "", "n", "quality added", "cost", "time", "usd/right");
-    lifts.iter().for_each(line);
+    if arguments.json {
+        anstream::println!("{written}");
+    } else {
+        tell(&report);
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+fn tell(report: &LiftReport) {
+    anstream::println!("{} -> {}, on the same requests", report.from, report.to);
+    anstream::println!("{:<20} {:>6} {:>22} {:>7} {:>6} {:>11}", "", "n", "quality added", "cost", "time", "usd/right");
+    for lift in &report.groups {
+        line(lift);
+        anstream::println!("  {}", lift.verdict.describe());
+    }
+    if report.worth_usd.is_none() {
+        anstream::println!("say what one more right answer is worth (`--worth USD`) to be told whether it pays");
+    }
 }
 
 fn line(lift: &Lift) {
     let [low, high] = lift.delta_ci;
     let times = |multiple: Option<f64>| multiple.map_or_else(|| "-".to_owned(), |multiple| format!("{multiple:.1}x"));
-    let name: String = lift.group.chars().take(24).collect();
+    let name: String = lift.group.chars().take(20).collect();
     anstream::println!(
-        "{name:<24} {:>7} {:>22} {:>6} {:>6} {:>11}{}",
+        "{name:<20} {:>6} {:>22} {:>7} {:>6} {:>11}",
         lift.requests,
         format!("{:+.3} [{low:+.3},{high:+.3}]", lift.delta),
         times(lift.cost_multiple),
         times(lift.latency_multiple),
         lift.usd_per_right_answer.map_or_else(|| "-".to_owned(), |usd| format!("{usd:.5}")),
-        if lift.lifts { "" } else { "  no lift shown" },
     );
 }
