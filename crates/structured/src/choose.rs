@@ -15,6 +15,8 @@ use crate::repair::Draft;
 
 /// More documents than this are a list or as good as none.
 const CHOICES_MAX: usize = 12;
+/// A shorter name of a member is met in prose by chance.
+const NAME_MIN_BYTES: usize = 3;
 
 impl Reader<'_> {
     /// The only document, unless the words say that it is an example and no answer.
@@ -26,13 +28,27 @@ impl Reader<'_> {
             let message = "the only document is called an example, and no answer follows".to_owned();
             return Reading::Rejected(Rejected::one(Layer::Syntax, "example", String::new(), message));
         }
-        reading
+        self.unless_taken_back(reading, behind)
+    }
+
+    /// An answer, unless the words behind it take it back without another one.
+    fn unless_taken_back(&self, reading: Reading, behind: &str) -> Reading {
+        let Reading::Accepted(accepted) = &reading else { return reading };
+        let members = accepted.document().root().members();
+        let names = members.filter_map(|(key, _)| key.as_str().filter(|name| name.len() >= NAME_MIN_BYTES));
+        let names: Vec<String> = names.map(|name| announce::spaced(&name)).collect();
+        if !announce::retracts(behind, &names) {
+            return reading;
+        }
+        let message = "the words behind the document take it back, and no other follows".to_owned();
+        let best = Some(accepted.document().text().to_owned());
+        Reading::Rejected(Rejected { best, ..Rejected::one(Layer::Syntax, "taken_back", String::new(), message) })
     }
 
     /// Several documents: see the rule at the top.
     pub(crate) fn choose(&self, drafts: &[&Draft]) -> Reading {
         if let Some(list) = self.in_a_row(drafts) {
-            return list;
+            return self.unless_taken_back(list, self.behind(drafts));
         }
         if drafts.len() > CHOICES_MAX {
             return self.undecided(drafts);
@@ -60,7 +76,9 @@ impl Reader<'_> {
             ([first, rest @ ..], _) if rest.iter().all(|&i| text(i).trim() == text(*first).trim()) => Some(*first),
             _ => self.chosen(drafts, &accepted).or_else(|| self.announced(drafts, &accepted)),
         };
+        let is_last = pick == drafts.len().checked_sub(1) && self.chosen(drafts, &accepted).is_none();
         match pick.and_then(|i| outcomes.into_iter().nth(i)) {
+            Some(reading) if is_last => self.unless_taken_back(reading, self.behind(drafts)),
             Some(reading) => reading,
             None => self.undecided(drafts),
         }

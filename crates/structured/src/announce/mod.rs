@@ -2,8 +2,12 @@
 //!
 //! What never happens here: no model, no score. The phrases are listed, and the list is the documentation.
 
+mod retract;
+
+pub(crate) use retract::retracts;
+
 /// What announces an answer, or takes back what stood before it.
-const ANSWERS: [&str; 60] = [
+const ANSWERS: [&str; 75] = [
     "final",
     "corrected",
     "correction",
@@ -64,6 +68,21 @@ const ANSWERS: [&str; 60] = [
     "исправленный вариант",
     "правильно",
     "endgültig",
+    "endgültige",
+    "endgültiges",
+    "endgültiger",
+    "finale",
+    "definitive",
+    "définitive",
+    "respuesta definitiva",
+    "respuesta final",
+    "risposta definitiva",
+    "risposta finale",
+    "resposta final",
+    "nihai",
+    "son cevap",
+    "ostateczna",
+    "окончательный",
     "en fait",
 ];
 
@@ -280,7 +299,7 @@ fn leading_clause(words: &str) -> (String, String) {
 }
 
 /// In lower case, each word between two spaces.
-fn spaced(text: &str) -> String {
+pub(crate) fn spaced(text: &str) -> String {
     let mut out = String::from(" ");
     for word in text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
         out.extend(word.chars().flat_map(char::to_lowercase));
