@@ -34,6 +34,7 @@ mod schema;
 mod stream;
 mod subschema;
 mod subset;
+mod template;
 mod vouch;
 
 pub use advice::{Advice, advice};

@@ -16,6 +16,7 @@ use crate::record::{Edit, Pass, Risk, apply};
 use crate::refusal;
 use crate::repair::{Ambiguity, Cut, Draft};
 use crate::schema::CompiledSchema;
+use crate::template;
 
 /// How far a repair may go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
@@ -272,7 +273,7 @@ impl Reader<'_> {
     fn judge(&self, document: Document, passes: Vec<Pass>) -> Reading {
         match self.schema {
             None => Reading::Accepted(Accepted { document, passes }),
-            Some(schema) => schema.judge(document, passes, self.conditions.mode),
+            Some(schema) => filled(schema.judge(document, passes, self.conditions.mode)),
         }
     }
 
@@ -294,7 +295,7 @@ impl Reader<'_> {
         {
             return match self.beyond_strict(&edits) {
                 Some(rejected) => Reading::Rejected(rejected),
-                None => schema.fitting(document, vec![Pass { text: self.text.to_owned(), edits }]),
+                None => filled(schema.fitting(document, vec![Pass { text: self.text.to_owned(), edits }])),
             };
         }
         let message = format!("{} places for the missing or extra bracket are equally good", readings.len());
@@ -304,6 +305,14 @@ impl Reader<'_> {
             false => fitting.into_iter().map(|(document, _)| document.into_text()).collect(),
         };
         Reading::Rejected(rejected)
+    }
+}
+
+/// The reading, unless it is a form that was handed back unfilled.
+fn filled(reading: Reading) -> Reading {
+    match &reading {
+        Reading::Accepted(accepted) => template::unfilled(&accepted.document).map_or(reading, Reading::Rejected),
+        _ => reading,
     }
 }
 

@@ -122,8 +122,10 @@ fn undecorated<'f>(found: &'f str, members: &[&str]) -> &'f str {
 /// usual short form of it or for it (`rectangle` for `rect`).
 fn abbreviation(found: &str, member: &str) -> bool {
     let (a, b) = (words(found), words(member));
+    // What ends in a vowel is a word of its own (`java`), but for the `o` of clipped ones (`info`).
+    let clipped = |x: &String| !x.ends_with(['a', 'e', 'i', 'u']);
     let short = |x: &String, y: &String| {
-        (x.len() >= 3 && y.len() >= x.len() + 2 && y.starts_with(x.as_str()) && !is_contrast(x))
+        (x.len() >= 3 && y.len() >= x.len() + 2 && y.starts_with(x.as_str()) && clipped(x) && !is_contrast(x))
             || synonyms::is_short_for(x, y)
             || synonyms::is_short_for(y, x)
     };

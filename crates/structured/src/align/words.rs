@@ -294,8 +294,30 @@ pub(super) fn typing_error(a: &str, b: &str, least: usize) -> bool {
     let tail = x.iter().rev().zip(y.iter().rev()).take_while(|(p, q)| p == q).count().min(x.len().min(y.len()) - head);
     let (rest_x, rest_y) = (x.len() - head - tail, y.len() - head - tail);
     let swapped = rest_x == 2 && rest_y == 2 && x.get(head) == y.get(head + 1) && x.get(head + 1) == y.get(head);
-    // An added final letter is grammar or meaning (`form`, `forms`, `formt`), not a slip, unless it is a doubled one.
-    (rest_x <= 1 && rest_y <= 1) || swapped
+    let replaced = rest_x == 1 && rest_y == 1;
+    match (x.get(head), y.get(head)) {
+        // Another letter at the end is grammar or meaning (`employer`, `employee`).
+        (Some(p), Some(q)) if replaced => tail > 0 && mistaken(*p, *q, x.len()),
+        _ => (rest_x <= 1 && rest_y <= 1) || swapped,
+    }
+}
+
+/// Whether one letter is written for another by a slip: its neighbour on the keyboard, or another vowel in a long word.
+/// Any other letter makes another word (`shipped`, `skipped`).
+fn mistaken(a: char, b: char, letters: usize) -> bool {
+    const ROWS: [&str; 3] = ["qwertyuiop", "asdfghjkl", "zxcvbnm"];
+    const LONG_WORD: usize = 7;
+    let place = |c: char| ROWS.iter().zip(0_usize..).find_map(|(row, y)| Some((row.find(c)?, y)));
+    let vowel = |c: char| "aeiouy".contains(c);
+    let (Some((ax, ay)), Some((bx, by))) = (place(a), place(b)) else { return true };
+    // Each row stands half a key further to the right than the one above it.
+    let upper = if ay < by { (ax, bx) } else { (bx, ax) };
+    let near = match ay.abs_diff(by) {
+        0 => ax.abs_diff(bx) == 1,
+        1 => upper.0 == upper.1 || upper.0 == upper.1 + 1,
+        _ => false,
+    };
+    near || matches!((a, b), ('y', 'z') | ('z', 'y')) || (letters >= LONG_WORD && vowel(a) && vowel(b))
 }
 
 /// The stem of an English word: plural, past and progressive endings off, doubled consonants single.
