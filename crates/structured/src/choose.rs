@@ -11,12 +11,22 @@ use crate::code::Code;
 use crate::outcome::{Layer, Reading, Rejected, Truncated};
 use crate::read::{Finish, Mode, Reader};
 use crate::record::Edit;
-use crate::repair::Draft;
+use crate::repair::{Draft, is_elision};
 
 /// More documents than this are a list or as good as none.
 const CHOICES_MAX: usize = 12;
 /// A shorter name of a member is met in prose by chance.
 const NAME_MIN_BYTES: usize = 3;
+
+// Rules that the words around a document break.
+const DENIED: &str = "denied";
+const TAKEN_BACK: &str = "taken_back";
+const EXAMPLE: &str = "example";
+
+/// Whether it was the words around a document that made it no answer.
+pub(crate) fn is_disowned(rejected: &Rejected) -> bool {
+    rejected.violations.iter().any(|violation| matches!(violation.rule.as_str(), DENIED | TAKEN_BACK | EXAMPLE))
+}
 
 impl Reader<'_> {
     /// The only document, unless the words say that it is an example and no answer.
@@ -26,7 +36,11 @@ impl Reader<'_> {
         let reading = self.one(draft);
         if matches!(reading, Reading::Accepted(_)) && announce::lone_example(before, behind) {
             let message = "the only document is called an example, and no answer follows".to_owned();
-            return Reading::Rejected(Rejected::one(Layer::Syntax, "example", String::new(), message));
+            return Reading::Rejected(Rejected::one(Layer::Syntax, EXAMPLE, String::new(), message));
+        }
+        if matches!(reading, Reading::Accepted(_)) && announce::is_denied(before, behind) {
+            let message = "the words around the only document deny it or ask about it".to_owned();
+            return Reading::Rejected(Rejected::one(Layer::Syntax, DENIED, String::new(), message));
         }
         self.unless_taken_back(reading, behind)
     }
@@ -37,12 +51,14 @@ impl Reader<'_> {
         let members = accepted.document().root().members();
         let names = members.filter_map(|(key, _)| key.as_str().filter(|name| name.len() >= NAME_MIN_BYTES));
         let names: Vec<String> = names.map(|name| announce::spaced(&name)).collect();
-        if !announce::retracts(behind, &names) {
+        let left_out = |line: &str| line.starts_with(['(', '[', '.', '…', '+']) && is_elision(line);
+        let goes_on = behind.lines().any(|line| left_out(line.trim()) && line.contains(char::is_alphabetic));
+        if !goes_on && !announce::retracts(behind, &names) {
             return reading;
         }
-        let message = "the words behind the document take it back, and no other follows".to_owned();
+        let message = "the words behind the document take it back or say that some of it is missing".to_owned();
         let best = Some(accepted.document().text().to_owned());
-        Reading::Rejected(Rejected { best, ..Rejected::one(Layer::Syntax, "taken_back", String::new(), message) })
+        Reading::Rejected(Rejected { best, ..Rejected::one(Layer::Syntax, TAKEN_BACK, String::new(), message) })
     }
 
     /// Several documents: see the rule at the top.
@@ -54,7 +70,8 @@ impl Reader<'_> {
             return self.undecided(drafts);
         }
         let outcomes: Vec<Reading> = drafts.iter().map(|d| self.one(d)).collect();
-        let is_example = |i: &usize| announce::example(self.before(drafts, *i));
+        let aside = |words: &str| announce::example(words) || announce::is_disowned(words);
+        let is_example = |i: &usize| aside(self.before(drafts, *i));
         let fitting = (0..outcomes.len()).filter(|&i| matches!(outcomes.get(i), Some(Reading::Accepted(_))));
         let fitting: Vec<usize> = fitting.collect();
         let answers: Vec<usize> = fitting.iter().copied().filter(|i| !is_example(i)).collect();

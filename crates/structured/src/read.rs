@@ -8,6 +8,7 @@
 //!
 //! What never happens here: no clock, no I/O, no value that the validator has not seen.
 
+use crate::choose;
 use crate::code::Code;
 use crate::document::{Document, Kind};
 use crate::locate::{Found, documents};
@@ -107,7 +108,9 @@ impl Reader<'_> {
         let reading = self.recovered();
         // What is no JSON at all, or holds some in passing, may be an answer in another notation.
         match &reading {
-            Reading::Rejected(_) => self.in_another_notation().unwrap_or(reading),
+            Reading::Rejected(rejected) if !choose::is_disowned(rejected) => {
+                self.in_another_notation().unwrap_or(reading)
+            }
             _ => reading,
         }
     }

@@ -25,7 +25,10 @@ pub(super) fn scalar(node: Node<'_>, shape: &Shape) -> Option<Coerced> {
         Kind::String => {
             let text = node.as_str()?;
             let word = text.trim();
-            let grouped = !shape.types.has(Types::NUMBER) && numbers::may_be_grouped_by_points(word);
+            let grouped = match shape.types.has(Types::NUMBER) {
+                true => numbers::is_grouped_by_points(word),
+                false => numbers::may_be_grouped_by_points(word),
+            };
             if (shape.types.has(Types::NUMBER) || shape.types.has(Types::INTEGER)) && !grouped {
                 if let Some(number) = numbers::plain(word).filter(|n| numbers::fits(n, shape.types)) {
                     return to(number, Code::Type, LITERAL);

@@ -376,7 +376,7 @@ fn may_be_list(text: &str) -> bool {
     const SEPARATORS: [char; 4] = [',', ';', '\n', '|'];
     let text = text.trim();
     let clause = |part: &str| part.split_whitespace().count() >= CLAUSE_WORDS;
-    let parted = text.contains(SEPARATORS) || text.contains(" and ");
+    let parted = text.contains(SEPARATORS) || [" and ", " or ", " & "].iter().any(|word| text.contains(word));
     let sentence = text.ends_with(['.', '!', '?'])
         && !text.contains([';', '\n', '|'])
         && text.split(SEPARATORS).next().is_some_and(clause);

@@ -12,7 +12,7 @@ use crate::schema::Types;
 
 /// `42`, `+42`, `42.0`; `042` is none: leading zeros may be part of a code.
 pub(super) fn plain(word: &str) -> Option<String> {
-    let text = word.strip_prefix('+').unwrap_or(word);
+    let text = word.strip_prefix('+').filter(|text| !text.starts_with('-')).unwrap_or(word);
     (number_len(text.as_bytes()) == Some(text.len())).then(|| whole(text))
 }
 
@@ -31,6 +31,11 @@ pub(super) fn may_be_grouped_by_points(word: &str) -> bool {
             && rest.len() == 3
             && rest.bytes().all(|b| b.is_ascii_digit())
     })
+}
+
+/// `1.200` in quotes: a fraction is not written to three places with a nought at its end, thousands are.
+pub(super) fn is_grouped_by_points(word: &str) -> bool {
+    may_be_grouped_by_points(word) && word.ends_with('0') && !word.trim_start_matches('-').starts_with('0')
 }
 
 /// Whether a number's text is an integer where only integers are allowed.

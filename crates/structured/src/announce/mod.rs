@@ -2,8 +2,10 @@
 //!
 //! What never happens here: no model, no score. The phrases are listed, and the list is the documentation.
 
+mod disown;
 mod retract;
 
+pub(crate) use disown::{is_denied, is_disowned};
 pub(crate) use retract::retracts;
 
 /// What announces an answer, or takes back what stood before it.

@@ -209,6 +209,31 @@ const OTHERWISE: [&str; 14] = [
     "debería ser",
     "dovrebbe essere",
 ];
+/// What says that the values were not found but made.
+const NO_DATA: [&str; 22] = [
+    "placeholder",
+    "placeholders",
+    "hypothetical",
+    "made up",
+    "made this up",
+    "made that up",
+    "made it up",
+    "invented",
+    "fabricated",
+    "fictional",
+    "fictitious",
+    "dummy",
+    "an example",
+    "only an example",
+    "just an example",
+    "example values",
+    "example data",
+    "sample data",
+    "sample values",
+    "not real",
+    "nur ein beispiel",
+    "juste un exemple",
+];
 /// An answer is named right behind the order to ignore it, or not at all.
 const NEAR_WORDS: usize = 4;
 
@@ -233,6 +258,8 @@ fn takes_back(sentence: &str, names: &[String]) -> bool {
         || (says(&IGNORE) && (says(&ANSWER) || ignores_it(&words)))
         || (says(&WRONG) && (speaks_of_it || pointed || took_the_wrong_one(&words)))
         || (says(&OTHERWISE) && names_a_member)
+        || (says(&NO_DATA)
+            && (pointed || speaks_of_it || says(&["i", "values", "data", "this is", "these are", "that is"])))
 }
 
 /// `Wait, ...`, `Actually the letter says ...`; a wait time is none.
@@ -281,6 +308,9 @@ mod tests {
             "Moment, das ist die falsche Rechnung.",
             "Korrektur: 12 Stück.",
             "訂正：合計は100です",
+            "Note: this is only a placeholder; I have no data.",
+            "I made this up since no city was given.",
+            "(This is just an example, not your data.)",
         ] {
             assert!(retracts(words, &names), "{words}");
         }

@@ -25,7 +25,7 @@ const WORDS: [&str; 17] = [
     "etc.",
 ];
 
-pub(super) fn is_elision(comment: &str) -> bool {
+pub(crate) fn is_elision(comment: &str) -> bool {
     let text =
         comment.trim_matches(|c: char| c.is_whitespace() || matches!(c, '/' | '*' | '#' | '<' | '>' | '!' | '-'));
     let dotted =

@@ -25,6 +25,7 @@ use lexer::Lexer;
 use token::{Kind, Token};
 
 pub(crate) use cursor_api::bare_key_at;
+pub(crate) use elision::is_elision;
 pub(crate) use lexer::Junk;
 pub(crate) use token::{Ambiguity, Cut};
 

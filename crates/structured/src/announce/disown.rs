@@ -1,0 +1,192 @@
+//! Words before a document that say it is not the answer: its label (`Wrong:`, `<draft>`), a denial, a question.
+//!
+//! Only the clause that leads to the document speaks of it; what stands before that clause speaks of another one (`That was
+//! wrong. Here it is:`). Of several documents those that are disowned are put aside; one alone is no answer only if it is
+//! denied or asked about, since a lone draft may be all there is.
+//!
+//! What never happens here: no model, no score. The phrases are listed, and the list is the documentation.
+
+use super::{leading_clause, says, spaced};
+
+/// A label has no more words than these.
+const LABEL_WORDS: usize = 6;
+
+/// Labels of a document that was wrong.
+const WRONG: [&str; 16] = [
+    "wrong",
+    "incorrect",
+    "invalid",
+    "rejected",
+    "bad",
+    "not correct",
+    "not right",
+    "falsch",
+    "falsche",
+    "faux",
+    "fausse",
+    "incorrecto",
+    "incorrecta",
+    "sbagliato",
+    "errado",
+    "неверно",
+];
+/// Labels of a document that another one replaced.
+const REPLACED: [&str; 23] = [
+    "draft",
+    "old",
+    "outdated",
+    "previous",
+    "earlier",
+    "former",
+    "prior",
+    "original",
+    "before",
+    "superseded",
+    "deprecated",
+    "failed",
+    "entwurf",
+    "alt",
+    "vorher",
+    "brouillon",
+    "ancien",
+    "borrador",
+    "antiguo",
+    "bozza",
+    "vecchio",
+    "rascunho",
+    "taslak",
+];
+/// What turns such a label round.
+const MENDED: [&str; 9] =
+    ["corrected", "final", "fixed", "revised", "new", "actual", "korrigiert", "corrigé", "corregido"];
+/// What leads to a document that is only repeated.
+const ECHOES: [&str; 8] = [
+    "previous answer",
+    "previous response",
+    "previous output",
+    "earlier i said",
+    "the input",
+    "your input",
+    "you sent",
+    "you gave me",
+];
+/// What denies whatever follows.
+const DENIALS: [&str; 13] = [
+    "not",
+    "never",
+    "instead of",
+    "rather than",
+    "replaces",
+    "supersedes",
+    "confused with",
+    "differs from",
+    "statt",
+    "nicht",
+    "not the case that",
+    "cannot confirm",
+    "can t confirm",
+];
+/// Verbs of answering, where a denial stands before them.
+const ANSWERING: [&str; 8] = ["return", "answer", "output", "use", "respond with", "reply with", "answer with", "say"];
+/// How a question begins.
+const QUESTIONS: [&str; 12] =
+    ["is", "are", "do", "did", "does", "should", "would", "could", "can", "shall", "may", "whether"];
+
+/// Whether the label before one of several documents says that another one is the answer.
+pub(crate) fn is_disowned(before: &str) -> bool {
+    let clause = label(before);
+    (is_label(&clause, &WRONG) || is_label(&clause, &REPLACED)) && !says(&clause, &MENDED) || denies(&clause)
+}
+
+/// Whether the words around the only document deny it or ask about it.
+pub(crate) fn is_denied(before: &str, behind: &str) -> bool {
+    let clause = label(before);
+    let wrong = (is_label(&clause, &WRONG) || is_label(&clause, &ECHOES)) && !says(&clause, &MENDED);
+    let behind = behind.trim_start_matches(['`', '*', '_', '"', ')', ' ', '\n']);
+    let (_, sentence) = leading_clause(before);
+    let asks = QUESTIONS.iter().any(|word| sentence.starts_with(&format!(" {word} ")));
+    let end = behind.find(['.', '!', '?', '\n']).and_then(|at| behind.get(at..));
+    let asked = behind.starts_with('?') || (asks && end.is_some_and(|rest| rest.starts_with('?')));
+    wrong || denies(&clause) || asked
+}
+
+fn is_label(clause: &str, words: &[&str]) -> bool {
+    says(clause, words) && clause.split_whitespace().count() <= LABEL_WORDS
+}
+
+fn denies(clause: &str) -> bool {
+    let ends = |phrase: &&str| clause.ends_with(&format!(" {phrase} "));
+    let refused = |verb: &&str| ["not", "never", "don t"].iter().any(|no| ends(&&*format!("{no} {verb}")));
+    DENIALS.iter().any(|phrase| ends(phrase)) || ANSWERING.iter().any(refused)
+}
+
+/// The words right before a document, word by word: the name of its tag, or what follows the last comma.
+fn label(before: &str) -> String {
+    let text = before.trim_end().trim_end_matches(['`', ':', '*', '_']).trim_end();
+    if let Some((rest, tag)) = text.rsplit_once('<')
+        && let Some(name) = tag.strip_suffix('>').filter(|name| !name.is_empty() && !name.starts_with('/'))
+    {
+        return if name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-') {
+            spaced(name)
+        } else {
+            spaced(rest)
+        };
+    }
+    let (clause, _) = leading_clause(before);
+    let part = clause.trim_end_matches(':').rsplit([',', ';', '—', '–']).next().unwrap_or("");
+    // The tag that closed the document before.
+    spaced(part.rsplit_once('>').filter(|(head, _)| head.contains("</")).map_or(part, |(_, rest)| rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_speaks_of_the_document_behind_it_and_of_no_other() {
+        for words in [
+            "\nWrong: ",
+            "\n\nFor comparison, the wrong version: ",
+            "\n(instead of ",
+            "</final><draft>",
+            "Entwurf:\n```json\n",
+            "This replaces ",
+            "Not to be confused with ",
+        ] {
+            assert!(is_disowned(words), "{words}");
+        }
+        for words in [
+            "\nRight: ",
+            "That was wrong. Here it is: ",
+            "</draft><final>",
+            "The corrected draft: ",
+            "Final answer: ",
+            "I fixed what was wrong, so the answer is ",
+        ] {
+            assert!(!is_disowned(words), "{words}");
+        }
+    }
+
+    #[test]
+    fn a_lone_document_that_is_denied_or_asked_about_is_told_from_one_that_is_given() {
+        for (before, behind) in [
+            ("The answer is not ", "."),
+            ("Do not return ", "."),
+            ("A wrong answer would be ", ""),
+            ("Should I return ", "?"),
+            ("Is it ", " that you mean?"),
+            ("", "?"),
+        ] {
+            assert!(is_denied(before, behind), "{before}");
+        }
+        for (before, behind) in [
+            ("Draft: ", ""),
+            ("Here is the answer: ", "\n\nDo you need anything else?"),
+            ("Is the amount missing? No. The answer: ", "\nAnything else?"),
+            ("The invalid rows were left out, the rest: ", ""),
+            ("", ""),
+        ] {
+            assert!(!is_denied(before, behind), "{before}");
+        }
+    }
+}
