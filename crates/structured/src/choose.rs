@@ -48,6 +48,9 @@ impl Reader<'_> {
     /// An answer, unless the words behind it take it back without another one.
     fn unless_taken_back(&self, reading: Reading, behind: &str) -> Reading {
         let Reading::Accepted(accepted) = &reading else { return reading };
+        if !behind.contains(char::is_alphanumeric) {
+            return reading;
+        }
         let members = accepted.document().root().members();
         let names = members.filter_map(|(key, _)| key.as_str().filter(|name| name.len() >= NAME_MIN_BYTES));
         let names: Vec<String> = names.map(|name| announce::spaced(&name)).collect();

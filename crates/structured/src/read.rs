@@ -180,7 +180,8 @@ impl Reader<'_> {
     /// The text went on behind its document: what was cut there may have taken it back.
     fn words_behind(&self, draft: &Draft) -> bool {
         let tail = self.text.get(draft.end..).unwrap_or("").trim().trim_matches('`').trim();
-        let tags = tail.starts_with('<') && tail.ends_with('>');
+        let cut_tag = tail.starts_with("</") && !tail.contains([' ', '\n', '>']);
+        let tags = tail.starts_with('<') && (tail.ends_with('>') || cut_tag);
         !tags && tail.contains(char::is_alphanumeric)
     }
 

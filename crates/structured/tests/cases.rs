@@ -24,12 +24,21 @@ fn check(case: &Value) -> Result<(), String> {
                 && answer["value"].is_null()
                 && (answer["prefix"].is_null()
                     || accepted.is_empty()
-                    || accepted.iter().any(|v| same(v, &answer["prefix"])))
+                    || accepted.iter().any(|v| begins(&answer["prefix"], v)))
         }
         _ => matches!(outcome, "rejected" | "refused"),
     };
     let untouched = case["ident"] != Value::Bool(true) || answer["repairs"].as_array().is_some_and(Vec::is_empty);
     if right && untouched { Ok(()) } else { Err(format!("{}: {answer}", case["id"])) }
+}
+
+/// Everything in a prefix is in the whole.
+fn begins(part: &Value, whole: &Value) -> bool {
+    match (part, whole) {
+        (Value::Array(p), Value::Array(w)) => p.len() <= w.len() && p.iter().zip(w).all(|(p, w)| begins(p, w)),
+        (Value::Object(p), Value::Object(w)) => p.iter().all(|(k, v)| w.get(k).is_some_and(|x| begins(v, x))),
+        _ => same(part, whole),
+    }
 }
 
 /// Equal as JSON: `36` and `36.0` are one number.
@@ -76,6 +85,16 @@ fn what_is_not_understood_of_the_third_blind_cases_is_refused() {
     assert!(wrong.len() * 50 <= cases.len(), "more than 2 % refused without need: {wrong:?}");
 }
 
+/// The fourth by another author, who knew the documented format alone.
+#[test]
+fn what_is_not_understood_of_the_fourth_blind_cases_is_refused() {
+    let cases = lines("blind_4.jsonl");
+    let wrong: Vec<&Value> = cases.iter().filter(|case| check(case).is_err()).collect();
+    let silent: Vec<&Value> = wrong.iter().copied().filter(|case| answer(case)["outcome"] == "accepted").collect();
+    assert!(silent.is_empty(), "accepted and wrong: {silent:?}");
+    assert!(wrong.len() * 20 <= cases.len(), "more than 5 % refused without need: {wrong:?}");
+}
+
 #[test]
 fn what_only_looks_like_an_answer_is_none() {
     let schema = serde_json::json!({"type": "object", "properties": {"name": {"type": "string"}, "age": {"type": "integer"}},
@@ -89,6 +108,10 @@ fn what_only_looks_like_an_answer_is_none() {
         "<example><name>Ada</name><age>36</age></example>",
         "I could not find it.\n\nExample format:\n\nname: Ada\nage: 36",
         "Person(name=\"Ada\", age=36) or Person(name=\"Bob\", age=40)",
+        r#"The answer is not {"name": "Ada", "age": 36}."#,
+        r#"Should I return {"name": "Ada", "age": 36}?"#,
+        r#"{"name": "Ada", "age": 36} Wait, she is 37."#,
+        r#"{"name": "<name>", "age": 36}"#,
     ] {
         let answer = answer(&serde_json::json!({"id": 1, "input": input, "schema": schema}));
         assert_ne!(answer["outcome"], "accepted", "{input}: {answer}");

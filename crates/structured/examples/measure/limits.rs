@@ -1,13 +1,9 @@
-//! Large and hostile texts, and previews of a document that is still arriving.
-
-use std::path::Path;
+//! Large and hostile texts.
 
 use serde_json::{Value, json};
-use steersman_structured::{Conditions, Previews, Reading, Stream, read};
+use steersman_structured::{Conditions, Reading, read};
 
-use crate::case::holds;
 use crate::clock::cpu_ns;
-use crate::judge::cases;
 
 #[expect(clippy::cast_precision_loss, reason = "figures")]
 fn ms(text: &str) -> f64 {
@@ -51,30 +47,4 @@ pub(crate) fn limits() -> Value {
         _ => 0,
     };
     json!({"rows": rows, "deepest_accepted": depth})
-}
-
-/// Shows every prefix of the first thousand sound documents and as many broken ones, and counts what is taken back.
-pub(crate) fn previews(folder: &Path) -> Value {
-    let (mut prefixes, mut shown, mut false_previews, mut differing) = (0_u64, 0_u64, 0_u64, 0_u64);
-    let sound = cases(&folder.join("valid.jsonl")).into_iter().skip(95).take(1000);
-    for case in sound.chain(cases(&folder.join("syntax.jsonl")).into_iter().step_by(17).take(1000)) {
-        let mut stream = Stream::new(Previews::Shown, None);
-        let mut partials = Vec::new();
-        for byte in case.input.as_bytes() {
-            let _ = stream.push(std::slice::from_ref(byte));
-            prefixes += 1;
-            partials.push(stream.partial());
-        }
-        partials.dedup();
-        let unstreamed = read(&case.input, None, Conditions::default());
-        let Reading::Accepted(whole) = stream.finish(Conditions::default()) else { continue };
-        differing += u64::from(!matches!(unstreamed, Reading::Accepted(u) if u.document() == whole.document()));
-        let last: Value = serde_json::from_str(whole.document().text()).unwrap_or(Value::Null);
-        for partial in partials.into_iter().flatten() {
-            shown += 1;
-            let held = serde_json::from_str(&partial).is_ok_and(|part| holds(&part, &last));
-            false_previews += u64::from(!held);
-        }
-    }
-    json!({"prefixes": prefixes, "different_previews": shown, "false": false_previews, "unlike_unstreamed": differing})
 }

@@ -18,6 +18,7 @@ mod judge;
 mod limits;
 mod mixed;
 mod mutate;
+mod previews;
 mod random;
 mod suite;
 
@@ -52,7 +53,7 @@ fn main() {
         ["mixed", set] => mixed::mixed(Path::new(set), show),
         ["time", set, passes] => judge::time(Path::new(set), passes.parse().expect("passes are a number")),
         ["limits"] => limits::limits(),
-        ["previews", folder] => limits::previews(Path::new(folder)),
+        ["previews", folder] => previews::previews(Path::new(folder)),
         ["suite", folder] => suite::suite(Path::new(folder)),
         _ => panic!(
             "emit HALF SEED FOLDER | judge SET [ANSWERS] [--show N] | mixed SET [ANSWERS] [--show N] | time SET PASSES | limits | previews FOLDER | suite FOLDER"

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use steersman_structured::{CompiledSchema, Conditions, Document, Finish, Reading, read};
 
-use crate::case::same;
+use crate::case::{holds, same};
 use crate::emit::lines;
 use crate::judge::Tally;
 
@@ -29,7 +29,7 @@ struct Mixed {
     outcome: String,
 }
 
-/// Figures by category. A value where none was right, or a prefix that nobody wrote, is silently wrong.
+/// Figures by category. A value where none was right, or a prefix that no right one goes on from, is silently wrong.
 pub(crate) fn mixed(path: &Path, show: usize) -> Value {
     let mut shown = 0;
     tally(path, |_, case, schema| {
@@ -82,6 +82,10 @@ fn verdict(case: &Mixed, reading: &Reading) -> &'static str {
     let listed = |text: &str| {
         serde_json::from_str::<Value>(text).is_ok_and(|value| case.accept.iter().any(|wanted| same(wanted, &value)))
     };
+    let begins = |prefix: &str| {
+        serde_json::from_str::<Value>(prefix)
+            .is_ok_and(|prefix| case.accept.iter().any(|wanted| holds(&prefix, wanted)))
+    };
     match (reading, case.outcome.as_str()) {
         (Reading::Accepted(accepted), "accepted")
             if listed(accepted.document().text()) && (!case.ident || accepted.unchanged()) =>
@@ -90,7 +94,7 @@ fn verdict(case: &Mixed, reading: &Reading) -> &'static str {
         }
         (Reading::Accepted(_), _) => "wrong",
         (Reading::Truncated(cut), "truncated") => match &cut.prefix {
-            Some(prefix) if !case.accept.is_empty() && !listed(prefix) => "wrong",
+            Some(prefix) if !case.accept.is_empty() && !begins(prefix) => "wrong",
             _ => "right",
         },
         (_, "accepted" | "truncated") if !case.refuse => "refused",

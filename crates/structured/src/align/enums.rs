@@ -66,6 +66,24 @@ const DOUBTS: [&str; 31] = [
     "versus",
 ];
 
+/// Words for a thing of any kind: `billing issue` is about billing.
+const KINDS: [&str; 14] = [
+    "issue",
+    "issues",
+    "problem",
+    "problems",
+    "request",
+    "requests",
+    "question",
+    "questions",
+    "inquiry",
+    "matter",
+    "category",
+    "type",
+    "level",
+    "related",
+];
+
 pub(super) fn nearest(found: &str, members: &[&str], name: &str) -> Match {
     let found = undecorated(found, members);
     let rungs: [Rung<'_>; 7] = [
@@ -110,12 +128,24 @@ fn undecorated<'f>(found: &'f str, members: &[&str]) -> &'f str {
     {
         return label;
     }
+    if let Some(class) = of_type(text) {
+        return class;
+    }
     match text.split_once('-') {
         Some((position, class)) if "BIESLU".contains(position) && position.len() == 1 && members.contains(&class) => {
             class
         }
         _ => text,
     }
+}
+
+/// `Unit.CELSIUS`, `<Unit.CELSIUS: 'celsius'>`, `Unit::Celsius`: a member as a program's type writes it.
+fn of_type(text: &str) -> Option<&str> {
+    let inner = text.strip_prefix('<').and_then(|rest| rest.split_once(':')).map_or(text, |(inner, _)| inner);
+    let (head, member) = inner.split_once("::").or_else(|| inner.split_once('.'))?;
+    let identifier = |part: &str| part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let is_type = head.starts_with(|c: char| c.is_ascii_uppercase()) && head.contains(|c: char| c.is_ascii_lowercase());
+    (is_type && identifier(head) && identifier(member) && !member.is_empty()).then_some(member)
 }
 
 /// Word by word the same, but for words that are the unmistakable beginning of the member's (`med` for `medium`), or a
@@ -174,7 +204,8 @@ fn leads(found: &str, member: &str, members: &[&str], name: &str) -> bool {
     let explained = [" - ", " – ", " — ", ": ", " (", ", ", ". ", "; "].iter().any(|mark| rest.starts_with(mark));
     let own_name = words(name);
     let tail = words(rest);
-    let named = rest.starts_with(' ') && !tail.is_empty() && tail.iter().all(|w| own_name.contains(w));
+    let says_nothing = |w: &String| own_name.contains(w) || KINDS.contains(&w.as_str());
+    let named = rest.starts_with(' ') && !tail.is_empty() && tail.iter().all(says_nothing);
     explained || named
 }
 

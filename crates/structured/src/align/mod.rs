@@ -240,11 +240,23 @@ impl<'s> Aligner<'s> {
 
     fn array(&mut self, node: Node<'_>, shape: &Shape, depth: usize) -> Result<u32, Misfit> {
         let Some(items) = shape.items else { return Ok(0) };
+        if let Some(inner) = self.only_list(node, items) {
+            self.peel(node, inner, Code::ArrayOfOne);
+            return Ok(self.array(inner, shape, depth + 1)? + EASY);
+        }
         let mut price = 0;
         for item in node.items() {
             price += self.value(item, items, depth + 1)?;
         }
         Ok(price)
+    }
+
+    /// The list in a list of one, where no element can be a list.
+    fn only_list<'n>(&self, node: Node<'n>, items: ShapeId) -> Option<Node<'n>> {
+        let shape = self.shapes.shape(items).filter(|shape| shape.branches.is_empty())?;
+        let inner = node.items().next().filter(|inner| node.len() == 1 && inner.kind() == Kind::Array)?;
+        let plain = !shape.types.has(Types::ARRAY) && inner.items().all(|item| item.kind() != Kind::Array);
+        (plain && inner.len() > 1).then_some(inner)
     }
 
     fn listed(&mut self, node: Node<'_>, shape: &Shape, listed: &[serde_json::Value]) -> Result<u32, Misfit> {

@@ -110,7 +110,9 @@ pub(super) fn dressed(text: &str, name: &[String], types: Types) -> Option<Strin
     let ascii = ascii_digits(text);
     let text = ascii.as_deref().unwrap_or(text);
     let found = quantity(text)?;
+    let whole_only = !types.has(Types::NUMBER) && groups_by_commas(found.digits);
     let number = match found.mark {
+        mark if whole_only && units::belongs(mark, name) => ungrouped(found.digits)?,
         "" => spelled(found.digits, Marked::No)?,
         "#" | "№" | "no." | "No." | "Nr." | "nr." | "nº" | "n°" if found.digits.bytes().all(|b| b.is_ascii_digit()) => {
             found.digits.to_owned()
@@ -125,6 +127,19 @@ pub(super) fn dressed(text: &str, name: &[String], types: Types) -> Option<Strin
     let number = if types.has(Types::NUMBER) { number } else { whole(&number) };
     let signed = if found.negative { format!("-{number}") } else { number };
     (number_len(signed.as_bytes()) == Some(signed.len()) && fits(&signed, types)).then_some(signed)
+}
+
+/// `84,200 km` for an integer: the comma groups, since the other reading is none. `84,000` could be eighty-four.
+fn groups_by_commas(digits: &str) -> bool {
+    digits.split_once(',').is_some_and(|(whole, rest)| {
+        let bare = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+        (1..=3).contains(&whole.len())
+            && !whole.starts_with('0')
+            && bare(whole)
+            && rest.len() == 3
+            && bare(rest)
+            && rest != "000"
+    })
 }
 
 /// `3 rooms` for `rooms`, `page 12` for `page`: the word is the member's own.

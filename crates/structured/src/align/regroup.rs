@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 
 use super::enums;
+use super::numbers;
 use super::words::{Name, STYLE, key_distance};
 use super::{Aligner, FRAME};
 use crate::announce::names_no_answer;
@@ -173,9 +174,21 @@ fn bulleted(text: &str) -> Option<String> {
     (items.len() > 1).then(|| format!("[{}]", items.join(",")))
 }
 
+/// Numbers with a comma and a space, or a semicolon, between them: a comma alone may belong to one number.
+fn counted(text: &str, items: &Shape) -> Option<String> {
+    if !(items.types.has(Types::NUMBER) || items.types.has(Types::INTEGER)) || items.types.has(Types::STRING) {
+        return None;
+    }
+    let bare = text.trim().strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    let mark = if bare.contains(';') { ";" } else { ", " };
+    let number = |part: &str| numbers::plain(part.trim()).filter(|number| numbers::fits(number, items.types));
+    let numbers: Vec<String> = bare.split(mark).map(number).collect::<Option<_>>()?;
+    (numbers.len() > 1).then(|| format!("[{}]", numbers.join(",")))
+}
+
 /// Words of the schema's list, parted by commas and the like.
 fn listed(text: &str, items: &Shape) -> Option<String> {
-    let listed = items.listed.as_ref()?;
+    let Some(listed) = items.listed.as_ref() else { return counted(text, items) };
     let members: Vec<&str> = listed.iter().filter_map(serde_json::Value::as_str).collect();
     let parts: Vec<&str> = text.split([',', ';', '|', '\n']).map(str::trim).filter(|part| !part.is_empty()).collect();
     let word = |part: &&str| match enums::nearest(part, &members, &items.name) {

@@ -100,11 +100,15 @@ pub(crate) fn is_disowned(before: &str) -> bool {
 
 /// Whether the words around the only document deny it or ask about it.
 pub(crate) fn is_denied(before: &str, behind: &str) -> bool {
+    if !before.contains(char::is_alphanumeric) {
+        return behind.trim_start().starts_with('?');
+    }
     let clause = label(before);
     let wrong = (is_label(&clause, &WRONG) || is_label(&clause, &ECHOES)) && !says(&clause, &MENDED);
     let behind = behind.trim_start_matches(['`', '*', '_', '"', ')', ' ', '\n']);
     let (_, sentence) = leading_clause(before);
-    let asks = QUESTIONS.iter().any(|word| sentence.starts_with(&format!(" {word} ")));
+    let first = sentence.split_whitespace().next().unwrap_or("");
+    let asks = QUESTIONS.contains(&first);
     let end = behind.find(['.', '!', '?', '\n']).and_then(|at| behind.get(at..));
     let asked = behind.starts_with('?') || (asks && end.is_some_and(|rest| rest.starts_with('?')));
     wrong || denies(&clause) || asked
@@ -115,9 +119,11 @@ fn is_label(clause: &str, words: &[&str]) -> bool {
 }
 
 fn denies(clause: &str) -> bool {
-    let ends = |phrase: &&str| clause.ends_with(&format!(" {phrase} "));
-    let refused = |verb: &&str| ["not", "never", "don t"].iter().any(|no| ends(&&*format!("{no} {verb}")));
-    DENIALS.iter().any(|phrase| ends(phrase)) || ANSWERING.iter().any(refused)
+    let before = |phrase: &str| clause.trim_end().strip_suffix(phrase).filter(|head| head.ends_with(' '));
+    let refused = |verb: &&str| {
+        before(verb).is_some_and(|head| [" not ", " never ", " don t "].iter().any(|no| head.ends_with(no)))
+    };
+    DENIALS.iter().any(|phrase| before(phrase).is_some()) || ANSWERING.iter().any(refused)
 }
 
 /// The words right before a document, word by word: the name of its tag, or what follows the last comma.

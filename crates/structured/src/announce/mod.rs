@@ -185,8 +185,11 @@ pub(crate) fn answer(words: &str) -> bool {
     (unspaced || says(&words, &ANSWERS)) && !says(&words, &OPEN)
 }
 
+/// Whether one of the phrases stands in these words, as a whole.
 fn says(spaced: &str, phrases: &[&str]) -> bool {
-    phrases.iter().any(|phrase| spaced.contains(&format!(" {phrase} ")))
+    let space = |at: Option<usize>| at.and_then(|at| spaced.as_bytes().get(at)) == Some(&b' ');
+    let whole = |phrase: &str, at: usize| space(at.checked_sub(1)) && space(Some(at + phrase.len()));
+    spaced.len() > 1 && phrases.iter().any(|phrase| spaced.match_indices(phrase).any(|(at, _)| whole(phrase, at)))
 }
 
 /// Whether the words behind the last document take it back.

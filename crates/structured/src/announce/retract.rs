@@ -239,6 +239,9 @@ const NEAR_WORDS: usize = 4;
 
 /// Whether words behind a document take it back; `names` are those of its members.
 pub(crate) fn retracts(words: &str, names: &[String]) -> bool {
+    if !words.contains(char::is_alphanumeric) {
+        return false;
+    }
     UNSPACED.iter().any(|phrase| words.contains(phrase)) || sentences(words).any(|sentence| takes_back(sentence, names))
 }
 
@@ -252,7 +255,7 @@ fn takes_back(sentence: &str, names: &[String]) -> bool {
     let says = |phrases: &[&str]| super::says(&words, phrases);
     let names_a_member = names.iter().any(|name| words.contains(name.as_str()));
     let speaks_of_it = names_a_member || says(&ANSWER);
-    let pointed = ["this", "that", "it", "these", "those"].iter().any(|word| words.starts_with(&format!(" {word} ")));
+    let pointed = [" this ", " that ", " it ", " these ", " those "].iter().any(|word| words.starts_with(word));
     thinks_again(sentence, &words)
         || says(&ANYWHERE)
         || (says(&IGNORE) && (says(&ANSWER) || ignores_it(&words)))

@@ -287,7 +287,12 @@ impl<'a> Cursor<'a> {
 
     /// A delimiter that may follow an element stands at `i`.
     pub(super) fn delimiter(self, i: usize) -> bool {
-        i >= self.len() || matches!(self.at(i), b'}' | b']') || self.comma(i).is_some()
+        i >= self.len() || matches!(self.at(i), b'}' | b']') || self.wide_closer(i) || self.comma(i).is_some()
+    }
+
+    /// A closing bracket as wide as an ideograph.
+    pub(super) fn wide_closer(self, i: usize) -> bool {
+        self.at(i) == 0xEF && matches!((self.at(i + 1), self.at(i + 2)), (0xBD, 0x9D) | (0xBC, 0xBD))
     }
 
     /// `"text"` stands at `i`, and after it a comma, a closing bracket or the end.

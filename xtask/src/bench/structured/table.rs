@@ -23,6 +23,10 @@ pub(super) fn print(run: &Value, as_json: bool) {
     }
     let (wrong, shown) = (at(run, "/previews/false"), at(run, "/previews/different_previews"));
     println!("previews: {wrong} false of {shown} over {} prefixes", at(run, "/previews/prefixes"));
+    for (kind, seen) in at(run, "/previews/under_schemas").as_object().into_iter().flatten() {
+        let (wrong, shown) = (at(seen, "/false"), at(seen, "/different_previews"));
+        println!("  under schemas, {kind}: {wrong} false of {shown} over {} prefixes", at(seen, "/prefixes"));
+    }
     for name in ["jiter-previews", "json_repair-previews"] {
         if let Some(percent) = at(run, &format!("/rivals/{name}/false_percent")).as_f64() {
             println!("  {name}: {percent:.2} % false");
