@@ -96,7 +96,13 @@ impl Aligner<'_> {
                 error.kind() != Kind::Null && !matches!(error.raw(), "\"\"" | "[]" | "{}" | "false")
             })
         };
-        if failed("error") || failed("errors") || node.get("success").is_some_and(|said| said.raw() == "false") {
+        let denied = |name: &str| node.get(name).is_some_and(|said| said.raw() == "false");
+        let fell = |said: Node<'_>| said.as_str().is_some_and(|word| FAILED.contains(&word.to_lowercase().as_str()));
+        if failed("error")
+            || failed("errors")
+            || ["success", "ok", "valid", "is_valid"].iter().any(|name| denied(name))
+            || node.get("status").is_some_and(fell)
+        {
             return;
         }
         let names_a_call = ["name", "type", "tool", "tool_name"].iter().any(|name| node.get(name).is_some());
@@ -233,6 +239,9 @@ struct Parts<'d> {
     found: Vec<Part<'d>>,
     looked: usize,
 }
+
+/// What a frame says of its status where what it holds is no answer.
+const FAILED: [&str; 6] = ["error", "failed", "failure", "rejected", "invalid", "timeout"];
 
 /// So many values are looked at before a frame is given up, and so deep.
 const PARTS_MAX: usize = 256;

@@ -82,7 +82,8 @@ fn lifted(members: &[(Cow<'_, str>, Node<'_>)], shape: &Shape) -> Option<String>
     let mut taken: Vec<&str> = Vec::new();
     let mut all: Vec<String> = Vec::new();
     for (name, value) in members {
-        if declared(shape, name) || value.kind() != Kind::Object || value.is_empty() || names_no_answer(name) {
+        let other = Name::of(name).is_of_another();
+        if declared(shape, name) || value.kind() != Kind::Object || value.is_empty() || names_no_answer(name) || other {
             all.push(format!("{}:{}", encode(name), value.raw()));
             continue;
         }

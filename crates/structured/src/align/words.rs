@@ -21,7 +21,7 @@ const SYNONYM: u32 = 6;
 pub(super) const LOOSE: u32 = 9;
 
 /// Words that tell one thing from its sibling: never bridged.
-const CONTRASTS: [&str; 91] = [
+const CONTRASTS: [&str; 103] = [
     "first",
     "last",
     "middle",
@@ -113,6 +113,18 @@ const CONTRASTS: [&str; 91] = [
     "excluded",
     "included",
     "is",
+    "monthly",
+    "yearly",
+    "annual",
+    "daily",
+    "weekly",
+    "departure",
+    "arrival",
+    "partial",
+    "running",
+    "maiden",
+    "mental",
+    "pet",
 ];
 
 pub(super) fn is_contrast(word: &str) -> bool {
@@ -170,6 +182,19 @@ impl Name {
             joined,
             words,
         }
+    }
+}
+
+/// Whom an object beside the answer may be about.
+const RELATIVES: [&str; 18] = [
+    "mother", "father", "parent", "child", "spouse", "wife", "husband", "partner", "brother", "sister", "sibling",
+    "son", "daughter", "friend", "pet", "owner", "contact", "manager",
+];
+
+impl Name {
+    /// Whether it names somebody or something beside the thing itself: what belongs to it belongs to nobody else.
+    pub(super) fn is_of_another(&self) -> bool {
+        self.words.iter().any(|word| RELATIVES.contains(&word.as_str()) || is_contrast(word))
     }
 }
 

@@ -95,7 +95,7 @@ const ANSWERS_UNSPACED: [&str; 8] = ["訂正", "修正", "正しい", "更正", 
 const WRONG: [&str; 6] = ["wrong", "incorrect", "not correct", "not right", "invalid", "mistake"];
 
 /// Names of members and tags that hold something else than the answer.
-const NO_ANSWERS: [&str; 38] = [
+const NO_ANSWERS: [&str; 45] = [
     "example",
     "examples",
     "sample",
@@ -134,6 +134,13 @@ const NO_ANSWERS: [&str; 38] = [
     "alternative",
     "alternatives",
     "failure",
+    "placeholder",
+    "dummy",
+    "mock",
+    "deleted",
+    "removed",
+    "unverified",
+    "not",
 ];
 
 /// Whether what stands under this name is no answer.
