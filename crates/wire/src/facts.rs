@@ -32,6 +32,15 @@ pub struct FrameFacts<'a> {
     pub error: Option<ErrorFacts<'a>>,
 }
 
+impl FrameFacts<'_> {
+    /// Whether it carries content, and beside it at most the names that every frame repeats.
+    pub(crate) fn is_of_content_alone(&self) -> bool {
+        let Self { id: _, model: _, usage, finishes, has_content, has_refusal, usage_only, done, error } = self;
+        let more = usage.is_some() || error.is_some() || !finishes.is_empty() || *has_refusal || *usage_only || *done;
+        *has_content && !more
+    }
+}
+
 /// The ends of answers within one frame. One is the rule; all others (`n > 1`, unstreamed) go to a list.
 pub type Finishes = smallvec::SmallVec<[(u32, FinishReason); 2]>;
 
@@ -67,7 +76,8 @@ impl<'a> WireError<'a> {
 
 /// Reads the facts of one answer, frame by frame. `None` for what is not of the dialect; the bytes still pass.
 pub trait FactsReader: Send {
-    /// The facts of the next frame's data.
+    /// The facts of the next frame's data. One that repeats the frame before but for its text does not tell id and model
+    /// again.
     fn frame<'a>(&mut self, data: &'a [u8]) -> Option<FrameFacts<'a>>;
 
     /// The facts of an answer that was not streamed, or of an error body.

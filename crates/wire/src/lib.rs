@@ -31,6 +31,7 @@ pub mod openai_chat;
 pub mod openai_responses;
 mod question;
 mod retry;
+mod usual;
 mod write;
 
 pub use address::{Address, ByModel, Named};

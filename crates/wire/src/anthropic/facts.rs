@@ -5,15 +5,29 @@ use serde::Deserialize;
 use super::finish_reason;
 use super::usage::WireUsage;
 use crate::facts::{FactsReader, FrameFacts, Presence, Text, WireError};
+use crate::usual::Usual;
 
 /// Reads the facts of one Messages answer. It remembers the usage reported so far, since totals need all parts.
 #[derive(Debug, Default)]
 pub struct MessagesFacts {
     usage: WireUsage,
+    /// A frame with nothing but text.
+    usual: Usual,
 }
 
 impl FactsReader for MessagesFacts {
     fn frame<'a>(&mut self, data: &'a [u8]) -> Option<FrameFacts<'a>> {
+        if self.usual.is_like(data) {
+            return Some(FrameFacts { has_content: true, ..FrameFacts::default() });
+        }
+        let facts = self.body(data)?;
+        if facts.is_of_content_alone() {
+            self.usual.keep(data, &["text", "thinking", "partial_json"]);
+        }
+        Some(facts)
+    }
+
+    fn body<'a>(&mut self, data: &'a [u8]) -> Option<FrameFacts<'a>> {
         let said: Said<'a> = serde_json::from_slice(data).ok()?;
         let mut facts = FrameFacts { done: said.kind.0.as_deref() == Some("message_stop"), ..FrameFacts::default() };
         facts.has_content = said.content.0;
@@ -40,10 +54,6 @@ impl FactsReader for MessagesFacts {
             facts.usage = Some(self.usage.canonical());
         }
         Some(facts)
-    }
-
-    fn body<'a>(&mut self, body: &'a [u8]) -> Option<FrameFacts<'a>> {
-        self.frame(body)
     }
 }
 

@@ -5,6 +5,7 @@ use steersman_core::FinishReason;
 
 use super::usage::WireUsage;
 use crate::facts::{FactsReader, FrameFacts, Presence, Text, WireError};
+use crate::usual::Usual;
 
 /// Reads the facts of one chat completion answer. It remembers in which choices a refusal was told: a stream's last chunk
 /// says `stop` for it.
@@ -12,6 +13,8 @@ use crate::facts::{FactsReader, FrameFacts, Presence, Text, WireError};
 pub struct ChatFacts {
     /// One bit a choice; those from the 128th on share the last.
     refused: u128,
+    /// A frame with nothing but text.
+    usual: Usual,
 }
 
 impl FactsReader for ChatFacts {
@@ -19,7 +22,14 @@ impl FactsReader for ChatFacts {
         if data.trim_ascii() == b"[DONE]" {
             return Some(FrameFacts { done: true, ..FrameFacts::default() });
         }
-        self.body(data)
+        if self.usual.is_like(data) {
+            return Some(FrameFacts { has_content: true, ..FrameFacts::default() });
+        }
+        let facts = self.body(data)?;
+        if facts.is_of_content_alone() {
+            self.usual.keep(data, &["content", "reasoning_content", "arguments"]);
+        }
+        Some(facts)
     }
 
     fn body<'a>(&mut self, body: &'a [u8]) -> Option<FrameFacts<'a>> {
@@ -114,4 +124,39 @@ impl Said {
 
 fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_says_the_same_whatever_came_before_it_but_for_names_that_were_told() {
+        let chunk = |delta: &str, end: &str| {
+            format!(r#"{{"id":"c1","model":"m","choices":[{{"index":0,"delta":{{{delta}}},"finish_reason":{end}}}]}}"#)
+        };
+        let frames = [
+            chunk(r#""role":"assistant","content":"""#, "null"),
+            chunk(r#""content":"One""#, "null"),
+            chunk(r#""content":" two""#, "null"),
+            chunk(r#""content":"""#, "null"),
+            chunk(r#""content":" \"three\"""#, "null"),
+            chunk(r#""content":"x","refusal":"no""#, "null"),
+            chunk(r#""content":"y","refusal":null"#, "null"),
+            chunk(r#""tool_calls":[{"index":0,"function":{"arguments":"{}"}}]"#, "null"),
+            chunk(r#""tool_calls":[{"index":0,"function":{"arguments":" "}}]"#, "null"),
+            chunk(r#""content":"z""#, "\"length\""),
+            r#"{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}"#.to_owned(),
+            "[DONE]".to_owned(),
+        ];
+        let (mut reader, mut like) = (ChatFacts::default(), 0);
+        for frame in &frames {
+            like += usize::from(reader.usual.is_like(frame.as_bytes()));
+            let told = reader.frame(frame.as_bytes()).expect("facts");
+            let alone = ChatFacts::default().frame(frame.as_bytes()).expect("facts");
+            let (id, model) = (alone.id.clone(), alone.model.clone());
+            assert_eq!(FrameFacts { id, model, ..told }, alone, "{frame}");
+        }
+        assert_eq!(like, 2, "the second text and the second piece of arguments");
+    }
 }
