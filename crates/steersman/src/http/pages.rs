@@ -55,11 +55,12 @@ async fn overview(State(surface): State<Arc<Surface>>, Query(parameters): Query<
         provider: None,
     };
     let reader = surface.store.reader();
-    let overview = match reader.overview(&query).await {
+    let (overview, disk) = tokio::join!(reader.overview(&query), reader.disk());
+    let overview = match overview {
         Ok(overview) => overview,
         Err(error) => return out_of_reach(&error),
     };
-    let disk = reader.disk().await.ok();
+    let disk = disk.ok();
     let models: Vec<String> = surface.engine().catalog().models().map(|(name, _)| name.to_owned()).collect();
     let recorder = surface.store.stats();
     let content = console::overview::Content {
@@ -109,9 +110,9 @@ async fn requests(State(surface): State<Arc<Surface>>, Query(parameters): Query<
     let filter = parameters.filter();
     let before = parameters.before.as_deref().and_then(RequestId::parse);
     let reader = surface.store.reader();
-    let listed = reader.requests(&filter, &Page { before, ..Page::newest(PAGE_LINES) }).await;
-    let facets = reader.facets(TimeRange { from_us: Some(now_us() - FACET_SPAN_US), until_us: None }).await;
-    match (listed, facets) {
+    let asked = Page { before, ..Page::newest(PAGE_LINES) };
+    let span = TimeRange { from_us: Some(now_us() - FACET_SPAN_US), until_us: None };
+    match tokio::join!(reader.requests(&filter, &asked), reader.facets(span)) {
         (Ok(listed), Ok(facets)) => page(StatusCode::OK, &console::requests::page(&filter, &listed, &facets)),
         (Err(error), _) | (_, Err(error)) => out_of_reach(&error),
     }
