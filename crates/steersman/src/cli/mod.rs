@@ -13,6 +13,7 @@ mod completions;
 mod config_file;
 mod docs;
 mod doctor;
+mod download;
 mod explain;
 mod explain_code;
 mod failure;

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use steersman_models::{CATALOGUE, Model, ModelFolder, Wanted, pull, stderr_progress};
+use steersman_models::{CATALOGUE, Model, ModelFolder, Wanted, pull, pull_url, stderr_progress};
 
 use super::config_file::{data_folder, load};
+use super::download::Download;
 use super::{Command, Failure, parse};
 use crate::local::{binary, models_folder};
 
@@ -36,8 +37,11 @@ struct Arguments {
 enum Action {
     /// Fetch a model and check its sha256
     Pull {
-        /// A name of the catalogue, or the path of a GGUF file
+        /// A name of the catalogue, or the path or address (`https://`) of a GGUF file
         model: String,
+        /// What the sha256 of a file from an address must be, in hexadecimal digits
+        #[arg(long)]
+        sha256: Option<String>,
     },
     /// List the catalogue and what is here
     List,
@@ -48,8 +52,8 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let folder = models_folder(&data_folder(&loaded.config, arguments.data.as_deref())?);
     match &arguments.action {
         Action::List => list(&folder, arguments.json)?,
-        Action::Pull { model } => {
-            fetch(&folder, model, arguments.json)?;
+        Action::Pull { model, sha256 } => {
+            fetch(&folder, model, sha256.as_deref(), arguments.json)?;
             if binary(&loaded.config).is_none() {
                 anstream::eprintln!("hint: serving it needs `steersman-local` beside `steersman`:");
                 anstream::eprintln!("      cargo build --release -p steersman-local --features llama");
@@ -59,8 +63,15 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn fetch(folder: &ModelFolder, model: &str, json: bool) -> Result<(), Failure> {
-    let installed = pull(folder, &Wanted::parse(model)?, &mut stderr_progress(model))?;
+fn fetch(folder: &ModelFolder, model: &str, sha256: Option<&str>, json: bool) -> Result<(), Failure> {
+    let mut progress = stderr_progress(model);
+    let installed = match Wanted::parse(model)? {
+        Wanted::Url(url) => {
+            let client = Download::new()?;
+            pull_url(folder, &url, sha256, &mut |url, offset| client.open(url, offset), &mut progress)?
+        }
+        wanted => pull(folder, &wanted, &mut progress)?,
+    };
     let path = folder.path_of(&installed);
     if json {
         anstream::println!("{}", serde_json::json!({ "installed": installed, "path": path }));
