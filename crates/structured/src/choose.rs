@@ -34,6 +34,10 @@ impl Reader<'_> {
         let before = self.text.get(..draft.start).unwrap_or("");
         let behind = self.text.get(draft.end..).unwrap_or("");
         let reading = self.one(draft);
+        let says_nothing = |words: &str| !words.contains(|c: char| c.is_alphanumeric() || c == '?');
+        if says_nothing(before) && says_nothing(behind) {
+            return reading;
+        }
         if matches!(reading, Reading::Accepted(_)) && announce::lone_example(before, behind) {
             let message = "the only document is called an example, and no answer follows".to_owned();
             return Reading::Rejected(Rejected::one(Layer::Syntax, EXAMPLE, String::new(), message));

@@ -9,7 +9,7 @@
 use crate::announce::spaced;
 use crate::document::{Document, Kind, Node};
 use crate::outcome::{Layer, Rejected};
-use crate::record::escape_pointer;
+use crate::record::pointer_at;
 
 /// Values are looked at up to here: a form is short.
 const VALUES_MAX: usize = 256;
@@ -35,36 +35,31 @@ const MARKS: [&str; 16] = [
 
 /// The rejection of an unfilled form; `None` for an answer. Linear in the document, up to a limit.
 pub(crate) fn unfilled(document: &Document) -> Option<Rejected> {
-    let mut left = vec![(String::new(), document.root(), String::new())];
+    let mut left = vec![(document.root(), None)];
     let (mut values, mut marks) = (0, 0);
-    while let Some((pointer, node, name)) = left.pop() {
+    while let Some((node, key)) = left.pop() {
         match node.kind() {
-            Kind::Object => left.extend(node.members().map(|(key, value)| {
-                let key = key.as_str().unwrap_or_default();
-                (format!("{pointer}/{}", escape_pointer(&key)), value, spaced(&key))
-            })),
-            Kind::Array => left.extend(
-                node.items().enumerate().map(|(index, item)| (format!("{pointer}/{index}"), item, name.clone())),
-            ),
+            Kind::Object => left.extend(node.members().map(|(key, value)| (value, Some(key)))),
+            Kind::Array => left.extend(node.items().map(|item| (item, key))),
             _ => {
                 values += 1;
                 let text = node.as_str().unwrap_or_default();
-                if names_itself(text.trim(), &name) {
-                    return Some(rejected(pointer, node));
+                if key.and_then(Node::as_str).is_some_and(|key| names_itself(text.trim(), &key)) {
+                    return Some(rejected(document, node));
                 }
-                marks += usize::from(is_mark(text.trim()));
+                marks += usize::from(marks + 1 == values && is_mark(text.trim()));
             }
         }
         if values + left.len() > VALUES_MAX {
             return None;
         }
     }
-    (values > 1 && marks == values).then(|| rejected(String::new(), document.root()))
+    (values > 1 && marks == values).then(|| rejected(document, document.root()))
 }
 
-fn rejected(pointer: String, node: Node<'_>) -> Rejected {
+fn rejected(document: &Document, node: Node<'_>) -> Rejected {
     let message = format!("{} is a form and no value", node.raw().chars().take(80).collect::<String>());
-    Rejected::one(Layer::Schema, "placeholder", pointer, message)
+    Rejected::one(Layer::Schema, "placeholder", pointer_at(document, node.span().0), message)
 }
 
 /// The inside of `<...>`, `{{...}}`, `${...}`, `[...]`.
@@ -77,9 +72,11 @@ fn framed(text: &str) -> Option<&str> {
 /// `<name>`, `{{ name }}`, `your name`, `YOUR_NAME`, `name here` under `name`.
 fn names_itself(text: &str, name: &str) -> bool {
     let (inner, is_framed) = framed(text).map_or((text, false), |inner| (inner, true));
-    if name.len() < 4 || inner.len() > 64 {
+    let told = || ["your", "YOUR", "Your", "insert", "Insert", "here", "HERE"].iter().any(|word| inner.contains(word));
+    if name.len() < 2 || inner.len() > 64 || !(is_framed || told()) {
         return false;
     }
+    let name = spaced(name);
     let said = spaced(inner);
     let told = said.strip_prefix(" your").or_else(|| said.strip_prefix(" insert"));
     let told = told.or_else(|| said.strip_suffix("here ")).unwrap_or(&said);
@@ -89,7 +86,7 @@ fn names_itself(text: &str, name: &str) -> bool {
 fn is_mark(text: &str) -> bool {
     let bare = framed(text);
     let short = |text: &str| !text.is_empty() && text.len() <= 40 && !text.contains(['<', '[', '{']);
-    bare.is_some_and(short) || MARKS.contains(&text.to_lowercase().as_str())
+    bare.is_some_and(short) || MARKS.iter().any(|mark| mark.eq_ignore_ascii_case(text))
 }
 
 #[cfg(test)]
