@@ -82,7 +82,9 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let config = data.join("steersman.toml");
     std::fs::create_dir_all(&data)?;
     let cascade = if two { domains::CONFIG } else { "" };
-    let text = [guard::CONFIG, effects::CONFIG, objective::CONFIG, cascade].concat().replace("MODEL", &arguments.model);
+    let text = [extraction::CONFIG, guard::CONFIG, effects::CONFIG, objective::CONFIG, cascade]
+        .concat()
+        .replace("MODEL", &arguments.model);
     let text = text.replace("STEERSMAN", &steersman.display().to_string());
     std::fs::write(&config, text.replace("SHOP_LOG", &data.join(effects::LOG).display().to_string()))?;
     let gateway = Gateway::start(&mut command, Some(&config), &data)?;

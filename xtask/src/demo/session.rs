@@ -79,20 +79,34 @@ impl Session {
         self.ask_with(&format!("idempotency-key: {key}\r\n"), model, request)
     }
 
-    fn ask_with(&self, headers: &str, model: &str, mut request: Value) -> Result<http::Answer, Failure> {
+    /// A streamed request that shows its value while it grows.
+    pub(super) fn ask_showing(&self, request: Value) -> Result<http::Answer, Failure> {
+        self.ask_with("x-steersman-events: previews\r\n", &self.model, request)
+    }
+
+    fn ask_with(&self, headers: &str, model: &str, request: Value) -> Result<http::Answer, Failure> {
+        let answer = self.post(headers, model, request)?;
+        if answer.status == 200 {
+            return Ok(answer);
+        }
+        Err(Failure::new(format!("HTTP {}: {}", answer.status, answer.body)))
+    }
+
+    /// The answer, also where it is a refusal.
+    pub(super) fn ask_anyhow(&self, model: &str, request: Value) -> Result<http::Answer, Failure> {
+        self.post("", model, request)
+    }
+
+    fn post(&self, headers: &str, model: &str, mut request: Value) -> Result<http::Answer, Failure> {
         if let Some(members) = request.as_object_mut() {
             members.insert("model".to_owned(), json!(model));
         }
         let first_token = |body: &str| {
-            body.contains("\"arguments\":\"") || body.split("\"content\":\"").skip(1).any(|rest| !rest.starts_with('"'))
+            body.contains("\"arguments\":\"")
+                || body.contains("\"preview\"")
+                || body.split("\"content\":\"").skip(1).any(|rest| !rest.starts_with('"'))
         };
-        let answer =
-            http::post_with(&self.address, "/v1/chat/completions", headers, &request.to_string(), first_token)?;
-        if answer.status == 200 {
-            Ok(answer)
-        } else {
-            Err(Failure::new(format!("HTTP {}: {}", answer.status, answer.body)))
-        }
+        http::post_with(&self.address, "/v1/chat/completions", headers, &request.to_string(), first_token)
     }
 
     /// Says what the right answer to a request was.
