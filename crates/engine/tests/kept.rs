@@ -40,7 +40,7 @@ impl AnswerBook for Book {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_answer_is_kept_when_it_is_there_and_not_when_it_was_asked_for() {
     let mut house = House::new(&openai_chat::OpenAiChat, &steersman_structured::AS_SENT, FormSettings::default());
     let (book, slow) = (Arc::new(Book::default()), Duration::from_secs(60));

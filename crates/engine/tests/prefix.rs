@@ -144,7 +144,7 @@ fn parts(dialect: &'static dyn Dialect, body: &[u8]) -> (Vec<(String, String)>, 
     (others, elements(turns).map(|turn| turn.get().to_owned()).collect())
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_longer_conversation_begins_with_the_bytes_of_the_shorter_one_in_every_pair_of_dialects() {
     for client in SPOKEN {
         for provider in SPOKEN {
@@ -159,7 +159,7 @@ async fn a_longer_conversation_begins_with_the_bytes_of_the_shorter_one_in_every
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_is_asked_again_begins_with_the_bytes_that_were_asked_before() {
     let form = r#"{"model":"m","messages":[{"role":"system","content":"be terse"},{"role":"user","content":"sort"}],"response_format":{"type":"json_schema","json_schema":{"name":"t","schema":{"type":"object","properties":{"category":{"type":"string","enum":["bug","billing"]}},"required":["category"],"additionalProperties":false}}}}"#;
     for provider in SPOKEN {
@@ -172,7 +172,7 @@ async fn what_is_asked_again_begins_with_the_bytes_that_were_asked_before() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn tokens_read_from_and_written_to_a_prompt_cache_have_their_own_price() {
     // Fresh at 1.00, read at 0.10, written at 1.25, out at 2.00 dollars a million.
     let cached = [

@@ -21,8 +21,8 @@ use tokio_util::sync::CancellationToken;
 
 /// How often it is learnt what other gateways asked.
 const FRESH: Duration = Duration::from_secs(2);
-/// Conversations of one client in which something waits at once. A person who reads ten a minute has a quarter of an hour of
-/// work with them.
+/// Conversations of one client in which something waits at once, and questions of one client that the state has not yet. A
+/// person who reads ten a minute has a quarter of an hour of work with them.
 const MOST_OF_ONE_OWNER: usize = 150;
 
 /// A question that was asked here: by whom, and when last.
@@ -33,9 +33,11 @@ pub(crate) struct ApprovalBook {
     state: State,
     /// Conversations in which something waits or was granted; `None` for those that others asked in.
     open: Mutex<BTreeMap<String, Option<AskedHere>>>,
-    /// What was asked here and is not in the state yet, by key. No more than the shares of the owners.
-    unwritten: Mutex<BTreeMap<String, Approval>>,
+    /// What was asked here and is not in the state yet, by key, with who asked.
+    unwritten: Mutex<BTreeMap<String, (Option<ContentHash>, Approval)>>,
     asked: Notify,
+    /// Held while the unwritten is written, so that nothing is written twice.
+    writing: tokio::sync::Mutex<()>,
     /// Known to this process alone.
     secret: [u8; 32],
 }
@@ -45,7 +47,14 @@ impl ApprovalBook {
     pub(crate) fn new(state: &State) -> Self {
         let random = format!("{}{}", RequestId::new(0), RequestId::new(1));
         let secret = blake3::derive_key("steersman console approvals 1", random.as_bytes());
-        Self { state: state.clone(), open: Mutex::default(), unwritten: Mutex::default(), asked: Notify::new(), secret }
+        Self {
+            state: state.clone(),
+            open: Mutex::default(),
+            unwritten: Mutex::default(),
+            asked: Notify::new(),
+            writing: tokio::sync::Mutex::default(),
+            secret,
+        }
     }
 
     /// The word that a form about this approval carries.
@@ -59,19 +68,21 @@ impl ApprovalBook {
         self.state.open_approvals().await
     }
 
-    /// Brings into the state what was asked here. What it refuses stays here.
+    /// Brings into the state what was asked here. What it refuses, or whoever waits leaves behind, stays here.
     async fn write(&self) -> Result<(), StoreError> {
-        let asked = std::mem::take(&mut *held(&self.unwritten));
+        let _alone = self.writing.lock().await;
+        let asked: Vec<Approval> = held(&self.unwritten).values().map(|(_, approval)| approval.clone()).collect();
         if asked.is_empty() {
             return Ok(());
         }
-        let written = self.state.ask_approvals(asked.values().cloned().collect()).await;
-        if written.is_err() {
-            let mut unwritten = held(&self.unwritten);
-            let asked_since = std::mem::replace(&mut *unwritten, asked);
-            unwritten.extend(asked_since);
+        self.state.ask_approvals(asked.clone()).await?;
+        let mut unwritten = held(&self.unwritten);
+        for written in asked {
+            if unwritten.get(&written.key).is_some_and(|(_, approval)| *approval == written) {
+                unwritten.remove(&written.key);
+            }
         }
-        written
+        Ok(())
     }
 
     /// Learns in which conversations something is open. What was asked here meanwhile may not be among them.
@@ -100,22 +111,26 @@ impl ApprovalBook {
 
     /// Writes what is asked here and learns what other gateways asked, until this one drains.
     pub(crate) async fn keep_fresh(&self, draining: CancellationToken) {
-        let unread = "approvals cannot be written or read; calls that were granted are asked for again";
         let mut fresh = tokio::time::interval(FRESH);
         fresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let done = tokio::select! {
-                () = draining.cancelled() => break,
+            tell(tokio::select! {
+                () = draining.cancelled() => return,
                 _ = fresh.tick() => self.learn().await,
                 () = self.asked.notified() => self.write().await,
-            };
-            if let Err(error) = done {
-                tracing::warn!(%error, "{unread}");
-            }
+            });
         }
-        if let Err(error) = self.write().await {
-            tracing::warn!(%error, "{unread}");
-        }
+    }
+
+    /// Writes what the last requests asked.
+    pub(crate) async fn close(&self) {
+        tell(self.write().await);
+    }
+}
+
+fn tell(done: Result<(), StoreError>) {
+    if let Err(error) = done {
+        tracing::warn!(%error, "approvals cannot be written or read; calls that were granted are asked for again");
     }
 }
 
@@ -126,17 +141,17 @@ fn held<T>(map: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Approvals for ApprovalBook {
     fn ask(&self, asked: Asked) {
-        let conversation = asked.conversation.to_string();
-        {
-            let mut open = held(&self.open);
-            let of_owner = |here: &&Option<AskedHere>| here.is_some_and(|(owner, _)| owner == asked.owner);
-            if !open.contains_key(&conversation) && open.values().filter(of_owner).count() >= MOST_OF_ONE_OWNER {
-                tracing::warn!(tool = asked.tool, "a client has too many calls that wait; this one is refused unasked");
-                return;
-            }
-            open.insert(conversation.clone(), Some((asked.owner, Instant::now())));
+        let (key, conversation) = (asked.key.to_string(), asked.conversation.to_string());
+        let mut unwritten = held(&self.unwritten);
+        let mut open = held(&self.open);
+        let of_owner = |here: &&Option<AskedHere>| here.is_some_and(|(owner, _)| owner == asked.owner);
+        let is_new = !open.contains_key(&conversation);
+        let own = unwritten.values().filter(|(owner, _)| *owner == asked.owner).count();
+        if own >= MOST_OF_ONE_OWNER || is_new && open.values().filter(of_owner).count() >= MOST_OF_ONE_OWNER {
+            tracing::warn!(tool = asked.tool, "a client has too many calls that wait; this one is refused unasked");
+            return;
         }
-        let key = asked.key.to_string();
+        open.insert(conversation.clone(), Some((asked.owner, Instant::now())));
         let approval = Approval {
             key: key.clone(),
             conversation,
@@ -149,7 +164,7 @@ impl Approvals for ApprovalBook {
             asked_at_ms: now_us() / 1_000,
             decided_by: None,
         };
-        held(&self.unwritten).insert(key, approval);
+        unwritten.insert(key, (asked.owner, approval));
         self.asked.notify_one();
     }
 
@@ -184,6 +199,7 @@ impl Approvals for ApprovalBook {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
     use steersman_store::Engine;
 
     use super::*;
@@ -219,11 +235,16 @@ mod tests {
         let (key, call) = (mine.key.to_string(), mine.call.to_string());
         book.decide(&key, &call, Standing::Granted, "bob").await.unwrap().unwrap();
         book.learn().await.unwrap();
+        assert!(held(&book.unwritten).is_empty());
         let taken = book.take(&[mine.conversation], &RequestId::new(1)).await;
         assert_eq!(taken, [Granted { key: mine.key, call: mine.call }]);
         // A question that is asked while the state is read is not forgotten for it.
         let (learnt, ()) = tokio::join!(book.learn(), async { book.ask(asked("eve", 0)) });
         learnt.unwrap();
         assert!(held(&book.open).contains_key(&asked("eve", 0).conversation.to_string()));
+        // Nor one whose writer was dropped on the way.
+        assert!(book.write().now_or_never().is_none());
+        book.close().await;
+        assert!(book.open().await.unwrap().iter().any(|approval| approval.key == asked("eve", 0).key.to_string()));
     }
 }

@@ -59,9 +59,7 @@ fn a_stream_ends_with_its_marker_and_shows_usage_only_when_asked() {
 
 #[test]
 fn the_first_token_of_a_stream_is_not_held_back() {
-    let house = House::start(
-        "[default]\ntokens_per_second = 8\nanswer = { text = \"one two three four five six seven eight\" }",
-    );
+    let house = House::start("[default]\ntokens_per_second = 3\nanswer = { text = \"one two three four five six\" }");
     let mut body = hello("small");
     body["stream"] = json!(true);
     let text = body.to_string();
@@ -197,7 +195,7 @@ fn a_client_that_leaves_cancels_the_upstream_call() {
     assert!(stream.read(&mut byte).unwrap() > 0);
     drop(stream);
     assert_eq!(house.log(1)[0]["outcome"], "cancelled");
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(60);
     while house.bill().cancelled.is_empty() {
         assert!(Instant::now() < deadline, "the provider went on talking to nobody");
         std::thread::yield_now();
@@ -294,7 +292,7 @@ fn who_follows_the_log_sees_a_slow_request_that_began_before_others() {
     slowly["messages"][0]["content"] = json!("slowly");
     let (slow, quick) = std::thread::scope(|scope| {
         let slow = scope.spawn(|| house.ask(&slowly));
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_secs(60);
         while get(house.address, "/health").json()["requests_under_way"] != 1 {
             assert!(Instant::now() < deadline, "the slow request never began");
         }

@@ -81,7 +81,7 @@ impl House {
 
     /// Asks until the status is this one: a change by another process is seen within half a second.
     fn until(&self, key: &str, model: &str, status: u16) -> String {
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             let (got, answer) = self.ask(key, model);
             if got == status {
@@ -154,7 +154,7 @@ fn a_budget_is_never_passed_by_many_requests_at_once_and_says_when_it_begins_ane
     assert!(codes.contains(&402));
     let answer = house.until(secret, "small", 402);
     assert!(answer.contains("budget_exceeded") && answer.contains("it begins anew in"), "{answer}");
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         let list = house.keys(&["list"]);
         let row = list["budgets"]
@@ -224,7 +224,7 @@ fn a_changed_file_is_in_force_without_a_restart_and_a_bad_one_changes_nothing() 
     std::fs::write(&file, config(house.sim.as_ref().unwrap(), "tiny")).unwrap();
     house.until("", "tiny", 200);
     std::fs::write(&file, "[server]\nlsiten = 1\n").unwrap();
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         let (_, ready) = house.send("GET", "/readyz", "", "", "");
         if ready.contains("not in force") {
@@ -258,7 +258,7 @@ fn the_page_of_tasks_shows_what_each_one_uses() {
     for _ in 0..3 {
         assert_eq!(house.send("POST", "/v1/chat/completions", "", &body, "x-steersman-task: triage\r\n").0, 200);
     }
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         let (status, page) = house.send("GET", "/console/tasks", "", "", "");
         assert_eq!(status, 200);

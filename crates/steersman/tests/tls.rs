@@ -45,7 +45,7 @@ impl Authority {
             .with_no_client_auth();
         let tls = ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
         let stream = TcpStream::connect(at).map_err(|error| error.to_string())?;
-        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         let mut stream = StreamOwned::new(tls, stream);
         write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
             .map_err(|error| error.to_string())?;

@@ -132,7 +132,7 @@ impl Up {
         if let Some(tools) = &tools {
             tools.shutdown().await;
         }
-        tokio::join!(admit.close(), cache.flush(now_us()));
+        tokio::join!(admit.close(), cache.flush(now_us()), approvals.close());
         stop.abort();
         gathering.await.unwrap_or_else(|error| tracing::warn!(%error, "the objectives ended early"));
         drop(local);

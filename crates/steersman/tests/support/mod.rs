@@ -66,7 +66,7 @@ impl House {
 
     /// Everything that `steersman log` knows, oldest first, once there are `count` of them.
     pub(crate) fn log(&self, count: usize) -> Vec<Value> {
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             let out = self.run(&["log", "--json", "-n", "1000"]);
             let rows: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -102,7 +102,7 @@ impl House {
 
     /// Waits until the gateway knows a key. From the first one on it lets no stranger in.
     pub(crate) fn until_known(&self, key: &str) {
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_secs(60);
         let ask = |line: &str| format!("GET /v1/models HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{line}\r\n");
         let status = |line: &str| raw(self.address, ask(line).as_bytes()).status;
         while status("") != 401 || status(key) != 200 {
