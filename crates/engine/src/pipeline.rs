@@ -23,7 +23,7 @@ use crate::recording::Recording;
 use crate::refusal::Refusal;
 use crate::relay::{Relay, Released};
 use crate::reply::{Inbound, Reply, ReplyBody};
-use crate::route::{Routed, Verdict};
+use crate::route::{Verdict, unaffordable};
 use crate::stored;
 use crate::thought::is_starved;
 
@@ -135,7 +135,7 @@ impl Engine {
         };
         self.heed_approvals(inbound, &mut prepared).await;
         prepared.routed = self.routes.decide(inbound, &mut prepared);
-        if let Some(refusal) = prepared.routed.as_ref().and_then(Routed::refused) {
+        if let Some(refusal) = unaffordable(&prepared) {
             prepared.routed.iter().for_each(|routed| recording.note("route", &routed.note()));
             return refuse(inbound, &refusal, recording);
         }

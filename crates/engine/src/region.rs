@@ -122,7 +122,11 @@ impl Engine {
         let Some(demand) = self.demand(inbound, Some(prepared.task.as_str())) else { return Ok(()) };
         let lost = |whole: &Candidate| lost(whole, demand.keep(whole).as_ref());
         let left_out: Vec<String> = prepared.candidates.iter().flat_map(lost).collect();
-        recording.note("region", &serde_json::json!({ "demanded": demand.demanded, "left_out": left_out }));
+        let names = self.regions.providers.keys();
+        let met_by: Vec<&String> =
+            names.filter(|name| self.regions.meet(&demand.demanded, &name.as_str().into())).collect();
+        let said = serde_json::json!({ "demanded": demand.demanded, "met_by": met_by, "left_out": left_out });
+        recording.note("region", &said);
         demand.confine(prepared)
     }
 

@@ -2,8 +2,8 @@
 //!
 //! A task with an objective goes to its reference until the floor is proved. Once it is, the cheapest arm that the proved
 //! rung allows is asked, its answer is held back and weighed, and either released or the next arm is asked: the gate has
-//! released nothing until then. Whatever is in doubt goes up: an arm that cannot express the request, a conversation that
-//! went up before, a deadline that asking twice would miss, an answer that is empty, cut or a refusal.
+//! released nothing until then. Whatever is in doubt goes up: where an arm that a hard filter leaves out would be asked
+//! (`fits`), a conversation that went up before, an answer that is empty, cut or a refusal.
 //!
 //! What never happens here: a question to the network or the store, a lock across an await, a promise (that is made by
 //! `steersman-routing` from labels), a decision on a model that the client named itself.
@@ -376,12 +376,6 @@ impl Routed {
         arms.into_iter().skip(first).take(most).chain([reference]).collect()
     }
 
-    /// What the client hears at once: only the reference may answer, and no budget is left for it.
-    pub(crate) fn refused(&self) -> Option<Refusal> {
-        let shortage = self.shortage.as_ref().filter(|_| self.chain.len() == 1)?;
-        Some(self.too_dear(shortage))
-    }
-
     fn too_dear(&self, shortage: &Shortage) -> Refusal {
         let reference = self.chain.last().map_or("", |(name, _)| name);
         let message = format!("{}; this request needs `{reference}` ({})", shortage.refusal.message, self.reason);
@@ -551,6 +545,15 @@ pub fn last_question(messages: &[Message]) -> &str {
 pub fn unit(id: &RequestId, purpose: &str) -> f64 {
     let [a, b, c, d, e, f, g, h, ..] = *ContentHash::of(format!("{purpose}/{id}").as_bytes()).as_bytes();
     (u64::from_le_bytes([a, b, c, d, e, f, g, h]) >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+/// What the client hears at once where its budgets do not cover whoever must answer: only the reference may, or nothing was
+/// decided. What was reserved then covers the candidates of an objective and nothing else.
+pub(crate) fn unaffordable(prepared: &Prepared) -> Option<Refusal> {
+    let undecided = || prepared.shortage.as_ref().map(|shortage| shortage.refusal.clone());
+    let Some(routed) = &prepared.routed else { return undecided() };
+    let shortage = routed.shortage.as_ref().filter(|_| routed.chain.len() == 1)?;
+    Some(routed.too_dear(shortage))
 }
 
 /// Whether a client asks for a task and leaves it to the task who answers.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use steersman_core::{RequestRecord, Usd};
-use steersman_engine::{Board, Candidate, Regions, unit};
+use steersman_engine::{Board, Candidate, unit};
 use steersman_routing::{Objective, ObjectivePlan, RouterFile, Standing, Watched};
 use steersman_store::rows::RequestStory;
 use steersman_store::{Redactor, State, StoreError, now_us};
@@ -69,8 +69,6 @@ pub struct ObjectiveSettings {
     pub router: Option<RouterFile>,
     /// Candidates and reference by name, the reference last.
     pub arms: Vec<(String, Candidate)>,
-    /// Where models process requests: none is asked about one that must not go there.
-    pub regions: Arc<Regions>,
 }
 
 /// What became of a client's word on a request.
@@ -492,7 +490,6 @@ mod tests {
             shadow_per_day: 1,
             shadow_usd_per_day: None,
             router: None,
-            regions: Arc::default(),
             streams_apart: false,
             arms: Vec::new(),
         };

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Deserialize;
-use steersman_core::{AttemptRecord, ChatRequest, RequestRecord, Usage, Usd};
-use steersman_engine::{Aside, Board, Likelihood, ask_aside, is_usable, last_question, short_answer, unit};
+use steersman_core::{AttemptRecord, ChatRequest, Note, RequestRecord, Usage, Usd};
+use steersman_engine::{Aside, Board, Candidate, Likelihood, ask_aside, is_usable, last_question, short_answer, unit};
 use steersman_routing::answer_key;
 use steersman_store::rows::RequestStory;
 use steersman_wire::{Answer, Dialect, dialect, sse::SseDecoder};
@@ -174,18 +174,22 @@ fn read_answer(dialect: &'static dyn Dialect, streamed: bool, body: &Bytes) -> O
     Some(answer)
 }
 
-/// Whether every model that a label asks may process the request, by what its task and its key demand.
+/// Whether every model that a label asks may process the request, by what its record says of regions.
 pub(crate) fn may_be_asked(record: &RequestRecord, settings: &ObjectiveSettings) -> bool {
-    let Some(note) = record.notes.iter().find(|note| note.room == "region") else { return true };
-    let demanded = serde_json::from_str::<RegionNote>(&note.content).map(|note| note.demanded);
-    let asked = settings.arms.iter().map(|(_, arm)| arm).chain(settings.judge.iter().map(|(judge, _)| judge));
-    let mut names = asked.map(|candidate| &candidate.provider.name);
-    demanded.is_ok_and(|demanded| names.all(|name| settings.regions.meet(&demanded, name)))
+    let arms = settings.arms.iter().map(|(_, arm)| arm);
+    are_inside(&record.notes, arms.chain(settings.judge.iter().map(|(judge, _)| judge)))
+}
+
+fn are_inside<'a>(notes: &[Note], asked: impl IntoIterator<Item = &'a Candidate>) -> bool {
+    let Some(note) = notes.iter().find(|note| note.room == "region") else { return true };
+    let Ok(RegionNote { met_by }) = serde_json::from_str(&note.content) else { return false };
+    asked.into_iter().all(|one| met_by.iter().any(|name| name == one.provider.name.as_str()))
 }
 
 #[derive(Deserialize)]
 struct RegionNote {
-    demanded: Vec<Vec<String>>,
+    /// The providers that may process it.
+    met_by: Vec<String>,
 }
 
 /// What the shadow calls gave.
@@ -270,5 +274,41 @@ fn cell(aside: &Aside, pointer: Option<&str>) -> Cell {
         reasoning_tokens: thought.and_then(|n| u32::try_from(n).ok()),
         likelihood: aside.likelihood,
         judged: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use steersman_core::{BoxFuture, Upstream, UpstreamAnswer, UpstreamCall, UpstreamError};
+    use steersman_engine::{Catalog, Provider};
+    use steersman_wire::openai_chat::OpenAiChat;
+
+    use super::*;
+
+    /// A place that nobody may reach.
+    struct Unreached;
+
+    impl Upstream for Unreached {
+        fn call(&self, call: UpstreamCall) -> BoxFuture<'_, Result<UpstreamAnswer, UpstreamError>> {
+            panic!("{} was reached", call.path)
+        }
+    }
+
+    #[test]
+    fn a_request_that_must_stay_in_a_region_is_put_to_nobody_outside_of_it() {
+        let mut catalog = Catalog::default();
+        for name in ["eu", "us"] {
+            catalog.add_provider(Provider::new(name, &OpenAiChat, Arc::new(Unreached)), [format!("in-{name}")]);
+        }
+        let candidate = |name: &str| -> Candidate { catalog.candidate(name).ok().unwrap() };
+        let [eu, us] = ["in-eu", "in-us"].map(candidate);
+        let met_by = |content: &str| [Note { room: "region", content: content.to_owned() }];
+        let eu_alone = met_by(r#"{"demanded":[["eu"]],"met_by":["eu","local"],"left_out":[]}"#);
+        assert!(are_inside(&[], [&eu, &us]), "nobody demands anything");
+        assert!(are_inside(&eu_alone, [&eu, &eu]) && !are_inside(&eu_alone, [&eu, &us]));
+        assert!(are_inside(&met_by(r#"{"met_by":["eu","us"]}"#), [&eu, &us]));
+        assert!(!are_inside(&met_by("?"), [&eu, &us]), "what cannot be read forbids");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use steersman_core::{Recorder, RequestRecord, Secret};
-use steersman_engine::{Candidate, Catalog, Limits, Regions, RouteTask, Routes};
+use steersman_engine::{Candidate, Catalog, Limits, RouteTask, Routes};
 use steersman_jobs::{ObjectiveSettings, Objectives, Watcher};
 use steersman_store::{Redactor, Store};
 use tokio::sync::mpsc;
@@ -33,13 +33,12 @@ pub(crate) async fn compose(
     secrets: &[Secret],
 ) -> Result<Objected, Failure> {
     let mut settings = BTreeMap::new();
-    let regions = Arc::new(crate::regions::of(config));
     for task in &config.tasks {
         if let Some(objective) = &task.objective {
             let arms = arms(&task.name, objective, catalog)?;
             let judge = judge(&task.name, objective, catalog)?;
             priced(&task.name, objective, arms.iter().map(|(_, arm)| arm).chain(judge.iter().map(|(judge, _)| judge)))?;
-            settings.insert(task.name.clone(), ObjectiveSettings { judge, ..with_arms(objective, arms, &regions) });
+            settings.insert(task.name.clone(), ObjectiveSettings { judge, ..with_arms(objective, arms) });
         }
     }
     let tasks: BTreeSet<String> = settings.keys().cloned().collect();
@@ -109,7 +108,7 @@ fn limits(config: &Config, objective: &ObjectiveConfig) -> Vec<Limits> {
     names.map(|name| said(name).unwrap_or_default()).collect()
 }
 
-fn with_arms(objective: &ObjectiveConfig, arms: Vec<(String, Candidate)>, regions: &Arc<Regions>) -> ObjectiveSettings {
+fn with_arms(objective: &ObjectiveConfig, arms: Vec<(String, Candidate)>) -> ObjectiveSettings {
     ObjectiveSettings {
         plan: objective.plan.clone(),
         evaluator: objective.evaluator,
@@ -123,6 +122,5 @@ fn with_arms(objective: &ObjectiveConfig, arms: Vec<(String, Candidate)>, region
         shadow_usd_per_day: objective.shadow_usd_per_day,
         router: objective.router.clone(),
         arms,
-        regions: Arc::clone(regions),
     }
 }

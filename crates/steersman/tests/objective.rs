@@ -121,6 +121,16 @@ fn a_key_that_demands_a_region_gets_nothing_of_a_provider_of_which_nobody_says_w
     );
     assert!(refused.body.contains("process requests in eu"), "{}", refused.body);
     assert_eq!(house.bill().requests, 1, "the simulator heard of one of them");
+    // Once the file says where it is, and without a restart, it is asked.
+    let file = house.data.path().join("steersman.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("[providers.sim]\n", "[providers.sim]\nregions = [\"eu-central-1\"]\n"))
+        .unwrap();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while ask(&bound).status != 200 {
+        assert!(std::time::Instant::now() < deadline, "the changed file was not taken over within twenty seconds");
+        std::thread::yield_now();
+    }
     house.log(2);
     let told = house.run(&["explain", refused.header("x-request-id").unwrap()]);
     assert!(told.contains("must be processed in eu") && told.contains("not asked: sim/small"), "{told}");

@@ -206,7 +206,7 @@ pub(crate) static KEYS: &[Key] = &[
     key("tasks.*.objective.shadow_share", Kind::Number, "", "0.1", "Share of requests that are put to the other models as well, off the hot path. Default: 0.1."),
     key("tasks.*.objective.shadow_per_day", Kind::Integer, "", "1000", "At most so many requests a day are. Default: 1000."),
     key("tasks.*.objective.shadow_usd_per_day", Kind::Number, "", "5.0", "At most this much a day (UTC) is spent on them, by all gateways together; every model that is asked needs a price then. Default: no limit."),
-    key("tasks.*.objective.deadline_ms", Kind::Integer, "", "2000", "How long clients wait for a whole answer: a cascade whose arms one after the other take longer is not used."),
+    key("tasks.*.objective.deadline_ms", Kind::Integer, "", "2000", "How long clients wait for a whole answer: a candidate is left out where it is not known that 19 of 20 of its answers come in time, in a cascade with those before it and the reference behind it."),
     key("tasks.*.objective.streams", Kind::Text, "hold", "prompt", "How streamed requests are decided where the policy looks at answers: `hold` holds a candidate's answer back until it has been weighed; `prompt` gives them a policy that looks at the prompt alone, proved apart, so that an answer flows from its first token."),
     key("tasks.*.objective.router", Kind::Text, "", "router.json", "A router of `steersman route fit` to use as it is. Default: one is fitted to the first 120 labels."),
     key("tasks.*.tools", Kind::Texts, "", "[\"find_order\", \"files/*\"]", "Tools that the gateway runs for this task: names, or `SERVER/*` for all of a server."),
