@@ -180,8 +180,10 @@ fn tools(note: &Value) -> Vec<String> {
         format!("`{tool}` {status}{}", sends.map(|sends| format!(" after {sends} sends")).unwrap_or_default())
     };
     let step = |calls: &Value| calls.as_array().into_iter().flatten().map(call).collect::<Vec<_>>().join(", ");
+    let planned = note.get("plan").map(|_| list(note, "plan").filter_map(Value::as_str).collect::<Vec<_>>().join(", "));
     let mut lines: Vec<_> =
-        (1..).zip(list(note, "steps")).map(|(number, calls)| format!("step {number}: {}", step(calls))).collect();
+        planned.map(|tools| format!("planned before anything was read: {tools}")).into_iter().collect();
+    lines.extend((1..).zip(list(note, "steps")).map(|(number, calls)| format!("step {number}: {}", step(calls))));
     lines.extend(list(note, "reads").map(read));
     lines
 }
@@ -241,6 +243,8 @@ mod tests {
         assert!(lines[2].ends_with("http://x"), "{lines:?}");
         let note = json!({ "run": "r", "steps": [[{ "tool": "charge", "status": "done", "sends": 2 }]] });
         assert_eq!(told("tools", &note), ["step 1: `charge` done after 2 sends"]);
+        let planned = json!({ "plan": ["find", "send"], "steps": [] });
+        assert_eq!(told("tools", &planned), ["planned before anything was read: find, send"]);
         let reads = json!({ "steps": [], "reads": [
             { "tool": "read", "by": "small", "handles": 2 }, { "tool": "read", "by": "small", "handles": 1, "failed": "output_rejected" },
             { "tool": "find", "handles": 1 }] });

@@ -8,6 +8,7 @@
 
 mod act;
 mod admit;
+mod apart;
 mod aside;
 mod attempt;
 mod backoff;

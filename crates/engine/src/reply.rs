@@ -31,7 +31,7 @@ pub struct Inbound {
     pub quoted: Option<String>,
     /// Hashes of calls that a person approved, as the client says in a header.
     pub approved: Option<String>,
-    /// What more of the guard the client wants, as it says in a header: `reader`.
+    /// What more of the guard the client wants, as it says in a header: `reader`, `plan`.
     pub guard: Option<String>,
     /// The client's name for this request, under which it may be sent again.
     pub idempotency_key: Option<String>,

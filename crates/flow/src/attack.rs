@@ -279,7 +279,7 @@ impl World {
             arguments.insert("bcc".to_owned(), self.value(dice));
         }
         let name = if dice.below(20) == 0 { disguise(&tool.contract.name, dice) } else { tool.contract.name.clone() };
-        ProposedCall { tool: name, arguments: Value::Object(arguments) }
+        ProposedCall::new(&name, Value::Object(arguments))
     }
 
     /// The oracle: whether this sink value may reach an effect.

@@ -3,6 +3,7 @@
 //! A witness says which argument, from which field of which message, under which rule. It is made for a person who has
 //! to approve: it quotes the true value and never the model's words about it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Serialize;
@@ -15,13 +16,29 @@ pub struct ProposedCall {
     pub tool: String,
     /// The arguments, parsed.
     pub arguments: Value,
+    /// The slot of a plan that was made before anything untrusted was read.
+    pub slot: Option<PlanSlot>,
+}
+
+/// What a plan fixed of a call. The plan's control flow is the user's and the operator's, and so are these arguments; the
+/// others were filled in from results, and are judged as what they are.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PlanSlot {
+    /// Names of the arguments that hold no variable.
+    pub fixed: BTreeSet<String>,
 }
 
 impl ProposedCall {
     /// A call of `tool` with `arguments`.
     #[must_use]
     pub fn new(tool: &str, arguments: Value) -> Self {
-        Self { tool: tool.to_owned(), arguments }
+        Self { tool: tool.to_owned(), arguments, slot: None }
+    }
+
+    /// The same call, as a slot of a plan has it.
+    #[must_use]
+    pub fn in_slot(self, slot: Option<PlanSlot>) -> Self {
+        Self { slot, ..self }
     }
 }
 

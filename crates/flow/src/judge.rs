@@ -8,7 +8,7 @@
 use serde_json::Value;
 use steersman_core::Effect;
 
-use crate::decision::{Origin, ProposedCall, Rule, Witness};
+use crate::decision::{Origin, PlanSlot, ProposedCall, Rule, Witness};
 use crate::egress;
 use crate::guard::Grant;
 use crate::policy::Policy;
@@ -94,6 +94,9 @@ impl<'a> Judge<'a> {
         if ruling?.is_some() {
             return Ok(());
         }
+        if let Some(slot) = &call.slot {
+            return self.planned(call, tool, slot, (sinks, contents));
+        }
         if tool.contract.effect == Effect::Read {
             return self.read(call, tool, &sinks, &contents);
         }
@@ -115,6 +118,37 @@ impl<'a> Judge<'a> {
         self.times(&case, &values, hash)?;
         self.contents(&case, &values)?;
         self.private(call, &case.sinks, &case.contents)
+    }
+
+    /// A call of a plan that was fixed before anything untrusted was read: that it is made, and how often, is the plan's word.
+    /// What stands in its variables is judged by where it came from; a value that a platform attests was chosen by the plan.
+    fn planned(
+        &self,
+        call: &ProposedCall,
+        tool: &Tool,
+        slot: &PlanSlot,
+        (mut sinks, mut contents): (Vec<Leaf<'_>>, Vec<Leaf<'_>>),
+    ) -> Result<(), Box<Witness>> {
+        sinks.retain(|leaf| !slot.fixed.contains(leaf.argument));
+        contents.retain(|leaf| !slot.fixed.contains(leaf.argument));
+        if tool.contract.effect == Effect::Read {
+            return self.read(call, tool, &sinks, &contents);
+        }
+        if !tool.known && self.transcript.is_tainted() {
+            return Err(whole(call, Rule::UnknownTool));
+        }
+        let asked = Asked::once();
+        let values = Values { transcript: self.transcript, policy: self.policy, tool, asked: &asked };
+        for leaf in &sinks {
+            let vouched = !matches!(values.standing(leaf), Standing::Untrusted) || self.covers(call, leaf);
+            if !vouched && !self.policy.grants(tool, leaf, self.transcript) {
+                return Err(self.about(call, leaf, Rule::UntrustedSink));
+            }
+        }
+        for leaf in sinks.iter().chain(&contents) {
+            self.carries_nothing_foreign(call, &values, leaf)?;
+        }
+        self.private(call, &sinks, &contents)
     }
 
     /// How far the sink values alone tell that the user meant this call.
@@ -293,18 +327,27 @@ impl<'a> Judge<'a> {
         }
         if !case.sinks.is_empty() {
             for leaf in &case.contents {
-                let foreign = egress::links(&leaf.text()).into_iter().any(|link| !values.vouches_link(&link));
-                if foreign {
-                    return Err(self.about(case.call, leaf, Rule::ForeignLink));
-                }
-                let text = leaf.text();
-                let unknown = |account: &&str| !values.vouches_account(account);
-                if egress::accounts(&text).iter().any(|account| unknown(&account.as_str())) {
-                    return Err(self.about(case.call, leaf, Rule::ForeignAccount));
-                }
+                self.carries_nothing_foreign(case.call, values, leaf)?;
             }
         }
         self.dictated(case)
+    }
+
+    /// Neither a link nor an account that nobody vouches for.
+    fn carries_nothing_foreign(
+        &self,
+        call: &ProposedCall,
+        values: &Values<'_>,
+        leaf: &Leaf<'_>,
+    ) -> Result<(), Box<Witness>> {
+        let text = leaf.text();
+        if egress::links(&text).into_iter().any(|link| !values.vouches_link(&link)) {
+            return Err(self.about(call, leaf, Rule::ForeignLink));
+        }
+        if egress::accounts(&text).iter().any(|account| !values.vouches_account(account)) {
+            return Err(self.about(call, leaf, Rule::ForeignAccount));
+        }
+        Ok(())
     }
 
     /// What the user put between quotation marks, in the sentence that asks for this action, has to be in the call.

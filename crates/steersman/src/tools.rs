@@ -141,7 +141,12 @@ impl ToolHouse {
 /// What each task may do with tools, as configured.
 pub(crate) fn agents(config: &Config) -> BTreeMap<String, AgentTask> {
     let agent = |task: &crate::config::TaskConfig| {
-        let agent = AgentTask { tools: task.tools.clone(), max_steps: task.max_steps, max_calls: task.max_calls };
+        let agent = AgentTask {
+            tools: task.tools.clone(),
+            max_steps: task.max_steps,
+            max_calls: task.max_calls,
+            plan: task.plan,
+        };
         (task.name.clone(), agent)
     };
     config.tasks.iter().filter(|task| !task.tools.is_empty()).map(agent).collect()

@@ -28,10 +28,12 @@ impl Authorise for Judge {
         let Some(guarded) = self.guarded().filter(|guarded| guarded.mode == GuardMode::On) else {
             return vec![Verdict::Allow; turn.len()];
         };
-        let proposed: Vec<_> = turn
-            .iter()
-            .map(|call| ProposedCall::new(&call.contract.name, crate::guard::arguments(call.arguments)))
-            .collect();
+        // What stood behind handles is there already.
+        let proposed = |call: &Proposed<'_>| {
+            let arguments = crate::guard::arguments(call.arguments);
+            ProposedCall::new(&call.contract.name, arguments).in_slot(guarded.slot.clone())
+        };
+        let proposed: Vec<_> = turn.iter().map(proposed).collect();
         let verdict = |decision: Decision| match decision {
             Decision::Allow => Verdict::Allow,
             Decision::Ask(_) => Verdict::Ask,

@@ -12,6 +12,7 @@ use steersman_scope::{AgentRun, LedgerError, RunError, RunId};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::planned::Plan;
 use super::{RunsDown, ToolRoom};
 use crate::reader::Read;
 use crate::refusal::Refusal;
@@ -44,6 +45,9 @@ pub(super) struct Kept {
 pub(super) struct Content {
     pub(super) request: String,
     pub(super) task: String,
+    /// The plan, where it was made first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) plan: Option<Plan>,
     pub(super) steps: Vec<Step>,
     /// The final answer, in the client's dialect.
     pub(super) answer: Option<String>,

@@ -14,6 +14,7 @@ mod hidden;
 mod judge;
 mod log;
 mod outlet;
+mod planned;
 mod respond;
 mod run;
 mod views;
@@ -25,6 +26,8 @@ use std::time::Duration;
 use steersman_core::{BoxFuture, ToolSpec};
 use steersman_scope::{Budget, Caps, Limiter, Root, Runner, Tool};
 use tokio::sync::watch;
+
+pub(crate) use planned::WANTED as PLAN_WANTED;
 
 /// One tool that the gateway can run.
 #[derive(Clone)]
@@ -71,6 +74,8 @@ pub struct AgentTask {
     pub max_steps: u32,
     /// Tool calls of one run.
     pub max_calls: u64,
+    /// Whether every call is planned before any is made.
+    pub plan: bool,
 }
 
 /// Runs under way in this process, by id.

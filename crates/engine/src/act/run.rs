@@ -19,6 +19,7 @@ use super::ending::{Ending, first_choice};
 use super::judge::Judge;
 use super::log::{Kept, RunLog, Step, request_hash};
 use super::outlet::Outlet;
+use super::planned::{Plan, Slotted};
 use super::views::Views;
 use super::{AgentTask, Offered, ToolRoom, hidden};
 use crate::checks::Known;
@@ -54,6 +55,9 @@ pub(super) struct Acted {
 pub(super) struct Note {
     run: String,
     steps: Vec<Vec<Made>>,
+    /// The tools of its plan, in order, where it was planned first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<Vec<String>>,
     /// What a reader kept from the model.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     reads: Vec<ReadNote>,
@@ -87,6 +91,8 @@ pub(super) struct Running<'a> {
 struct Turn<'a> {
     number: u32,
     ours: &'a [Offered],
+    /// Its call, where the plan has it.
+    planned: Option<&'a Slotted>,
 }
 
 impl Turn<'_> {
@@ -141,13 +147,16 @@ impl Running<'_> {
         let tools = ours.iter().map(|tool| (Arc::clone(&tool.tool), tool.limiter.clone()));
         let runner = self.room.runner.with(tools, Arc::clone(&judge) as _);
         let run = runner.run(RunId::from(log.id.as_str()), request_hash(self.inbound));
+        let plan = self.plan(task_name, &views, &ours, &mut log, recording).await?;
+        note.plan = plan.as_ref().map(Plan::tools);
         let (mut usage, mut guard, mut unseen) = (None, None, Vec::new());
         for number in 0..self.task.max_steps {
-            let last = number + 1 == self.task.max_steps;
+            let planned = plan.as_ref().and_then(|plan| plan.call(&log.id, unseen.len(), &unseen));
+            let last = number + 1 == self.task.max_steps || (plan.is_some() && planned.is_none());
             if last && !ours.is_empty() {
                 views.shown.tool_choice = Some(ToolChoice::None);
             }
-            let turn = Turn { number, ours: &ours };
+            let turn = Turn { number, ours: &ours, planned: planned.as_ref() };
             let mut said = self.step(turn, &views, &judge, &log, recording, outlet.as_deref_mut()).await?;
             add_usage(&mut usage, &said.events);
             guard = Report::joined(guard, said.guard.take());
@@ -228,6 +237,7 @@ impl Running<'_> {
         if let Some(guarded) = prepared.guarded.as_mut().and_then(Arc::get_mut) {
             guarded.deferred = turn.ours.iter().map(|tool| tool.spec.name.clone()).collect();
             guarded.handles.clone_from(&views.handles);
+            guarded.slot = turn.planned.and_then(|planned| planned.slot.clone());
         }
         prepared.text_flows =
             outlet.is_some() && prepared.guarded.as_ref().is_none_or(|guarded| guarded.lets_text_flow(&request.tools));
@@ -235,6 +245,9 @@ impl Running<'_> {
         judge.heard(prepared.guarded.clone());
         if let Some(step) = log.content.steps.get(turn.place()) {
             return said(dialect, Bytes::from(step.answer.clone()), None, None);
+        }
+        if let Some(planned) = turn.planned {
+            return self.as_said(&planned.call, prepared.guarded.as_ref());
         }
         let attempted =
             self.engine.attempt_until_accepted(&prepared, &inbound, &head, recording, self.deadline).await?;
@@ -288,6 +301,30 @@ impl Running<'_> {
                 log.keep().await?;
             }
         }
+        let results = self.kept(run, turn, calls, views, hands).await?;
+        if let Some(step) = log.content.steps.get_mut(place) {
+            step.results = Some(results.clone());
+        }
+        if kept {
+            log.keep().await?;
+        }
+        Ok(results)
+    }
+
+    /// What the calls of a step gave, and what the model sees of it.
+    async fn kept(
+        &self,
+        run: &AgentRun,
+        turn: Turn<'_>,
+        calls: Vec<ToolCall>,
+        views: &mut Views,
+        hands: Hands<'_, '_>,
+    ) -> Result<Vec<Kept>, Refusal> {
+        if let Some((planned, why)) = turn.planned.and_then(|planned| Some((planned, planned.failed.clone()?))) {
+            let (call_id, tool) = (planned.call.id.clone(), planned.call.name.clone());
+            hands.note.steps.push(vec![Made { tool, status: "not_made", sends: 0, effect: None }]);
+            return Ok(vec![Kept { call_id, text: why, is_error: true, read: None }]);
+        }
         self.tell(&calls, "started").await;
         let filled = views.filled(calls.clone());
         let told_more: Vec<bool> = calls.iter().zip(&filled).map(|(asked, made)| asked != made).collect();
@@ -307,12 +344,6 @@ impl Running<'_> {
                     hands.note.reads.push(note);
                 }
             }
-        }
-        if let Some(step) = log.content.steps.get_mut(place) {
-            step.results = Some(results.clone());
-        }
-        if kept {
-            log.keep().await?;
         }
         Ok(results)
     }

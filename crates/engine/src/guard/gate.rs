@@ -13,7 +13,7 @@ use steersman_core::{Event, FinishReason};
 use steersman_flow::{Decision, ProposedCall, call_hash};
 
 use super::report::{Judged, REFUSED, Report};
-use super::{GuardMode, Guarded, OnDeny, fold};
+use super::{GuardMode, Guarded, OnDeny};
 
 /// Punctuation at which text may be cut without cutting a link in two, beside white space.
 const BORDERS: &str = "\"'`<>()[]{}|,。，、！？；「」『』（）…—";
@@ -194,14 +194,9 @@ impl Gate {
         Some(index > 0)
     }
 
-    fn proposed(&self, call: &Call) -> ProposedCall {
-        let mut arguments = fold::arguments(&call.arguments);
-        self.guarded.handles.fill_value(&mut arguments);
-        ProposedCall::new(&call.name, arguments)
-    }
-
     fn decide(&mut self, calls: &[Call]) -> Vec<bool> {
-        let proposed: Vec<ProposedCall> = calls.iter().map(|call| self.proposed(call)).collect();
+        let proposed: Vec<ProposedCall> =
+            calls.iter().map(|call| self.guarded.proposed(&call.name, &call.arguments)).collect();
         let began = Instant::now();
         let decisions = self.guarded.guard.decide(&proposed);
         self.report.decision_us += u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use steersman_core::{Code, ContentHash};
-use steersman_flow::{Edges, Guard, Policy, Tool, Toolbox};
+use steersman_flow::{Edges, Guard, PlanSlot, Policy, ProposedCall, Tool, Toolbox};
 
 use crate::prepare::Prepared;
 use crate::reader::Handles;
@@ -110,6 +110,8 @@ pub(crate) struct Guarded {
     pub(crate) deferred: BTreeSet<String>,
     /// What the model's handles stand for: a call is judged with its true arguments.
     pub(crate) handles: Handles,
+    /// The slot of a plan that this step's call fills; `None` where the model chose it.
+    pub(crate) slot: Option<PlanSlot>,
     /// The conversation at each word of its user.
     conversations: Vec<ContentHash>,
     asking: Option<approvals::Asking>,
@@ -186,6 +188,7 @@ impl GuardRoom {
             policy: Arc::clone(&self.settings.policy),
             deferred: BTreeSet::new(),
             handles: Handles::default(),
+            slot: None,
             conversations: approvals::conversations(&request, prepared.task.as_str(), inbound),
             asking: None,
             report: Mutex::default(),
@@ -224,6 +227,13 @@ impl GuardRoom {
 }
 
 impl Guarded {
+    /// A call as it is decided on: with what its handles stand for, and with its slot.
+    pub(crate) fn proposed(&self, tool: &str, arguments: &str) -> ProposedCall {
+        let mut arguments = fold::arguments(arguments);
+        self.handles.fill_value(&mut arguments);
+        ProposedCall::new(tool, arguments).in_slot(self.slot.clone())
+    }
+
     /// Whether answers must pass through the gate event by event.
     pub(crate) fn rewrites(&self) -> bool {
         self.mode == GuardMode::On

@@ -31,6 +31,8 @@ use crate::reply::Inbound;
 
 pub(crate) use handles::Handles;
 
+/// Everything that `x-steersman-guard` may ask for.
+const WORDS: &[&str] = &[WANTED, crate::act::PLAN_WANTED];
 /// The word of `x-steersman-guard` that asks for a reader.
 pub(crate) const WANTED: &str = "reader";
 
@@ -90,9 +92,9 @@ impl Engine {
     ) -> Result<Option<Reader<'a>>, Refusal> {
         let wanted = inbound.wants_of_guard(WANTED);
         let words = inbound.guard.iter().flat_map(|words| words.split(',')).map(str::trim);
-        if let Some(unknown) = words.filter(|word| !word.is_empty()).find(|word| *word != WANTED) {
+        if let Some(unknown) = words.filter(|word| !word.is_empty()).find(|word| !WORDS.contains(word)) {
             let shown: String = unknown.chars().take(40).collect();
-            let message = format!("`x-steersman-guard` may ask for `{WANTED}`, not for `{shown}`");
+            let message = format!("`x-steersman-guard` may ask for `reader` and `plan`, not for `{shown}`");
             return Err(Refusal::new(Code::INVALID_REQUEST, message));
         }
         let model = self.readers.tasks.get(task).or_else(|| self.readers.model.as_ref().filter(|_| wanted));
@@ -117,7 +119,7 @@ impl Engine {
     /// Why a request of a task without tools is refused, if it would have to have a reader: nothing would stand between its
     /// model and what others wrote.
     pub(crate) fn reader_without_tools(&self, inbound: &Inbound, task: &TaskName) -> Option<Refusal> {
-        let message = "a reader reads what the gateway's own tools bring, and only a task with `tools` has some";
+        let message = "readers and plans are for the gateway's own tools, and only a task with `tools` has some";
         let wanted = inbound.guard.is_some() || self.readers.tasks.contains_key(task.as_str());
         wanted.then(|| Refusal::new(Code::INVALID_REQUEST, message))
     }

@@ -182,6 +182,7 @@ pub(crate) static KEYS: &[Key] = &[
     key("tasks.*.escalate_to", Kind::Texts, "", "[\"gpt-4o\"]", "Models to try, in order, when an answer breaks its form or the model cannot be reached."),
     key("tasks.*.structured", Kind::Text, "", "strict", "What is done with an answer that has a form to keep: `repair` (or `safe`, the default), `strict`, `lenient`, `validate`, `off`. The header `x-steersman-structured` goes first."),
     key("tasks.*.guard", Kind::Text, "", "observe", "The guard's mode for this task. Default: `guard.mode`."),
+    key("tasks.*.plan", Kind::Flag, "false", "true", "Whether the model plans every call of a run before any is made: results flow into variables, and no model chooses a call after it has read one (`docs/guard.md`)."),
     key("tasks.*.reader", Kind::Text, "", "gpt-4o-mini", "The model that reads untrusted results of the task's `tools`, so that its own model sees values and handles in their place (`docs/guard.md`)."),
     key("tasks.*.reason_first", Kind::Flag, "false", "true", "Whether the model reasons freely first and the answer is then extracted into its form: two calls. For requests with a form and without tools."),
     key("tasks.*.extract_with", Kind::Text, "", "gpt-4o-mini", "The model that extracts; turns `reason_first` on. The task's own models stand behind it. Default: the task's own."),

@@ -97,6 +97,8 @@ pub(crate) struct TaskConfig {
     pub(crate) tools: Vec<String>,
     pub(crate) max_steps: u32,
     pub(crate) max_calls: u64,
+    /// Whether all its calls are planned before any is made.
+    pub(crate) plan: bool,
 }
 
 /// What is said of one model.
@@ -419,6 +421,7 @@ fn tasks(read: &Reader<'_>) -> Result<Vec<TaskConfig>, ConfigError> {
             tools,
             max_steps: u32::try_from(read.positive(&["tasks", name, "max_steps"])?).unwrap_or(u32::MAX),
             max_calls: read.positive(&["tasks", name, "max_calls"])?,
+            plan: read.flag(&["tasks", name, "plan"]),
         })
     };
     read.document.names("tasks").into_iter().map(task).collect()

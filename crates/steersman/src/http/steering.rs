@@ -19,7 +19,7 @@ pub(super) struct Steering {
     pub(super) quoted: Option<String>,
     /// Hashes of tool calls that a person approved.
     pub(super) approved: Option<String>,
-    /// What more of the guard is wanted: `reader`.
+    /// What more of the guard is wanted: `reader`, `plan`.
     pub(super) guard: Option<String>,
     /// The name of the request, so that it can be sent again and still happens once.
     pub(super) idempotency_key: Option<String>,

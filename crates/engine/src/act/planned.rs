@@ -1,0 +1,271 @@
+//! Plan, then execute: the model writes every call of a run before it has read what any of them brings.
+//!
+//! The plan is a value of a schema: steps of one call each, with variables (`$1.from`) where a result of an earlier step is to
+//! stand. Results flow into variables and nowhere else: no model is asked again before the plan is through, and then for an
+//! answer alone (Debenedetti et al., "Defeating Prompt Injections by Design", 2025, without its interpreter: no branches, no
+//! loops). A plan that was made before anything untrusted stood in the conversation fixes control flow and literal arguments;
+//! the guard decides on what the variables brought.
+//!
+//! What never happens here: a call that is not in the plan, a variable of a step that has not been made.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use steersman_core::{
+    ChatRequest, Code, ContentHash, Event, FinishReason, Message, Part, ResponseFormat, Role, ToolCall,
+};
+use steersman_flow::PlanSlot;
+use steersman_wire::Answer;
+
+use super::Offered;
+use super::log::{RunLog, Step};
+use super::run::{Running, Said, said};
+use super::views::Views;
+use crate::apart::Apart;
+use crate::guard::{Gate, GuardMode, Guarded};
+use crate::prepare::prepare;
+use crate::recording::Recording;
+use crate::refusal::Refusal;
+use crate::reply::Inbound;
+
+/// The word of `x-steersman-guard` that asks for a plan.
+pub(crate) const WANTED: &str = "plan";
+
+const PLAN: &str = "Do not act yet. First write the whole plan: the tool calls that the request needs, in order. Nothing can be \
+     added or changed afterwards. Where an argument is known only once an earlier call was made, write a variable: `$1` is \
+     the result of the first call, `$1.from` a member of it, `$1.0.id` a member of the first element of a list. A variable \
+     may stand inside of a text. Plan no call that the request does not need; without any, leave the list empty.";
+
+/// A plan, as it is kept with its run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Plan {
+    steps: Vec<Planned>,
+    /// Whether nothing untrusted stood in the conversation when it was made.
+    #[serde(default)]
+    trusted: bool,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Planned {
+    tool: String,
+    arguments: Value,
+}
+
+/// One call of a plan with its variables filled in.
+pub(super) struct Slotted {
+    pub(super) call: ToolCall,
+    /// What the plan fixed of it; `None` if the plan fixes nothing.
+    pub(super) slot: Option<PlanSlot>,
+    /// Why it cannot be made.
+    pub(super) failed: Option<String>,
+}
+
+impl Running<'_> {
+    /// The plan of a run, where task or client wants one: from the log if the run was there before, else made now.
+    pub(super) async fn plan(
+        &self,
+        task_name: &str,
+        views: &Views,
+        ours: &[Offered],
+        log: &mut RunLog<'_>,
+        recording: &mut Recording,
+    ) -> Result<Option<Plan>, Refusal> {
+        if !self.task.plan && !self.inbound.wants_of_guard(WANTED) {
+            return Ok(None);
+        }
+        let refused = |words| Err(Refusal::new(Code::INVALID_REQUEST, words));
+        if self.engine.guard.mode_of(task_name) != GuardMode::On {
+            return refused(
+                "the run is to be planned, and the guard is not `on` for its task: nothing would hold it to its plan",
+            );
+        }
+        if views.shown.tools.len() != ours.len() {
+            return refused("a planned run makes its tool calls itself; this request brings tools of its own");
+        }
+        if let Some(plan) = &log.content.plan {
+            return Ok(Some(plan.clone()));
+        }
+        let demand = self.engine.demand(self.inbound, Some(task_name));
+        let apart = Apart { engine: self.engine, inbound: self.inbound, demand, deadline: self.deadline };
+        let value = apart.ask(&self.question(views, ours)?, "plan", recording).await?;
+        let unreadable = |error: serde_json::Error| Refusal::new(Code::OUTPUT_REJECTED, format!("the plan: {error}"));
+        let mut plan: Plan = serde_json::from_value(value).map_err(unreadable)?;
+        plan.trusted = self.is_untainted(views)?;
+        log.content.plan = Some(plan.clone());
+        Ok(Some(plan))
+    }
+
+    /// Whether nothing that somebody else wrote stands in the conversation.
+    fn is_untainted(&self, views: &Views) -> Result<bool, Refusal> {
+        let dialect = self.inbound.dialect;
+        let truth = views.truth();
+        let body = dialect.encode_request(truth.as_ref().unwrap_or(&views.shown)).map_err(Refusal::from)?.body;
+        let inbound = Inbound { body: Bytes::from(body), ..self.inbound.clone() };
+        let head = dialect.request_head(&inbound.body).map_err(Refusal::from)?;
+        let prepared = prepare(&self.engine.catalog, &self.engine.forms, &inbound, &head)?;
+        let guarded = self.engine.guard.label(&inbound, &prepared)?;
+        Ok(guarded.is_some_and(|guarded| !guarded.guard.label().integrity.is_tainted()))
+    }
+
+    /// The conversation, without tools, with the question for a plan.
+    fn question(&self, views: &Views, ours: &[Offered]) -> Result<ChatRequest, Refusal> {
+        let mut text = PLAN.to_owned();
+        text.push_str(" The tools:");
+        for tool in ours {
+            let about = tool.spec.description.as_deref().unwrap_or_default();
+            let parameters = tool.spec.parameters.as_ref().map_or("{}", |schema| schema.get());
+            text.push_str(&format!("\n- `{}`: {about} Arguments: {parameters}", tool.spec.name));
+        }
+        let names: Vec<&str> = ours.iter().map(|tool| tool.spec.name.as_str()).collect();
+        let step = json!({ "type": "object", "required": ["tool", "arguments"], "additionalProperties": false, "properties": {
+            "tool": { "type": "string", "enum": names }, "arguments": { "type": "object" } } });
+        let schema = json!({ "type": "object", "required": ["steps"], "additionalProperties": false, "properties": {
+            "steps": { "type": "array", "maxItems": self.task.max_steps.saturating_sub(1), "items": step } } });
+        let schema = RawValue::from_string(schema.to_string());
+        let schema = schema.map_err(|error| Refusal::new(Code::INTERNAL, error.to_string()))?;
+        let mut messages = views.shown.messages.clone();
+        messages.push(Message { role: Role::User, parts: vec![Part::Text(text)] });
+        let model = views.shown.model.clone();
+        let response_format = Some(ResponseFormat::JsonSchema { name: "plan".to_owned(), schema, strict: None });
+        Ok(ChatRequest { model, messages, response_format, ..ChatRequest::default() })
+    }
+
+    /// A call of the plan as the turn of a model that made it.
+    pub(super) fn as_said(&self, call: &ToolCall, guarded: Option<&std::sync::Arc<Guarded>>) -> Result<Said, Refusal> {
+        let (id, name, text) = (call.id.clone(), call.name.clone(), call.arguments.clone());
+        let events = [
+            Event::Start { id: self.inbound.id.to_string(), model: "plan".to_owned() },
+            Event::ToolCall { choice: 0, index: 0, id, name },
+            Event::ToolArguments { choice: 0, index: 0, text },
+            Event::Finish { choice: 0, reason: FinishReason::ToolCalls },
+            Event::Done,
+        ];
+        let report = guarded.and_then(|guarded| {
+            Gate::new(std::sync::Arc::clone(guarded)).whole(&events);
+            guarded.report()
+        });
+        let dialect = self.inbound.dialect;
+        let body = dialect.encode_answer(&Answer::collect(&events), &self.inbound.answer_options(true)).body;
+        said(dialect, Bytes::from(body), None, report)
+    }
+}
+
+impl Plan {
+    /// The names of the tools that it calls, in order.
+    pub(super) fn tools(&self) -> Vec<String> {
+        self.steps.iter().map(|step| step.tool.clone()).collect()
+    }
+
+    /// The call of this step, from what the steps before it gave. `None` once the plan is through.
+    pub(super) fn call(&self, run: &str, number: usize, made: &[Step]) -> Option<Slotted> {
+        let step = self.steps.get(number)?;
+        let (mut arguments, mut failed, mut fixed) = (step.arguments.clone(), None, BTreeSet::new());
+        let results: Vec<Result<Value, ()>> = made.iter().map(result).collect();
+        for (name, value) in arguments.as_object_mut().into_iter().flatten() {
+            match fill(value, &results) {
+                Ok(false) => drop(fixed.insert(name.clone())),
+                Ok(true) => {}
+                Err(why) => failed = Some(format!("the call was not made: {why}")),
+            }
+        }
+        let id: String = ContentHash::of(format!("{run}\0{number}").as_bytes()).to_string().chars().take(12).collect();
+        let call = ToolCall { id: format!("plan_{id}"), name: step.tool.clone(), arguments: arguments.to_string() };
+        Some(Slotted { call, slot: self.trusted.then_some(PlanSlot { fixed }), failed })
+    }
+}
+
+/// What the one call of a step gave; an error if it failed.
+fn result(step: &Step) -> Result<Value, ()> {
+    let kept = step.results.iter().flatten().next().filter(|kept| !kept.is_error).ok_or(())?;
+    Ok(serde_json::from_str(&kept.text).unwrap_or_else(|_| Value::String(kept.text.clone())))
+}
+
+/// Fills the variables of a value in. Whether there were some.
+fn fill(value: &mut Value, results: &[Result<Value, ()>]) -> Result<bool, String> {
+    match value {
+        Value::String(text) => match filled(text, results)? {
+            Some(found) => {
+                *value = found;
+                Ok(true)
+            }
+            None => Ok(false),
+        },
+        Value::Array(list) => list.iter_mut().try_fold(false, |any, inner| Ok(fill(inner, results)? || any)),
+        Value::Object(map) => map.values_mut().try_fold(false, |any, inner| Ok(fill(inner, results)? || any)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => Ok(false),
+    }
+}
+
+/// The text with its variables filled in; one that stands alone keeps its type. A `$` before another number is a price.
+fn filled(text: &str, results: &[Result<Value, ()>]) -> Result<Option<Value>, String> {
+    let (mut out, mut rest, mut found) = (String::new(), text, false);
+    while let Some((before, after)) = rest.split_once('$') {
+        out.push_str(before);
+        let (digits, tail) = split_while(after, |c| c.is_ascii_digit());
+        let step = digits.parse::<usize>().ok().and_then(|number| results.get(number.checked_sub(1)?));
+        let Some(result) = step else {
+            out.push('$');
+            rest = after;
+            continue;
+        };
+        let (mut at, mut left, mut path) = (result.as_ref().ok(), tail, format!("${digits}"));
+        while let Some((name, more)) =
+            left.strip_prefix('.').map(|left| split_while(left, is_name)).filter(|(name, _)| !name.is_empty())
+        {
+            at = at.and_then(|value| member(value, name));
+            path = format!("{path}.{name}");
+            left = more;
+        }
+        let value = at.ok_or_else(|| match result {
+            Ok(_) => format!("`{path}` stands for nothing in the result of step {digits}"),
+            Err(()) => format!("`{path}` stands for nothing, since step {digits} failed"),
+        })?;
+        if before.is_empty() && left.is_empty() && !found {
+            return Ok(Some(value.clone()));
+        }
+        out.push_str(&value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+        (rest, found) = (left, true);
+    }
+    out.push_str(rest);
+    Ok(found.then_some(Value::String(out)))
+}
+
+fn member<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
+    match value {
+        Value::Array(list) => list.get(name.parse::<usize>().ok()?),
+        other => other.get(name),
+    }
+}
+
+const fn is_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_' || c == '-'
+}
+
+fn split_while(text: &str, keep: impl Fn(char) -> bool) -> (&str, &str) {
+    text.split_at(text.find(|c| !keep(c)).unwrap_or(text.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_take_values_of_earlier_steps_whole_or_inside_of_a_text() {
+        let results = [Ok(json!({ "from": "ann@x.test", "n": 7, "rows": [{ "id": 3 }] })), Err(()), Ok(json!("plain"))];
+        let check = |text: &str, expected: Result<Option<Value>, &str>| {
+            let found = filled(text, &results);
+            assert_eq!(found.as_ref().map_err(String::as_str), expected.as_ref().map_err(|why| *why), "{text}");
+        };
+        check("$1.from", Ok(Some(json!("ann@x.test"))));
+        check("$1.n", Ok(Some(json!(7))));
+        check("$1.rows.0.id", Ok(Some(json!(3))));
+        check("Dear $1.from, no. $1.n.", Ok(Some(json!("Dear ann@x.test, no. 7."))));
+        check("$3", Ok(Some(json!("plain"))));
+        check("costs $4 or $12.50", Ok(None));
+        check("$1.rows.1.id", Err("`$1.rows.1.id` stands for nothing in the result of step 1"));
+        check("see $2", Err("`$2` stands for nothing, since step 2 failed"));
+    }
+}
