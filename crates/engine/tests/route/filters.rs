@@ -116,3 +116,33 @@ async fn a_budget_that_is_nearly_spent_still_buys_what_is_proved_and_no_referenc
     let (replies, _) = serve(600, "from the small one", 0.000_001).await;
     assert!(replies.iter().all(|reply| reply.status == 402), "too little for anybody");
 }
+
+#[tokio::test]
+async fn what_is_reserved_for_a_candidate_pays_for_nobody_that_is_asked_without_the_objective() {
+    // The reference may not be asked, so no objective decides; the model behind it costs more than is left.
+    let price = |picos| Rates::flat(Price::from_picos(picos), Price::from_picos(picos));
+    let dear =
+        ["small", "big", "dear"].map(|name| (name.to_owned(), price(if name == "small" { 1_000 } else { 1_000_000 })));
+    let rates: RateCard = dear.into();
+    let mut catalog = priced_catalog("from the small one", "from the big one", &rates);
+    let says = Arc::new(Says("from the dear one"));
+    catalog.add_provider(provider("dear", &rates, says), ["dear".to_owned()]);
+    let arms = ["small", "big"].map(|name| (name.to_owned(), catalog.candidate(name).ok().unwrap())).into();
+    let board = Arc::new(Board::default());
+    board.post(objective(600).policy());
+    let task = RouteTask { board, arms, answer: None, deadline: None, likelihood: false, limits: Vec::new() };
+    catalog.add_task("t", vec!["big".to_owned(), "dear".to_owned()]);
+    let said = ["small", "dear"].map(|name| (name.to_owned(), vec!["eu".to_owned()]));
+    let regions = Regions { providers: said.into(), tasks: [("t".to_owned(), vec!["eu".to_owned()])].into() };
+    let rules = KeyRules { id: "key_1".to_owned(), usd_total: Usd::from_decimal(0.001), ..KeyRules::default() };
+    let admit = Arc::new(Admit::new(Arc::new(Purse::default())));
+    admit.replace_keys(KeyRing { good: vec![(ContentHash::of(b"secret"), rules)], guarded: true });
+    let records = Arc::new(Records::default());
+    let engine = Engine::new(catalog, SETTINGS, Arc::clone(&records) as _).within(regions);
+    let engine =
+        engine.with_routes(Routes::new([("t".to_owned(), task)].into())).admitting(admit, AdmitSettings::default());
+    let inbound = inbound(1, &routed(&question(1)));
+    let reply = engine.serve(Inbound { credential: Some(ContentHash::of(b"secret")), ..inbound }).await;
+    assert_eq!((reply.status, header(&reply, "x-steersman-code")), (402, "budget_exceeded"));
+    assert!(records.0.lock().unwrap()[0].attempts.is_empty());
+}
