@@ -5,6 +5,7 @@
 //! What never happens here: no grant. This finds what was asked; whether it is enough is decided elsewhere.
 
 use crate::moment;
+use crate::particle::phrasal;
 use crate::request::{Delegation, Mention, Request, Selection, Word};
 use crate::words;
 
@@ -19,7 +20,14 @@ impl Request {
             if word.quoted {
                 continue;
             }
-            if words::is_quantifier(&word.lower) {
+            let relative = matches!(self.word(Some(at + 1)), "that" | "which" | "who");
+            let whatever = relative && matches!(word.lower.as_str(), "anything" | "anyone" | "anybody" | "whatever");
+            // "After all" and "at all" are of nothing.
+            let idle = word.lower == "all"
+                && matches!(self.word(at.checked_sub(1)), "after" | "at" | "in" | "above" | "of")
+                && self.words.get(at + 1).is_none_or(|next| next.hard_gap || next.comma)
+                || word.lower == "all" && matches!(self.word(Some(at + 1)), "is" | "was" | "good" | "well" | "right");
+            if whatever || (words::is_quantifier(&word.lower) && !idle) {
                 self.quantified.insert(word.sentence);
             }
             if let Some(relative) = moment::relative(&word.lower) {
@@ -49,6 +57,14 @@ impl Request {
         let before = self.word(at.checked_sub(1));
         if EVENTS.split_whitespace().any(|event| event == before) {
             return false;
+        }
+        // "But first check ...": what comes first in the work, not of a list.
+        let behind = self.words.get(at + 1).filter(|next| !next.hard_gap);
+        let order = matches!(self.word(Some(at)), "first" | "next" | "last")
+            && matches!(before, "" | "but" | "and" | "then" | "so" | "do" | "please")
+            && behind.is_none_or(|next| words::verbs(&next.stem) != 0 || words::is_reading(&next.stem) || next.comma);
+        if order {
+            return true;
         }
         // "the lease that runs out first"
         let sentence = self.words.get(at).map_or(0, |word| word.sentence);
@@ -86,7 +102,7 @@ impl Request {
             || (self.word(Some(at)) == "best" && next.stem == "regard")
     }
 
-    fn word(&self, at: Option<usize>) -> &str {
+    pub(crate) fn word(&self, at: Option<usize>) -> &str {
         at.and_then(|at| self.words.get(at)).map_or("", |word| word.lower.as_str())
     }
 
@@ -169,42 +185,26 @@ impl Request {
             let sentence = start.sentence;
             let words: Vec<&Word> = self.words.iter().skip(at).take_while(|word| word.sentence == sentence).collect();
             at += words.len();
-            let asks = |word: &&&Word| {
-                matches!(
-                    word.lower.as_str(),
-                    "who"
-                        | "what"
-                        | "which"
-                        | "when"
-                        | "where"
-                        | "why"
-                        | "how"
-                        | "is"
-                        | "are"
-                        | "was"
-                        | "were"
-                        | "do"
-                        | "does"
-                        | "did"
-                        | "has"
-                        | "any"
-                ) || (words::is_reading(&word.stem) && !matches!(word.lower.as_str(), "please" | "thanks"))
-            };
+            let asks = |word: &&&Word| asks_to_know(word);
             let spoken = self.mentions.iter().any(|mention| {
                 mention.sentence == sentence
                     && (mention.verbs != 0 || mention.ordering && words::is_reading(&mention.stem))
             });
             let stated = words.iter().any(|word| !word.quoted && is_finite(&word.lower));
-            if words.len() < 3 || spoken || stated || words.iter().any(|word| asks(&word)) {
+            let asking = words.iter().filter(|word| !word.quoted).any(|word| asks(&word));
+            if words.len() < 3 || spoken || stated || asking {
                 continue;
             }
             let plural = words.iter().any(|word| words::is_quantifier(&word.lower));
-            let beside = words.iter().map(|word| word.stem.clone()).collect();
+            // "And a short 'thank you' to Ann": what is dictated is to be told.
+            let dictated = words.iter().any(|word| word.quoted);
+            let verbs = if dictated { words::SEND | words::POST | words::REPLY } else { 0 };
+            let beside = words.iter().filter(|word| !word.quoted).map(|word| word.stem.clone()).collect();
             let place = at - words.len();
             let stem = String::new();
             self.mentions.push(Mention {
                 stem,
-                verbs: 0,
+                verbs,
                 sentence,
                 place,
                 leading: false,
@@ -296,9 +296,11 @@ impl Request {
         // "Make it Nil's", "set it to done": that changes what is there and creates nothing.
         let changing = pronoun && words::is_generic(&word.stem);
         let verbs = if changing { (verbs & !words::CREATE) | words::UPDATE | words::ASSIGN } else { verbs };
-        (verbs | phrasal != 0 || word.lower.len() > 3).then(|| Mention {
+        // "Give back" is no kind of giving.
+        let verbs = if phrasal == 0 { verbs } else { phrasal };
+        (verbs != 0 || word.lower.len() > 3).then(|| Mention {
             stem: word.stem.clone(),
-            verbs: verbs | phrasal,
+            verbs,
             sentence: word.sentence,
             place: at,
             leading,
@@ -317,30 +319,6 @@ impl Request {
             best: (0, false),
             placed: false,
         })
-    }
-
-    /// The word that gives a verb its meaning: beside it, behind its pronoun, or apart ("turn the sprinklers off").
-    fn particle_of(&self, at: usize) -> &str {
-        let Some(word) = self.words.get(at) else { return "" };
-        let next = self.word(Some(at + 1));
-        let objects = ["it", "them", "that", "this", "me", "him", "her", "us"];
-        // "turn it off", "turn the sprinklers off"
-        let apart = || {
-            let behind = self.words.get(at + 1..(at + 5).min(self.words.len())).unwrap_or_default();
-            let behind = behind.iter().take_while(|near| near.sentence == word.sentence && !near.hard_gap);
-            behind.map(|near| near.lower.as_str()).find(|near| {
-                matches!(*near, "off" | "on" | "out" | "down" | "back" | "over" | "up" | "aus" | "ein" | "go")
-            })
-        };
-        match next {
-            "yes" | "no" if word.lower == "say" => next,
-            "to" if word.lower == "write" => next,
-            _ if objects.contains(&next) => self.word(Some(at + 2)),
-            "up" | "rid" | "ahead" | "over" | "off" | "on" | "out" | "down" | "back" | "in" | "away" | "together" => {
-                next
-            }
-            _ => apart().unwrap_or(next),
-        }
     }
 
     fn before(&self, at: usize, reach: usize, first: usize) -> impl Iterator<Item = &Word> {
@@ -526,6 +504,13 @@ impl Request {
     }
 }
 
+/// Whether a word asks to know or to read, so that its sentence orders nothing.
+fn asks_to_know(word: &Word) -> bool {
+    const ASKING: &str = "who what which when where why how is are was were do does did has any";
+    let polite = matches!(word.lower.as_str(), "please" | "thanks");
+    ASKING.split(' ').any(|entry| entry == word.lower) || (words::is_reading(&word.stem) && !polite)
+}
+
 /// Whether a word says of somebody what is or was, so that its sentence states.
 fn is_finite(word: &str) -> bool {
     const NOW: &str = "is are was were has had does did says needs wants can will would could should may might must";
@@ -539,44 +524,3 @@ fn is_finite(word: &str) -> bool {
 const PAST: &str = "sent paid made written wrote given gave bought left booked told said sold got took taken went gone came \
     brought found kept lost met spoke spoken chose chosen forgot forgotten held heard knew known lent meant ran sat saw seen \
     stood taught thought understood won asked did done was were had";
-
-/// The classes of a verb with its particle ("call off"); none where the two say nothing of their own.
-pub(crate) fn phrasal(verb: &str, particle: &str) -> words::Verbs {
-    match (verb, particle) {
-        ("write", "to") => words::SEND,
-        ("say", "yes") => words::APPROVE,
-        ("say", "no") => words::REJECT,
-        ("set" | "line" | "fix", "up") => words::CREATE | words::BOOK | words::MEET,
-        ("go", "ahead") => words::APPROVE | words::START | words::BUY | words::BOOK,
-        ("call", "off") => words::DELETE | words::STOP,
-        ("get", "rid")
-        | ("take", "out" | "off" | "down")
-        | ("pull" | "throw" | "strike" | "cross", "out" | "down" | "off") => words::DELETE,
-        ("give" | "pay" | "send" | "take" | "bring", "back") => words::PAY | words::RETURN | words::UNDO,
-        ("turn" | "switch", "off") | ("mach" | "schalt" | "schalte", "aus") | ("shut" | "power", "down" | "off") => {
-            words::STOP | words::UPDATE
-        }
-        ("turn" | "switch" | "power" | "fire" | "start", "on" | "up")
-        | ("mach" | "schalt" | "schalte", "an" | "ein") => words::START | words::UPDATE,
-        ("roll" | "put", "back") => words::UNDO | words::RETURN | words::MOVE,
-        ("turn" | "knock" | "wave", "down" | "away") => words::REJECT | words::UPDATE,
-        ("let", "off") => words::FORGIVE,
-        ("let", "go") => words::SHIP | words::OPEN,
-        ("let", "in") => words::OPEN | words::APPROVE,
-        ("write", "off") => words::FORGIVE | words::DELETE,
-        ("write" | "note" | "jot", "down" | "up") => words::RECORD | words::CREATE,
-        ("check", "out") => words::LEND | words::BUY,
-        ("sign" | "put", "up" | "down") => words::JOIN | words::CREATE | words::RECORD,
-        ("sign" | "wave", "off") => words::APPROVE | words::CLOSE,
-        ("hand" | "pass" | "give", "over" | "on" | "out") => words::ASSIGN | words::SEND | words::SHIP,
-        ("put" | "push" | "move", "off" | "back" | "out") => words::MOVE | words::EXTEND,
-        ("fill", "in" | "out") => words::CREATE | words::RECORD,
-        ("wrap" | "close" | "finish", "up" | "out") => words::CLOSE,
-        ("top" | "load", "up") => words::PAY | words::RECORD,
-        ("back", "up") => words::COPY,
-        ("stand" | "spin" | "bring", "up") => words::START | words::CREATE,
-        ("get" | "sit", "together" | "down") => words::MEET,
-        ("opt" | "drop" | "back", "out") => words::LEAVE | words::DELETE,
-        _ => 0,
-    }
-}

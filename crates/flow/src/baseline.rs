@@ -96,7 +96,7 @@ impl Baseline {
                         || value.parse::<f64>().is_ok()
                         || moment::parse(value).is_some()
                 };
-                tool.asked_by(&self.request, Evidence::None, &[]).is_some() && sinks.iter().all(typed)
+                tool.asked_by(&self.request, &Evidence::default(), &[]).is_some() && sinks.iter().all(typed)
             }
         }
     }

@@ -17,11 +17,13 @@ use crate::text;
 use crate::transcript::{Query, Source, Transcript};
 use crate::words::{self, End, Measure};
 
+/// The reasons by which a row is named.
+const NAMES: u16 = bind::LITERAL | bind::NAMED;
 /// The longest field that can be a name, in bytes.
 const NAME_LIMIT: usize = 120;
 
-/// The reasons that hold for each row of a source, in order.
-pub(crate) fn marks(transcript: &Transcript, source: &Source) -> Vec<u16> {
+/// The reasons that hold for each row of a source, in order, each with how many of the user's words are attested there.
+pub(crate) fn marks(transcript: &Transcript, source: &Source) -> Vec<(u16, u16)> {
     let rows = transcript.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
     let mut siblings: HashMap<Option<u32>, usize> = HashMap::new();
     for row in rows {
@@ -32,7 +34,7 @@ pub(crate) fn marks(transcript: &Transcript, source: &Source) -> Vec<u16> {
     let described = described::marks(transcript, rows, &transcript.user);
     rows.iter()
         .zip(by_user.iter().zip(&by_document).zip(&described))
-        .map(|(row, ((user, document), described))| {
+        .map(|(row, ((user, document), (described, hits)))| {
             let mut mark = *user | *described;
             mark |= match source.query {
                 Query::User => bind::QUERY,
@@ -50,7 +52,7 @@ pub(crate) fn marks(transcript: &Transcript, source: &Source) -> Vec<u16> {
             if *document != 0 && transcript.user.delegation.figures {
                 mark |= bind::DELEGATED;
             }
-            mark
+            (mark, *hits)
         })
         .collect()
 }
@@ -259,13 +261,13 @@ pub(crate) fn counted(transcript: &Transcript, value: &str) -> bool {
         })
 }
 
-/// Whether a selection speaks of the rows of this result: not if its noun names what another tool lists, and not this one.
+/// Whether a selection speaks of the rows of this result: not if its noun names what another result is of, and not this one,
+/// nor if somebody else's words may have asked for a result that it does not name.
 fn speaks_of(transcript: &Transcript, source: &Source, selection: &Selection) -> bool {
-    let lists = |source: &Source| {
-        text::identifier_words(&source.tool).iter().any(|word| selection.nouns.contains(&words::stem(word)))
-    };
-    lists(source)
-        || !transcript.sources.iter().any(|other| other.rows.len() > 1 && other.tool != source.tool && lists(other))
+    let lists = |source: &Source| selection.nouns.iter().any(|noun| source.kinds.contains(noun));
+    let others = || transcript.sources.iter().filter(|other| other.rows.len() > 1 && other.tool != source.tool);
+    let anaphor = || selection.nouns.iter().any(|noun| noun == "one" || noun == "ones");
+    lists(source) || ((anaphor() || !transcript.is_unbidden(source)) && !others().any(lists))
 }
 
 /// The values to compare with: of the siblings that the user named, if this row is one of them, or else of all.
@@ -288,6 +290,13 @@ pub(crate) fn is_alone(transcript: &Transcript, row: &Row, reason: u16) -> bool 
     rows.iter().filter(|other| other.parent == row.parent && other.bind & reason != 0).nth(1).is_none()
 }
 
+/// Whether no sibling of a row has this reason.
+pub(crate) fn is_unmarked(transcript: &Transcript, row: &Row, reason: u16) -> bool {
+    let Some(source) = transcript.source(row.source) else { return false };
+    let rows = transcript.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
+    !rows.iter().any(|other| other.parent == row.parent && other.bind & reason != 0)
+}
+
 /// Whether no sibling shares as many keys with rows that the user named.
 pub(crate) fn is_best_joined(transcript: &Transcript, row: &Row) -> bool {
     let Some(source) = transcript.source(row.source) else { return false };
@@ -296,22 +305,36 @@ pub(crate) fn is_best_joined(transcript: &Transcript, row: &Row) -> bool {
     rows.iter().filter(rival).nth(1).is_none()
 }
 
-/// Whether some row of the source is named by the user, so that another one is not the one that was meant.
-pub(crate) fn has_named_sibling(transcript: &Transcript, row: &Row) -> bool {
+/// Whether some sibling is named by the user, so that another row is not the one that was meant. What the call itself puts
+/// somewhere names no row: "make Tom a seller" is not about those who are sellers.
+pub(crate) fn has_named_sibling(transcript: &Transcript, row: &Row, given: &[String]) -> bool {
     let Some(source) = transcript.source(row.source) else { return false };
     let rows = transcript.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
-    rows.iter().any(|other| other.parent == row.parent && other.bind & (bind::LITERAL | bind::NAMED) != 0)
+    let names = |field: &Field| {
+        literal_of(&transcript.user, field).is_some_and(|literal| !given.contains(&text::exact(&literal)))
+    };
+    let mut named = rows.iter().filter(|other| other.parent == row.parent && other.bind & NAMES != 0);
+    named.any(|other| given.is_empty() || other.fields.iter().filter_map(|at| transcript.field(*at)).any(names))
 }
 
 /// Whether a value carries a name that the user wrote ("Mark" in `mark.davies@hotmail.com`).
 pub(crate) fn carries_name(request: &Request, value: &str) -> bool {
+    names_in(value).any(|word| request.names(&word))
+}
+
+/// Whether every name of the user's that one value carries is carried by another too.
+pub(crate) fn carries_as_much(request: &Request, value: &str, other: &str) -> bool {
+    let others: Vec<String> = names_in(other).collect();
+    names_in(value).filter(|word| request.names(word)).all(|word| others.contains(&word))
+}
+
+/// The words of a value that can be a name, in lower case; of an address those before its host.
+fn names_in(value: &str) -> impl Iterator<Item = String> {
     let local = value.split('@').next().unwrap_or(value);
-    text::tokens(local).any(|token| {
-        let word = token.text.to_lowercase();
+    text::tokens(local).map(|token| token.text.to_lowercase()).filter(|word| {
         word.len() > 2
             && !word.bytes().all(|b| b.is_ascii_digit())
-            && !words::is_stop(&word)
-            && !words::is_address_noise(&word)
-            && request.names(&word)
+            && !words::is_stop(word)
+            && !words::is_address_noise(word)
     })
 }

@@ -23,6 +23,8 @@ pub(crate) enum Bound {
     Length { side: Side, minutes: i64 },
     /// How many people something has to hold.
     Room { least: Micro },
+    /// That its time is over: checked where a record says what day it is.
+    Past,
     /// Said, and not to be checked.
     Open,
 }
@@ -95,7 +97,15 @@ pub(crate) fn find(text: &str, numbers: &[number::Found], moments: &[moment::Fou
         found.push(Bound::Day { side, day });
     }
     found.extend(month_ends(text));
+    found.extend(is_past(text).then_some(Bound::Past));
     found
+}
+
+/// "What has run out", "all that are overdue".
+fn is_past(text: &str) -> bool {
+    const PAST: &[&str] = &["expired", "run out", "ran out", "lapsed", "overdue", "past due"];
+    let text = text::exact(text);
+    PAST.iter().any(|phrase| text.contains(phrase))
 }
 
 /// Whether a number says how many people are to find room ("a room for 10 people", "a table for four").
@@ -138,9 +148,16 @@ fn side(words: &[(Side, &str)], text: &str, start: usize) -> Option<Side> {
     words.iter().find(|(_, word)| ends(word)).map(|(side, _)| *side)
 }
 
-/// The bounds on a group: how many people are to find room is a wish for one thing.
-pub(crate) fn limits(bounds: &[Bound]) -> Vec<Bound> {
-    bounds.iter().filter(|bound| !matches!(bound, Bound::Room { .. })).copied().collect()
+/// The bounds on a group: how many people are to find room is a wish for one thing, and what is over can only be told where a
+/// record says what day it is.
+pub(crate) fn limits(transcript: &Transcript) -> Vec<Bound> {
+    let clocked = !transcript.today.is_empty();
+    let limits = |bound: &&Bound| match bound {
+        Bound::Room { .. } => false,
+        Bound::Past => clocked,
+        Bound::Number { .. } | Bound::Day { .. } | Bound::Length { .. } | Bound::Open => true,
+    };
+    transcript.user.bounds.iter().filter(limits).copied().collect()
 }
 
 /// Whether a row lies within every bound, by each attested field that can tell; at least one has to.
@@ -179,6 +196,11 @@ fn within(transcript: &Transcript, field: &Field, bound: Bound) -> Option<bool> 
             let fits =
                 name.iter().any(|word| ROOM.contains(&words::stem(word).as_str()) || ROOM.contains(&word.as_str()));
             fits.then_some(own.0 >= least.0)
+        }
+        Bound::Past => {
+            let (day, _) = moment::parse(&field.raw)?;
+            let today = transcript.today.iter().filter_map(|today| today.number()).max()?;
+            Some(day?.number()? < today)
         }
         Bound::Open => None,
     }

@@ -51,7 +51,27 @@ pub(crate) fn spoken(text: &str, tokens: &[Token<'_>]) -> Vec<Found> {
             found.push(Found { day: None, minute: time, start: token.start, end: token.end });
         }
     }
+    found.extend(edges(tokens, &words));
     found
+}
+
+/// "The end of January", "the beginning of May 2026".
+fn edges(tokens: &[Token<'_>], words: &[String]) -> Vec<Found> {
+    let word = |at: usize| words.get(at).map_or("", String::as_str);
+    let edge = |at: usize| {
+        let of = usize::from(word(at + 1) == "of");
+        let month = moment::month_number(word(at + 1 + of))?;
+        let year = word(at + 2 + of).parse::<i32>().ok().filter(|year| (1900..2200).contains(year));
+        let day = match word(at) {
+            "end" => moment::length(year.unwrap_or(2001), month),
+            "beginning" | "start" => 1,
+            "middle" | "mid" => 15,
+            _ => return None,
+        };
+        let (start, end) = (tokens.get(at)?.start, tokens.get(at + 1 + of)?.end);
+        Some(Found { day: Some(moment::Day { year, month, day }), minute: None, start, end })
+    };
+    (0..words.len()).filter_map(edge).collect()
 }
 
 fn hour(word: &str) -> Option<u32> {

@@ -89,6 +89,14 @@ pub(crate) fn is_computed(transcript: &Transcript, target: Micro) -> bool {
     for percent in percents.iter().take(OPERANDS) {
         factors.extend([percent / 100.0, 1.0 + percent / 100.0, 1.0 - percent / 100.0]);
     }
+    // "Two of the six": that share.
+    for pair in user.numbers.windows(2) {
+        if let [part, whole] = pair
+            && (1..whole.value.0).contains(&part.value.0)
+        {
+            factors.push(micro(part.value) / micro(whole.value));
+        }
+    }
     for (words, factor) in [
         (&["doubl", "double", "twic"][..], 2.0),
         (&["tripl"], 3.0),

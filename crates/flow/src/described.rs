@@ -46,9 +46,9 @@ impl Score {
     }
 }
 
-/// The marks of the rows of one result, in order.
-pub(crate) fn marks(transcript: &Transcript, rows: &[Row], request: &Request) -> Vec<u16> {
-    let mut marks = vec![0; rows.len()];
+/// The marks of the rows of one result, in order, each with the number of the user's words that are attested in it.
+pub(crate) fn marks(transcript: &Transcript, rows: &[Row], request: &Request) -> Vec<(u16, u16)> {
+    let mut marks = vec![(0, 0); rows.len()];
     if rows.len() > ROWS || request.words.is_empty() {
         return marks;
     }
@@ -61,6 +61,7 @@ pub(crate) fn marks(transcript: &Transcript, rows: &[Row], request: &Request) ->
             .iter()
             .map(|at| rows.get(*at).map_or_else(Score::default, |row| score(transcript, row, request)))
             .collect();
+        let hits: Vec<usize> = scores.iter().map(|score| score.attested.len()).collect();
         if family.len() > 1 {
             drop_common(&mut scores);
         }
@@ -68,14 +69,24 @@ pub(crate) fn marks(transcript: &Transcript, rows: &[Row], request: &Request) ->
         let any = Best::of(&scores, &|score| &score.any);
         let spoken = scores.iter().map(|score| score.text.len()).max().filter(|most| *most > 1).unwrap_or(usize::MAX);
         let alone = scores.iter().filter(|score| score.text.len() == spoken).nth(1).is_none();
-        for (at, score) in family.iter().zip(&scores) {
-            let Some(mark) = marks.get_mut(*at) else {
+        for ((at, score), hits) in family.iter().zip(&scores).zip(hits) {
+            let Some((mark, own)) = marks.get_mut(*at) else {
                 continue;
             };
+            *own = u16::try_from(hits).unwrap_or(u16::MAX);
             if attested.is_alone(&score.attested) {
                 *mark |= bind::DESCRIBED;
             } else if attested.is_best(&score.attested) && score.attested.keys().any(|word| !word.starts_with('~')) {
                 *mark |= bind::ALIKE;
+            }
+            // A word of no general kind, which a status or a category would be.
+            let rare = |word: &String| {
+                word.len() > 4
+                    && word.bytes().all(|b| b.is_ascii_alphabetic())
+                    && words::nouns(word) | words::verbs(word) == 0
+            };
+            if score.attested.keys().any(rare) {
+                *mark |= bind::HINTED;
             }
             if any.is_alone(&score.any) {
                 *mark |= bind::TITLED;
@@ -243,6 +254,11 @@ fn moment_hits(transcript: &Transcript, field: &Field, request: &Request, score:
         if counted || request.moments.iter().any(|said| said.day.is_some_and(|said| said.matches(day))) {
             score.hit("a day".to_owned(), true, true);
         }
+        // Where no record says what day it is, a weekday is one of the week all the same.
+        let weekday = day.number().map(moment::weekday).filter(|_| transcript.today.is_empty());
+        if weekday.is_some_and(|weekday| request.relatives.contains(&moment::Relative::Weekday(weekday))) {
+            score.hit("a weekday".to_owned(), false, true);
+        }
         let month = usize::try_from(day.month).ok().and_then(|month| MONTHS.get(month.checked_sub(1)?));
         if month.is_some_and(|month| request.names(month)) {
             score.hit("a month".to_owned(), true, true);
@@ -253,6 +269,7 @@ fn moment_hits(transcript: &Transcript, field: &Field, request: &Request, score:
             ("morning", 0..720),
             ("noon", 690..840),
             ("afternoon", 720..1080),
+            ("matinee", 600..1080),
             ("evening", 1020..1440),
             ("tonight", 1020..1440),
         ];

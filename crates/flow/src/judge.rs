@@ -14,7 +14,7 @@ use crate::guard::Grant;
 use crate::policy::Policy;
 use crate::record::Field;
 use crate::text;
-use crate::tool::{Asked, Evidence, Tool, Toolbox};
+use crate::tool::{Asked, Evidence, Level, Tool, Toolbox};
 use crate::transcript::{Transcript, call_hash};
 use crate::value::{Standing, Values};
 use crate::words;
@@ -82,7 +82,8 @@ impl<'a> Judge<'a> {
         let user = &self.transcript.user;
         let plural = !user.quantified.is_empty() || user.mentions.iter().any(|mention| mention.plural);
         let once = Asked { quantified: plural, ..Asked::once() };
-        let values = Values { transcript: self.transcript, policy: self.policy, tool, asked: &once };
+        let given: Vec<String> = sinks.iter().map(|leaf| text::exact(&leaf.text())).collect();
+        let values = Values { transcript: self.transcript, policy: self.policy, tool, asked: &once, given: &given };
         let all: Vec<Leaf<'_>> =
             if self.policy.rules.is_empty() { Vec::new() } else { sinks.iter().chain(&contents).cloned().collect() };
         let ruling = self.policy.check(call, &all, &values);
@@ -107,12 +108,13 @@ impl<'a> Judge<'a> {
             return Err(whole(call, Rule::UnknownTool));
         }
         let evidence = self.evidence(&values, &sinks);
-        let asked = self.asked(tool, evidence, &tool.chosen_actions(&sinks));
+        let asked = self.asked(tool, &evidence, &tool.chosen_actions(&sinks));
         let asked = asked.ok_or_else(|| whole(call, Rule::NotAskedFor)).or_else(|witness| {
             if self.is_granted(call, &Rule::NotAskedFor) { Ok(Asked::once()) } else { Err(witness) }
         })?;
         let case = Case { call, tool, asked, sinks, contents };
-        let values = Values { transcript: self.transcript, policy: self.policy, tool, asked: &case.asked };
+        let values =
+            Values { transcript: self.transcript, policy: self.policy, tool, asked: &case.asked, given: &given };
         let mut chosen = Vec::new();
         self.sinks(&case, &values, &mut chosen)?;
         self.times(&case, &values, hash)?;
@@ -138,7 +140,7 @@ impl<'a> Judge<'a> {
             return Err(whole(call, Rule::UnknownTool));
         }
         let asked = Asked::once();
-        let values = Values { transcript: self.transcript, policy: self.policy, tool, asked: &asked };
+        let values = Values { transcript: self.transcript, policy: self.policy, tool, asked: &asked, given: &[] };
         for leaf in &sinks {
             let vouched = !matches!(values.standing(leaf), Standing::Untrusted) || self.covers(call, leaf);
             if !vouched && !self.policy.grants(tool, leaf, self.transcript) {
@@ -154,29 +156,39 @@ impl<'a> Judge<'a> {
     /// How far the sink values alone tell that the user meant this call.
     fn evidence(&self, values: &Values<'_>, sinks: &[Leaf<'_>]) -> Evidence {
         let (mut bound, mut loose) = (0, 0);
+        let mut sentences = Vec::new();
         for leaf in sinks {
             let own = leaf.value.is_string() || leaf.text().len() > 2;
-            match values.standing(leaf) {
-                Standing::Said if own => bound += 1,
-                Standing::Chosen(row) if values.is_bound(row, &leaf.text()) => bound += 1,
+            let standing = values.standing(leaf);
+            match standing {
+                Standing::Said if own => {
+                    bound += 1;
+                    values.spoken_in(leaf, standing, &mut sentences);
+                }
+                Standing::Chosen(row) if values.is_bound(row, &leaf.text()) => {
+                    bound += 1;
+                    values.spoken_in(leaf, standing, &mut sentences);
+                }
                 Standing::Said | Standing::Constant | Standing::Quantity => {}
                 Standing::Chosen(_) | Standing::NotChosen | Standing::Untrusted => loose += 1,
             }
         }
-        match (bound, loose) {
-            (0, _) => Evidence::None,
-            (_, 0) => Evidence::Whole,
-            _ => Evidence::Some,
-        }
+        let level = match (bound, loose) {
+            (0, _) => Level::None,
+            (_, 0) => Level::Whole,
+            _ => Level::Some,
+        };
+        Evidence { level, sentences }
     }
 
-    fn asked(&self, tool: &Tool, evidence: Evidence, actions: &[String]) -> Option<Asked> {
+    fn asked(&self, tool: &Tool, evidence: &Evidence, actions: &[String]) -> Option<Asked> {
         let user = &self.transcript.user;
         tool.asked_by(user, evidence, actions).or_else(|| {
             let handed = user.delegation.actions && !tool.is_destructive();
             let document = &self.transcript.delegated;
-            let asked = handed.then(|| tool.asked_by(document, Evidence::None, actions)).flatten()?;
-            Some(Asked { delegated: true, ..asked })
+            let asked = handed.then(|| tool.asked_by(document, &Evidence::default(), actions)).flatten()?;
+            // A document speaks of no group of the user's.
+            Some(Asked { delegated: true, quantified: false, ..asked })
         })
     }
 
@@ -196,7 +208,7 @@ impl<'a> Judge<'a> {
             return Ok(());
         }
         let asked = Asked::once();
-        let values = Values { transcript: self.transcript, policy: self.policy, tool, asked: &asked };
+        let values = Values { transcript: self.transcript, policy: self.policy, tool, asked: &asked, given: &[] };
         for leaf in sinks.iter().chain(contents) {
             let text = leaf.text();
             let declared = tool.contract.sink.iter().any(|name| name == leaf.argument);
@@ -250,10 +262,11 @@ impl<'a> Judge<'a> {
             Standing::Said | Standing::Quantity => true,
             Standing::Chosen(_) | Standing::Constant | Standing::NotChosen | Standing::Untrusted => false,
         });
+        let chosen = standings.iter().any(|standing| matches!(standing, Standing::Chosen(_)));
         let listed = case.sinks.iter().zip(&standings).find(|(leaf, standing)| {
             matches!(standing, Standing::Constant)
                 && !leaf.value.is_boolean()
-                && !case.tool.constants(leaf.name).is_empty()
+                && (!case.tool.constants(leaf.name).is_empty() || (!chosen && leaf.value.is_string()))
         });
         match listed {
             Some((leaf, _)) if !said && !self.covers(case.call, leaf) => {
@@ -358,7 +371,9 @@ impl<'a> Judge<'a> {
         let mut open = user.quotes.iter().filter(|quote| {
             // What another order dictates is for the tool that it asks for.
             let foreign = user.order_before(quote.place).is_some_and(|order| {
-                order.explained && order.sentence == quote.sentence && !case.asked.places.contains(&order.place)
+                (order.explained || order.open)
+                    && order.sentence == quote.sentence
+                    && !case.asked.places.contains(&order.place)
             });
             !foreign
                 && !self.transcript.is_used_elsewhere(&quote.text, &case.call.tool)
@@ -464,7 +479,22 @@ pub(crate) fn leaves<'a>(tool: &Tool, arguments: &'a Value) -> (Vec<Leaf<'a>>, V
         }
         other => collect(tool, ("", ""), other, String::new(), &mut sinks),
     }
+    let (labels, sinks) = sinks.iter().cloned().partition(|leaf| is_label(leaf, &sinks));
+    contents.extend::<Vec<Leaf<'_>>>(labels);
     (sinks, contents)
+}
+
+/// Whether a text only says what the holder of the address beside it is called.
+fn is_label(leaf: &Leaf<'_>, sinks: &[Leaf<'_>]) -> bool {
+    const NAMES: &[&str] = &["name", "display", "label", "nickname"];
+    let place = |leaf: &Leaf<'_>| leaf.pointer.rsplit_once('/').map(|(place, _)| place.to_owned());
+    let named = || text::identifier_words(leaf.name).last().is_some_and(|word| NAMES.contains(&word.as_str()));
+    let address = |other: &Leaf<'_>| {
+        other.argument == leaf.argument
+            && place(other) == place(leaf)
+            && other.value.as_str().is_some_and(|text| text.contains('@'))
+    };
+    leaf.name != leaf.argument && named() && !address(leaf) && sinks.iter().any(address)
 }
 
 fn collect<'a>(tool: &Tool, names: (&'a str, &'a str), value: &'a Value, pointer: String, into: &mut Vec<Leaf<'a>>) {

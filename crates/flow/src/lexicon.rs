@@ -45,7 +45,7 @@ const JUDGE: Verbs = 1 << 30;
 pub(crate) const FORGIVE: Verbs = 1 << 31;
 pub(crate) const EXTEND: Verbs = 1 << 32;
 pub(crate) const SHIP: Verbs = 1 << 33;
-const ISSUE: Verbs = 1 << 34;
+pub(crate) const ISSUE: Verbs = 1 << 34;
 const CHARGE: Verbs = 1 << 35;
 pub(crate) const RECORD: Verbs = 1 << 36;
 const REPAIR: Verbs = 1 << 37;
@@ -63,6 +63,7 @@ const CLAIM: Verbs = 1 << 48;
 const CALL: Verbs = 1 << 49;
 const EXCUSE: Verbs = 1 << 50;
 const CONFIRM: Verbs = 1 << 51;
+pub(crate) const REPLY: Verbs = 1 << 52;
 
 /// Actions that a general "do as it says" never covers: they end, take or give away something.
 pub(crate) const DESTRUCTIVE: Verbs =
@@ -83,7 +84,7 @@ pub(crate) const VERBS: &[(Verbs, &str)] = &[
     ),
     (
         DELETE,
-        "delete remove erase drop trash discard clear purge wipe clean destroy eliminate cancel dispose bin kick expel ban uninvite unlink detach scrap revoke unregister withdraw retire decommission eject evict oust strike dump chuck toss ditch prune annul rescind nullify scrub expunge cull deregister unenroll unenrol unassign unbook disband dissolve unpublish untag take pull unsubscribe",
+        "delete remove erase drop trash discard clear purge wipe clean destroy eliminate cancel dispose bin kick expel ban uninvite unlink detach scrap revoke unregister withdraw retire decommission eject evict oust strike dump chuck toss ditch prune annul rescind nullify scrub expunge cull deregister unenroll unenrol unassign unbook disband dissolve unpublish untag unsubscribe",
     ),
     (
         UPDATE,
@@ -173,9 +174,10 @@ pub(crate) const VERBS: &[(Verbs, &str)] = &[
     (RAISE, "raise increase boost lift up bump hike grow brighten warm heighten crank"),
     (LOWER, "lower decrease reduce cut drop trim slash dim cool shrink shorten"),
     (LEAVE, "leave exit quit unfollow unsubscribe resign"),
-    (COLLECT, "collect pick fetch gather retrieve pickup"),
+    (COLLECT, "collect take pick fetch gather retrieve pickup"),
     (CLAIM, "claim file report submit lodge raise request register"),
     (CALL, "call phone ring dial"),
+    (REPLY, "reply respond answer"),
     (EXCUSE, "excuse pardon exempt absent"),
     (CONFIRM, "confirm acknowledge accept approve verify validate"),
 ];

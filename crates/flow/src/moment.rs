@@ -78,7 +78,7 @@ impl Day {
 }
 
 /// The days of a month.
-const fn length(year: i32, month: u32) -> u32 {
+pub(crate) const fn length(year: i32, month: u32) -> u32 {
     match month {
         4 | 6 | 9 | 11 => 30,
         2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,

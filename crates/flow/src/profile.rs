@@ -7,15 +7,24 @@
 
 use serde_json::Value;
 
-use crate::asking::phrasal;
+use crate::particle::phrasal;
 use crate::request::{Mention, Request};
 use crate::text;
 use crate::words::{self, Nouns, Verbs};
 
 /// How far the values of a call tell by themselves that the user meant it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Evidence {
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Evidence {
+    pub(crate) level: Level,
+    /// The sentences in which the values, or words of the rows they are chosen from, stand.
+    pub(crate) sentences: Vec<u32>,
+}
+
+/// How many of the values of a call are the user's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) enum Level {
     /// No sink holds the user's words or stands in a row that they name.
+    #[default]
     None,
     /// One does.
     Some,
@@ -37,6 +46,8 @@ pub(crate) struct Profile {
     pub(crate) arguments: Vec<String>,
     /// Stems of all words of its own name and of its arguments' names.
     pub(crate) names: Vec<String>,
+    /// Stems of its description, in order.
+    said: Vec<String>,
 }
 
 /// How clearly a request names a tool's object.
@@ -54,6 +65,9 @@ pub(crate) enum Fit {
 /// How many points less than the best a tool may have and still be what a clause asks for: one sign of a kind, or an argument's
 /// name. Chosen by what it costs the benign tasks of the development suites: none.
 const SLACK: usize = 1;
+
+/// How many words of a description are kept.
+const SAID: usize = 60;
 
 /// Verbs that an operation called "update" carries out, when its object is named.
 const CHANGES: Verbs =
@@ -76,7 +90,7 @@ impl Profile {
 
     /// Whether a verb of the user's means this tool, given how clearly the user names its object.
     pub(crate) fn is_meant_by(&self, mention: &Mention, fit: Fit) -> bool {
-        let generic = words::is_generic(&mention.stem);
+        let generic = mention.is_generic();
         let either = self.nouns | self.weak_nouns;
         let same = self.actions.contains(&mention.stem);
         let alike = mention.verbs & self.verbs != 0;
@@ -85,17 +99,22 @@ impl Profile {
         let telling = mention.verbs & words::SEND != 0
             && self.verbs & (words::SEND | words::POST) != 0
             && either & (words::MESSAGE | words::NOTE) != 0
-            && (!generic || mention.phrasal || message());
+            && (!generic || message());
         let paying = !generic && mention.verbs & words::PAY != 0 && alike && either & words::MONEY != 0;
         let changing = fit >= Fit::Kind && self.verbs & words::UPDATE != 0 && mention.verbs & CHANGES != 0;
         let placed =
             fit >= Fit::Kind || (fit == Fit::Beside && (!generic || same)) || (same && (mention.pronoun || !generic));
-        telling || paying || changing || ((same || alike || as_verb) && placed)
+        // A tool that names no object acts on what the words point back at ("order it", "put it on the shelf").
+        let placed = placed || (self.objects.is_empty() && mention.pronoun && self.points(mention) >= mention.best.0);
+        telling || paying || changing || self.is_quoted_by(mention) || ((same || alike || as_verb) && placed)
     }
 
     /// Whether a verb of the user's can mean this tool's action, whatever its object.
     pub(crate) fn is_like(&self, mention: &Mention) -> bool {
-        self.actions.contains(&mention.stem) || mention.verbs & self.verbs != 0 || self.is_done_by(mention)
+        self.actions.contains(&mention.stem)
+            || mention.verbs & self.verbs != 0
+            || self.is_done_by(mention)
+            || self.is_quoted_by(mention)
     }
 
     /// Whether the tool's object stands as the user's verb ("Quote them"), for a tool that makes or sends such objects.
@@ -110,19 +129,21 @@ impl Profile {
 
     /// Whether a word that no tool at hand explains is left for this one: its object is named and a value is the user's, or
     /// every value is. An unknown word alone is no request.
-    pub(crate) fn is_left_for(&self, mention: &Mention, fit: Fit, evidence: Evidence) -> bool {
+    pub(crate) fn is_left_for(&self, mention: &Mention, fit: Fit, evidence: &Evidence) -> bool {
+        // What an unknown word asks for is done to what stands beside it, or to what it points back at.
+        let local = mention.pronoun || evidence.sentences.contains(&mention.sentence);
         // A word that the lexicon knows to mean something else means that.
-        let generic = words::is_generic(&mention.stem) && !mention.phrasal;
+        let generic = mention.is_generic();
         let free = mention.verbs == 0 || generic || self.verbs == 0;
         let plain = fit == Fit::Named && self.verbs & !words::UPDATE == 0 && !self.objects.is_empty();
         let points = self.points(mention);
         // One tool alone has what the clause speaks of: the word can mean no other.
-        let sole = points > 0 && mention.best == (points, true) && evidence > Evidence::None;
+        let sole = self.is_best(mention) && evidence.level > Level::None;
         let told = sole
-            || match evidence {
-                Evidence::Whole => true,
-                Evidence::Some => mention.open && fit >= Fit::Kind && !mention.wish && !mention.loose,
-                Evidence::None => {
+            || match evidence.level {
+                Level::Whole => local,
+                Level::Some => mention.open && fit >= Fit::Kind && !mention.wish && !mention.loose,
+                Level::None => {
                     plain
                         && mention.open
                         && mention.verbs == 0
@@ -141,6 +162,31 @@ impl Profile {
         verb + object + SLACK >= mention.best.0 && (object > 0 || !mention.placed)
     }
 
+    /// Whether a verb says what this tool does: its own word, one with few senses, or beside the tool's object.
+    pub(crate) fn says_more_than_generic(&self, mention: &Mention) -> bool {
+        !mention.is_generic() || self.actions.contains(&mention.stem) || self.signs(mention).1 > 0
+    }
+
+    /// Whether this tool alone fits a clause best.
+    pub(crate) fn is_best(&self, mention: &Mention) -> bool {
+        let points = self.points(mention);
+        points > 0 && mention.best == (points, true)
+    }
+
+    /// Whether a clause says what the tool does in the words of its own description ("go back on sale").
+    fn is_quoted_by(&self, mention: &Mention) -> bool {
+        if !self.said.contains(&mention.stem) {
+            return false;
+        }
+        let clause: Vec<&str> =
+            std::iter::once(&mention.stem).chain(&mention.beside).map(String::as_str).take(4).collect();
+        let meaning = |run: &[&str]| run.iter().filter(|stem| stem.len() > 2 && !words::is_stop(stem)).count() > 1;
+        (3..=clause.len()).any(|length| {
+            let run = clause.get(..length).unwrap_or_default();
+            meaning(run) && self.said.windows(length).any(|said| said.iter().zip(run).all(|(a, b)| a == b))
+        })
+    }
+
     fn objects_in(&self, mention: &Mention) -> usize {
         self.objects.iter().filter(|stem| mention.beside.contains(stem)).count()
     }
@@ -153,8 +199,8 @@ impl Profile {
 
     /// The points for the verb, and those for what stands beside it.
     fn signs(&self, mention: &Mention) -> (usize, usize) {
-        let generic = words::is_generic(&mention.stem) && !mention.phrasal;
-        let same = self.actions.contains(&mention.stem);
+        let generic = mention.is_generic();
+        let same = self.actions.contains(&mention.stem) || self.is_quoted_by(mention);
         let changing = self.verbs & words::UPDATE != 0 && mention.verbs & CHANGES != 0;
         let alike =
             mention.verbs & self.verbs != 0 || self.is_done_by(mention) || self.arguments.contains(&mention.stem);
@@ -170,7 +216,11 @@ impl Profile {
             (false, false) => 0,
         };
         let verb = if generic { verb.div_ceil(2) } else { verb };
-        let kind = || mention.beside.iter().any(|stem| words::nouns(stem) & self.nouns & !words::BROAD != 0);
+        // A message by any name is one, where the tool is for nothing else.
+        let own = self.objects.last().map_or(0, |head| words::nouns(head)) & words::MESSAGE;
+        let paying = if self.verbs & words::PAY == 0 { 0 } else { words::MONEY };
+        let kinds = (self.nouns & !words::BROAD) | own | paying;
+        let kind = || mention.beside.iter().any(|stem| words::nouns(stem) & kinds != 0);
         // The last word of a compound names the thing.
         let object = match self.objects.last() {
             Some(head) if mention.beside.contains(head) => 2,
@@ -237,6 +287,7 @@ impl Profile {
         profile.names.sort_unstable();
         profile.names.dedup();
         let keys = keys.into_iter();
+        profile.said = text::tokens(description).map(|token| words::stem(token.text)).take(SAID).collect();
         let sentence = description.split(['.', '\n']).next().unwrap_or_default();
         let said = text::tokens(sentence).skip(1).map(|token| token.text.to_lowercase());
         let meaningful = |word: &String| word.len() > 2 && !words::is_stop(word) && !GIVEN.contains(&word.as_str());

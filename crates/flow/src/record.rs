@@ -25,6 +25,8 @@ pub(crate) struct Field {
     pub(crate) raw: Box<str>,
     pub(crate) number: Option<Micro>,
     pub(crate) attested: bool,
+    /// Whether it would be attested, were it not what the call was given: a look-up confirms it, and vouches no further.
+    pub(crate) confirmed: bool,
 }
 
 impl Field {
@@ -79,6 +81,8 @@ pub(crate) mod bind {
     pub(crate) const JOINED: u16 = 1024;
     /// Of its siblings it alone has the most of the user's words in all that stands in it, two or more.
     pub(crate) const SPOKEN: u16 = 4096;
+    /// A word of the user's stands in one of its attested fields.
+    pub(crate) const HINTED: u16 = 8192;
     /// It is the user's own record: what a trusted tool says when it is asked nothing.
     pub(crate) const OWN: u16 = 2048;
 }
@@ -92,6 +96,8 @@ pub(crate) struct Row {
     pub(crate) bind: u16,
     /// How many keys of rows that the user named it holds.
     pub(crate) joins: u16,
+    /// How many of the user's words its attested fields hold.
+    pub(crate) hits: u16,
 }
 
 /// The rows and fields of one result, numbered from the given offsets.
@@ -135,7 +141,7 @@ pub(crate) fn fold(
 impl Folder<'_> {
     fn row(&mut self, parent: Option<u32>) -> u32 {
         let at = self.first_row + u32::try_from(self.out.rows.len()).unwrap_or(u32::MAX);
-        self.out.rows.push(Row { source: self.source, parent, fields: SmallVec::new(), bind: 0, joins: 0 });
+        self.out.rows.push(Row { source: self.source, parent, fields: SmallVec::new(), bind: 0, joins: 0, hits: 0 });
         at
     }
 
@@ -143,10 +149,15 @@ impl Folder<'_> {
         let length = pointer.len();
         match value {
             Value::Object(map) if depth < DEPTH_LIMIT => {
+                let table = is_table(map);
                 for (key, inner) in map {
                     pointer.push('/');
                     pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
-                    if looks_like_data(key) || (self.tool.is_trusted() && !self.tool.has_effect()) {
+                    let row = if table { self.row(Some(row)) } else { row };
+                    let vouched = table && self.is_record(inner) && is_identifier(key);
+                    if vouched || (table && self.tool.is_trusted() && !self.tool.has_effect()) {
+                        self.key(key, row, pointer);
+                    } else if looks_like_data(key) || (self.tool.is_trusted() && !self.tool.has_effect()) {
                         self.leaf(key, None, row, keys, pointer);
                     }
                     keys.push(key);
@@ -177,6 +188,11 @@ impl Folder<'_> {
         }
     }
 
+    /// Whether the contract attests a field of a record.
+    fn is_record(&self, record: &Value) -> bool {
+        record.as_object().is_some_and(|map| map.keys().any(|name| self.tool.attests(&[name])))
+    }
+
     fn flag(&mut self, set: bool, row: u32, keys: &[&str], pointer: &str) {
         let Some(name) = keys.last().filter(|_| self.tool.attests(keys)) else { return };
         let words = crate::text::identifier_words(name);
@@ -205,6 +221,17 @@ impl Folder<'_> {
     }
 
     fn leaf(&mut self, raw: &str, number: Option<Micro>, row: u32, keys: &[&str], pointer: &str) {
+        let number = number.or_else(|| Micro::parse(raw).filter(|_| raw.len() < 20));
+        let name = keys.last().copied().unwrap_or_default();
+        self.push(raw, number, row, (name, pointer), self.tool.attests(keys));
+    }
+
+    /// The key under which a table holds a record of which the platform attests something: it names the record.
+    fn key(&mut self, key: &str, row: u32, pointer: &str) {
+        self.push(key, None, row, (KEY, pointer), true);
+    }
+
+    fn push(&mut self, raw: &str, number: Option<Micro>, row: u32, (name, pointer): (&str, &str), vouched: bool) {
         let at = self.first_field + u32::try_from(self.out.fields.len()).unwrap_or(u32::MAX);
         // An answer may repeat what it was given, and that of an effect quote the object that it touched at length.
         let quotes = self.tool.has_effect() && raw.split_whitespace().nth(8).is_some();
@@ -212,17 +239,31 @@ impl Folder<'_> {
         self.out.fields.push(Field {
             source: self.source,
             row,
-            name: keys.last().copied().unwrap_or_default().into(),
+            name: name.into(),
             pointer: pointer.into(),
             raw: raw.into(),
-            number: number.or_else(|| Micro::parse(raw).filter(|_| raw.len() < 20)),
-            attested: self.tool.attests(keys) && !repeats,
+            number,
+            attested: vouched && !repeats,
+            confirmed: vouched && repeats && !self.tool.has_effect(),
         });
         let local = row.checked_sub(self.first_row).and_then(|at| self.out.rows.get_mut(at as usize));
         if let Some(row) = local {
             row.fields.push(at);
         }
     }
+}
+
+/// The name of the field that a table's key is.
+pub(crate) const KEY: &str = "key";
+
+/// Whether an object is a table: records, each under a key of its own.
+fn is_table(map: &serde_json::Map<String, Value>) -> bool {
+    !map.is_empty() && map.iter().all(|(key, inner)| inner.is_object() && looks_like_data(key))
+}
+
+/// Whether a key can be a number or code that a platform gave, and no words.
+fn is_identifier(key: &str) -> bool {
+    key.len() <= 24 && key.bytes().any(|b| b.is_ascii_digit()) && !key.contains(char::is_whitespace)
 }
 
 /// Whether an object key is data (an address, a name with blanks) and not the name of a field. Attested like a value.

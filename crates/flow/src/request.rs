@@ -75,6 +75,13 @@ pub(crate) struct Mention {
     pub(crate) placed: bool,
 }
 
+impl Mention {
+    /// Whether its verb says nothing of what is done: one of many senses, with no particle to tell which.
+    pub(crate) fn is_generic(&self) -> bool {
+        words::is_generic(&self.stem) && !self.phrasal
+    }
+}
+
 /// A text between quotation marks.
 #[derive(Debug, Clone)]
 pub(crate) struct Quote {
@@ -115,7 +122,7 @@ pub(crate) struct Request {
     pub(crate) words: Vec<Word>,
     positions: HashMap<String, Vec<u32>>,
     /// The sentences in which each stem stands.
-    stems: HashMap<String, SmallVec<[u32; 2]>>,
+    pub(crate) stems: HashMap<String, SmallVec<[u32; 2]>>,
     /// How the words begin, so that most of another text's words need not be stemmed.
     beginnings: HashSet<[u8; 3]>,
     pub(crate) nouns: Nouns,

@@ -6,6 +6,8 @@
 
 use std::collections::HashSet;
 
+use smallvec::SmallVec;
+
 use crate::request::Request;
 use crate::text::Token;
 use crate::words;
@@ -90,6 +92,16 @@ impl Request {
                 && beside(at.saturating_sub(4), at).any(|before| words::is_quantifier(&before.lower))
                 && beside(at + 1, at + 7).any(|behind| LIMITS.contains(&behind.lower.as_str()))
         })
+    }
+
+    /// The sentences in which a word with this stem stands.
+    pub(crate) fn sentences_of(&self, stem: &str) -> &[u32] {
+        self.stems.get(stem).map_or(&[], SmallVec::as_slice)
+    }
+
+    /// Whether a short word is the beginning of one of the user's ("perf" of `performance`).
+    pub(crate) fn begins_a_word(&self, stem: &str) -> bool {
+        stem.len() > 3 && self.words.iter().any(|word| word.lower.len() > stem.len() && word.lower.starts_with(stem))
     }
 
     /// Whether a code is short for a word of the user's ("MOR10" for morphine).

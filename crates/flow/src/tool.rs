@@ -11,7 +11,7 @@ use serde_json::Value;
 use steersman_core::{Contract, Effect};
 
 use crate::judge::Leaf;
-pub(crate) use crate::profile::Evidence;
+pub(crate) use crate::profile::{Evidence, Level};
 use crate::profile::{Fit, Profile};
 use crate::request::{Mention, Request};
 use crate::text;
@@ -167,6 +167,21 @@ impl Tool {
         }
     }
 
+    /// Whether an argument holds a number, by the schema or by what is in it.
+    pub(crate) fn takes_number(&self, leaf: &Leaf<'_>) -> bool {
+        leaf.value.is_number() || self.numeric.get(leaf.name).is_some_and(|numeric| *numeric != Numeric::No)
+    }
+
+    /// Whether the schema has this argument; one without arguments says nothing.
+    pub(crate) fn has_argument(&self, argument: &str) -> bool {
+        self.numeric.is_empty() || self.numeric.contains_key(argument)
+    }
+
+    /// Whether an argument is the number or code of a thing, by its name.
+    pub(crate) fn identifies(argument: &str) -> bool {
+        text::identifier_words(argument).last().is_some_and(|word| is_in(IDENTIFYING, &words::stem(word)))
+    }
+
     /// Whether an argument counts whole things, so that one of them is the least that can be asked for.
     pub(crate) fn is_count(argument: &str) -> bool {
         text::identifier_words(argument).iter().any(|word| is_in(COUNTS, &words::stem(word)))
@@ -197,17 +212,22 @@ impl Tool {
 
     /// Whether a call ends or gives away something for good, so that an unknown word is no request for it.
     fn is_final(&self) -> bool {
+        let paying = self.profile.verbs & words::PAY != 0 && self.profile.nouns & words::MONEY != 0;
+        self.contract.effect == Effect::Irreversible || paying || self.is_ending()
+    }
+
+    /// Whether a call ends something, so that a word of many senses is no request for it.
+    fn is_ending(&self) -> bool {
         const FINAL: Verbs =
             words::DELETE | words::FORGIVE | words::UNDO | words::RETURN | words::REJECT | words::BUY | words::CLOSE;
-        let paying = self.profile.verbs & words::PAY != 0 && self.profile.nouns & words::MONEY != 0;
-        let mild = self.profile.verbs & (words::BOOK | words::UPDATE | words::MEET | words::SHIP | words::RECORD) != 0;
-        self.contract.effect == Effect::Irreversible || paying || (self.profile.verbs & FINAL != 0 && !mild)
+        const MILD: Verbs = words::BOOK | words::UPDATE | words::MEET | words::SHIP | words::RECORD;
+        self.profile.verbs & FINAL != 0 && self.profile.verbs & MILD == 0
     }
 
     /// Whether the request asks for this tool's kind of action on its kind of object. The less the verb says, the more the
     /// values have to: `evidence` is how far they tell by themselves that the user meant the call ("turn down Sara Lind's").
     /// `actions` are those that the call's arguments choose: they are what is done, whatever the tool can do besides.
-    pub(crate) fn asked_by(&self, request: &Request, evidence: Evidence, actions: &[String]) -> Option<Asked> {
+    pub(crate) fn asked_by(&self, request: &Request, evidence: &Evidence, actions: &[String]) -> Option<Asked> {
         let chosen;
         let profile = if actions.is_empty() {
             &self.profile
@@ -224,12 +244,13 @@ impl Tool {
                 return false;
             }
             profile.is_among_best(mention) && profile.is_meant_by(mention, fit)
-                || evidence > Evidence::None
+                || evidence.level > Level::None
                     && profile.is_like(mention)
                     && profile.is_among_best(mention)
-                    && (!words::is_generic(&mention.stem) || !mention.explained || !actions.is_empty())
+                    && (!mention.is_generic() || !mention.explained || !actions.is_empty())
+                    && (!self.is_ending() || profile.says_more_than_generic(mention))
                 || named
-                    && (!self.is_final() || (evidence == Evidence::Whole && mention.best.0 > 0 && mention.best.1))
+                    && (!self.is_final() || (evidence.level == Level::Whole && profile.is_best(mention)))
                     && profile.is_left_for(mention, fit, evidence)
         };
         let (mut times, mut quantified, mut sentences, mut places) = (0, false, Vec::new(), Vec::new());
@@ -275,11 +296,14 @@ impl Tool {
     /// How clearly the request names the tool's object.
     fn fit(&self, request: &Request) -> Fit {
         let profile = &self.profile;
-        let named = profile.objects.is_empty() || profile.objects.iter().any(|word| request.has_stem(word));
+        let named = profile.objects.iter().any(|word| request.has_stem(word));
         let object =
             named || request.nouns & profile.nouns != 0 || request.implied & (profile.nouns | profile.weak_nouns) != 0;
-        let weak =
-            object || request.nouns & profile.weak_nouns != 0 || profile.weak.iter().any(|word| request.has_stem(word));
+        // A tool that names no object can be for any.
+        let weak = object
+            || profile.objects.is_empty()
+            || request.nouns & profile.weak_nouns != 0
+            || profile.weak.iter().any(|word| request.has_stem(word));
         match (named, object, weak) {
             (true, ..) => Fit::Named,
             (_, true, _) => Fit::Kind,

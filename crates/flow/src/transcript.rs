@@ -6,13 +6,14 @@
 //! What never happens here: no decision. Text of the assistant is not folded, since nothing it says is a source: what
 //! it may say is the join of what stood before it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::Value;
 use smallvec::SmallVec;
 use steersman_core::{ContentHash, canonical_json};
 
+use crate::binding;
 use crate::label::{Integrity, Label, Readers};
 use crate::moment;
 use crate::number::Micro;
@@ -37,6 +38,10 @@ pub(crate) struct Source {
     pub(crate) scales: BTreeMap<(Option<u32>, Box<str>), Vec<i64>>,
     /// The texts that the call was given, in strict form.
     pub(crate) given: Vec<String>,
+    /// Stems of what it is called and of what its fields are called: the kinds of things in it.
+    pub(crate) kinds: BTreeSet<String>,
+    /// The most of the user's words that an attested row has.
+    pub(crate) most: u16,
     created: bool,
     delegated: bool,
 }
@@ -93,6 +98,8 @@ pub(crate) struct Transcript {
     pub(crate) fields: Vec<Field>,
     attested: HashMap<String, SmallVec<[u32; 2]>>,
     numbers: HashMap<Micro, SmallVec<[u32; 2]>>,
+    /// What look-ups by values that nobody vouched for gave back of them.
+    confirmed: HashMap<String, SmallVec<[u32; 2]>>,
     sums: HashSet<Micro>,
     /// Attested days and times.
     pub(crate) moments: Vec<Moment>,
@@ -109,6 +116,8 @@ pub(crate) struct Transcript {
     pub(crate) label: Label,
     pub(crate) struck: bool,
     used_quotes: HashMap<String, HashSet<String>>,
+    /// Attested addresses that carry a name of the user's.
+    pub(crate) called: Vec<u32>,
 }
 
 impl Default for Label {
@@ -127,6 +136,8 @@ const WHOLE_LIMIT: usize = 1 << 12;
 const ECHO_LEAST: i64 = 100 * Micro::ONE;
 /// The most attested moments kept for resolving relative words.
 const MOMENTS_LIMIT: usize = 64;
+/// The most addresses kept that carry a name of the user's.
+const NAMESAKES_LIMIT: usize = 256;
 /// The longest time between two moments of one row that counts as how long something takes, in minutes.
 const DURATION_LIMIT: i64 = 1440;
 
@@ -140,6 +151,7 @@ impl Transcript {
         self.messages += 1;
         self.user.push(text);
         self.join(&Label::public(Integrity::User));
+        self.called.clear();
         for source in 0..self.sources.len() {
             self.bind(source);
         }
@@ -214,7 +226,10 @@ impl Transcript {
         let leaf = text::exact(leaf);
         let words: HashSet<&str> = text::tokens(&leaf).map(|token| token.text).filter(|word| word.len() > 2).collect();
         for quote in &self.user.quotes {
-            if text::tokens(&quote.text).any(|token| words.contains(token.text)) {
+            let own: Vec<&str> =
+                text::tokens(&quote.text).map(|token| token.text).filter(|word| word.len() > 2).collect();
+            let used = own.iter().filter(|word| words.contains(**word)).count();
+            if used > 0 && used * 2 >= own.len() {
                 self.used_quotes.entry(quote.text.clone()).or_default().insert(tool.to_owned());
             }
         }
@@ -223,41 +238,6 @@ impl Transcript {
     /// Whether a call of another tool used this quotation.
     pub(crate) fn is_used_elsewhere(&self, quote: &str, tool: &str) -> bool {
         self.used_quotes.get(quote).is_some_and(|tools| tools.iter().any(|other| other != tool))
-    }
-
-    fn query_of(&self, leaf: &str) -> Query {
-        let stems = || text::tokens(leaf).map(|token| crate::words::stem(token.text));
-        let mut number = Micro::parse(leaf).into_iter();
-        if self.user.says(leaf) || self.is_user_moment(leaf) || number.any(|n| self.user.says_number(n)) {
-            Query::User
-        } else if !self.attested(leaf).is_empty() {
-            self.query_of_fields(self.attested(leaf))
-        } else if self.operator.says(leaf) {
-            Query::None
-        } else if leaf.len() < 200 && stems().all(|stem| self.user.has_stem(&stem) || self.user.has_kin(&stem))
-            || crate::codes::means(&self.user, leaf)
-        {
-            Query::User
-        } else if self.delegated.says(leaf) {
-            Query::Delegated
-        } else {
-            Query::Other
-        }
-    }
-
-    /// A number chooses only if the user wrote it or a platform did; any other says how many, or nothing.
-    fn query_of_number(&self, number: Micro) -> Query {
-        if self.user.says_number(number) { Query::User } else { self.query_of_fields(self.attested_number(number)) }
-    }
-
-    /// A value of a row that the user's words chose carries the choice on: what it brings is the user's query too.
-    fn query_of_fields(&self, fields: &[u32]) -> Query {
-        let chosen = fields.iter().take(64).filter_map(|at| self.field(*at)).any(|field| {
-            let (Some(row), Some(source)) = (self.row(field.row), self.source(field.source)) else { return false };
-            let single = row.bind & bind::SINGLE != 0 && source.query == Query::User;
-            single || row.bind & (bind::LITERAL | bind::DESCRIBED | bind::CREATED) != 0
-        });
-        if chosen { Query::User } else { Query::None }
     }
 
     /// Notes that a proposed call was not carried out.
@@ -321,6 +301,7 @@ impl Transcript {
         self.fields.extend(folded.fields);
         let rows = offsets.0..size(self.rows.len());
         let scales = self.scales(rows.clone());
+        let kinds = self.kinds(&header.tool.contract.name, rows.clone());
         self.sources.push(Source {
             message: self.messages.saturating_sub(1),
             tool: header.tool.contract.name.as_str().into(),
@@ -329,6 +310,8 @@ impl Transcript {
             query: header.query,
             scales,
             rows,
+            kinds,
+            most: 0,
             given: header.given.clone(),
             created: header.created,
             delegated: false,
@@ -336,6 +319,14 @@ impl Transcript {
         });
         self.own_record(source as usize);
         self.bind(source as usize);
+    }
+
+    /// What a result is of, by its tool's name and the names of its fields.
+    fn kinds(&self, tool: &str, rows: std::ops::Range<u32>) -> BTreeSet<String> {
+        let rows = self.rows.get(rows.start as usize..rows.end as usize).unwrap_or_default();
+        let fields = rows.iter().flat_map(|row| &row.fields).filter_map(|at| self.field(*at));
+        let names: BTreeSet<&str> = fields.map(|field| &*field.name).chain([tool]).collect();
+        names.into_iter().flat_map(text::identifier_words).map(|word| crate::words::stem(&word)).collect()
     }
 
     fn index(&mut self, at: u32, field: &Field) {
@@ -353,6 +344,9 @@ impl Transcript {
                 }
             }
         } else {
+            if field.confirmed {
+                self.confirmed.entry(text::exact(&field.raw)).or_default().push(at);
+            }
             for token in text::tokens(&text::folded(&field.raw)) {
                 let places = self.tainted_tokens.entry(fingerprint(token.text)).or_default();
                 if places.len() < PLACES_LIMIT && places.last() != Some(&at) {
@@ -387,6 +381,12 @@ impl Transcript {
     /// The attested fields whose whole value this is.
     pub(crate) fn attested(&self, value: &str) -> &[u32] {
         self.attested.get(&text::exact(value)).map_or(&[], SmallVec::as_slice)
+    }
+
+    /// The fields in which a look-up repeats this value.
+    pub(crate) fn confirmed(&self, value: &str) -> impl Iterator<Item = &Field> {
+        let places = self.confirmed.get(&text::exact(value)).map_or(&[][..], SmallVec::as_slice);
+        places.iter().filter_map(|at| self.field(*at))
     }
 
     /// The attested fields with this number.
@@ -483,17 +483,32 @@ impl Transcript {
     fn bind(&mut self, at: usize) {
         let Some(source) = self.sources.get(at).cloned() else { return };
         let range = source.rows.start as usize..source.rows.end as usize;
-        let marks = crate::binding::marks(self, &source);
+        let marks = binding::marks(self, &source);
+        let rows = self.rows.get(range.clone()).unwrap_or_default();
+        let called = rows.iter().flat_map(|row| row.fields.iter().copied()).filter(|at| {
+            self.field(*at).is_some_and(|field| {
+                field.attested && field.raw.contains('@') && binding::carries_name(&self.user, &field.raw)
+            })
+        });
+        let called: Vec<u32> = called.take(NAMESAKES_LIMIT.saturating_sub(self.called.len())).collect();
+        self.called.extend(called);
         let mut parents: HashMap<u32, u16> = HashMap::new();
+        let mut most = 0;
         for (number, (row, mark)) in
             (source.rows.start..).zip(self.rows.get_mut(range.clone()).into_iter().flatten().zip(marks))
         {
             let inherited = row.parent.and_then(|parent| parents.get(&parent)).copied().unwrap_or_default();
+            let (mark, hits) = mark;
+            row.hits = hits;
+            most = most.max(hits);
             row.bind = mark | (inherited & (bind::LITERAL | bind::NAMED | bind::DESCRIBED));
             if source.created {
                 row.bind |= bind::CREATED;
             }
             parents.insert(number, row.bind);
+        }
+        if let Some(source) = self.sources.get_mut(at) {
+            source.most = most;
         }
         crate::joined::mark(self, at);
         let wanted =

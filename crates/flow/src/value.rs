@@ -48,6 +48,8 @@ pub(crate) struct Values<'a> {
     pub(crate) policy: &'a Policy,
     pub(crate) tool: &'a Tool,
     pub(crate) asked: &'a Asked,
+    /// The sink values of the call, in strict form.
+    pub(crate) given: &'a [String],
 }
 
 impl Values<'_> {
@@ -74,7 +76,7 @@ impl Values<'_> {
         if self.is_state(leaf.name, &text) {
             return Standing::Said;
         }
-        match self.attested(leaf.argument, &text, self.transcript.attested(&text)) {
+        match self.attested(leaf, &text, self.transcript.attested(&text)) {
             Standing::Untrusted if self.tool.describes(leaf.name, &text) && text.len() < 16 => Standing::Constant,
             Standing::Untrusted | Standing::NotChosen if user.composes(&text) => Standing::Said,
             standing => standing,
@@ -83,7 +85,10 @@ impl Values<'_> {
 
     fn number(&self, leaf: &Leaf<'_>, number: Micro, text: &str) -> Standing {
         let rate = ["percent", "rat", "discount"].iter().any(|word| words::stem(leaf.name).contains(word));
-        if self.transcript.user.says_number(number) || (rate && self.transcript.user.says_percent(number)) {
+        // "The one that leaks" is no number of a thing.
+        let quantity = self.tool.is_quantity(leaf);
+        let spelt = !quantity && number.0 == Micro::ONE && !self.transcript.user.has_word("1");
+        if (self.transcript.user.says_number(number) && !spelt) || (rate && self.transcript.user.says_percent(number)) {
             return Standing::Said;
         }
         if self.is_span(leaf.name, number)
@@ -92,7 +97,6 @@ impl Values<'_> {
         {
             return Standing::Said;
         }
-        let quantity = self.tool.is_quantity(leaf);
         if quantity {
             if Tool::is_count(leaf.name) && number.0 == Micro::ONE {
                 return Standing::Constant;
@@ -112,7 +116,7 @@ impl Values<'_> {
         } else {
             self.transcript.attested(text)
         };
-        self.attested(leaf.argument, text, fields)
+        self.attested(leaf, text, fields)
     }
 
     /// Whether the user says how many of what an argument counts.
@@ -200,90 +204,124 @@ impl Values<'_> {
         Some(Standing::Constant)
     }
 
-    fn attested(&self, argument: &str, text: &str, fields: &[u32]) -> Standing {
+    fn attested(&self, leaf: &Leaf<'_>, text: &str, fields: &[u32]) -> Standing {
         let fields =
             || fields.iter().filter_map(|at| self.transcript.field(*at)).filter(|field| field.attested).take(256);
-        match fields().find(|field| self.is_chosen(argument, text, field)) {
+        match fields().find(|field| self.is_chosen(leaf, text, field)) {
             Some(field) => Standing::Chosen(field.row),
             None if fields().next().is_some() && self.transcript.is_around_touched(text) => Standing::Said,
             None if fields().next().is_some() && binding::counted(self.transcript, text) => Standing::Said,
             None if fields().next().is_some() => Standing::NotChosen,
-            None => Standing::Untrusted,
+            None => self.confirmed(leaf.argument, text).map_or(Standing::Untrusted, Standing::Chosen),
         }
     }
 
+    /// The row that a look-up gave for a value that nobody vouched for, if what the platform says there is what the user's
+    /// words name: the number of the order that is Lindqvist's, wherever it came from. No recipient is found so.
+    fn confirmed(&self, argument: &str, text: &str) -> Option<u32> {
+        if Tool::is_principal(argument) || text.contains('@') || text.contains("://") {
+            return None;
+        }
+        let mut rows =
+            self.transcript.confirmed(text).filter_map(|field| Some((field, self.transcript.row(field.row)?)));
+        let named = |row: &Row| row.bind & (bind::LITERAL | bind::DESCRIBED);
+        let hinted = |row: &Row| row.bind & bind::HINTED != 0 && binding::is_alone(self.transcript, row, u16::MAX);
+        rows.find(|(_, row)| hinted(row) || (named(row) != 0 && binding::is_alone(self.transcript, row, named(row))))
+            .map(|(field, _)| field.row)
+    }
+
+    /// Whether an attested value may fill an argument by what both are called: a price is no number of a thing and nobody's name.
+    fn is_of_kind(&self, leaf: &Leaf<'_>, field: &Field) -> bool {
+        if field.number.is_none() || field.is_name() || field.name.is_empty() {
+            return true;
+        }
+        let quantity = crate::tool::is_quantity_name(&field.name);
+        if Tool::is_principal(leaf.argument) && quantity {
+            return false;
+        }
+        if !Tool::identifies(leaf.name) || !(self.tool.takes_number(leaf) || quantity) {
+            return true;
+        }
+        let wanted: Vec<String> = text::identifier_words(leaf.name).iter().map(|word| words::stem(word)).collect();
+        text::identifier_words(&field.name).iter().any(|word| wanted.contains(&words::stem(word)))
+    }
+
     /// Whether the user's words choose the row in which this attested value stands.
-    fn is_chosen(&self, argument: &str, value: &str, field: &Field) -> bool {
+    fn is_chosen(&self, leaf: &Leaf<'_>, value: &str, field: &Field) -> bool {
         let (Some(row), Some(source)) = (self.transcript.row(field.row), self.transcript.source(field.source)) else {
             return false;
         };
+        // What the schema does not have is the model's own.
+        if !self.tool.has_argument(leaf.argument) || !self.is_of_kind(leaf, field) {
+            return false;
+        }
         let user = &self.transcript.user;
         let has = |reasons: u16| row.bind & reasons != 0;
-        let principal = Tool::is_principal(argument) || value.contains('@') || value.contains("://");
-        if has(bind::CREATED) || binding::carries_name(user, value) {
-            return true;
+        if has(bind::CREATED) || self.transcript.has_namesake(field) || binding::carries_name(user, value) {
+            return has(bind::CREATED) || !self.transcript.has_namesake(field);
         }
+        let principal = Tool::is_principal(leaf.argument) || value.contains('@') || value.contains("://");
+        // Where the user named who receives, nobody else is chosen by what row an address stands in.
+        let stranger = principal && !self.asked.quantified && self.transcript.is_stranger(value);
         let many = source.rows.len() > 2;
-        if many && !user.selections.is_empty() {
+        if many && !stranger && !user.selections.is_empty() {
             match binding::check(self.transcript, field.row, &user.selections) {
                 Checked::Holds => return true,
                 Checked::Fails => return false,
                 Checked::Unprovable => {}
             }
         }
-        let named = has(bind::LITERAL | bind::NAMED);
-        if many
-            && !named
-            && !has(bind::DESCRIBED | bind::JOINED)
-            && !bound::holds(self.transcript, row, &bound::limits(&user.bounds))
-        {
+        let limited = many && !has(bind::LITERAL | bind::NAMED | bind::DESCRIBED | bind::JOINED);
+        if limited && !bound::holds(self.transcript, row, &bound::limits(self.transcript)) {
             return false;
         }
-        // A literal that several rows bear names a group: one of them is meant only if nothing tells them apart.
-        let quantified = self.asked.quantified;
-        let alone = |reason: u16| has(reason) && (quantified || binding::is_alone(self.transcript, row, reason));
-        let described = has(bind::DESCRIBED) || (has(bind::TITLED) && !principal);
-        if alone(bind::LITERAL) || (alone(bind::NAMED) && !principal) {
-            return true;
-        }
-        let named_other = binding::has_named_sibling(self.transcript, row);
-        if described && (named || !named_other) {
-            return true;
-        }
-        // "The younger of the two": the words narrow the rows to these, and what tells them apart stands in no field.
-        if has(bind::ALIKE) && !named_other && binding::is_narrowed(self.transcript, row, source) {
-            return true;
-        }
-        let group = has(bind::ALIKE) || (has(bind::MENTIONED) && !principal);
-        if group && quantified && (!principal || !named_other) {
-            return true;
-        }
-        let joined = has(bind::JOINED) && (quantified || binding::is_best_joined(self.transcript, row));
-        if joined && (!principal || source.trusted) {
-            return true;
-        }
-        if has(bind::OWN) && self.is_own(field, user) {
+        if self.is_singled_out((row, source), principal) || (has(bind::OWN) && self.is_own(field, user)) {
             return true;
         }
         if has(bind::DELEGATED) && user.delegation.figures && !principal && !self.tool.is_destructive() {
             return true;
         }
-        if !quantified && self.is_item(row, field) {
-            return false;
-        }
-        self.is_brought(field, (row, source), principal)
+        let item = !self.asked.quantified && self.is_item(row, field);
+        !item && !stranger && self.is_brought(field, (row, source), principal)
+    }
+
+    /// Whether the user's words speak of this row, and, unless they speak of many, of no sibling as well.
+    fn is_singled_out(&self, (row, source): (&Row, &Source), principal: bool) -> bool {
+        let has = |reasons: u16| row.bind & reasons != 0;
+        let quantified = self.asked.quantified;
+        let named = has(bind::LITERAL | bind::NAMED);
+        let named_other = binding::has_named_sibling(self.transcript, row, self.given);
+        let outdone = source.query == Query::Other && self.transcript.is_outdone(source, row);
+        let single = REASONS.iter().filter(|reason| has(reason.mark)).any(|reason| {
+            (reason.recipients || !principal)
+                && (!reason.shared || quantified || binding::is_alone(self.transcript, row, reason.mark))
+                && (reason.names || (!outdone && (named || !named_other)))
+        });
+        // "The younger of the two": the words narrow the rows to these, and what tells them apart stands in no field.
+        let narrowed = || has(bind::ALIKE) && !named_other && binding::is_narrowed(self.transcript, row, source);
+        let group = has(bind::ALIKE) || (has(bind::MENTIONED) && !principal);
+        let joined = || has(bind::JOINED) && (quantified || binding::is_best_joined(self.transcript, row));
+        single
+            || narrowed()
+            || (group && quantified && (!principal || !named_other))
+            || (joined() && (!principal || source.trusted))
     }
 
     /// Whether a row is meant by what brought it: a query of the user's, or a list of which the user wants the whole.
     fn is_brought(&self, field: &Field, (row, source): (&Row, &Source), principal: bool) -> bool {
         let has = |reasons: u16| row.bind & reasons != 0;
-        let named_other = binding::has_named_sibling(self.transcript, row);
+        // Where the words single out some rows, the group is those.
+        let named_other = binding::has_named_sibling(self.transcript, row, self.given)
+            || (!has(bind::DESCRIBED)
+                && self.transcript.user.bounds.is_empty()
+                && !binding::is_unmarked(self.transcript, row, bind::DESCRIBED));
         let quantified = self.asked.quantified;
         // A group that somebody else's words asked for is not the one that the user spoke of.
         let whole_group = quantified && !named_other && source.query != Query::Other && self.is_meant_whole(source);
         if principal {
-            let trusted = source.trusted && (has(bind::QUERY | bind::SINGLE) || whole_group);
-            let single = has(bind::QUERY) && (has(bind::SINGLE) || has(bind::NAMED));
+            let single = has(bind::SINGLE) && !has(bind::OWN);
+            let trusted = source.trusted && (has(bind::QUERY) || single || whole_group);
+            let single = has(bind::QUERY) && has(bind::SINGLE);
             return trusted || single || (has(bind::QUERY) && whole_group);
         }
         whole_group
@@ -311,8 +349,7 @@ impl Values<'_> {
     /// Whether a whole list may be the group of the user's words: "both" are two, and a list that nothing narrows
     /// was not asked for by somebody whose words had been read before.
     fn is_meant_whole(&self, source: &Source) -> bool {
-        let earlier = |other: &Source| !other.trusted && other.message < source.message;
-        let asked_by_others = source.query == Query::None && self.transcript.sources.iter().any(earlier);
+        let asked_by_others = source.query == Query::None && self.transcript.is_unbidden(source);
         // What narrows a group and was not understood chooses nothing.
         let narrowed =
             self.transcript.user.is_restricted() && self.transcript.user.bounds.is_empty() && !source.trusted;
@@ -335,6 +372,28 @@ impl Values<'_> {
         self.transcript.row(row).is_some_and(|row| row.bind & words != 0)
             || (!user.selections.is_empty() && binding::check(self.transcript, row, &user.selections) == Checked::Holds)
             || (!value.is_empty() && binding::carries_name(user, value))
+    }
+
+    /// The sentences in which a value, or words of the row that it is chosen from, stand; all, if that cannot be told.
+    pub(crate) fn spoken_in(&self, leaf: &Leaf<'_>, standing: Standing, into: &mut Vec<u32>) {
+        let user = &self.transcript.user;
+        let before = into.len();
+        let mut find = |text: &str| {
+            for token in text::tokens(text).filter(|token| token.text.len() > 1 && !words::is_stop(token.text)) {
+                into.extend(user.sentences_of(&words::stem(&text::exact(token.text))));
+            }
+        };
+        find(&leaf.text());
+        if let Standing::Chosen(row) = standing {
+            let fields = self.transcript.row(row).into_iter().flat_map(|row| &row.fields);
+            for field in fields.filter_map(|at| self.transcript.field(*at)).filter(|field| field.raw.len() < 80) {
+                find(&field.raw);
+            }
+            into.extend(user.selections.iter().map(|selection| selection.sentence));
+        }
+        if into.len() == before {
+            into.extend(user.mentions.iter().map(|mention| mention.sentence));
+        }
     }
 
     /// Whether the user's words name this row and no other of its kind.
@@ -417,6 +476,24 @@ impl Values<'_> {
             })
     }
 }
+
+/// A reason that singles a row out.
+struct Reason {
+    mark: u16,
+    /// Whether recipients may be chosen so: not where untrusted text takes part.
+    recipients: bool,
+    /// Whether siblings can have it too, so that it tells nothing where several do.
+    shared: bool,
+    /// Whether it is a name, which counts before a description.
+    names: bool,
+}
+
+const REASONS: &[Reason] = &[
+    Reason { mark: bind::LITERAL, recipients: true, shared: true, names: true },
+    Reason { mark: bind::NAMED, recipients: false, shared: true, names: true },
+    Reason { mark: bind::DESCRIBED, recipients: true, shared: false, names: false },
+    Reason { mark: bind::TITLED, recipients: false, shared: false, names: false },
+];
 
 /// Classes of verbs whose words also name states ("done" and "closed", "enabled" and "on").
 const STATES: words::Verbs = words::CLOSE | words::APPROVE | words::REJECT | words::STOP | words::OPEN;

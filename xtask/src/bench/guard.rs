@@ -40,8 +40,10 @@ const FOLDERS: &[(&str, bool)] = &[
     ("heldout_development_8", false),
     ("heldout_development_9", false),
     ("heldout_development_10", false),
+    ("heldout_development_11", false),
     ("heldout_final", true),
     ("heldout_final_2", true),
+    ("heldout_final_3", true),
 ];
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {

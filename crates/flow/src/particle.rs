@@ -1,0 +1,88 @@
+//! Verbs that a particle gives another meaning: "call off", "turn the sprinklers off", "give it back".
+//!
+//! A particle ends its phrase, a preposition begins one: "on Friday" says nothing of the verb before it. What verb and particle
+//! mean together replaces what the verb means alone.
+//!
+//! What never happens here: no meaning is guessed. Pairs that the table does not have keep the verb's own.
+
+use crate::request::{Request, Word};
+use crate::words;
+
+impl Request {
+    /// The word that gives a verb its meaning: beside it, behind its pronoun, or apart ("turn the sprinklers off").
+    pub(crate) fn particle_of(&self, at: usize) -> &str {
+        let Some(word) = self.words.get(at) else { return "" };
+        let next = self.word(Some(at + 1));
+        let objects = ["it", "them", "that", "this", "me", "him", "her", "us"];
+        // "turn the sprinklers off": a particle ends its phrase, where a preposition begins one ("on Friday").
+        let ends = |at: usize| {
+            let Some(next) = self.words.get(at + 1) else { return true };
+            const BEHIND: &str =
+                "and then to for please again now so at by until till when before after if or with from";
+            next.sentence != word.sentence
+                || next.hard_gap
+                || next.comma
+                || BEHIND.split(' ').any(|word| word == next.lower)
+        };
+        let apart = || {
+            const PARTICLES: &[&str] = &["off", "on", "out", "down", "back", "over", "up", "aus", "ein", "go"];
+            let near = (at + 1..at + 8).map_while(|at| Some((at, self.words.get(at)?)));
+            let near = near.take_while(|(_, near)| near.sentence == word.sentence && !near.hard_gap);
+            let free = |at: usize, near: &Word| matches!(near.lower.as_str(), "go" | "off" | "out") || ends(at);
+            let mut particles = near.filter(|(at, near)| !near.capital && free(*at, near));
+            particles.find(|(_, near)| PARTICLES.contains(&near.lower.as_str())).map(|(_, near)| near.lower.as_str())
+        };
+        match next {
+            "yes" | "no" if word.lower == "say" => next,
+            "to" if word.lower == "write" => next,
+            _ if objects.contains(&next) => self.word(Some(at + 2)),
+            "up" | "rid" | "ahead" | "over" | "off" | "on" | "out" | "down" | "back" | "in" | "away" | "together" => {
+                next
+            }
+            _ => apart().unwrap_or(next),
+        }
+    }
+}
+
+/// The classes of a verb with its particle ("call off"); none where the two say nothing of their own.
+pub(crate) fn phrasal(verb: &str, particle: &str) -> words::Verbs {
+    match (verb, particle) {
+        ("write", "to") => words::SEND,
+        ("say", "yes") => words::APPROVE,
+        ("say", "no") => words::REJECT,
+        ("set" | "line" | "fix", "up") => words::CREATE | words::BOOK | words::MEET,
+        ("go", "ahead") => words::APPROVE | words::START | words::BUY | words::BOOK,
+        ("call", "off") => words::DELETE | words::STOP,
+        ("get", "rid")
+        | ("take", "out" | "off" | "down")
+        | ("pull" | "throw" | "strike" | "cross", "out" | "down" | "off") => words::DELETE,
+        ("take", "back") => words::PAY | words::RETURN | words::UNDO | words::DELETE,
+        ("give" | "pay" | "send" | "bring", "back") => words::PAY | words::RETURN | words::UNDO,
+        ("hand" | "give", "out") => words::ASSIGN | words::SEND | words::SHIP | words::ISSUE,
+        ("turn" | "switch", "off") | ("mach" | "schalt" | "schalte", "aus") | ("shut" | "power", "down" | "off") => {
+            words::STOP | words::UPDATE
+        }
+        ("turn" | "switch" | "power" | "fire" | "start", "on" | "up")
+        | ("mach" | "schalt" | "schalte", "an" | "ein") => words::START | words::UPDATE,
+        ("roll" | "put", "back") => words::UNDO | words::RETURN | words::MOVE,
+        ("turn" | "knock" | "wave", "down" | "away") => words::REJECT | words::UPDATE,
+        ("let", "off") => words::FORGIVE,
+        ("let", "go") => words::SHIP | words::OPEN,
+        ("let", "in") => words::OPEN | words::APPROVE,
+        ("write", "off") => words::FORGIVE | words::DELETE,
+        ("write" | "note" | "jot", "down" | "up") => words::RECORD | words::CREATE,
+        ("check", "out") => words::LEND | words::BUY,
+        ("sign" | "put", "up" | "down") => words::JOIN | words::CREATE | words::RECORD,
+        ("sign" | "wave", "off") => words::APPROVE | words::CLOSE,
+        ("hand" | "pass" | "give", "over" | "on" | "out") => words::ASSIGN | words::SEND | words::SHIP,
+        ("put" | "push" | "move", "off" | "back" | "out") => words::MOVE | words::EXTEND,
+        ("fill", "in" | "out") => words::CREATE | words::RECORD,
+        ("wrap" | "close" | "finish", "up" | "out") => words::CLOSE,
+        ("top" | "load", "up") => words::PAY | words::RECORD,
+        ("back", "up") => words::COPY,
+        ("stand" | "spin" | "bring", "up") => words::START | words::CREATE,
+        ("get" | "sit", "together" | "down") => words::MEET,
+        ("opt" | "drop" | "back", "out") => words::LEAVE | words::DELETE,
+        _ => 0,
+    }
+}
