@@ -82,7 +82,7 @@ pub struct Subset {
     pub(crate) recursive: bool,
     /// Keywords that it does not know.
     pub(crate) unknown: &'static [&'static str],
-    /// Shaping keywords that it does know, see [`SHAPING`].
+    /// Shaping keywords that it does know, see `SHAPING` in `lower.rs`.
     pub(crate) shaping: &'static [&'static str],
     /// The formats it knows; `None` if it takes any.
     pub(crate) formats: Option<&'static [&'static str]>,
