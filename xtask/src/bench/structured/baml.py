@@ -135,7 +135,8 @@ for case in cases:
 with open(out, "w", encoding="utf-8") as file:
     for line in answers:
         try:
-            text = json.dumps(line, allow_nan=False)
+            text = json.dumps(line, allow_nan=False, ensure_ascii=False)
+            text.encode("utf-8")  # half of a surrogate pair is no text
         except (TypeError, ValueError):
             text = json.dumps({"id": line["id"], "error": "no JSON"})
         file.write(text + "\n")

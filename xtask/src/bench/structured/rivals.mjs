@@ -17,7 +17,10 @@ const spent = process.cpuUsage(start);
 const line = ({ id, text, error }) => {
   if (text === undefined) return JSON.stringify({ id, error });
   try {
-    return JSON.stringify({ id, value: JSON.parse(text) });
+    const written = JSON.stringify({ id, value: JSON.parse(text) });
+    // Half of a surrogate pair is no text: it is what an escape of one is written for.
+    if (/(^|[^\\])(\\\\)*\\ud[89a-f]/.test(written)) throw new Error("no text");
+    return written;
   } catch {
     return JSON.stringify({ id, error: "no JSON" });
   }
