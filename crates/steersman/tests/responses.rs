@@ -170,3 +170,20 @@ fn a_response_belongs_to_the_key_that_made_it() {
     let before = format!("/v1/responses/{}", open["id"].as_str().unwrap());
     assert_eq!(send("GET", &before, &keys[0], "").status, 404, "what was made without a key is no key's");
 }
+
+#[test]
+fn whoever_is_over_a_limit_is_told_that_and_not_whether_a_response_is_there() {
+    let house = House::start("[default]\nanswer = \"echo\"");
+    let key = house.make_key(&["slow", "--requests-per-minute", "1"]);
+    house.until_known(&key);
+    let ask = |body: Value| {
+        let body = body.to_string();
+        let head = format!(
+            "POST /v1/responses HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{key}content-length: {}\r\n\r\n",
+            body.len()
+        );
+        raw(house.address, (head + &body).as_bytes()).status
+    };
+    assert_eq!(ask(json!({ "model": "small", "input": "hello" })), 200);
+    assert_eq!(ask(json!({ "model": "small", "input": "go on", "previous_response_id": "resp_of_nobody" })), 429);
+}
