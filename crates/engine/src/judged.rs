@@ -101,7 +101,9 @@ impl Judge<'_> {
             if let Some(attempt) = recording.attempt() {
                 attempt.keep(Bytes::from(pieces.concat()));
             }
-            let (written, losses) = write_frames(self.client, self.options, &gated.unwrap_or(revised), &passed.repairs);
+            let mark = self.guarded.and_then(|guarded| guarded.report()?.mark());
+            let events = gated.unwrap_or(revised);
+            let (written, losses) = write_frames(self.client, self.options, &events, &passed.repairs, mark.as_ref());
             frames = written;
             recording.lost_in_answer(&losses);
         }
@@ -241,12 +243,16 @@ fn write_frames(
     options: AnswerOptions,
     events: &[Event],
     repairs: &[Repair],
+    mark: Option<&Bytes>,
 ) -> (Vec<u8>, Vec<Loss>) {
     let mut out = Vec::new();
     let mut encoder = client.answer_encoder(options);
     for event in events {
         if *event == Event::Done && !repairs.is_empty() {
             write_repairs(&mut out, client, repairs);
+        }
+        if let Some(mark) = mark.filter(|_| *event == Event::Done && extension::is_understood(client)) {
+            out.extend_from_slice(mark);
         }
         encoder.event(event, &mut out);
     }

@@ -13,6 +13,7 @@ use steersman_wire::sse::{Frame, SseDecoder};
 use steersman_wire::{AnswerDecoder, AnswerEncoder, AnswerOptions, FactsReader, FrameFacts, Loss};
 
 use crate::attempt::{Attempt, AttemptFailure};
+use crate::extension;
 use crate::guard::{self, Gate, Report};
 use crate::prepare::{Prepared, Target};
 use crate::verbatim::Verbatim;
@@ -26,6 +27,8 @@ pub(crate) struct Relay {
     facts: Box<dyn FactsReader>,
     path: Path,
     gate: Option<Box<Gate>>,
+    /// Whether the client can be told beside its answer what is missing from it.
+    marks: bool,
     /// Whether a frame with data came.
     begun: bool,
     done: bool,
@@ -71,7 +74,16 @@ impl Relay {
         };
         let decoder = SseDecoder::new(MAX_FRAME_BYTES);
         let gate = gate.map(|guarded| Box::new(Gate::new(Arc::clone(guarded))));
-        Self { decoder, facts: target.dialect.facts_reader(), path, gate, begun: false, done: false, failed: None }
+        Self {
+            decoder,
+            facts: target.dialect.facts_reader(),
+            path,
+            gate,
+            marks: extension::is_understood(prepared.dialect),
+            begun: false,
+            done: false,
+            failed: None,
+        }
     }
 
     /// Takes the next piece of the answer.
@@ -106,6 +118,7 @@ impl Relay {
                     let events = frame.data().map_or_else(|| Ok(Vec::new()), |data| decoder.frame(frame.event(), data));
                     let events = events.map_err(|error| AttemptFailure::malformed(error.to_string()))?;
                     let released = gated(self.gate.as_deref_mut(), events.clone())?;
+                    marked(self.marks, self.gate.as_deref(), &released).iter().for_each(|mark| out.push(mark));
                     let raw = if *strip_usage && facts.usage_only { Bytes::new() } else { frame.raw().clone() };
                     let Some(gate) = self.gate.as_deref() else { continue };
                     frames.push(raw, events, released, gate).iter().for_each(|bytes| out.push(bytes));
@@ -115,7 +128,9 @@ impl Relay {
                     let events = decoder
                         .frame(frame.event(), data)
                         .map_err(|error| AttemptFailure::malformed(error.to_string()))?;
-                    out.events(&gated(self.gate.as_deref_mut(), events)?, encoder.as_mut());
+                    let released = gated(self.gate.as_deref_mut(), events)?;
+                    marked(self.marks, self.gate.as_deref(), &released).iter().for_each(|mark| out.push(mark));
+                    out.events(&released, encoder.as_mut());
                 }
             }
         }
@@ -176,6 +191,12 @@ fn gated(gate: Option<&mut Gate>, events: Vec<Event>) -> Result<Vec<Event>, Atte
         Some(report) => Err(AttemptFailure::denied(guard::denied(report))),
         None => Ok(released),
     }
+}
+
+/// What stands before the end of a stream from which calls were taken.
+fn marked(marks: bool, gate: Option<&Gate>, released: &[Event]) -> Option<Bytes> {
+    let ends = marks && released.contains(&Event::Done);
+    gate.filter(|_| ends)?.report()?.mark()
 }
 
 /// Consecutive frames, joined; a single frame is sent uncopied.

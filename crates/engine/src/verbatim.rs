@@ -82,7 +82,8 @@ fn take(released: &mut Vec<Event>, events: &[Event]) -> Option<Vec<Event>> {
     for event in events {
         match event {
             Event::ToolCall { .. } | Event::ToolArguments { .. } => return None,
-            Event::Text { choice, text } => told.extend(take_text(&mut rest, *choice, text)?),
+            Event::Text { choice, text } => told.extend(take_text(&mut rest, *choice, text, false)?),
+            Event::Reasoning { choice, text } => told.extend(take_text(&mut rest, *choice, text, true)?),
             event => {
                 let at = rest.iter().position(|released| released == event)?;
                 told.push(rest.remove(at));
@@ -93,20 +94,27 @@ fn take(released: &mut Vec<Event>, events: &[Event]) -> Option<Vec<Event>> {
     Some(told)
 }
 
-/// Takes exactly `text` from the front of what was released of one choice.
-fn take_text(released: &mut Vec<Event>, wanted: u32, text: &str) -> Option<Vec<Event>> {
+/// Takes exactly `text` from the front of what was released of one choice, of its thought or of what it says.
+fn take_text(released: &mut Vec<Event>, wanted: u32, text: &str, thinks: bool) -> Option<Vec<Event>> {
+    let said = |event: &Event| match event {
+        Event::Text { choice, text } if !thinks && *choice == wanted => Some(text.clone()),
+        Event::Reasoning { choice, text } if thinks && *choice == wanted => Some(text.clone()),
+        _ => None,
+    };
+    let event = |text: String| {
+        if thinks { Event::Reasoning { choice: wanted, text } } else { Event::Text { choice: wanted, text } }
+    };
     let mut left = text;
     let mut told = Vec::new();
     while !left.is_empty() {
-        let at = released.iter().position(|event| matches!(event, Event::Text { choice, .. } if *choice == wanted))?;
-        let Some(Event::Text { text: found, .. }) = released.get_mut(at) else { return None };
+        let (at, found) = released.iter().enumerate().find_map(|(at, event)| Some((at, said(event)?)))?;
         if let Some(more) = left.strip_prefix(found.as_str()) {
             left = more;
             told.push(released.remove(at));
         } else {
             let rest = found.strip_prefix(left)?.to_owned();
-            told.push(Event::Text { choice: wanted, text: left.to_owned() });
-            *found = rest;
+            told.push(event(left.to_owned()));
+            *released.get_mut(at)? = event(rest);
             left = "";
         }
     }

