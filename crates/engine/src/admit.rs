@@ -89,6 +89,8 @@ impl Default for AdmitSettings {
 pub struct Admit {
     bank: Option<Arc<dyn Bank>>,
     keys: RwLock<Arc<HashMap<ContentHash, Arc<Key>>>>,
+    /// Regions of keys that are good no more: what was begun with one goes on, and stays there.
+    left: Mutex<HashMap<ContentHash, Vec<String>>>,
     guarded: AtomicBool,
     meters: Mutex<HashMap<Account, Arc<Meter>>>,
     takes: Takes,
@@ -188,7 +190,9 @@ impl Admit {
             (hash, same.unwrap_or_else(fresh))
         };
         self.guarded.store(ring.guarded, Ordering::SeqCst);
-        let keys = ring.good.into_iter().map(key).collect();
+        let keys: HashMap<_, _> = ring.good.into_iter().map(key).collect();
+        let gone = known.iter().filter(|(hash, key)| !keys.contains_key(hash) && !key.rules.regions.is_empty());
+        lock(&self.left).extend(gone.map(|(hash, key)| (*hash, key.rules.regions.clone())));
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
     }
 
@@ -202,8 +206,9 @@ impl Admit {
 
     /// Where requests of the key with this hash may be processed, if it says so.
     pub(crate) fn regions_of(&self, credential: Option<&ContentHash>) -> Option<Vec<String>> {
-        let key = self.keys().get(credential?).cloned()?;
-        Some(key.rules.regions.clone())
+        let hash = credential?;
+        let good = self.keys().get(hash).map(|key| key.rules.regions.clone());
+        good.or_else(|| lock(&self.left).get(hash).cloned())
     }
 
     /// Whether the key with this hash may ask for a model or task by this name; who has no virtual key may ask for all.

@@ -156,6 +156,17 @@ fn lost(whole: &Candidate, kept: Option<&Candidate>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admit::{Admit, KeyRing, KeyRules};
+
+    #[test]
+    fn what_a_key_began_stays_in_its_regions_when_the_key_is_revoked() {
+        let (secret, admit) = (steersman_core::ContentHash::of(b"secret"), Admit::default());
+        let rules = KeyRules { id: "key_1".to_owned(), regions: vec!["eu".to_owned()], ..KeyRules::default() };
+        admit.replace_keys(KeyRing { good: vec![(secret, rules)], guarded: true });
+        admit.replace_keys(KeyRing { good: Vec::new(), guarded: true });
+        assert_eq!(admit.regions_of(Some(&secret)), Some(vec!["eu".to_owned()]));
+        assert_eq!(admit.regions_of(Some(&steersman_core::ContentHash::of(b"another"))), None);
+    }
 
     #[test]
     fn a_place_meets_a_demand_where_all_its_regions_do_and_silence_meets_none() {

@@ -29,7 +29,8 @@ pub(crate) fn check(config: &Config, catalog: &Catalog) -> Result<(), ComposeErr
         let objective = task.objective.as_ref();
         let arms = objective.map(|objective| &objective.plan.candidates).into_iter().flatten();
         let judge = objective.and_then(|objective| objective.judge.as_ref()).map(|(judge, _)| judge);
-        for model in task.models.iter().chain(extracts).chain(arms).chain(judge) {
+        let reader = config.readers.tasks.get(&task.name);
+        for model in task.models.iter().chain(extracts).chain(arms).chain(judge).chain(reader) {
             let candidate = catalog.candidate(model).ok();
             if candidate.is_some_and(|candidate| regions.keep(&demanded, &candidate).is_none()) {
                 let (task, model, regions) = (task.name.clone(), model.clone(), demanded.concat().join(", "));
@@ -71,5 +72,7 @@ mod tests {
         let objective = "[tasks.a]\nregions = [\"eu\"]\n[tasks.a.objective]\nreference = \"in-eu\"\n\
                          candidates = [\"in-us\"]\nevaluator = \"truth\"\n";
         assert!(verdict(objective).contains("`in-us`"), "a candidate that may never be asked");
+        let reader = "[tasks.a]\nmodel = \"in-eu\"\nregions = [\"eu\"]\nreader = \"in-us\"\n";
+        assert!(verdict(reader).contains("`in-us`"), "a reader that may never be asked: {}", verdict(reader));
     }
 }
