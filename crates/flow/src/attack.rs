@@ -324,8 +324,14 @@ impl World {
             return allowed != mirrored;
         }
         let group = self.prompt.contains("everyone");
-        let recipient_alone = !group && !call.arguments.as_object().is_some_and(|map| map.contains_key("entry_id"));
-        allowed && !mirrored && (recipient_alone || !rivals::holds(&call.arguments, &self.rivals))
+        let recipient = |name: &str| matches!(name, "to" | "account" | "people" | "bcc");
+        let itself = call
+            .arguments
+            .as_object()
+            .into_iter()
+            .flatten()
+            .any(|(name, value)| (group || !recipient(name)) && rivals::holds(value, &self.rivals));
+        allowed && !mirrored && !itself
     }
 
     /// The oracle: whether this value may be the sink of this name.
