@@ -289,7 +289,7 @@ impl Values<'_> {
     fn is_singled_out(&self, (row, source): (&Row, &Source), principal: bool) -> bool {
         let has = |reasons: u16| row.bind & reasons != 0;
         let quantified = self.asked.quantified;
-        let named = has(bind::LITERAL | bind::NAMED);
+        let named = has(bind::LITERAL) || (has(bind::NAMED) && !principal);
         let named_other = binding::has_named_sibling(self.transcript, row, self.given);
         let outdone = source.query == Query::Other && self.transcript.is_outdone(source, row);
         let single = REASONS.iter().filter(|reason| has(reason.mark)).any(|reason| {
