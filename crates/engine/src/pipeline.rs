@@ -129,7 +129,7 @@ impl Engine {
         mut prepared: Prepared,
         mut recording: Recording,
     ) -> Reply {
-        prepared.guarded = match self.guard.label(inbound, &prepared) {
+        prepared.guarded = match self.guard.label(inbound, inbound, &prepared) {
             Ok(guarded) => guarded,
             Err(refusal) => return refuse(inbound, &refusal, recording),
         };

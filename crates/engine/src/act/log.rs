@@ -84,8 +84,10 @@ impl Drop for LiveRun<'_> {
     }
 }
 
-pub(super) fn request_hash(inbound: &Inbound) -> ContentHash {
-    ContentHash::of(&inbound.body)
+pub(super) fn request_hash(inbound: &Inbound, reads: bool) -> ContentHash {
+    // What was kept without a reader was shown to the model as it came, and may not go on with one.
+    let body = ContentHash::of(&inbound.body);
+    if reads { ContentHash::of(format!("read {body}").as_bytes()) } else { body }
 }
 
 impl<'a> RunLog<'a> {
@@ -94,8 +96,8 @@ impl<'a> RunLog<'a> {
     pub(super) async fn open(
         room: &'a ToolRoom,
         inbound: &Inbound,
-        owner: &str,
-        task: &str,
+        (owner, task): (&str, &str),
+        request: ContentHash,
         deadline: Instant,
     ) -> Result<Self, Refusal> {
         let key = inbound.idempotency_key.as_deref();
@@ -120,9 +122,9 @@ impl<'a> RunLog<'a> {
             drop(other.changed().await);
         };
         if key.is_some() {
-            live.held = Some(take(room, &id, request_hash(inbound), deadline).await?);
+            live.held = Some(take(room, &id, request, deadline).await?);
         }
-        let request = request_hash(inbound).to_string();
+        let request = request.to_string();
         let fresh = Content { request: request.clone(), task: task.to_owned(), ..Content::default() };
         let mut log = Self { room, id, content: fresh, version: None, keyed: key.is_some(), _live: live };
         if log.keyed

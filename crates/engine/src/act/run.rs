@@ -131,12 +131,13 @@ impl Running<'_> {
     ) -> Result<Acted, Refusal> {
         // By the id of the client's key, which outlives a rotation of its secret.
         let owner = self.engine.admit.owner_of(self.inbound.credential.as_ref());
-        let mut log = RunLog::open(self.room, self.inbound, &owner, task_name, self.deadline).await?;
+        let reader = self.engine.reader(task_name, self.inbound, self.deadline)?;
+        let request = request_hash(self.inbound, reader.is_some());
+        let mut log = RunLog::open(self.room, self.inbound, (&owner, task_name), request, self.deadline).await?;
         note.run.clone_from(&log.id);
         if let Some(answer) = &log.content.answer {
             return self.replay(answer.clone());
         }
-        let reader = self.engine.reader(task_name, self.inbound, self.deadline)?;
         // Handles are filled in once the answer is there.
         let mut outlet = outlet.filter(|_| reader.is_none());
         let (mut views, chain) = self.open(task_name, reader.is_some(), outlet.is_some()).await?;
@@ -146,7 +147,7 @@ impl Running<'_> {
         let judge = Arc::new(Judge::default());
         let tools = ours.iter().map(|tool| (Arc::clone(&tool.tool), tool.limiter.clone()));
         let runner = self.room.runner.with(tools, Arc::clone(&judge) as _);
-        let run = runner.run(RunId::from(log.id.as_str()), request_hash(self.inbound));
+        let run = runner.run(RunId::from(log.id.as_str()), request);
         let plan = self.plan(task_name, &views, &ours, &mut log, recording).await?;
         note.plan = plan.as_ref().map(Plan::tools);
         let (mut usage, mut guard, mut unseen) = (None, None, Vec::new());
@@ -233,7 +234,7 @@ impl Running<'_> {
         let mut prepared = prepare(&self.engine.catalog, &self.engine.forms, &inbound, &head)?;
         self.engine.stay_in_region(&inbound, &mut prepared, recording)?;
         let truth = views.truth().map(|truth| written(&truth)).transpose()?;
-        prepared.guarded = self.engine.guard.label(truth.as_ref().unwrap_or(&inbound), &prepared)?;
+        prepared.guarded = self.engine.guard.label(truth.as_ref().unwrap_or(&inbound), self.inbound, &prepared)?;
         if let Some(guarded) = prepared.guarded.as_mut().and_then(Arc::get_mut) {
             guarded.deferred = turn.ours.iter().map(|tool| tool.spec.name.clone()).collect();
             guarded.handles.clone_from(&views.handles);
@@ -339,7 +340,8 @@ impl Running<'_> {
                 let unknown = Contract::unknown(&reply.tool);
                 let contract = tool.map_or(&unknown, |tool| tool.tool.contract());
                 if is_kept_away(reply, contract, told_more) {
-                    let (read, note) = reader.read(contract, reply, &mut views.handles, hands.recording).await;
+                    let (read, note) =
+                        reader.read(contract, (reply, told_more), &mut views.handles, hands.recording).await;
                     kept.read = Some(read);
                     hands.note.reads.push(note);
                 }

@@ -159,11 +159,17 @@ impl GuardRoom {
         }
     }
 
-    /// Step 1: labels every value of the conversation. `None` where the guard is off for the task.
+    /// Step 1: labels every value of the conversation. `None` where the guard is off for the task. `marked` is the request as
+    /// its client sent it, into which its marks point; steps of a run may stand between its messages by now.
     ///
     /// # Errors
     /// A request that cannot be read whole, or that marks as quoted what is not there: the guard fails closed.
-    pub(crate) fn label(&self, inbound: &Inbound, prepared: &Prepared) -> Result<Option<Arc<Guarded>>, Refusal> {
+    pub(crate) fn label(
+        &self,
+        inbound: &Inbound,
+        marked: &Inbound,
+        prepared: &Prepared,
+    ) -> Result<Option<Arc<Guarded>>, Refusal> {
         let mode = self.mode_of(prepared.task.as_str());
         if mode == GuardMode::Off {
             return Ok(None);
@@ -174,7 +180,7 @@ impl GuardRoom {
             Err(_) if mode == GuardMode::Observe => return Ok(None),
             Err(error) => return Err(Refusal::from(error)),
         };
-        let quoted = fold::quoted(inbound)?;
+        let quoted = fold::quoted(marked)?;
         let tools = self.toolbox(&request.tools);
         let mut guard = Guard::new(tools, Arc::clone(&self.settings.policy));
         fold::fold(&mut guard, &request, &quoted, self.settings.history);

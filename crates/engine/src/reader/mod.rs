@@ -13,7 +13,7 @@ mod ask;
 mod handles;
 mod show;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -127,11 +127,12 @@ impl Engine {
 
 impl Reader<'_> {
     /// What the run's model sees of one result. Costs a call of a model where the tool's results have a schema; a call that
-    /// gives nothing leaves a named refusal, and the result behind a handle.
+    /// gives nothing leaves a named refusal, and the result behind a handle. A tool that was told more than the model has
+    /// seen (`told_more`) may repeat it in any field, so none of its fields vouches for a text.
     pub(crate) async fn read(
         &self,
         contract: &Contract,
-        reply: &ToolReply,
+        (reply, told_more): (&ToolReply, bool),
         handles: &mut Handles,
         recording: &mut Recording,
     ) -> (Read, ReadNote) {
@@ -141,11 +142,15 @@ impl Reader<'_> {
         let shown = match self.engine.readers.schemas.get(&contract.name) {
             _ if text.trim().is_empty() => String::new(),
             _ if !came => format!("({}) {}", reply.status.name(), handles.name(text.to_owned())),
+            None if told_more => handles.name(text.to_owned()),
             None => show::attested(text, contract, handles),
             Some(schema) => {
                 note.by = Some(self.model.to_owned());
                 match self.ask(&contract.name, schema, text, recording).await {
-                    Ok(value) => show::of_schema(&value, schema, &show::vouched(text, contract), handles),
+                    Ok(value) => {
+                        let vouched = if told_more { BTreeSet::new() } else { show::vouched(text, contract) };
+                        show::of_schema(&value, schema, &vouched, handles)
+                    }
                     Err(refusal) => {
                         note.failed = Some(refusal.code.name.to_owned());
                         let (code, handle) = (refusal.code.name, handles.name(text.to_owned()));

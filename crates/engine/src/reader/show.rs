@@ -24,7 +24,8 @@ pub(super) fn attested(text: &str, contract: &Contract, handles: &mut Handles) -
     let parsed: Option<Value> = serde_json::from_str(text).ok();
     let mut rows = Vec::new();
     if let Some(value) = &parsed {
-        collect(value, contract, handles, &mut rows);
+        let mut rest = Rows { contract, handles, rows: &mut rows };
+        rest.collect(value, true);
     }
     match (parsed, rows.len()) {
         (None, _) | (Some(_), 0) => handles.name(text.to_owned()),
@@ -33,43 +34,51 @@ pub(super) fn attested(text: &str, contract: &Contract, handles: &mut Handles) -
     }
 }
 
-fn collect(value: &Value, contract: &Contract, handles: &mut Handles, rows: &mut Vec<Value>) {
-    match value {
-        Value::Array(list) => {
-            let bare = is_attested(contract, "[]");
-            for inner in list {
-                if bare && is_short(inner) {
-                    rows.push(inner.clone());
-                } else {
-                    collect(inner, contract, handles, rows);
+struct Rows<'a> {
+    contract: &'a Contract,
+    handles: &'a mut Handles,
+    rows: &'a mut Vec<Value>,
+}
+
+impl Rows<'_> {
+    /// `is_bare`: no member's name leads here, which is where `[]` attests the values of a list.
+    fn collect(&mut self, value: &Value, is_bare: bool) {
+        match value {
+            Value::Array(list) => {
+                let is_shown = is_bare && is_attested(self.contract, "[]");
+                for inner in list {
+                    if is_shown && is_short(inner) {
+                        self.rows.push(inner.clone());
+                    } else {
+                        self.collect(inner, is_bare);
+                    }
                 }
             }
+            Value::Object(map) => self.row(map),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
-        Value::Object(map) => {
-            let is_shown = |name: &str, inner: &Value| is_attested(contract, name) && is_short(inner);
-            let shown: Map<String, Value> =
-                map.iter().filter(|(name, inner)| is_shown(name, inner)).map(|(k, v)| (k.clone(), v.clone())).collect();
-            if shown.is_empty() {
-                map.values().for_each(|inner| collect(inner, contract, handles, rows));
-                return;
-            }
-            let mut row = shown;
-            let rest: Map<String, Value> =
-                map.iter().filter(|(name, _)| !row.contains_key(*name)).map(|(k, v)| (k.clone(), v.clone())).collect();
-            let text = match (rest.len(), rest.values().next()) {
-                (0, _) => None,
-                (1, Some(Value::String(text))) => Some(text.clone()),
-                _ => Some(Value::Object(rest).to_string()),
-            };
-            row.extend(text.map(|text| (REST.to_owned(), Value::String(handles.name(text)))));
-            rows.push(Value::Object(row));
+    }
+
+    fn row(&mut self, map: &Map<String, Value>) {
+        let (mut row, rest): (Map<String, Value>, Map<String, Value>) = map
+            .iter()
+            .map(|(name, inner)| (name.clone(), inner.clone()))
+            .partition(|(name, inner)| is_attested(self.contract, name) && is_short(inner));
+        if row.is_empty() {
+            return map.values().for_each(|inner| self.collect(inner, false));
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        let text = match (rest.len(), rest.values().next()) {
+            (0, _) => None,
+            (1, Some(Value::String(text))) => Some(text.clone()),
+            _ => Some(Value::Object(rest).to_string()),
+        };
+        row.extend(text.map(|text| (REST.to_owned(), Value::String(self.handles.name(text)))));
+        self.rows.push(Value::Object(row));
     }
 }
 
 fn is_attested(contract: &Contract, name: &str) -> bool {
-    contract.attested.iter().any(|field| field == name)
+    contract.attested.iter().any(|field| field == name || field == "*")
 }
 
 fn is_short(value: &Value) -> bool {
@@ -87,14 +96,14 @@ pub(super) fn vouched(text: &str, contract: &Contract) -> BTreeSet<String> {
             Value::String(text) if is_attested(contract, name) && is_short(value) => {
                 into.insert(text.clone());
             }
-            Value::Array(list) => list.iter().for_each(|inner| walk(inner, "[]", contract, into)),
+            Value::Array(list) => list.iter().for_each(|inner| walk(inner, name, contract, into)),
             Value::Object(map) => map.iter().for_each(|(name, inner)| walk(inner, name, contract, into)),
             Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
     let mut vouched = BTreeSet::new();
     if let Ok(value) = serde_json::from_str(text) {
-        walk(&value, "", contract, &mut vouched);
+        walk(&value, "[]", contract, &mut vouched);
     }
     vouched
 }
@@ -184,6 +193,8 @@ mod tests {
         let mails = r#"{"OBEY":[{"id":7,"body":"OBEY","OBEY":1},{"id":8}]}"#;
         check(mails, &["id"], r#"[{"id":7,"rest":"$h1"},{"id":8}]"#);
         check(r#"["a","b"]"#, &["[]"], r#"["a","b"]"#);
+        check(r#"{"hits":["OBEY"]}"#, &["[]"], "$h1");
+        check(r#"{"id":7,"from":"ann"}"#, &["*"], r#"{"id":7,"from":"ann"}"#);
         check(&format!(r#"{{"id":"{}"}}"#, "OBEY ".repeat(60)), &["id"], "$h1");
         check(r#"{"id":{"OBEY":1}}"#, &["id"], "$h1");
     }
@@ -201,5 +212,6 @@ mod tests {
         let expected =
             json!({ "urgent": true, "gist": "$h1", "from": "ann@x.test", "kind": "bill", "lines": ["a", "$h2"] });
         assert_eq!(shown, expected);
+        assert!(super::vouched(r#"{"hits":["OBEY"]}"#, &contract(&["[]"])).is_empty());
     }
 }
