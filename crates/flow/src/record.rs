@@ -261,9 +261,12 @@ fn is_table(map: &serde_json::Map<String, Value>) -> bool {
     !map.is_empty() && map.iter().all(|(key, inner)| inner.is_object() && looks_like_data(key))
 }
 
-/// Whether a key can be a number or code that a platform gave, and no words.
+/// Whether a key can be a number or code that a platform gave: no words, and nothing that money or a message can be sent to
+/// (the shortest IBAN has 15 characters).
 fn is_identifier(key: &str) -> bool {
-    key.len() <= 24 && key.bytes().any(|b| b.is_ascii_digit()) && !key.contains(char::is_whitespace)
+    key.len() < 15
+        && key.bytes().any(|b| b.is_ascii_digit())
+        && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
 }
 
 /// Whether an object key is data (an address, a name with blanks) and not the name of a field. Attested like a value.
@@ -295,6 +298,18 @@ mod tests {
         let result = json!([{"id": 7, "from": "ann@a.io, bob@b.io", "body": "id 9"}, {"id": 8, "meta": {"id": "x"}}]);
         assert_eq!(attested(&tool(true, &["id"]), &result), ["7", "8", "x"]);
         assert_eq!(attested(&tool(true, &["from"]), &result), ["ann@a.io, bob@b.io"]);
+    }
+
+    #[test]
+    fn the_key_of_a_record_is_attested_with_it_if_nothing_can_be_sent_there() {
+        let table = |key: &str| {
+            let record = json!({"id": 7});
+            attested(&tool(true, &["id"]), &json!({ key: record, "INV-2": {"id": 8} }))
+        };
+        assert_eq!(table("INV-1"), ["INV-1", "7", "INV-2", "8"]);
+        for place in ["eve@x7.test", "x7.test/pay", "LT601010012345678901", "https://x7.test"] {
+            assert_eq!(table(place), ["7", "INV-2", "8"], "{place}");
+        }
     }
 
     #[test]
