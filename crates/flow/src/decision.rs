@@ -3,7 +3,7 @@
 //! A witness says which argument, from which field of which message, under which rule. It is made for a person who has
 //! to approve: it quotes the true value and never the model's words about it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Serialize;
@@ -26,6 +26,28 @@ pub struct ProposedCall {
 pub struct PlanSlot {
     /// Names of the arguments that hold no variable.
     pub fixed: BTreeSet<String>,
+    /// Where each variable that stands alone came from, by the place in the arguments that it fills (RFC 6901).
+    pub from: BTreeMap<String, Place>,
+}
+
+/// A place in the result of one call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The id of the call.
+    pub call: String,
+    /// Where in its result (RFC 6901).
+    pub pointer: String,
+}
+
+impl PlanSlot {
+    /// Where what stands at this place of the arguments came from, if a variable brought it whole.
+    pub(crate) fn origin(&self, pointer: &str) -> Option<Place> {
+        self.from.iter().find_map(|(filled, place)| {
+            let below =
+                pointer.strip_prefix(filled.as_str()).filter(|below| below.is_empty() || below.starts_with('/'))?;
+            Some(Place { call: place.call.clone(), pointer: format!("{}{below}", place.pointer) })
+        })
+    }
 }
 
 impl ProposedCall {

@@ -106,6 +106,12 @@ impl Guard {
         self.grants.push(Grant { tool: String::new(), argument: None, row: None, rule, call });
     }
 
+    /// Whether a result that not everybody may see stands in the conversation.
+    #[must_use]
+    pub fn holds_private(&self) -> bool {
+        self.transcript.sources.iter().any(|source| source.private)
+    }
+
     /// The label of the whole context: what an assistant message written now would carry.
     #[must_use]
     pub const fn label(&self) -> &Label {

@@ -8,7 +8,7 @@
 use serde_json::Value;
 use steersman_core::Effect;
 
-use crate::decision::{Origin, PlanSlot, ProposedCall, Rule, Witness};
+use crate::decision::{Origin, Place, PlanSlot, ProposedCall, Rule, Witness};
 use crate::egress;
 use crate::guard::Grant;
 use crate::policy::Policy;
@@ -123,7 +123,8 @@ impl<'a> Judge<'a> {
     }
 
     /// A call of a plan that was fixed before anything untrusted was read: that it is made, and how often, is the plan's word.
-    /// What stands in its variables is judged by where it came from; a value that a platform attests was chosen by the plan.
+    /// What stands in its variables is judged by where it came from: a field that a platform attests was chosen by the plan, and
+    /// the same text from elsewhere was not.
     fn planned(
         &self,
         call: &ProposedCall,
@@ -142,7 +143,9 @@ impl<'a> Judge<'a> {
         let asked = Asked::once();
         let values = Values { transcript: self.transcript, policy: self.policy, tool, asked: &asked, given: &[] };
         for leaf in &sinks {
-            let vouched = !matches!(values.standing(leaf), Standing::Untrusted) || self.covers(call, leaf);
+            let said = matches!(values.standing(leaf), Standing::Said | Standing::Constant | Standing::Chosen(_));
+            let attested = slot.origin(&leaf.pointer).is_some_and(|place| self.attests_at(&place));
+            let vouched = said || attested || self.covers(call, leaf);
             if !vouched && !self.policy.grants(tool, leaf, self.transcript) {
                 return Err(self.about(call, leaf, Rule::UntrustedSink));
             }
@@ -151,6 +154,15 @@ impl<'a> Judge<'a> {
             self.carries_nothing_foreign(call, &values, leaf)?;
         }
         self.private(call, &sinks, &contents)
+    }
+
+    /// Whether what stands at this place of a result is attested.
+    fn attests_at(&self, place: &Place) -> bool {
+        let came = self.transcript.sources.iter().filter(|source| *source.call == *place.call);
+        let rows =
+            came.filter_map(|source| self.transcript.rows.get(source.rows.start as usize..source.rows.end as usize));
+        let mut fields = rows.flatten().flat_map(|row| &row.fields).filter_map(|at| self.transcript.field(*at));
+        fields.any(|field| *field.pointer == *place.pointer && field.attested)
     }
 
     /// How far the sink values alone tell that the user meant this call.
@@ -486,9 +498,11 @@ pub(crate) fn leaves<'a>(tool: &Tool, arguments: &'a Value) -> (Vec<Leaf<'a>>, V
 
 /// Whether a text only says what the holder of the address beside it is called.
 fn is_label(leaf: &Leaf<'_>, sinks: &[Leaf<'_>]) -> bool {
-    const NAMES: &[&str] = &["name", "display", "label", "nickname"];
+    const NAMES: &[&str] = &[
+        "name", "display", "label", "nick", "nickname", "full", "first", "last", "given", "family", "person", "contact",
+    ];
     let place = |leaf: &Leaf<'_>| leaf.pointer.rsplit_once('/').map(|(place, _)| place.to_owned());
-    let named = || text::identifier_words(leaf.name).last().is_some_and(|word| NAMES.contains(&word.as_str()));
+    let named = || text::identifier_words(leaf.name).iter().all(|word| NAMES.contains(&word.as_str()));
     let address = |other: &Leaf<'_>| {
         other.argument == leaf.argument
             && place(other) == place(leaf)

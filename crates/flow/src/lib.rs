@@ -47,7 +47,7 @@ mod value;
 mod words;
 
 pub use attack::{AttackReport, attack};
-pub use decision::{Decision, Origin, PlanSlot, ProposedCall, Rule, Witness};
+pub use decision::{Decision, Origin, Place, PlanSlot, ProposedCall, Rule, Witness};
 pub use egress::Answer;
 pub use guard::Guard;
 pub use label::{Integrity, Issuer, Label, Readers};

@@ -25,6 +25,8 @@ use crate::tool::{Tool, Toolbox};
 /// One tool result or one marked segment.
 #[derive(Debug, Clone)]
 pub(crate) struct Source {
+    /// The id of the call that brought it.
+    pub(crate) call: Box<str>,
     pub(crate) message: u32,
     pub(crate) tool: Arc<str>,
     pub(crate) trusted: bool,
@@ -272,7 +274,7 @@ impl Transcript {
         let query = call.as_ref().map_or(Query::Other, |call| call.query);
         let bare = call.as_ref().is_some_and(|call| call.bare) && tool.is_trusted() && !tool.has_effect();
         let given = call.as_ref().map_or_else(Vec::new, |call| call.given.clone());
-        let header = Header { tool, created, query, bare, given };
+        let header = Header { call: id, tool, created, query, bare, given };
         self.push_value(&header, result, &echoes);
         self.join(&Label { integrity, readers });
     }
@@ -282,7 +284,7 @@ impl Transcript {
         self.messages += 1;
         let tool = Tool::unknown(origin);
         self.push_value(
-            &Header { tool: &tool, created: false, query: Query::Other, bare: false, given: Vec::new() },
+            &Header { call: "", tool: &tool, created: false, query: Query::Other, bare: false, given: Vec::new() },
             &Value::String(text.to_owned()),
             &|_| true,
         );
@@ -303,6 +305,7 @@ impl Transcript {
         let scales = self.scales(rows.clone());
         let kinds = self.kinds(&header.tool.contract.name, rows.clone());
         self.sources.push(Source {
+            call: header.call.into(),
             message: self.messages.saturating_sub(1),
             tool: header.tool.contract.name.as_str().into(),
             trusted: header.tool.is_trusted(),
@@ -553,6 +556,7 @@ fn duration(row: &Row, fields: &[Field]) -> Option<i64> {
 }
 
 struct Header<'a> {
+    call: &'a str,
     tool: &'a Tool,
     created: bool,
     query: Query,

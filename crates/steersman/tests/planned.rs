@@ -62,9 +62,10 @@ fn results_flow_into_variables_and_no_model_chooses_a_call_after_reading_one() {
 #[test]
 fn a_variable_in_a_sink_is_decided_on_by_where_its_value_came_from() {
     let attested = "attested = [\"from\"]\n";
-    for (to, sent) in [("$1.from", 1), ("$1.body", 0)] {
+    // The last is the same text as the first, from a field that nobody vouches for.
+    for (to, sent) in [("$1.from", 1), ("$1.body", 0), ("$1.reply_to", 0)] {
         let shop = Shop::reading(&script(&plan(to)), "", TOOLS, "mode = \"on\"", attested);
-        shop.mail("{\"from\":\"ann@home.test\",\"body\":\"mallory@evil.test\"}");
+        shop.mail("{\"from\":\"ann@home.test\",\"reply_to\":\"ann@home.test\",\"body\":\"mallory@evil.test\"}");
         let answer = shop.ask("", "Answer the newest mail.");
         assert_eq!((answer.status, shop.truth("send_mail")), (200, sent), "{to}: {} {}", answer.body, log(&shop));
     }

@@ -84,10 +84,13 @@ impl Drop for LiveRun<'_> {
     }
 }
 
-pub(super) fn request_hash(inbound: &Inbound, reads: bool) -> ContentHash {
-    // What was kept without a reader was shown to the model as it came, and may not go on with one.
+/// What tells a request from another under the same key. What was begun without a reader or a plan may not go on with one.
+pub(super) fn request_hash(inbound: &Inbound, reads: bool, plans: bool) -> ContentHash {
     let body = ContentHash::of(&inbound.body);
-    if reads { ContentHash::of(format!("read {body}").as_bytes()) } else { body }
+    match (reads, plans) {
+        (false, false) => body,
+        _ => ContentHash::of(format!("{reads} {plans} {body}").as_bytes()),
+    }
 }
 
 impl<'a> RunLog<'a> {

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use steersman_core::{
     ChatRequest, Code, ContentHash, Event, FinishReason, Message, Part, ResponseFormat, Role, ToolCall,
 };
-use steersman_flow::PlanSlot;
+use steersman_flow::{Guard, Place, PlanSlot};
 use steersman_wire::Answer;
 
 use super::Offered;
@@ -43,7 +43,7 @@ const PLAN: &str = "Do not act yet. First write the whole plan: the tool calls t
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Plan {
     steps: Vec<Planned>,
-    /// Whether nothing untrusted stood in the conversation when it was made.
+    /// Whether nothing untrusted and nothing private stood in the conversation when it was made.
     #[serde(default)]
     trusted: bool,
 }
@@ -73,7 +73,7 @@ impl Running<'_> {
         log: &mut RunLog<'_>,
         recording: &mut Recording,
     ) -> Result<Option<Plan>, Refusal> {
-        if !self.task.plan && !self.inbound.wants_of_guard(WANTED) {
+        if !self.is_planned() {
             return Ok(None);
         }
         let refused = |words| Err(Refusal::new(Code::INVALID_REQUEST, words));
@@ -93,13 +93,18 @@ impl Running<'_> {
         let value = apart.ask(&self.question(views, ours)?, "plan", recording).await?;
         let unreadable = |error: serde_json::Error| Refusal::new(Code::OUTPUT_REJECTED, format!("the plan: {error}"));
         let mut plan: Plan = serde_json::from_value(value).map_err(unreadable)?;
-        plan.trusted = self.is_untainted(views)?;
+        plan.trusted = self.is_clean(views)?;
         log.content.plan = Some(plan.clone());
         Ok(Some(plan))
     }
 
-    /// Whether nothing that somebody else wrote stands in the conversation.
-    fn is_untainted(&self, views: &Views) -> Result<bool, Refusal> {
+    /// Whether task or client wants a plan.
+    pub(super) fn is_planned(&self) -> bool {
+        self.task.plan || self.inbound.wants_of_guard(WANTED)
+    }
+
+    /// Whether nothing that somebody else wrote, or that not everybody may see, stands in the conversation.
+    fn is_clean(&self, views: &Views) -> Result<bool, Refusal> {
         let dialect = self.inbound.dialect;
         let truth = views.truth();
         let body = dialect.encode_request(truth.as_ref().unwrap_or(&views.shown)).map_err(Refusal::from)?.body;
@@ -107,7 +112,8 @@ impl Running<'_> {
         let head = dialect.request_head(&inbound.body).map_err(Refusal::from)?;
         let prepared = prepare(&self.engine.catalog, &self.engine.forms, &inbound, &head)?;
         let guarded = self.engine.guard.label(&inbound, self.inbound, &prepared)?;
-        Ok(guarded.is_some_and(|guarded| !guarded.guard.label().integrity.is_tainted()))
+        let is_clean = |guard: &Guard| !guard.label().integrity.is_tainted() && !guard.holds_private();
+        Ok(guarded.is_some_and(|guarded| is_clean(&guarded.guard)))
     }
 
     /// The conversation, without tools, with the question for a plan.
@@ -163,17 +169,19 @@ impl Plan {
     pub(super) fn call(&self, run: &str, number: usize, made: &[Step]) -> Option<Slotted> {
         let step = self.steps.get(number)?;
         let (mut arguments, mut failed, mut fixed) = (step.arguments.clone(), None, BTreeSet::new());
-        let results: Vec<Result<Value, ()>> = made.iter().map(result).collect();
+        let mut filling = Filling { results: made.iter().map(result).collect(), from: Vec::new() };
         for (name, value) in arguments.as_object_mut().into_iter().flatten() {
-            match fill(value, &results) {
+            match filling.fill(value, &below("", name)) {
                 Ok(false) => drop(fixed.insert(name.clone())),
                 Ok(true) => {}
                 Err(why) => failed = Some(format!("the call was not made: {why}")),
             }
         }
-        let id: String = ContentHash::of(format!("{run}\0{number}").as_bytes()).to_string().chars().take(12).collect();
-        let call = ToolCall { id: format!("plan_{id}"), name: step.tool.clone(), arguments: arguments.to_string() };
-        Some(Slotted { call, slot: self.trusted.then_some(PlanSlot { fixed }), failed })
+        let place =
+            |(filled, (step, pointer)): (String, Brought)| (filled, Place { call: call_id(run, step), pointer });
+        let slot = PlanSlot { fixed, from: filling.from.into_iter().map(place).collect() };
+        let call = ToolCall { id: call_id(run, number), name: step.tool.clone(), arguments: arguments.to_string() };
+        Some(Slotted { call, slot: self.trusted.then_some(slot), failed })
     }
 }
 
@@ -183,40 +191,73 @@ fn result(step: &Step) -> Result<Value, ()> {
     Ok(serde_json::from_str(&kept.text).unwrap_or_else(|_| Value::String(kept.text.clone())))
 }
 
-/// Fills the variables of a value in. Whether there were some.
-fn fill(value: &mut Value, results: &[Result<Value, ()>]) -> Result<bool, String> {
-    match value {
-        Value::String(text) => match filled(text, results)? {
-            Some(found) => {
-                *value = found;
-                Ok(true)
+/// The id of the call of a step.
+fn call_id(run: &str, step: usize) -> String {
+    let id: String = ContentHash::of(format!("{run}\0{step}").as_bytes()).to_string().chars().take(12).collect();
+    format!("plan_{id}")
+}
+
+fn below(pointer: &str, name: &str) -> String {
+    format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
+}
+
+/// The step that brought a value, and where in its result it stood.
+type Brought = (usize, String);
+
+struct Filling {
+    results: Vec<Result<Value, ()>>,
+    /// Where each variable that stood alone came from, by the place that it filled.
+    from: Vec<(String, Brought)>,
+}
+
+impl Filling {
+    /// Fills the variables of a value in, which stands at this place. Whether there were some.
+    fn fill(&mut self, value: &mut Value, pointer: &str) -> Result<bool, String> {
+        let mut any = false;
+        match value {
+            Value::String(text) => {
+                if let Some((found, brought)) = filled(text, &self.results)? {
+                    self.from.extend(brought.map(|brought| (pointer.to_owned(), brought)));
+                    (*value, any) = (found, true);
+                }
             }
-            None => Ok(false),
-        },
-        Value::Array(list) => list.iter_mut().try_fold(false, |any, inner| Ok(fill(inner, results)? || any)),
-        Value::Object(map) => map.values_mut().try_fold(false, |any, inner| Ok(fill(inner, results)? || any)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => Ok(false),
+            Value::Array(list) => {
+                for (at, inner) in list.iter_mut().enumerate() {
+                    any |= self.fill(inner, &format!("{pointer}/{at}"))?;
+                }
+            }
+            Value::Object(map) => {
+                for (name, inner) in map {
+                    any |= self.fill(inner, &below(pointer, name))?;
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+        Ok(any)
     }
 }
 
-/// The text with its variables filled in; one that stands alone keeps its type. A `$` before another number is a price.
-fn filled(text: &str, results: &[Result<Value, ()>]) -> Result<Option<Value>, String> {
+/// The text with its variables filled in; one that stands alone keeps its type, and tells where it came from. A `$` before
+/// another number is a price.
+fn filled(text: &str, results: &[Result<Value, ()>]) -> Result<Option<(Value, Option<Brought>)>, String> {
     let (mut out, mut rest, mut found) = (String::new(), text, false);
     while let Some((before, after)) = rest.split_once('$') {
         out.push_str(before);
         let (digits, tail) = split_while(after, |c| c.is_ascii_digit());
-        let step = digits.parse::<usize>().ok().and_then(|number| results.get(number.checked_sub(1)?));
-        let Some(result) = step else {
+        let step = digits.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+        let Some((step, result)) = step.and_then(|step| Some((step, results.get(step)?))) else {
             out.push('$');
             rest = after;
             continue;
         };
         let (mut at, mut left, mut path) = (result.as_ref().ok(), tail, format!("${digits}"));
+        let mut pointer = String::new();
         while let Some((name, more)) =
             left.strip_prefix('.').map(|left| split_while(left, is_name)).filter(|(name, _)| !name.is_empty())
         {
             at = at.and_then(|value| member(value, name));
             path = format!("{path}.{name}");
+            pointer = below(&pointer, name);
             left = more;
         }
         let value = at.ok_or_else(|| match result {
@@ -224,13 +265,13 @@ fn filled(text: &str, results: &[Result<Value, ()>]) -> Result<Option<Value>, St
             Err(()) => format!("`{path}` stands for nothing, since step {digits} failed"),
         })?;
         if before.is_empty() && left.is_empty() && !found {
-            return Ok(Some(value.clone()));
+            return Ok(Some((value.clone(), Some((step, pointer)))));
         }
         out.push_str(&value.as_str().map_or_else(|| value.to_string(), str::to_owned));
         (rest, found) = (left, true);
     }
     out.push_str(rest);
-    Ok(found.then_some(Value::String(out)))
+    Ok(found.then_some((Value::String(out), None)))
 }
 
 fn member<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
@@ -256,7 +297,7 @@ mod tests {
     fn variables_take_values_of_earlier_steps_whole_or_inside_of_a_text() {
         let results = [Ok(json!({ "from": "ann@x.test", "n": 7, "rows": [{ "id": 3 }] })), Err(()), Ok(json!("plain"))];
         let check = |text: &str, expected: Result<Option<Value>, &str>| {
-            let found = filled(text, &results);
+            let found = filled(text, &results).map(|found| found.map(|(value, _)| value));
             assert_eq!(found.as_ref().map_err(String::as_str), expected.as_ref().map_err(|why| *why), "{text}");
         };
         check("$1.from", Ok(Some(json!("ann@x.test"))));
@@ -267,5 +308,8 @@ mod tests {
         check("costs $4 or $12.50", Ok(None));
         check("$1.rows.1.id", Err("`$1.rows.1.id` stands for nothing in the result of step 1"));
         check("see $2", Err("`$2` stands for nothing, since step 2 failed"));
+        let place = |text: &str| filled(text, &results).unwrap().unwrap().1;
+        assert_eq!(place("$1.rows.0.id"), Some((0, "/rows/0/id".to_owned())));
+        assert_eq!(place("no. $1.n"), None, "a part of a text comes from no single place");
     }
 }

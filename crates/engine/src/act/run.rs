@@ -132,7 +132,7 @@ impl Running<'_> {
         // By the id of the client's key, which outlives a rotation of its secret.
         let owner = self.engine.admit.owner_of(self.inbound.credential.as_ref());
         let reader = self.engine.reader(task_name, self.inbound, self.deadline)?;
-        let request = request_hash(self.inbound, reader.is_some());
+        let request = request_hash(self.inbound, reader.is_some(), self.is_planned());
         let mut log = RunLog::open(self.room, self.inbound, (&owner, task_name), request, self.deadline).await?;
         note.run.clone_from(&log.id);
         if let Some(answer) = &log.content.answer {
@@ -237,7 +237,9 @@ impl Running<'_> {
         prepared.guarded = self.engine.guard.label(truth.as_ref().unwrap_or(&inbound), self.inbound, &prepared)?;
         if let Some(guarded) = prepared.guarded.as_mut().and_then(Arc::get_mut) {
             guarded.deferred = turn.ours.iter().map(|tool| tool.spec.name.clone()).collect();
-            guarded.handles.clone_from(&views.handles);
+            if turn.planned.is_none() {
+                guarded.handles.clone_from(&views.handles);
+            }
             guarded.slot = turn.planned.and_then(|planned| planned.slot.clone());
         }
         prepared.text_flows =
@@ -327,8 +329,10 @@ impl Running<'_> {
             return Ok(vec![Kept { call_id, text: why, is_error: true, read: None }]);
         }
         self.tell(&calls, "started").await;
-        let filled = views.filled(calls.clone());
-        let told_more: Vec<bool> = calls.iter().zip(&filled).map(|(asked, made)| asked != made).collect();
+        // Variables bring what the model has not seen, and are not searched for handles.
+        let filled = if turn.planned.is_some() { calls.clone() } else { views.filled(calls.clone()) };
+        let told = |(asked, made): (&ToolCall, &ToolCall)| turn.planned.is_some() || asked != made;
+        let told_more: Vec<bool> = calls.iter().zip(&filled).map(told).collect();
         let replies = self.make(run, turn.number, filled).await?;
         self.sends.fetch_add(replies.iter().map(|reply| u64::from(reply.sends)).sum(), Ordering::Relaxed);
         self.tell_ended(&replies).await;
