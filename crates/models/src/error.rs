@@ -17,6 +17,9 @@ pub enum PullError {
     /// The name could leave the model folder, or is empty.
     #[error("`{0}` cannot be a model's name: use letters, digits, `-`, `_` and `.`")]
     BadName(String),
+    /// What should be the sha256 of a file cannot be one.
+    #[error("`{0}` cannot be a sha256: give its 64 hexadecimal digits, and nothing else")]
+    BadSum(String),
     /// A URL was given to a function that has no network.
     #[error("`{0}` is a URL: download the file, then give its path in place of the URL")]
     NeedsClient(String),

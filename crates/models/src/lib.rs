@@ -17,7 +17,7 @@ mod pull;
 
 pub use catalogue::{CATALOGUE, Model, Source};
 pub use error::PullError;
-pub use fetch::{ClientError, Opened, pull_url};
+pub use fetch::{ClientError, Open, Opened, Part, pull_url};
 pub use folder::{Installed, ModelFolder};
 pub use process::{Backoff, EXIT_PERMANENT, LocalProcess, LocalSpec, NotReady, Ready, SpawnError, Status};
 pub use progress::{Progress, stderr_progress};

@@ -68,7 +68,7 @@ fn fetch(folder: &ModelFolder, model: &str, sha256: Option<&str>, json: bool) ->
     let installed = match Wanted::parse(model)? {
         Wanted::Url(url) => {
             let client = Download::new()?;
-            pull_url(folder, &url, sha256, &mut |url, offset| client.open(url, offset), &mut progress)?
+            pull_url(folder, &url, sha256, &mut |url, part| client.open(url, part), &mut progress)?
         }
         wanted => pull(folder, &wanted, &mut progress)?,
     };
