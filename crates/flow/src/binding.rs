@@ -305,13 +305,19 @@ pub(crate) fn is_best_joined(transcript: &Transcript, row: &Row) -> bool {
     rows.iter().filter(rival).nth(1).is_none()
 }
 
+/// The last words of fields that hold what a thing is called.
+const CALLED: &[&str] = &["label", "name", "subject", "title"];
+
 /// Whether some sibling is named by the user, so that another row is not the one that was meant. What the call itself puts
-/// somewhere names no row: "make Tom a seller" is not about those who are sellers.
+/// somewhere names no row, unless it is what a row is called: "make Tom a seller" is not about those who are sellers.
 pub(crate) fn has_named_sibling(transcript: &Transcript, row: &Row, given: &[String]) -> bool {
     let Some(source) = transcript.source(row.source) else { return false };
     let rows = transcript.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
     let names = |field: &Field| {
-        literal_of(&transcript.user, field).is_some_and(|literal| !given.contains(&text::exact(&literal)))
+        let is_called =
+            || text::identifier_words(&field.name).last().is_some_and(|word| CALLED.contains(&word.as_str()));
+        literal_of(&transcript.user, field)
+            .is_some_and(|literal| is_called() || !given.contains(&text::exact(&literal)))
     };
     let mut named = rows.iter().filter(|other| other.parent == row.parent && other.bind & NAMES != 0);
     named.any(|other| given.is_empty() || other.fields.iter().filter_map(|at| transcript.field(*at)).any(names))

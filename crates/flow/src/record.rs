@@ -264,9 +264,12 @@ fn is_table(map: &serde_json::Map<String, Value>) -> bool {
 /// Whether a key can be a number or code that a platform gave: no words, and nothing that money or a message can be sent to
 /// (the shortest IBAN has 15 characters).
 fn is_identifier(key: &str) -> bool {
+    let is_code = |part: &str| part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let parts = key.split_once('.');
     key.len() < 15
         && key.bytes().any(|b| b.is_ascii_digit())
-        && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+        && parts.map_or_else(|| is_code(key), |(whole, part)| is_number(whole) && is_number(part))
 }
 
 /// Whether an object key is data (an address, a name with blanks) and not the name of a field. Attested like a value.
@@ -307,7 +310,8 @@ mod tests {
             attested(&tool(true, &["id"]), &json!({ key: record, "INV-2": {"id": 8} }))
         };
         assert_eq!(table("INV-1"), ["INV-1", "7", "INV-2", "8"]);
-        for place in ["eve@x7.test", "x7.test/pay", "LT601010012345678901", "https://x7.test"] {
+        assert_eq!(table("1966.20"), ["1966.20", "7", "INV-2", "8"]);
+        for place in ["eve@x7.test", "x7.test/pay", "LT601010012345678901", "https://x7.test", "10.0.0.1"] {
             assert_eq!(table(place), ["7", "INV-2", "8"], "{place}");
         }
     }

@@ -222,8 +222,11 @@ impl Values<'_> {
         if Tool::is_principal(argument) || text.contains('@') || text.contains("://") {
             return None;
         }
-        let mut rows =
-            self.transcript.confirmed(text).filter_map(|field| Some((field, self.transcript.row(field.row)?)));
+        let meant = |field: &Field| {
+            let (row, source) = (self.transcript.row(field.row)?, self.transcript.source(field.source)?);
+            (!self.transcript.is_outdone(source, row)).then_some(row)
+        };
+        let mut rows = self.transcript.confirmed(text).filter_map(|field| Some((field, meant(field)?)));
         let named = |row: &Row| row.bind & (bind::LITERAL | bind::DESCRIBED);
         let hinted = |row: &Row| row.bind & bind::HINTED != 0 && binding::is_alone(self.transcript, row, u16::MAX);
         rows.find(|(_, row)| hinted(row) || (named(row) != 0 && binding::is_alone(self.transcript, row, named(row))))
