@@ -277,7 +277,7 @@ impl Reader<'_> {
     fn judge(&self, document: Document, passes: Vec<Pass>) -> Reading {
         match self.schema {
             None => Reading::Accepted(Accepted { document, passes }),
-            Some(schema) => filled(schema.judge(document, passes, self.conditions.mode)),
+            Some(schema) => filled(schema.judge(document, passes, self.conditions.mode), schema),
         }
     }
 
@@ -299,7 +299,7 @@ impl Reader<'_> {
         {
             return match self.beyond_strict(&edits) {
                 Some(rejected) => Reading::Rejected(rejected),
-                None => filled(schema.fitting(document, vec![Pass { text: self.text.to_owned(), edits }])),
+                None => filled(schema.fitting(document, vec![Pass { text: self.text.to_owned(), edits }]), schema),
             };
         }
         let message = format!("{} places for the missing or extra bracket are equally good", readings.len());
@@ -313,9 +313,11 @@ impl Reader<'_> {
 }
 
 /// The reading, unless it is a form that was handed back unfilled.
-fn filled(reading: Reading) -> Reading {
+fn filled(reading: Reading, schema: &CompiledSchema) -> Reading {
     match &reading {
-        Reading::Accepted(accepted) => template::unfilled(&accepted.document).map_or(reading, Reading::Rejected),
+        Reading::Accepted(accepted) => {
+            template::unfilled(&accepted.document, schema.shapes()).map_or(reading, Reading::Rejected)
+        }
         _ => reading,
     }
 }

@@ -1,22 +1,27 @@
 //! Telling an answer from the form that was handed back unfilled: `{"name": "<name>", "city": "<city>"}`.
 //!
 //! A schema of free texts accepts such a form, so that nobody downstream would notice. A text that says the name of its own
-//! member in a frame is none, nor is a document in which every value is the mark of a form. What may be a value (`N/A`,
+//! member in a frame is none, nor is a document in which every value is the mark of a form and one of them can be nothing
+//! else (`...`, `TBD`, `<string>`). A value that the schema lists is an answer whatever it looks like, and so are the names
+//! of types alone (`{"id": "integer", "name": "string"}`), marks of citation, tags of a page. What may be a value (`N/A`,
 //! `unknown`, the empty text) is left alone.
 //!
 //! What never happens here: no document without a schema is touched, none of a single value that says nothing of its name.
+
+use serde_json::Value;
 
 use crate::announce::spaced;
 use crate::document::{Document, Kind, Node};
 use crate::outcome::{Layer, Rejected};
 use crate::record::pointer_at;
+use crate::schema::{ShapeId, Shapes};
 
 /// Values are looked at up to here: a form is short.
 const VALUES_MAX: usize = 256;
-/// Marks of a form where every value is one.
-const MARKS: [&str; 16] = [
-    "...",
-    "…",
+/// What stands only for a value that is still to come.
+const BLANKS: [&str; 3] = ["...", "…", "tbd"];
+/// What a form says of a value, and an answer about columns, inputs or tasks may say as well.
+const HINTS: [&str; 13] = [
     "string",
     "str",
     "text",
@@ -27,34 +32,83 @@ const MARKS: [&str; 16] = [
     "boolean",
     "bool",
     "value",
-    "tbd",
     "todo",
     "placeholder",
     "yyyy-mm-dd",
 ];
 
-/// The rejection of an unfilled form; `None` for an answer. Linear in the document, up to a limit.
-pub(crate) fn unfilled(document: &Document) -> Option<Rejected> {
+/// A value that is neither object nor list, with the name it stands under.
+type Leaf<'d> = (Node<'d>, Option<Node<'d>>);
+
+/// The values of a document in no order; `None` for more than a form has.
+pub(crate) fn leaves(document: &Document) -> Option<Vec<Leaf<'_>>> {
     let mut left = vec![(document.root(), None)];
-    let (mut values, mut marks) = (0, 0);
+    let mut found = Vec::new();
     while let Some((node, key)) = left.pop() {
         match node.kind() {
             Kind::Object => left.extend(node.members().map(|(key, value)| (value, Some(key)))),
             Kind::Array => left.extend(node.items().map(|item| (item, key))),
-            _ => {
-                values += 1;
-                let text = node.as_str().unwrap_or_default();
-                if key.and_then(Node::as_str).is_some_and(|key| names_itself(text.trim(), &key)) {
-                    return Some(rejected(document, node));
-                }
-                marks += usize::from(marks + 1 == values && is_mark(text.trim()));
-            }
+            _ => found.push((node, key)),
         }
-        if values + left.len() > VALUES_MAX {
+        if found.len() + left.len() > VALUES_MAX {
             return None;
         }
     }
-    (values > 1 && marks == values).then(|| rejected(document, document.root()))
+    Some(found)
+}
+
+/// The rejection of an unfilled form; `None` for an answer. Linear in the document, up to a limit, where no value looks
+/// like the mark of a form.
+pub(crate) fn unfilled(document: &Document, shapes: &Shapes) -> Option<Rejected> {
+    let mut values = leaves(document)?;
+    let own = |(node, key): &Leaf<'_>| {
+        node.as_str().zip(key.and_then(Node::as_str)).is_some_and(|(text, key)| names_itself(text.trim(), &key))
+    };
+    let may_tell = |text: &str| framed(text).is_some() || is_one_of(&BLANKS, text);
+    if !values.iter().any(|leaf| own(leaf) || leaf.0.as_str().is_some_and(|text| may_tell(text.trim()))) {
+        return None;
+    }
+    let names: Vec<String> = values.iter().filter_map(|(_, key)| Some(spaced(&key.as_ref()?.as_str()?))).collect();
+    let tells = |leaf: &Leaf<'_>| leaf.0.as_str().is_some_and(|text| can_only_be_a_mark(text.trim(), &names));
+    values.retain(|(node, _)| !is_listed(document, *node, shapes));
+    if let Some((node, _)) = values.iter().find(|leaf| own(leaf)) {
+        return Some(rejected(document, *node));
+    }
+    let marks = values.iter().all(|(node, _)| node.as_str().is_some_and(|text| is_mark(text.trim())));
+    (values.len() > 1 && marks && values.iter().any(tells)).then(|| rejected(document, document.root()))
+}
+
+/// Whether the schema lists this very text where it stands.
+fn is_listed(document: &Document, node: Node<'_>, shapes: &Shapes) -> bool {
+    let Some(text) = node.as_str() else { return false };
+    let pointer = pointer_at(document, node.span().0);
+    let mut at = with_branches(vec![0], shapes);
+    for step in pointer.split('/').skip(1) {
+        let name = step.replace("~1", "/").replace("~0", "~");
+        let inner = at.iter().filter_map(|id| shapes.shape(*id)).flat_map(|shape| {
+            let declared =
+                shape.properties.iter().find(|property| property.name == name).map(|property| property.shape);
+            let item = shape.items.filter(|_| name.bytes().all(|byte| byte.is_ascii_digit()));
+            declared.or(shape.additional).into_iter().chain(item)
+        });
+        at = with_branches(inner.collect(), shapes);
+    }
+    let mut listed = at.iter().filter_map(|id| shapes.shape(*id)?.listed.as_ref()).flatten();
+    listed.any(|value| matches!(value, Value::String(listed) if *listed == text))
+}
+
+/// These shapes and all that they refer to or choose from.
+fn with_branches(mut ids: Vec<ShapeId>, shapes: &Shapes) -> Vec<ShapeId> {
+    let mut next = 0;
+    while let Some(&id) = ids.get(next) {
+        next += 1;
+        for &branch in shapes.shape(id).map_or(&[][..], |shape| &shape.branches) {
+            if !ids.contains(&branch) {
+                ids.push(branch);
+            }
+        }
+    }
+    ids
 }
 
 fn rejected(document: &Document, node: Node<'_>) -> Rejected {
@@ -71,7 +125,7 @@ fn framed(text: &str) -> Option<&str> {
 
 /// `<name>`, `{{ name }}`, `your name`, `YOUR_NAME`, `name here` under `name`.
 fn names_itself(text: &str, name: &str) -> bool {
-    let (inner, is_framed) = framed(text).map_or((text, false), |inner| (inner, true));
+    let (inner, is_framed) = framed_words(text).map_or((text, false), |inner| (inner, true));
     let told = || ["your", "YOUR", "Your", "insert", "Insert", "here", "HERE"].iter().any(|word| inner.contains(word));
     if name.len() < 2 || inner.len() > 64 || !(is_framed || told()) {
         return false;
@@ -83,29 +137,54 @@ fn names_itself(text: &str, name: &str) -> bool {
     told == name && (is_framed || told.len() < said.len())
 }
 
+/// Words in a frame: `[1]`, `</b>` and `<a href="/">` are none.
+fn framed_words(text: &str) -> Option<&str> {
+    let inner = framed(text)?.trim();
+    let of_words = |c: char| c.is_alphanumeric() || matches!(c, ' ' | '_' | '-' | '.' | '\'' | '|');
+    let short = inner.len() <= 40 && inner.contains(char::is_alphabetic);
+    (short && inner.chars().all(of_words)).then_some(inner)
+}
+
+fn is_one_of(marks: &[&str], text: &str) -> bool {
+    marks.iter().any(|mark| mark.eq_ignore_ascii_case(text))
+}
+
 fn is_mark(text: &str) -> bool {
-    let bare = framed(text);
-    let short = |text: &str| !text.is_empty() && text.len() <= 40 && !text.contains(['<', '[', '{']);
-    bare.is_some_and(short) || MARKS.iter().any(|mark| mark.eq_ignore_ascii_case(text))
+    is_one_of(&BLANKS, text) || is_one_of(&HINTS, text) || framed_words(text).is_some()
+}
+
+/// `...`, `TBD`, `<string>`, `[your city]`, or the name of a member in a frame.
+fn can_only_be_a_mark(text: &str, names: &[String]) -> bool {
+    let says_so = |inner: &str| {
+        let said = spaced(inner);
+        let addressed = said.starts_with(" your ") || said.starts_with(" insert ");
+        addressed || is_one_of(&HINTS, inner) || (said.len() > 3 && names.contains(&said))
+    };
+    is_one_of(&BLANKS, text) || framed_words(text).is_some_and(|inner| is_one_of(&BLANKS, inner) || says_so(inner))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn is_form(text: &str, schema: &Value) -> bool {
+        unfilled(&Document::parse(text).expect("JSON"), &Shapes::of(schema)).is_some()
+    }
+
     #[test]
     fn a_form_that_was_handed_back_is_told_from_an_answer() {
-        let found = |text: &str| unfilled(&Document::parse(text).expect("JSON")).is_some();
         for form in [
             r#"{"name":"<name>","city":"Rome"}"#,
             r#"{"full_name":"YOUR_FULL_NAME"}"#,
             r#"{"user":{"city":"{{city}}"}}"#,
             r#"{"city":"city here","n":1}"#,
             r#"{"name":"...","city":"..."}"#,
-            r#"{"name":"string","tags":["string"]}"#,
+            r#"{"name":"...","tags":["string"]}"#,
+            r#"{"name":"<string>","tags":["<string>"]}"#,
             r#"{"a":"TBD","b":"<date>"}"#,
+            r#"{"to":"[Your Company]","from":"[sender]"}"#,
         ] {
-            assert!(found(form), "{form}");
+            assert!(is_form(form, &Value::Bool(true)), "{form}");
         }
         for answer in [
             r#"{"name":"Name","city":"N/A"}"#,
@@ -115,8 +194,40 @@ mod tests {
             r#"{"name":"","city":""}"#,
             r#"{"title":"Your name here matters"}"#,
             r#"{"name":"..."}"#,
+            r#"{"id":"integer","name":"string"}"#,
+            r#"{"type":"string","format":"YYYY-MM-DD"}"#,
+            r#"{"kind":"text","state":"todo"}"#,
+            r#"{"open":"<p>","em":"</em>"}"#,
+            r#"{"input":"text","output":"text"}"#,
+            r#"{"claim":"[1]","source":"[2]"}"#,
+            r#"{"open":"<b>","close":"</b>"}"#,
+            r#"{"open":"<em>","close":"<i>"}"#,
         ] {
-            assert!(!found(answer), "{answer}");
+            assert!(!is_form(answer, &Value::Bool(true)), "{answer}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_the_schema_lists_is_never_the_mark_of_a_form() {
+        let state = serde_json::json!({"enum": ["TBD", "...", "<state>", "done"]});
+        let schema = serde_json::json!({
+            "$defs": {"state": state},
+            "properties": {
+                "state": {"$ref": "#/$defs/state"},
+                "states": {"items": {"anyOf": [{"$ref": "#/$defs/state"}, {"type": "null"}]}},
+                "a/b": {"additionalProperties": {"const": "TBD"}},
+            },
+        });
+        for answer in [
+            r#"{"state":"<state>"}"#,
+            r#"{"state":"TBD","states":["...","TBD",null]}"#,
+            r#"{"a/b":{"x":"TBD","y":"TBD"}}"#,
+            r#"{"state":"TBD","note":"later"}"#,
+        ] {
+            assert!(!is_form(answer, &schema), "{answer}");
+        }
+        for form in [r#"{"state":"done","note":"...","by":"..."}"#, r#"{"states":["<states>"],"state":"TBD"}"#] {
+            assert!(is_form(form, &schema), "{form}");
         }
     }
 }
