@@ -6,17 +6,19 @@
 //!
 //! What never happens here: no choice by size or order alone.
 
+use std::borrow::Cow;
+
 use crate::announce;
 use crate::code::Code;
+use crate::document::Node;
 use crate::outcome::{Layer, Reading, Rejected, Truncated};
 use crate::read::{Finish, Mode, Reader};
 use crate::record::Edit;
 use crate::repair::{Draft, is_elision};
+use crate::template;
 
 /// More documents than this are a list or as good as none.
 const CHOICES_MAX: usize = 12;
-/// A shorter name of a member is met in prose by chance.
-const NAME_MIN_BYTES: usize = 3;
 
 // Rules that the words around a document break.
 const DENIED: &str = "denied";
@@ -55,12 +57,16 @@ impl Reader<'_> {
         if !behind.contains(char::is_alphanumeric) {
             return reading;
         }
-        let members = accepted.document().root().members();
-        let names = members.filter_map(|(key, _)| key.as_str().filter(|name| name.len() >= NAME_MIN_BYTES));
-        let names: Vec<String> = names.map(|name| announce::spaced(&name)).collect();
+        let document = accepted.document();
+        let names = document.root().members().filter_map(|(key, _)| key.as_str());
+        let values = template::leaves(document).unwrap_or_default().into_iter();
+        let values = values.map(|(value, key)| {
+            (key.and_then(Node::as_str), value.as_str().unwrap_or_else(|| Cow::Borrowed(value.raw())))
+        });
+        let answer = announce::Answer::new(names, values);
         let left_out = |line: &str| line.starts_with(['(', '[', '.', '…', '+']) && is_elision(line);
         let goes_on = behind.lines().any(|line| left_out(line.trim()) && line.contains(char::is_alphabetic));
-        if !goes_on && !announce::retracts(behind, &names) {
+        if !goes_on && !announce::retracts(behind, &answer) {
             return reading;
         }
         let message = "the words behind the document take it back or say that some of it is missing".to_owned();

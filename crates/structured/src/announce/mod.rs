@@ -3,9 +3,11 @@
 //! What never happens here: no model, no score. The phrases are listed, and the list is the documentation.
 
 mod disown;
+mod fault;
 mod retract;
 
 pub(crate) use disown::{is_denied, is_disowned};
+pub(crate) use fault::Answer;
 pub(crate) use retract::retracts;
 
 /// What announces an answer, or takes back what stood before it.

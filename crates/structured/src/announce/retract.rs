@@ -1,12 +1,13 @@
 //! Words behind an answer that take it back: a second thought, an order to ignore it, a value said to be another.
 //!
 //! A model that corrects itself in prose, without writing its answer again, has given none. The words are read sentence by
-//! sentence, in the languages that models answer in; what only explains the answer leaves it alone.
+//! sentence, in the languages that models answer in. What only explains the answer leaves it alone.
 //!
 //! What never happens here: no model, no score, no value out of prose. The phrases are listed, and the list is the
 //! documentation.
 
-use super::spaced;
+use super::fault::{ABOVE, ANSWER, Answer, finds_fault};
+use super::{says, spaced};
 
 /// What a sentence that thinks again begins with, where a pause or a word of [`THEN`] follows.
 const SECOND_THOUGHTS: [&str; 46] = [
@@ -61,7 +62,7 @@ const SECOND_THOUGHTS: [&str; 46] = [
 const THEN: [&str; 13] =
     ["no", "not", "that", "this", "it", "i", "the", "there", "one", "sorry", "let", "which", "those"];
 /// What says it wherever it stands.
-const ANYWHERE: [&str; 37] = [
+const ANYWHERE: [&str; 34] = [
     "scratch that",
     "i made a mistake",
     "i made an error",
@@ -73,9 +74,6 @@ const ANYWHERE: [&str; 37] = [
     "i forgot to",
     "i should have",
     "my mistake",
-    "should have been",
-    "should have said",
-    "should have read",
     "the other way round",
     "the other way around",
     "let me correct",
@@ -103,43 +101,6 @@ const ANYWHERE: [&str; 37] = [
 /// The same in scripts that put no space between words.
 const UNSPACED: [&str; 12] =
     ["訂正", "間違", "無視して", "忽略上", "请忽略", "更正", "不对，", "错了", "錯了", "정정", "잠깐", "무시하"];
-/// What an answer is called by somebody who speaks of it.
-const ANSWER: [&str; 34] = [
-    "above",
-    "json",
-    "object",
-    "answer",
-    "output",
-    "response",
-    "result",
-    "results",
-    "previous",
-    "earlier",
-    "preceding",
-    "oben",
-    "obige",
-    "obigen",
-    "obiges",
-    "antwort",
-    "ergebnis",
-    "ausgabe",
-    "dessus",
-    "réponse",
-    "résultat",
-    "précédente",
-    "arriba",
-    "anterior",
-    "respuesta",
-    "resultado",
-    "sopra",
-    "risposta",
-    "risultato",
-    "acima",
-    "resposta",
-    "powyżej",
-    "yukarıdaki",
-    "выше",
-];
 /// What orders somebody to leave an answer alone.
 const IGNORE: [&str; 20] = [
     "ignore",
@@ -163,86 +124,15 @@ const IGNORE: [&str; 20] = [
     "игнорируйте",
     "yoksay",
 ];
-/// What calls an answer wrong.
-const WRONG: [&str; 26] = [
-    "wrong",
-    "incorrect",
-    "inaccurate",
-    "mistaken",
-    "not correct",
-    "not right",
-    "not accurate",
-    "isn t right",
-    "isn t correct",
-    "aren t right",
-    "invented",
-    "made up",
-    "falsch",
-    "stimmt nicht",
-    "faux",
-    "fausse",
-    "incorrecto",
-    "incorrecta",
-    "equivocado",
-    "sbagliato",
-    "errato",
-    "errado",
-    "incorreto",
-    "неверно",
-    "неправильно",
-    "yanlış",
-];
-/// What says that a member has another value.
-const OTHERWISE: [&str; 14] = [
-    "should be",
-    "should read",
-    "should say",
-    "ought to be",
-    "needs to be",
-    "is actually",
-    "are actually",
-    "was actually",
-    "actually is",
-    "sollte",
-    "müsste",
-    "devrait être",
-    "debería ser",
-    "dovrebbe essere",
-];
-/// What says that the values were not found but made.
-const NO_DATA: [&str; 22] = [
-    "placeholder",
-    "placeholders",
-    "hypothetical",
-    "made up",
-    "made this up",
-    "made that up",
-    "made it up",
-    "invented",
-    "fabricated",
-    "fictional",
-    "fictitious",
-    "dummy",
-    "an example",
-    "only an example",
-    "just an example",
-    "example values",
-    "example data",
-    "sample data",
-    "sample values",
-    "not real",
-    "nur ein beispiel",
-    "juste un exemple",
-];
 /// An answer is named right behind the order to ignore it, or not at all.
 const NEAR_WORDS: usize = 4;
-
-/// Whether words behind a document take it back; `names` are those of its members.
-pub(crate) fn retracts(words: &str, names: &[String]) -> bool {
+/// Whether words behind an answer take it back.
+pub(crate) fn retracts(words: &str, answer: &Answer) -> bool {
     if !words.contains(char::is_alphanumeric) {
         return false;
     }
-    UNSPACED.iter().any(|phrase| words.contains(phrase)) || sentences(words).any(|sentence| takes_back(sentence, names))
+    UNSPACED.iter().any(|phrase| words.contains(phrase))
+        || sentences(words).any(|sentence| takes_back(sentence, answer))
 }
 
 /// A point ends a sentence where white space follows: `2.5` is one number.
@@ -250,19 +140,13 @@ fn sentences(text: &str) -> impl Iterator<Item = &str> {
     text.split(['!', '?', '\n', ';', '。', '！', '？']).flat_map(|part| part.split(". "))
 }
 
-fn takes_back(sentence: &str, names: &[String]) -> bool {
+fn takes_back(sentence: &str, answer: &Answer) -> bool {
     let words = spaced(sentence);
-    let says = |phrases: &[&str]| super::says(&words, phrases);
-    let names_a_member = names.iter().any(|name| words.contains(name.as_str()));
-    let speaks_of_it = names_a_member || says(&ANSWER);
-    let pointed = [" this ", " that ", " it ", " these ", " those "].iter().any(|word| words.starts_with(word));
+    let says = |phrases: &[&str]| says(&words, phrases);
     thinks_again(sentence, &words)
         || says(&ANYWHERE)
-        || (says(&IGNORE) && (says(&ANSWER) || ignores_it(&words)))
-        || (says(&WRONG) && (speaks_of_it || pointed || took_the_wrong_one(&words)))
-        || (says(&OTHERWISE) && names_a_member)
-        || (says(&NO_DATA)
-            && (pointed || speaks_of_it || says(&["i", "values", "data", "this is", "these are", "that is"])))
+        || (says(&IGNORE) && (says(&ANSWER) || says(&ABOVE) || ignores_it(&words)))
+        || finds_fault(sentence, answer)
 }
 
 /// `Wait, ...`, `Actually the letter says ...`; a wait time is none.
@@ -277,12 +161,6 @@ fn thinks_again(sentence: &str, words: &str) -> bool {
     paused || follows.is_empty() || THEN.contains(&follows)
 }
 
-/// `I analysed the wrong review`.
-fn took_the_wrong_one(words: &str) -> bool {
-    let list: Vec<&str> = words.split_whitespace().collect();
-    list.windows(4).any(|four| matches!(four, ["i", _, "the" | "a" | "an", "wrong" | "incorrect"]))
-}
-
 /// `ignore that`, `disregard it`.
 fn ignores_it(words: &str) -> bool {
     let list: Vec<&str> = words.split_whitespace().collect();
@@ -294,11 +172,20 @@ fn ignores_it(words: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use super::*;
+
+    /// The words behind an answer with these members.
+    fn taken_back(words: &str, members: &[(&'static str, &'static str)]) -> bool {
+        let names = members.iter().map(|(name, _)| Cow::Borrowed(*name));
+        let values = members.iter().map(|(name, value)| (Some(Cow::Borrowed(*name)), Cow::Borrowed(*value)));
+        retracts(words, &Answer::new(names, values))
+    }
 
     #[test]
     fn a_second_thought_takes_an_answer_back_and_an_explanation_leaves_it_alone() {
-        let names: Vec<String> = ["total", "home team", "date"].iter().map(|name| format!(" {name} ")).collect();
+        let members = [("total", "90"), ("home_team", "Ajax"), ("date", "2024-01-01")];
         for words in [
             "Wait, the total should be 100, since 4 x 25 = 100.",
             "Hmm, actually the letter says 2.5 mg, so please ignore the dose above.",
@@ -314,8 +201,18 @@ mod tests {
             "Note: this is only a placeholder; I have no data.",
             "I made this up since no city was given.",
             "(This is just an example, not your data.)",
+            "Since 4 x 25 = 100, the total of 90 is clearly wrong.",
+            "But I think that the date above is incorrect.",
+            "The total should have been 100.",
+            "The total for Acme should be 100.",
+            "The total is 90, but should be 100.",
+            "It should have been 100.",
+            "The answer I gave is wrong.",
+            "Das Ergebnis oben ist falsch.",
+            "As I have no access to the match, I had to use placeholder values.",
+            "Example values only.",
         ] {
-            assert!(retracts(words, &names), "{words}");
+            assert!(taken_back(words, &members), "{words}");
         }
         for words in [
             "",
@@ -327,7 +224,36 @@ mod tests {
             "I corrected the spelling of the name.",
             "Hope this helps. Sorry to hear about the outage.",
         ] {
-            assert!(!retracts(words, &names), "{words}");
+            assert!(!taken_back(words, &members), "{words}");
         }
+    }
+
+    #[test]
+    fn what_is_wrong_with_something_else_takes_no_answer_back() {
+        let (verdict, line) = (("verdict", "incorrect"), ("line", "12"));
+        let billing = [("category", "billing"), ("amount", "30")];
+        let customer = "I chose `billing` since the customer says that the amount was wrong.";
+        for (words, members) in [
+            ("The student's answer is wrong, since 7 x 8 is 56.", &[verdict][..]),
+            ("The student's answer is wrong, since 7 x 8 is 56.", &[("answer", "54")]),
+            ("The answer is wrong, since 7 x 8 is 56.", &[("answer", "54"), verdict]),
+            ("That is incorrect, since 7 x 8 is 56.", &[("is_correct", "false")]),
+            ("The bound should have been n - 1.", &[line]),
+            ("The loop on that line should have been closed.", &[line]),
+            (customer, &billing),
+            ("The customer's amount was wrong.", &billing),
+            ("This customer was charged the wrong amount.", &billing),
+            ("I chose `noun` since `dog` is an example of one.", &[("class", "noun")]),
+            ("The bound on line 12 should be n - 1.", &[line]),
+            ("The category is billing and the customer should be refunded.", &billing),
+            ("This is an example of sarcasm.", &[("label", "sarcasm")]),
+            ("The result of the first test was wrong.", &[("severity", "high")]),
+        ] {
+            assert!(!taken_back(words, members), "{words}");
+        }
+        for words in ["The amount was wrong.", "My answer is wrong.", "Wait, the amount is 40."] {
+            assert!(taken_back(words, &billing), "{words}");
+        }
+        assert!(taken_back("The answer above is wrong.", &[verdict]));
     }
 }
