@@ -6,10 +6,11 @@ use serde_json::{Value, json};
 use super::session::{Row, Session, text_at};
 use crate::Failure;
 
-/// The task and its rule.
+/// The task and its rule. It has no tools to guard, and what a guard might rewrite is not shown before it is whole.
 pub(super) const CONFIG: &str = "
 [tasks.ticket]
 model = \"MODEL\"
+guard = \"off\"
 [tasks.ticket.rules.order]
 check = \"mentioned(string(value.order))\"
 at = \"/order\"
@@ -55,7 +56,7 @@ fn growing(session: &Session, mut asked: Value) -> Result<Row, Failure> {
     if let Some(members) = asked.as_object_mut() {
         members.insert("stream".to_owned(), json!(true));
     }
-    let answer = session.ask_showing(asked)?;
+    let answer = session.ask_showing("task/ticket", asked)?;
     let chunks =
         answer.body.lines().filter_map(|line| serde_json::from_str::<Value>(line.strip_prefix("data: ")?).ok());
     let shown = |chunk: Value| Some(chunk.pointer("/steersman/preview/text")?.as_str()?.to_owned());

@@ -80,8 +80,8 @@ impl Session {
     }
 
     /// A streamed request that shows its value while it grows.
-    pub(super) fn ask_showing(&self, request: Value) -> Result<http::Answer, Failure> {
-        self.ask_with("x-steersman-events: previews\r\n", &self.model, request)
+    pub(super) fn ask_showing(&self, model: &str, request: Value) -> Result<http::Answer, Failure> {
+        self.ask_with("x-steersman-events: previews\r\n", model, request)
     }
 
     fn ask_with(&self, headers: &str, model: &str, request: Value) -> Result<http::Answer, Failure> {
