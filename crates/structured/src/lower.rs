@@ -234,7 +234,7 @@ impl Lowering<'_> {
     fn plain(&mut self, keyword: &str, value: &Value, at: &str, out: &mut Map<String, Value>) {
         let subset = self.subset;
         let known = match (keyword, value) {
-            ("const", only) if subset.unknown.contains(&"const") => {
+            ("const", only) if subset.lacks("const") => {
                 out.insert("enum".to_owned(), json!([only]));
                 return;
             }
@@ -245,7 +245,7 @@ impl Lowering<'_> {
             }
             ("format", Value::String(format)) => subset.formats.is_none_or(|known| known.contains(&format.as_str())),
             ("minItems", least) => least.as_u64().is_none_or(|n| n <= subset.min_items_max),
-            _ => !subset.unknown.contains(&keyword),
+            _ => !subset.lacks(keyword),
         };
         if known {
             out.insert(keyword.to_owned(), value.clone());
@@ -407,6 +407,7 @@ mod tests {
             assert_eq!((lowered.schema, lowered.changes.len()), (schema.clone(), 0), "{}", subset.name);
         }
     }
+
     #[test]
     fn a_schema_that_cannot_be_written_is_the_one_tool_of_a_model_that_can_be_made_to_call_it() {
         let map = json!({"type": "object", "additionalProperties": {"type": "string"}});

@@ -81,7 +81,7 @@ pub struct Subset {
     /// A schema may refer to itself.
     pub(crate) recursive: bool,
     /// Keywords that it does not know.
-    pub(crate) unknown: &'static [&'static str],
+    pub(crate) unknown: &'static [&'static [&'static str]],
     /// Shaping keywords that it does know, see `SHAPING` in `lower.rs`.
     pub(crate) shaping: &'static [&'static str],
     /// The formats it knows; `None` if it takes any.
@@ -129,6 +129,24 @@ const LOOSE: Subset = Subset {
     characters_max: usize::MAX,
 };
 
+/// Keywords that neither OpenAI's strict mode nor Anthropic's has.
+const UNSAID: &[&str] = &[
+    "oneOf",
+    "not",
+    "dependentRequired",
+    "uniqueItems",
+    "contains",
+    "minContains",
+    "maxContains",
+    "minProperties",
+    "maxProperties",
+    "minLength",
+    "maxLength",
+    "propertyNames",
+    "default",
+    "examples",
+];
+
 /// OpenAI's Structured Outputs. Source: platform.openai.com, guide "Structured model outputs", section "Supported schemas"
 /// (as of February 2026): the root an object and no `anyOf`, every member required, `additionalProperties: false`; at
 /// most 5,000 members, 10 levels, 1,000 listed values, 120,000 characters of names and values; `pattern`, nine formats,
@@ -148,22 +166,7 @@ pub static OPENAI: Subset = Subset {
     closed: true,
     all_required: true,
     formats: Some(&["date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"]),
-    unknown: &[
-        "oneOf",
-        "not",
-        "dependentRequired",
-        "uniqueItems",
-        "contains",
-        "minContains",
-        "maxContains",
-        "minProperties",
-        "maxProperties",
-        "minLength",
-        "maxLength",
-        "propertyNames",
-        "default",
-        "examples",
-    ],
+    unknown: &[UNSAID],
     depth_max: 10,
     members_max: 5_000,
     listed_max: 1_000,
@@ -173,9 +176,9 @@ pub static OPENAI: Subset = Subset {
 
 /// Anthropic's structured outputs and strict tools. Source: platform.claude.com, "Structured outputs", sections "JSON
 /// Schema limitations" and "Schema complexity limits" (as of September 2026): `additionalProperties: false`, no
-/// recursion, no bounds of numbers, strings and arrays but a `minItems` of 0 or 1, ten formats; at most 24 members that may be absent and 16 unions. (The limit of 20 strict tools is one of the
-/// request, not of a schema.) The models before Opus 4.1 know no schemas. "Extended thinking", section "Limitations": no
-/// forced tool while it thinks. From Claude 5 on models think unless they are told not to, and some refuse a forced tool in
+/// recursion, no bounds of numbers, strings and arrays but a `minItems` of 0 or 1, ten formats; at most 24 members that may be
+/// absent and 16 unions. (The limit of 20 strict tools is one of the request, not of a schema.) The models before Opus 4.1
+/// know no schemas. "Extended thinking", section "Limitations": no forced tool while it thinks. From Claude 5 on models think unless they are told not to, and some refuse a forced tool in
 /// any case, so only those of which it is known are made to call one.
 pub static ANTHROPIC: Subset = Subset {
     name: "anthropic",
@@ -201,28 +204,7 @@ pub static ANTHROPIC: Subset = Subset {
     min_items_max: 1,
     optional_max: 24,
     unions_max: 16,
-    unknown: &[
-        "oneOf",
-        "not",
-        "dependentRequired",
-        "uniqueItems",
-        "contains",
-        "minContains",
-        "maxContains",
-        "minProperties",
-        "maxProperties",
-        "minLength",
-        "maxLength",
-        "minimum",
-        "maximum",
-        "exclusiveMinimum",
-        "exclusiveMaximum",
-        "multipleOf",
-        "maxItems",
-        "propertyNames",
-        "default",
-        "examples",
-    ],
+    unknown: &[UNSAID, &["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "maxItems"]],
     ..LOOSE
 };
 
@@ -238,7 +220,7 @@ pub static GEMINI: Subset = Subset {
     always: true,
     recursive: false,
     shaping: &["prefixItems"],
-    unknown: &[
+    unknown: &[&[
         "oneOf",
         "const",
         "not",
@@ -258,7 +240,7 @@ pub static GEMINI: Subset = Subset {
         "propertyNames",
         "default",
         "examples",
-    ],
+    ]],
     ..LOOSE
 };
 
@@ -291,6 +273,11 @@ pub static AS_SENT: Subset = LOOSE;
 pub static SUBSETS: &[&Subset] = &[&OPENAI, &ANTHROPIC, &GEMINI, &GRAMMAR, &DEEPSEEK, &TOOL, &JSON_MODE, &AS_SENT];
 
 impl Subset {
+    /// Whether it does not know a keyword.
+    pub(crate) fn lacks(&self, keyword: &str) -> bool {
+        self.unknown.iter().any(|list| list.contains(&keyword))
+    }
+
     /// The strongest level that a model has for schemas.
     #[must_use]
     pub fn level_of(&self, model: &str) -> Level {
