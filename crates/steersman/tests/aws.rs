@@ -57,6 +57,11 @@ impl Drop for House {
 
 /// A service that gives the keys to who shows what it wants, and counts how often it did. They are good for `seconds`.
 fn service(seconds: i64) -> (String, Arc<AtomicUsize>) {
+    serve(move |stream| answer(&head(stream), seconds))
+}
+
+/// A server of one answer a connection, and how often it gave keys.
+fn serve(answer: impl Fn(&mut TcpStream) -> (u16, String) + Send + 'static) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let given = Arc::new(AtomicUsize::new(0));
@@ -64,7 +69,7 @@ fn service(seconds: i64) -> (String, Arc<AtomicUsize>) {
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
-            let (status, body) = answer(&head(&mut stream), seconds);
+            let (status, body) = answer(&mut stream);
             count.fetch_add(usize::from(body.contains("AKIDEXAMPLE")), Ordering::SeqCst);
             let length = body.len();
             let whole = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
@@ -166,40 +171,27 @@ fn a_profile_signs_calls_and_gives_its_region() {
 
 /// STS: gives the keys of a role to whoever signs with the right key and asks for the right role.
 fn sts() -> (String, Arc<AtomicUsize>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
-    let given = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&given);
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let mut whole = head(&mut stream);
-            while !whole.contains("externalid=of-theirs") && !whole.contains("refused") {
-                let mut piece = [0; 1_024];
-                let read = stream.read(&mut piece).unwrap();
-                assert!(read > 0, "{whole}");
-                whole.push_str(&String::from_utf8_lossy(&piece[..read]).to_ascii_lowercase());
-            }
-            let signed = whole.contains("credential=akwork/") && whole.contains("/eu-central-1/sts/aws4_request");
-            let asked = whole.contains("action=assumerole&")
-                && whole.contains("rolearn=arn%3aaws%3aiam%3a%3a1%3arole%2fmodels");
-            let until = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(3_600);
-            let (status, body) = if signed && asked {
-                count.fetch_add(1, Ordering::SeqCst);
-                let keys = format!(
-                    "<AccessKeyId>AKIDEXAMPLE</AccessKeyId><SecretAccessKey>{SECRET}</SecretAccessKey>\
-                     <SessionToken>session</SessionToken><Expiration>{until:.0}</Expiration>"
-                );
-                (200, format!("<AssumeRoleResponse><Credentials>{keys}</Credentials></AssumeRoleResponse>"))
-            } else {
-                (403, "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>".to_owned())
-            };
-            let length = body.len();
-            let whole = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
-            drop(stream.write_all(whole.as_bytes()));
+    serve(|stream| {
+        let mut whole = head(stream);
+        while !whole.contains("externalid=of-theirs") && !whole.contains("refused") {
+            let mut piece = [0; 1_024];
+            let read = stream.read(&mut piece).unwrap();
+            assert!(read > 0, "{whole}");
+            whole.push_str(&String::from_utf8_lossy(&piece[..read]).to_ascii_lowercase());
         }
-    });
-    (address, given)
+        let signed = whole.contains("credential=akwork/") && whole.contains("/eu-central-1/sts/aws4_request");
+        let asked =
+            whole.contains("action=assumerole&") && whole.contains("rolearn=arn%3aaws%3aiam%3a%3a1%3arole%2fmodels");
+        if !signed || !asked {
+            return (403, "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>".to_owned());
+        }
+        let until = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(3_600);
+        let keys = format!(
+            "<AccessKeyId>AKIDEXAMPLE</AccessKeyId><SecretAccessKey>{SECRET}</SecretAccessKey>\
+             <SessionToken>session</SessionToken><Expiration>{until:.0}</Expiration>"
+        );
+        (200, format!("<AssumeRoleResponse><Credentials>{keys}</Credentials></AssumeRoleResponse>"))
+    })
 }
 
 #[test]
