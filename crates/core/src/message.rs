@@ -174,6 +174,8 @@ pub struct ChatRequest {
     pub n: Option<u32>,
     /// Reasoning effort in the words of the OpenAI API (`none`, `low`, ...), if asked for.
     pub reasoning_effort: Option<String>,
+    /// The most tokens to think, where the client counts them rather than naming an effort.
+    pub max_reasoning_tokens: Option<u64>,
     /// An opaque id of the end user.
     pub user: Option<String>,
     /// Whether the answer is streamed.

@@ -123,8 +123,11 @@ fn thinking(head: &RequestHead<'_>, client: &dyn Dialect, thought: &Thought) -> 
     let word = |value: &RawValue| serde_json::from_str::<String>(value.get()).ok();
     let inner = |outer: &str, name: &str| RawObject::of(head.object.get(outer)?).ok()?.get(name);
     let asked = head.object.get("reasoning_effort").or_else(|| inner("reasoning", "effort"));
-    let effort = thought.effort.as_deref().map(str::to_owned).or_else(|| asked.and_then(word));
-    if effort.is_some_and(|effort| effort != "none") || inner("generationConfig", "thinkingConfig").is_some() {
+    let thinks = match &thought.effort {
+        Some(effort) => effort.thinks(),
+        None => asked.and_then(word).is_some_and(|effort| effort != "none"),
+    };
+    if thinks || inner("reasoning", "max_tokens").is_some() || inner("generationConfig", "thinkingConfig").is_some() {
         return Some(true);
     }
     match inner("thinking", "type").and_then(word)?.as_str() {

@@ -38,6 +38,10 @@ const PARAMETERS: &[&str] = &[
     "presence_penalty",
     "frequency_penalty",
     "reasoning_effort",
+    "reasoning",
+    "thinking",
+    "thinking_budget",
+    "output_config",
     "tool_choice",
     "parallel_tool_calls",
     "logprobs",
@@ -221,11 +225,15 @@ fn write_body(
         let mut request = inbound.dialect.decode_request(&inbound.body).map_err(Refusal::from)?;
         candidate.model.as_str().clone_into(&mut request.model);
         request.include_usage = request.stream;
-        candidate.thought.apply(&mut request);
+        let overruled = candidate.thought.apply(&mut request);
         if let Some(constrained) = constrained {
             constrained.write(&mut request);
         }
-        let encoded = dialect.encode_request(&request).map_err(Refusal::from)?;
+        let mut encoded = dialect.encode_request(&request).map_err(Refusal::from)?;
+        if overruled {
+            let what = "overruled: the model is configured with an effort of its own";
+            encoded.losses.push(Loss { param: "reasoning_effort".to_owned(), what });
+        }
         return Ok((Some(encoded.body), encoded.losses));
     }
     let mut splice = head.object.splice();

@@ -5,18 +5,16 @@
 //!
 //! What never happens here: an effort that is dropped without a word.
 
-use std::sync::Arc;
-
 use steersman_core::{ChatRequest, Part};
-use steersman_wire::Answer;
+use steersman_wire::{Answer, Effort};
 
 use crate::forced::Hearing;
 
 /// Effort and output limit of a model of the catalogue.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Thought {
-    /// The effort (`none` .. `high`); `None`: whatever the client asks for.
-    pub effort: Option<Arc<str>>,
+    /// The effort, as a word or as a cap of tokens; `None`: whatever the client asks for.
+    pub effort: Option<Effort>,
     /// The most tokens to produce, thinking included; a client that asks for fewer gets fewer.
     pub max_output_tokens: Option<u64>,
 }
@@ -31,14 +29,13 @@ impl Thought {
         self.effort.is_some() || self.max_output_tokens.is_some()
     }
 
-    /// Puts it into a request.
-    pub fn apply(&self, request: &mut ChatRequest) {
-        if let Some(effort) = &self.effort {
-            request.reasoning_effort = Some(effort.to_string());
-        }
+    /// Puts it into a request; whether that overrules an effort that the client asked for.
+    pub fn apply(&self, request: &mut ChatRequest) -> bool {
+        let overrules = self.effort.as_ref().is_some_and(|effort| effort.apply(request));
         if let Some(most) = self.max_output_tokens {
             request.max_output_tokens = Some(request.max_output_tokens.map_or(most, |asked| asked.min(most)));
         }
+        overrules
     }
 }
 

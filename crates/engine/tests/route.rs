@@ -17,7 +17,8 @@ use steersman_core::{
     Usage, Usd,
 };
 use steersman_engine::{
-    Backoff, Board, Catalog, Engine, Inbound, Limits, Provider, Reply, ReplyBody, RouteTask, Routes, Settings, Thought,
+    Backoff, Board, Catalog, Effort, Engine, Inbound, Limits, Provider, Reply, ReplyBody, RouteTask, Routes, Settings,
+    Thought,
 };
 use steersman_routing::{
     Answered, FitPlan, Labelled, Method, Objective, ObjectivePlan, Phase, Policy, Router, Split, Traffic,
@@ -317,7 +318,7 @@ async fn an_effort_goes_into_the_request_and_thinking_that_leaves_no_answer_is_a
     let provider = provider("p", &RateCard::default(), Arc::clone(&model) as _);
     catalog.add_provider(provider, ["o".to_owned()]);
     catalog.add_model("o-high", "p", "o");
-    let thought = Thought { effort: Some("high".into()), max_output_tokens: Some(50) };
+    let thought = Thought { effort: Some(Effort::Level("high".into())), max_output_tokens: Some(50) };
     assert!(catalog.set_thought("o-high", thought) && !catalog.set_thought("nobody", Thought::default()));
     let records = Arc::new(Records::default());
     let engine = Engine::new(catalog, SETTINGS, Arc::clone(&records) as _);
@@ -406,6 +407,36 @@ fn fitted(method: Method) -> Policy {
     let mut objective = Objective::new(plan, Some(router));
     (0..250).for_each(|number| objective.label(&Labelled { text: question(number), arms: arms.clone() }));
     objective.policy()
+}
+
+/// A cap of tokens is an effort like any other: an arm has it, a dialect without caps writes the nearest word, and a client
+/// that wanted another effort is told.
+#[tokio::test]
+async fn a_cap_of_tokens_is_an_effort_and_what_became_of_it_is_said() {
+    let model = Arc::new(Tells { asked: Mutex::default(), able: false });
+    let mut catalog = Catalog::default();
+    let provider = provider("p", &RateCard::default(), Arc::clone(&model) as _);
+    catalog.add_provider(provider, ["o3".to_owned()]);
+    catalog.add_model("o-capped", "p", "o3");
+    let thought = Thought { effort: Some(Effort::Tokens(2_048)), max_output_tokens: None };
+    assert!(catalog.set_thought("o-capped", thought));
+    let engine = Engine::new(catalog, SETTINGS, Arc::new(Records::default()) as _);
+    let ask_for = |number, members: serde_json::Value| {
+        let mut body = serde_json::json!({ "model": "o-capped", "messages": [{ "role": "user", "content": "why?" }] });
+        for (name, value) in members.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        ask(&engine, number, body)
+    };
+    let silent = ask_for(1, serde_json::json!({})).await;
+    let said = header(&silent, "x-steersman-losses");
+    assert!(said.contains("max_reasoning_tokens") && !said.contains("reasoning_effort"), "{said}");
+    let other = ask_for(2, serde_json::json!({ "reasoning_effort": "high", "thinking_budget": 9 })).await;
+    assert!(header(&other, "x-steersman-losses").contains("reasoning_effort"), "it is overruled");
+    for sent in model.asked.lock().unwrap().iter() {
+        let sent: serde_json::Value = serde_json::from_slice(sent).unwrap();
+        assert_eq!((&sent["reasoning_effort"], sent.get("thinking_budget")), (&"low".into(), None), "{sent}");
+    }
 }
 
 #[tokio::test]

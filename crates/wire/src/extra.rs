@@ -10,12 +10,13 @@
 use serde_json::value::RawValue;
 use steersman_core::{ChatRequest, ToolSpec};
 
+use crate::effort;
 use crate::error::{DecodeError, EncodeError, Loss};
 use crate::fields::{Fields, pointer_token};
 use crate::write::Object;
 
 /// Members that spell a modelled value in one of two ways; the value itself is in the canonical form.
-const SPELLINGS: &[&str] = &["role", "max_tokens", "instructions"];
+const SPELLINGS: &[&str] = &["max_tokens", "instructions"];
 
 /// A provider's own book-keeping of items it once sent; no other provider could read it.
 const BOOKKEEPING: &[&str] = &["id", "status"];
@@ -65,7 +66,7 @@ const ADVICE: &[&str] = &[
 
 /// Whether an entry spells a value that the canonical form has.
 pub(crate) fn is_spelling(name: &str) -> bool {
-    SPELLINGS.contains(&name.rsplit('/').next().unwrap_or(name))
+    SPELLINGS.contains(&name) || name.ends_with("/role")
 }
 
 /// What is kept of one request, by name or pointer.
@@ -129,6 +130,11 @@ impl<'r> Extras<'r> {
             let member = name.rsplit('/').next().unwrap_or(name);
             let whole_tool = member.bytes().all(|b| b.is_ascii_digit());
             if is_spelling(name) || name.starts_with('/') && BOOKKEEPING.contains(&member) {
+                continue;
+            }
+            if effort::is_spelling(request, name) {
+                let what = "left out: the dialect has no such member";
+                losses.extend(effort::remainder(name, value).map(|param| Loss { param: param.to_owned(), what }));
                 continue;
             }
             // Whatever a provider is told, the gateway keeps the responses that it hands out.
@@ -197,7 +203,7 @@ impl<'r> Extras<'r> {
         places.sort_unstable();
         for (name, value) in places.into_iter().filter_map(|place| self.entries.get(place)) {
             let member = name.strip_prefix(pointer).and_then(|rest| rest.strip_prefix('/'));
-            if let Some(member) = member.filter(|member| !member.contains('/') && !SPELLINGS.contains(member)) {
+            if let Some(member) = member.filter(|member| !member.contains('/') && *member != "role") {
                 out.raw(&unescape(member), value);
             }
         }

@@ -148,8 +148,10 @@ impl Document {
                 .hint(format!("write it as a table: `[{dotted}]`")));
         };
         let read = match (key.kind, value) {
-            (Kind::Text | Kind::Secret, DeValue::String(text)) => Some(Value::Text(text.to_string())),
-            (Kind::Integer, DeValue::Integer(number)) => number.to_string().parse().ok().map(Value::Integer),
+            (Kind::Text | Kind::Secret | Kind::Effort, DeValue::String(text)) => Some(Value::Text(text.to_string())),
+            (Kind::Integer | Kind::Effort, DeValue::Integer(number)) => {
+                number.to_string().parse().ok().map(Value::Integer)
+            }
             (Kind::Number, DeValue::Integer(number)) => read_number(&number.to_string()),
             (Kind::Number, DeValue::Float(number)) => read_number(&number.to_string()),
             (Kind::Flag, DeValue::Boolean(flag)) => Some(Value::Flag(*flag)),

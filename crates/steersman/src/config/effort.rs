@@ -5,6 +5,7 @@
 //!
 //! What never happens here: an effort that is switched on by a word in a file alone.
 
+use steersman_engine::Effort;
 use steersman_routing::{LiftReport, Lifting};
 
 use super::error::ConfigError;
@@ -13,6 +14,13 @@ use super::settings::{Config, Reader, TaskConfig};
 /// Efforts that ask for no thinking worth naming.
 const OFF: [&str; 2] = ["none", "minimal"];
 
+fn is_on(effort: &Effort) -> bool {
+    match effort {
+        Effort::Level(word) => !OFF.contains(&&**word),
+        Effort::Tokens(most) => *most > 0,
+    }
+}
+
 /// Holds every task against the report that it names.
 pub(super) fn check(read: &Reader<'_>, config: &Config) -> Result<(), ConfigError> {
     config.tasks.iter().filter(|task| task.objective.is_none()).try_for_each(|task| check_task(read, config, task))
@@ -20,9 +28,9 @@ pub(super) fn check(read: &Reader<'_>, config: &Config) -> Result<(), ConfigErro
 
 fn check_task(read: &Reader<'_>, config: &Config, task: &TaskConfig) -> Result<(), ConfigError> {
     let first = task.models.first().and_then(|name| config.models.iter().find(|model| &model.name == name));
-    let thinks = first.and_then(|model| Some((&model.name, model.thought.effort.as_deref()?)));
+    let thinks = first.and_then(|model| Some((&model.name, model.thought.effort.as_ref()?)));
     let place = ["tasks", task.name.as_str(), "effort_report"];
-    let Some((model, effort)) = thinks.filter(|(_, effort)| !OFF.contains(effort)) else {
+    let Some((model, effort)) = thinks.filter(|(_, effort)| is_on(effort)) else {
         return Ok(());
     };
     let Some(path) = read.text(&place) else {
@@ -46,7 +54,7 @@ fn check_task(read: &Reader<'_>, config: &Config, task: &TaskConfig) -> Result<(
     match report.of(&task.name).map(|lift| &lift.verdict) {
         Some(Lifting::Pays) => Ok(()),
         verdict => {
-            let said = verdict.map_or_else(|| "nothing".to_owned(), Lifting::describe);
+            let said = verdict.map_or_else(|| "it says nothing of this task".to_owned(), Lifting::describe);
             let message =
                 format!("`{path}` does not show that the effort of `{model}` pays on `{}`: {said}", task.name);
             Err(read.wrong(&place, &message).hint(format!("serve the task with `{}`", report.from)))
@@ -101,6 +109,14 @@ mod tests {
                 |_| "fine".to_owned(),
             )
         };
+        let of = |effort: &str| {
+            let text = format!("[models.o-high]\neffort = {effort}\n[tasks.proofs]\nmodel = \"o-high\"\n");
+            let document = Document::parse(folder.path().join("steersman.toml").to_str().unwrap(), &text).unwrap();
+            Config::from_document(&document, &|_| None).map_or_else(|error| error.to_string(), |_| "fine".to_owned())
+        };
+        assert!(of("2048").contains("whose effort is `2048 tokens`, and no report"), "{}", of("2048"));
+        assert_eq!(of("0"), "fine", "a cap of nothing is no thinking");
+        assert!(of("\"hihg\"").contains("`hihg` is no effort"), "{}", of("\"hihg\""));
         let by_default = "[tasks.proofs]\nmodel = \"o-high\"\n";
         let refused = verdict(by_default);
         assert!(refused.contains("no report shows that it pays") && refused.contains("--to o-high"), "{refused}");

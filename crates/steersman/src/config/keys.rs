@@ -14,6 +14,8 @@ pub(crate) enum Kind {
     Texts,
     /// `true` or `false`.
     Flag,
+    /// A word of the scale of effort, or a whole number of tokens.
+    Effort,
     /// `env:NAME` or `file:path`; never the secret itself.
     Secret,
 }
@@ -27,6 +29,7 @@ impl Kind {
             Self::Number => "a number",
             Self::Texts => "a list of strings",
             Self::Flag => "`true` or `false`",
+            Self::Effort => "a string or a whole number",
             Self::Secret => "`env:NAME` or `file:path`",
         }
     }
@@ -34,7 +37,7 @@ impl Kind {
     /// A value of this kind as TOML writes it.
     pub(crate) fn literal(self, value: &str) -> String {
         match self {
-            Self::Text | Self::Secret => format!("\"{value}\""),
+            Self::Text | Self::Secret | Self::Effort => format!("\"{value}\""),
             Self::Integer | Self::Number | Self::Texts | Self::Flag => value.to_owned(),
         }
     }
@@ -169,7 +172,7 @@ pub(crate) static KEYS: &[Key] = &[
     key("models.*.output_usd_per_million", Kind::Number, "", "0.60", "Price of a million output tokens."),
     key("models.*.cache_read_usd_per_million", Kind::Number, "", "0.075", "Price of a million input tokens read from the prompt cache."),
     key("models.*.cache_write_usd_per_million", Kind::Number, "", "3.75", "Price of a million input tokens written to the prompt cache."),
-    key("models.*.effort", Kind::Text, "", "low", "How hard it is to think: `none`, `minimal`, `low`, `medium`, `high` or `xhigh`. One upstream model under two efforts is two models, each with its own quality and cost. Default: what the client asks for."),
+    key("models.*.effort", Kind::Effort, "", "low", "How hard it is to think: `none`, `minimal`, `low`, `medium`, `high`, `xhigh`, or a whole number, the most tokens of thought. One upstream model under two efforts is two models, each with its own quality and cost. Default: what the client asks for."),
     key("models.*.max_output_tokens", Kind::Integer, "", "4000", "The most tokens that it may produce, thinking included. A client that asks for fewer gets fewer."),
     key("models.*.context_tokens", Kind::Integer, "", "8192", "How many tokens its prompt and answer may have together. A task with an objective sends what is longer to its reference."),
     key("models.*.images", Kind::Flag, "", "false", "Whether it reads images; `false` keeps requests with one away from it as a candidate. Default: unknown, so it is asked."),

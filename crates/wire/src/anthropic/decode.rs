@@ -12,6 +12,7 @@ use steersman_core::{
 };
 
 use super::NAME;
+use crate::effort;
 use crate::error::DecodeError;
 use crate::extra::{Extra, decode_tools, keep};
 use crate::fields::{Fields, Path, as_text};
@@ -49,6 +50,7 @@ pub fn decode_request(body: &[u8]) -> Result<ChatRequest, DecodeError> {
     request.include_usage = request.stream;
     keep(&mut extra, "", &fields);
     request.extra = extra;
+    effort::learn(&mut request);
     Ok(request)
 }
 
@@ -249,7 +251,7 @@ fn decode_output_config(
     let path = root.member("output_config");
     let Some(raw) = fields.take("output_config") else { return Ok(()) };
     let mut config = Fields::of(raw, path)?;
-    request.reasoning_effort = config.string("effort")?;
+    effort::take_word(&mut config, "effort", "/output_config/effort", extra)?;
     if let Some(raw) = config.take("format") {
         request.response_format = Some(decode_format(raw, path.member("format"))?);
     }

@@ -10,6 +10,8 @@ use std::borrow::Cow;
 use steersman_core::{ChatRequest, ContentHash, Image, Part, ResponseFormat, Role, ToolChoice, ToolResult};
 
 use super::NAME;
+use super::think::Thinking;
+use crate::effort;
 use crate::error::{EncodeError, Encoded, Loss};
 use crate::extra::Extras;
 use crate::json::RawObject;
@@ -29,6 +31,7 @@ pub fn encode_request(request: &ChatRequest) -> Result<Encoded, EncodeError> {
     let mut losses = Vec::new();
     let extras = Extras::open(request, NAME, &mut losses)?;
     refuse_what_has_no_words(request)?;
+    let thinking = Thinking::of(request, effort::is_spelled(&extras), &mut losses)?;
     let mut turns = Turns { extras: &extras, losses: &mut losses, native: request.dialect == Some(NAME) };
     let system = turns.system(request)?;
     let messages = turns.messages(request)?;
@@ -36,8 +39,12 @@ pub fn encode_request(request: &ChatRequest) -> Result<Encoded, EncodeError> {
     write::object(&mut body, |out| {
         out.string("model", &request.model);
         let limit = request.max_output_tokens.unwrap_or_else(|| {
-            losses.push(Loss { param: "max_tokens".to_owned(), what: "set to 8192: the dialect demands a limit" });
-            DEFAULT_MAX_TOKENS
+            let what = match thinking {
+                Thinking::Enabled(_) => "set to 8192 beside the thinking: the dialect demands a limit",
+                _ => "set to 8192: the dialect demands a limit",
+            };
+            losses.push(Loss { param: "max_tokens".to_owned(), what });
+            thinking.limit(DEFAULT_MAX_TOKENS)
         });
         out.value("max_tokens", limit);
         if !system.is_empty() {
@@ -46,14 +53,14 @@ pub fn encode_request(request: &ChatRequest) -> Result<Encoded, EncodeError> {
         out.member("messages").extend_from_slice(&messages);
         write_tools(request, &extras, out);
         write_tool_choice(request, &extras, out);
-        write_output_config(request, &extras, &mut losses, out);
-        write_parameters(request, &extras, &mut losses, out);
+        write_output_config(request, &extras, thinking, out);
+        write_parameters(request, &extras, thinking, &mut losses, out);
         extras.write_top(out);
     });
     Ok(Encoded { body, losses })
 }
 
-fn unsupported(param: impl Into<String>, what: &'static str) -> EncodeError {
+pub(super) fn unsupported(param: impl Into<String>, what: &'static str) -> EncodeError {
     EncodeError::unsupported(NAME, param, what)
 }
 
@@ -66,10 +73,6 @@ fn refuse_what_has_no_words(request: &ChatRequest) -> Result<(), EncodeError> {
     }
     if request.stop.iter().any(|text| text.trim().is_empty()) {
         return Err(unsupported("stop", "a stop text of white space"));
-    }
-    let efforts = ["none", "minimal", "low", "medium", "high", "xhigh", "max"];
-    if request.reasoning_effort.as_deref().is_some_and(|effort| !efforts.contains(&effort)) {
-        return Err(unsupported("reasoning_effort", "this effort"));
     }
     Ok(())
 }
@@ -357,19 +360,8 @@ fn write_tool_choice(request: &ChatRequest, extras: &Extras<'_>, out: &mut Objec
     });
 }
 
-fn write_output_config(request: &ChatRequest, extras: &Extras<'_>, losses: &mut Vec<Loss>, out: &mut Object<'_>) {
-    let native = request.dialect == Some(NAME);
-    let effort = match request.reasoning_effort.as_deref() {
-        Some("minimal") => {
-            losses.push(Loss {
-                param: "reasoning_effort".to_owned(),
-                what: "`minimal` written as `low`, the least there is",
-            });
-            Some("low")
-        }
-        Some("none") => None,
-        effort => effort,
-    };
+fn write_output_config(request: &ChatRequest, extras: &Extras<'_>, thinking: Thinking<'_>, out: &mut Object<'_>) {
+    let effort = thinking.word();
     let schema = match &request.response_format {
         Some(ResponseFormat::JsonSchema { schema, .. }) => Some(schema),
         _ => None,
@@ -386,20 +378,30 @@ fn write_output_config(request: &ChatRequest, extras: &Extras<'_>, losses: &mut 
             extras.write_at("/output_config", out);
         });
     }
-    if request.reasoning_effort.is_some() && !native {
-        let kind = if effort.is_some() { "adaptive" } else { "disabled" };
-        out.object("thinking", |out| out.string("type", kind));
-    }
+    thinking.write(out);
 }
 
-fn write_parameters(request: &ChatRequest, extras: &Extras<'_>, losses: &mut Vec<Loss>, out: &mut Object<'_>) {
-    if let Some(temperature) = request.temperature {
+fn write_parameters(
+    request: &ChatRequest,
+    extras: &Extras<'_>,
+    thinking: Thinking<'_>,
+    losses: &mut Vec<Loss>,
+    out: &mut Object<'_>,
+) {
+    let mut sampled = |param: &str, value: Option<f64>| {
+        let left_out = thinking.is_on() && value.is_some_and(|value| value < 1.0);
+        let what = "left out: a model that thinks has none";
+        losses.extend(left_out.then(|| Loss { param: param.to_owned(), what }));
+        value.filter(|_| !left_out)
+    };
+    let (temperature, top_p) = (sampled("temperature", request.temperature), sampled("top_p", request.top_p));
+    if let Some(temperature) = temperature {
         if temperature > 1.0 {
             losses.push(Loss { param: "temperature".to_owned(), what: "lowered to 1, the most there is" });
         }
         out.value("temperature", temperature.min(1.0));
     }
-    out.optional("top_p", request.top_p);
+    out.optional("top_p", top_p);
     if !request.stop.is_empty() {
         out.array("stop_sequences", &request.stop, |out, text| write::string(out, text));
     }

@@ -7,6 +7,7 @@ mod encode;
 mod error;
 mod facts;
 mod head;
+mod think;
 mod usage;
 
 pub use answer_decode::{MessagesAnswerDecoder, decode_answer};

@@ -11,7 +11,8 @@ use steersman_core::{
     ChatRequest, Image, Message, Part, Reasoning, ResponseFormat, Role, ToolCall, ToolChoice, ToolResult, ToolSpec,
 };
 
-use super::{NAME, OWN_ID, schema, seal, think};
+use super::{NAME, OWN_ID, schema, seal};
+use crate::effort;
 use crate::error::DecodeError;
 use crate::extra::{Extra, keep};
 use crate::fields::{Fields, Path, as_text};
@@ -39,6 +40,7 @@ pub fn decode_request(body: &[u8]) -> Result<ChatRequest, DecodeError> {
     request.include_usage = request.stream;
     keep(&mut extra, "", &fields);
     request.extra = extra;
+    effort::learn(&mut request);
     Ok(request)
 }
 
@@ -312,13 +314,8 @@ fn decode_config(mut config: Fields<'_, '_>, request: &mut ChatRequest, extra: &
     };
     if let Some(raw) = config.take("thinkingConfig") {
         let mut thinking = Fields::proto(raw, path.member("thinkingConfig"))?;
-        let level = thinking.string("thinkingLevel")?.map(|level| level.to_ascii_lowercase());
-        let budget = thinking.take("thinkingBudget");
-        let counted = budget.and_then(|raw| raw.get().parse().ok()).and_then(think::effort_of).map(str::to_owned);
-        request.reasoning_effort = level.or(counted);
-        if let Some(budget) = budget {
-            extra.push(("/generationConfig/thinkingConfig/thinkingBudget".to_owned(), budget.to_owned()));
-        }
+        let level = "/generationConfig/thinkingConfig/thinkingLevel";
+        effort::take_word(&mut thinking, "thinkingLevel", level, extra)?;
         keep(extra, "/generationConfig/thinkingConfig", &thinking);
     }
     // Text is what every answer is; other kinds are asked for on purpose.

@@ -11,6 +11,7 @@ use steersman_core::{ChatRequest, Image, Message, Part, ResponseFormat, Role, To
 
 use super::parts::{Parts, write_image};
 use super::{NAME, OWN_ID, is_sealed_here, think};
+use crate::effort;
 use crate::error::{EncodeError, Encoded, Loss};
 use crate::extra::Extras;
 use crate::json::RawObject;
@@ -327,14 +328,11 @@ fn write_config(request: &ChatRequest, extras: &Extras<'_>, losses: &mut Vec<Los
                 out.raw("responseJsonSchema", schema);
             }
         }
-        let own_budget = extras.get(&format!("{THINKING}/thinkingBudget")).is_some();
-        let effort = request.reasoning_effort.as_deref().filter(|_| !own_budget);
-        if effort.is_some() || extras.any_at(THINKING) {
+        let asks = think::asks(request) && !effort::is_spelled(extras);
+        if asks || extras.any_at(THINKING) {
             out.object("thinkingConfig", |out| {
-                match effort {
-                    Some(effort) if request.dialect == Some(NAME) => out.string("thinkingLevel", effort),
-                    Some(effort) => think::write(&request.model, effort, losses, out),
-                    None => {}
+                if asks {
+                    think::write(request, losses, out);
                 }
                 extras.write_at(THINKING, out);
             });

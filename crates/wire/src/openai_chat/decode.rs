@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use steersman_core::{ChatRequest, Message, Part, Reasoning, ResponseFormat, Role, ToolCall, ToolResult, ToolSpec};
 
 use super::{NAME, NEST};
+use crate::effort;
 use crate::error::DecodeError;
 use crate::extra::{Extra, decode_tools, keep};
 use crate::fields::{Fields, Path, as_text};
@@ -42,7 +43,7 @@ pub fn decode_request(body: &[u8]) -> Result<ChatRequest, DecodeError> {
                 .ok_or_else(|| fields.path.member("n").wrong_value("a positive integer", &n.to_string()))?,
         ),
     };
-    request.reasoning_effort = fields.string("reasoning_effort")?;
+    effort::take_word(&mut fields, "reasoning_effort", "reasoning_effort", &mut extra)?;
     request.user = fields.string("user")?;
     request.stream = fields.boolean("stream")?.unwrap_or(false);
     if let Some(options) = fields.take("stream_options") {
@@ -53,6 +54,7 @@ pub fn decode_request(body: &[u8]) -> Result<ChatRequest, DecodeError> {
     }
     keep(&mut extra, "", &fields);
     request.extra = extra;
+    effort::learn(&mut request);
     Ok(request)
 }
 

@@ -37,7 +37,7 @@ pub fn encode_request(request: &ChatRequest) -> Result<Encoded, EncodeError> {
         out.string("model", &request.model);
         out.list("messages", &messages);
         write_tools(request, &extras, out);
-        write_parameters(request, &extras, out);
+        write_parameters(request, &extras, &mut losses, out);
         extras.write_top(out);
     });
     Ok(Encoded { body, losses })
@@ -237,7 +237,7 @@ fn write_tools(request: &ChatRequest, extras: &Extras<'_>, out: &mut Object<'_>)
     });
 }
 
-fn write_parameters(request: &ChatRequest, extras: &Extras<'_>, out: &mut Object<'_>) {
+fn write_parameters(request: &ChatRequest, extras: &Extras<'_>, losses: &mut Vec<Loss>, out: &mut Object<'_>) {
     openai::write_tool_choice(request.tool_choice.as_ref(), Some(NEST), out);
     out.optional("parallel_tool_calls", request.parallel_tool_calls);
     openai::write_format("response_format", request.response_format.as_ref(), Some("json_schema"), extras, out);
@@ -252,7 +252,7 @@ fn write_parameters(request: &ChatRequest, extras: &Extras<'_>, out: &mut Object
     }
     out.optional("seed", request.seed);
     out.optional("n", request.n);
-    out.optional("reasoning_effort", request.reasoning_effort.as_deref());
+    out.optional("reasoning_effort", openai::think::word(request, extras, losses));
     out.optional("user", request.user.as_deref());
     if request.stream {
         out.value("stream", true);

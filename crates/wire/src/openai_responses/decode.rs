@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use steersman_core::{ChatRequest, Message, Part, ResponseFormat, Role, ToolCall, ToolResult, ToolSpec};
 
 use super::{NAME, seal};
+use crate::effort;
 use crate::error::DecodeError;
 use crate::extra::{Extra, decode_tools, keep};
 use crate::fields::{Fields, Path, as_text};
@@ -39,7 +40,7 @@ pub fn decode_request(body: &[u8]) -> Result<ChatRequest, DecodeError> {
     let root = fields.path;
     if let Some(raw) = fields.take("reasoning") {
         let mut reasoning = Fields::of(raw, root.member("reasoning"))?;
-        request.reasoning_effort = reasoning.string("effort")?;
+        effort::take_word(&mut reasoning, "effort", "/reasoning/effort", &mut extra)?;
         keep(&mut extra, "/reasoning", &reasoning);
     }
     request.user = fields.string("user")?;
@@ -47,6 +48,7 @@ pub fn decode_request(body: &[u8]) -> Result<ChatRequest, DecodeError> {
     request.include_usage = request.stream;
     keep(&mut extra, "", &fields);
     request.extra = extra;
+    effort::learn(&mut request);
     Ok(request)
 }
 

@@ -48,7 +48,7 @@ pub fn encode_request(request: &ChatRequest) -> Result<Encoded, EncodeError> {
         }
         out.list("input", &items);
         write_tools(request, &extras, out);
-        write_parameters(request, &extras, out);
+        write_parameters(request, &extras, &mut losses, out);
         if !own {
             out.value("store", false);
             out.json("include", r#"["reasoning.encrypted_content"]"#);
@@ -275,7 +275,7 @@ fn write_tools(request: &ChatRequest, extras: &Extras<'_>, out: &mut Object<'_>)
     });
 }
 
-fn write_parameters(request: &ChatRequest, extras: &Extras<'_>, out: &mut Object<'_>) {
+fn write_parameters(request: &ChatRequest, extras: &Extras<'_>, losses: &mut Vec<Loss>, out: &mut Object<'_>) {
     openai::write_tool_choice(request.tool_choice.as_ref(), None, out);
     out.optional("parallel_tool_calls", request.parallel_tool_calls);
     if request.response_format.is_some() || extras.any_at("/text") {
@@ -287,9 +287,10 @@ fn write_parameters(request: &ChatRequest, extras: &Extras<'_>, out: &mut Object
     out.optional("max_output_tokens", request.max_output_tokens);
     out.optional("temperature", request.temperature);
     out.optional("top_p", request.top_p);
-    if request.reasoning_effort.is_some() || extras.any_at("/reasoning") {
+    let effort = openai::think::word(request, extras, losses);
+    if effort.is_some() || extras.any_at("/reasoning") {
         out.object("reasoning", |out| {
-            out.optional("effort", request.reasoning_effort.as_deref());
+            out.optional("effort", effort);
             extras.write_at("/reasoning", out);
         });
     }

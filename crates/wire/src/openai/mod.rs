@@ -3,6 +3,8 @@
 //! They differ in nesting alone: chat completions put a name below `function` and a schema below `json_schema`, responses
 //! put both at once. The callers hand in where theirs lies.
 
+pub(crate) mod think;
+
 use serde_json::value::RawValue;
 use steersman_core::{Image, ResponseFormat, ToolChoice};
 
