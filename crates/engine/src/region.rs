@@ -52,14 +52,21 @@ impl Regions {
     /// A candidate with those of its places that meet the lists; `None` if none does.
     #[must_use]
     pub fn keep(&self, demanded: &[Vec<String>], candidate: &Candidate) -> Option<Candidate> {
-        if candidate.deployments.is_empty() {
-            return self.meet(demanded, &candidate.provider.name).then(|| candidate.clone());
+        candidate.at(|place| self.meet(demanded, place))
+    }
+}
+
+impl Candidate {
+    /// The same with those of its places that are good; `None` if none is.
+    #[must_use]
+    pub fn at(&self, good: impl Fn(&ProviderName) -> bool) -> Option<Self> {
+        if self.deployments.is_empty() {
+            return good(&self.provider.name).then(|| self.clone());
         }
-        let good = candidate.deployments.iter().filter(|place| self.meet(demanded, &place.provider.name));
-        let good: Vec<_> = good.cloned().collect();
-        let first = good.first()?;
+        let places: Vec<_> = self.deployments.iter().filter(|place| good(&place.provider.name)).cloned().collect();
+        let first = places.first()?;
         let (provider, model) = (Arc::clone(&first.provider), first.model.clone());
-        Some(Candidate { provider, model, deployments: good.into(), thought: candidate.thought.clone() })
+        Some(Self { provider, model, deployments: places.into(), thought: self.thought.clone() })
     }
 }
 

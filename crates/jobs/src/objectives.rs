@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::labels::Row;
+use crate::shadow::Panel;
 use crate::{purse, shadow};
 
 /// Kinds of documents in the durable state.
@@ -232,17 +233,18 @@ impl Objectives {
         let valid = served.candidate_valid(&task.settings.plan.reference);
         task.hear(Heard::Served(served.text, valid));
         unit(&record.id, "shadow") < task.settings.shadow_share
-            && shadow::may_be_asked(record, &task.settings)
+            && Panel::of(&record.notes, &task.settings).is_some()
             && task.may_ask(record.started_at_us / DAY_US)
     }
 
     async fn shadow(&self, record: &RequestRecord) {
         let Some(task) = self.tasks.get(record.task.as_str()) else { return };
         let Some(mut served) = shadow::served(record, &task.settings) else { return };
+        let Some(panel) = Panel::of(&record.notes, &task.settings) else { return };
         if let Some(clean) = self.redactor.text(&served.text) {
             served.text = clean;
         }
-        let most = purse::estimate(&task.settings, record.request_body.len());
+        let most = purse::estimate(&panel, record.request_body.len());
         let held = match purse::hold(&self.state, record.task.as_str(), task.settings.shadow_usd_per_day, most).await {
             Ok(Some(held)) => held,
             Ok(None) => return,
@@ -251,7 +253,7 @@ impl Objectives {
                 return;
             }
         };
-        let gathered = shadow::gather(record, served, &task.settings, SHADOW_LIMIT).await;
+        let gathered = shadow::gather(record, served, &task.settings, &panel, SHADOW_LIMIT).await;
         if let Err(error) = held.settle(&self.state, gathered.spent).await {
             tracing::warn!(%error, request = %record.id, "what shadow calls cost stays held as it was estimated");
         }
@@ -431,6 +433,30 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// An objective without arms, for tests.
+#[cfg(test)]
+pub(crate) fn nobody() -> ObjectiveSettings {
+    ObjectiveSettings {
+        plan: ObjectivePlan {
+            floor: 0.97,
+            confidence: 0.95,
+            reference: "big".to_owned(),
+            candidates: vec!["small".to_owned()],
+        },
+        evaluator: Evaluator::Agreement,
+        answer: None,
+        likelihood: false,
+        judge: None,
+        watched: Watched::default(),
+        shadow_share: 0.1,
+        shadow_per_day: 1,
+        shadow_usd_per_day: None,
+        router: None,
+        streams_apart: false,
+        arms: Vec::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -473,27 +499,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let engine = steersman_store::Engine::Sqlite { path: folder.path().join("steersman.db") };
         let state = State::open(&engine).await.unwrap();
-        let plan = ObjectivePlan {
-            floor: 0.97,
-            confidence: 0.95,
-            reference: "big".to_owned(),
-            candidates: vec!["small".to_owned()],
-        };
-        let settings = ObjectiveSettings {
-            plan,
-            evaluator: Evaluator::Agreement,
-            answer: None,
-            likelihood: false,
-            judge: None,
-            watched: Watched::default(),
-            shadow_share: 0.1,
-            shadow_per_day: 1,
-            shadow_usd_per_day: None,
-            router: None,
-            streams_apart: false,
-            arms: Vec::new(),
-        };
-        let settings = BTreeMap::from([("triage".to_owned(), settings)]);
+        let settings = BTreeMap::from([("triage".to_owned(), nobody())]);
         let objectives = Objectives::open(settings, state, Redactor::new(&[])).await.unwrap();
         let task = &objectives.tasks["triage"];
         let fitting = lock(&task.objective);

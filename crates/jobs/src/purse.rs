@@ -7,7 +7,7 @@ use steersman_core::{Account, Bank, BankError, Usage, Usd};
 use steersman_engine::{Candidate, day_now};
 use steersman_store::State;
 
-use crate::objectives::ObjectiveSettings;
+use crate::shadow::Panel;
 
 /// What is held for an answer to a request that names no limit: few answers are longer.
 const OUTPUT_TOKENS: u64 = 4_096;
@@ -65,13 +65,13 @@ impl Held {
 
 /// The most that the shadow calls of a request of so many bytes are likely to cost: every arm once, and the judge twice on
 /// each candidate. `None` where a price is unknown.
-pub(crate) fn estimate(settings: &ObjectiveSettings, request_bytes: usize) -> Option<Usd> {
+pub(crate) fn estimate(panel: &Panel, request_bytes: usize) -> Option<Usd> {
     let (input, mut most) = (request_bytes as u64 / 4 + 1, Usd::ZERO);
-    for (_, arm) in &settings.arms {
+    for (_, arm) in &panel.arms {
         most += cost(arm, input, OUTPUT_TOKENS)?;
     }
-    if let Some((judge, _)) = &settings.judge {
-        for _ in 1..settings.arms.len() {
+    if let Some((judge, _)) = &panel.judge {
+        for _ in 1..panel.arms.len() {
             most += cost(judge, input + 2 * OUTPUT_TOKENS, VERDICT_TOKENS)?;
             most += cost(judge, input + 2 * OUTPUT_TOKENS, VERDICT_TOKENS)?;
         }

@@ -174,16 +174,28 @@ fn read_answer(dialect: &'static dyn Dialect, streamed: bool, body: &Bytes) -> O
     Some(answer)
 }
 
-/// Whether every model that a label asks may process the request, by what its record says of regions.
-pub(crate) fn may_be_asked(record: &RequestRecord, settings: &ObjectiveSettings) -> bool {
-    let arms = settings.arms.iter().map(|(_, arm)| arm);
-    are_inside(&record.notes, arms.chain(settings.judge.iter().map(|(judge, _)| judge)))
+/// Whom a label asks: every arm by name, the reference last, and the judge with its share.
+pub(crate) struct Panel {
+    pub(crate) arms: Vec<(String, Candidate)>,
+    pub(crate) judge: Option<(Candidate, f64)>,
 }
 
-fn are_inside<'a>(notes: &[Note], asked: impl IntoIterator<Item = &'a Candidate>) -> bool {
-    let Some(note) = notes.iter().find(|note| note.room == "region") else { return true };
-    let Ok(RegionNote { met_by }) = serde_json::from_str(&note.content) else { return false };
-    asked.into_iter().all(|one| met_by.iter().any(|name| name == one.provider.name.as_str()))
+impl Panel {
+    /// Everybody, each at the places that may process the request by what its record says of regions; `None` where one of
+    /// them has no such place.
+    pub(crate) fn of(notes: &[Note], settings: &ObjectiveSettings) -> Option<Self> {
+        let Some(note) = notes.iter().find(|note| note.room == "region") else {
+            return Some(Self { arms: settings.arms.clone(), judge: settings.judge.clone() });
+        };
+        let RegionNote { met_by } = serde_json::from_str(&note.content).ok()?;
+        let keep = |candidate: &Candidate| candidate.at(|place| met_by.iter().any(|name| name == place.as_str()));
+        let arms = settings.arms.iter().map(|(name, arm)| Some((name.clone(), keep(arm)?)));
+        let judge = match &settings.judge {
+            Some((judge, share)) => Some((keep(judge)?, *share)),
+            None => None,
+        };
+        Some(Self { arms: arms.collect::<Option<_>>()?, judge })
+    }
 }
 
 #[derive(Deserialize)]
@@ -205,11 +217,12 @@ pub(crate) async fn gather(
     record: &RequestRecord,
     served: Served,
     settings: &ObjectiveSettings,
+    panel: &Panel,
     limit: Duration,
 ) -> Gathered {
     let mut gathered = Gathered { row: None, spent: Spent::default() };
-    let mut arms = Vec::with_capacity(settings.arms.len());
-    for (name, candidate) in &settings.arms {
+    let mut arms = Vec::with_capacity(panel.arms.len());
+    for (name, candidate) in &panel.arms {
         let cell = if let Some(known) = served.known(name) {
             known.clone()
         } else {
@@ -228,7 +241,7 @@ pub(crate) async fn gather(
         };
         arms.push((name.clone(), cell));
     }
-    gathered.spent.add_all(judge_all(record, &served.text, &mut arms, settings, limit).await);
+    gathered.spent.add_all(judge_all(record, &served.text, &mut arms, panel, limit).await);
     gathered.row = Some(Row {
         id: record.id.to_string(),
         task: record.task.to_string(),
@@ -244,11 +257,11 @@ async fn judge_all(
     record: &RequestRecord,
     question: &str,
     arms: &mut [(String, Cell)],
-    settings: &ObjectiveSettings,
+    panel: &Panel,
     limit: Duration,
 ) -> Spent {
     let mut spent = Spent::default();
-    let Some((judge, share)) = &settings.judge else { return spent };
+    let Some((judge, share)) = &panel.judge else { return spent };
     let [candidates @ .., (_, reference)] = arms else { return spent };
     let Some(theirs) = reference.answer.as_deref() else { return spent };
     for (name, cell) in candidates {
@@ -282,7 +295,7 @@ mod tests {
     use std::sync::Arc;
 
     use steersman_core::{BoxFuture, Upstream, UpstreamAnswer, UpstreamCall, UpstreamError};
-    use steersman_engine::{Catalog, Provider};
+    use steersman_engine::{Catalog, Deployment, Provider};
     use steersman_wire::openai_chat::OpenAiChat;
 
     use super::*;
@@ -304,11 +317,22 @@ mod tests {
         }
         let candidate = |name: &str| -> Candidate { catalog.candidate(name).ok().unwrap() };
         let [eu, us] = ["in-eu", "in-us"].map(candidate);
-        let met_by = |content: &str| [Note { room: "region", content: content.to_owned() }];
-        let eu_alone = met_by(r#"{"demanded":[["eu"]],"met_by":["eu","local"],"left_out":[]}"#);
-        assert!(are_inside(&[], [&eu, &us]), "nobody demands anything");
-        assert!(are_inside(&eu_alone, [&eu, &eu]) && !are_inside(&eu_alone, [&eu, &us]));
-        assert!(are_inside(&met_by(r#"{"met_by":["eu","us"]}"#), [&eu, &us]));
-        assert!(!are_inside(&met_by("?"), [&eu, &us]), "what cannot be read forbids");
+        let mut both = us.clone();
+        let place =
+            |one: &Candidate| Deployment { provider: Arc::clone(&one.provider), model: one.model.clone(), weight: 1 };
+        both.deployments = Arc::new([place(&us), place(&eu)]);
+        let asked = |content: Option<&str>, arms: &[&Candidate]| -> Option<Vec<String>> {
+            let notes: Vec<Note> =
+                content.map(|content| Note { room: "region", content: content.to_owned() }).into_iter().collect();
+            let arms = arms.iter().map(|arm| (String::new(), (*arm).clone())).collect();
+            let panel = Panel::of(&notes, &ObjectiveSettings { arms, ..crate::objectives::nobody() })?;
+            Some(panel.arms.iter().map(|(_, arm)| arm.provider.name.as_str().to_owned()).collect())
+        };
+        let eu_alone = Some(r#"{"demanded":[["eu"]],"met_by":["eu","local"],"left_out":[]}"#);
+        assert!(asked(None, &[&eu, &us]).is_some(), "nobody demands anything");
+        assert!(asked(eu_alone, &[&eu, &eu]).is_some() && asked(eu_alone, &[&eu, &us]).is_none());
+        assert_eq!(asked(eu_alone, &[&both, &eu]).unwrap(), ["eu", "eu"], "a model is asked where it may be");
+        assert!(asked(Some(r#"{"met_by":["eu","us"]}"#), &[&eu, &us]).is_some());
+        assert!(asked(Some("?"), &[&eu, &us]).is_none(), "what cannot be read forbids");
     }
 }

@@ -107,6 +107,9 @@ pub enum LiftError {
     /// It is not JSON of this shape.
     #[error("the file is no report of `steersman route lift`")]
     Shape(#[from] serde_json::Error),
+    /// Another version wrote it.
+    #[error("the report has the format `{0}`; this build reads `{FORMAT}`; measure the lift again")]
+    Format(String),
     /// Somebody changed it.
     #[error("the report's content has the hash `{content}`, but it says `{said}`; measure the lift again")]
     Changed {
@@ -144,23 +147,27 @@ impl LiftReport {
         if content != report.hash {
             return Err(LiftError::Changed { content, said: report.hash });
         }
+        if report.format != FORMAT {
+            return Err(LiftError::Format(report.format));
+        }
         Ok(report)
     }
 
-    /// What it says of a task: of the group with its name, else of all requests.
+    /// What it says of a task: of the group with its name; of all requests where it knows no groups, and so is about one
+    /// task alone. `None`: it is about other tasks, or has too few requests of this one.
     #[must_use]
     pub fn of(&self, task: &str) -> Option<&Lift> {
-        let named = |name: &str| self.groups.iter().find(|lift| lift.group == name);
-        named(task).or_else(|| named(ALL))
+        match self.groups.as_slice() {
+            [whole] if whole.group == ALL => Some(whole),
+            groups => groups.iter().find(|lift| lift.group == task),
+        }
     }
 }
 
 /// The group of all requests.
 const ALL: &str = "all";
 const RESAMPLES: usize = 2_000;
-/// A group with fewer requests says nothing of its own, and is not told.
-const FEWEST: usize = 20;
-/// Nor does anything with fewer than this recommend: a percentile interval of so few rows is too narrow.
+/// Nothing with fewer requests is recommended: a percentile interval of so few rows is too narrow.
 const FEWEST_TO_DECIDE: usize = 50;
 const LEVEL: f64 = 0.05;
 
@@ -175,12 +182,13 @@ pub fn lift(traffic: &Traffic, [from, to]: [&str; 2], worth: Option<f64>, seed: 
         rows.iter().copied().filter(|&row| traffic.groups.get(row) == Some(&group)).collect()
     };
     let named = (0..).zip(&traffic.group_names).map(|(group, name)| (name.clone(), of_group(group)));
-    let groups: Vec<(String, Vec<usize>)> = named.filter(|(_, rows)| rows.len() >= FEWEST).collect();
+    let groups: Vec<(String, Vec<usize>)> = named.filter(|(_, rows)| !rows.is_empty()).collect();
+    let decided = groups.iter().filter(|(_, rows)| rows.len() >= FEWEST_TO_DECIDE).count();
     let mut rng = Rng::seeded(seed);
     let mut lifts = vec![Compared::new(traffic, arms, &rows).lift(ALL, worth, LEVEL, &mut rng)];
     // The only group is all requests under another name.
     for (name, rows) in groups.iter().filter(|_| traffic.group_names.len() > 1) {
-        let level = LEVEL / groups.len() as f64;
+        let level = LEVEL / decided.max(1) as f64;
         lifts.push(Compared::new(traffic, arms, rows).lift(name, worth, level, &mut rng));
     }
     Some(lifts)
@@ -352,7 +360,18 @@ mod tests {
         let text = serde_json::to_string(&report).unwrap();
         let read = LiftReport::read(&text).unwrap();
         assert!(read.of("puzzles").unwrap().pays() && !read.of("summaries").unwrap().pays());
-        assert_eq!(read.of("another").unwrap().group, "all");
+        assert_eq!(read.of("another"), None, "it is about other tasks");
+        let rare = recording(&[("puzzles", 200, [0.5, 0.9]), ("another", 19, [0.9, 0.9])], 3);
+        let groups = lift(&rare, PAIR, Some(0.05), 1).unwrap();
+        let about = LiftReport { groups, ..report.clone() };
+        assert!(!about.of("another").unwrap().pays(), "so few requests say nothing");
+        let tiny: Vec<(String, usize, [f64; 2])> = (0..9).map(|n| (format!("t{n}"), 9, [0.1, 0.9])).collect();
+        let tiny: Vec<(&str, usize, [f64; 2])> = tiny.iter().map(|(name, n, c)| (name.as_str(), *n, *c)).collect();
+        let groups = lift(&recording(&tiny, 3), PAIR, Some(0.05), 1).unwrap();
+        let about = LiftReport { groups, ..report.clone() };
+        assert!(about.of("all").unwrap().pays() && about.of("t10").is_none() && !about.of("t1").unwrap().pays());
+        let alone = lift(&recording(&[("", 200, [0.5, 0.9])], 3), PAIR, Some(0.05), 1).unwrap();
+        assert!(LiftReport { groups: alone, ..report }.of("another").unwrap().pays(), "one task's recording");
         let touched = text.replacen("does_not_pay", "pays", 1);
         assert!(matches!(LiftReport::read(&touched), Err(LiftError::Changed { .. })));
     }

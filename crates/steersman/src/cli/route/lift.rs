@@ -9,6 +9,9 @@ use steersman_routing::{FitError, Lift, LiftReport, Lineage, ReplayError};
 use super::recording;
 use crate::cli::Failure;
 
+/// Groups with fewer requests are counted and not listed.
+const FEWEST_TOLD: usize = 20;
+
 #[derive(Args)]
 pub(super) struct Arguments {
     /// The recording: JSON lines, plain or gzip
@@ -68,9 +71,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 fn tell(report: &LiftReport) {
     anstream::println!("{} -> {}, on the same requests", report.from, report.to);
     anstream::println!("{:<20} {:>6} {:>22} {:>7} {:>6} {:>11}", "", "n", "quality added", "cost", "time", "usd/right");
-    for lift in &report.groups {
+    let (told, small): (Vec<&Lift>, Vec<&Lift>) = report.groups.iter().partition(|lift| lift.requests >= FEWEST_TOLD);
+    for lift in told {
         line(lift);
         anstream::println!("  {}", lift.verdict.describe());
+    }
+    if !small.is_empty() {
+        anstream::println!("{} groups have fewer than {FEWEST_TOLD} requests, too few to say anything", small.len());
     }
     if report.worth_usd.is_none() {
         anstream::println!("say what one more right answer is worth (`--worth USD`) to be told whether it pays");
