@@ -42,6 +42,8 @@ pub fn advice(schema: &Value) -> Vec<Advice> {
 }
 
 fn look(schema: &Value, at: &mut String, found: &mut Vec<Advice>) {
+    // A part of `allOf` that forbids other members forbids those of the other parts.
+    let is_part = at.rsplit('/').nth(1) == Some("allOf");
     if let Some(members) = schema.get("properties").and_then(Value::as_object) {
         let names: Vec<&str> = members.keys().map(String::as_str).collect();
         let is = |words: &[&str], name: &str| {
@@ -59,10 +61,11 @@ fn look(schema: &Value, at: &mut String, found: &mut Vec<Advice>) {
             );
             found.push(Advice { pointer: at.clone(), message });
         }
-        if schema.get("additionalProperties").is_none() && schema.get("unevaluatedProperties").is_none() {
+        if !is_part && schema.get("additionalProperties").is_none() && schema.get("unevaluatedProperties").is_none() {
+            let keyword = if schema.get("allOf").is_some() { "unevaluatedProperties" } else { "additionalProperties" };
             let message =
-                "other members may pass unseen; say `\"additionalProperties\": false` to have invented ones named";
-            found.push(Advice { pointer: at.clone(), message: message.to_owned() });
+                format!("other members may pass unseen; say `\"{keyword}\": false` to have invented ones named");
+            found.push(Advice { pointer: at.clone(), message });
         }
     }
     let children: Vec<(String, &Value)> = match schema {
@@ -96,5 +99,8 @@ mod tests {
         let sound =
             json!({"type": "object", "properties": {"reasoning": {}, "verdict": {}}, "additionalProperties": false});
         assert_eq!(advice(&sound), []);
+        let extended = json!({"type": "object", "properties": {"a": {}}, "allOf": [{"properties": {"b": {}}}]});
+        let said = advice(&extended);
+        assert!(said.len() == 1 && said[0].message.contains("unevaluatedProperties"), "{said:?}");
     }
 }

@@ -11,6 +11,7 @@
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
+use crate::join::joined;
 use crate::subset::{Asking, Level, Subset};
 
 /// One difference between a schema and its lowered form.
@@ -34,6 +35,8 @@ pub enum What {
     Closed,
     /// An optional member is required and may be null, which becomes absent again.
     Nullable,
+    /// `allOf` was written as one schema that means the same.
+    Joined,
     /// `oneOf` was written as `anyOf`; the validator checks that only one fits.
     Widened,
 }
@@ -92,10 +95,11 @@ pub fn lower_for(schema: &Value, subset: &Subset, asking: &Asking<'_>) -> Lowere
 
 /// The schema in the subset, with each difference, or why it cannot be written in it.
 fn written(schema: &Value, subset: &Subset) -> Result<(Value, Vec<Change>), String> {
-    if !is_plain_object(schema) && subset.object_root {
+    let joined = schema.as_object().and_then(|map| joined(schema, map)).map(Value::Object);
+    if !is_plain_object(joined.as_ref().unwrap_or(schema)) && subset.object_root {
         return Err("the root is no object".to_owned());
     }
-    let mut lowering = Lowering { subset, changes: Vec::new(), count: Count::default() };
+    let mut lowering = Lowering { root: schema, subset, changes: Vec::new(), count: Count::default() };
     let lowered = lowering.write(schema, &mut String::new(), 1)?;
     if !subset.recursive && recursive(schema) {
         return Err("the schema refers to itself".to_owned());
@@ -114,6 +118,7 @@ fn tool_obstacle(schema: &Value) -> Option<&'static str> {
 }
 
 struct Lowering<'s> {
+    root: &'s Value,
     subset: &'s Subset,
     changes: Vec<Change>,
     count: Count,
@@ -152,6 +157,11 @@ impl Lowering<'_> {
                 Ok(schema.clone())
             };
         };
+        let joined = joined(self.root, map).filter(|_| !self.subset.shaping.contains(&"allOf"));
+        if joined.is_some() {
+            self.change(at, "allOf", What::Joined);
+        }
+        let map = joined.as_ref().unwrap_or(map);
         if depth > self.subset.depth_max {
             return Err(format!("nested deeper than {}", self.subset.depth_max));
         }
@@ -347,11 +357,27 @@ mod tests {
         for (kept, why, level) in [
             (json!({"type": "array", "items": {"type": "string"}}), "root", Level::JsonMode),
             (json!({"type": "object", "additionalProperties": {"type": "number"}}), "map", Level::Tool),
-            (json!({"type": "object", "properties": {}, "allOf": [{}]}), "allOf", Level::JsonMode),
+            (
+                json!({"type": "object", "properties": {}, "allOf": [{"minProperties": 1}, {"minProperties": 2}]}),
+                "allOf",
+                Level::JsonMode,
+            ),
         ] {
             let lowered = lower(&kept, &OPENAI);
             assert_eq!((lowered.level, &lowered.schema), (level, &kept));
             assert!(lowered.obstacle.expect("an obstacle").contains(why));
+        }
+    }
+
+    #[test]
+    fn a_reference_with_a_description_is_no_reason_to_lower_the_level() {
+        let schema = json!({"type": "object", "properties": {"s": {"description": "d", "allOf": [{"$ref": "#/$defs/s"}]}},
+            "required": ["s"], "additionalProperties": false, "$defs": {"s": {"enum": ["a", "b"]}}});
+        for subset in [&OPENAI, &ANTHROPIC, &GEMINI] {
+            let lowered = lower(&schema, subset);
+            assert_eq!(lowered.level, Level::Strict, "{}", subset.name);
+            assert_eq!(lowered.schema["properties"]["s"], json!({"$ref": "#/$defs/s"}));
+            assert!(lowered.changes.iter().any(|change| change.what == What::Joined));
         }
     }
 
