@@ -10,11 +10,11 @@ use std::borrow::Cow;
 
 use crate::announce;
 use crate::code::Code;
-use crate::document::Node;
+use crate::document::{Document, Node};
 use crate::outcome::{Layer, Reading, Rejected, Truncated};
 use crate::read::{Finish, Mode, Reader};
 use crate::record::Edit;
-use crate::repair::{Draft, is_elision};
+use crate::repair::{Draft, Readings, is_elision};
 use crate::template;
 
 /// More documents than this are a list or as good as none.
@@ -36,7 +36,8 @@ impl Reader<'_> {
         let before = self.text.get(..draft.start).unwrap_or("");
         let behind = self.text.get(draft.end..).unwrap_or("");
         let reading = self.one(draft);
-        let says_nothing = |words: &str| !words.contains(|c: char| c.is_alphanumeric() || c == '?');
+        let fence = |words: &str| words.trim().strip_prefix("```").is_some_and(|name| !name.contains([' ', '\n']));
+        let says_nothing = |words: &str| !words.contains(|c: char| c.is_alphanumeric() || c == '?') || fence(words);
         if says_nothing(before) && says_nothing(behind) {
             return reading;
         }
@@ -44,9 +45,20 @@ impl Reader<'_> {
             let message = "the only document is called an example, and no answer follows".to_owned();
             return Reading::Rejected(Rejected::one(Layer::Syntax, EXAMPLE, String::new(), message));
         }
-        if matches!(reading, Reading::Accepted(_)) && announce::is_denied(before, behind) {
-            let message = "the words around the only document deny it or ask about it".to_owned();
-            return Reading::Rejected(Rejected::one(Layer::Syntax, DENIED, String::new(), message));
+        let Reading::Accepted(accepted) = &reading else { return reading };
+        let message = if announce::is_denied(before, behind) {
+            Some("the words around the only document deny it or ask about it")
+        } else if announce::is_supposed(before, behind) {
+            Some("the words around the only document suppose it")
+        } else if announce::has_no_source(before, behind) && self.leaves_nothing_open(accepted.document()) {
+            Some("the words around the only document say that there was nothing to take its values from")
+        } else if announce::is_thought_up(before, &spoken_of(accepted.document())) {
+            Some("the words before the only document say that its values were thought up")
+        } else {
+            None
+        };
+        if let Some(message) = message {
+            return Reading::Rejected(Rejected::one(Layer::Syntax, DENIED, String::new(), message.to_owned()));
         }
         self.unless_taken_back(reading, behind)
     }
@@ -57,13 +69,7 @@ impl Reader<'_> {
         if !behind.contains(char::is_alphanumeric) {
             return reading;
         }
-        let document = accepted.document();
-        let names = document.root().members().filter_map(|(key, _)| key.as_str());
-        let values = template::leaves(document).unwrap_or_default().into_iter();
-        let values = values.map(|(value, key)| {
-            (key.and_then(Node::as_str), value.as_str().unwrap_or_else(|| Cow::Borrowed(value.raw())))
-        });
-        let answer = announce::Answer::new(names, values);
+        let answer = spoken_of(accepted.document());
         let left_out = |line: &str| line.starts_with(['(', '[', '.', '…', '+']) && is_elision(line);
         let goes_on = behind.lines().any(|line| left_out(line.trim()) && line.contains(char::is_alphabetic));
         if !goes_on && !announce::retracts(behind, &answer) {
@@ -72,6 +78,15 @@ impl Reader<'_> {
         let message = "the words behind the document take it back or say that some of it is missing".to_owned();
         let best = Some(accepted.document().text().to_owned());
         Reading::Rejected(Rejected { best, ..Rejected::one(Layer::Syntax, TAKEN_BACK, String::new(), message) })
+    }
+
+    /// Every member that the schema declares at the root is there, and none is null or empty.
+    fn leaves_nothing_open(&self, document: &Document) -> bool {
+        let root = document.root();
+        let empty = |(value, _): &(Node<'_>, Option<Node<'_>>)| matches!(value.raw(), "null" | "\"\"");
+        let declared = self.schema.and_then(|schema| schema.shapes().shape(0)).map(|shape| &shape.properties);
+        let absent = declared.into_iter().flatten().any(|property| root.get(&property.name).is_none());
+        !absent && !template::leaves(document).unwrap_or_default().iter().any(empty)
     }
 
     /// Several documents: see the rule at the top.
@@ -130,11 +145,12 @@ impl Reader<'_> {
             [a, b] => self.text.get(a.end..b.start).is_some_and(is_list_mark),
             _ => false,
         };
-        let sound = drafts.iter().all(|d| d.readings.len() == 1 && d.ambiguous.is_empty() && d.cut.is_none());
+        let sound = drafts.iter().all(|d| d.ambiguous.is_empty() && d.cut.is_none());
         if self.conditions.mode == Mode::Strict || !sound || !drafts.windows(2).all(gap) {
             return None;
         }
-        let mut edits: Vec<Edit> = drafts.iter().flat_map(|d| d.readings.iter().flatten().cloned()).collect();
+        let each: Option<Vec<Vec<Edit>>> = drafts.iter().map(|d| d.only(self.text)).collect();
+        let mut edits: Vec<Edit> = each?.into_iter().flatten().collect();
         edits.push(Edit::new(first.start, first.start, "[", Code::Joined));
         edits.push(Edit::new(last.end, last.end, "]", Code::Joined));
         for pair in drafts.windows(2) {
@@ -157,7 +173,7 @@ impl Reader<'_> {
     /// More than a brace in prose: it quotes something and says more than one thing, or it needed no repair.
     fn substantial(&self, draft: &Draft) -> bool {
         let quoted = self.text.get(draft.start..draft.end).is_some_and(|s| s.contains(['"', '\'', '“']));
-        let spelled = draft.readings.first().is_some_and(Vec::is_empty);
+        let spelled = matches!(&draft.readings, Readings::One(edits) if edits.is_empty());
         draft.tokens > 3 && (quoted || (spelled && draft.tokens > 6))
     }
 
@@ -194,6 +210,15 @@ impl Reader<'_> {
     fn behind(&self, drafts: &[&Draft]) -> &str {
         drafts.last().and_then(|d| self.text.get(d.end..)).unwrap_or("")
     }
+}
+
+/// What words around a document can speak of.
+fn spoken_of(document: &Document) -> announce::Answer {
+    let names = document.root().members().filter_map(|(key, _)| key.as_str());
+    let values = template::leaves(document).unwrap_or_default().into_iter();
+    let values = values
+        .map(|(value, key)| (key.and_then(Node::as_str), value.as_str().unwrap_or_else(|| Cow::Borrowed(value.raw()))));
+    announce::Answer::new(names, values)
 }
 
 /// White space, a comma, a bullet or a number, as between the items of a list.

@@ -96,8 +96,7 @@ impl Document {
 
     /// Pointers (RFC 6901) of the members whose key already stood in the same object with another value.
     /// Cost: the sum over the objects of members squared for small, sorted for large ones.
-    #[must_use]
-    pub fn conflicting_duplicates(&self) -> Vec<String> {
+    pub(crate) fn conflicting_duplicates(&self) -> Vec<String> {
         let mut found = Vec::new();
         for index in 0..self.nodes.len() {
             let node = Node { doc: self, index };

@@ -40,9 +40,9 @@ pub(crate) fn documents(text: &str) -> Found {
         match draft(text, start) {
             Ok(draft) => {
                 at = draft.end.max(start + 1);
-                let prose = draft.tokens <= PROSE_TOKENS + 1 && draft.readings.is_empty();
+                let prose = draft.is_broken() && (draft.tokens <= PROSE_TOKENS + 1 || is_aside(text, &found, &draft));
                 // What is cut reaches to the end: a bracket inside it opens no document of its own.
-                let broken = draft.readings.is_empty();
+                let broken = draft.is_broken();
                 let cut = draft.cut == Some(Cut::Inside);
                 if !prose || cut {
                     found.drafts.push(draft);
@@ -59,6 +59,13 @@ pub(crate) fn documents(text: &str) -> Found {
         }
     }
     found
+}
+
+/// `[in: 512, out: 40]` behind a document: words in brackets on one line, without a quote.
+fn is_aside(text: &str, found: &Found, draft: &Draft) -> bool {
+    let behind = found.drafts.iter().any(|draft| !draft.is_broken() && draft.cut.is_none());
+    let words = text.get(draft.start..draft.end).unwrap_or("");
+    behind && draft.cut.is_none() && !words.contains(['"', '\'', '\n', '{'])
 }
 
 /// A quoted key right behind the bracket: this was meant as a document.

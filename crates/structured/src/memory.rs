@@ -17,9 +17,9 @@ use crate::code::Code;
 use crate::record::Repair;
 
 /// Answers that are looked at as the present.
-pub const WINDOW: usize = 50;
+const WINDOW: usize = 50;
 /// So many of them must have needed one and the same repair.
-pub const JUMP: usize = 15;
+const JUMP: usize = 15;
 /// One in so many was the most before.
 const BEFORE_ONE_IN: u64 = 20;
 /// Answers that must have been seen before the window.

@@ -15,7 +15,7 @@ use crate::locate::{Found, documents};
 use crate::outcome::{Accepted, Layer, Reading, Rejected, Truncated, Violation};
 use crate::record::{Edit, Pass, Risk, apply};
 use crate::refusal;
-use crate::repair::{Ambiguity, Cut, Draft};
+use crate::repair::{Ambiguity, Cut, Draft, Readings};
 use crate::schema::CompiledSchema;
 use crate::template;
 
@@ -116,10 +116,15 @@ impl Reader<'_> {
     }
 
     fn recovered(&self) -> Reading {
-        if let Some(reading) = self.escaped().or_else(|| self.doubly_braced()).or_else(|| self.in_entities()) {
+        if let Some(reading) = self
+            .escaped()
+            .or_else(|| self.doubly_braced())
+            .or_else(|| self.doubly_quoted())
+            .or_else(|| self.in_entities())
+        {
             return reading;
         }
-        let found = documents(self.text);
+        let found = self.with_forced_brackets(documents(self.text));
         if let Some(cut) = self.cut(&found) {
             return cut;
         }
@@ -127,8 +132,8 @@ impl Reader<'_> {
             let message = format!("at byte {}: {}", junk.at, junk.what);
             return Reading::Rejected(Rejected::one(Layer::Syntax, "junk", String::new(), message));
         }
-        let complete: Vec<&Draft> = found.drafts.iter().filter(|d| !d.readings.is_empty()).collect();
-        let broken = found.drafts.iter().find(|d| d.readings.is_empty() && (d.tokens > 3 || d.cut.is_none()));
+        let complete: Vec<&Draft> = found.drafts.iter().filter(|d| !d.is_broken()).collect();
+        let broken = found.drafts.iter().find(|d| d.is_broken() && (d.tokens > 3 || d.cut.is_none()));
         match (complete.as_slice(), broken) {
             ([], None) => self.no_document(),
             (_, Some(broken)) => {
@@ -146,7 +151,7 @@ impl Reader<'_> {
     /// A cut text is never closed up and passed as whole.
     fn cut(&self, found: &Found) -> Option<Reading> {
         let last = found.drafts.last()?;
-        let whole = found.drafts.iter().any(|d| !d.readings.is_empty() && d.cut.is_none());
+        let whole = found.drafts.iter().any(|d| !d.is_broken() && d.cut.is_none());
         let length = self.conditions.finish == Finish::Length;
         // A cut text whose brackets or quotes had to be guessed may be cut inside what was guessed.
         let plain = |code: Code| {
@@ -162,7 +167,11 @@ impl Reader<'_> {
                     | Code::BareKey
             )
         };
-        let rebuilt = |d: &Draft| d.readings.iter().flatten().any(|e| !plain(e.code));
+        let rebuilt = |d: &Draft| match &d.readings {
+            Readings::None => false,
+            Readings::One(edits) => edits.iter().any(|e| !plain(e.code)),
+            Readings::Several(_) => true,
+        };
         let Some(cut) = last.cut else {
             return (length && (rebuilt(last) || self.words_behind(last)))
                 .then(|| Reading::Truncated(Truncated { prefix: crate::prefix::lossless(self.text, last.start) }));
@@ -171,7 +180,7 @@ impl Reader<'_> {
             Cut::Inside => length || !(whole && last.tokens <= 2),
             Cut::Open(1) => length,
             // With a schema, and the word that the model came to its end, the last brackets were forgotten.
-            Cut::Open(_) if self.conditions.finish == Finish::Stop && self.schema.is_some() => last.readings.is_empty(),
+            Cut::Open(_) if self.conditions.finish == Finish::Stop && self.schema.is_some() => last.is_broken(),
             Cut::Open(_) => true,
         };
         cut.then(|| Reading::Truncated(Truncated { prefix: crate::prefix::lossless(self.text, last.start) }))
@@ -221,13 +230,14 @@ impl Reader<'_> {
         if let Some(doubt) = draft.ambiguous.iter().find(settled) {
             return Reading::Rejected(ambiguous(doubt));
         }
-        match draft.readings.as_slice() {
-            [only] => self.try_reading(draft, only),
-            several => self.settle(draft, several),
+        match &draft.readings {
+            Readings::None => self.unreadable(),
+            Readings::One(edits) => self.try_reading(draft, edits),
+            Readings::Several(undecided) => self.settle(draft, undecided),
         }
     }
 
-    fn try_reading(&self, draft: &Draft, edits: &[Edit]) -> Reading {
+    pub(crate) fn try_reading(&self, draft: &Draft, edits: &[Edit]) -> Reading {
         self.finish(self.whole(draft, edits)).unwrap_or_else(|| self.unreadable())
     }
 
@@ -266,7 +276,7 @@ impl Reader<'_> {
         Some(self.judge(document, vec![Pass { text: self.text.to_owned(), edits }]))
     }
 
-    fn beyond_strict(&self, edits: &[Edit]) -> Option<Rejected> {
+    pub(crate) fn beyond_strict(&self, edits: &[Edit]) -> Option<Rejected> {
         let edit = edits.iter().find(|e| self.conditions.mode == Mode::Strict && e.code.risk() > Risk::Lossless)?;
         let name = serde_json::to_string(&edit.code).unwrap_or_default();
         let message = format!("a repair of kind {name} at byte {} is more than `strict` allows", edit.start);
@@ -280,40 +290,10 @@ impl Reader<'_> {
             Some(schema) => filled(schema.judge(document, passes, self.conditions.mode), schema),
         }
     }
-
-    /// Several bracket readings: the schema decides, if exactly one of them satisfies it.
-    fn settle(&self, draft: &Draft, readings: &[Vec<Edit>]) -> Reading {
-        let mut fitting: Vec<(Document, Vec<Edit>)> = Vec::new();
-        for edits in self.schema.map_or(&[][..], |_| readings) {
-            let edits = self.whole(draft, edits);
-            let document = Document::parse(apply(self.text, &edits)).ok();
-            if let Some(document) = document.filter(|d| self.schema.is_some_and(|schema| schema.fits(d))) {
-                fitting.push((document, edits));
-            }
-            if fitting.len() > 1 {
-                break;
-            }
-        }
-        if let (Some(schema), [_]) = (self.schema, fitting.as_slice())
-            && let Some((document, edits)) = fitting.pop()
-        {
-            return match self.beyond_strict(&edits) {
-                Some(rejected) => Reading::Rejected(rejected),
-                None => filled(schema.fitting(document, vec![Pass { text: self.text.to_owned(), edits }]), schema),
-            };
-        }
-        let message = format!("{} places for the missing or extra bracket are equally good", readings.len());
-        let mut rejected = Rejected::one(Layer::Syntax, "ambiguous_brackets", String::new(), message);
-        rejected.readings = match fitting.is_empty() {
-            true => readings.iter().take(2).map(|edits| apply(self.text, &self.whole(draft, edits))).collect(),
-            false => fitting.into_iter().map(|(document, _)| document.into_text()).collect(),
-        };
-        Reading::Rejected(rejected)
-    }
 }
 
 /// The reading, unless it is a form that was handed back unfilled.
-fn filled(reading: Reading, schema: &CompiledSchema) -> Reading {
+pub(crate) fn filled(reading: Reading, schema: &CompiledSchema) -> Reading {
     match &reading {
         Reading::Accepted(accepted) => {
             template::unfilled(&accepted.document, schema.shapes()).map_or(reading, Reading::Rejected)

@@ -75,6 +75,30 @@ impl Reader<'_> {
         Some(self.again(start, end, edits))
     }
 
+    /// `{""a"": ""x""}`, as tables in text files (CSV) write quotes: all of them are doubled.
+    pub(crate) fn doubly_quoted(&self) -> Option<Reading> {
+        let start = self.text.find(['{', '['])?;
+        let end = self.text.rfind(['}', ']']).map(|n| n + 1)?;
+        let body = self.text.get(start..end)?;
+        let opens = body.get(1..)?.trim_start_matches([' ', '\n', '\r', '\t', '{', '[']).starts_with("\"\"");
+        if !opens || self.conditions.mode == Mode::Strict {
+            return None;
+        }
+        let mut edits = Vec::new();
+        let mut at = 0;
+        while let Some(n) = memchr::memchr(b'"', body.as_bytes().get(at..)?) {
+            at += n;
+            let run = body.as_bytes().get(at..)?.iter().take_while(|&&byte| byte == b'"').count();
+            if run % 2 == 1 {
+                return None;
+            }
+            edits.extend((0..run / 2).map(|i| Edit::new(start + at + i, start + at + i + 1, "", Code::Quotes)));
+            at += run;
+        }
+        let reading = self.again(start, end, edits);
+        matches!(reading, Reading::Accepted(_)).then_some(reading)
+    }
+
     /// The one value that the text says in another notation and the schema accepts.
     pub(crate) fn in_another_notation(&self) -> Option<Reading> {
         self.schema.filter(|schema| schema.is_demanding())?;

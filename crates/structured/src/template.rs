@@ -126,15 +126,29 @@ fn framed(text: &str) -> Option<&str> {
 /// `<name>`, `{{ name }}`, `your name`, `YOUR_NAME`, `name here` under `name`.
 fn names_itself(text: &str, name: &str) -> bool {
     let (inner, is_framed) = framed_words(text).map_or((text, false), |inner| (inner, true));
-    let told = || ["your", "YOUR", "Your", "insert", "Insert", "here", "HERE"].iter().any(|word| inner.contains(word));
-    if name.len() < 2 || inner.len() > 64 || !(is_framed || told()) {
+    if name.len() < 2 || inner.len() > 64 || !(is_framed || addresses(inner)) {
         return false;
     }
     let name = spaced(name);
     let said = spaced(inner);
     let told = said.strip_prefix(" your").or_else(|| said.strip_prefix(" insert"));
+    // `YOUR_NAME_HERE` says it twice: one word of the name is enough.
+    let twice = told.is_some() && said.ends_with(" here ") && inner.contains('_');
+    if twice && name.split_whitespace().any(|word| said.split_whitespace().any(|other| other == word)) {
+        return true;
+    }
     let told = told.or_else(|| said.strip_suffix("here ")).unwrap_or(&said);
     told == name && (is_framed || told.len() < said.len())
+}
+
+/// It begins or ends with a word that speaks to whoever fills the form in.
+fn addresses(text: &str) -> bool {
+    let text = text.trim_matches(|c: char| !c.is_alphanumeric());
+    let begins = |word: &str| text.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word));
+    let ends = |word: &str| {
+        text.len().checked_sub(word.len()).and_then(|at| text.get(at..)).is_some_and(|t| t.eq_ignore_ascii_case(word))
+    };
+    begins("your") || begins("insert") || ends("here")
 }
 
 /// Words in a frame: `[1]`, `</b>` and `<a href="/">` are none.
@@ -176,6 +190,7 @@ mod tests {
         for form in [
             r#"{"name":"<name>","city":"Rome"}"#,
             r#"{"full_name":"YOUR_FULL_NAME"}"#,
+            r#"{"full_name":"YOUR_NAME_HERE"}"#,
             r#"{"user":{"city":"{{city}}"}}"#,
             r#"{"city":"city here","n":1}"#,
             r#"{"name":"...","city":"..."}"#,
@@ -188,6 +203,7 @@ mod tests {
         }
         for answer in [
             r#"{"name":"Name","city":"N/A"}"#,
+            r#"{"default":"YOUR_API_KEY_HERE"}"#,
             r#"{"tag":"<b>","text":"bold"}"#,
             r#"{"type":"string"}"#,
             r#"{"type":"string","description":"a name"}"#,

@@ -53,11 +53,20 @@ fn main() {
         ["mixed", set] => mixed::mixed(Path::new(set), show),
         ["time", set, passes] => judge::time(Path::new(set), passes.parse().expect("passes are a number")),
         ["limits"] => limits::limits(),
+        ["batch", file] => return batch(Path::new(file)),
         ["previews", folder] => previews::previews(Path::new(folder)),
         ["suite", folder] => suite::suite(Path::new(folder)),
         _ => panic!(
-            "emit HALF SEED FOLDER | judge SET [ANSWERS] [--show N] | mixed SET [ANSWERS] [--show N] | time SET PASSES | limits | previews FOLDER | suite FOLDER"
+            "emit HALF SEED FOLDER | judge SET [ANSWERS] [--show N] | mixed SET [ANSWERS] [--show N] | time SET PASSES | batch CASES | limits | previews FOLDER | suite FOLDER"
         ),
     };
     println!("{figures}");
+}
+
+/// Answers a file of cases as `steersman structure batch` does.
+fn batch(file: &Path) {
+    let cases = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    for line in cases.lines() {
+        println!("{}", steersman_structured::batch_line(line.as_bytes(), &steersman_structured::Rules::default()));
+    }
 }

@@ -8,6 +8,7 @@
 //! not hold is missing. The validator sees the result; alignment cannot overrule it.
 
 mod coerce;
+mod currency;
 mod enums;
 mod format;
 mod frame;
@@ -69,7 +70,10 @@ pub(crate) fn align(document: &Document, shapes: &Shapes) -> Result<(Vec<Edit>, 
     let price = aligner.value(document.root(), 0, 0)?;
     let mut edits = aligner.edits;
     edits.sort_by_key(|edit| (edit.start, edit.end));
-    Ok((edits, price))
+    match currency::contradiction(document, &edits) {
+        Some(misfit) => Err(misfit),
+        None => Ok((edits, price)),
+    }
 }
 
 struct Aligner<'s> {
@@ -263,7 +267,8 @@ impl<'s> Aligner<'s> {
         if listed.iter().any(|member| equals(node, member)) {
             return Ok(0);
         }
-        if listed.len() > 1 || node.kind() != Kind::String || listed.iter().any(serde_json::Value::is_string) {
+        let only_number = listed.len() == 1 && listed.iter().any(serde_json::Value::is_number);
+        if !only_number || node.kind() != Kind::String {
             let others: Vec<&serde_json::Value> = listed.iter().filter(|m| !m.is_string()).collect();
             if let Some(same) = others.iter().find(|m| same_scalar(node, m)) {
                 self.replace(node, same.to_string(), Code::Type);

@@ -133,6 +133,17 @@ impl Aligner<'_> {
         member: &Member<'_>,
     ) -> Result<(), Misfit> {
         let open = |i: usize| !members.iter().any(|m| m.property == Some(i));
+        // What another member was renamed to may as well be this one, if they differ.
+        let rival = members.iter().filter(|m| m.parts.is_some()).find_map(|other| {
+            let property = shape.properties.get(other.property?)?;
+            let named = member.parts.as_ref()?.says_all_of(&property.parts);
+            let alike = other.value.kind() == member.value.kind() && other.value.raw() != member.value.raw();
+            (named && alike).then_some((other, property))
+        });
+        if let Some((other, property)) = rival {
+            let what = format!("`{}`", property.name);
+            return Err(Misfit::tie(node, "required", &what, &other.name, &member.name));
+        }
         let disguised = shape.properties.iter().enumerate().find(|(i, p)| open(*i) && member.distance(p).is_some());
         if let Some((_, p)) = disguised {
             return Err(Misfit::new(
@@ -153,12 +164,16 @@ impl Aligner<'_> {
         members: &mut [Member<'_>],
         depth: usize,
     ) -> Result<u32, Misfit> {
+        let person = shape.properties.iter().any(|property| property.parts.is_personal());
         let mut pairs: Vec<(u32, usize, usize, bool)> = Vec::new();
         for (m, member) in members.iter().enumerate().filter(|(_, m)| m.property.is_none()) {
             for (p, property) in shape.properties.iter().enumerate() {
                 let taken = || members.iter().any(|other| other.property == Some(p));
                 let Some(name) = member.distance(property).filter(|_| !taken()) else { continue };
                 if !shape.closed && !property.required && name > STYLE {
+                    continue;
+                }
+                if person && member.parts.as_ref().is_some_and(|parts| parts.is_of_nobody(&property.parts)) {
                     continue;
                 }
                 let Some(value) = self.price_of(member.value, property, depth) else { continue };

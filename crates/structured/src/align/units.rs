@@ -36,16 +36,16 @@ static UNITS: [Unit; 65] = [
     unit(&["¥", "jpy", "yen", "円"], &["jpy", "yen"], &[]),
     unit(&["chf", "fr.", "sfr"], &["chf", "franc", "francs"], &[]),
     unit(&["₹", "inr", "rs", "rs.", "rupees"], &["inr", "rupee", "rupees"], &[]),
-    unit(&["cny", "rmb", "yuan", "元"], &["cny", "rmb", "yuan"], &[]),
+    unit(&["cny", "¥", "rmb", "yuan", "元"], &["cny", "rmb", "yuan"], &[]),
     unit(&["₩", "krw", "won", "원"], &["krw"], &[]),
     unit(&["₺", "tl", "try", "lira"], &["try", "tl", "lira"], &[]),
     unit(&["zł", "zl", "pln"], &["pln", "zloty"], &[]),
     unit(&["₽", "rub", "руб", "руб."], &["rub", "rubles"], &[]),
-    unit(&["sek"], &["sek"], &[]),
-    unit(&["nok"], &["nok"], &[]),
-    unit(&["dkk"], &["dkk"], &[]),
-    unit(&["cad", "c$", "ca$"], &["cad"], &[]),
-    unit(&["aud", "a$", "au$"], &["aud"], &[]),
+    unit(&["sek", "kr", "skr"], &["sek"], &[]),
+    unit(&["nok", "kr", "nkr"], &["nok"], &[]),
+    unit(&["dkk", "kr", "dkr"], &["dkk"], &[]),
+    unit(&["cad", "$", "c$", "ca$"], &["cad"], &[]),
+    unit(&["aud", "$", "a$", "au$"], &["aud"], &[]),
     unit(&["r$", "brl", "reais"], &["brl", "reais"], &[]),
     unit(&["kč", "czk"], &["czk"], &[]),
     unit(
@@ -253,7 +253,13 @@ pub(super) fn is_currency(id: UnitId) -> bool {
 
 /// Currencies whose prices are grouped by commas wherever they are written.
 pub(super) fn groups_by_commas(id: UnitId) -> bool {
-    matches!(UNITS.get(usize::from(id)), Some(unit) if ["$", "£", "¥", "₹", "₩", "cad", "aud"].contains(unit.marks.first().unwrap_or(&"")))
+    matches!(UNITS.get(usize::from(id)), Some(unit) if ["$", "£", "¥", "₹", "₩", "cad", "aud", "cny"].contains(unit.marks.first().unwrap_or(&"")))
+}
+
+/// Whether what a member of this name holds has a unit by nature, and it is another one: `age` is no number of months.
+pub(super) fn is_unnatural(id: UnitId, member: &[String]) -> bool {
+    let natural = |id: &UnitId| is_natural(*id, member);
+    ids(|unit| !unit.members.is_empty()).any(|other| natural(&other)) && !natural(&id)
 }
 
 fn is_natural(id: UnitId, member: &[String]) -> bool {

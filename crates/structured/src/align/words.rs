@@ -132,7 +132,9 @@ pub(super) fn is_contrast(word: &str) -> bool {
 }
 
 /// Words that add nothing to the word before them.
-const GENERICS: [&str; 9] = ["value", "text", "data", "info", "field", "list", "address", "name", "string"];
+const GENERICS: [&str; 10] = ["value", "text", "data", "info", "field", "list", "address", "name", "string", "number"];
+/// Words that only hold a name together.
+const FILLERS: [&str; 4] = ["of", "the", "a", "an"];
 
 /// The words of a name in lower case.
 pub(super) fn words(name: &str) -> Vec<String> {
@@ -191,7 +193,67 @@ const RELATIVES: [&str; 18] = [
     "son", "daughter", "friend", "pet", "owner", "contact", "manager",
 ];
 
+/// What only a person has.
+const PERSONAL: [&str; 14] = [
+    "age",
+    "birthday",
+    "birthdate",
+    "birth",
+    "dob",
+    "gender",
+    "sex",
+    "firstname",
+    "lastname",
+    "surname",
+    "nationality",
+    "occupation",
+    "hobbies",
+    "salary",
+];
+/// What has a name and is nobody.
+const NOBODY: [&str; 22] = [
+    "company",
+    "organization",
+    "organisation",
+    "employer",
+    "firm",
+    "business",
+    "school",
+    "university",
+    "product",
+    "item",
+    "team",
+    "city",
+    "country",
+    "street",
+    "project",
+    "department",
+    "brand",
+    "store",
+    "file",
+    "event",
+    "location",
+    "pet",
+];
+
 impl Name {
+    /// Whether it names what only a person has.
+    pub(super) fn is_personal(&self) -> bool {
+        PERSONAL.contains(&self.joined.as_str())
+    }
+
+    /// Whether it is the declared name with words before it that name something that is no person: `company_name` for `name`.
+    pub(super) fn is_of_nobody(&self, declared: &Name) -> bool {
+        let extra = self.words.len().saturating_sub(declared.words.len());
+        self.words.ends_with(&declared.words)
+            && self.words.iter().take(extra).any(|word| NOBODY.contains(&word.as_str()))
+    }
+
+    /// Whether all words of the declared name stand in it, among others.
+    pub(super) fn says_all_of(&self, declared: &Name) -> bool {
+        self.stems.len() > declared.stems.len() && declared.stems.iter().all(|word| self.stems.contains(word))
+    }
+
     /// Whether it names somebody or something beside the thing itself: what belongs to it belongs to nobody else.
     pub(super) fn is_of_another(&self) -> bool {
         self.words.iter().any(|word| RELATIVES.contains(&word.as_str()) || is_contrast(word))
@@ -220,6 +282,12 @@ pub(super) fn key_distance(found: &Name, declared: &Name) -> Option<u32> {
     let (stems_a, stems_b) = (found.stems.as_slice(), declared.stems.as_slice());
     if stems_a == stems_b {
         return a.iter().zip(b).all(|(x, y)| x == y || inflected(x, y)).then_some(INFLECTION);
+    }
+    let telling = |words: &'_ [String]| -> Vec<String> {
+        words.iter().filter(|word| !FILLERS.contains(&word.as_str())).cloned().collect()
+    };
+    if a.len() != b.len() && a.len().min(b.len()) > 1 && telling(a) == telling(b) {
+        return Some(INFLECTION);
     }
     if a.len() == b.len() && a.len() > 1 && a.iter().all(|w| b.contains(w)) {
         let directed = a.iter().any(|w| ["to", "from", "of", "by", "per", "in"].contains(&w.as_str()));
@@ -250,6 +318,9 @@ fn unit_added(found: &Name, declared: &Name) -> Option<u32> {
         words
     };
     let (ours, theirs) = (bare(found), bare(declared));
+    if found.unit.is_some_and(|unit| units::is_unnatural(unit, &declared.words)) {
+        return None;
+    }
     (found.unit.is_some() && !ours.is_empty() && ours == theirs).then_some(GENERIC)
 }
 

@@ -9,7 +9,7 @@
 
 use std::borrow::Cow;
 
-use super::{says, spaced};
+use super::{leads, says, spaced, words_from};
 
 /// What an answer is called by somebody who speaks of it, and by others who speak of another one.
 pub(super) const ANSWER: [&str; 17] = [
@@ -220,7 +220,11 @@ const OTHERWISE: [&str; 14] = [
 /// The same of what is past.
 const SHOULD_HAVE: [&str; 3] = ["should have been", "should have said", "should have read"];
 /// What says that the values were not found but made.
-const NO_DATA: [&str; 22] = [
+const NO_DATA: [&str; 26] = [
+    "plausible numbers",
+    "plausible values",
+    "plausible data",
+    "plausible ones",
     "placeholder",
     "placeholders",
     "hypothetical",
@@ -289,14 +293,25 @@ pub(super) fn finds_fault(sentence: &str, answer: &Answer) -> bool {
         })
 }
 
+/// `{...} is wrong`: the document itself is the subject.
+pub(super) fn is_called_wrong(behind: &str) -> bool {
+    const IS: [&str; 9] = ["is", "was", "ist", "war", "est", "es", "è", "é", "era"];
+    let line = behind.trim_start_matches(['`', '*', '_', '"', ')', ' ']);
+    let clause = spaced(line.split(['.', '!', '?', '\n', ',', ';']).next().unwrap_or(""));
+    let mut words = clause.split_whitespace();
+    words.next().is_some_and(|first| IS.contains(&first)) && says(&clause, &WRONG)
+}
+
 /// Parts of a sentence that may stand alone.
-fn clauses(sentence: &str) -> impl Iterator<Item = &str> {
+pub(super) fn clauses(sentence: &str) -> impl Iterator<Item = &str> {
     sentence.split([',', '(', ')', '—', '–', '，', '、'])
 }
 
 /// The words before and behind each phrase that stands in a clause.
 fn around<'c>(clause: &'c str, phrases: &[&str]) -> impl Iterator<Item = (Vec<&'c str>, &'c str)> {
-    let parts = phrases.iter().filter_map(|phrase| clause.split_once(&format!(" {phrase} ")));
+    let first =
+        move |phrase: &&str| words_from(clause).find_map(|(at, rest)| Some((clause.get(..at)?, leads(rest, phrase)?)));
+    let parts = phrases.iter().filter_map(first);
     parts.map(|(before, behind)| (before.split_whitespace().collect(), behind))
 }
 
@@ -316,7 +331,7 @@ fn says_otherwise(clause: &str, answer: &Answer) -> bool {
 }
 
 /// `These are placeholders`, `I made this up`; `this is an example of sarcasm` is none.
-fn calls_it_made_up(clause: &str, answer: &Answer) -> bool {
+pub(super) fn calls_it_made_up(clause: &str, answer: &Answer) -> bool {
     let of_a_kind = |behind: &str| {
         behind.strip_prefix("of ").is_some_and(|kind| !kind.starts_with("how ") && !kind.starts_with("what "))
     };

@@ -5,10 +5,12 @@
 mod disown;
 mod fault;
 mod retract;
+mod unfounded;
 
 pub(crate) use disown::{is_denied, is_disowned};
 pub(crate) use fault::Answer;
 pub(crate) use retract::retracts;
+pub(crate) use unfounded::{has_no_source, is_supposed, is_thought_up};
 
 /// What announces an answer, or takes back what stood before it.
 const ANSWERS: [&str; 75] = [
@@ -189,16 +191,38 @@ pub(crate) fn answer(words: &str) -> bool {
     if words.trim_end().ends_with('?') {
         return false;
     }
-    let unspaced = ANSWERS_UNSPACED.iter().any(|phrase| words.contains(phrase));
+    let unspaced = says_unspaced(words, &ANSWERS_UNSPACED);
     let words = spaced(words);
     (unspaced || says(&words, &ANSWERS)) && !says(&words, &OPEN)
 }
 
 /// Whether one of the phrases stands in these words, as a whole.
 fn says(spaced: &str, phrases: &[&str]) -> bool {
-    let space = |at: Option<usize>| at.and_then(|at| spaced.as_bytes().get(at)) == Some(&b' ');
-    let whole = |phrase: &str, at: usize| space(at.checked_sub(1)) && space(Some(at + phrase.len()));
-    spaced.len() > 1 && phrases.iter().any(|phrase| spaced.match_indices(phrase).any(|(at, _)| whole(phrase, at)))
+    words_from(spaced).any(|(_, rest)| phrases.iter().any(|phrase| leads(rest, phrase).is_some()))
+}
+
+/// Each place where a word begins, and the words from there on.
+fn words_from(spaced: &str) -> impl Iterator<Item = (usize, &str)> {
+    memchr::memchr_iter(b' ', spaced.as_bytes()).filter_map(|space| Some((space, spaced.get(space + 1..)?)))
+}
+
+/// What follows the phrase that these words begin with.
+fn leads<'w>(words: &'w str, phrase: &str) -> Option<&'w str> {
+    words.strip_prefix(phrase)?.strip_prefix(' ')
+}
+
+/// The same of a [`spaced`] text.
+fn begins<'w>(spaced: &'w str, phrase: &str) -> Option<&'w str> {
+    leads(spaced.strip_prefix(' ')?, phrase)
+}
+
+fn ends(spaced: &str, phrase: &str) -> bool {
+    spaced.strip_suffix(' ').and_then(|words| words.strip_suffix(phrase)).is_some_and(|head| head.ends_with(' '))
+}
+
+/// The same in scripts that put no space between words.
+fn says_unspaced(text: &str, phrases: &[&str]) -> bool {
+    !text.is_ascii() && phrases.iter().any(|phrase| text.contains(phrase))
 }
 
 /// Whether the words behind the last document take it back.
@@ -239,7 +263,7 @@ pub(crate) fn chosen<'l>(words: &str, labels: &[&'l str]) -> Option<&'l str> {
 /// Whether the clause that leads to the document calls it an example.
 pub(crate) fn example(words: &str) -> bool {
     let (clause, spaced) = leading_clause(words);
-    let ends = |phrase: &&str| spaced.ends_with(&format!(" {phrase} "));
+    let ends = |phrase: &&str| ends(&spaced, phrase);
     is_example(&clause, &spaced) || ["template", "format"].iter().any(ends)
 }
 
@@ -298,9 +322,9 @@ fn is_example(clause: &str, spaced: &str) -> bool {
     const UNSPACED: [&str; 6] = ["例えば", "例：", "例:", "示例", "例如", "サンプル"];
     let supposed = spaced.ends_with(" look like ") && says(spaced, &["would", "could", "might", "may"]);
     supposed
-        || BEGINNINGS.iter().any(|phrase| spaced.starts_with(&format!(" {phrase} ")))
-        || ENDINGS.iter().any(|phrase| spaced.ends_with(&format!(" {phrase} ")))
-        || UNSPACED.iter().any(|phrase| clause.contains(phrase))
+        || BEGINNINGS.iter().any(|phrase| begins(spaced, phrase).is_some())
+        || ENDINGS.iter().any(|phrase| ends(spaced, phrase))
+        || says_unspaced(clause, &UNSPACED)
 }
 
 /// The clause right before a document, as it stands and word by word.

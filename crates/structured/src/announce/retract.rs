@@ -6,8 +6,8 @@
 //! What never happens here: no model, no score, no value out of prose. The phrases are listed, and the list is the
 //! documentation.
 
-use super::fault::{ABOVE, ANSWER, Answer, finds_fault};
-use super::{says, spaced};
+use super::fault::{ABOVE, ANSWER, Answer, clauses, finds_fault, is_called_wrong};
+use super::{begins, says, says_unspaced, spaced};
 
 /// What a sentence that thinks again begins with, where a pause or a word of [`THEN`] follows.
 const SECOND_THOUGHTS: [&str; 46] = [
@@ -62,7 +62,12 @@ const SECOND_THOUGHTS: [&str; 46] = [
 const THEN: [&str; 13] =
     ["no", "not", "that", "this", "it", "i", "the", "there", "one", "sorry", "let", "which", "those"];
 /// What says it wherever it stands.
-const ANYWHERE: [&str; 34] = [
+const ANYWHERE: [&str; 39] = [
+    "fill in this",
+    "fill in the template",
+    "fill out this",
+    "fill out the template",
+    "use this template",
     "scratch that",
     "i made a mistake",
     "i made an error",
@@ -131,7 +136,8 @@ pub(crate) fn retracts(words: &str, answer: &Answer) -> bool {
     if !words.contains(char::is_alphanumeric) {
         return false;
     }
-    UNSPACED.iter().any(|phrase| words.contains(phrase))
+    says_unspaced(words, &UNSPACED)
+        || is_called_wrong(words)
         || sentences(words).any(|sentence| takes_back(sentence, answer))
 }
 
@@ -146,19 +152,27 @@ fn takes_back(sentence: &str, answer: &Answer) -> bool {
     thinks_again(sentence, &words)
         || says(&ANYWHERE)
         || (says(&IGNORE) && (says(&ANSWER) || says(&ABOVE) || ignores_it(&words)))
+        || clauses(sentence).any(is_order_to_ignore)
         || finds_fault(sentence, answer)
 }
 
 /// `Wait, ...`, `Actually the letter says ...`; a wait time is none.
 fn thinks_again(sentence: &str, words: &str) -> bool {
-    let begins = SECOND_THOUGHTS.iter().filter(|phrase| words.starts_with(&format!(" {phrase} ")));
-    let Some(phrase) = begins.max_by_key(|phrase| phrase.len()) else { return false };
-    let rest = words.get(phrase.len() + 2..).unwrap_or("");
+    let begun = SECOND_THOUGHTS.iter().filter_map(|phrase| Some((phrase, begins(words, phrase)?)));
+    let Some((phrase, rest)) = begun.max_by_key(|(phrase, _)| phrase.len()) else { return false };
     let follows = rest.split(' ').next().unwrap_or("");
     let count = phrase.split(' ').count();
     let mut boundaries = sentence.split_whitespace().filter(|word| word.contains(char::is_alphanumeric));
     let paused = boundaries.nth(count - 1).is_some_and(|word| !word.ends_with(char::is_alphanumeric));
     paused || follows.is_empty() || THEN.contains(&follows)
+}
+
+/// `bitte ignorieren`, and nothing else.
+fn is_order_to_ignore(clause: &str) -> bool {
+    const PLEASE: [&str; 4] = ["please", "bitte", "favor", "prego"];
+    let words = spaced(clause);
+    let short = words.split_whitespace().count() <= 3;
+    short && says(&words, &IGNORE) && says(&words, &PLEASE)
 }
 
 /// `ignore that`, `disregard it`.
@@ -209,6 +223,8 @@ mod tests {
             "It should have been 100.",
             "The answer I gave is wrong.",
             "Das Ergebnis oben ist falsch.",
+            " ist falsch, bitte ignorieren.",
+            "Fill in this template with the candidate's data.",
             "As I have no access to the match, I had to use placeholder values.",
             "Example values only.",
         ] {

@@ -12,7 +12,7 @@ use super::token::{Frame, Kind, Token};
 
 /// One edit of the token sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Op {
+pub(crate) enum Op {
     /// Write a closing bracket before token `at`.
     Close { at: usize, frame: Frame },
     /// Write an opening bracket before token `at`.
@@ -23,6 +23,24 @@ pub(super) enum Op {
     Replace { at: usize, frame: Frame },
     /// Swap the closing brackets `at` and `at + 1`.
     Swap { at: usize },
+}
+
+impl Op {
+    /// Whether it writes a bracket.
+    pub(crate) fn is_left_out(self) -> bool {
+        matches!(self, Self::Close { .. } | Self::Open { .. })
+    }
+
+    /// The first word that it changes, or stands before.
+    pub(crate) fn at(self) -> usize {
+        match self {
+            Self::Close { at, .. }
+            | Self::Open { at, .. }
+            | Self::Drop { at }
+            | Self::Replace { at, .. }
+            | Self::Swap { at } => at,
+        }
+    }
 }
 
 /// What the search found.
@@ -55,10 +73,10 @@ pub(super) fn search(tokens: &[Token]) -> Nesting {
         return Nesting::Sound;
     }
     let open = base.stack;
-    if Surplus::of(tokens).beyond_one_edit() {
+    let surplus = Surplus::of(tokens);
+    if surplus.beyond_one_edit() {
         return Nesting::Broken { open, at: fault };
     }
-    let surplus = Surplus::of(tokens);
     let budget = STEPS_MIN.max(tokens.len() * STEPS_PER_TOKEN);
     let mut search = Search { tokens, found: Vec::new(), budget, surplus, scratch: Machine::default() };
     let mut prefix = Machine::default();
@@ -244,11 +262,11 @@ fn may_open(frame: Frame, prefix: &Machine, prev: Option<Kind>, next: Token) -> 
     place && fits && (!empty || wanted) && !(prefix.need_value && next.comma)
 }
 
-fn close_kind(frame: Frame) -> Kind {
+pub(super) fn close_kind(frame: Frame) -> Kind {
     if frame == Frame::Object { Kind::CloseObject } else { Kind::CloseArray }
 }
 
-fn open_kind(frame: Frame) -> Kind {
+pub(super) fn open_kind(frame: Frame) -> Kind {
     if frame == Frame::Object { Kind::OpenObject } else { Kind::OpenArray }
 }
 

@@ -61,7 +61,7 @@ impl<'a> Cursor<'a> {
             b'\'' => Some((Quote::Single, 1)),
             b'`' => Some((Quote::Back, 1)),
             0xE2 if self.at(i + 1) == 0x80 => match self.at(i + 2) {
-                0x9C..=0x9F => Some((Quote::Smart, 3)),
+                0x9C..=0x9F | 0xB3 => Some((Quote::Smart, 3)),
                 0x98..=0x9B => Some((Quote::SmartSingle, 3)),
                 _ => None,
             },
@@ -157,6 +157,15 @@ impl<'a> Cursor<'a> {
             b'<' if self.starts(i, "<!--") => until("-->"),
             _ => None,
         }
+    }
+
+    /// The end of the white space of JSON that begins at `i`.
+    #[inline]
+    pub(super) fn space_end(self, mut i: usize) -> usize {
+        while matches!(self.at(i), b' ' | b'\n' | b'\r' | b'\t') {
+            i += 1;
+        }
+        i
     }
 
     /// Skips white space and comments. Whether a line ended is told too.

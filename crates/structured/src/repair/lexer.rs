@@ -8,6 +8,7 @@
 
 use super::cursor::Cursor;
 use super::token::{Ambiguity, Comma, Cut, Frame, Kind, Token};
+use super::undecided::Words;
 use crate::code::Code;
 use crate::record::Edit;
 
@@ -84,6 +85,15 @@ impl<'a> Lexer<'a> {
         self
     }
 
+    /// Gives away what was read.
+    pub(super) fn take_words(&mut self) -> Words {
+        Words {
+            tokens: std::mem::take(&mut self.tokens),
+            commas: std::mem::take(&mut self.commas),
+            edits: std::mem::take(&mut self.edits),
+        }
+    }
+
     /// Reads one document from the current offset to its end.
     pub(super) fn run(&mut self) -> Result<(), Junk> {
         self.words().map_err(|junk| Junk { tokens: self.tokens.len(), ..junk })
@@ -107,6 +117,7 @@ impl<'a> Lexer<'a> {
                 0xEF if c.starts(self.i, "［") => self.foreign_open(Frame::Array),
                 0xEF if c.starts(self.i, "｝") => self.foreign_close(Frame::Object),
                 0xEF if c.starts(self.i, "］") => self.foreign_close(Frame::Array),
+                b'"' if self.plain_string() => {}
                 _ if c.quote(self.i).is_some() => self.string()?,
                 _ => self.bare()?,
             }

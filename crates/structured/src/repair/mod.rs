@@ -14,20 +14,24 @@ mod elision;
 mod follow;
 mod lexer;
 mod paths;
+mod plain;
 mod strings;
 mod token;
 mod tuple;
+mod undecided;
 
 use crate::code::Code;
 use crate::record::Edit;
-use brackets::{Nesting, Op};
+use brackets::Nesting;
 use lexer::Lexer;
-use token::{Kind, Token};
+use token::Kind;
 
+pub(crate) use brackets::Op;
 pub(crate) use cursor_api::bare_key_at;
 pub(crate) use elision::is_elision;
 pub(crate) use lexer::Junk;
-pub(crate) use token::{Ambiguity, Cut};
+pub(crate) use token::{Ambiguity, Cut, Frame};
+pub(crate) use undecided::{Undecided, Word, Words};
 
 /// So many brackets may be forgotten at the end of a text that says it is whole.
 const OPEN_MAX: usize = 3;
@@ -44,18 +48,47 @@ mod cursor_api {
     }
 }
 
+/// The edits that make a stretch of text JSON.
+#[derive(Debug, Clone)]
+pub(crate) enum Readings {
+    /// There are none: its brackets do not nest, or it was cut.
+    None,
+    One(Vec<Edit>),
+    /// One bracket is wrong, and it may be one of several.
+    Several(Undecided),
+}
+
 /// What the parser makes of a damaged text.
 #[derive(Debug, Clone)]
 pub(crate) struct Draft {
     /// Where the document starts and ends in the text.
     pub(crate) start: usize,
     pub(crate) end: usize,
-    /// Each entry makes the stretch JSON; more than one means that they are equally good.
-    pub(crate) readings: Vec<Vec<Edit>>,
+    pub(crate) readings: Readings,
     pub(crate) ambiguous: Vec<Ambiguity>,
     pub(crate) cut: Option<Cut>,
+    /// The words of a document that no single edit makes nest.
+    pub(crate) words: Option<Words>,
     /// Words of the document: a measure of how much of it there is.
     pub(crate) tokens: usize,
+}
+
+impl Draft {
+    pub(crate) fn is_broken(&self) -> bool {
+        matches!(self.readings, Readings::None)
+    }
+
+    /// The edits of the only reading that nothing speaks against.
+    pub(crate) fn only(&self, text: &str) -> Option<Vec<Edit>> {
+        match &self.readings {
+            Readings::None => None,
+            Readings::One(edits) => Some(edits.clone()),
+            Readings::Several(undecided) => match undecided.plausible(text).as_slice() {
+                [only] => Some(undecided.reading(*only)),
+                _ => None,
+            },
+        }
+    }
 }
 
 /// Reads the document that begins at `start`.
@@ -72,16 +105,14 @@ fn drafted(mut lexer: Lexer<'_>, start: usize) -> Result<Draft, Junk> {
     let stopped = lexer.run();
     if let Err(junk) = stopped {
         let Some((tokens, end)) = lexer.first_close else { return Err(junk) };
-        lexer.cut = None;
-        return shortened(lexer, tokens, end, start).ok_or(junk);
+        return shortened(&mut lexer, tokens, end, start).ok_or(junk);
     }
     if lexer.cut == Some(Cut::Inside) {
         return match lexer.first_close {
             Some((tokens, end)) if lexer.stack.is_empty() => {
-                lexer.cut = None;
-                shortened(lexer, tokens, end, start).ok_or(Junk { at: end, what: "a cut text", tokens: 0 })
+                shortened(&mut lexer, tokens, end, start).ok_or(Junk { at: end, what: "a cut text", tokens: 0 })
             }
-            _ => Ok(draft_of(lexer, start, Vec::new(), Some(Cut::Inside))),
+            _ => Ok(draft_of(lexer, start, Some(Cut::Inside), |_| Readings::None)),
         };
     }
     if let Some((tokens, _)) = lexer.first_close
@@ -91,121 +122,108 @@ fn drafted(mut lexer: Lexer<'_>, start: usize) -> Result<Draft, Junk> {
     {
         return Ok(surplus(lexer, tokens, start));
     }
-    let ops = match brackets::search(&lexer.tokens) {
-        Nesting::Sound => return Ok(sound(lexer, start)),
-        Nesting::Repairable(ops) => ops,
+    match brackets::search(&lexer.tokens) {
+        Nesting::Sound => Ok(draft_of(lexer, start, None, |words| Readings::One(edits(words, None)))),
+        Nesting::Repairable(ops) => {
+            let cut = (brackets::search_open(&lexer.tokens) && !lexer.fenced).then_some(Cut::Open(1));
+            Ok(draft_of(lexer, start, cut, |words| match ops.as_slice() {
+                [only] => Readings::One(edits(words, Some(*only))),
+                _ => Readings::Several(Undecided { words, ops }),
+            }))
+        }
         Nesting::Broken { open, at } => {
             if let Some((tokens, end)) = lexer.first_close
                 && tokens < lexer.tokens.len()
-                && let Some(draft) = shortened_ref(&mut lexer, tokens, end, start)
+                && let Some(draft) = shortened(&mut lexer, tokens, end, start)
             {
                 return Ok(draft);
             }
             let at_end = at == lexer.tokens.len() && !lexer.fenced;
             let cut = (at_end && !open.is_empty()).then_some(Cut::Open(open.len()));
-            let readings = if cut.is_some() { closed_up(&lexer, &open) } else { Vec::new() };
-            return Ok(draft_of(lexer, start, readings, cut));
+            let text = lexer.cursor.text;
+            let mut words = None;
+            let draft = draft_of(lexer, start, cut, |read| {
+                words = Some(read.clone());
+                match cut {
+                    Some(_) => closed_up(text, read, &open),
+                    None => Readings::None,
+                }
+            });
+            Ok(Draft { words, ..draft })
         }
-    };
-    let readings =
-        plausible(lexer.cursor.text, &lexer.tokens, ops).into_iter().map(|op| edits(&lexer, Some(op))).collect();
-    let cut = (brackets::search_open(&lexer.tokens) && !lexer.fenced).then_some(Cut::Open(1));
-    Ok(draft_of(lexer, start, readings, cut))
+    }
 }
 
-fn draft_of(lexer: Lexer<'_>, start: usize, readings: Vec<Vec<Edit>>, cut: Option<Cut>) -> Draft {
-    Draft { start, end: lexer.i, readings, ambiguous: lexer.ambiguous, cut, tokens: lexer.tokens.len() }
+fn draft_of(mut lexer: Lexer<'_>, start: usize, cut: Option<Cut>, read: impl FnOnce(Words) -> Readings) -> Draft {
+    let words = lexer.take_words();
+    let tokens = words.tokens.len();
+    Draft { start, end: lexer.i, readings: read(words), ambiguous: lexer.ambiguous, cut, words: None, tokens }
 }
 
 /// The reading in which the last brackets were forgotten: only where the text ends with one that was not, or with a whole string.
-fn closed_up(lexer: &Lexer<'_>, open: &[token::Frame]) -> Vec<Vec<Edit>> {
-    let Some(last) = lexer.tokens.last() else { return Vec::new() };
+fn closed_up(text: &str, words: Words, open: &[token::Frame]) -> Readings {
+    let Some(last) = words.tokens.last().copied() else { return Readings::None };
+    let end = last.end as usize;
     let closed = match last.kind {
         Kind::CloseObject | Kind::CloseArray => true,
-        Kind::Scalar => lexer.cursor.at((last.end as usize).saturating_sub(1)) == b'"',
+        Kind::Scalar => text.as_bytes().get(end.saturating_sub(1)) == Some(&b'"'),
         _ => false,
     };
     if open.len() > OPEN_MAX || !closed {
-        return Vec::new();
+        return Readings::None;
     }
     let closers: String = open.iter().rev().map(|frame| frame.close()).collect();
-    let mut all = edits(lexer, None);
-    all.push(Edit::new(last.end as usize, last.end as usize, closers, Code::MissingBracket));
+    let mut all = edits(words, None);
+    all.push(Edit::new(end, end, closers, Code::MissingBracket));
     all.sort_by_key(|edit| (edit.start, edit.end));
-    vec![all]
-}
-
-fn sound(lexer: Lexer<'_>, start: usize) -> Draft {
-    let readings = vec![edits(&lexer, None)];
-    draft_of(lexer, start, readings, None)
+    Readings::One(all)
 }
 
 /// A sound document with more closing brackets behind it than it opened.
 fn surplus(mut lexer: Lexer<'_>, tokens: usize, start: usize) -> Draft {
-    let extra: Vec<Token> = lexer.tokens.drain(tokens..).collect();
-    let mut all = edits(&lexer, None);
-    all.extend(extra.iter().map(|t| Edit::new(t.start as usize, t.end as usize, "", Code::ExtraBracket)));
-    all.sort_by_key(|edit| (edit.start, edit.end));
-    let mut draft = draft_of(lexer, start, vec![all], None);
-    draft.tokens = tokens;
-    draft
+    let extra = lexer.tokens.split_off(tokens);
+    draft_of(lexer, start, None, |words| {
+        let mut all = edits(words, None);
+        all.extend(extra.iter().map(|t| Edit::new(t.start as usize, t.end as usize, "", Code::ExtraBracket)));
+        all.sort_by_key(|edit| (edit.start, edit.end));
+        Readings::One(all)
+    })
 }
 
 /// The document up to the place where all brackets were closed for the first time, if it nests.
-fn shortened(mut lexer: Lexer<'_>, tokens: usize, end: usize, start: usize) -> Option<Draft> {
-    shortened_ref(&mut lexer, tokens, end, start)
-}
-
-fn shortened_ref(lexer: &mut Lexer<'_>, tokens: usize, end: usize, start: usize) -> Option<Draft> {
+fn shortened(lexer: &mut Lexer<'_>, tokens: usize, end: usize, start: usize) -> Option<Draft> {
+    if brackets::search(lexer.tokens.get(..tokens)?) != Nesting::Sound {
+        return None;
+    }
     lexer.tokens.truncate(tokens);
     lexer.edits.retain(|edit| edit.start < end);
     lexer.commas.retain(|comma| (comma.start as usize) < end);
     lexer.ambiguous.retain(|doubt| doubt.at < end);
     lexer.i = end;
-    if brackets::search(&lexer.tokens) != Nesting::Sound {
-        return None;
-    }
+    let readings = Readings::One(edits(lexer.take_words(), None));
     Some(Draft {
         start,
         end,
-        readings: vec![edits(lexer, None)],
+        readings,
         ambiguous: std::mem::take(&mut lexer.ambiguous),
         cut: None,
+        words: None,
         tokens,
     })
 }
 
-/// Drops the readings that layout or a repeated key speaks against, if one at least has nothing against it.
-fn plausible(text: &str, tokens: &[Token], ops: Vec<Op>) -> Vec<Op> {
-    if ops.len() < 2 {
-        return ops;
-    }
-    let mut weighed: Vec<(usize, Op)> = Vec::with_capacity(ops.len());
-    for op in ops {
-        let odd = brackets::strangeness(text, tokens, op);
-        match weighed.iter_mut().find(|(_, other)| brackets::same(tokens, *other) == brackets::same(tokens, op)) {
-            Some(known) if odd < known.0 => *known = (odd, op),
-            Some(_) => {}
-            None => weighed.push((odd, op)),
-        }
-    }
-    let least = weighed.iter().map(|(odd, _)| *odd).min().unwrap_or(0);
-    weighed.retain(|(odd, _)| *odd == least);
-    weighed.into_iter().map(|(_, op)| op).collect()
-}
-
 /// All edits of one reading in order: spelling, brackets, commas.
-fn edits(lexer: &Lexer<'_>, op: Option<Op>) -> Vec<Edit> {
-    let mut all = lexer.edits.clone();
+fn edits(mut words: Words, op: Option<Op>) -> Vec<Edit> {
+    let mut all = std::mem::take(&mut words.edits);
     if let Some(op) = op {
-        bracket_edits(&lexer.tokens, op, &mut all);
+        bracket_edits(&words.tokens, op, &mut all);
     }
-    comma_edits(lexer, op, &mut all);
+    comma_edits(&words, op, &mut all);
     all.sort_by_key(|edit| (edit.start, edit.end));
     all
 }
 
-fn bracket_edits(tokens: &[Token], op: Op, all: &mut Vec<Edit>) {
+fn bracket_edits(tokens: &[token::Token], op: Op, all: &mut Vec<Edit>) {
     let span = |i: usize| tokens.get(i).map_or((0, 0), |t| (t.start as usize, t.end as usize));
     match op {
         Op::Close { at, frame } => {
@@ -224,12 +242,12 @@ fn bracket_edits(tokens: &[Token], op: Op, all: &mut Vec<Edit>) {
 }
 
 /// Between two values stands one comma, and none anywhere else.
-fn comma_edits(lexer: &Lexer<'_>, op: Option<Op>, all: &mut Vec<Edit>) {
-    let mut commas = lexer.commas.iter().peekable();
+fn comma_edits(words: &Words, op: Option<Op>, all: &mut Vec<Edit>) {
+    let mut commas = words.commas.iter().peekable();
     let mut extra: Vec<usize> = Vec::new();
     let mut prev: Option<(Kind, usize)> = None;
     let mut missing = Vec::new();
-    brackets::walk(&lexer.tokens, op, |kind, index, real| {
+    brackets::walk(&words.tokens, op, |kind, index, real| {
         let ends = matches!(prev, Some((Kind::Scalar | Kind::CloseObject | Kind::CloseArray, _)));
         let closes = matches!(kind, Kind::CloseObject | Kind::CloseArray);
         let mut wanted = ends && !closes;
@@ -246,7 +264,7 @@ fn comma_edits(lexer: &Lexer<'_>, op: Option<Op>, all: &mut Vec<Edit>) {
                 missing.push(Edit::new(end, end, ",", Code::MissingComma));
             }
         }
-        let token = lexer.tokens.get(index);
+        let token = words.tokens.get(index);
         let end = if real { token.map_or(0, |t| t.end as usize) } else { prev.map_or(0, |(_, end)| end) };
         prev = Some((kind, end));
     });

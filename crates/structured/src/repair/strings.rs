@@ -559,7 +559,7 @@ impl Lexer<'_> {
 
 /// The next byte in a string that needs a decision.
 #[inline]
-fn next_special(bytes: &[u8], from: usize, quote: Quote) -> Option<usize> {
+pub(super) fn next_special(bytes: &[u8], from: usize, quote: Quote) -> Option<usize> {
     let rest = bytes.get(from..)?;
     let found = match quote {
         Quote::Double => rest.iter().position(|&b| b == b'"' || b == b'\\' || b < 0x20),

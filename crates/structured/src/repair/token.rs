@@ -15,7 +15,7 @@ pub(super) enum Kind {
 
 /// A bracket family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Frame {
+pub(crate) enum Frame {
     Object,
     Array,
 }

@@ -3,7 +3,9 @@
 //! What never happens here: nothing is fetched. A reference to another document is an error of the schema.
 
 mod exact;
+mod forced;
 mod shape;
+mod sieve;
 
 use std::collections::BTreeMap;
 

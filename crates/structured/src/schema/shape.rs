@@ -5,7 +5,10 @@
 //! sees every value last.
 
 use super::exact::Exact;
+use super::forced::{self, Missing};
+use super::sieve::{Sieve, Skeleton};
 use crate::align::Name;
+use crate::repair::Words;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -17,6 +20,7 @@ pub(crate) type ShapeId = usize;
 pub(crate) struct Types(u8);
 
 impl Types {
+    pub(crate) const NONE: Self = Self(0);
     pub(crate) const NULL: Self = Self(1);
     pub(crate) const BOOL: Self = Self(2);
     pub(crate) const INTEGER: Self = Self(4);
@@ -26,8 +30,13 @@ impl Types {
     pub(crate) const OBJECT: Self = Self(64);
     pub(crate) const ALL: Self = Self(127);
 
+    /// Whether they have a type in common.
     pub(crate) fn has(self, other: Self) -> bool {
         self.0 & other.0 != 0
+    }
+
+    pub(crate) fn either(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 
     fn named(name: &str) -> Self {
@@ -62,6 +71,8 @@ pub(crate) struct Shape {
     pub(crate) properties: Vec<Property>,
     /// Unknown members are forbidden.
     pub(crate) closed: bool,
+    /// They are forbidden whatever other keywords say.
+    pub(crate) sealed: bool,
     pub(crate) additional: Option<ShapeId>,
     pub(crate) items: Option<ShapeId>,
     /// `anyOf` or `oneOf`.
@@ -85,6 +96,7 @@ impl Shape {
             listed: None,
             properties: Vec::new(),
             closed: false,
+            sealed: false,
             additional: None,
             items: None,
             branches: Vec::new(),
@@ -104,13 +116,24 @@ const SCHEMA_DEPTH_MAX: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Shapes {
     all: Vec<Shape>,
+    skeleton: Skeleton,
 }
 
 impl Shapes {
     pub(crate) fn of(schema: &Value) -> Self {
         let mut builder = Builder { root: schema, all: Vec::new(), known: BTreeMap::new() };
         builder.build(schema, "", 0);
-        Self { all: builder.all }
+        Self { skeleton: Skeleton::of(&builder.all), all: builder.all }
+    }
+
+    /// The brackets that are missing among these words, if the schema forces each of several.
+    pub(crate) fn missing_brackets(&self, text: &str, words: &Words) -> Option<Vec<Missing>> {
+        forced::missing(text, words, &self.skeleton)
+    }
+
+    /// A look at the words of readings.
+    pub(crate) const fn sieve(&self) -> Sieve<'_> {
+        Sieve::new(&self.skeleton)
     }
 
     pub(crate) fn shape(&self, id: ShapeId) -> Option<&Shape> {
@@ -144,10 +167,18 @@ impl<'s> Builder<'s> {
         {
             shape.branches = vec![self.reference(target, schema, name, depth)];
         }
-        self.merge(&mut shape, map, name, depth);
+        // Before draft 2019-09 nothing beside a reference counts.
+        if shape.branches.is_empty() || !self.references_stand_alone() {
+            self.merge(&mut shape, map, name, depth);
+        }
         if let Some(slot) = self.all.get_mut(id) {
             *slot = shape;
         }
+    }
+
+    fn references_stand_alone(&self) -> bool {
+        let draft = self.root.get("$schema").and_then(Value::as_str).unwrap_or("");
+        ["draft-04", "draft-06", "draft-07"].iter().any(|old| draft.contains(old))
     }
 
     fn reference(&mut self, target: &str, schema: &'s Value, name: &str, depth: usize) -> ShapeId {
@@ -186,7 +217,8 @@ impl<'s> Builder<'s> {
             shape.listed = Some(vec![only.clone()]);
         }
         self.members(shape, map, depth);
-        if let Some(items) = map.get("items").filter(|items| items.is_object()) {
+        // Behind `prefixItems` it speaks of the rest alone.
+        if let Some(items) = map.get("items").filter(|items| items.is_object() && !map.contains_key("prefixItems")) {
             shape.items = Some(self.build(items, name, depth + 1));
         }
         for branch in ["anyOf", "oneOf"].iter().filter_map(|k| map.get(*k)).filter_map(Value::as_array).flatten() {
@@ -220,7 +252,8 @@ impl<'s> Builder<'s> {
         let forbidden = |key: &str| map.get(key) == Some(&Value::Bool(false));
         let patterned = map.contains_key("patternProperties");
         shape.closed |= (forbidden("additionalProperties") || forbidden("unevaluatedProperties")) && !patterned;
-        if let Some(additional) = map.get("additionalProperties").filter(|a| a.is_object()) {
+        shape.sealed |= forbidden("additionalProperties") && !patterned;
+        if let Some(additional) = map.get("additionalProperties").filter(|a| a.is_object() && !patterned) {
             shape.additional = Some(self.build(additional, "", depth + 1));
         }
     }

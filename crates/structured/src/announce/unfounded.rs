@@ -1,0 +1,194 @@
+//! Words around the only document that say it rests on nothing: it is supposed, its source was never there, its values were
+//! thought up.
+//!
+//! `If the review were positive, I would return {...}` shows what an answer would look like. `{...}. I cannot see any reading
+//! in your message.` fills a form from nothing, if no member of it is left open: one that is null or absent is what the words
+//! speak of.
+//!
+//! What never happens here: no model, no score. The phrases are listed, and the list is the documentation.
+
+use super::fault::{Answer, calls_it_made_up, clauses};
+use super::{ANSWERS, says, spaced};
+
+/// How a sentence begins that supposes something.
+const SUPPOSING: [&str; 17] = [
+    "if",
+    "suppose",
+    "supposing",
+    "imagine",
+    "say",
+    "were",
+    "had",
+    "hypothetically",
+    "wenn",
+    "falls",
+    "angenommen",
+    "si",
+    "supposons",
+    "supongamos",
+    "se",
+    "supponiamo",
+    "suponha",
+];
+/// What then would be.
+const WOULD: [&str; 17] = [
+    "would",
+    "could",
+    "might",
+    "d",
+    "wäre",
+    "würde",
+    "sähe",
+    "serait",
+    "renverrais",
+    "retournerais",
+    "sería",
+    "devolvería",
+    "sarebbe",
+    "restituirei",
+    "seria",
+    "devolveria",
+    "retornaria",
+];
+/// Who has to choose supposes nothing.
+const PRESSED: [&str; 5] = ["if i had to", "if i must", "if i were to", "if forced", "if asked"];
+/// What says that I had nothing to look at.
+const UNSEEN: [&str; 5] = ["see", "open", "read", "access", "view"];
+const UNABLE: [&str; 15] = [
+    "i cannot",
+    "i can t",
+    "i can not",
+    "i could not",
+    "i couldn t",
+    "i do not",
+    "i don t",
+    "i did not",
+    "i didn t",
+    "i am unable to",
+    "i m unable to",
+    "i was unable to",
+    "i am not able to",
+    "i m not able to",
+    "i was not able to",
+];
+const NO_ACCESS: [&str; 3] = ["i have no access", "i do not have access", "i don t have access"];
+/// What is said of a source that is not there.
+const NEVER_GIVEN: [&str; 19] = [
+    "was attached",
+    "were attached",
+    "is attached",
+    "was provided",
+    "were provided",
+    "was uploaded",
+    "were uploaded",
+    "was pasted",
+    "was supplied",
+    "was enclosed",
+    "was given",
+    "were given",
+    "was shared",
+    "did not attach",
+    "didn t attach",
+    "did not provide",
+    "didn t provide",
+    "did not upload",
+    "not attached",
+];
+/// What denies it.
+const NONE: [&str; 8] = ["no", "not", "nothing", "never", "none", "neither", "t", "without"];
+/// Who leaves something out tells of a customer; who is spoken to left the source out.
+const OTHERS: [&str; 8] = ["customer", "user", "client", "caller", "author", "applicant", "patient", "he"];
+/// An order not to use what follows.
+const UNUSABLE: [&str; 8] = [
+    "do not use them",
+    "do not use these",
+    "do not use it",
+    "do not use this",
+    "don t use them",
+    "don t use these",
+    "don t use it",
+    "don t use this",
+];
+
+/// Whether the words suppose the document: `If it were positive, I would return ...`.
+pub(crate) fn is_supposed(before: &str, behind: &str) -> bool {
+    let sentence = before.rsplit(['.', '!', '?', '\n']).find(|part| part.contains(char::is_alphabetic)).unwrap_or("");
+    let words = spaced(sentence);
+    let first = words.split_whitespace().next().unwrap_or("");
+    let supposes = SUPPOSING.contains(&first) && says(&words, &WOULD) && !says(&words, &PRESSED);
+    let next = spaced(behind.lines().next().unwrap_or(""));
+    let goes_on = before.contains(char::is_alphabetic) || !behind.starts_with('\n');
+    supposes || (goes_on && (next.starts_with(" would be ") || next.starts_with(" would have been ")))
+}
+
+/// Whether the words say that there was nothing to take the values from.
+pub(crate) fn has_no_source(before: &str, behind: &str) -> bool {
+    [before, behind].iter().flat_map(|words| words.split(['.', '!', '?', '\n', ';', ','])).any(|clause| {
+        let words = spaced(clause);
+        let mine = words.contains(" i ");
+        let verb = |rest: &str| UNSEEN.contains(&rest.split_whitespace().next().unwrap_or(""));
+        let unseen = mine && UNABLE.iter().any(|unable| words.split_once(unable).is_some_and(|(_, rest)| verb(rest)));
+        let missing = says(&words, &NONE) && says(&words, &NEVER_GIVEN) && !says(&words, &OTHERS);
+        unseen || (mine && says(&words, &NO_ACCESS)) || missing
+    })
+}
+
+/// Whether the words before a document say that its values were thought up, and no other one is announced.
+pub(crate) fn is_thought_up(before: &str, answer: &Answer) -> bool {
+    let last = before.trim_end().rsplit(['.', '!', '?', '\n']).next().unwrap_or("");
+    if says(&spaced(last), &ANSWERS) {
+        return false;
+    }
+    before.split(['.', '!', '?', '\n', ';']).flat_map(clauses).any(|clause| {
+        let words = spaced(clause);
+        says(&words, &UNUSABLE) || calls_it_made_up(&words, answer)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_supposed_document_is_told_from_one_that_is_given() {
+        for before in [
+            "Suppose the parcel weighed 2 kg; then the record would be ",
+            "If the review were positive, I would return ",
+            "Nothing was sent. If there were a date, the answer would be:\n",
+            "Wenn die Rechnung bezahlt wäre, würde ich antworten: ",
+        ] {
+            assert!(is_supposed(before, ""), "{before}");
+        }
+        for before in [
+            "If I understand you, this is the record: ",
+            "If I had to choose, I would say ",
+            "The category would be ",
+            "I would answer ",
+            "",
+        ] {
+            assert!(!is_supposed(before, ""), "{before}");
+        }
+        assert!(is_supposed("Then ", " would be the record."));
+        assert!(!is_supposed("", "\nWould you like another?"));
+    }
+
+    #[test]
+    fn a_source_that_was_never_there_is_told_from_a_member_that_is_missing() {
+        for (before, behind) in [
+            ("", ". I cannot see any reading in your message."),
+            ("", ", but no diff was attached."),
+            ("I do not have access to the file. ", ""),
+            ("", "\nYou did not attach the invoice."),
+        ] {
+            assert!(has_no_source(before, behind), "{before}{behind}");
+        }
+        for (before, behind) in [
+            ("I read the message: ", ""),
+            ("", "\nThe customer did not provide a reason."),
+            ("As provided in your message: ", ""),
+            ("I can see one reading. ", ""),
+        ] {
+            assert!(!has_no_source(before, behind), "{before}{behind}");
+        }
+    }
+}
