@@ -15,7 +15,9 @@ fn check(case: &Value) -> Result<(), String> {
         serde_json::from_str(&batch_line(case.to_string().as_bytes(), &Rules::default())).expect("an answer is JSON");
     let accepted: Vec<&Value> = case["accept"].as_array().into_iter().flatten().collect();
     let outcome = answer["outcome"].as_str().unwrap_or("");
+    let may_refuse = case["may_refuse"] == Value::Bool(true);
     let right = match case["outcome"].as_str().unwrap_or("") {
+        "accepted" if may_refuse && outcome != "accepted" => true,
         "accepted" if outcome == "accepted" => accepted.iter().any(|v| same(v, &answer["value"])),
         _ if case["refuse"] == Value::Bool(true) => outcome != "accepted",
         "accepted" => false,
@@ -93,6 +95,86 @@ fn what_is_not_understood_of_the_fourth_blind_cases_is_refused() {
     let silent: Vec<&Value> = wrong.iter().copied().filter(|case| answer(case)["outcome"] == "accepted").collect();
     assert!(silent.is_empty(), "accepted and wrong: {silent:?}");
     assert!(wrong.len() * 20 <= cases.len(), "more than 5 % refused without need: {wrong:?}");
+}
+
+/// The fifth by one more author, of whose cases these have been read.
+#[test]
+fn what_is_not_understood_of_the_fifth_blind_cases_is_refused() {
+    let cases = lines("blind_5.jsonl");
+    let wrong: Vec<&Value> = cases.iter().filter(|case| check(case).is_err()).collect();
+    let silent: Vec<&Value> = wrong.iter().copied().filter(|case| answer(case)["outcome"] == "accepted").collect();
+    assert!(silent.is_empty(), "accepted and wrong: {silent:?}");
+    assert!(wrong.len() * 50 <= cases.len(), "more than 2 % refused without need: {wrong:?}");
+}
+
+fn order() -> Value {
+    let item = serde_json::json!({"type": "object", "properties": {"sku": {"type": "string"}, "qty": {"type": "integer"}},
+        "required": ["sku", "qty"], "additionalProperties": false});
+    serde_json::json!({"type": "object", "properties": {
+        "by": {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"], "additionalProperties": false},
+        "items": {"type": "array", "items": item}, "paid": {"type": "boolean"}},
+        "required": ["by", "items", "paid"], "additionalProperties": false})
+}
+
+#[test]
+fn several_missing_brackets_are_written_where_the_schema_forces_each() {
+    let want = serde_json::json!({"by": {"name": "Lia"}, "items": [{"sku": "A", "qty": 1}, {"sku": "B", "qty": 2}], "paid": true});
+    for input in [
+        r#"{"by":{"name":"Lia"},"items":[{"sku":"A","qty":1},{"sku":"B","qty":2,"paid":true}"#,
+        r#"{"by":{"name":"Lia","items":[{"sku":"A","qty":1,{"sku":"B","qty":2}],"paid":true}"#,
+        r#"{"by":"name":"Lia"},"items":{"sku":"A","qty":1},{"sku":"B","qty":2}],"paid":true}"#,
+        r#"{"by":{"name":"Lia"},"items":["sku":"A","qty":1},{"sku":"B","qty":2],"paid":true}"#,
+    ] {
+        let answer = answer(&serde_json::json!({"id": 1, "input": input, "schema": order()}));
+        assert_eq!(answer["value"], want, "{input}: {answer}");
+    }
+    // What could stand in two places, or was cut, is not closed.
+    let mut loose = order();
+    loose["properties"]["qty"] = serde_json::json!({"type": "integer"});
+    for (input, schema) in [
+        (r#"{"by":{"name":"Lia"},"items":[{"sku":"A","qty":1},{"sku":"B","qty":2,"paid":true}"#, &loose),
+        (r#"{"by":{"name":"Lia"},"items":[{"sku":"A","qty":1},{"sku":"B","qty":2"#, &order()),
+    ] {
+        let answer = answer(&serde_json::json!({"id": 1, "input": input, "schema": schema}));
+        assert_ne!(answer["outcome"], "accepted", "{input}: {answer}");
+    }
+}
+
+#[test]
+fn a_reading_with_a_rival_is_refused() {
+    let object = |members: Value, required: &[&str]| serde_json::json!({"type": "object", "properties": members, "required": required, "additionalProperties": false});
+    let text = || serde_json::json!({"type": "string"});
+    let number = || serde_json::json!({"type": "number"});
+    let price = object(serde_json::json!({"price": number(), "currency": text()}), &["price"]);
+    let prices =
+        serde_json::json!({"type": "array", "items": object(serde_json::json!({"price": number()}), &["price"])});
+    let person = object(serde_json::json!({"name": text(), "age": {"type": "integer"}}), &["name", "age"]);
+    let start = object(serde_json::json!({"start": text(), "title": text()}), &["start", "title"]);
+    let currency = object(serde_json::json!({"currency": {"enum": ["USD", "CAD", "EUR"]}}), &["currency"]);
+    for (input, schema) in [
+        (r#"{"price": "$12.50", "currency": "EUR"}"#, &price),
+        (r#"[{"price": "$12.50"}, {"price": "€4.00"}]"#, &prices),
+        (r#"{"name": "Ada", "age_in_months": 430}"#, &person),
+        (r#"{"company_name": "Acme", "age": 36}"#, &person),
+        (r#"{"title": "t", "startTime": "9:00", "start_at": "10:00"}"#, &start),
+        (r#"{"currency": "$"}"#, &currency),
+        (r#"If it were Ada, I would return {"name": "Ada", "age": 36}."#, &person),
+        (r#"{"name": "Ada", "age": 36}. I cannot see any text in your message."#, &person),
+        (r#"{"name": "Ada", "age": 36} ist falsch."#, &person),
+    ] {
+        let answer = answer(&serde_json::json!({"id": 1, "input": input, "schema": schema}));
+        assert_ne!(answer["outcome"], "accepted", "{input}: {answer}");
+    }
+    for (input, schema, want) in [
+        (r#"{"price": "$12.50", "currency": "USD"}"#, &price, serde_json::json!({"price": 12.5, "currency": "USD"})),
+        (r#"[{"price": "$12.50"}, {"price": "$4.00"}]"#, &prices, serde_json::json!([{"price": 12.5}, {"price": 4.0}])),
+        (r#"{"full_name": "Ada", "age": "36 years"}"#, &person, serde_json::json!({"name": "Ada", "age": 36})),
+        (r#"{"currency": "€"}"#, &currency, serde_json::json!({"currency": "EUR"})),
+        (r#"{""name"": ""Ada"", ""age"": 36}"#, &person, serde_json::json!({"name": "Ada", "age": 36})),
+    ] {
+        let answer = answer(&serde_json::json!({"id": 1, "input": input, "schema": schema}));
+        assert!(same(&answer["value"], &want), "{input}: {answer}");
+    }
 }
 
 #[test]

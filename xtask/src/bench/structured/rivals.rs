@@ -36,9 +36,20 @@ const ALL: &[&str] = &[
     "blind_3_final",
     "blind_4",
     "blind_4_final",
+    "blind_5",
 ];
-const SCHEMA: &[&str] =
-    &["bracket", "drift", "must_refuse", "blind", "blind_2", "blind_3", "blind_3_final", "blind_4", "blind_4_final"];
+const SCHEMA: &[&str] = &[
+    "bracket",
+    "drift",
+    "must_refuse",
+    "blind",
+    "blind_2",
+    "blind_3",
+    "blind_3_final",
+    "blind_4",
+    "blind_4_final",
+    "blind_5",
+];
 
 /// Each rival's name, and the sets that it can be asked about. `jiter` repairs nothing: it is there for what reading
 /// without repair gives, and for its previews.
