@@ -237,6 +237,20 @@ impl Objectives {
             && task.may_ask(record.started_at_us / DAY_US)
     }
 
+    /// Holds what the shadow calls of a request may cost. Where the day's money does not cover it, the request does not count
+    /// among the day's.
+    async fn hold(&self, name: &str, task: &Task, day: i64, most: Option<Usd>) -> Option<purse::Held> {
+        let held = purse::hold(&self.state, name, task.settings.shadow_usd_per_day, most).await;
+        let held = held.unwrap_or_else(|error| {
+            tracing::warn!(%error, task = name, "no shadow calls: their cost cannot be held");
+            None
+        });
+        if held.is_none() {
+            task.did_not_ask(day);
+        }
+        held
+    }
+
     async fn shadow(&self, record: &RequestRecord) {
         let Some(task) = self.tasks.get(record.task.as_str()) else { return };
         let Some(mut served) = shadow::served(record, &task.settings) else { return };
@@ -245,14 +259,8 @@ impl Objectives {
             served.text = clean;
         }
         let most = purse::estimate(&panel, record.request_body.len());
-        let held = match purse::hold(&self.state, record.task.as_str(), task.settings.shadow_usd_per_day, most).await {
-            Ok(Some(held)) => held,
-            Ok(None) => return,
-            Err(error) => {
-                tracing::warn!(%error, request = %record.id, "no shadow calls: their cost cannot be held");
-                return;
-            }
-        };
+        let day = record.started_at_us / DAY_US;
+        let Some(held) = self.hold(record.task.as_str(), task, day, most).await else { return };
         let gathered = shadow::gather(record, served, &task.settings, &panel, SHADOW_LIMIT).await;
         if let Err(error) = held.settle(&self.state, gathered.spent).await {
             tracing::warn!(%error, request = %record.id, "what shadow calls cost stays held as it was estimated");
@@ -427,6 +435,14 @@ impl Task {
         today.requests += u64::from(may);
         may
     }
+
+    /// A request that was counted has asked nobody, since the day's money did not cover it.
+    fn did_not_ask(&self, day: i64) {
+        let mut today = lock(&self.today);
+        if today.day == day {
+            today.requests = today.requests.saturating_sub(1);
+        }
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -494,13 +510,35 @@ mod tests {
         assert_eq!(left, [vec!["new", "old"], vec!["new"], vec!["new"], vec!["new"]]);
     }
 
+    /// Objectives of one task that may ask once a day.
+    async fn objectives(folder: &std::path::Path, usd: Option<Usd>) -> Objectives {
+        let engine = steersman_store::Engine::Sqlite { path: folder.join("steersman.db") };
+        let state = State::open(&engine).await.unwrap();
+        let settings = ObjectiveSettings { shadow_usd_per_day: usd, ..nobody() };
+        let settings = BTreeMap::from([("triage".to_owned(), settings)]);
+        Objectives::open(settings, state, Redactor::new(&[])).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_request_that_the_days_money_does_not_cover_is_not_one_of_the_days() {
+        let folder = tempfile::tempdir().unwrap();
+        let objectives = objectives(folder.path(), Some(Usd::ZERO)).await;
+        let task = &objectives.tasks["triage"];
+        let account =
+            steersman_core::Account { name: "shadow/triage".into(), period: steersman_engine::day_now().into() };
+        // Another gateway holds all that there is, and more.
+        let held = Usd::from_nanos(1);
+        assert!(steersman_core::Bank::take(&objectives.state, account, held, held).await.unwrap());
+        for _ in 0..3 {
+            assert!(task.may_ask(1), "nobody was asked so far");
+            assert!(objectives.hold("triage", task, 1, Some(Usd::ZERO)).await.is_none());
+        }
+    }
+
     #[tokio::test]
     async fn who_looks_while_a_label_is_counted_does_not_wait() {
         let folder = tempfile::tempdir().unwrap();
-        let engine = steersman_store::Engine::Sqlite { path: folder.path().join("steersman.db") };
-        let state = State::open(&engine).await.unwrap();
-        let settings = BTreeMap::from([("triage".to_owned(), nobody())]);
-        let objectives = Objectives::open(settings, state, Redactor::new(&[])).await.unwrap();
+        let objectives = objectives(folder.path(), None).await;
         let task = &objectives.tasks["triage"];
         let fitting = lock(&task.objective);
         task.hear(Heard::Served("where is my parcel".to_owned(), Some(true)));

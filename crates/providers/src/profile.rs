@@ -36,6 +36,11 @@ pub enum ProfileError {
          (`Ec2InstanceMetadata`, `EcsContainer`, `Environment`) to ask for it with"
     )]
     NoSource(String),
+    /// Profiles that name one another as their source.
+    #[error(
+        "the profile `{0}` stands behind so many `source_profile`s that they lead in a circle, or nearly so; name the source of its keys at once"
+    )]
+    Chain(String),
     /// Half a pair.
     #[error("the profile `{0}` has no `aws_access_key_id` with an `aws_secret_access_key`")]
     Incomplete(String),

@@ -99,8 +99,10 @@ fn of_profile(
     secrets: &mut Vec<Secret>,
     links: usize,
 ) -> Result<Credentials, AccountError> {
-    let unknown = || ProfileError::Unknown(name.to_owned());
-    let profile = files.find(name).filter(|_| links <= LONGEST_CHAIN).ok_or_else(unknown)?;
+    if links > LONGEST_CHAIN {
+        return Err(ProfileError::Chain(name.to_owned()).into());
+    }
+    let profile = files.find(name).ok_or_else(|| ProfileError::Unknown(name.to_owned()))?;
     let mut own = || -> Result<AwsKeys, ProfileError> {
         let keys = profile.keys(region)?;
         secrets.push(keys.secret_access_key.clone());

@@ -208,7 +208,8 @@ fn a_profile_assumes_its_role_with_the_keys_of_another_and_a_refusal_is_told() {
             "[profile {name}]\nregion = eu-central-1\nsource_profile = work\nrole_arn = arn:aws:iam::1:role/{end}\n"
         )
     };
-    let config = role("models", "models\nexternal_id = of-theirs") + &role("other", "refused");
+    let round = role("a", "a").replace("= work", "= b") + &role("b", "b").replace("= work", "= a");
+    let config = role("models", "models\nexternal_id = of-theirs") + &role("other", "refused") + &round;
     let config = at("config", &config);
     let variables = [
         ("AWS_SHARED_CREDENTIALS_FILE", credentials.as_str()),
@@ -224,4 +225,10 @@ fn a_profile_assumes_its_role_with_the_keys_of_another_and_a_refusal_is_told() {
     let refused = House::start("profile = \"other\"", &variables).ask();
     assert_eq!((refused.status, &refused.json()["error"]["code"]), (502, &"upstream_auth".into()), "{}", refused.body);
     assert!(refused.body.contains("AccessDenied") && refused.body.contains("role/refused"), "{}", refused.body);
+    let file = files.path().join("round.toml");
+    std::fs::write(&file, "[providers.bedrock]\nprofile = \"a\"\nmodels = [\"m\"]\n").unwrap();
+    let mut up = Command::new(env!("CARGO_BIN_EXE_steersman"));
+    up.args(["up", "--listen", "127.0.0.1:0", "--config"]).arg(&file).arg("--data").arg(files.path());
+    let said = String::from_utf8_lossy(&up.envs(variables).output().unwrap().stderr).into_owned();
+    assert!(said.contains("lead in a circle") && !said.contains("no profile"), "{said}");
 }

@@ -24,12 +24,17 @@ pub(crate) enum Value {
     Flag(bool),
 }
 
+/// The one section whose names mean something without a value.
+const PROVIDERS: &str = "providers";
+
 /// A parsed file: every value has a known key and the right kind.
 #[derive(Debug, Default)]
 pub(crate) struct Document {
     file: String,
     source: String,
     entries: Vec<Entry>,
+    /// Providers with nothing said of them (`[providers.openai]`: the name says the vendor), and where they stand.
+    empty: Vec<(String, usize)>,
 }
 
 #[derive(Debug)]
@@ -42,7 +47,7 @@ struct Entry {
 impl Document {
     /// Reads a file's text.
     pub(crate) fn parse(file: &str, source: &str) -> Result<Self, ConfigError> {
-        let mut document = Self { file: file.to_owned(), source: source.to_owned(), entries: Vec::new() };
+        let mut document = Self::bare(file, source);
         let table = DeTable::parse(source)
             .map_err(|error| document.error(error.message().to_owned(), &error.span().unwrap_or(0..0)))?;
         let mut path = Vec::new();
@@ -52,7 +57,7 @@ impl Document {
 
     /// A text whose values are read by somebody else.
     pub(super) fn bare(file: &str, source: &str) -> Self {
-        Self { file: file.to_owned(), source: source.to_owned(), entries: Vec::new() }
+        Self { file: file.to_owned(), source: source.to_owned(), entries: Vec::new(), empty: Vec::new() }
     }
 
     /// Whether a string stands in the file as it is: on one line, without an escape.
@@ -105,6 +110,8 @@ impl Document {
                 names.push((entry.span.start, name));
             }
         }
+        let empty = self.empty.iter().filter(|_| section == PROVIDERS);
+        names.extend(empty.map(|(name, start)| (*start, name.as_str())));
         names.sort_unstable();
         names.into_iter().map(|(_, name)| name).collect()
     }
@@ -120,6 +127,11 @@ impl Document {
             path.push(name);
             if let DeValue::Table(inner) = value.get_ref() {
                 self.walk(inner, path)?;
+                if let ([section, name], true) = (path.as_slice(), inner.is_empty())
+                    && section == PROVIDERS
+                {
+                    self.empty.push((name.clone(), key.span().start));
+                }
             } else {
                 let entry = self.entry(path, value.get_ref(), value.span())?;
                 self.entries.push(entry);

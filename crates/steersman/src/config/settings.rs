@@ -491,6 +491,14 @@ mod tests {
     }
 
     #[test]
+    fn a_section_without_a_value_is_there() {
+        let model = "[models.a]\nprovider = \"openai\"\n";
+        assert!(verdict(model).contains("there is no provider `openai`"));
+        assert_eq!(verdict(&format!("[providers.openai]\n{model}")), "fine");
+        assert!(verdict("[providers.nobody]\n").contains("`providers.nobody` needs a `kind`"));
+    }
+
+    #[test]
     fn an_address_that_others_can_reach_needs_a_key() {
         assert!(verdict("[server]\nlisten = \"0.0.0.0:4180\"\n").contains("no key is set"));
         assert_eq!(verdict("[server]\nlisten = \"0.0.0.0:4180\"\napi_key = \"env:K\"\n"), "fine");
