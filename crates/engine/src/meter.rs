@@ -74,6 +74,34 @@ pub(crate) struct Meter {
 
 type Turn = OwnedMutexGuard<()>;
 
+/// What a take brought.
+enum Taken {
+    /// The amount, reserved with it.
+    Reserved(Reserved),
+    /// A part of what is missing by now, and the turn.
+    Again(Turn),
+    /// The account has less.
+    Short,
+}
+
+/// An amount on its way to the request that waits for it. Dropped, it is free again: nobody waits any more.
+struct Reserved {
+    meter: Arc<Meter>,
+    amount: Usd,
+}
+
+impl Reserved {
+    fn keep(mut self) {
+        self.amount = Usd::ZERO;
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.meter.settle(self.amount, Usd::ZERO);
+    }
+}
+
 #[derive(Debug, Default)]
 struct Slab {
     cap: Usd,
@@ -84,6 +112,8 @@ struct Slab {
     overrun: Usd,
     /// Whether anything was reserved since the last flush.
     busy: bool,
+    /// The least that the account would not give since the last flush: who lacks as much need not ask.
+    dry: Option<Usd>,
 }
 
 impl Meter {
@@ -91,8 +121,16 @@ impl Meter {
         Self { account, slab: Mutex::default(), turn: Arc::default() }
     }
 
+    /// The budget's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.account.name
+    }
+
     pub(crate) fn set_cap(&self, cap: Usd) {
-        self.lock().cap = cap;
+        let mut slab = self.lock();
+        if slab.cap != cap {
+            (slab.cap, slab.dry) = (cap, None);
+        }
     }
 
     /// Reserves out of the slab; takes another where it is too small. False if the cap leaves no room.
@@ -105,18 +143,30 @@ impl Meter {
         if self.reserve_here(amount) {
             return Ok(true);
         }
+        if self.is_dry(amount) {
+            return Ok(false);
+        }
         // Fifty at once would else take a slab each: all of the cap, and nothing would be left for the other gateways.
         let mut turn = Arc::clone(&self.turn).lock_owned().await;
-        while !self.reserve_here(amount) {
+        loop {
+            if self.reserve_here(amount) {
+                return Ok(true);
+            }
+            if self.is_dry(amount) {
+                return Ok(false);
+            }
             match self.take(bank, takes, amount, turn).await? {
-                Some(again) => turn = again,
-                None => return Ok(false),
+                Taken::Reserved(reserved) => {
+                    reserved.keep();
+                    return Ok(true);
+                }
+                Taken::Again(again) => turn = again,
+                Taken::Short => return Ok(false),
             }
         }
-        Ok(true)
     }
 
-    /// Takes a slab, or at least `amount`; gives the turn back if the account had as much. A client that leaves meanwhile
+    /// Takes a slab, or at least what is missing of `amount`, and reserves it. A client that leaves meanwhile
     /// ends its request and not this: what the account gave must arrive here, or it would be held until its period ends.
     async fn take(
         self: &Arc<Self>,
@@ -124,13 +174,13 @@ impl Meter {
         takes: &Takes,
         amount: Usd,
         turn: Turn,
-    ) -> Result<Option<Turn>, BankError> {
+    ) -> Result<Taken, BankError> {
         let (tell, told) = oneshot::channel();
         let (meter, bank) = (Arc::clone(self), Arc::clone(bank));
         let take = async move {
-            let taken = meter.take_slab(bank.as_ref(), amount).await;
+            let taken = meter.take_slab(bank.as_ref(), amount, turn).await;
             // Nobody listens where the client has left.
-            drop(tell.send(taken.map(|enough| enough.then_some(turn))));
+            drop(tell.send(taken));
         };
         {
             let mut takes = takes.lock().unwrap_or_else(PoisonError::into_inner);
@@ -140,17 +190,42 @@ impl Meter {
         told.await.unwrap_or_else(|_| Err(BankError("the process is ending".to_owned())))
     }
 
-    async fn take_slab(&self, bank: &dyn Bank, amount: Usd) -> Result<bool, BankError> {
-        let cap = self.lock().cap;
+    async fn take_slab(self: &Arc<Self>, bank: &dyn Bank, amount: Usd, turn: Turn) -> Result<Taken, BankError> {
+        let (cap, missing) = {
+            let slab = self.lock();
+            (slab.cap, amount - slab.left.min(amount))
+        };
         let slab = slab_of(cap);
-        let sizes = if slab > amount { &[slab, amount][..] } else { &[amount][..] };
+        let sizes = if slab > missing { &[slab, missing][..] } else { &[missing][..] };
         for wanted in sizes {
             if bank.take(self.account.clone(), *wanted, cap).await? {
-                self.lock().left += *wanted;
-                return Ok(true);
+                return Ok(if self.arrive(*wanted, amount) {
+                    Taken::Reserved(Reserved { meter: Arc::clone(self), amount })
+                } else {
+                    Taken::Again(turn)
+                });
             }
         }
-        Ok(false)
+        let mut slab = self.lock();
+        slab.dry = Some(slab.dry.map_or(missing, |dry| dry.min(missing)));
+        Ok(Taken::Short)
+    }
+
+    /// Puts what was taken into the slab and reserves out of it at once: a flush in between would give it back.
+    fn arrive(&self, taken: Usd, amount: Usd) -> bool {
+        let mut slab = self.lock();
+        slab.left += taken;
+        let enough = slab.left >= amount;
+        if enough {
+            slab.left = slab.left - amount;
+        }
+        enough
+    }
+
+    /// Whether the account was asked since the last flush, and had less than is missing.
+    fn is_dry(&self, amount: Usd) -> bool {
+        let slab = self.lock();
+        slab.dry.is_some_and(|dry| amount - slab.left.min(amount) >= dry)
     }
 
     fn reserve_here(&self, amount: Usd) -> bool {
@@ -185,6 +260,7 @@ impl Meter {
         let (used, overrun, free, wanted, size) = {
             let mut slab = self.lock();
             let size = slab_of(slab.cap);
+            slab.dry = None;
             let keep = if over { Usd::ZERO } else { (size + size).min(slab.left) };
             let free = slab.left - keep;
             slab.left = keep;
@@ -264,7 +340,92 @@ const fn civil(days: u64) -> (u64, u64, u64) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use steersman_core::BoxFuture;
+
     use super::*;
+
+    /// Accounts in memory.
+    #[derive(Default)]
+    struct Purse {
+        held: Mutex<BTreeMap<Account, i64>>,
+        asked: AtomicUsize,
+    }
+
+    impl Purse {
+        fn held(&self) -> i64 {
+            self.held.lock().unwrap().values().sum()
+        }
+
+        fn asked(&self) -> usize {
+            self.asked.load(Ordering::SeqCst)
+        }
+    }
+
+    impl Bank for Purse {
+        fn take(&self, account: Account, amount: Usd, cap: Usd) -> BoxFuture<'_, Result<bool, BankError>> {
+            self.asked.fetch_add(1, Ordering::SeqCst);
+            let mut held = self.held.lock().unwrap();
+            let held = held.entry(account).or_default();
+            let enough = *held + amount.nanos() <= cap.nanos();
+            *held += if enough { amount.nanos() } else { 0 };
+            Box::pin(async move { Ok(enough) })
+        }
+
+        fn settle(&self, account: Account, released: Usd, used: Usd, _: Usd) -> BoxFuture<'_, Result<(), BankError>> {
+            *self.held.lock().unwrap().entry(account).or_default() -= released.nanos() - used.nanos();
+            Box::pin(async { Ok(()) })
+        }
+    }
+
+    /// A meter of a budget of a thousand, whose slabs are of twenty.
+    fn meter() -> (Arc<Meter>, Arc<Purse>, Arc<dyn Bank>, Takes) {
+        let meter = Arc::new(Meter::new(Account { name: "all".into(), period: "total".into() }));
+        meter.set_cap(Usd::from_nanos(1_000));
+        let purse = Arc::new(Purse::default());
+        (meter, Arc::clone(&purse), purse, Takes::default())
+    }
+
+    #[tokio::test]
+    async fn what_was_taken_for_a_request_is_not_given_back_before_it_has_it() {
+        let (meter, purse, bank, takes) = meter();
+        let amount = Usd::from_nanos(600);
+        let turn = Arc::clone(&meter.turn).lock_owned().await;
+        let Ok(Taken::Reserved(reserved)) = meter.take(&bank, &takes, amount, turn).await else { panic!("taken") };
+        meter.flush(&bank, &takes).await.unwrap();
+        assert!(purse.held() >= 600, "a flush in between gives nothing of it back: {}", purse.held());
+        reserved.keep();
+        meter.settle(amount, Usd::from_nanos(100));
+        assert!(meter.reserve(&bank, &takes, Usd::from_nanos(700)).await.unwrap(), "only what is missing is taken");
+        // Nobody waits for this one.
+        let turn = Arc::clone(&meter.turn).lock_owned().await;
+        drop(meter.take(&bank, &takes, Usd::from_nanos(100), turn).await.unwrap());
+        assert!(meter.reserve_here(Usd::from_nanos(100)), "what nobody waits for is free");
+    }
+
+    #[tokio::test]
+    async fn an_account_that_had_no_more_is_asked_again_after_a_flush_alone() {
+        let (meter, purse, bank, takes) = meter();
+        assert!(meter.reserve(&bank, &takes, Usd::from_nanos(990)).await.unwrap());
+        let mut asked = 0;
+        for _ in 0..3 {
+            for _ in 0..10 {
+                assert!(!meter.reserve(&bank, &takes, Usd::from_nanos(100)).await.unwrap());
+                assert!(
+                    meter.reserve(&bank, &takes, Usd::from_nanos(1)).await.unwrap(),
+                    "what is left still pays for less"
+                );
+                meter.settle(Usd::from_nanos(1), Usd::ZERO);
+            }
+            assert!(purse.asked() - asked <= 5, "{} round trips for twenty requests", purse.asked() - asked);
+            meter.flush(&bank, &takes).await.unwrap();
+            asked = purse.asked();
+        }
+        meter.settle(Usd::from_nanos(990), Usd::ZERO);
+        assert!(meter.reserve(&bank, &takes, Usd::from_nanos(100)).await.unwrap(), "what came back is there at once");
+    }
 
     #[test]
     fn days_have_their_dates() {
