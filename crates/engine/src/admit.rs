@@ -7,6 +7,8 @@
 //!
 //! What never happens here: a secret in the clear (a key is known by its hash), a lock across an await.
 
+mod more;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -15,11 +17,14 @@ use serde::{Deserialize, Serialize};
 use steersman_core::{Account, Bank, Code, ContentHash, Usd, picos_to_usd};
 
 use crate::catalog::Candidate;
+use crate::guard::History;
 use crate::meter::{Meter, Period, Takes};
 use crate::pace::Pace;
 use crate::prepare::Prepared;
 use crate::refusal::Refusal;
 use crate::reply::Inbound;
+
+pub(crate) use more::priced;
 
 /// What a key may do.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +43,9 @@ pub struct KeyRules {
     /// Where its requests may be processed. Empty: anywhere.
     #[serde(default)]
     pub regions: Vec<String>,
+    /// Whether its end users write the messages of its requests themselves, tool results among them: the guard trusts none.
+    #[serde(default)]
+    pub end_users: bool,
     /// The most requests in any minute.
     #[serde(default)]
     pub requests_per_minute: Option<u64>,
@@ -211,6 +219,12 @@ impl Admit {
         good.or_else(|| lock(&self.left).get(hash).cloned())
     }
 
+    /// Who writes the messages of requests with this key; of one that is good no more, anybody.
+    pub(crate) fn history_of(&self, credential: Option<&ContentHash>) -> History {
+        let by_end_users = |hash| self.keys().get(hash).is_none_or(|key| key.rules.end_users);
+        if credential.is_some_and(by_end_users) { History::EndUsers } else { History::Application }
+    }
+
     /// Whether the key with this hash may ask for a model or task by this name; who has no virtual key may ask for all.
     ///
     /// # Errors
@@ -327,6 +341,8 @@ impl Admit {
                 admitted.holds = holds;
                 return Ok(());
             }
+            // A bank that fails says nothing of what is left.
+            Err(refusal) if refusal.code != Code::BUDGET_EXCEEDED => return Err(refusal),
             Err(refusal) => refusal,
         };
         let cheaper = asking.stand_ins.iter().filter_map(|(_, candidate)| estimate.size.cost(candidate));

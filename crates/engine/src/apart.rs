@@ -1,7 +1,7 @@
 //! A question that a run asks apart from its conversation: without tools, answered by a value of a schema.
 //!
 //! It is asked as any request is (attempts, failover, the question again for what broke its form) and stands on the
-//! record of the run with its price.
+//! record of the run with its price, which is reserved before it is asked.
 //!
 //! What never happens here: a tool, a word of the client's headers, a form of the run's task.
 
@@ -61,15 +61,25 @@ impl Apart<'_> {
         prepared.checks = Checks::of(&own, &head, Policy::Repair(Mode::Safe), &engine.forms.schemas, None)?;
         self.demand.clone().map_or(Ok(()), |demand| demand.confine(&mut prepared))?;
         prepared.phase = Some(reason);
-        let answered = engine.attempt_until_accepted(&prepared, &own, &head, recording, self.deadline).await;
+        let (settings, before) = (&engine.admit_settings, recording.cost());
+        let admitted = recording.admission();
+        let held = engine.admit.reserve_more(settings, admitted, &own.body, &prepared.candidates).await?;
+        let mut apart = recording.apart();
+        let answered = engine.attempt_until_accepted(&prepared, &own, &head, &mut apart, self.deadline).await;
+        if let (Ok((_, Accepted::Whole(answer))), Some(attempt)) = (&answered, apart.attempt()) {
+            attempt.keep(answer.clone());
+            apart.end_attempt(None);
+        }
+        drop(apart);
+        if let Some((after, before)) = recording.cost().zip(before)
+            && let Some(admitted) = recording.admission()
+        {
+            admitted.give_back(held - (after - before).min(held));
+        }
         let (_, Accepted::Whole(answer)) = answered? else {
             return Err(Refusal::new(Code::INTERNAL, "the answer to a question apart was streamed"));
         };
         let events = dialect.decode_answer(&answer);
-        if let Some(attempt) = recording.attempt() {
-            attempt.keep(answer);
-        }
-        recording.end_attempt(None);
         let said = Answer::collect(&events.unwrap_or_default());
         let parts = said.choices.first().map(|choice| choice.parts.as_slice()).unwrap_or_default();
         let text = |part: &Part| if let Part::Text(text) = part { Some(text.clone()) } else { None };

@@ -180,6 +180,21 @@ impl Checks {
         self.response.is_none()
     }
 
+    /// Whether the arguments of this tool's calls have a form to keep.
+    pub(crate) fn are_of_call(&self, tool: &str) -> bool {
+        self.tools.contains_key(tool)
+    }
+
+    /// Whether what breaks its form may be repaired.
+    pub(crate) const fn may_repair(&self) -> bool {
+        matches!(self.policy, Policy::Repair(_))
+    }
+
+    /// What the answer says is looked for in this body, of the same dialect, where the model was shown less.
+    pub(crate) fn look_in(&mut self, body: Bytes) {
+        self.asked = self.asked.take().map(|(dialect, _)| (dialect, body));
+    }
+
     /// Reads the forms that a request asks for, with the rules of its task. `None` if it asks for none.
     pub(crate) fn of(
         inbound: &Inbound,

@@ -18,6 +18,7 @@ use crate::forced::Hearing;
 use crate::guard::{self, Gate, Guarded};
 use crate::pipeline::Streaming;
 use crate::previews::{Following, Previews};
+use crate::reader::judge_filled;
 use crate::recording::Recording;
 use crate::relay::Released;
 
@@ -151,7 +152,14 @@ impl WholeJudge<'_> {
         options: &AnswerOptions,
     ) -> Result<Whole, AttemptFailure> {
         let events = hearing.decode(body).map_err(|error| AttemptFailure::malformed(error.to_string()))?;
-        let judged = self.checks.map(|checks| checks.judge(&Answer::collect(&events), &self.known)).transpose();
+        let judge = |checks: &Checks| {
+            let answer = Answer::collect(&events);
+            match self.guarded.map(|guarded| &guarded.handles).filter(|handles| handles.len() > 0) {
+                Some(handles) => judge_filled(checks, &answer, &self.known, handles),
+                None => checks.judge(&answer, &self.known),
+            }
+        };
+        let judged = self.checks.map(judge).transpose();
         let passed = judged.map_err(AttemptFailure::from_held)?.unwrap_or_default();
         let revised = revise(&events, &passed.revisions);
         let gated = through_gate(self.guarded, &revised)?;

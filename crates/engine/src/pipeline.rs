@@ -79,7 +79,8 @@ impl Engine {
             Err(refusal) => return refuse(&inbound, &refusal, recording),
         };
         recording.describe(&prepared);
-        if let Err(refusal) = self.stay_in_region(&inbound, &mut prepared, &mut recording) {
+        let stays = self.reader_without_tools(&inbound, &prepared.task);
+        if let Err(refusal) = stays.and_then(|()| self.stay_in_region(&inbound, &mut prepared, &mut recording)) {
             return refuse(&inbound, &refusal, recording);
         }
         let steps = self.agent(&prepared.task).map(|task| task.max_steps);
@@ -113,9 +114,6 @@ impl Engine {
         if let Some(room) = self.tools.as_ref().filter(|_| self.agent(&prepared.task).is_some()) {
             return Box::pin(self.act(room, inbound, prepared, recording)).await;
         }
-        if let Some(refusal) = self.reader_without_tools(&inbound, &prepared.task) {
-            return refuse(&inbound, &refusal, recording);
-        }
         if Previews::are_wanted(&inbound, &prepared) {
             return Box::pin(self.ask_with_previews(inbound, prepared, recording)).await;
         }
@@ -129,7 +127,7 @@ impl Engine {
         mut prepared: Prepared,
         mut recording: Recording,
     ) -> Reply {
-        prepared.guarded = match self.guard.label(inbound, inbound, &prepared) {
+        prepared.guarded = match self.label(inbound, inbound, &prepared) {
             Ok(guarded) => guarded,
             Err(refusal) => return refuse(inbound, &refusal, recording),
         };

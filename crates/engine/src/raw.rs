@@ -70,6 +70,10 @@ impl Engine {
             Err(refusal) => return refuse(&inbound, &refusal, recording),
         };
         recording.asks(&target.candidate.model);
+        if inbound.guard.is_some() {
+            let message = "`x-steersman-guard` asks for more of the guard, and this endpoint's bodies pass unread";
+            return refuse(&inbound, &Refusal::new(Code::INVALID_REQUEST, message), recording);
+        }
         if let Err(refusal) = self.stays_in_region(&inbound, &target.candidate) {
             return refuse(&inbound, &refusal, recording);
         }

@@ -61,6 +61,8 @@ enum Role {
     Whole,
     /// A second attempt's; all that it leaves is that attempt.
     Aside,
+    /// That of another question, asked for this one; all that it leaves is its attempts, with what they sent.
+    Apart,
 }
 
 impl Recording {
@@ -108,6 +110,13 @@ impl Recording {
         recording
     }
 
+    /// A recording for another question. It leaves its attempts on this record, and nothing of what its answers needed.
+    pub(crate) fn apart(&self) -> Self {
+        let mut apart = self.aside();
+        apart.role = Role::Apart;
+        apart
+    }
+
     /// A recording for one attempt beside this one's. Dropped, it leaves that attempt on this record.
     pub(crate) fn aside(&self) -> Self {
         Self {
@@ -121,7 +130,7 @@ impl Recording {
             bulk: Vec::new(),
             losses: Losses::default(),
             beside: Arc::clone(&self.beside),
-            role: Role::Aside,
+            role: if self.role == Role::Apart { Role::Apart } else { Role::Aside },
             admitted: None,
             lease: None,
         }
@@ -170,6 +179,11 @@ impl Recording {
         }
     }
 
+    /// How it was let in.
+    pub(crate) const fn admission(&mut self) -> Option<&mut Admitted> {
+        self.admitted.as_mut()
+    }
+
     /// Promises its answer to those that ask the same.
     pub(crate) fn lead(&mut self, lease: Lease) {
         self.lease = Some(lease);
@@ -183,7 +197,10 @@ impl Recording {
     /// Starts the clock of an attempt.
     pub(crate) fn start_attempt(&mut self, target: &Target, reason: &'static str) {
         // What the client sent is on the record already; its bytes are shared, not copied.
-        let own = self.record.as_ref().is_none_or(|record| record.request_body.as_ptr() == target.body.as_ptr());
+        let own = match &self.record {
+            Some(record) => record.request_body.as_ptr() == target.body.as_ptr(),
+            None => self.role == Role::Aside,
+        };
         let sent = (target.edited || !own).then(|| target.body.clone());
         self.current = Some(Attempt::start(target, sent, self.elapsed_us(), reason));
     }
@@ -350,7 +367,7 @@ impl Recording {
     }
 
     /// What all attempts so far cost together.
-    fn cost(&self) -> Option<Usd> {
+    pub(crate) fn cost(&self) -> Option<Usd> {
         let beside = self.beside.lock().unwrap_or_else(PoisonError::into_inner);
         let own = self.record.as_ref().map_or(&[][..], |record| &record.attempts);
         Some(total_cost(own)? + total_cost(&beside)?)
@@ -399,7 +416,7 @@ impl Recording {
 impl Drop for Recording {
     fn drop(&mut self) {
         self.end_attempt(Some(Code::CLIENT_GONE));
-        if self.role == Role::Aside {
+        if self.role != Role::Whole {
             return;
         }
         self.close(Code::CLIENT_GONE.status, OutcomeKind::Cancelled, Some(Code::CLIENT_GONE));

@@ -21,6 +21,9 @@ pub(crate) struct NewKey {
     /// Where its requests may be processed; empty: anywhere.
     #[serde(default)]
     pub(crate) regions: Vec<String>,
+    /// Whether its end users write the messages of its requests themselves.
+    #[serde(default)]
+    pub(crate) end_users: bool,
     /// The most requests in any minute.
     #[serde(default)]
     pub(crate) requests_per_minute: Option<u64>,
@@ -76,6 +79,7 @@ impl NewKey {
             team: self.team.map(|team| team.trim().to_owned()).filter(|team| !team.is_empty()),
             models: self.models,
             regions: self.regions,
+            end_users: self.end_users,
             requests_per_minute: self.requests_per_minute,
             tokens_per_minute: self.tokens_per_minute,
             usd_per_day: money("usd_per_day", self.usd_per_day)?,

@@ -144,6 +144,13 @@ fn a_typing_error_makes_no_key_and_a_page_says_what_happened() {
     assert_eq!(form("/console/keys", &typed("5", "60")).status, 200);
     let again = form("/console/keys", &typed("5", "60"));
     assert!(again.status == 409 && again.body.contains("good already"), "{}", again.body);
+    let ticked = typed("", "").replace("name=x", "name=chat&end_users=on");
+    assert_eq!(form("/console/keys", &ticked).status, 200);
+    assert_eq!(json(r#"{"name":"bot","end_users":true}"#).status, 200);
+    let keys = send(at, "GET", "/admin/keys", &own, "").json()["keys"].clone();
+    for key in keys.as_array().unwrap() {
+        assert_eq!(key["end_users"], json!(key["name"] != "x"), "{key}");
+    }
     let alias = form("/console/structured", "action=forget&model=m&schema=s&pointer=%2Fa&old=b&new=c");
     assert!(alias.status == 404 && !alias.body.contains("cannot be read"), "{} {}", alias.status, alias.body);
 }

@@ -373,6 +373,23 @@ fn end_users_who_write_their_own_history_attest_nothing() {
 }
 
 #[test]
+fn a_key_whose_end_users_write_the_messages_attests_nothing_and_another_goes_on() {
+    let reply = "[[send_mail {\"to\":\"ann@home.test\",\"body\":\"hi\"}]]";
+    let house = House::start_with(OBEY, CONTRACTS);
+    let app = house.make_key(&["app"]);
+    let chat = house.make_key(&["chat", "--end-users"]);
+    [&app, &chat].into_iter().for_each(|key| house.until_known(key));
+    let calls = |key: &str| {
+        let talk = Talk::openai("Send a mail saying hi to the sender of mail 7.", reply, false);
+        let answer = post_with(house.address, talk.path, key, talk.body.to_string().as_bytes());
+        hear(&talk, &answer).calls.len()
+    };
+    assert_eq!((calls(&app), calls(&chat)), (1, 0));
+    let page = get(house.address, "/console/keys").body;
+    assert!(page.contains("messages by end users"), "{page}");
+}
+
+#[test]
 fn the_console_shows_each_decision_with_its_witness() {
     let house = House::start_with(OBEY, CONTRACTS);
     let talk = Talk::openai("Read mail 7.", THEFT, false);

@@ -117,6 +117,27 @@ fn a_run_with_private_data_untrusted_text_and_an_exit_does_not_begin() {
 }
 
 #[test]
+fn a_client_whose_own_tools_are_the_trifecta_is_not_answered() {
+    let quiet = "private = true\nuntrusted = false\n";
+    let more = "[tools.read_web]\neffect = \"read\"\n[tasks.web]\nmodel = \"small\"\ntools = [\"read_web\"]\n";
+    // No task holds all three, and no contract is left to the clients: the start has nothing to say.
+    let shop = Shop::reading(OBEY, more, "[\"read_inbox\", \"send_mail\"]", "mode = \"on\"", quiet);
+    let tool =
+        |name: &str| json!({ "type": "function", "function": { "name": name, "parameters": { "type": "object" } } });
+    let ask = |names: &[&str]| {
+        let tools: Vec<Value> = names.iter().map(|name| tool(name)).collect();
+        shop.ask_with(
+            "",
+            &json!({ "model": "small", "messages": [{ "role": "user", "content": "Hi" }], "tools": tools }),
+        )
+    };
+    let whole = ask(&["read_inbox", "read_web", "send_mail"]);
+    assert!(whole.status == 403 && whole.body.contains("the model was not asked"), "{}", whole.body);
+    assert_eq!(ask(&["read_inbox", "send_mail"]).status, 200);
+    assert_eq!(ask(&["read_inbox", "read_web", "own_tool"]).status, 200, "a tool that nobody knows waits for a person");
+}
+
+#[test]
 fn a_word_given_before_a_crash_holds_for_what_was_shown_and_for_nothing_else() {
     let mut shop = Shop::guarded(OBEY, TOOLS, "", "always_ask = [\"send_mail\"]");
     shop.mail(&order("ada@home.test"));

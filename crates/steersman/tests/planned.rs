@@ -83,6 +83,34 @@ fn what_a_variable_cannot_stand_for_is_a_result_and_the_run_goes_on() {
 }
 
 #[test]
+fn a_planned_run_that_is_killed_at_any_step_makes_the_calls_of_its_plan_once_and_no_other() {
+    let slow =
+        script(&plan("bob@home.test")).replacen("[default]\n", "[default]\nlatency = { constant_ms = 300 }\n", 1);
+    let body = json!({ "model": "task/shop", "messages": [{ "role": "user", "content": "Forward it to Bob." }] });
+    let key = "idempotency-key: k\r\n";
+    // What is under way: the plan; the second call, which has happened and may not be written yet; the answer.
+    for step in ["plan", "send", "answer"] {
+        let mut shop = Shop::reading(&slow, "", TOOLS, "mode = \"on\"", "");
+        shop.mail(INJECTED);
+        let left = shop.begin(key, &body);
+        match step {
+            "plan" => shop.wait_for_calls("small", 1),
+            "send" => shop.wait_for("send_mail", 1),
+            _ => shop.wait_for_calls("small", 2),
+        }
+        shop.kill_and_start_again();
+        drop(left);
+        let answer = shop.ask_with(key, &body);
+        let log = log(&shop);
+        assert_eq!((answer.status, shop.truth("send_mail")), (200, 1), "{step}: {} {log}", answer.body);
+        assert!(log.contains("bob@home.test") && !log.contains("\"to\":\"mallory"), "{step}: {log}");
+        shop.kill_and_start_again();
+        assert_eq!(shop.ask_with(key, &body).body, answer.body, "{step}: the answer stands");
+        assert_eq!(shop.truth("send_mail"), 1, "{step}");
+    }
+}
+
+#[test]
 fn a_plan_survives_a_kill_and_is_not_made_anew() {
     let slow =
         script(&plan("bob@home.test")).replacen("[default]\n", "[default]\nlatency = { constant_ms = 300 }\n", 1);

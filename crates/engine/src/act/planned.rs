@@ -111,7 +111,7 @@ impl Running<'_> {
         let inbound = Inbound { body: Bytes::from(body), ..self.inbound.clone() };
         let head = dialect.request_head(&inbound.body).map_err(Refusal::from)?;
         let prepared = prepare(&self.engine.catalog, &self.engine.forms, &inbound, &head)?;
-        let guarded = self.engine.guard.label(&inbound, self.inbound, &prepared)?;
+        let guarded = self.engine.label(&inbound, self.inbound, &prepared)?;
         let is_clean = |guard: &Guard| !guard.label().integrity.is_tainted() && !guard.holds_private();
         Ok(guarded.is_some_and(|guarded| is_clean(&guarded.guard)))
     }

@@ -132,6 +132,7 @@ impl Running<'_> {
         // By the id of the client's key, which outlives a rotation of its secret.
         let owner = self.engine.admit.owner_of(self.inbound.credential.as_ref());
         let reader = self.engine.reader(task_name, self.inbound, self.deadline)?;
+        reader.as_ref().map_or(Ok(()), |reader| reader.can_be_paid(recording))?;
         let request = request_hash(self.inbound, reader.is_some(), self.is_planned());
         let mut log = RunLog::open(self.room, self.inbound, (&owner, task_name), request, self.deadline).await?;
         note.run.clone_from(&log.id);
@@ -234,7 +235,10 @@ impl Running<'_> {
         let mut prepared = prepare(&self.engine.catalog, &self.engine.forms, &inbound, &head)?;
         self.engine.stay_in_region(&inbound, &mut prepared, recording)?;
         let truth = views.truth().map(|truth| written(&truth)).transpose()?;
-        prepared.guarded = self.engine.guard.label(truth.as_ref().unwrap_or(&inbound), self.inbound, &prepared)?;
+        prepared.guarded = self.engine.label(truth.as_ref().unwrap_or(&inbound), self.inbound, &prepared)?;
+        if let (Some(checks), Some(truth)) = (&mut prepared.checks, truth) {
+            checks.look_in(truth.body);
+        }
         if let Some(guarded) = prepared.guarded.as_mut().and_then(Arc::get_mut) {
             guarded.deferred = turn.ours.iter().map(|tool| tool.spec.name.clone()).collect();
             if turn.planned.is_none() {

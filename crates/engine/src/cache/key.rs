@@ -34,7 +34,7 @@ pub(super) fn of(settings: &CacheSettings, inbound: &Inbound, prepared: &Prepare
         said.part(candidate.provider.name.as_str());
         said.part(candidate.model.as_str());
     }
-    for header in [&inbound.structured, &inbound.quoted, &inbound.approved] {
+    for header in [&inbound.structured, &inbound.quoted, &inbound.approved, &inbound.guard] {
         said.part(header.as_deref().unwrap_or("\0"));
     }
     // What is shown ahead of an answer stands among its frames.

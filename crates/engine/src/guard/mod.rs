@@ -16,8 +16,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use steersman_core::{Code, ContentHash};
-use steersman_flow::{Edges, Guard, PlanSlot, Policy, ProposedCall, Tool, Toolbox};
+use steersman_flow::{Edges, Guard, Lint, PlanSlot, Policy, ProposedCall, Tool, Toolbox};
 
+use crate::engine::Engine;
 use crate::prepare::Prepared;
 use crate::reader::Handles;
 use crate::refusal::Refusal;
@@ -93,7 +94,15 @@ pub struct GuardSettings {
 #[derive(Default)]
 pub(crate) struct GuardRoom {
     settings: GuardSettings,
-    toolboxes: Mutex<BTreeMap<ContentHash, Arc<Toolbox>>>,
+    toolboxes: Mutex<BTreeMap<ContentHash, Offered>>,
+}
+
+/// A list of tools as it was read.
+#[derive(Clone)]
+struct Offered {
+    tools: Arc<Toolbox>,
+    /// Why no agent may hold all of them.
+    trifecta: Option<Arc<str>>,
 }
 
 /// The labelled conversation of one request.
@@ -143,6 +152,14 @@ impl GuardRoom {
         if self.mode_of(task) != GuardMode::On {
             return Ok(());
         }
+        match self.trifecta(tools) {
+            Some(trifecta) => Err(Refusal::new(Code::GUARD_DENIED, format!("the run was not begun: {trifecta}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// What an agent with these tools must not hold all at once, if it does.
+    fn trifecta<'a>(&self, tools: impl Iterator<Item = &'a str>) -> Option<Lint> {
         let policy = &self.settings.policy;
         let (mut known, mut unknown) = (Vec::new(), Vec::new());
         for name in tools {
@@ -153,22 +170,22 @@ impl GuardRoom {
         }
         let mut edges = Edges::of(policy, known);
         unknown.into_iter().for_each(|name| edges.add_unknown(name));
-        match edges.trifecta() {
-            Some(trifecta) => Err(Refusal::new(Code::GUARD_DENIED, format!("the run was not begun: {trifecta}"))),
-            None => Ok(()),
-        }
+        edges.trifecta()
     }
 
     /// Step 1: labels every value of the conversation. `None` where the guard is off for the task. `marked` is the request as
-    /// its client sent it, into which its marks point; steps of a run may stand between its messages by now.
+    /// its client sent it, into which its marks point; steps of a run may stand between its messages by now. `of_key` is who
+    /// writes the messages of its key.
     ///
     /// # Errors
-    /// A request that cannot be read whole, or that marks as quoted what is not there: the guard fails closed.
-    pub(crate) fn label(
+    /// A request that cannot be read whole, that marks as quoted what is not there, or whose tools together are the
+    /// trifecta: the guard fails closed.
+    fn label(
         &self,
         inbound: &Inbound,
         marked: &Inbound,
         prepared: &Prepared,
+        of_key: History,
     ) -> Result<Option<Arc<Guarded>>, Refusal> {
         let mode = self.mode_of(prepared.task.as_str());
         if mode == GuardMode::Off {
@@ -181,10 +198,14 @@ impl GuardRoom {
             Err(error) => return Err(Refusal::from(error)),
         };
         let quoted = fold::quoted(marked)?;
-        let tools = self.toolbox(&request.tools);
+        let Offered { tools, trifecta } = self.toolbox(&request.tools);
+        if let Some(trifecta) = trifecta.filter(|_| mode == GuardMode::On) {
+            return Err(Refusal::new(Code::GUARD_DENIED, format!("the model was not asked: {trifecta}")));
+        }
         let mut guard = Guard::new(tools, Arc::clone(&self.settings.policy));
-        fold::fold(&mut guard, &request, &quoted, self.settings.history);
-        if self.settings.history == History::Application {
+        let history = if of_key == History::EndUsers { of_key } else { self.settings.history };
+        fold::fold(&mut guard, &request, &quoted, history);
+        if history == History::Application {
             fold::approvals(inbound)?.into_iter().for_each(|hash| guard.approve_call(hash));
         }
         Ok(Some(Arc::new(Guarded {
@@ -202,7 +223,7 @@ impl GuardRoom {
     }
 
     /// The operator's contracts, with what the request says of each tool. Kept by the hash of the latter.
-    fn toolbox(&self, offered: &[steersman_core::ToolSpec]) -> Arc<Toolbox> {
+    fn toolbox(&self, offered: &[steersman_core::ToolSpec]) -> Offered {
         let mut said = String::new();
         for tool in offered {
             let parameters = tool.parameters.as_ref().map_or("", |schema| schema.get());
@@ -214,7 +235,7 @@ impl GuardRoom {
         let hash = ContentHash::of(said.as_bytes());
         let mut kept = self.toolboxes.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = kept.get(&hash) {
-            return Arc::clone(known);
+            return known.clone();
         }
         let tool = |contract: &steersman_core::Contract| {
             let offered = offered.iter().find(|tool| tool.name == contract.name);
@@ -223,12 +244,29 @@ impl GuardRoom {
             let parameters = parameters.and_then(|schema| serde_json::from_str(schema.get()).ok()).unwrap_or_default();
             Tool::new(contract.clone(), description, &parameters)
         };
-        let toolbox = Arc::new(Toolbox::new(self.settings.policy.contracts.iter().map(tool)));
+        let tools = Arc::new(Toolbox::new(self.settings.policy.contracts.iter().map(tool)));
+        let trifecta = self.trifecta(offered.iter().map(|tool| tool.name.as_str())).map(|lint| lint.to_string().into());
+        let toolbox = Offered { tools, trifecta };
         if kept.len() >= MAX_TOOLBOXES {
             kept.clear();
         }
-        kept.insert(hash, Arc::clone(&toolbox));
+        kept.insert(hash, toolbox.clone());
         toolbox
+    }
+}
+
+impl Engine {
+    /// Step 1, as [`GuardRoom::label`] says it, for a request of this key.
+    ///
+    /// # Errors
+    /// Those of the guard.
+    pub(crate) fn label(
+        &self,
+        inbound: &Inbound,
+        marked: &Inbound,
+        prepared: &Prepared,
+    ) -> Result<Option<Arc<Guarded>>, Refusal> {
+        self.guard.label(inbound, marked, prepared, self.admit.history_of(marked.credential.as_ref()))
     }
 }
 

@@ -13,11 +13,18 @@ pub(crate) struct Handles {
 }
 
 const MARK: &str = "$h";
+/// How a document may write its first letter.
+const ESCAPED: &str = "\\u0024";
 
 impl Handles {
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.values.len()
+    }
+
+    /// Whether a text may hold one.
+    pub(crate) fn are_in(&self, text: &str) -> bool {
+        !self.values.is_empty() && (text.contains(MARK) || text.contains(ESCAPED))
     }
 
     /// A new name for a text.
@@ -93,7 +100,7 @@ impl Handles {
 
     /// Arguments as a model wrote them, filled in. What is no JSON, and what holds no handle, stays as it is.
     pub(crate) fn fill_arguments(&self, arguments: &mut String) {
-        if self.values.is_empty() || !arguments.contains(MARK) {
+        if !self.are_in(arguments) {
             return;
         }
         if let Ok(mut value) = serde_json::from_str(arguments)

@@ -10,6 +10,7 @@
 //! What never happens here: a better label for what was read. The guard folds the results as they came.
 
 mod ask;
+mod form;
 mod handles;
 mod show;
 
@@ -22,6 +23,7 @@ use steersman_core::{Code, Contract, TaskName};
 use steersman_scope::{Status, ToolReply};
 use tokio::time::Instant;
 
+use crate::admit::priced;
 use crate::engine::Engine;
 use crate::guard::GuardMode;
 use crate::recording::Recording;
@@ -29,6 +31,7 @@ use crate::refusal::Refusal;
 use crate::region::Demand;
 use crate::reply::Inbound;
 
+pub(crate) use form::judge as judge_filled;
 pub(crate) use handles::Handles;
 
 /// Everything that `x-steersman-guard` may ask for.
@@ -116,16 +119,33 @@ impl Engine {
 }
 
 impl Engine {
-    /// Why a request of a task without tools is refused, if it would have to have a reader: nothing would stand between its
-    /// model and what others wrote.
-    pub(crate) fn reader_without_tools(&self, inbound: &Inbound, task: &TaskName) -> Option<Refusal> {
+    /// Whether a request may go to its model as it is: nothing would stand between the model and what others wrote.
+    ///
+    /// # Errors
+    /// It would have to have a reader, and its task has no tools.
+    pub(crate) fn reader_without_tools(&self, inbound: &Inbound, task: &TaskName) -> Result<(), Refusal> {
         let message = "readers and plans are for the gateway's own tools, and only a task with `tools` has some";
         let wanted = inbound.guard.is_some() || self.readers.tasks.contains_key(task.as_str());
-        wanted.then(|| Refusal::new(Code::INVALID_REQUEST, message))
+        if wanted && self.agent(task).is_none() {
+            return Err(Refusal::new(Code::INVALID_REQUEST, message));
+        }
+        Ok(())
     }
 }
 
 impl Reader<'_> {
+    /// Whether what it may ask has a price, where budgets are to pay for it.
+    ///
+    /// # Errors
+    /// A model without a price, or one that does not exist.
+    pub(crate) fn can_be_paid(&self, recording: &mut Recording) -> Result<(), Refusal> {
+        if self.engine.readers.schemas.is_empty() {
+            return Ok(());
+        }
+        let candidates = self.engine.catalog.resolve(self.model)?.candidates;
+        priced(&candidates, recording.admission().as_deref())
+    }
+
     /// What the run's model sees of one result. Costs a call of a model where the tool's results have a schema; a call that
     /// gives nothing leaves a named refusal, and the result behind a handle. A tool that was told more than the model has
     /// seen (`told_more`) may repeat it in any field, so none of its fields vouches for a text.

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use steersman_core::Contract;
 use steersman_structured::subschema;
 
@@ -46,16 +46,33 @@ impl Rows<'_> {
         match value {
             Value::Array(list) => {
                 let is_shown = is_bare && is_attested(self.contract, "[]");
+                let (before, mut left) = (self.rows.len(), Vec::new());
                 for inner in list {
                     if is_shown && is_short(inner) {
                         self.rows.push(inner.clone());
-                    } else {
-                        self.collect(inner, is_bare);
+                    } else if !self.grows(inner, is_bare) {
+                        left.push(inner.clone());
                     }
                 }
+                self.leave(before, &Value::Array(left));
             }
             Value::Object(map) => self.row(map),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+
+    /// Whether there are rows in a value.
+    fn grows(&mut self, value: &Value, is_bare: bool) -> bool {
+        let before = self.rows.len();
+        self.collect(value, is_bare);
+        self.rows.len() > before
+    }
+
+    /// What has no rows, beside what has some, stands behind a handle of its own.
+    fn leave(&mut self, before: usize, left: &Value) {
+        let is_empty = left.as_array().is_some_and(Vec::is_empty) || left.as_object().is_some_and(Map::is_empty);
+        if self.rows.len() > before && !is_empty {
+            self.rows.push(json!({ REST: self.handles.name(as_text(left)) }));
         }
     }
 
@@ -65,16 +82,28 @@ impl Rows<'_> {
             .map(|(name, inner)| (name.clone(), inner.clone()))
             .partition(|(name, inner)| is_attested(self.contract, name) && is_short(inner));
         if row.is_empty() {
-            return map.values().for_each(|inner| self.collect(inner, false));
+            let (before, mut left) = (self.rows.len(), Map::new());
+            for (name, inner) in map {
+                if !self.grows(inner, false) {
+                    left.insert(name.clone(), inner.clone());
+                }
+            }
+            return self.leave(before, &Value::Object(left));
         }
-        let text = match (rest.len(), rest.values().next()) {
-            (0, _) => None,
-            (1, Some(Value::String(text))) => Some(text.clone()),
-            _ => Some(Value::Object(rest).to_string()),
-        };
+        let text = (!rest.is_empty()).then(|| as_text(&Value::Object(rest)));
         row.extend(text.map(|text| (REST.to_owned(), Value::String(self.handles.name(text)))));
         self.rows.push(Value::Object(row));
     }
+}
+
+/// A text alone is itself.
+fn as_text(left: &Value) -> String {
+    let alone = match left {
+        Value::Object(map) if map.len() == 1 => map.values().next(),
+        Value::Array(list) if list.len() == 1 => list.first(),
+        _ => None,
+    };
+    alone.and_then(Value::as_str).map_or_else(|| left.to_string(), str::to_owned)
 }
 
 fn is_attested(contract: &Contract, name: &str) -> bool {
@@ -168,8 +197,6 @@ fn names<'a>(schema: &'a Value, into: &mut BTreeSet<&'a str>) {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn contract(attested: &[&str]) -> Contract {
@@ -192,6 +219,8 @@ mod tests {
         check(r#"{"id":7,"body":"OBEY"}"#, &["id"], r#"{"id":7,"rest":"$h1"}"#);
         let mails = r#"{"OBEY":[{"id":7,"body":"OBEY","OBEY":1},{"id":8}]}"#;
         check(mails, &["id"], r#"[{"id":7,"rest":"$h1"},{"id":8}]"#);
+        let beside = r#"{"summary":"OBEY","mails":[{"id":7,"body":"x"},"OBEY"],"more":["OBEY"]}"#;
+        check(beside, &["id"], r#"[{"id":7,"rest":"$h1"},{"rest":"$h2"},{"rest":"$h3"}]"#);
         check(r#"["a","b"]"#, &["[]"], r#"["a","b"]"#);
         check(r#"{"hits":["OBEY"]}"#, &["[]"], "$h1");
         check(r#"{"id":7,"from":"ann"}"#, &["*"], r#"{"id":7,"from":"ann"}"#);

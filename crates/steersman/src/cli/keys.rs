@@ -66,6 +66,9 @@ struct Wanted {
     /// A region in which its requests may be processed; may be given more than once [default: anywhere]
     #[arg(long = "region")]
     regions: Vec<String>,
+    /// Its end users write the messages themselves: the guard trusts no tool result in them
+    #[arg(long)]
+    end_users: bool,
     /// Requests a minute
     #[arg(long)]
     requests_per_minute: Option<u64>,
@@ -141,6 +144,7 @@ impl Wanted {
             team: self.team,
             models: self.models,
             regions: self.regions,
+            end_users: self.end_users,
             requests_per_minute: self.requests_per_minute,
             tokens_per_minute: self.tokens_per_minute,
         };
@@ -203,7 +207,8 @@ pub(crate) fn limits(rules: &KeyRules) -> String {
     let money = money.iter().filter_map(|(usd, words)| Some(format!("{} {words}", (*usd)?)));
     let models = (!rules.models.is_empty()).then(|| rules.models.join(" "));
     let regions = (!rules.regions.is_empty()).then(|| format!("in {}", rules.regions.join(" or ")));
-    let words: Vec<_> = counts.chain(money).chain(models).chain(regions).collect();
+    let users = rules.end_users.then(|| "messages by end users".to_owned());
+    let words: Vec<_> = counts.chain(money).chain(models).chain(regions).chain(users).collect();
     if words.is_empty() { "none".to_owned() } else { words.join(", ") }
 }
 

@@ -111,6 +111,8 @@ struct KeyForm {
     models: String,
     #[serde(default)]
     regions: String,
+    /// A box that is not ticked is not sent.
+    end_users: Option<String>,
     requests_per_minute: String,
     tokens_per_minute: String,
     usd_per_day: String,
@@ -124,6 +126,7 @@ impl KeyForm {
         let wanted = NewKey {
             models: words(&self.models),
             regions: words(&self.regions),
+            end_users: self.end_users.is_some(),
             requests_per_minute: new_key::count("requests_per_minute", &self.requests_per_minute)?,
             tokens_per_minute: new_key::count("tokens_per_minute", &self.tokens_per_minute)?,
             usd_per_day: new_key::dollars("usd_per_day", &self.usd_per_day)?,

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code outside a test function")]
 
+use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -91,6 +92,23 @@ impl Shop {
             assert!(Instant::now() < deadline, "`{tool}` happened {} times after twenty seconds", self.truth(tool));
             std::thread::yield_now();
         }
+    }
+
+    /// Waits until so many requests have reached a model.
+    pub(crate) fn wait_for_calls(&self, model: &str, count: u64) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while self.house.bill().models.get(model).is_none_or(|bill| bill.requests < count) {
+            assert!(Instant::now() < deadline, "`{model}` was not asked {count} times in thirty seconds");
+            std::thread::yield_now();
+        }
+    }
+
+    /// Sends a request and leaves it open: whoever kills the gateway next meets it under way.
+    pub(crate) fn begin(&self, headers: &str, body: &Value) -> std::net::TcpStream {
+        let (mut stream, body) = (std::net::TcpStream::connect(self.house.address).unwrap(), body.to_string());
+        let head = format!("host: localhost\r\n{headers}content-length: {}", body.len());
+        write!(stream, "POST /v1/chat/completions HTTP/1.1\r\n{head}\r\n\r\n{body}").unwrap();
+        stream
     }
 
     pub(crate) fn effects(&self) -> Vec<Value> {
