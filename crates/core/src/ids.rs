@@ -1,5 +1,6 @@
 //! Names and ids that must not be swapped for one another.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 
@@ -17,9 +18,7 @@ impl RequestId {
     /// A new id for a request that started `unix_millis` after the epoch, with entropy from the operating system.
     #[must_use]
     pub fn new(unix_millis: u64) -> Self {
-        let mut random = [0u8; 10];
-        getrandom::fill(&mut random).expect("invariant: the operating system hands out random bytes");
-        Self::from_parts(unix_millis, random)
+        Self::from_parts(unix_millis, random())
     }
 
     /// The id made of a time and ten random bytes; for tests and replays.
@@ -29,11 +28,12 @@ impl RequestId {
         for (byte, shift) in random.into_iter().zip((0..80).step_by(8)) {
             bits |= u128::from(byte) << shift;
         }
-        let digits = (0..26).rev().map(|i| {
+        let mut text = *b"req_00000000000000000000000000";
+        for (place, i) in text.iter_mut().skip("req_".len()).zip((0..26).rev()) {
             let digit = (bits >> (5 * i)) & 31;
-            ALPHABET.get(usize::try_from(digit).unwrap_or(0)).map_or('0', |&b| char::from(b))
-        });
-        Self("req_".chars().chain(digits).collect::<String>().into())
+            *place = ALPHABET.get(usize::try_from(digit).unwrap_or(0)).copied().unwrap_or(b'0');
+        }
+        Self(std::str::from_utf8(&text).unwrap_or_default().into())
     }
 
     /// Reads an id that a person or a client gives. `None` if it does not have the form of one.
@@ -53,11 +53,27 @@ impl RequestId {
     /// The time it was made with, in milliseconds since the Unix epoch.
     #[must_use]
     pub fn unix_millis(&self) -> u64 {
-        let digits = self.0.bytes().skip("req_".len());
-        let value = |digit| ALPHABET.iter().position(|&known| known == digit).unwrap_or(0) as u128;
-        let bits = digits.fold(0u128, |bits, digit| (bits << 5) | value(digit));
-        u64::try_from((bits >> 80) & 0xffff_ffff_ffff).unwrap_or(0)
+        // Ten digits, of five bits each, stand before the random bits.
+        let digits = self.0.bytes().skip("req_".len()).take(10);
+        let value = |digit| ALPHABET.iter().position(|&known| known == digit).unwrap_or(0) as u64;
+        digits.fold(0, |bits, digit| (bits << 5) | value(digit)) & 0xffff_ffff_ffff
     }
+}
+
+/// Ten bytes from the operating system, which each thread asks for 25 ids at a time: the call costs more than the id.
+fn random() -> [u8; 10] {
+    thread_local! {
+        static LEFT: RefCell<Vec<[u8; 10]>> = const { RefCell::new(Vec::new()) };
+    }
+    LEFT.with_borrow_mut(|left| {
+        left.pop().unwrap_or_else(|| {
+            let mut bytes = [[0; 10]; 25];
+            getrandom::fill(bytes.as_flattened_mut()).expect("invariant: the operating system hands out random bytes");
+            left.extend(bytes.into_iter().skip(1));
+            let [first, ..] = bytes;
+            first
+        })
+    })
 }
 
 impl fmt::Debug for RequestId {

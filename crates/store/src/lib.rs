@@ -8,11 +8,14 @@
 
 mod batch;
 mod bodies;
+mod calls;
 mod config;
 mod driver;
 mod error;
 mod filter;
 mod mark;
+mod name;
+mod packs;
 mod parts;
 mod postgres;
 mod queue;
@@ -25,6 +28,7 @@ mod runs;
 mod schema;
 mod secret_forms;
 mod sketch;
+mod slice;
 mod sqlite;
 pub mod state;
 mod store;

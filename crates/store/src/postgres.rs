@@ -34,7 +34,7 @@ const SESSION: &str = "SET statement_timeout = '15s'; SET lock_timeout = '5s'; S
 /// Readers at a time.
 const READERS: usize = 4;
 /// Our tables, for their size and their care.
-const TABLES: &str = "'requests', 'attempts', 'bodies', 'rollups', 'runs'";
+const TABLES: &str = "'requests', 'attempts', 'bodies', 'packs', 'rollups', 'runs'";
 
 /// A session and the task that moves its bytes.
 struct Session {

@@ -8,6 +8,7 @@ mod noted;
 mod series;
 mod story;
 mod tasks;
+mod texts;
 
 use steersman_core::RequestId;
 

@@ -10,6 +10,7 @@ use steersman_core::RequestId;
 
 use crate::Retention;
 use crate::driver::{DatabaseError, Driver, Step};
+use crate::name::time_of;
 use crate::schema::Dialect;
 use crate::sqlite::FileLimits;
 use crate::value::{Cell, Value};
@@ -121,7 +122,7 @@ fn delete_oldest(driver: &mut dyn Driver) -> Result<bool, DatabaseError> {
     Ok(driver.execute(sql, &[vec![Value::Int(*start_s)]])?.iter().sum::<u64>() > 0)
 }
 
-/// Deletes the oldest requests (all of them before `bound`) with their attempts, then bodies that nobody refers to.
+/// Deletes the oldest requests (all of them before `bound`) with their attempts, then packs and bodies that nobody refers to.
 /// Says how many rows went.
 fn delete_step(driver: &mut dyn Driver, bound: Option<&RequestId>) -> Result<u64, DatabaseError> {
     driver.transaction(Step::Begin)?;
@@ -145,18 +146,23 @@ fn delete_step_inside(driver: &mut dyn Driver, bound: Option<&RequestId>) -> Res
             deleted += driver.execute(sql, &[vec![Value::Text(end)]])?.iter().sum::<u64>();
         }
     }
-    Ok(deleted + delete_bodies(driver)?)
+    Ok(deleted + delete_texts(driver)?)
 }
 
-fn delete_bodies(driver: &mut dyn Driver) -> Result<u64, DatabaseError> {
+fn delete_texts(driver: &mut dyn Driver) -> Result<u64, DatabaseError> {
     // With no request left, bodies that may still be asked for stay until their time is over.
     let now_ms = crate::runs::now_us() / 1_000;
     let kept_from_ms = oldest(driver)?.map_or(now_ms, |id| i64::try_from(id.unix_millis()).unwrap_or(now_ms));
-    let sql = "DELETE FROM bodies WHERE hash IN
+    let packs = "DELETE FROM packs WHERE id IN (SELECT id FROM packs WHERE id < $1 ORDER BY id LIMIT $2)";
+    let time = time_of(kept_from_ms);
+    // A slow gateway has a pack for each request.
+    let mut deleted: u64 = driver.execute(packs, &[vec![Value::Blob(&time), Value::Int(STEP_ROWS * 2)]])?.iter().sum();
+    let bodies = "DELETE FROM bodies WHERE hash IN
         (SELECT hash FROM bodies WHERE until_ms < $1 ORDER BY until_ms LIMIT $2)";
     // Two bodies a request, as many again for those of failed attempts, and long ones in a dozen parts.
     let row = vec![Value::Int(kept_from_ms), Value::Int(STEP_ROWS * 16)];
-    Ok(driver.execute(sql, &[row])?.iter().sum())
+    deleted += driver.execute(bodies, &[row])?.iter().sum::<u64>();
+    Ok(deleted)
 }
 
 /// What was written for the requests still kept, from the rollups of the days since the oldest of them.

@@ -180,12 +180,14 @@ pub(crate) struct OpenRollups {
     keys: HashMap<(i64, i64), usize>,
     /// Changed since the last save, each once.
     touched: Vec<Key>,
+    /// The keys of the last record, one a tier: the next one mostly has the same.
+    recent: Option<[Key; TIERS_S.len()]>,
 }
 
 impl OpenRollups {
     /// No rows yet, for this run.
     pub(crate) fn new(run: &str) -> Self {
-        Self { run: run.to_owned(), rows: HashMap::new(), keys: HashMap::new(), touched: Vec::new() }
+        Self { run: run.to_owned(), rows: HashMap::new(), keys: HashMap::new(), touched: Vec::new(), recent: None }
     }
 
     /// Forgets what memory holds: after a failed batch it is ahead of the database.
@@ -193,6 +195,7 @@ impl OpenRollups {
         self.rows.clear();
         self.keys.clear();
         self.touched.clear();
+        self.recent = None;
     }
 
     /// Counts a written record in its minute, hour and day.
@@ -202,23 +205,37 @@ impl OpenRollups {
         record: &RequestRecord,
         stored_bytes: u64,
     ) -> Result<(), DatabaseError> {
-        let second = record.started_at_us.div_euclid(1_000_000);
-        for tier_s in TIERS_S {
-            let start_s = second - second.rem_euclid(tier_s);
-            let key = self.bounded(key_of(record, tier_s, start_s));
-            if !self.rows.contains_key(&key) {
-                let loaded = self.load(driver, &key)?;
-                self.rows.insert(key.clone(), Open { rollup: loaded, touched: false });
-                *self.keys.entry((tier_s, start_s)).or_default() += 1;
-            }
-            if let Some(open) = self.rows.get_mut(&key) {
+        let keys = match self.recent.take().filter(|[minute, ..]| minute.is_of(record)) {
+            Some(keys) => keys,
+            None => self.opened(driver, record)?,
+        };
+        for key in &keys {
+            if let Some(open) = self.rows.get_mut(key) {
                 open.rollup.add(record, stored_bytes);
                 if !std::mem::replace(&mut open.touched, true) {
-                    self.touched.push(key);
+                    self.touched.push(key.clone());
                 }
             }
         }
+        self.recent = Some(keys);
         Ok(())
+    }
+
+    /// The keys of a record, whose rows are then in memory.
+    fn opened(
+        &mut self,
+        driver: &mut dyn Driver,
+        record: &RequestRecord,
+    ) -> Result<[Key; TIERS_S.len()], DatabaseError> {
+        let keys = TIERS_S.map(|tier_s| self.bounded(key_of(record, tier_s)));
+        for key in &keys {
+            if !self.rows.contains_key(key) {
+                let loaded = self.load(driver, key)?;
+                self.rows.insert(key.clone(), Open { rollup: loaded, touched: false });
+                *self.keys.entry((key.tier_s, key.start_s)).or_default() += 1;
+            }
+        }
+        Ok(keys)
     }
 
     /// Writes the rows that changed since the last save.
@@ -287,15 +304,41 @@ fn key_values<'a>(key: &'a Key, run: &'a str) -> Vec<Value<'a>> {
     ]
 }
 
-fn key_of(record: &RequestRecord, tier_s: i64, start_s: i64) -> Key {
+/// The start of the span that a record falls into.
+const fn start_of(record: &RequestRecord, tier_s: i64) -> i64 {
+    let second = record.started_at_us.div_euclid(1_000_000);
+    second - second.rem_euclid(tier_s)
+}
+
+/// Model, task, provider, outcome and code of a record, empty where there is none.
+fn names_of(record: &RequestRecord) -> [&str; 5] {
     let last = record.attempts.last();
+    [
+        last.map_or("", |attempt| attempt.requested_model.as_str()),
+        record.task.as_str(),
+        last.map_or("", |attempt| attempt.provider.as_str()),
+        record.outcome.as_str(),
+        record.code.map_or("", |code| code.name),
+    ]
+}
+
+fn key_of(record: &RequestRecord, tier_s: i64) -> Key {
+    let [model, task, provider, ..] = names_of(record).map(str::to_owned);
     Key {
         tier_s,
-        start_s,
-        model: last.map_or("", |attempt| attempt.requested_model.as_str()).to_owned(),
-        task: record.task.as_str().to_owned(),
-        provider: last.map_or("", |attempt| attempt.provider.as_str()).to_owned(),
+        start_s: start_of(record, tier_s),
+        model,
+        task,
+        provider,
         outcome: record.outcome.as_str(),
         code: record.code.map_or("", |code| code.name),
+    }
+}
+
+impl Key {
+    /// Whether it is what a record counts under.
+    fn is_of(&self, record: &RequestRecord) -> bool {
+        self.start_s == start_of(record, self.tier_s)
+            && [&*self.model, &*self.task, &*self.provider, self.outcome, self.code] == names_of(record)
     }
 }

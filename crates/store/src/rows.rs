@@ -4,6 +4,7 @@
 //! is `None`, never zero.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use bytes::Bytes;
 use serde::{Serialize, Serializer};
@@ -87,6 +88,15 @@ pub struct BodyRow {
     /// The content. Serialised as text, with a replacement character for what is not UTF-8.
     #[serde(serialize_with = "as_text")]
     pub content: Bytes,
+}
+
+/// Bytes as hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _written = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn as_text<S: Serializer>(content: &Bytes, serializer: S) -> Result<S::Ok, S::Error> {

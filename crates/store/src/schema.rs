@@ -38,6 +38,10 @@ pub(crate) static RECORDS: Schema = Schema {
         },
         Migration { both: include_str!("../migrations/0002_notes.sql"), postgres: "" },
         Migration { both: include_str!("../migrations/0003_parts.sql"), postgres: "" },
+        Migration {
+            both: include_str!("../migrations/0004_packs.sql"),
+            postgres: include_str!("../migrations/0004_postgres.sql"),
+        },
     ],
 };
 

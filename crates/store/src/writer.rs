@@ -26,6 +26,7 @@ use crate::rollup::OpenRollups;
 use crate::rows::RecorderStats;
 use crate::runs::{self, Run};
 use crate::schema::{Dialect, RECORDS, migrate};
+use crate::slice::give_way_to_wakers;
 use crate::sqlite::{FileLimits, SqliteWriter};
 use crate::{Engine, StoreConfig, StoreError};
 
@@ -60,6 +61,7 @@ pub(crate) fn start(
     let (opened, answer) = oneshot::channel();
     let work = move || {
         let _alive = WriterAlive(Arc::clone(&queue));
+        give_way_to_wakers();
         match Writer::open(&config, Arc::clone(&queue)) {
             Ok(mut writer) => {
                 let intake = Intake::new(queue, receiver);
@@ -117,6 +119,7 @@ impl Writer {
             if records == 0 && over {
                 return;
             }
+            batch.finish(&mut self.bodies);
             self.make_room(batch.stored_bytes());
             if records > 0 {
                 self.settle(batch);
@@ -146,7 +149,12 @@ impl Writer {
                 self.bodies.forget();
                 self.rollups.forget();
                 if error.trouble == Trouble::Lasting && records > 1 {
-                    let (first, second) = batch.split();
+                    let [texts, first, second] = batch.split();
+                    if !texts.is_empty()
+                        && let Err(error) = self.write_patiently(&texts)
+                    {
+                        self.queue.note_error(&error.message);
+                    }
                     self.settle(first);
                     self.settle(second);
                 } else {

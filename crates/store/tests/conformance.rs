@@ -25,7 +25,9 @@ on_both_engines! {
     each_filter_finds_its_own_and_nothing_else,
     pages_visit_every_request_once_and_newest_first,
     a_log_is_followed_without_a_gap,
-    equal_bodies_are_kept_once,
+    equal_long_bodies_are_kept_once,
+    what_short_bodies_repeat_takes_little_room,
+    calls_of_older_records_are_read_from_their_rows,
     what_long_bodies_have_in_common_is_kept_once_and_as_long_as_it_is_needed,
     the_overview_shows_each_model_over_time,
     facets_count_every_name,
@@ -202,22 +204,61 @@ async fn a_log_is_followed_without_a_gap(place: Place) {
     assert_eq!(seen, (5..25).map(id).collect::<Vec<_>>());
 }
 
-async fn equal_bodies_are_kept_once(place: Place) {
+async fn equal_long_bodies_are_kept_once(place: Place) {
+    let said = Bytes::from_static(include_bytes!("../../../docs/config.md"));
     let store = place.open().await;
     let same = |n| {
         let mut record = record(n);
-        record.request_body = Bytes::from_static(b"the same question");
+        record.request_body = said.clone();
         record
     };
     write(&store, (0..5).map(same)).await;
+    let first = place.number("SELECT COUNT(*) FROM bodies").await;
     write(&store, (5..10).map(same)).await;
     store.close().await;
     // A new process does not remember, the database does.
     let store = place.open().await;
     write(&store, (10..15).map(same)).await;
-    assert_eq!(place.number("SELECT COUNT(*) FROM bodies").await, 2);
+    assert_eq!(place.number("SELECT COUNT(*) FROM bodies").await, first);
+    assert_eq!(place.number("SELECT COUNT(*) FROM bodies WHERE parts IS NOT NULL").await, 1);
     let story = store.reader().request(&id(12)).await.unwrap().unwrap();
-    assert_eq!(story.request_body.unwrap().content, b"the same question"[..]);
+    assert_eq!(story.request_body.unwrap().content, said);
+}
+
+async fn what_short_bodies_repeat_takes_little_room(place: Place) {
+    let store = place.open().await;
+    let asked = |n: u64| {
+        let mut record = record(n);
+        record.request_body = format!("{n}: {}", include_str!("../../../docs/sim.md").get(..4_000).unwrap()).into();
+        record
+    };
+    write(&store, [asked(0)]).await;
+    let one = place.number("SELECT CAST(SUM(LENGTH(content)) AS BIGINT) FROM packs").await;
+    write(&store, (1..101).map(asked)).await;
+    let all = place.number("SELECT CAST(SUM(LENGTH(content)) AS BIGINT) FROM packs").await;
+    assert!(all < 30 * one, "101 of a kind take {all} bytes, the first {one}");
+    assert_eq!(place.number("SELECT COUNT(*) FROM bodies").await, 0);
+    for n in [0, 57, 100] {
+        let story = store.reader().request(&id(n)).await.unwrap().unwrap();
+        assert_eq!(story.request_body.unwrap().content, asked(n).request_body);
+        assert_eq!(story.attempts.len(), 1);
+    }
+}
+
+async fn calls_of_older_records_are_read_from_their_rows(place: Place) {
+    let store = place.open().await;
+    write(&store, [record(1)]).await;
+    let id = id(1);
+    place.number(&format!("UPDATE requests SET calls = NULL WHERE id = '{id}' RETURNING attempts")).await;
+    let row = format!(
+        "INSERT INTO attempts (request_id, position, started_us, provider, requested_model, status, hold_us, total_us, \
+         reason) VALUES ('{id}', 0, 10, 'openai', 'gpt-4o-mini', 200, 0, 19000, 'first') RETURNING position"
+    );
+    place.number(&row).await;
+    let story = store.reader().request(&id).await.unwrap().unwrap();
+    let [call] = &story.attempts[..] else { panic!("one call") };
+    assert_eq!((call.provider.as_str(), call.status, call.timing.total_us), ("openai", Some(200), 19_000));
+    assert_eq!(call.usage, Usage::default());
 }
 
 async fn what_long_bodies_have_in_common_is_kept_once_and_as_long_as_it_is_needed(place: Place) {
@@ -397,10 +438,9 @@ async fn planted_secrets_are_read_back_nowhere(place: Place) {
 async fn requests_past_their_days_go_with_their_bodies(place: Place) {
     let store = place.open().await;
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
-    // The response is shared by old and new, the request of each is its own.
     let (old, kept) = ((0..600).map(|n| aged(n, now_ms)), fresh(1_000, now_ms));
     write(&store, old.chain([kept.clone()])).await;
-    assert_eq!(place.number("SELECT COUNT(*) FROM bodies").await, 602);
+    assert!(place.number("SELECT COUNT(*) FROM packs").await > 2);
     store.close().await;
 
     let mut config = place.config();
@@ -410,9 +450,9 @@ async fn requests_past_their_days_go_with_their_bodies(place: Place) {
     write(&store, [next.clone()]).await;
     let rows = listed(store.reader(), RequestFilter::default()).await;
     assert_eq!(rows.into_iter().map(|row| row.id).collect::<BTreeSet<_>>(), BTreeSet::from([kept.id.clone(), next.id]));
-    assert_eq!(place.number("SELECT COUNT(*) FROM attempts").await, 2);
-    assert_eq!(place.number("SELECT COUNT(*) FROM bodies").await, 3);
+    assert_eq!(place.number("SELECT COUNT(*) FROM packs").await, 2);
     let story = store.reader().request(&kept.id).await.unwrap().unwrap();
+    assert_eq!(story.attempts.len(), 1);
     assert_eq!(story.response_body.unwrap().content, kept.response_body);
 }
 
@@ -481,7 +521,7 @@ async fn two_gateways_on_one_postgres_share_bodies_and_add_up() {
                 let mut record = record(round * 1_000 + n * 2 + gateway);
                 // In opposite orders, so that a lock taken in the order of arrival would meet itself.
                 let shared = if gateway == 0 { n } else { 39 - n };
-                record.request_body = Bytes::from(format!("shared question {round} {shared}"));
+                record.request_body = format!("{:17000} question {round} {shared}", "shared").into();
                 record
             };
             one.record(numbered(0));
@@ -491,6 +531,6 @@ async fn two_gateways_on_one_postgres_share_bodies_and_add_up() {
         first.and(second).unwrap();
     }
     assert_eq!((one.stats().written, other.stats().written), (200, 200));
-    assert_eq!(place.number("SELECT COUNT(*) FROM bodies").await, 201);
+    assert_eq!(place.number("SELECT COUNT(DISTINCT request_body) FROM requests").await, 200);
     assert_eq!(day_overview(one.reader(), 24).await.total.requests, 400);
 }

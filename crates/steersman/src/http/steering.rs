@@ -45,9 +45,17 @@ impl SteeringError {
     pub(super) const CODE: &'static Code = Code::INVALID_REQUEST;
 }
 
+/// What the names of all of them begin with but for one.
+const OWN: &str = "x-steersman-";
+/// The one that other services know too.
+const KEY: &str = "idempotency-key";
+
 impl Steering {
     /// Reads them. Lists may come in several lines, as HTTP has it; what is one value may not.
     pub(super) fn read(headers: &HeaderMap) -> Result<Self, SteeringError> {
+        if !headers.keys().any(|name| name.as_str().starts_with(OWN) || name == KEY) {
+            return Ok(Self::default());
+        }
         let list = |name| lines(headers, name).map(|lines| lines.map(|lines| lines.join(",")));
         let one = |name| match lines(headers, name)? {
             Some(lines) if lines.len() > 1 => Err(SteeringError::Twice(name)),
@@ -59,7 +67,7 @@ impl Steering {
             quoted: list("x-steersman-quoted")?,
             approved: list("x-steersman-approved")?,
             guard: list("x-steersman-guard")?,
-            idempotency_key: one("idempotency-key")?,
+            idempotency_key: one(KEY)?,
             cache: list("x-steersman-cache")?,
             events: list("x-steersman-events")?,
         })

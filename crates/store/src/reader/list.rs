@@ -1,8 +1,6 @@
 //! The list of requests: conditions that an index answers bound the rows, the others are tried on at most
 //! [`SCAN_ROWS`] of them, so that no filter, however rare its match, reads the whole table.
 
-use std::fmt::Write;
-
 use steersman_core::{OutcomeKind, RequestId, Timing, Usage, Usd};
 
 use super::Reader;
@@ -167,7 +165,7 @@ pub(super) fn row(fields: &mut Fields) -> Result<RequestRow, StoreError> {
         cost: fields.maybe_int()?.map(Usd::from_nanos),
         timing: timing(fields)?,
         attempts: fields.number()?,
-        fingerprint: hex(&fields.blob()?),
+        fingerprint: crate::rows::hex(&fields.blob()?),
     })
 }
 
@@ -187,14 +185,5 @@ pub(super) fn timing(fields: &mut Fields) -> Result<Timing, StoreError> {
         first_token_us: fields.maybe_number()?,
         hold_us: fields.number()?,
         total_us: fields.number()?,
-    })
-}
-
-/// Bytes as hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _written = write!(text, "{byte:02x}");
-        text
     })
 }
