@@ -79,7 +79,7 @@ impl Engine {
             Err(refusal) => return refuse(&inbound, &refusal, recording),
         };
         recording.describe(&prepared);
-        let stays = self.reader_without_tools(&inbound, &prepared.task);
+        let stays = self.can_be_read_for(&inbound, &prepared.task);
         if let Err(refusal) = stays.and_then(|()| self.stay_in_region(&inbound, &mut prepared, &mut recording)) {
             return refuse(&inbound, &refusal, recording);
         }
@@ -111,7 +111,8 @@ impl Engine {
         prepared: Prepared,
         recording: Recording,
     ) -> Reply {
-        if let Some(room) = self.tools.as_ref().filter(|_| self.agent(&prepared.task).is_some()) {
+        let acts = self.agent(&prepared.task).is_some() || self.is_read_for(&inbound, &prepared.task);
+        if let Some(room) = self.tools.as_ref().filter(|_| acts) {
             return Box::pin(self.act(room, inbound, prepared, recording)).await;
         }
         if Previews::are_wanted(&inbound, &prepared) {

@@ -43,7 +43,7 @@ pub(crate) struct ToolHouse {
 }
 
 impl ToolHouse {
-    /// Opens the ledger and everything over it; `None` where no tool server is configured.
+    /// Opens the ledger and everything over it; `None` where neither a tool server nor a reader is configured.
     pub(crate) async fn open(
         config: &Config,
         file: Option<&Path>,
@@ -51,7 +51,8 @@ impl ToolHouse {
         store: &Arc<Store>,
         client: &Client,
     ) -> Result<Option<Self>, Failure> {
-        if config.tool_servers.is_empty() {
+        // A reader keeps what it read beside the runs, also where every tool is the client's.
+        if config.tool_servers.is_empty() && !config.readers.are_some() {
             return Ok(None);
         }
         let toolbox = Arc::new(toolbox(config, file, client)?);

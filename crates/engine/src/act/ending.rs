@@ -13,7 +13,9 @@ use super::log::{RunLog, Step};
 use super::run::{Acted, Running, Said};
 use super::views::Views;
 use super::{Offered, hidden};
+use crate::checks::Revision;
 use crate::guard::Guarded;
+use crate::judged::revise;
 use crate::refusal::Refusal;
 
 /// What is known of a run at its end.
@@ -51,7 +53,7 @@ impl Running<'_> {
         }
         let (room, dialect) = (self.room, self.inbound.dialect);
         match before {
-            Some(before) if !others.is_empty() && hides => {
+            Some(before) if !others.is_empty() && (reads || hides) => {
                 let ids: Vec<&str> = others.iter().map(|call| call.id.as_str()).collect();
                 hidden::keep(room, dialect, before, &ids, unseen).await?;
             }
@@ -64,8 +66,17 @@ impl Running<'_> {
         self.answer(said, ours, usage, log).await
     }
 
-    /// Fills the handles of an answer in.
+    /// Fills the handles of an answer in, and those of calls that the client makes, on which the guard has decided so.
     fn fill(&self, said: &mut Said, views: &Views, guarded: Option<&Guarded>) {
+        let mut revisions = Vec::new();
+        for (choice, answer) in Answer::collect(&said.events).choices.into_iter().enumerate() {
+            let call = |part: Part| if let Part::ToolCall(call) = part { Some(call) } else { None };
+            let filled = views.filled(answer.parts.into_iter().filter_map(call).collect());
+            let revision =
+                |(call, filled): (usize, ToolCall)| Revision { choice, call: Some(call), text: filled.arguments };
+            revisions.extend(filled.into_iter().enumerate().map(revision));
+        }
+        said.events = revise(&said.events, &revisions);
         for event in &mut said.events {
             let Event::Text { text, .. } = event else { continue };
             let Some(filled) = views.filled_answer(text) else { continue };

@@ -6,12 +6,15 @@
 //! cancels it, joined. Writes go through the effect ledger. A run under an `Idempotency-Key`, or one that is about to write, is kept step by step: the
 //! same request again attaches to it, or goes on where it ended.
 //!
+//! A task without tools is a run of one step where it has a reader: the client makes the calls, and comes back with results.
+//!
 //! What never happens here: no tool is reached (that is behind [`Tools`]), no ledger is kept, and no call of a tool that
 //! the client itself offers is run.
 
 mod ending;
 mod hidden;
 mod judge;
+mod kept_away;
 mod log;
 mod outlet;
 mod planned;
@@ -77,6 +80,9 @@ pub struct AgentTask {
     /// Whether every call is planned before any is made.
     pub plan: bool,
 }
+
+/// A task without tools: a run with a reader whose client makes all calls itself.
+pub(crate) static CLIENTS_OWN: AgentTask = AgentTask { tools: Vec::new(), max_steps: 1, max_calls: 0, plan: false };
 
 /// Runs under way in this process, by id.
 type Live = Mutex<HashMap<String, watch::Receiver<()>>>;

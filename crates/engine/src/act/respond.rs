@@ -17,9 +17,9 @@ use steersman_wire::sse::write_comment;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::ToolRoom;
 use super::outlet::Outlet;
 use super::run::{Acted, Note, Running};
+use super::{CLIENTS_OWN, ToolRoom};
 use crate::engine::Engine;
 use crate::extension;
 use crate::pipeline::refuse;
@@ -34,7 +34,7 @@ const ALIVE: Duration = Duration::from_secs(10);
 const QUEUE: usize = 64;
 
 impl Engine {
-    /// Answers a request of a task with tools.
+    /// Answers a request of a task with tools, or of one with a reader.
     pub(crate) async fn act(
         &self,
         room: &Arc<ToolRoom>,
@@ -64,7 +64,7 @@ impl Engine {
         mut recording: Recording,
         deadline: Instant,
     ) -> Reply {
-        let Some(task) = self.agent(&prepared.task) else { unreachable!("invariant: the task has tools") };
+        let task = self.agent(&prepared.task).unwrap_or(&CLIENTS_OWN);
         let running = Running { engine: self, room, task, inbound, deadline, watcher: None, sends: AtomicU64::new(0) };
         let mut note = Note::default();
         let acted = running.to_answer(prepared.task.as_str(), &mut recording, &mut note, None).await;
@@ -98,7 +98,7 @@ impl Engine {
         deadline: Instant,
         frames: mpsc::Sender<Bytes>,
     ) {
-        let Some(task) = self.agent(&prepared.task) else { unreachable!("invariant: the task has tools") };
+        let task = self.agent(&prepared.task).unwrap_or(&CLIENTS_OWN);
         let (watcher, mut watched) = mpsc::channel::<Value>(QUEUE);
         let wanted = inbound.tool_events && extension::is_understood(prepared.dialect);
         let running = Running {

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use super::ending::{Ending, first_choice};
 use super::judge::Judge;
+use super::kept_away::Before;
 use super::log::{Kept, RunLog, Step, request_hash};
 use super::outlet::Outlet;
 use super::planned::{Plan, Slotted};
@@ -29,7 +30,7 @@ use crate::guard::{GuardMode, Report};
 use crate::judged::revise;
 use crate::pipeline::Accepted;
 use crate::prepare::{Target, prepare};
-use crate::reader::{ReadNote, Reader};
+use crate::reader::{Heard, ReadNote, Reader};
 use crate::recording::Recording;
 use crate::refusal::Refusal;
 use crate::reply::Inbound;
@@ -141,7 +142,7 @@ impl Running<'_> {
         }
         // Handles are filled in once the answer is there.
         let mut outlet = outlet.filter(|_| reader.is_none());
-        let (mut views, chain) = self.open(task_name, reader.is_some(), outlet.is_some()).await?;
+        let (mut views, chain) = self.open(task_name, reader.as_ref(), outlet.is_some(), recording, note).await?;
         let ours = self.offer(&mut views.shown).await;
         let offered = views.shown.tools.iter().map(|tool| tool.name.as_str());
         self.engine.guard.admit_agent(task_name, offered)?;
@@ -192,13 +193,29 @@ impl Running<'_> {
     }
 
     /// The conversation as it came, with what the client has not seen put back, and its chain.
-    async fn open(&self, task_name: &str, reads: bool, streams: bool) -> Result<(Views, Vec<ContentHash>), Refusal> {
+    async fn open(
+        &self,
+        task_name: &str,
+        reader: Option<&Reader<'_>>,
+        streams: bool,
+        recording: &mut Recording,
+        note: &mut Note,
+    ) -> Result<(Views, Vec<ContentHash>), Refusal> {
         let dialect = self.inbound.dialect;
         let mut request = dialect.decode_request(&self.inbound.body).map_err(Refusal::from)?;
         (request.stream, request.include_usage) = (streams, streams);
         let chain = conversation::chain(&request, task_name, self.inbound);
         let hidden = hidden::find(self.room, dialect, &request, &chain, self.is_guarded(task_name)).await?;
-        Ok((Views::open(request, hidden, reads, dialect)?, chain))
+        let kept_away = match reader {
+            Some(reader) => {
+                let before = Before { request: &request, chain: &chain, hidden: &hidden };
+                let (kept_away, reads) = self.keep_away(&before, reader, recording).await?;
+                note.reads.extend(reads);
+                Some(kept_away)
+            }
+            None => None,
+        };
+        Ok((Views::open(request, hidden, kept_away, dialect)?, chain))
     }
 
     fn is_guarded(&self, task_name: &str) -> bool {
@@ -348,8 +365,8 @@ impl Running<'_> {
                 let unknown = Contract::unknown(&reply.tool);
                 let contract = tool.map_or(&unknown, |tool| tool.tool.contract());
                 if is_kept_away(reply, contract, told_more) {
-                    let (read, note) =
-                        reader.read(contract, (reply, told_more), &mut views.handles, hands.recording).await;
+                    let heard = Heard { text: &reply.text, failed: failed(&reply.status), told_more };
+                    let (read, note) = reader.read(contract, heard, &mut views.handles, hands.recording).await;
                     kept.read = Some(read);
                     hands.note.reads.push(note);
                 }
@@ -399,6 +416,14 @@ impl Running<'_> {
                 json!({ "id": reply.call_id, "tool": reply.tool, "status": reply.status.name(), "text": reply.text });
             drop(watcher.send(event).await);
         }
+    }
+}
+
+/// How a call ended that brought nothing.
+const fn failed(status: &Status) -> Option<&'static str> {
+    match status {
+        Status::Done | Status::Replayed | Status::Duplicate { .. } => None,
+        other => Some(other.name()),
     }
 }
 

@@ -7,16 +7,14 @@
 //! What never happens here: a text that only a handle may stand for in what the model sees.
 
 use serde_json::Value;
-use steersman_core::{ChatRequest, Code, Message, Part, Role, ToolCall};
+use steersman_core::{ChatRequest, Message, Part, Role, ToolCall};
 use steersman_wire::Dialect;
 
+use super::kept_away::KeptAway;
 use super::log::{Kept, Step};
 use super::run::said;
 use crate::reader::Handles;
 use crate::refusal::Refusal;
-
-/// What stands in place of an answer that cannot be put back.
-const FORGOTTEN: &str = "(an earlier answer, which is not shown: it may quote what a reader keeps away)";
 
 /// The conversation so far.
 pub(super) struct Views {
@@ -24,34 +22,27 @@ pub(super) struct Views {
     pub(super) shown: ChatRequest,
     /// What stands there; `None` where that is what the model sees.
     truth: Option<Vec<Message>>,
-    /// Whether a reader stands between the model and what others wrote.
-    reads: bool,
+    /// What of the client's messages a reader stands before.
+    kept_away: Option<KeptAway>,
     /// What the handles stand for.
     pub(super) handles: Handles,
 }
 
 impl Views {
     /// A conversation as the client sent it, with what it has not seen put back.
-    ///
-    /// # Errors
-    /// A run with a reader, and tools or results of the client's own.
     pub(super) fn open(
         mut request: ChatRequest,
         hidden: Vec<Option<Vec<Step>>>,
-        reads: bool,
+        kept_away: Option<KeptAway>,
         dialect: &dyn Dialect,
     ) -> Result<Self, Refusal> {
         let messages = std::mem::take(&mut request.messages);
-        if reads && (!request.tools.is_empty() || messages.iter().any(is_of_tools)) {
-            let message =
-                "a run with a reader makes its tool calls itself; this request brings tools or results of its own";
-            return Err(Refusal::new(Code::INVALID_REQUEST, message));
-        }
+        let reads = kept_away.is_some();
         let is_answer = |message: &Message| !message.parts.iter().any(|part| matches!(part, Part::ToolCall(_)));
         let apart =
             reads || messages.iter().zip(&hidden).any(|(message, hidden)| hidden.is_some() && is_answer(message));
-        let mut views = Self { shown: request, truth: apart.then(Vec::new), reads, handles: Handles::default() };
-        for (message, hidden) in messages.into_iter().zip(hidden) {
+        let mut views = Self { shown: request, truth: apart.then(Vec::new), kept_away, handles: Handles::default() };
+        for (at, (message, hidden)) in messages.into_iter().zip(hidden).enumerate() {
             let seen = (!reads && is_answer(&message)).then(|| (views.shown.messages.len(), message.clone()));
             match hidden {
                 Some(steps) => {
@@ -65,19 +56,21 @@ impl Views {
                         views.shown.messages.push(message);
                     }
                 }
-                None => views.push(message),
+                None => views.push(at, message),
             }
         }
         Ok(views)
     }
 
-    fn push(&mut self, message: Message) {
+    fn push(&mut self, at: usize, message: Message) {
         if let Some(truth) = &mut self.truth {
             truth.push(message.clone());
         }
-        let forgotten = self.reads && message.role == Role::Assistant;
-        let parts = if forgotten { vec![Part::Text(FORGOTTEN.to_owned())] } else { message.parts };
-        self.shown.messages.push(Message { parts, ..message });
+        let shown = match &self.kept_away {
+            Some(kept_away) => kept_away.shown(at, message, &mut self.handles),
+            None => message,
+        };
+        self.shown.messages.push(shown);
     }
 
     /// The model's turn.
@@ -127,8 +120,4 @@ impl Views {
         calls.iter_mut().for_each(|call| self.handles.fill_arguments(&mut call.arguments));
         calls
     }
-}
-
-fn is_of_tools(message: &Message) -> bool {
-    message.parts.iter().any(|part| matches!(part, Part::ToolCall(_) | Part::ToolResult(_)))
 }

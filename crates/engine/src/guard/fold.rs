@@ -17,7 +17,7 @@ use crate::refusal::Refusal;
 use crate::reply::Inbound;
 
 /// Texts that somebody else wrote, and the corpus or origin that the client names for each.
-pub(super) type Quoted = BTreeMap<String, String>;
+pub(crate) type Quoted = BTreeMap<String, String>;
 
 /// The origin of a segment whose mark names none.
 const UNNAMED: &str = "quoted";
@@ -88,7 +88,7 @@ pub(crate) fn arguments(text: &str) -> Value {
 ///
 /// # Errors
 /// A pointer to nothing: a mark that misses would leave untrusted text trusted.
-pub(super) fn quoted(inbound: &Inbound) -> Result<Quoted, Refusal> {
+pub(crate) fn quoted(inbound: &Inbound) -> Result<Quoted, Refusal> {
     let Some(marks) = inbound.quoted.as_deref().filter(|marks| !marks.trim().is_empty()) else {
         return Ok(Quoted::new());
     };

@@ -15,7 +15,7 @@ mod report;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use steersman_core::{Code, ContentHash};
+use steersman_core::{Code, ContentHash, Contract};
 use steersman_flow::{Edges, Guard, Lint, PlanSlot, Policy, ProposedCall, Tool, Toolbox};
 
 use crate::engine::Engine;
@@ -25,7 +25,7 @@ use crate::refusal::Refusal;
 use crate::reply::Inbound;
 
 pub use approvals::{Approvals, Asked, Granted};
-pub(crate) use fold::arguments;
+pub(crate) use fold::{arguments, quoted};
 pub(crate) use gate::Gate;
 pub(crate) use report::Report;
 
@@ -142,6 +142,12 @@ impl GuardRoom {
     /// The mode for a task.
     pub(crate) fn mode_of(&self, task: &str) -> GuardMode {
         self.settings.tasks.get(task).copied().unwrap_or(self.settings.mode)
+    }
+
+    /// The operator's contract of a tool, or that of one of which nobody said anything.
+    pub(crate) fn contract(&self, tool: &str) -> Contract {
+        let known = self.settings.policy.contracts.iter().find(|contract| contract.name == tool);
+        known.cloned().unwrap_or_else(|| Contract::unknown(tool))
     }
 
     /// Whether an agent of this task may have these tools, of which a contract is known or not.

@@ -20,7 +20,6 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use steersman_core::{Code, Contract, TaskName};
-use steersman_scope::{Status, ToolReply};
 use tokio::time::Instant;
 
 use crate::admit::priced;
@@ -38,6 +37,9 @@ pub(crate) use handles::Handles;
 const WORDS: &[&str] = &[WANTED, crate::act::PLAN_WANTED];
 /// The word of `x-steersman-guard` that asks for a reader.
 pub(crate) const WANTED: &str = "reader";
+
+/// Why nobody can read for a request.
+const NO_MODEL: &str = "the request wants a reader, and neither `guard.reader` nor the task's `reader` names a model";
 
 /// What the operator decided about readers.
 #[derive(Debug, Clone, Default)]
@@ -72,6 +74,15 @@ pub(crate) struct ReadNote {
     failed: Option<String>,
 }
 
+/// What a tool gave, for a reader.
+pub(crate) struct Heard<'a> {
+    pub(crate) text: &'a str,
+    /// How it ended, where it brought nothing.
+    pub(crate) failed: Option<&'static str>,
+    /// Whether it was told more than the run's model has seen: it may repeat that in any field, so none of them vouches.
+    pub(crate) told_more: bool,
+}
+
 /// The reader of one run.
 pub(crate) struct Reader<'a> {
     engine: &'a Engine,
@@ -80,6 +91,14 @@ pub(crate) struct Reader<'a> {
     deadline: Instant,
     /// Where the run's requests may be processed, and so what it reads.
     demand: Option<Demand>,
+}
+
+impl ReaderSettings {
+    /// Whether any request may have one.
+    #[must_use]
+    pub fn are_some(&self) -> bool {
+        self.model.is_some() || !self.tasks.is_empty()
+    }
 }
 
 impl Engine {
@@ -109,25 +128,32 @@ impl Engine {
             Some(model) => {
                 Ok(Some(Reader { engine: self, inbound, model, deadline, demand: self.demand(inbound, Some(task)) }))
             }
-            None if wanted => Err(Refusal::new(
-                Code::INVALID_REQUEST,
-                "the request wants a reader, and neither `guard.reader` nor the task's `reader` names a model",
-            )),
+            None if wanted => Err(Refusal::new(Code::INVALID_REQUEST, NO_MODEL)),
             None => Ok(None),
         }
     }
 }
 
 impl Engine {
-    /// Whether a request may go to its model as it is: nothing would stand between the model and what others wrote.
+    /// Whether a request of this task has, or wants, more than the guard alone.
+    pub(crate) fn is_read_for(&self, inbound: &Inbound, task: &TaskName) -> bool {
+        inbound.guard.is_some() || self.readers.tasks.contains_key(task.as_str())
+    }
+
+    /// Whether what a request wants of the guard can be had where its task has no tools.
     ///
     /// # Errors
-    /// It would have to have a reader, and its task has no tools.
-    pub(crate) fn reader_without_tools(&self, inbound: &Inbound, task: &TaskName) -> Result<(), Refusal> {
-        let message = "readers and plans are for the gateway's own tools, and only a task with `tools` has some";
-        let wanted = inbound.guard.is_some() || self.readers.tasks.contains_key(task.as_str());
-        if wanted && self.agent(task).is_none() {
-            return Err(Refusal::new(Code::INVALID_REQUEST, message));
+    /// It cannot.
+    pub(crate) fn can_be_read_for(&self, inbound: &Inbound, task: &TaskName) -> Result<(), Refusal> {
+        if self.agent(task).is_some() || !self.is_read_for(inbound, task) {
+            return Ok(());
+        }
+        let refused = |message| Err(Refusal::new(Code::INVALID_REQUEST, message));
+        if inbound.wants_of_guard(crate::act::PLAN_WANTED) {
+            return refused("plans are for the gateway's own tools, and only a task with `tools` has some");
+        }
+        if self.tools.is_none() {
+            return refused(NO_MODEL);
         }
         Ok(())
     }
@@ -147,21 +173,19 @@ impl Reader<'_> {
     }
 
     /// What the run's model sees of one result. Costs a call of a model where the tool's results have a schema; a call that
-    /// gives nothing leaves a named refusal, and the result behind a handle. A tool that was told more than the model has
-    /// seen (`told_more`) may repeat it in any field, so none of its fields vouches for a text.
+    /// gives nothing leaves a named refusal, and the result behind a handle.
     pub(crate) async fn read(
         &self,
         contract: &Contract,
-        (reply, told_more): (&ToolReply, bool),
+        Heard { text, failed, told_more }: Heard<'_>,
         handles: &mut Handles,
         recording: &mut Recording,
     ) -> (Read, ReadNote) {
-        let (before, text) = (handles.len(), reply.text.as_str());
+        let before = handles.len();
         let mut note = ReadNote { tool: contract.name.clone(), by: None, handles: 0, failed: None };
-        let came = matches!(reply.status, Status::Done | Status::Replayed | Status::Duplicate { .. });
         let shown = match self.engine.readers.schemas.get(&contract.name) {
             _ if text.trim().is_empty() => String::new(),
-            _ if !came => format!("({}) {}", reply.status.name(), handles.name(text.to_owned())),
+            _ if let Some(how) = failed => format!("({how}) {}", handles.name(text.to_owned())),
             None if told_more => handles.name(text.to_owned()),
             None => show::attested(text, contract, handles),
             Some(schema) => {
@@ -184,6 +208,17 @@ impl Reader<'_> {
         };
         let values = handles.since(before);
         note.handles = values.len();
+        (Read { shown: with_hint(shown, &values), values }, note)
+    }
+}
+
+impl Reader<'_> {
+    /// A text that nobody reads, behind a handle.
+    pub(crate) fn put_away(what: &str, text: &str, handles: &mut Handles) -> (Read, ReadNote) {
+        let before = handles.len();
+        let shown = handles.name(text.to_owned());
+        let values = handles.since(before);
+        let note = ReadNote { tool: what.to_owned(), by: None, handles: values.len(), failed: None };
         (Read { shown: with_hint(shown, &values), values }, note)
     }
 }

@@ -186,7 +186,7 @@ pub(crate) static KEYS: &[Key] = &[
     key("tasks.*.structured", Kind::Text, "", "strict", "What is done with an answer that has a form to keep: `repair` (or `safe`, the default), `strict`, `lenient`, `validate`, `off`. The header `x-steersman-structured` goes first."),
     key("tasks.*.guard", Kind::Text, "", "observe", "The guard's mode for this task. Default: `guard.mode`."),
     key("tasks.*.plan", Kind::Flag, "false", "true", "Whether the model plans every call of a run before any is made: results flow into variables, and no model chooses a call after it has read one (`docs/guard.md`)."),
-    key("tasks.*.reader", Kind::Text, "", "gpt-4o-mini", "The model that reads untrusted results of the task's `tools`, so that its own model sees values and handles in their place (`docs/guard.md`)."),
+    key("tasks.*.reader", Kind::Text, "", "gpt-4o-mini", "The model that reads untrusted results of tools, the gateway's and the client's, so that its own model sees values and handles in their place (`docs/guard.md`)."),
     key("tasks.*.reason_first", Kind::Flag, "false", "true", "Whether the model reasons freely first and the answer is then extracted into its form: two calls. For requests with a form and without tools."),
     key("tasks.*.extract_with", Kind::Text, "", "gpt-4o-mini", "The model that extracts; turns `reason_first` on. The task's own models stand behind it. Default: the task's own."),
     key("tasks.*.effort_report", Kind::Text, "", "lift.json", "A report of `steersman route lift` that shows that the effort of this task's model pays. Needed where `model` is one whose `effort` is `low` or more: thinking is off until that is shown. Relative to this file."),
