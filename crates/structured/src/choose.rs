@@ -38,7 +38,8 @@ impl Reader<'_> {
         let reading = self.one(draft);
         let fence = |words: &str| words.trim().strip_prefix("```").is_some_and(|name| !name.contains([' ', '\n']));
         let says_nothing = |words: &str| !words.contains(|c: char| c.is_alphanumeric() || c == '?') || fence(words);
-        if says_nothing(before) && says_nothing(behind) {
+        let struck_out = announce::is_struck_out(before, behind);
+        if says_nothing(before) && says_nothing(behind) && !struck_out {
             return reading;
         }
         if matches!(reading, Reading::Accepted(_)) && announce::lone_example(before, behind) {
@@ -46,7 +47,7 @@ impl Reader<'_> {
             return Reading::Rejected(Rejected::one(Layer::Syntax, EXAMPLE, String::new(), message));
         }
         let Reading::Accepted(accepted) = &reading else { return reading };
-        let message = if announce::is_denied(before, behind) {
+        let message = if struck_out || announce::is_denied(before, behind) {
             Some("the words around the only document deny it or ask about it")
         } else if announce::is_supposed(before, behind) {
             Some("the words around the only document suppose it")

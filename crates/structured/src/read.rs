@@ -178,12 +178,17 @@ impl Reader<'_> {
         };
         let cut = match cut {
             Cut::Inside => length || !(whole && last.tokens <= 2),
-            Cut::Open(1) => length,
+            Cut::Open(1) => length || (self.conditions.finish == Finish::Unknown && self.goes_on_at_its_end()),
             // With a schema, and the word that the model came to its end, the last brackets were forgotten.
             Cut::Open(_) if self.conditions.finish == Finish::Stop && self.schema.is_some() => last.is_broken(),
             Cut::Open(_) => true,
         };
         cut.then(|| Reading::Truncated(Truncated { prefix: crate::prefix::lossless(self.text, last.start) }))
+    }
+
+    /// A comma at the very end: more was on its way.
+    fn goes_on_at_its_end(&self) -> bool {
+        self.text.trim_end().ends_with(',')
     }
 
     /// The text went on behind its document: what was cut there may have taken it back.

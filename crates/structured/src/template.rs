@@ -64,8 +64,10 @@ pub(crate) fn unfilled(document: &Document, shapes: &Shapes) -> Option<Rejected>
     let own = |(node, key): &Leaf<'_>| {
         node.as_str().zip(key.and_then(Node::as_str)).is_some_and(|(text, key)| names_itself(text.trim(), &key))
     };
-    let may_tell = |text: &str| framed(text).is_some() || is_one_of(&BLANKS, text);
-    if !values.iter().any(|leaf| own(leaf) || leaf.0.as_str().is_some_and(|text| may_tell(text.trim()))) {
+    let may_tell = |text: &str| framed(text).is_some() || is_one_of(&BLANKS, text) || text == "string";
+    if !repeats_names(&values)
+        && !values.iter().any(|leaf| own(leaf) || leaf.0.as_str().is_some_and(|text| may_tell(text.trim())))
+    {
         return None;
     }
     let names: Vec<String> = values.iter().filter_map(|(_, key)| Some(spaced(&key.as_ref()?.as_str()?))).collect();
@@ -74,8 +76,24 @@ pub(crate) fn unfilled(document: &Document, shapes: &Shapes) -> Option<Rejected>
     if let Some((node, _)) = values.iter().find(|leaf| own(leaf)) {
         return Some(rejected(document, *node));
     }
+    // A nought in a form is no value either.
+    let all = values.len();
+    values.retain(|(node, _)| !matches!(node.raw(), "0" | "0.0" | "false" | "null" | "\"\""));
     let marks = values.iter().all(|(node, _)| node.as_str().is_some_and(|text| is_mark(text.trim())));
-    (values.len() > 1 && marks && values.iter().any(tells)).then(|| rejected(document, document.root()))
+    let typed = values.len() < all && values.iter().all(|(node, _)| node.is_text("string"));
+    let is_form = repeats_names(&values) || (marks && (typed || values.iter().any(tells)));
+    (values.len() > 1 && is_form).then(|| rejected(document, document.root()))
+}
+
+/// Every text is the name of its own member, and there are several: `{"name": "name", "city": "city"}`.
+fn repeats_names(values: &[Leaf<'_>]) -> bool {
+    let mut texts = values.iter().filter(|(node, _)| node.kind() == Kind::String).peekable();
+    let itself = |(node, key): &Leaf<'_>| {
+        let texts = node.as_str().zip(key.and_then(Node::as_str));
+        texts.is_some_and(|(text, key)| text.len() > 1 && text.eq_ignore_ascii_case(&key))
+    };
+    let first = texts.peek().is_some_and(|leaf| itself(leaf));
+    first && texts.clone().count() > 1 && texts.all(itself)
 }
 
 /// Whether the schema lists this very text where it stands.
@@ -118,9 +136,10 @@ fn rejected(document: &Document, node: Node<'_>) -> Rejected {
 
 /// The inside of `<...>`, `{{...}}`, `${...}`, `[...]`.
 fn framed(text: &str) -> Option<&str> {
-    [("<", ">"), ("{{", "}}"), ("${", "}"), ("{", "}"), ("[", "]")]
-        .into_iter()
-        .find_map(|(open, close)| text.strip_prefix(open)?.strip_suffix(close))
+    const FRAMES: [(&str, &str); 7] =
+        [("<", ">"), ("{{", "}}"), ("${", "}"), ("{", "}"), ("[", "]"), ("__", "__"), ("%", "%")];
+    let variable = || text.strip_prefix('$').filter(|name| name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'));
+    FRAMES.iter().find_map(|(open, close)| text.strip_prefix(open)?.strip_suffix(close)).or_else(variable)
 }
 
 /// `<name>`, `{{ name }}`, `your name`, `YOUR_NAME`, `name here` under `name`.
@@ -191,6 +210,11 @@ mod tests {
             r#"{"name":"<name>","city":"Rome"}"#,
             r#"{"full_name":"YOUR_FULL_NAME"}"#,
             r#"{"full_name":"YOUR_NAME_HERE"}"#,
+            r#"{"city":"$CITY","n":1}"#,
+            r#"{"city":"__CITY__"}"#,
+            r#"{"name":"name","city":"City","n":1}"#,
+            r#"{"name":"string","city":"string","n":0}"#,
+            r#"{"name":"...","city":"<city>","n":0}"#,
             r#"{"user":{"city":"{{city}}"}}"#,
             r#"{"city":"city here","n":1}"#,
             r#"{"name":"...","city":"..."}"#,
@@ -210,6 +234,8 @@ mod tests {
             r#"{"name":"","city":""}"#,
             r#"{"title":"Your name here matters"}"#,
             r#"{"name":"..."}"#,
+            r#"{"name":"name","city":"Rome"}"#,
+            r#"{"price":"$PRICE_A"}"#,
             r#"{"id":"integer","name":"string"}"#,
             r#"{"type":"string","format":"YYYY-MM-DD"}"#,
             r#"{"kind":"text","state":"todo"}"#,

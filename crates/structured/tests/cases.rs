@@ -150,6 +150,7 @@ fn a_reading_with_a_rival_is_refused() {
         serde_json::json!({"type": "array", "items": object(serde_json::json!({"price": number()}), &["price"])});
     let person = object(serde_json::json!({"name": text(), "age": {"type": "integer"}}), &["name", "age"]);
     let start = object(serde_json::json!({"start": text(), "title": text()}), &["start", "title"]);
+    let open = object(serde_json::json!({"open": {"type": "boolean"}}), &["open"]);
     let currency = object(serde_json::json!({"currency": {"enum": ["USD", "CAD", "EUR"]}}), &["currency"]);
     for (input, schema) in [
         (r#"{"price": "$12.50", "currency": "EUR"}"#, &price),
@@ -161,6 +162,12 @@ fn a_reading_with_a_rival_is_refused() {
         (r#"If it were Ada, I would return {"name": "Ada", "age": 36}."#, &person),
         (r#"{"name": "Ada", "age": 36}. I cannot see any text in your message."#, &person),
         (r#"{"name": "Ada", "age": 36} ist falsch."#, &person),
+        (r#"{"name": "Ada", "age": 36}, which is wrong."#, &person),
+        (r#"~~{"name": "Ada", "age": 36}~~"#, &person),
+        (r#"Here is a mock response: {"name": "Ada", "age": 36}"#, &person),
+        ("Please paste the text so that I can fill it in:\n{\"name\": \"Ada\", \"age\": 36}", &person),
+        (r#"{"was_open": true}"#, &open),
+        (r#"[{"price": 1}, {"price": 2},"#, &prices),
     ] {
         let answer = answer(&serde_json::json!({"id": 1, "input": input, "schema": schema}));
         assert_ne!(answer["outcome"], "accepted", "{input}: {answer}");
@@ -169,6 +176,7 @@ fn a_reading_with_a_rival_is_refused() {
         (r#"{"price": "$12.50", "currency": "USD"}"#, &price, serde_json::json!({"price": 12.5, "currency": "USD"})),
         (r#"[{"price": "$12.50"}, {"price": "$4.00"}]"#, &prices, serde_json::json!([{"price": 12.5}, {"price": 4.0}])),
         (r#"{"full_name": "Ada", "age": "36 years"}"#, &person, serde_json::json!({"name": "Ada", "age": 36})),
+        (r#"{"is_open": true}"#, &open, serde_json::json!({"open": true})),
         (r#"{"currency": "€"}"#, &currency, serde_json::json!({"currency": "EUR"})),
         (r#"{""name"": ""Ada"", ""age"": 36}"#, &person, serde_json::json!({"name": "Ada", "age": 36})),
     ] {

@@ -18,6 +18,8 @@ use std::borrow::Cow;
 const KEY_PRICE_MAX: u32 = 9;
 /// The price of leaving out a member that the schema forbids.
 const DROP: u32 = 3;
+/// The price of an `is` before the name of a boolean.
+const PREDICATE: u32 = 3;
 /// The price of leaving out a null where the member may be absent.
 const NULL: u32 = 1;
 
@@ -136,10 +138,16 @@ impl Aligner<'_> {
         // What another member was renamed to may as well be this one, if they differ.
         let rival = members.iter().filter(|m| m.parts.is_some()).find_map(|other| {
             let property = shape.properties.get(other.property?)?;
-            let named = member.parts.as_ref()?.says_all_of(&property.parts);
-            let alike = other.value.kind() == member.value.kind() && other.value.raw() != member.value.raw();
-            (named && alike).then_some((other, property))
+            let parts = member.parts.as_ref()?;
+            let named = parts.says_all_of(&property.parts) || property.parts.says_all_of(parts);
+            let (ours, theirs) = (other.value.raw().trim_matches('"'), member.value.raw().trim_matches('"'));
+            let differ = !ours.contains(theirs) && !theirs.contains(ours);
+            (named && differ && other.value.kind() == member.value.kind()).then_some((other, property))
         });
+        if let Some(property) = self.counted_otherwise(shape, member) {
+            let message = format!("{} is of another unit than `{}`", member.value.raw(), property.name);
+            return Err(Misfit::new(member.value, "unit", message));
+        }
         if let Some((other, property)) = rival {
             let what = format!("`{}`", property.name);
             return Err(Misfit::tie(node, "required", &what, &other.name, &member.name));
@@ -156,6 +164,22 @@ impl Aligner<'_> {
         Ok(())
     }
 
+    /// `is_online` for the boolean `online`, and the other way round.
+    fn is_predicate(&self, member: &Member<'_>, property: &Property) -> Option<u32> {
+        let is_bool = self.shapes.shape(property.shape).is_some_and(|shape| shape.types.is_only(Types::BOOL));
+        let parts = member.parts.as_ref().filter(|_| is_bool)?;
+        (parts.is_predicate_of(&property.parts) || property.parts.is_predicate_of(parts)).then_some(PREDICATE)
+    }
+
+    /// The number beside a forbidden member `unit` whose name says another one.
+    fn counted_otherwise<'p>(&self, shape: &'p Shape, member: &Member<'_>) -> Option<&'p Property> {
+        let unit = member.value.as_str().filter(|_| member.parts.as_ref().is_some_and(Name::is_unit))?;
+        let is_number = |p: &&Property| {
+            self.shapes.shape(p.shape).is_some_and(|s| s.types.has(Types::NUMBER) || s.types.has(Types::INTEGER))
+        };
+        shape.properties.iter().filter(is_number).find(|p| p.parts.has_another_unit(&unit))
+    }
+
     /// Assigns unknown keys to missing members.
     fn rename(
         &mut self,
@@ -169,7 +193,8 @@ impl Aligner<'_> {
         for (m, member) in members.iter().enumerate().filter(|(_, m)| m.property.is_none()) {
             for (p, property) in shape.properties.iter().enumerate() {
                 let taken = || members.iter().any(|other| other.property == Some(p));
-                let Some(name) = member.distance(property).filter(|_| !taken()) else { continue };
+                let told = || self.is_predicate(member, property);
+                let Some(name) = member.distance(property).or_else(told).filter(|_| !taken()) else { continue };
                 if !shape.closed && !property.required && name > STYLE {
                     continue;
                 }

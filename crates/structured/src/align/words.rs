@@ -21,7 +21,11 @@ const SYNONYM: u32 = 6;
 pub(super) const LOOSE: u32 = 9;
 
 /// Words that tell one thing from its sibling: never bridged.
-const CONTRASTS: [&str; 103] = [
+const CONTRASTS: [&str; 107] = [
+    "was",
+    "were",
+    "will",
+    "had",
     "first",
     "last",
     "middle",
@@ -247,6 +251,21 @@ impl Name {
         let extra = self.words.len().saturating_sub(declared.words.len());
         self.words.ends_with(&declared.words)
             && self.words.iter().take(extra).any(|word| NOBODY.contains(&word.as_str()))
+    }
+
+    /// Whether it is called a unit.
+    pub(super) fn is_unit(&self) -> bool {
+        matches!(self.joined.as_str(), "unit" | "units" | "uom" | "einheit" | "unidad" | "unité")
+    }
+
+    /// Whether it says a unit, and the mark is another one.
+    pub(super) fn has_another_unit(&self, mark: &str) -> bool {
+        units::is_another(mark, &self.words)
+    }
+
+    /// Whether it is the other name with an `is` before it.
+    pub(super) fn is_predicate_of(&self, other: &Name) -> bool {
+        matches!(self.words.split_first(), Some((first, rest)) if first == "is" && rest == other.words.as_slice())
     }
 
     /// Whether all words of the declared name stand in it, among others.

@@ -98,6 +98,14 @@ pub(crate) fn is_disowned(before: &str) -> bool {
     (is_label(&clause, &WRONG) || is_label(&clause, &REPLACED)) && !says(&clause, &MENDED) || denies(&clause)
 }
 
+/// Whether the document is struck out: `~~{...}~~`, `<del>{...}</del>`.
+pub(crate) fn is_struck_out(before: &str, behind: &str) -> bool {
+    const MARKS: [(&str, &str); 4] = [("~~", "~~"), ("<del>", "</del>"), ("<s>", "</s>"), ("<strike>", "</strike>")];
+    let around =
+        |(open, close): &(&str, &str)| before.trim_end().ends_with(open) && behind.trim_start().starts_with(close);
+    MARKS.iter().any(around)
+}
+
 /// Whether the words around the only document deny it or ask about it.
 pub(crate) fn is_denied(before: &str, behind: &str) -> bool {
     if !before.contains(char::is_alphanumeric) {
@@ -171,6 +179,12 @@ mod tests {
         ] {
             assert!(!is_disowned(words), "{words}");
         }
+    }
+
+    #[test]
+    fn what_is_struck_out_is_told_from_what_stands_in_marks() {
+        assert!(is_struck_out("~~", "~~\n") && is_struck_out("<del>\n", "</del>"));
+        assert!(!is_struck_out("~~old~~ ", "") && !is_struck_out("**", "**"));
     }
 
     #[test]

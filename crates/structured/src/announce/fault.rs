@@ -156,11 +156,11 @@ const LEADS: [&str; 78] = [
     "warning",
 ];
 /// What may stand between that subject and what is said of it.
-const LINKS: [&str; 57] = [
-    "is", "are", "was", "were", "be", "been", "s", "re", "looks", "seems", "appears", "may", "might", "could", "must",
-    "also", "still", "just", "only", "all", "a", "an", "the", "some", "of", "above", "here", "in", "my", "value",
-    "values", "field", "i", "gave", "wrote", "use", "uses", "used", "given", "shown", "ist", "sind", "war", "ein",
-    "eine", "nur", "die", "der", "est", "sont", "un", "une", "es", "son", "está", "è", "é",
+const LINKS: [&str; 59] = [
+    "would", "actually", "is", "are", "was", "were", "be", "been", "s", "re", "looks", "seems", "appears", "may",
+    "might", "could", "must", "also", "still", "just", "only", "all", "a", "an", "the", "some", "of", "above", "here",
+    "in", "my", "value", "values", "field", "i", "gave", "wrote", "use", "uses", "used", "given", "shown", "ist",
+    "sind", "war", "ein", "eine", "nur", "die", "der", "est", "sont", "un", "une", "es", "son", "está", "è", "é",
 ];
 /// What begins a clause about something else inside a sentence of mine.
 const SINCE: [&str; 16] = [
@@ -172,7 +172,9 @@ const REPLACE: [&str; 5] = ["replace", "update", "change", "substitute", "fill"]
 /// Names of members that say whether something else is right.
 const RIGHT: [&str; 6] = ["correct", "right", "valid", "accurate", "true", "correctness"];
 /// What calls an answer wrong.
-const WRONG: [&str; 26] = [
+const WRONG: [&str; 28] = [
+    "not the right",
+    "the wrong one",
     "wrong",
     "incorrect",
     "inaccurate",
@@ -220,7 +222,15 @@ const OTHERWISE: [&str; 14] = [
 /// The same of what is past.
 const SHOULD_HAVE: [&str; 3] = ["should have been", "should have said", "should have read"];
 /// What says that the values were not found but made.
-const NO_DATA: [&str; 26] = [
+const NO_DATA: [&str; 34] = [
+    "a guess",
+    "guesses",
+    "guessed",
+    "illustrative",
+    "hallucinated",
+    "are assumed",
+    "were assumed",
+    "fake",
     "plausible numbers",
     "plausible values",
     "plausible data",
@@ -252,6 +262,8 @@ const NO_DATA: [&str; 26] = [
 const NAME_MIN_BYTES: usize = 3;
 /// A longer text tells of something and is no verdict.
 const VERDICT_MAX_BYTES: usize = 32;
+/// A verdict on the document itself is short.
+const VERDICT_WORDS: usize = 7;
 /// A remark without a subject has no more words.
 const REMARK_WORDS: usize = 5;
 
@@ -283,6 +295,14 @@ impl Answer {
     }
 }
 
+impl Answer {
+    /// `Wrong.`, and nothing else.
+    pub(super) fn is_flatly_wrong(&self, clause: &str) -> bool {
+        let words = spaced(clause);
+        !self.judges && WRONG.contains(&words.trim())
+    }
+}
+
 /// Whether a sentence finds fault with the answer.
 pub(super) fn finds_fault(sentence: &str, answer: &Answer) -> bool {
     let whole = spaced(sentence);
@@ -296,15 +316,22 @@ pub(super) fn finds_fault(sentence: &str, answer: &Answer) -> bool {
 /// `{...} is wrong`: the document itself is the subject.
 pub(super) fn is_called_wrong(behind: &str) -> bool {
     const IS: [&str; 9] = ["is", "was", "ist", "war", "est", "es", "è", "é", "era"];
-    let line = behind.trim_start_matches(['`', '*', '_', '"', ')', ' ']);
+    // `{...}, which is wrong`, `{...} but that would be wrong`.
+    const RELATIVE: [&str; 6] = ["which", "what", "but", "that", "it", "this"];
+    let line = behind.trim_start_matches(['`', '*', '_', '"', ')', ' ', ',', '<', '-', '~']);
+    // A capital begins another sentence.
+    if !line.starts_with(char::is_lowercase) {
+        return false;
+    }
     let clause = spaced(line.split(['.', '!', '?', '\n', ',', ';']).next().unwrap_or(""));
-    let mut words = clause.split_whitespace();
-    words.next().is_some_and(|first| IS.contains(&first)) && says(&clause, &WRONG)
+    let mut words = clause.split_whitespace().skip_while(|word| RELATIVE.contains(word));
+    let verb = words.next().is_some_and(|first| IS.contains(&first) || first == "would");
+    verb && says(&clause, &WRONG) && clause.split_whitespace().count() <= VERDICT_WORDS
 }
 
 /// Parts of a sentence that may stand alone.
 pub(super) fn clauses(sentence: &str) -> impl Iterator<Item = &str> {
-    sentence.split([',', '(', ')', '—', '–', '，', '、'])
+    sentence.split([',', ':', '(', ')', '—', '–', '，', '、'])
 }
 
 /// The words before and behind each phrase that stands in a clause.
@@ -317,7 +344,11 @@ fn around<'c>(clause: &'c str, phrases: &[&str]) -> impl Iterator<Item = (Vec<&'
 
 /// `The total is wrong`.
 fn calls_it_wrong(clause: &str, answer: &Answer) -> bool {
-    around(clause, &WRONG).any(|(before, _)| {
+    around(clause, &WRONG).any(|(before, behind)| {
+        // `was wrong on the first page but is right on the second`
+        if says(&format!(" {behind}"), &["but is right", "but is correct", "but right", "but correct"]) {
+            return false;
+        }
         let it = || is_about(&before, &answer.names, &IT, links);
         is_about_this_answer(&before) || (!answer.judges && it())
     })

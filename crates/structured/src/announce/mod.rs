@@ -7,7 +7,7 @@ mod fault;
 mod retract;
 mod unfounded;
 
-pub(crate) use disown::{is_denied, is_disowned};
+pub(crate) use disown::{is_denied, is_disowned, is_struck_out};
 pub(crate) use fault::Answer;
 pub(crate) use retract::retracts;
 pub(crate) use unfounded::{has_no_source, is_supposed, is_thought_up};
@@ -278,6 +278,22 @@ pub(crate) fn leads_to_example(text: &str) -> bool {
     text.lines().any(|line| line.trim_end().ends_with([':', '：']) && lone_example(line, ""))
 }
 
+/// `would look like this`, `something like`.
+fn is_likened(spaced: &str) -> bool {
+    const MODALS: [&str; 7] = ["would", "could", "might", "may", "should", "can", "will"];
+    const LIKE: [&str; 3] = ["look like", "look like this", "something like"];
+    LIKE.iter().any(|phrase| ends(spaced, phrase)) && says(spaced, &MODALS)
+}
+
+/// `a mock response`, `dummy data`: two words at the end.
+fn is_mock(spaced: &str) -> bool {
+    const MOCK: [&str; 9] =
+        ["sample", "mock", "dummy", "test", "fake", "illustrative", "fictitious", "fictional", "placeholder"];
+    const KINDS: [&str; 8] = ["response", "output", "data", "answer", "json", "object", "values", "payload"];
+    let mut last = spaced.split_whitespace().rev();
+    last.next().is_some_and(|word| KINDS.contains(&word)) && last.next().is_some_and(|word| MOCK.contains(&word))
+}
+
 fn is_example(clause: &str, spaced: &str) -> bool {
     const BEGINNINGS: [&str; 26] = [
         "for example",
@@ -307,7 +323,20 @@ fn is_example(clause: &str, spaced: &str) -> bool {
         "например",
         "пример",
     ];
-    const ENDINGS: [&str; 10] = [
+    const ENDINGS: [&str; 23] = [
+        "mock",
+        "dummy",
+        "specimen",
+        "illustration",
+        "schema illustration",
+        "format reminder",
+        "ein muster",
+        "muster",
+        "eine vorlage",
+        "vorlage",
+        "un modèle",
+        "un modello",
+        "una plantilla",
         "for example",
         "for instance",
         "example",
@@ -320,8 +349,8 @@ fn is_example(clause: &str, spaced: &str) -> bool {
         "например",
     ];
     const UNSPACED: [&str; 6] = ["例えば", "例：", "例:", "示例", "例如", "サンプル"];
-    let supposed = spaced.ends_with(" look like ") && says(spaced, &["would", "could", "might", "may"]);
-    supposed
+    is_likened(spaced)
+        || is_mock(spaced)
         || BEGINNINGS.iter().any(|phrase| begins(spaced, phrase).is_some())
         || ENDINGS.iter().any(|phrase| ends(spaced, phrase))
         || says_unspaced(clause, &UNSPACED)
@@ -364,10 +393,15 @@ mod tests {
             "Here is a sample:\n```json\n",
             "Use this format: ",
             "A valid answer would look like ",
+            "Your JSON should look like this:\n",
+            "Here's a mock response: ",
+            "Hier ein Muster: ",
         ] {
             assert!(example(words), "{words}");
         }
-        for words in ["For the example above the answer is", "The result. ", ""] {
+        for words in
+            ["For the example above the answer is", "The result. ", "", "The test results: ", "It looks like this: "]
+        {
             assert!(!example(words), "{words}");
         }
     }

@@ -10,7 +10,8 @@ use super::fault::{ABOVE, ANSWER, Answer, clauses, finds_fault, is_called_wrong}
 use super::{begins, says, says_unspaced, spaced};
 
 /// What a sentence that thinks again begins with, where a pause or a word of [`THEN`] follows.
-const SECOND_THOUGHTS: [&str; 46] = [
+const SECOND_THOUGHTS: [&str; 47] = [
+    "oh no",
     "wait",
     "hmm",
     "hm",
@@ -62,7 +63,16 @@ const SECOND_THOUGHTS: [&str; 46] = [
 const THEN: [&str; 13] =
     ["no", "not", "that", "this", "it", "i", "the", "there", "one", "sorry", "let", "which", "those"];
 /// What says it wherever it stands.
-const ANYWHERE: [&str; 39] = [
+const ANYWHERE: [&str; 48] = [
+    "strike that",
+    "correction to the above",
+    "i cannot confirm that",
+    "i can t confirm that",
+    "i could not verify that",
+    "i cannot verify that",
+    "but i refuse",
+    "do not rely on this",
+    "don t rely on this",
     "fill in this",
     "fill in the template",
     "fill out this",
@@ -152,7 +162,7 @@ fn takes_back(sentence: &str, answer: &Answer) -> bool {
     thinks_again(sentence, &words)
         || says(&ANYWHERE)
         || (says(&IGNORE) && (says(&ANSWER) || says(&ABOVE) || ignores_it(&words)))
-        || clauses(sentence).any(is_order_to_ignore)
+        || clauses(sentence).any(|clause| is_order_to_ignore(clause) || answer.is_flatly_wrong(clause))
         || finds_fault(sentence, answer)
 }
 

@@ -71,9 +71,93 @@ const UNABLE: [&str; 15] = [
     "i m not able to",
     "i was not able to",
 ];
-const NO_ACCESS: [&str; 3] = ["i have no access", "i do not have access", "i don t have access"];
+const NO_ACCESS: [&str; 9] = [
+    "i have no information",
+    "i have no data",
+    "i do not know",
+    "i don t know",
+    "i don t actually know",
+    "i do not actually know",
+    "i have no access",
+    "i do not have access",
+    "i don t have access",
+];
+/// The same in other languages.
+const UNABLE_ELSEWHERE: [&str; 12] = [
+    "no puedo ver",
+    "no puedo leer",
+    "no puedo abrir",
+    "je ne peux pas voir",
+    "je ne peux pas lire",
+    "je ne vois pas",
+    "ich sehe keine",
+    "ich sehe keinen",
+    "ich sehe kein",
+    "non posso vedere",
+    "não consigo ver",
+    "ich kann das nicht",
+];
+/// What may well not be seen in a source that is there.
+const FINDINGS: [&str; 9] =
+    ["error", "errors", "issue", "issues", "problem", "problems", "mistakes", "discrepancies", "reason"];
+/// Who asks for the source has not seen it.
+const ASKING: [&str; 9] =
+    ["please", "bitte", "once you", "as soon as you", "until you", "when you", "sobald", "dès que", "cuando"];
+const HANDING_OVER: [&str; 19] = [
+    "upload",
+    "paste",
+    "attach",
+    "provide",
+    "share",
+    "send",
+    "hochladen",
+    "hoch",
+    "anhängen",
+    "schicken",
+    "senden",
+    "envoyez",
+    "envoyer",
+    "joindre",
+    "télécharger",
+    "adjunte",
+    "suba",
+    "sube",
+    "carica",
+];
+const SOURCES: [&str; 24] = [
+    "text",
+    "document",
+    "file",
+    "image",
+    "scan",
+    "photo",
+    "input",
+    "content",
+    "contents",
+    "transcript",
+    "message",
+    "diff",
+    "screenshot",
+    "pdf",
+    "rechnung",
+    "dokument",
+    "datei",
+    "bild",
+    "facture",
+    "factura",
+    "documento",
+    "archivo",
+    "source",
+    "survey",
+];
 /// What is said of a source that is not there.
-const NEVER_GIVEN: [&str; 19] = [
+const NEVER_GIVEN: [&str; 25] = [
+    "angehängt war",
+    "angehängt wurde",
+    "été joint",
+    "été jointe",
+    "fue adjuntado",
+    "allegato",
     "was attached",
     "were attached",
     "is attached",
@@ -87,15 +171,18 @@ const NEVER_GIVEN: [&str; 19] = [
     "was given",
     "were given",
     "was shared",
-    "did not attach",
-    "didn t attach",
-    "did not provide",
-    "didn t provide",
-    "did not upload",
+    "you did not attach",
+    "you didn t attach",
+    "you did not provide",
+    "you didn t provide",
+    "you did not upload",
     "not attached",
 ];
 /// What denies it.
-const NONE: [&str; 8] = ["no", "not", "nothing", "never", "none", "neither", "t", "without"];
+const NONE: [&str; 14] = [
+    "kein", "keine", "aucun", "aucune", "ningún", "nessun", "no", "not", "nothing", "never", "none", "neither", "t",
+    "without",
+];
 /// Who leaves something out tells of a customer; who is spoken to left the source out.
 const OTHERS: [&str; 8] = ["customer", "user", "client", "caller", "author", "applicant", "patient", "he"];
 /// An order not to use what follows.
@@ -126,11 +213,22 @@ pub(crate) fn has_no_source(before: &str, behind: &str) -> bool {
     [before, behind].iter().flat_map(|words| words.split(['.', '!', '?', '\n', ';', ','])).any(|clause| {
         let words = spaced(clause);
         let mine = words.contains(" i ");
-        let verb = |rest: &str| UNSEEN.contains(&rest.split_whitespace().next().unwrap_or(""));
+        // `I cannot see any errors` is a finding.
+        let verb =
+            |rest: &str| UNSEEN.contains(&rest.split_whitespace().next().unwrap_or("")) && !says(rest, &FINDINGS);
         let unseen = mine && UNABLE.iter().any(|unable| words.split_once(unable).is_some_and(|(_, rest)| verb(rest)));
         let missing = says(&words, &NONE) && says(&words, &NEVER_GIVEN) && !says(&words, &OTHERS);
-        unseen || (mine && says(&words, &NO_ACCESS)) || missing
+        unseen
+            || (mine && says(&words, &NO_ACCESS))
+            || missing
+            || asks_for_source(&words)
+            || says(&words, &UNABLE_ELSEWHERE)
     })
+}
+
+/// `Please paste the text`, `once you upload the scan`.
+fn asks_for_source(words: &str) -> bool {
+    says(words, &ASKING) && says(words, &HANDING_OVER) && says(words, &SOURCES)
 }
 
 /// Whether the words before a document say that its values were thought up, and no other one is announced.
@@ -179,6 +277,8 @@ mod tests {
             ("", ", but no diff was attached."),
             ("I do not have access to the file. ", ""),
             ("", "\nYou did not attach the invoice."),
+            ("The format:", "\nPlease paste the text so that I can fill it in."),
+            ("Da kein Dokument angehängt war: ", ""),
         ] {
             assert!(has_no_source(before, behind), "{before}{behind}");
         }
@@ -187,6 +287,9 @@ mod tests {
             ("", "\nThe customer did not provide a reason."),
             ("As provided in your message: ", ""),
             ("I can see one reading. ", ""),
+            ("", "\nPlease send the payment before Friday."),
+            ("I can't see any errors in the invoice. ", ""),
+            ("", "\nThe vendor did not provide a tax id."),
         ] {
             assert!(!has_no_source(before, behind), "{before}{behind}");
         }

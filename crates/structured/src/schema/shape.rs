@@ -35,6 +35,10 @@ impl Types {
         self.0 & other.0 != 0
     }
 
+    pub(crate) fn is_only(self, other: Self) -> bool {
+        self == other
+    }
+
     pub(crate) fn either(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
