@@ -12,8 +12,9 @@ use steersman_store::{Retention, Store, StoreConfig, now_us};
 use crate::answers::day;
 use crate::cli::Failure;
 use crate::cloud::Account;
-use crate::config::{Config, ModelConfig, ProviderConfig, SecretSource, SourceConfig};
+use crate::config::{Config, ConfigError, ModelConfig, ProviderConfig, SecretSource, SourceConfig};
 use crate::local::LocalModels;
+use crate::served;
 use crate::tools::ToolHouse;
 
 /// What models of this machine have as their provider: each a process of its own, which a name leads to.
@@ -48,51 +49,9 @@ pub(crate) enum ComposeError {
         #[source]
         cause: steersman_providers::AccountError,
     },
-    /// A model without a provider to serve it.
-    #[error("no provider serves the configured model `{0}`, or one of its targets; set `models.\"{0}\".provider`")]
-    Homeless(String),
-    /// A fallback that does not exist.
-    #[error("the model `{model}` falls back to `{fallback}`, which no provider serves")]
-    Fallback {
-        /// The model.
-        model: String,
-        /// Its fallback.
-        fallback: String,
-    },
-    /// A reader that does not exist.
-    #[error("`reader` names the model `{0}`, which no provider serves")]
-    Reader(String),
-    /// A task whose model may not process its requests.
-    #[error(
-        "the task `{task}` demands the regions {regions}, and no place of its model `{model}` is known to lie there; see `providers.NAME.regions`"
-    )]
-    Region {
-        /// The task.
-        task: String,
-        /// The model.
-        model: String,
-        /// What is demanded.
-        regions: String,
-    },
-    /// A task whose model does not exist.
-    #[error("the task `{task}` wants the model `{model}`, which no provider serves")]
-    Task {
-        /// The task.
-        task: String,
-        /// The model.
-        model: String,
-    },
-    /// A limit on the cost of calls that have no price.
-    #[error(
-        "`shadow_usd_per_day` of the task `{task}` cannot hold: the price of `{model}` is unknown; set \
-         `input_usd_per_million` and `output_usd_per_million` of a model, or leave the limit out"
-    )]
-    Unpriced {
-        /// The task.
-        task: String,
-        /// The model.
-        model: String,
-    },
+    /// The configuration names what is not there.
+    #[error(transparent)]
+    Named(#[from] ConfigError),
 }
 
 /// The client that all providers share.
@@ -120,22 +79,14 @@ pub(crate) fn providers(config: &Config, client: &Client, local: &LocalModels) -
     local.add_to(&mut catalog, &own_rates(config, LOCAL).collect());
     add_models(config, &mut catalog)?;
     for task in &config.tasks {
-        let extracts = task.form.phases.as_ref().and_then(|phases| phases.extract_with.as_ref());
-        for model in task.models.iter().chain(extracts) {
-            let unserved = |_| ComposeError::Task { task: task.name.clone(), model: model.clone() };
-            catalog.candidate(model).map_err(unserved)?;
-        }
         catalog.add_task(&task.name, task.models.clone());
     }
-    for model in config.readers.model.iter().chain(config.readers.tasks.values()) {
-        catalog.candidate(model).map_err(|_| ComposeError::Reader(model.clone()))?;
-    }
-    crate::regions::check(config, &catalog)?;
+    served::check(config, &catalog)?;
     Ok(Providers { catalog, secrets })
 }
 
-/// Every key and password that this process holds, for the redactor: those of providers, and the gateway's own, those of
-/// tool servers and of the database.
+/// Every key and password that this process holds, for the redactor: those of providers, and the gateway's own, those
+/// of tool servers and of the database.
 pub(crate) fn secrets(config: &Config, data: &Path, of_providers: &[Secret]) -> Result<Vec<Secret>, Failure> {
     let own = config.api_key.iter().chain(&config.admin_key);
     let of_tools = config.tool_servers.iter().flat_map(SourceConfig::secrets);
@@ -161,7 +112,9 @@ pub(crate) async fn store(config: &Config, data: &Path, secrets: Vec<Secret>) ->
 
 /// Where records are kept: PostgreSQL where an address is set, else SQLite in the data folder.
 pub(crate) fn store_engine(config: &Config, data: &Path) -> Result<steersman_store::Engine, Failure> {
-    let url = config.database_url.as_ref().map(|source| source.fetch(environment)).transpose()?;
+    let url = config.database_url.as_ref().map(|source| source.fetch(environment)).transpose();
+    let url =
+        url.map_err(|error| Failure::new(format!("`store.database_url`: {error}")).hint("set it and start again"))?;
     Ok(match url {
         Some(url) => steersman_store::Engine::Postgres { url, mark: Some(data.join("records.mark")) },
         None => steersman_store::Engine::Sqlite { path: data.join("steersman.db") },
@@ -268,17 +221,23 @@ fn place(provider: &ProviderConfig) -> Place {
     if is_global { Place::Global } else { Place::Region }
 }
 
-fn add_models(config: &Config, catalog: &mut Catalog) -> Result<(), ComposeError> {
+fn add_models(config: &Config, catalog: &mut Catalog) -> Result<(), ConfigError> {
     for model in &config.models {
         let upstream = model.upstream.as_deref().unwrap_or(&model.name);
-        let added = match &model.provider {
-            _ if !model.targets.is_empty() => catalog.add_deployments(&model.name, &places(model, upstream)),
-            Some(provider) if provider == LOCAL => catalog.add_alias(&model.name, &format!("{LOCAL}/{upstream}")),
-            Some(provider) => catalog.add_model(&model.name, provider, upstream),
-            None => catalog.add_alias(&model.name, upstream),
+        let (added, key) = match &model.provider {
+            _ if !model.targets.is_empty() => {
+                (catalog.add_deployments(&model.name, &places(model, upstream)), "targets")
+            }
+            Some(provider) if provider == LOCAL => {
+                (catalog.add_alias(&model.name, &format!("{LOCAL}/{upstream}")), "provider")
+            }
+            Some(provider) => (catalog.add_model(&model.name, provider, upstream), "provider"),
+            None => (catalog.add_alias(&model.name, upstream), "upstream"),
         };
         if !added {
-            return Err(ComposeError::Homeless(model.name.clone()));
+            let message = format!("no provider serves the configured model `{}`, or one of its targets", model.name);
+            let error = config.document.wrong(&["models", &model.name, key], &message);
+            return Err(error.hint(format!("set `models.\"{}\".provider`", model.name)));
         }
         if model.thought.is_set() {
             catalog.set_thought(&model.name, model.thought.clone());
@@ -286,8 +245,7 @@ fn add_models(config: &Config, catalog: &mut Catalog) -> Result<(), ComposeError
     }
     for model in config.models.iter().filter(|model| !model.fallbacks.is_empty()) {
         for fallback in &model.fallbacks {
-            let unserved = |_| ComposeError::Fallback { model: model.name.clone(), fallback: fallback.clone() };
-            catalog.candidate(fallback).map_err(unserved)?;
+            served::candidate(config, catalog, &["models", &model.name, "fallbacks"], fallback)?;
         }
         catalog.add_fallbacks(&model.name, model.fallbacks.clone());
     }

@@ -54,6 +54,13 @@ impl LocalModels {
         Self { models: models.collect() }
     }
 
+    /// The same models without a process, for whoever asks only what would be served.
+    pub(crate) fn unstarted(config: &Config, data: &Path, client: &Client) -> Self {
+        let weights = binary(config).map(|_| weights(config, data)).unwrap_or_default();
+        let upstream = || Arc::new(LocalUpstream::unstarted(client.clone()));
+        Self { models: weights.into_iter().map(|(name, _)| (name, upstream())).collect() }
+    }
+
     /// Adds the models to the catalogue, as `NAME` and `local/NAME`. They are free unless `own` has a price for them:
     /// whoever reckons his hardware is believed.
     pub(crate) fn add_to(&self, catalog: &mut Catalog, own: &BTreeMap<String, Rates>) {
@@ -128,7 +135,7 @@ pub(crate) fn binary(config: &Config) -> Option<PathBuf> {
 /// One model's process as a provider.
 struct LocalUpstream {
     /// Kept alive: dropped, it ends.
-    _process: LocalProcess,
+    _process: Option<LocalProcess>,
     /// How the process is. Waiting for it takes no thread.
     status: watch::Receiver<Status>,
     client: Client,
@@ -140,7 +147,12 @@ impl LocalUpstream {
     fn new(process: LocalProcess, client: Client) -> Self {
         let (tell, status) = watch::channel(Status::Starting);
         process.on_change(move |status| drop(tell.send_replace(status.clone())));
-        Self { _process: process, status, client, http: OnceLock::new() }
+        Self { _process: Some(process), status, client, http: OnceLock::new() }
+    }
+
+    fn unstarted(client: Client) -> Self {
+        let (_, status) = watch::channel(Status::Stopped);
+        Self { _process: None, status, client, http: OnceLock::new() }
     }
 
     async fn http(&self) -> Result<&HttpUpstream, UpstreamError> {

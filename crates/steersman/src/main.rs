@@ -16,13 +16,14 @@ mod new_key;
 mod objectives;
 mod purges;
 mod regions;
+mod served;
 mod tool_runs;
 mod tools;
 
 use std::process::ExitCode;
 
-/// The system allocator loses 10 to 25 % at a hundred connections. Without huge pages (`no_thp`): each is cleared whole for the
-/// little that is used of it, and they made up a third of the memory at its highest.
+/// The system allocator loses 10 to 25 % at a hundred connections. Without huge pages (`no_thp`): each is cleared whole
+/// for the little that is used of it, and they made up a third of the memory at its highest.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

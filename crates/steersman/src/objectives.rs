@@ -1,4 +1,5 @@
-//! Where objectives meet the rest: models found in the catalogue, labels in the state, records on their way to the store.
+//! Where objectives meet the rest: models found in the catalogue, labels in the state, records on their way to the
+//! store.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,8 +11,8 @@ use steersman_store::{Redactor, Store};
 use tokio::sync::mpsc;
 
 use crate::cli::Failure;
-use crate::compose::ComposeError;
-use crate::config::{Config, ObjectiveConfig};
+use crate::config::{Config, ConfigError, ObjectiveConfig};
+use crate::served;
 
 /// The objectives and what they need of the rest of the house.
 pub(crate) struct Objected {
@@ -35,9 +36,8 @@ pub(crate) async fn compose(
     let mut settings = BTreeMap::new();
     for task in &config.tasks {
         if let Some(objective) = &task.objective {
-            let arms = arms(&task.name, objective, catalog)?;
-            let judge = judge(&task.name, objective, catalog)?;
-            priced(&task.name, objective, arms.iter().map(|(_, arm)| arm).chain(judge.iter().map(|(judge, _)| judge)))?;
+            let arms = arms(config, &task.name, objective, catalog)?;
+            let judge = judge(config, &task.name, objective, catalog)?;
             settings.insert(task.name.clone(), ObjectiveSettings { judge, ..with_arms(objective, arms) });
         }
     }
@@ -48,20 +48,20 @@ pub(crate) async fn compose(
     Ok(Objected { objectives, routes, recorder: Arc::new(watcher), finished })
 }
 
-/// Step 4 for every task with an objective that runs, as this configuration and these models have it. One whose objective is
-/// not `in_force` has none: its requests go to its own models, the reference first.
+/// Step 4 for every task with an objective that runs, as this configuration and these models have it. One whose
+/// objective is not `in_force` has none: its requests go to its own models, the reference first.
 pub(crate) fn routes(
     config: &Config,
     catalog: &Catalog,
     objectives: &Objectives,
     in_force: impl Fn(&str) -> bool,
-) -> Result<BTreeMap<String, RouteTask>, ComposeError> {
+) -> Result<BTreeMap<String, RouteTask>, ConfigError> {
     let mut routes = BTreeMap::new();
     for task in config.tasks.iter().filter(|task| in_force(&task.name)) {
         let (Some(objective), Some(board)) = (&task.objective, objectives.board(&task.name)) else { continue };
         let route = RouteTask {
             board,
-            arms: arms(&task.name, objective, catalog)?,
+            arms: arms(config, &task.name, objective, catalog)?,
             answer: objective.answer.clone(),
             deadline: objective.deadline,
             likelihood: objective.likelihood,
@@ -73,32 +73,29 @@ pub(crate) fn routes(
 }
 
 /// Candidates and reference by name, the reference last.
-fn arms(task: &str, objective: &ObjectiveConfig, catalog: &Catalog) -> Result<Vec<(String, Candidate)>, ComposeError> {
-    let names = objective.plan.candidates.iter().chain([&objective.plan.reference]);
-    let found = names.map(|name| {
-        let unserved = |_| ComposeError::Task { task: task.to_owned(), model: name.clone() };
-        Ok((name.clone(), catalog.candidate(name).map_err(unserved)?))
-    });
-    found.collect()
-}
-
-fn judge(task: &str, objective: &ObjectiveConfig, catalog: &Catalog) -> Result<Option<(Candidate, f64)>, ComposeError> {
-    let Some((model, share)) = &objective.judge else { return Ok(None) };
-    let unserved = |_| ComposeError::Task { task: task.to_owned(), model: model.clone() };
-    Ok(Some((catalog.candidate(model).map_err(unserved)?, *share)))
-}
-
-/// A limit on what shadow calls cost holds only where every one of them has a price.
-fn priced<'a>(
+fn arms(
+    config: &Config,
     task: &str,
     objective: &ObjectiveConfig,
-    mut asked: impl Iterator<Item = &'a Candidate>,
-) -> Result<(), ComposeError> {
-    let unpriced = |one: &&Candidate| one.provider.rates.get(one.model.as_str()).is_none();
-    match asked.find(unpriced).filter(|_| objective.shadow_usd_per_day.is_some()) {
-        Some(one) => Err(ComposeError::Unpriced { task: task.to_owned(), model: one.model.to_string() }),
-        None => Ok(()),
-    }
+    catalog: &Catalog,
+) -> Result<Vec<(String, Candidate)>, ConfigError> {
+    let arm = |key, name: &String| {
+        let candidate = served::candidate(config, catalog, &["tasks", task, "objective", key], name)?;
+        Ok((name.clone(), candidate))
+    };
+    let candidates = objective.plan.candidates.iter().map(|name| arm("candidates", name));
+    candidates.chain([arm("reference", &objective.plan.reference)]).collect()
+}
+
+fn judge(
+    config: &Config,
+    task: &str,
+    objective: &ObjectiveConfig,
+    catalog: &Catalog,
+) -> Result<Option<(Candidate, f64)>, ConfigError> {
+    let Some((model, share)) = &objective.judge else { return Ok(None) };
+    let judge = served::candidate(config, catalog, &["tasks", task, "objective", "judge"], model)?;
+    Ok(Some((judge, *share)))
 }
 
 /// What is said of each arm's reach, in the order of the arms.

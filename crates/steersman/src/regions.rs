@@ -4,10 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use steersman_engine::{Catalog, Regions};
+use steersman_engine::{Candidate, Regions};
 
-use crate::compose::{ComposeError, LOCAL};
-use crate::config::Config;
+use crate::compose::LOCAL;
+use crate::config::{Config, ConfigError, TaskConfig};
 
 /// What is configured. Models of this machine are where the gateway is.
 pub(crate) fn of(config: &Config) -> Regions {
@@ -20,25 +20,24 @@ pub(crate) fn of(config: &Config) -> Regions {
     }
 }
 
-/// Whether every model that a task names has a place in the task's regions.
-pub(crate) fn check(config: &Config, catalog: &Catalog) -> Result<(), ComposeError> {
+/// Whether a model that a task names at `path` has a place in the task's regions.
+pub(crate) fn check(
+    config: &Config,
+    task: &TaskConfig,
+    candidate: &Candidate,
+    path: &[&str],
+    model: &str,
+) -> Result<(), ConfigError> {
     let regions = of(config);
-    for task in &config.tasks {
-        let Some(demanded) = regions.tasks.get(&task.name).map(|list| vec![list.clone()]) else { continue };
-        let extracts = task.form.phases.as_ref().and_then(|phases| phases.extract_with.as_ref());
-        let objective = task.objective.as_ref();
-        let arms = objective.map(|objective| &objective.plan.candidates).into_iter().flatten();
-        let judge = objective.and_then(|objective| objective.judge.as_ref()).map(|(judge, _)| judge);
-        let reader = config.readers.tasks.get(&task.name);
-        for model in task.models.iter().chain(extracts).chain(arms).chain(judge).chain(reader) {
-            let candidate = catalog.candidate(model).ok();
-            if candidate.is_some_and(|candidate| regions.keep(&demanded, &candidate).is_none()) {
-                let (task, model, regions) = (task.name.clone(), model.clone(), demanded.concat().join(", "));
-                return Err(ComposeError::Region { task, model, regions });
-            }
-        }
+    let Some(demanded) = regions.tasks.get(&task.name).map(|list| vec![list.clone()]) else { return Ok(()) };
+    if regions.keep(&demanded, candidate).is_some() {
+        return Ok(());
     }
-    Ok(())
+    let (name, demanded) = (&task.name, demanded.concat().join(", "));
+    let message = format!(
+        "the task `{name}` demands the regions {demanded}, and no place of its model `{model}` is known to lie there"
+    );
+    Err(config.document.wrong(path, &message).hint("`providers.NAME.regions` says where a provider processes requests"))
 }
 
 #[cfg(test)]
@@ -57,7 +56,7 @@ mod tests {
         let document = Document::parse("steersman.toml", &format!("{}{more}", providers.concat())).unwrap();
         let config = Config::from_document(&document, &|_| None).unwrap();
         let (client, data) = (compose::client(&config), tempfile::tempdir().unwrap());
-        let local = LocalModels::start(&config, data.path(), &client);
+        let local = LocalModels::unstarted(&config, data.path(), &client);
         compose::providers(&config, &client, &local).map_or_else(|error| error.to_string(), |_| "fine".to_owned())
     }
 

@@ -1,16 +1,14 @@
-//! `steersman structure aliases`: other names that models use for declared members, and a person's word on them. A gateway
-//! that runs sees a change within half a second.
+//! `steersman structure aliases`: other names that models use for declared members, and a person's word on them. A
+//! gateway that runs sees a change within half a second.
 
 use std::process::ExitCode;
 
 use clap::Args;
 use steersman_engine::Evidence;
-use steersman_store::{State, now_us};
+use steersman_store::now_us;
 
 use super::Failure;
-use super::config_file::{data_folder, load};
-use super::records::Where;
-use crate::compose;
+use super::records::{Where, with_config_and_state};
 use crate::drift::{self, StoredAlias};
 
 /// What is wanted of aliases.
@@ -31,13 +29,7 @@ pub(super) struct Wanted {
 
 /// Does it, and lists what stands then.
 pub(super) fn run(wanted: &Wanted) -> Result<ExitCode, Failure> {
-    let config = load(wanted.place.config.as_deref())?.config;
-    let data = data_folder(&config, wanted.place.data.as_deref())?;
-    std::fs::create_dir_all(&data)?;
-    let engine = compose::store_engine(&config, &data)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let listed = runtime.block_on(async {
-        let state = State::open(&engine).await?;
+    let (settings, listed) = with_config_and_state(&wanted.place, async |config, state| {
         let listed = drift::aliases(&state).await?;
         if let Some(number) = wanted.confirm {
             drift::confirm(&state, &numbered(&listed, number)?, Some("cli"), now_us()).await?;
@@ -45,10 +37,10 @@ pub(super) fn run(wanted: &Wanted) -> Result<ExitCode, Failure> {
         if let Some(number) = wanted.forget {
             drift::forget(&state, &numbered(&listed, number)?).await?;
         }
-        Ok::<_, Failure>(drift::aliases(&state).await?)
+        Ok::<_, Failure>((config.aliases, drift::aliases(&state).await?))
     })?;
     let lines = listed.iter().enumerate().map(|(index, stored)| {
-        let in_force = stored.in_force(&config.aliases, now_us());
+        let in_force = stored.in_force(&settings, now_us());
         if wanted.json { as_json(index + 1, stored, in_force) } else { as_text(index + 1, stored, in_force) }
     });
     lines.for_each(|line| anstream::println!("{line}"));

@@ -15,6 +15,7 @@ use crate::compose;
 pub(crate) static COMMAND: Command = Command {
     name: "approvals",
     about: "See and decide what waits for a person at a running gateway",
+    examples: &["steersman approvals list", "steersman approvals approve 5f5694f7"],
     arguments: Arguments::augment_args,
     run: |matches| run(&parse(matches)?),
 };

@@ -1,4 +1,5 @@
-//! `steersman cache`: answers that were kept, forgotten before their time. A gateway that runs sees it within half a second.
+//! `steersman cache`: answers that were kept, forgotten before their time. A gateway that runs sees it within half a
+//! second.
 
 use std::process::ExitCode;
 
@@ -7,14 +8,14 @@ use serde_json::json;
 use steersman_engine::Purge;
 use steersman_store::now_us;
 
-use super::keys::with_state;
-use super::records::Where;
+use super::records::{Where, with_state};
 use super::{Command, Failure, parse};
 use crate::purges;
 
 pub(crate) static COMMAND: Command = Command {
     name: "cache",
     about: "Forget answers that were kept to be given again",
+    examples: &["steersman cache purge --task triage"],
     arguments: Arguments::augment_args,
     run: |matches| run(parse(matches)?),
 };

@@ -6,15 +6,14 @@ use std::time::Duration;
 use clap::Args;
 use steersman_store::{State, now_us};
 
-use super::config_file::{data_folder, load};
-use super::records::Where;
+use super::records::{Where, with_config_and_state};
 use super::{Command, Failure, parse};
 use crate::canaries::{self, CanarySettings, StoredCanary};
-use crate::compose;
 
 pub(crate) static COMMAND: Command = Command {
     name: "canaries",
     about: "See what replays of fixed inputs found, have them replayed, confirm an answer",
+    examples: &["steersman canaries --run"],
     arguments: Wanted::augment_args,
     run: |matches| run(&parse(matches)?),
 };
@@ -41,17 +40,11 @@ struct Wanted {
 
 /// Ends with exit code 1 while an answer is not as it was confirmed.
 fn run(wanted: &Wanted) -> Result<ExitCode, Failure> {
-    let config = load(wanted.place.config.as_deref())?.config;
-    let data = data_folder(&config, wanted.place.data.as_deref())?;
-    std::fs::create_dir_all(&data)?;
-    let engine = compose::store_engine(&config, &data)?;
-    let tasks: Vec<String> = CanarySettings::of(&config).tasks.into_iter().map(|(task, _)| task).collect();
-    if tasks.is_empty() {
-        return Err(Failure::new("no task has canaries").hint("name a file of inputs: `tasks.NAME.canaries`"));
-    }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let listed = runtime.block_on(async {
-        let state = State::open(&engine).await?;
+    let listed = with_config_and_state(&wanted.place, async |config, state| {
+        let tasks: Vec<String> = CanarySettings::of(&config).tasks.into_iter().map(|(task, _)| task).collect();
+        if tasks.is_empty() {
+            return Err(Failure::new("no task has canaries").hint("name a file of inputs: `tasks.NAME.canaries`"));
+        }
         if wanted.run {
             for task in &tasks {
                 replayed(&state, task).await?;

@@ -115,8 +115,8 @@ impl Care<'_> {
         }
     }
 
-    /// Builds the new pipeline, then puts it in force, so that a file of which any part is refused changes nothing. Gives
-    /// what waits for a restart beside the aliases.
+    /// Builds the new pipeline, then puts it in force, so that a file of which any part is refused changes nothing.
+    /// Gives what waits for a restart beside the aliases.
     fn try_reload(&self) -> Result<(AliasSettings, Vec<String>), Failure> {
         let Loaded { config, .. } = load(self.file.as_deref())?;
         let providers = compose::providers(&config, &self.client, self.local)?;

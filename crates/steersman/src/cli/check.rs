@@ -1,4 +1,8 @@
-//! `steersman check`: parse and validate a configuration, without network and without touching the data folder.
+//! `steersman check`: what `steersman up` would say of a configuration, without network and without touching the data
+//! folder.
+//!
+//! Whether a model is served is decided where `up` decides it. A secret or a certificate that is not here may be where
+//! the gateway runs, so that is a warning.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -6,11 +10,14 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{Command, Failure, config_file, parse};
+use crate::compose;
 use crate::config::Agent;
+use crate::local::LocalModels;
 
 pub(crate) static COMMAND: Command = Command {
     name: "check",
     about: "Parse and validate a configuration, without network",
+    examples: &["steersman check prod.toml", "steersman check --json"],
     arguments: Arguments::augment_args,
     run: |matches| run(&parse(matches)?),
 };
@@ -21,7 +28,7 @@ struct Arguments {
     #[arg(value_name = "FILE", conflicts_with = "config")]
     file: Option<PathBuf>,
     /// The same, as the other commands take it
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]
@@ -30,6 +37,13 @@ struct Arguments {
 
 fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let loaded = config_file::load(arguments.file.as_deref().or(arguments.config.as_deref()))?;
+    let data = config_file::data_folder(&loaded.config, None)?;
+    let client = compose::client(&loaded.config);
+    let local = LocalModels::unstarted(&loaded.config, &data, &client);
+    compose::providers(&loaded.config, &client, &local)?;
+    let mut missing = loaded.config.missing_secrets(compose::environment);
+    let tls = loaded.config.surface.tls.as_ref().and_then(|files| files.load().err());
+    missing.extend(tls.map(|error| format!("`[tls]`: {error}")));
     let providers: Vec<_> = loaded.config.providers.iter().map(|provider| provider.name.as_str()).collect();
     if arguments.json {
         let report = serde_json::json!({
@@ -40,8 +54,13 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             "providers": providers,
             "models": loaded.config.models.iter().map(|model| &model.name).collect::<Vec<_>>(),
             "tools": loaded.config.contracts.iter().map(|contract| &contract.name).collect::<Vec<_>>(),
-            "guard": { "mode": loaded.config.guard.mode.name(), "agents": loaded.config.guard.agents, "warnings": loaded.config.guard.warnings },
+            "guard": {
+                "mode": loaded.config.guard.mode.name(),
+                "agents": loaded.config.guard.agents,
+                "warnings": loaded.config.guard.warnings,
+            },
             "tasks": loaded.config.tasks.iter().map(|task| &task.name).collect::<Vec<_>>(),
+            "missing": missing,
         });
         anstream::println!("{report}");
         return Ok(ExitCode::SUCCESS);
@@ -57,6 +76,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     anstream::println!("guard: {}, with contracts for {} tools", guard.mode.name(), loaded.config.contracts.len());
     guard.agents.iter().for_each(tell_agent);
     guard.warnings.iter().for_each(|lint| anstream::eprintln!("warning: {lint}"));
+    missing.iter().for_each(|what| anstream::eprintln!("warning: {what}"));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -11,6 +11,7 @@ use super::{Command, Failure, definition, parse};
 pub(crate) static COMMAND: Command = Command {
     name: "completions",
     about: "Print the completion script of a shell",
+    examples: &["steersman completions zsh"],
     arguments: Arguments::augment_args,
     run: |matches| run(&parse(matches)?),
 };

@@ -1,5 +1,6 @@
 //! Finding and reading the configuration, for every command that needs it.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::config::{Config, Document};
@@ -27,8 +28,13 @@ pub(super) fn load(file: Option<&Path>) -> Result<Loaded, Failure> {
         None => Document::default(),
         Some(path) => {
             let text = std::fs::read_to_string(path).map_err(|error| {
-                Failure::new(format!("the configuration `{}` cannot be read: {error}", path.display()))
-                    .hint("`steersman init` writes one with every key explained")
+                let hint = match error.kind() {
+                    ErrorKind::NotFound => "`steersman init` writes one with every key explained",
+                    ErrorKind::InvalidData => "save it as UTF-8 text",
+                    ErrorKind::IsADirectory => "name a file in it",
+                    _ => "make it readable for the user that runs this, or name another with `--config FILE`",
+                };
+                Failure::new(format!("the configuration `{}` cannot be read: {error}", path.display())).hint(hint)
             })?;
             Document::parse(&path.display().to_string(), &text)?
         }

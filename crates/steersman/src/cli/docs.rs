@@ -13,6 +13,7 @@ use crate::config::{KEYS, SECTIONS};
 pub(crate) static COMMAND: Command = Command {
     name: "docs",
     about: "Write the generated chapters of the documentation",
+    examples: &["steersman docs --check"],
     arguments: Arguments::augment_args,
     run: |matches| run(&parse(matches)?),
 };

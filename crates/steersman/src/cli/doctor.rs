@@ -1,12 +1,13 @@
 //! `steersman doctor`: what is there, what is missing, and one hint for each line.
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
 
 use super::config_file::{data_folder, load};
+use super::records::Where;
 use super::{Command, Failure, parse};
 use crate::compose::environment;
 use crate::config::Config;
@@ -15,18 +16,15 @@ use crate::local::{binary, models_folder};
 pub(crate) static COMMAND: Command = Command {
     name: "doctor",
     about: "Tell what is there, what is missing, and what to do about it",
+    examples: &["steersman doctor --config prod.toml"],
     arguments: Arguments::augment_args,
     run: |matches| run(&parse(matches)?),
 };
 
 #[derive(Args)]
 struct Arguments {
-    /// The configuration [default: steersman.toml, if there is one]
-    #[arg(long)]
-    config: Option<PathBuf>,
-    /// The data folder, in place of `store.path`
-    #[arg(long)]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    place: Where,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -50,8 +48,8 @@ impl Finding {
 }
 
 fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let loaded = load(arguments.config.as_deref())?;
-    let data = data_folder(&loaded.config, arguments.data.as_deref())?;
+    let loaded = load(arguments.place.config.as_deref())?;
+    let data = data_folder(&loaded.config, arguments.place.data.as_deref())?;
     let mut findings = vec![match &loaded.file {
         Some(file) => Finding::fine(format!("configuration {}", file.display())),
         None => Finding::fine("no configuration file; the defaults hold".to_owned()),

@@ -1,10 +1,10 @@
 //! Weights from an address, piece by piece, for `steersman models pull`.
 //!
-//! Hubs of models send a download on to where their files lie, so redirects are followed, a few and only to addresses that
-//! are as well guarded as the one before.
+//! Hubs of models send a download on to where their files lie, so redirects are followed, a few and only to addresses
+//! that are as well guarded as the one before.
 //!
-//! What never happens here: a body in memory, plain HTTP over the open network, or plain HTTP because an `https` address
-//! said so.
+//! What never happens here: a body in memory, plain HTTP over the open network, or plain HTTP because an `https`
+//! address said so.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -40,7 +40,8 @@ impl Download {
         Ok(Self { runtime, client })
     }
 
-    /// The body at an address: what follows the part, or all of it where there is none or the server has another version.
+    /// The body at an address: what follows the part, or all of it where there is none or the server has another
+    /// version.
     pub(super) fn open(&self, url: &str, mut part: Option<&Part>) -> Result<Opened, ClientError> {
         let mut at: Uri = url.parse()?;
         if !is_guarded(&at) {

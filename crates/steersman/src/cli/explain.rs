@@ -12,6 +12,7 @@ use super::{Command, Failure, parse};
 pub(crate) static COMMAND: Command = Command {
     name: "explain",
     about: "Tell the story of one request",
+    examples: &["steersman explain req_01m8fmsa4jnhck8je14qy88h1f"],
     arguments: Arguments::augment_args,
     run: |matches| run(&parse(matches)?),
 };

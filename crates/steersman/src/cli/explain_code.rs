@@ -10,6 +10,7 @@ use super::{Command, Failure, parse};
 pub(crate) static COMMAND: Command = Command {
     name: "explain-code",
     about: "Say what an error code means and what to do about it",
+    examples: &["steersman explain-code output_rejected"],
     arguments: Arguments::augment_args,
     run: |matches| run(&parse(matches)?),
 };

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use crate::compose::ComposeError;
 use crate::config::ConfigError;
 
 /// A failure that a person reads. The message is lower case and names things in backticks.
@@ -42,8 +43,12 @@ impl Failure {
 
 impl<E: std::error::Error + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        let hint =
-            (&error as &dyn std::error::Error).downcast_ref::<ConfigError>().and_then(|error| error.hint.clone());
+        let named = (&error as &dyn std::error::Error).downcast_ref().and_then(|error| match error {
+            ComposeError::Named(error) => Some(error),
+            _ => None,
+        });
+        let wrong = (&error as &dyn std::error::Error).downcast_ref::<ConfigError>().or(named);
+        let hint = wrong.and_then(|error| error.hint.clone());
         let mut message = error.to_string();
         let mut source = error.source();
         while let Some(cause) = source {

@@ -17,6 +17,7 @@ use super::{Command, Failure, parse};
 pub(crate) static COMMAND: Command = Command {
     name: "guard",
     about: "Lint a policy, replay recorded attacks, play the red team",
+    examples: &["steersman guard lint policy.toml", "steersman guard replay testdata/flow/heldout_final_3"],
     arguments: Arguments::augment_args,
     run: |matches| run(&parse(matches)?),
 };
@@ -42,7 +43,7 @@ enum Action {
         /// The folder: NAME.json files and blobs.json.
         folder: PathBuf,
         /// A policy on top of the suites' contracts.
-        #[arg(long)]
+        #[arg(long, value_name = "FILE")]
         policy: Option<PathBuf>,
         /// Print JSON.
         #[arg(long)]
@@ -56,7 +57,7 @@ enum Action {
         #[arg(long)]
         task: Option<String>,
         /// A policy on top of the suites' contracts.
-        #[arg(long)]
+        #[arg(long, value_name = "FILE")]
         policy: Option<PathBuf>,
         /// Print JSON.
         #[arg(long)]
@@ -74,7 +75,7 @@ enum Action {
         #[arg(long, default_value_t = 1)]
         seed: u64,
         /// A policy to attack.
-        #[arg(long)]
+        #[arg(long, value_name = "FILE")]
         policy: Option<PathBuf>,
         /// Print JSON.
         #[arg(long)]

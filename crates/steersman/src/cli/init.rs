@@ -13,6 +13,7 @@ use crate::config::{KEYS, SECTIONS};
 pub(crate) static COMMAND: Command = Command {
     name: "init",
     about: "Write a configuration with every key explained",
+    examples: &["steersman init", "steersman init -"],
     arguments: Arguments::augment_args,
     run: |matches| run(&parse(matches)?),
 };

@@ -1,6 +1,6 @@
-//! `steersman keys`: virtual keys, made, listed, rotated and revoked. A gateway that runs sees a change within half a second.
+//! `steersman keys`: virtual keys, made, listed, rotated and revoked. A gateway that runs sees a change within half a
+//! second.
 
-use std::future::Future;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
@@ -8,16 +8,18 @@ use serde_json::json;
 use steersman_engine::KeyRules;
 use steersman_store::{State, now_us};
 
-use super::config_file::{data_folder, load};
-use super::records::Where;
+use super::records::{Where, with_state};
 use super::{Command, Failure, parse};
-use crate::compose;
 use crate::keys::{self, Made, StoredKey};
 use crate::new_key::{self, NewKey, NewKeyError};
 
 pub(crate) static COMMAND: Command = Command {
     name: "keys",
     about: "Make, list, rotate and revoke the keys that clients send",
+    examples: &[
+        "steersman keys create search --model gpt-4o-mini --requests-per-minute 60 --usd-per-day 5",
+        "steersman keys list --json",
+    ],
     arguments: Arguments::augment_args,
     run: |matches| run(parse(matches)?),
 };
@@ -150,23 +152,6 @@ impl Wanted {
         };
         wanted.rules()
     }
-}
-
-/// Opens the state beside a gateway that may run, and runs `work` on it.
-pub(super) fn with_state<T, E, F>(place: &Where, work: impl FnOnce(State) -> F) -> Result<T, Failure>
-where
-    F: Future<Output = Result<T, E>>,
-    E: std::fmt::Display,
-{
-    let config = load(place.config.as_deref())?.config;
-    let data = data_folder(&config, place.data.as_deref())?;
-    std::fs::create_dir_all(&data)?;
-    let engine = compose::store_engine(&config, &data)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let state = State::open(&engine).await?;
-        work(state).await.map_err(|error| Failure::new(error.to_string()))
-    })
 }
 
 fn show_made(made: &Made, json: bool) {

@@ -1,7 +1,7 @@
 //! `steersman log`: the newest requests as lines, filtered, followed.
 //!
-//! A record is written when its request ends and is named by when it began, so what is new is not what has the newest name:
-//! who follows is shown what ended since the last look, slow requests too, each once.
+//! A record is written when its request ends and is named by when it began, so what is new is not what has the newest
+//! name: who follows is shown what ended since the last look, slow requests too, each once.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -23,6 +23,7 @@ const WRITTEN_WITHIN: Duration = Duration::from_secs(30);
 pub(crate) static COMMAND: Command = Command {
     name: "log",
     about: "Show the newest requests, filtered, and follow them",
+    examples: &["steersman log -n 50 --outcome rejected", "steersman log --follow --json"],
     arguments: Arguments::augment_args,
     run: |matches| run(&parse(matches)?),
 };

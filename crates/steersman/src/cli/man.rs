@@ -8,6 +8,7 @@ use super::{Command, Failure, definition};
 pub(crate) static COMMAND: Command = Command {
     name: "man",
     about: "Print the manual page (roff): `steersman man | man -l -`",
+    examples: &["steersman man"],
     arguments: |command| command,
     run: |_| run(),
 };

@@ -45,6 +45,8 @@ pub(crate) struct Command {
     pub(crate) name: &'static str,
     /// One line of help.
     pub(crate) about: &'static str,
+    /// Command lines as a person writes them; its subcommands share them.
+    pub(crate) examples: &'static [&'static str],
     /// Adds its arguments (usually `Args::augment_args`).
     pub(crate) arguments: fn(clap::Command) -> clap::Command,
     /// Runs it.
@@ -76,17 +78,24 @@ pub(crate) static COMMANDS: &[&Command] = &[
     &docs::COMMAND,
 ];
 
+/// What every command ends with.
+const EXIT_CODES: &str = "Exit codes:
+  0  done
+  1  it failed, or what was asked about is not so (`doctor`, `check`, `structure repair`, `canaries`)
+  2  the command line cannot be read";
+
 /// The whole command line, as clap sees it.
 pub(crate) fn definition() -> clap::Command {
     let root = clap::Command::new("steersman")
         .version(env!("CARGO_PKG_VERSION"))
         .about("The production runtime around LLM calls: one binary between an application and its model providers")
+        .after_help(EXIT_CODES)
         .subcommand_required(true)
         .arg_required_else_help(true);
     COMMANDS.iter().fold(root, |root, command| {
         // Last, because a flattened group of arguments brings a text of its own.
         let whole = (command.arguments)(clap::Command::new(command.name)).about(command.about).long_about(None);
-        root.subcommand(whole)
+        root.subcommand(whole.after_help(format!("Examples:\n  {}", command.examples.join("\n  "))))
     })
 }
 
@@ -134,6 +143,11 @@ mod tests {
             let defined = definition();
             let shown = defined.find_subcommand(command.name).and_then(clap::Command::get_about);
             assert_eq!(shown.map(ToString::to_string).as_deref(), Some(command.about));
+            assert!(!command.examples.is_empty(), "`{}` shows no example", command.name);
+            for example in command.examples {
+                let read = definition().try_get_matches_from(example.split(' '));
+                assert!(read.is_ok(), "`{example}` is no command line: {read:?}");
+            }
         }
     }
 }

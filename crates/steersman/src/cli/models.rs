@@ -1,6 +1,5 @@
 //! `steersman models`: fetch weights for local models, and list what there is.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
@@ -8,12 +7,14 @@ use steersman_models::{CATALOGUE, Model, ModelFolder, Wanted, pull, pull_url, st
 
 use super::config_file::{data_folder, load};
 use super::download::Download;
+use super::records::Where;
 use super::{Command, Failure, parse};
 use crate::local::{binary, models_folder};
 
 pub(crate) static COMMAND: Command = Command {
     name: "models",
     about: "Fetch and list the weights of local models",
+    examples: &["steersman models pull smollm2-135m", "steersman models list --json"],
     arguments: Arguments::augment_args,
     run: |matches| run(&parse(matches)?),
 };
@@ -22,12 +23,8 @@ pub(crate) static COMMAND: Command = Command {
 struct Arguments {
     #[command(subcommand)]
     action: Action,
-    /// The configuration [default: steersman.toml, if there is one]
-    #[arg(long, global = true)]
-    config: Option<PathBuf>,
-    /// The data folder, in place of `store.path`
-    #[arg(long, global = true)]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    place: Where,
     /// Print JSON.
     #[arg(long, global = true)]
     json: bool,
@@ -48,8 +45,8 @@ enum Action {
 }
 
 fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let loaded = load(arguments.config.as_deref())?;
-    let folder = models_folder(&data_folder(&loaded.config, arguments.data.as_deref())?);
+    let loaded = load(arguments.place.config.as_deref())?;
+    let folder = models_folder(&data_folder(&loaded.config, arguments.place.data.as_deref())?);
     match &arguments.action {
         Action::List => list(&folder, arguments.json)?,
         Action::Pull { model, sha256 } => {

@@ -12,6 +12,7 @@ use super::{Command, Failure, parse};
 pub(crate) static COMMAND: Command = Command {
     name: "sim",
     about: "Start a simulated provider, or tool server, with faults on demand",
+    examples: &["steersman sim examples/failover/provider.toml --listen 127.0.0.1:4190"],
     arguments: Arguments::augment_args,
     run: |matches| run(&parse(matches)?),
 };

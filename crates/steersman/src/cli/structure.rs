@@ -19,6 +19,7 @@ use crate::config::read_rules as read_rules_file;
 pub(crate) static COMMAND: Command = Command {
     name: "structure",
     about: "Repair a model's JSON, one text or a file of cases, or say why there is no value",
+    examples: &["steersman structure repair answer.txt --schema ticket.json", "steersman structure lint ticket.json"],
     arguments: Arguments::augment_args,
     run: |matches| run(&parse(matches)?),
 };
@@ -36,13 +37,13 @@ enum Action {
         /// The text; standard input where none is named.
         file: Option<PathBuf>,
         /// The JSON Schema that the value must satisfy.
-        #[arg(long)]
+        #[arg(long, value_name = "FILE")]
         schema: Option<PathBuf>,
         /// Rules that the value must satisfy: TOML tables, as in `[tasks.NAME.rules.ID]`.
-        #[arg(long)]
+        #[arg(long, value_name = "FILE")]
         rules: Option<PathBuf>,
         /// The text that the model was given, for rules about what it says.
-        #[arg(long)]
+        #[arg(long, value_name = "FILE")]
         source: Option<PathBuf>,
         /// How far a repair may go.
         #[arg(long, value_enum, default_value_t = ModeArgument::Safe)]
@@ -64,11 +65,11 @@ enum Action {
     },
     /// Answer a file of cases, a line of JSON each, with a line of JSON each.
     Batch {
-        /// Lines of `id`, `input`, `schema` or null, and perhaps `finish_reason`, `mode`, `prompt` and `rules`; `-` is standard
-        /// input.
+        /// Lines of `id`, `input`, `schema` or null, and perhaps `finish_reason`, `mode`, `prompt` and `rules`; `-` is
+        /// standard input.
         file: PathBuf,
         /// Rules for every line, beside its own: TOML tables, as in `[tasks.NAME.rules.ID]`.
-        #[arg(long)]
+        #[arg(long, value_name = "FILE")]
         rules: Option<PathBuf>,
     },
     /// List other names that models use for declared members; confirm or forget one by its number in the list.

@@ -17,6 +17,7 @@ use crate::{compose, tools};
 pub(crate) static COMMAND: Command = Command {
     name: "tools",
     about: "List, review and try the tools of the configured servers",
+    examples: &["steersman tools list", "steersman tools contract find_order"],
     arguments: Arguments::augment_args,
     run: |matches| run(&parse(matches)?),
 };
@@ -26,7 +27,7 @@ struct Arguments {
     #[command(subcommand)]
     what: What,
     /// The configuration [default: steersman.toml, if there is one]
-    #[arg(long, global = true)]
+    #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Print JSON
     #[arg(long, global = true)]

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::care::{Care, changed_at};
 use super::config_file::{Loaded, data_folder, load};
 use super::listeners::Listeners;
+use super::records::Where;
 use super::{Command, Failure, parse, talk};
 use crate::approvals::ApprovalBook;
 use crate::canaries::{CanarySettings, Rounds};
@@ -30,21 +31,18 @@ use crate::{compose, keys};
 pub(crate) static COMMAND: Command = Command {
     name: "up",
     about: "Start the gateway and its console",
+    examples: &["steersman up", "steersman up --config prod.toml --listen 127.0.0.1:8080 --data /var/lib/steersman"],
     arguments: Arguments::augment_args,
     run: |matches| run(&parse(matches)?),
 };
 
 #[derive(Args)]
 struct Arguments {
-    /// The configuration [default: steersman.toml, if there is one]
-    #[arg(long)]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    place: Where,
     /// Address and port, in place of `server.listen`
-    #[arg(long)]
+    #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
-    /// The data folder, in place of `store.path`
-    #[arg(long)]
-    data: Option<PathBuf>,
     /// Print the ready line as JSON on stdout.
     #[arg(long)]
     json: bool,
@@ -53,12 +51,12 @@ struct Arguments {
 fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let started = Instant::now();
     talk::init();
-    let Loaded { mut config, file } = load(arguments.config.as_deref())?;
+    let Loaded { mut config, file } = load(arguments.place.config.as_deref())?;
     let at_start = AtStart::of(&config);
     if let Some(listen) = arguments.listen {
         config.move_to(listen)?;
     }
-    let data = data_folder(&config, arguments.data.as_deref())?;
+    let data = data_folder(&config, arguments.place.data.as_deref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let seen = changed_at(file.as_deref());
     let up = Up { seen, at_start, config, file, data, json: arguments.json, started };
@@ -109,8 +107,8 @@ impl Up {
             store: Arc::clone(&store),
             hosts: config.surface.hosts.clone(),
             address: listeners.address.clone(),
-            api_key: fetched(config.api_key.as_ref())?,
-            admin_key: fetched(config.admin_key.as_ref())?,
+            api_key: fetched("server.api_key", config.api_key.as_ref())?,
+            admin_key: fetched("admin.api_key", config.admin_key.as_ref())?,
             stale: Stale::default(),
             queue: FairQueue::new(config.surface.load),
             max_body_bytes: config.max_body_bytes,
@@ -184,8 +182,9 @@ async fn recover(tools: Option<&ToolHouse>, approvals: &ApprovalBook, draining: 
     tokio::join!(tools, approvals.keep_fresh(draining.clone()));
 }
 
-fn fetched(source: Option<&SecretSource>) -> Result<Option<Secret>, Failure> {
-    Ok(source.map(|source| source.fetch(compose::environment)).transpose()?)
+fn fetched(key: &str, source: Option<&SecretSource>) -> Result<Option<Secret>, Failure> {
+    let fetched = source.map(|source| source.fetch(compose::environment)).transpose();
+    fetched.map_err(|error| Failure::new(format!("`{key}`: {error}")).hint("set it and start again"))
 }
 
 /// Turns SIGTERM and SIGINT into the token; a second signal ends the process at once.

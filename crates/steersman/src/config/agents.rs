@@ -1,7 +1,7 @@
 //! The trifecta check of each agent: of every task with tools, and of the clients that run the other tools themselves.
 //!
-//! An agent with private data, untrusted input and an exit that nobody approves is refused. What a server lists is not known
-//! before it is asked: tools that no contract names are looked at when a run begins.
+//! An agent with private data, untrusted input and an exit that nobody approves is refused. What a server lists is not
+//! known before it is asked: tools that no contract names are looked at when a run begins.
 
 use std::collections::BTreeSet;
 

@@ -43,8 +43,8 @@ pub(super) fn read(read: &Reader<'_>) -> Result<AnswersConfig, ConfigError> {
 }
 
 impl Config {
-    /// The engine's settings. Whatever is said of providers, models, tasks, tools and the guard goes into one hash: after any
-    /// change there, no answer from before is given.
+    /// The engine's settings. Whatever is said of providers, models, tasks, tools and the guard goes into one hash:
+    /// after any change there, no answer from before is given.
     pub(crate) fn cache_settings(&self) -> CacheSettings {
         let Self { providers, models, tasks, contracts, guard, answers, .. } = self;
         let said = format!("{providers:?}{models:?}{tasks:?}{contracts:?}{guard:?}");

@@ -2,7 +2,8 @@
 //! this instance or container.
 //!
 //! Order: what the configuration says, the variables of a key, `AWS_PROFILE` or the default profile, the variables of a
-//! container. An instance is asked only where the configuration says so, since nothing tells whether this machine is one.
+//! container. An instance is asked only where the configuration says so, since nothing tells whether this machine is
+//! one.
 
 use std::path::{Path, PathBuf};
 

@@ -24,20 +24,17 @@ pub(crate) enum Value {
     Flag(bool),
 }
 
-/// The one section whose names mean something without a value.
-const PROVIDERS: &str = "providers";
-
 /// A parsed file: every value has a known key and the right kind.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Document {
     file: String,
     source: String,
     entries: Vec<Entry>,
-    /// Providers with nothing said of them (`[providers.openai]`: the name says the vendor), and where they stand.
-    empty: Vec<(String, usize)>,
+    /// The names of tables, where their headers have them.
+    headers: Vec<(Vec<String>, Range<usize>)>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Entry {
     path: Vec<String>,
     value: Value,
@@ -48,8 +45,13 @@ impl Document {
     /// Reads a file's text.
     pub(crate) fn parse(file: &str, source: &str) -> Result<Self, ConfigError> {
         let mut document = Self::bare(file, source);
-        let table = DeTable::parse(source)
-            .map_err(|error| document.error(error.message().to_owned(), &error.span().unwrap_or(0..0)))?;
+        let table = DeTable::parse(source).map_err(|error| {
+            let hint = match error.message() {
+                "duplicate key" => "write each table and each key once",
+                _ => "the file is TOML: `key = value` below a `[section]`; `steersman init -` prints every key",
+            };
+            document.error(error.message().to_owned(), &error.span().unwrap_or(0..0)).hint(hint)
+        })?;
         let mut path = Vec::new();
         document.walk(table.get_ref(), &mut path)?;
         Ok(document)
@@ -57,7 +59,7 @@ impl Document {
 
     /// A text whose values are read by somebody else.
     pub(super) fn bare(file: &str, source: &str) -> Self {
-        Self { file: file.to_owned(), source: source.to_owned(), entries: Vec::new(), empty: Vec::new() }
+        Self { file: file.to_owned(), source: source.to_owned(), ..Self::default() }
     }
 
     /// Whether a string stands in the file as it is: on one line, without an escape.
@@ -88,6 +90,16 @@ impl Document {
         ConfigError::new(message).at(&self.file, &self.source, span)
     }
 
+    /// An error at the value of a path, else at the header of the table that it is missing from.
+    pub(crate) fn wrong(&self, path: &[&str], message: &str) -> ConfigError {
+        let table = path.split_last().map_or(path, |(_, table)| table);
+        let header = || self.headers.iter().find(|(path, _)| path == table).map(|(_, span)| span);
+        match self.find(path).map(|(_, span)| span).or_else(header) {
+            Some(span) => self.error(message.to_owned(), span),
+            None => ConfigError::new(message),
+        }
+    }
+
     /// The folder that paths in this file start from.
     pub(crate) fn folder(&self) -> &Path {
         Path::new(&self.file).parent().unwrap_or(Path::new(""))
@@ -99,19 +111,13 @@ impl Document {
         Some((&entry.value, &entry.span))
     }
 
-    /// The names that the operator chose below a section (`providers`), in order of the file.
+    /// The names that the operator chose below a section (`providers`), in order of the file; also of empty tables.
     pub(crate) fn names(&self, section: &str) -> Vec<&str> {
-        let mut names: Vec<(usize, &str)> = Vec::new();
-        for entry in &self.entries {
-            if let [first, name, _, ..] = entry.path.as_slice()
-                && first == section
-                && !names.iter().any(|(_, known)| known == name)
-            {
-                names.push((entry.span.start, name));
-            }
-        }
-        let empty = self.empty.iter().filter(|_| section == PROVIDERS);
-        names.extend(empty.map(|(name, start)| (*start, name.as_str())));
+        let below = self.headers.iter().filter_map(|(path, span)| match path.as_slice() {
+            [first, name] if first == section => Some((span.start, name.as_str())),
+            _ => None,
+        });
+        let mut names: Vec<(usize, &str)> = below.collect();
         names.sort_unstable();
         names.into_iter().map(|(_, name)| name).collect()
     }
@@ -126,12 +132,13 @@ impl Document {
             }
             path.push(name);
             if let DeValue::Table(inner) = value.get_ref() {
-                self.walk(inner, path)?;
-                if let ([section, name], true) = (path.as_slice(), inner.is_empty())
-                    && section == PROVIDERS
-                {
-                    self.empty.push((name.clone(), key.span().start));
+                if let Some(known) = keys::find(path) {
+                    return Err(self
+                        .error(format!("`{}` is a value, not a section", path.join(".")), &key.span())
+                        .hint(known.written()));
                 }
+                self.headers.push((path.clone(), key.span()));
+                self.walk(inner, path)?;
             } else {
                 let entry = self.entry(path, value.get_ref(), value.span())?;
                 self.entries.push(entry);
@@ -145,9 +152,10 @@ impl Document {
         let place = if path.is_empty() { String::new() } else { format!(" in `[{}]`", path.join(".")) };
         let list = allowed.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         let close = nearest(name, allowed.iter().copied());
-        let hint = match close.first() {
-            Some(close) => format!("did you mean `{close}`? allowed here: {list}"),
-            None => format!("allowed here: {list}"),
+        let hint = match (close.first(), keys::sections_of(name).first().filter(|_| path.is_empty())) {
+            (Some(close), _) => format!("did you mean `{close}`? allowed here: {list}"),
+            (None, Some(section)) => format!("it belongs below `[{section}]`"),
+            (None, None) => format!("allowed here: {list}"),
         };
         self.error(format!("unknown key `{name}`{place}"), span).hint(hint)
     }
@@ -176,7 +184,7 @@ impl Document {
         };
         match read {
             Some(value) => Ok(Entry { path: path.to_vec(), value, span }),
-            None => Err(self.error(format!("`{dotted}` must be {}", key.kind.describe()), &span)),
+            None => Err(self.error(format!("`{dotted}` must be {}", key.kind.describe()), &span).hint(key.written())),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Effort is off until a report shows that it pays: a task that is served by a model with an effort names the report.
 //!
-//! Reasoning that is on by default is what makes bills five to ten times as large for answers that are no better. A client
-//! that names such a model itself is served, as is an escalation to one, and under an objective the labels decide.
+//! Reasoning that is on by default is what makes bills five to ten times as large for answers that are no better. A
+//! client that names such a model itself is served, as is an escalation to one, and under an objective the labels
+//! decide.
 //!
 //! What never happens here: an effort that is switched on by a word in a file alone.
 

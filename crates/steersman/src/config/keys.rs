@@ -58,6 +58,15 @@ pub(crate) struct Key {
     pub(crate) doc: &'static str,
 }
 
+impl Key {
+    /// What to write, as a hint says it.
+    pub(crate) fn written(&self) -> String {
+        let name = self.path.rsplit('.').next().unwrap_or(self.path);
+        let value = if self.example.is_empty() { self.default } else { self.example };
+        format!("write it like `{name} = {}`", self.kind.literal(value))
+    }
+}
+
 const fn key(path: &'static str, kind: Kind, default: &'static str, example: &'static str, doc: &'static str) -> Key {
     Key { path, kind, default, example, doc }
 }
@@ -255,6 +264,12 @@ pub(crate) static KEYS: &[Key] = &[
 /// The row for a path, if there is one.
 pub(crate) fn find(path: &[String]) -> Option<&'static Key> {
     KEYS.iter().find(|key| matches(key.path, path))
+}
+
+/// The sections that have a key of this name and are no tables of the operator's.
+pub(crate) fn sections_of(name: &str) -> Vec<&'static str> {
+    let sections = KEYS.iter().filter_map(|key| key.path.rsplit_once('.').filter(|(_, last)| *last == name));
+    sections.map(|(section, _)| section).filter(|section| !section.contains('*')).collect()
 }
 
 /// The names allowed right below `prefix`: `None` where the operator chooses the name.

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use steersman_core::Secret;
 
+use super::settings::Config;
+
 /// Why a secret cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SecretError {
@@ -68,6 +70,31 @@ impl std::fmt::Display for SecretSource {
             Self::Environment(name) => write!(f, "env:{name}"),
             Self::File(path) => write!(f, "file:{path}"),
         }
+    }
+}
+
+impl Config {
+    /// The secrets that cannot be fetched, each with the key that names it and why.
+    pub(crate) fn missing_secrets(&self, environment: impl Fn(&str) -> Option<String>) -> Vec<String> {
+        let own = [
+            ("server.api_key".to_owned(), self.api_key.as_ref()),
+            ("admin.api_key".to_owned(), self.admin_key.as_ref()),
+            ("store.database_url".to_owned(), self.database_url.as_ref()),
+        ];
+        let of_providers = self.providers.iter().map(|provider| {
+            let source = provider.api_key.as_ref().or_else(|| provider.cloud.source());
+            (format!("providers.{}", provider.name), source)
+        });
+        let of_tools = self
+            .tool_servers
+            .iter()
+            .flat_map(|server| server.secrets().map(|source| (format!("tool_servers.{}", server.name), Some(source))));
+        let named = own.into_iter().chain(of_providers).chain(of_tools);
+        let missing = named.filter_map(|(place, source)| {
+            let error = source?.fetch(&environment).err()?;
+            Some(format!("`{place}`: {error}"))
+        });
+        missing.collect()
     }
 }
 

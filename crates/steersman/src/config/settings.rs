@@ -22,6 +22,8 @@ use super::servers::SourceConfig;
 /// Everything that an operator can set, checked.
 #[derive(Debug)]
 pub(crate) struct Config {
+    /// What it was read from, so that whoever finds a fault later can show its place.
+    pub(crate) document: Document,
     pub(crate) listen: SocketAddr,
     pub(crate) api_key: Option<SecretSource>,
     pub(crate) max_body_bytes: usize,
@@ -126,6 +128,7 @@ impl Config {
         let providers = providers(&read, environment)?;
         let (contracts, guard) = super::guard::read(&read)?;
         let config = Self {
+            document: document.clone(),
             listen: read.parsed(&["server", "listen"], "an address and port such as `127.0.0.1:4180`")?,
             api_key: read.secret(&["server", "api_key"])?,
             max_body_bytes: read.size(&["server", "max_body_bytes"])?,
@@ -285,12 +288,9 @@ impl Reader<'_> {
         }
     }
 
-    /// An error at the value, or at any place of the section if the value is absent.
+    /// An error at the value; at no place where the file does not have it.
     pub(super) fn wrong(&self, path: &[&str], message: &str) -> ConfigError {
-        match self.place(path) {
-            Some(span) => self.document.error(message.to_owned(), &span),
-            None => ConfigError::new(message),
-        }
+        self.document.wrong(path, message)
     }
 
     pub(super) fn place(&self, path: &[&str]) -> Option<Range<usize>> {
@@ -399,7 +399,10 @@ fn tasks(read: &Reader<'_>) -> Result<Vec<TaskConfig>, ConfigError> {
         let objective = super::objective::read(read, name)?;
         let reference = || objective.as_ref().map(|objective| objective.plan.reference.clone());
         let model = read.text(&["tasks", name, "model"]).or_else(reference);
-        let model = model.ok_or_else(|| ConfigError::new(format!("`tasks.{name}` needs a `model`")))?;
+        let model = model.ok_or_else(|| {
+            read.wrong(&["tasks", name, "model"], &format!("`tasks.{name}` needs a `model`"))
+                .hint("name the model that serves it, or give it an objective with a `reference`")
+        })?;
         let escalation = read.texts(&["tasks", name, "escalate_to"]).unwrap_or_default();
         let models = std::iter::once(model).chain(escalation).collect();
         let guard = read.word(&["tasks", name, "guard"], super::guard::MODES)?;
@@ -480,7 +483,7 @@ mod tests {
           |
         2 | attempts = "three"
           |            ^^^^^^^
-        hint: -
+        hint: write it like `attempts = 3`
         "#);
     }
 

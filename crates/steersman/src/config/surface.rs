@@ -1,7 +1,7 @@
 //! Which listeners there are and who may be there: `admin.listen`, `server.hosts`, `[tls]`.
 //!
-//! The console and `/admin` stand on the address of the clients where only this machine reaches that, and on an address of
-//! their own where others do, so that no client's network leads to them unless the file says so.
+//! The console and `/admin` stand on the address of the clients where only this machine reaches that, and on an address
+//! of their own where others do, so that no client's network leads to them unless the file says so.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 

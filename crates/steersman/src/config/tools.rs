@@ -19,7 +19,7 @@ fn contract(read: &Reader<'_>, name: &str) -> Result<Contract, ConfigError> {
     let at = |key| ["tools", name, key];
     let list = |key| read.texts(&["tools", name, key]).unwrap_or_default();
     let effect = read.word(&at("effect"), EFFECTS)?.ok_or_else(|| {
-        ConfigError::new(format!("`tools.{name}` needs an `effect`"))
+        read.wrong(&at("effect"), &format!("`tools.{name}` needs an `effect`"))
             .hint("write `effect = \"read\"`, `\"write\"` (can be changed back) or `\"irreversible\"`")
     })?;
     let cost = read.number(&at("cost_usd")).map(|usd| {

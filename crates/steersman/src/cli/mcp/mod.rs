@@ -1,14 +1,13 @@
 //! `steersman mcp`: one MCP server over stdio in front of all configured ones, with the guard between.
 //!
-//! A client that speaks MCP names this program instead of its servers. It sees their tools under their prefixes, as they
-//! were reviewed, and each call is decided from what the session has read so far before it goes on.
+//! A client that speaks MCP names this program instead of its servers. It sees their tools under their prefixes, as
+//! they were reviewed, and each call is decided from what the session has read so far before it goes on.
 //!
 //! What never happens here: no decision (`session` asks the guard), and nothing but messages on standard output.
 
 mod session;
 mod wire;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -16,6 +15,7 @@ use clap::Args;
 use steersman_scope::{DiskFiles, Journal, JournalOptions, Ledger, OpenError, Runner};
 
 use super::config_file::{Loaded, data_folder, load};
+use super::records::Where;
 use super::{Command, Failure, parse};
 use crate::{compose, tools};
 use session::Session;
@@ -24,18 +24,15 @@ use wire::Client;
 pub(crate) static COMMAND: Command = Command {
     name: "mcp",
     about: "Serve the configured tool servers as one MCP server over stdio, guarded",
+    examples: &["steersman mcp --config steersman.toml"],
     arguments: Arguments::augment_args,
     run: |matches| run(&parse(matches)?),
 };
 
 #[derive(Args)]
 struct Arguments {
-    /// The configuration [default: steersman.toml, if there is one]
-    #[arg(long)]
-    config: Option<PathBuf>,
-    /// Where the effect ledger is kept, below `mcp-effects` [default: the data folder]
-    #[arg(long)]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    place: Where,
     /// What the user asked for, in the user's own words: calls that it covers need no question
     #[arg(long)]
     request: Option<String>,
@@ -45,13 +42,13 @@ struct Arguments {
 const SESSIONS: usize = 64;
 
 fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let Loaded { config, file } = load(arguments.config.as_deref())?;
+    let Loaded { config, file } = load(arguments.place.config.as_deref())?;
     if config.tool_servers.is_empty() {
         return Err(
             Failure::new("no tool server is configured").hint("add `[tool_servers.NAME]` with `command` or `url`")
         );
     }
-    let data = data_folder(&config, arguments.data.as_deref())?;
+    let data = data_folder(&config, arguments.place.data.as_deref())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let toolbox = tools::toolbox(&config, file.as_deref(), &compose::client(&config))?;

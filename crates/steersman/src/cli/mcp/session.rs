@@ -1,7 +1,7 @@
 //! One session of an MCP client: what it has read, and each call decided from that before it is made.
 //!
-//! The proxy sees results, not the conversation. So the user's words come from whoever starts it (`--request`) or from a
-//! client that sends them (`_meta` of a call: `steersman/user`); without them every effect after untrusted input is a
+//! The proxy sees results, not the conversation. So the user's words come from whoever starts it (`--request`) or from
+//! a client that sends them (`_meta` of a call: `steersman/user`); without them every effect after untrusted input is a
 //! question. A question is an elicitation where the client has them, else a refusal in words that a model understands.
 //! Calls are made one after another, so each is decided with every earlier result folded in.
 //!

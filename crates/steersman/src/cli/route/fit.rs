@@ -19,7 +19,7 @@ pub(super) struct Arguments {
     #[arg(long, default_value = "router.json")]
     out: PathBuf,
     /// The router that this one is to replace
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     parent: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]

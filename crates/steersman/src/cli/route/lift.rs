@@ -1,4 +1,5 @@
-//! `steersman route lift`: what more effort, or a larger model, adds on a recording, what that costs, and whether it pays.
+//! `steersman route lift`: what more effort, or a larger model, adds on a recording, what that costs, and whether it
+//! pays.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -26,7 +27,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     worth: Option<f64>,
     /// Where the report is kept, for `tasks.NAME.effort_report`
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Seed of all resampling
     #[arg(long, default_value_t = 1)]

@@ -18,6 +18,7 @@ use super::{Command, Failure, parse};
 pub(crate) static COMMAND: Command = Command {
     name: "route",
     about: "Prove a quality floor on recorded traffic, fit a router, draw its frontier",
+    examples: &["steersman route replay traffic.jsonl --reference large --candidates small --floor 0.97"],
     arguments: Arguments::augment_args,
     run: |matches| run(&parse(matches)?),
 };

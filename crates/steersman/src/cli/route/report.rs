@@ -18,8 +18,9 @@ pub(super) struct Arguments {
     /// Where the report goes: an `.html` page or an `.svg` drawing
     #[arg(long, default_value = "router.html")]
     out: PathBuf,
-    /// Decisions of the policy in force (`GET /admin/objectives/TASK/decisions`): what would this router have done with them?
-    #[arg(long)]
+    /// Decisions of the policy in force (`GET /admin/objectives/TASK/decisions`): what would this router have done with
+    /// them?
+    #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
     /// The rung at which it would serve [default: the one that its report proves]
     #[arg(long, requires = "log")]

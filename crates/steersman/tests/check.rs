@@ -1,0 +1,132 @@
+//! `steersman check` and `steersman up` over wrong configurations: one word from both, with its place and what to do.
+
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+use std::process::Command;
+
+/// What a command says on stderr of a file with this text, and whether it was content.
+fn said(command: &[&str], text: &[u8]) -> (bool, String) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("steersman.toml"), text).unwrap();
+    let mut run = Command::new(env!("CARGO_BIN_EXE_steersman"));
+    run.args(command).args(["--config", "steersman.toml"]).current_dir(folder.path()).env_clear();
+    let out = run.env("XDG_DATA_HOME", folder.path()).output().unwrap();
+    (out.status.success(), String::from_utf8_lossy(&out.stderr).into_owned())
+}
+
+/// The first and the last line of what both say, and the place between.
+fn verdict(text: &[u8]) -> String {
+    let (fine, check) = said(&["check"], text);
+    assert!(!fine, "check is content with {}", String::from_utf8_lossy(text));
+    let (_, up) = said(&["up", "--listen", "127.0.0.1:0"], text);
+    assert_eq!(check, up, "check and up disagree");
+    check.lines().filter(|line| !line.contains(" |") && !line.contains(" | ")).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_wrong_value_or_shape_says_where_it_stands_and_what_to_write() {
+    insta::assert_snapshot!(verdict(b"[server]\nmax_body_bytes = \"10MB\"\n"), @r#"
+    error: `server.max_body_bytes` must be a whole number
+     --> steersman.toml:2:18
+    hint: write it like `max_body_bytes = 20971520`
+    "#);
+    insta::assert_snapshot!(verdict(b"[server]\nlisten = 4180\n"), @r#"
+    error: `server.listen` must be a string
+     --> steersman.toml:2:10
+    hint: write it like `listen = "127.0.0.1:4180"`
+    "#);
+    insta::assert_snapshot!(verdict(b"[server.listen]\nport = 4180\n"), @r#"
+    error: `server.listen` is a value, not a section
+     --> steersman.toml:1:9
+    hint: write it like `listen = "127.0.0.1:4180"`
+    "#);
+    insta::assert_snapshot!(verdict(b"server = \"127.0.0.1:4180\"\n"), @r#"
+    error: `server` is a section, not a value
+     --> steersman.toml:1:10
+    hint: write it as a table: `[server]`
+    "#);
+    insta::assert_snapshot!(verdict(b"listen = \"127.0.0.1:4180\"\n"), @r#"
+    error: unknown key `listen`
+     --> steersman.toml:1:1
+    hint: it belongs below `[server]`
+    "#);
+    insta::assert_snapshot!(verdict(b"[tasks.a]\nmodel = \"m\"\n[tasks.a]\ncache = true\n"), @r#"
+    error: duplicate key
+     --> steersman.toml:3:8
+    hint: write each table and each key once
+    "#);
+}
+
+#[test]
+fn what_is_missing_from_a_table_is_told_at_its_header() {
+    insta::assert_snapshot!(verdict(b"[tasks.a]\ncache = true\n"), @r#"
+    error: `tasks.a` needs a `model`
+     --> steersman.toml:1:8
+    hint: name the model that serves it, or give it an objective with a `reference`
+    "#);
+    insta::assert_snapshot!(verdict(b"[providers.mine]\nbase_url = \"http://127.0.0.1:1/v1\"\n"), @r#"
+    error: `mine` is not a vendor, so `providers.mine` needs a `kind`
+     --> steersman.toml:1:12
+    hint: known: openai, openai-responses, anthropic, gemini, azure, vertex, vertex-anthropic, vertex-openai, bedrock, bedrock-openai, deepseek, groq, mistral, openrouter, together, xai, ollama, vllm, local, openai-compatible
+    "#);
+    insta::assert_snapshot!(verdict(b"[tools.send]\nsink = [\"to\"]\n"), @r#"
+    error: `tools.send` needs an `effect`
+     --> steersman.toml:1:8
+    hint: write `effect = "read"`, `"write"` (can be changed back) or `"irreversible"`
+    "#);
+}
+
+#[test]
+fn a_model_that_nobody_serves_is_told_before_the_start() {
+    insta::assert_snapshot!(verdict(b"[tasks.a]\nmodel = \"gpt-4o\"\n"), @r#"
+    error: no provider serves the model `gpt-4o`, which `tasks.a.model` names
+     --> steersman.toml:2:9
+    hint: no model can be reached at all: set a provider's key (OPENAI_API_KEY, ...), write `[providers.NAME]`, or fetch a model with `steersman models pull`
+    "#);
+    let served = "[providers.openai]\napi_key = \"env:K\"\n";
+    insta::assert_snapshot!(verdict(format!("{served}[tasks.a]\nmodel = \"gpt-4o-mimi\"\n").as_bytes()), @r#"
+    error: no provider serves the model `gpt-4o-mimi`, which `tasks.a.model` names
+     --> steersman.toml:4:9
+    hint: did you mean `gpt-4o-mini`?
+    "#);
+    insta::assert_snapshot!(verdict(format!("{served}[guard]\nreader = \"zzz\"\n").as_bytes()), @r#"
+    error: no provider serves the model `zzz`, which `guard.reader` names
+     --> steersman.toml:4:10
+    hint: list it in `providers.NAME.models`, write `[models."zzz"]`, or name it `PROVIDER/zzz`
+    "#);
+    insta::assert_snapshot!(verdict(format!("{served}[models.m]\nprovider = \"openai\"\nfallbacks = [\"zzz\"]\n").as_bytes()), @r#"
+    error: no provider serves the model `zzz`, which `models.m.fallbacks` names
+     --> steersman.toml:5:13
+    hint: list it in `providers.NAME.models`, write `[models."zzz"]`, or name it `PROVIDER/zzz`
+    "#);
+}
+
+#[test]
+fn a_file_that_is_no_toml_is_told_so() {
+    insta::assert_snapshot!(verdict(b"{\"server\": {\"listen\": \"127.0.0.1:4180\"}}\n"), @r#"
+    error: invalid key-value pair, expected key
+     --> steersman.toml:1:1
+    hint: the file is TOML: `key = value` below a `[section]`; `steersman init -` prints every key
+    "#);
+    insta::assert_snapshot!(verdict(b"server:\n  listen: 127.0.0.1:4180\n"), @r#"
+    error: key with no value, expected `=`
+     --> steersman.toml:1:8
+    hint: the file is TOML: `key = value` below a `[section]`; `steersman init -` prints every key
+    "#);
+    insta::assert_snapshot!(verdict(b"\xff\xfe[\x00"), @r#"
+    error: the configuration `steersman.toml` cannot be read: stream did not contain valid UTF-8
+    hint: save it as UTF-8 text
+    "#);
+    // A mark of the byte order and the line ends of another system are as good as none.
+    assert!(verdict(b"\xef\xbb\xbf[server]\r\nlsten = 1\r\n").contains("steersman.toml:2:1"));
+}
+
+#[test]
+fn a_secret_that_is_not_here_is_a_warning_of_check_and_stops_the_start() {
+    let text = b"[server]\napi_key = \"env:NOBODY_SET_THIS\"\n[tls]\ncertificate = \"a.pem\"\nkey = \"b.pem\"\n";
+    let (fine, check) = said(&["check"], text);
+    assert!(fine && check.contains("warning: `server.api_key`: the environment variable `NOBODY_SET_THIS` is not set"));
+    assert!(check.contains("warning: `[tls]`: the certificate `a.pem` cannot be read"), "{check}");
+    let (fine, up) = said(&["up", "--listen", "127.0.0.1:0"], text);
+    assert!(!fine && up.contains("error: "), "{up}");
+}
