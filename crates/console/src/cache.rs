@@ -40,23 +40,20 @@ pub fn page(lines: &[Line], held: AnswersHeld, days: i64, purges: &[(i64, String
             " or the client sends " code { "x-steersman-cache: on" } "."
         }
         @if lines.is_empty() { p { "No request has asked for it in the last " (days) " days." } } @else {
-            div.scroll { table {
-                thead { tr {
-                    th { "task" } th { "hits" } th { "misses" } th { "hit rate" } th { "saved" } th { "tokens saved" } th {}
-                } }
-                tbody { @for line in lines { tr {
+            (layout::table(&["Task", "#Hits", "#Misses", "#Hit rate", "#Saved", "#Tokens saved", ""], &html! {
+                @for line in lines { tr {
                     td { (line.task) }
-                    td { (format::count(line.hits)) }
-                    td { (format::count(line.misses)) }
-                    td { (format::share(line.hits, line.hits + line.misses)) }
-                    td { (line.saved) }
-                    td { (format::count(line.saved_tokens)) }
+                    td.number { (format::count(line.hits)) }
+                    td.number { (format::count(line.misses)) }
+                    td.number { (format::share(line.hits, line.hits + line.misses)) }
+                    td.number { (format::sum(line.saved)) }
+                    td.number { (format::count(line.saved_tokens)) }
                     td { form method="post" action="/console/cache/purge" {
                         input type="hidden" name="task" value=(line.task);
-                        button { "Forget its answers" }
+                        button.quiet { "Forget its answers" }
                     } }
-                } } }
-            } }
+                } }
+            }))
             p { "The last " (days) " days. What a hit of unknown price saved is not counted." }
         }
         h2 { "Forget answers" }
@@ -66,10 +63,11 @@ pub fn page(lines: &[Line], held: AnswersHeld, days: i64, purges: &[(i64, String
             label { "Model" input name="model" placeholder="provider/model"; }
             button { "Forget" }
         }
-        @if !purges.is_empty() { table {
-            thead { tr { th { "when" } th { "by" } th { "forgotten" } } }
-            tbody { @for (at_us, by, what) in purges { tr { td { (format::moment(*at_us)) } td { (by) } td { (what) } } } }
-        } }
+        @if !purges.is_empty() { (layout::table(&["When (UTC)", "By", "Forgotten"], &html! {
+            @for (at_us, by, what) in purges {
+                tr { td { time { (format::moment(*at_us)) } } td { (by) } td { (what) } }
+            }
+        })) }
     };
     layout::page("Cache", "/console/cache", &body)
 }

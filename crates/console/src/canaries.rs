@@ -5,7 +5,7 @@
 use maud::{Markup, html};
 use steersman_structured::Difference;
 
-use crate::format;
+use crate::{format, layout};
 
 /// One fixed input.
 #[derive(Debug)]
@@ -36,12 +36,14 @@ pub fn section(lines: &[Line]) -> Markup {
     html! {
         h2 { "Canaries" }
         @if lines.is_empty() {
-            p { "None. A task may name a file of fixed inputs, " code { "tasks.NAME.canaries" } "; they are replayed to notice a changed model." }
+            p {
+                "None. A task may name a file of fixed inputs, " code { "tasks.NAME.canaries" }
+                "; they are replayed to notice a changed model."
+            }
         } @else {
-            div.scroll { table {
-                thead { tr { th { "Task" } th { "Input" } th { "Last (UTC)" } th { "Served by" } th { "Confirmed under" } th { "Found" } th {} } }
-                tbody { @for line in lines { (row(line)) } }
-            } }
+            (layout::table(&["Task", "Input", "Last (UTC)", "Served by", "Confirmed under", "Found", ""], &html! {
+                @for line in lines { (row(line)) }
+            }))
         }
     }
 }
@@ -57,7 +59,9 @@ fn row(line: &Line) -> Markup {
             td { (format::moment(line.at_us)) } td { (line.served) } td { (line.served_confirmed.join(", ")) }
             td {
                 @if let Some(why) = &line.failed { "nothing to compare: " (why) }
-                @else if line.differences.is_empty() { @if line.is_confirmed { "as confirmed" } @else { "nothing confirmed yet" } }
+                @else if line.differences.is_empty() {
+                    @if line.is_confirmed { "as confirmed" } @else { "nothing confirmed yet" }
+                }
                 @for found in &line.differences {
                     p { strong { (found.rule.replace('_', " ")) } " at " code { (found.pointer) } ": "
                         code { (found.old) } " → " code { (found.new) } }

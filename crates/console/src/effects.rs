@@ -75,19 +75,20 @@ fn one(row: &Row) -> Markup {
         article id=(row.key) {
             h2 { code { (row.tool) } " " small { (row.state) } }
             pre { (row.arguments) }
-            dl {
-                dt { "effect" } dd { (row.effect) ", " (row.means) }
-                dt { "place" } dd { (row.place) }
-                @if row.attempt > 0 { dt { "intended to be sent" } dd { (row.attempt) " times" } }
-                @if !row.detail.is_empty() { dt { "known" } dd { (row.detail) } }
-                @if let Some(by) = &row.authorised_by { dt { "allowed by" } dd { (by) } }
-                dt { "arguments" } dd { code { (row.arguments_hash) } }
+            dl.facts {
+                div { dt { "Effect" } dd { (row.effect) ", " (row.means) } }
+                div { dt { "Place" } dd { (row.place) } }
+                @if row.attempt > 0 { div { dt { "Intended to be sent, times" } dd { (row.attempt) } } }
+                @if !row.detail.is_empty() { div { dt { "Why" } dd { (row.detail) } } }
+                @if let Some(by) = &row.authorised_by { div { dt { "Allowed by" } dd { (by) } } }
+                div { dt { "Hash of the arguments" } dd { code { (row.arguments_hash) } } }
             }
-            @for (_, action, words, about) in ACTIONS.iter().filter(|(state, ..)| *state == row.state) {
-                form method="post" action={ "/console/effects/" (row.key) "?action=" (action) "&hash=" (row.arguments_hash) "&token=" (row.token) } {
-                    button type="submit" { (words) } " " small { (about) }
+            div.actions { @for (_, action, words, about) in ACTIONS.iter().filter(|(state, ..)| *state == row.state) {
+                @let query = format!("action={action}&hash={}&token={}", row.arguments_hash, row.token);
+                form method="post" action={ "/console/effects/" (row.key) "?" (query) } {
+                    button class=[(*action == "deny").then_some("quiet")] type="submit" { (words) } " " small { (about) }
                 }
-            }
+            } }
         }
     }
 }

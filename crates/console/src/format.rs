@@ -63,6 +63,14 @@ pub(crate) fn cost(cost: Option<Usd>) -> String {
     cost.map_or_else(|| "unknown".to_owned(), |usd| usd.to_string())
 }
 
+/// A sum with four significant figures, and cents at the least: `$0.03784`, `$1234.57`. One request has its exact cost.
+pub(crate) fn sum(usd: Usd) -> String {
+    let nanos = usd.nanos();
+    let places = nanos.unsigned_abs().checked_ilog10().unwrap_or(0).saturating_sub(3).min(7);
+    let unit = 10_i64.pow(places);
+    Usd::from_nanos(nanos.saturating_add(unit / 2) / unit * unit).to_string()
+}
+
 /// A share of a whole in per cent, with one decimal.
 pub(crate) fn share(part: u64, whole: u64) -> String {
     if whole == 0 {
@@ -102,5 +110,7 @@ mod tests {
         assert_eq!(count(1_234_567), "1\u{202f}234\u{202f}567");
         assert_eq!(share(1, 3), "33.3 %");
         assert_eq!(share(0, 0), "–");
+        let sums = [37_840_550, 6_721, 8, 0, 1_234_567_890_123, 999_999].map(|nanos| sum(Usd::from_nanos(nanos)));
+        assert_eq!(sums, ["$0.03784", "$0.000006721", "$0.000000008", "$0.00", "$1234.57", "$0.001"]);
     }
 }

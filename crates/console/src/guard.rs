@@ -18,6 +18,12 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// Whether the page shows anything of these.
+    #[must_use]
+    pub fn finds(&self, noted: &NotedPage) -> bool {
+        noted.rows.iter().any(|row| !lines(self, row).is_empty())
+    }
+
     fn shows(&self, call: &Value) -> bool {
         let is = |key: &str| call.get(key).and_then(Value::as_str).unwrap_or_default();
         self.decision.as_deref().is_none_or(|wanted| is("decision") == wanted)
@@ -48,16 +54,17 @@ pub fn page(filter: &Filter, noted: &NotedPage, mode: &str) -> Markup {
         (form(filter))
         @if lines.is_empty() {
             p.notice {
-                "No decision to show. A tool gets a contract with " code { "[tools.NAME]" } " in the configuration; "
-                a href="/console/guard" { "clear the filter" }
+                @if filter.is_empty() {
+                    "The guard has decided nothing yet. A contract, " code { "[tools.NAME]" } " in the configuration, turns it on; "
+                    "each tool call that a model proposes is a line here then."
+                } @else {
+                    "No decision matches. " a href="/console/guard" { "Clear the filter" }
+                }
             }
         } @else {
-            div.scroll { table {
-                thead { tr {
-                    th { "When (UTC)" } th { "Decision" } th { "Tool" } th { "Why" } th { "Context" } th { "Task" } th { "Request" }
-                } }
-                tbody { @for line in &lines { (line) } }
-            } }
+            (layout::table(&["When (UTC)", "Decision", "Tool", "Why", "Context", "Task", "Request"], &html! {
+                @for line in &lines { (line) }
+            }))
         }
         @if let Some(next) = &noted.next {
             p { a href=(filter.address(next.as_str())) { "Older decisions" } }

@@ -3,8 +3,8 @@
 use maud::{Markup, html};
 use steersman_store::BudgetRow;
 
-use crate::format::moment as time;
-use crate::layout::page as frame;
+use crate::format::moment;
+use crate::layout;
 
 /// One key.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub fn page(
     audit: &[(i64, String, String, String)],
     secret: Option<&str>,
 ) -> Markup {
-    frame(
+    layout::page(
         "Keys",
         "/console/keys",
         &html! {
@@ -45,42 +45,38 @@ pub fn page(
             (form())
             h2 { "Budgets" }
             @if budgets.is_empty() { p { "None has been used yet." } } @else {
-                table {
-                    thead { tr { th { "Budget" } th { "Period" } th { "Spent" } th { "Held" } th { "Overrun" } } }
-                    tbody { @for row in budgets {
-                        tr { td { (row.name) } td { (row.period) } td { (row.spent) } td { (row.held) } td { (row.overrun) } }
+                (layout::table(&["Budget", "Period (UTC)", "#Spent", "#Held", "#Overrun"], &html! {
+                    @for row in budgets { tr {
+                        td { (row.name) } td { (row.period) }
+                        td.number { (row.spent) } td.number { (row.held) } td.number { (row.overrun) }
                     } }
-                }
+                }))
             }
             h2 { "Changes" }
-            @if audit.is_empty() { p { "None yet." } } @else { table {
-                thead { tr { th { "When" } th { "By" } th { "What" } th { "Key" } } }
-                tbody { @for (at_us, by, what, key) in audit {
-                    tr { td { (time(*at_us)) } td { (by) } td { (what) } td { (key) } }
-                } }
-            } }
+            @if audit.is_empty() { p { "None yet." } } @else { (layout::table(&["When (UTC)", "By", "What", "Key"], &html! {
+                @for (at_us, by, what, key) in audit {
+                    tr { td { time { (moment(*at_us)) } } td { (by) } td { (what) } td { (key) } }
+                }
+            })) }
         },
     )
 }
 
 fn table(keys: &[Line]) -> Markup {
     html! {
-        @if keys.is_empty() { p { "No key was ever made: clients need none, or the gateway's own. From the first key on every client needs one." } } @else {
-            table {
-                thead { tr { th { "Name" } th { "ID" } th { "Team" } th { "Ends" } th { "Limits" } th { "Made" } th {} } }
-                tbody { @for key in keys {
-                    tr {
-                        td { (key.name) } td { code { (key.id) } } td { (key.team.as_deref().unwrap_or("–")) }
-                        td { code { "…" (key.ends) } } td { (key.limits) } td { (time(key.created_at_us)) }
-                        td {
-                            @if key.revoked { "revoked" } @else {
-                                form method="post" action={ "/console/keys/" (key.id) "/rotate" } { button { "Rotate" } }
-                                form method="post" action={ "/console/keys/" (key.id) "/revoke" } { button { "Revoke" } }
-                            }
-                        }
-                    }
+        @if keys.is_empty() {
+            p { "No key was ever made: clients need none, or the gateway's own. From the first key on every client needs one." }
+        } @else {
+            (layout::table(&["Name", "ID", "Team", "Ends", "Limits", "Made (UTC)", ""], &html! {
+                @for key in keys { tr {
+                    td { (key.name) } td { code { (key.id) } } td { (key.team.as_deref().unwrap_or("–")) }
+                    td { code { "…" (key.ends) } } td { (key.limits) } td { time { (moment(key.created_at_us)) } }
+                    td { @if key.revoked { "revoked" } @else { div.actions {
+                        form method="post" action={ "/console/keys/" (key.id) "/rotate" } { button.quiet { "Rotate" } }
+                        form method="post" action={ "/console/keys/" (key.id) "/revoke" } { button.quiet { "Revoke" } }
+                    } } }
                 } }
-            }
+            }))
         }
     }
 }

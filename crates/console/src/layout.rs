@@ -2,6 +2,8 @@
 
 use maud::{DOCTYPE, Markup, html};
 
+use crate::overview::SPANS;
+
 /// One entry of the navigation.
 #[derive(Debug)]
 pub(crate) struct NavigationEntry {
@@ -41,15 +43,40 @@ pub(crate) fn page(title: &str, active: &str, content: &Markup) -> Markup {
                 link rel="icon" href="data:,";
             }
             body {
+                a.skip href="#content" { "To the content" }
                 header.top {
                     a.brand href="/console" { "Steersman" }
                     nav aria-label="Pages" {
                         @for entry in NAVIGATION {
-                            a href=(entry.path) aria-current=[(entry.path == active).then_some("page")] { (entry.title) }
+                            @let current = (entry.path == active).then_some("page");
+                            a href=(entry.path) aria-current=[current] { (entry.title) }
                         }
                     }
                 }
-                main { (content) }
+                main id="content" { (content) }
+            }
+        }
+    }
+}
+
+/// A table that scrolls by itself where the page is narrower. A column whose name begins with `#` holds figures.
+pub(crate) fn table(columns: &[&str], rows: &Markup) -> Markup {
+    html! {
+        div.scroll { table {
+            thead { tr { @for column in columns {
+                @match column.strip_prefix('#') { Some(name) => th.number { (name) }, None => th { (column) } }
+            } } }
+            tbody { (rows) }
+        } }
+    }
+}
+
+/// The choice of a span, for the page at `path`.
+pub(crate) fn spans(path: &str, chosen: &str) -> Markup {
+    html! {
+        nav.spans aria-label="Span" {
+            @for (word, title, _) in SPANS {
+                a href=(format!("{path}?span={word}")) aria-current=[(*word == chosen).then_some("true")] { (title) }
             }
         }
     }

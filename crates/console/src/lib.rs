@@ -1,8 +1,8 @@
 //! The console's pages, as functions from rows to HTML.
 //!
-//! A page is one file and one line in `layout::NAVIGATION`; a room's decisions are sentences by [`told()`]. Every page is whole without script: filters are links and forms,
-//! charts are SVG, and the address holds the state. What is shown is what the store kept, so it is redacted already;
-//! everything is escaped by the template engine.
+//! A page is one file and one line in `layout::NAVIGATION`; a room's decisions are sentences by [`told()`]. Every page
+//! is whole without script: filters are links and forms, charts are SVG, and the address holds the state. What is shown
+//! is what the store kept, so it is redacted already; everything is escaped by the template engine.
 //!
 //! What never happens here: a query, a route, a script that a page needs.
 

@@ -32,23 +32,26 @@ pub struct Load {
 /// The page.
 #[must_use]
 pub fn page(load: &Load) -> Markup {
-    let row = |what: &str, value: String| html! { tr { th { (what) } td { (value) } } };
+    let row = |what: &str, value: String| html! { tr { th { (what) } td.number { (value) } } };
+    let of = |used: String, most: String| format!("{used} of {most}");
     let body = html! {
         h1 { "Load" }
-        table { tbody {
-            (row("requests under way", format!("{} of {}", format::count(load.in_flight), format::count(load.max_in_flight))))
-            (row("bytes of their bodies", format!("{} of {}", format::bytes(load.held_bytes), format::bytes(load.max_held_bytes))))
-            (row("began at once", format::count(load.at_once)))
-            (row("waited and began", format::count(load.waited)))
-            (row("longest wait of those", format::duration(load.longest_wait_us)))
-            (row("refused, too many waited", format::count(load.refused_full)))
-            (row("refused after their wait", format::count(load.refused_late)))
+        table.narrow { tbody {
+            (row("Requests under way", of(format::count(load.in_flight), format::count(load.max_in_flight))))
+            (row("Bytes of their bodies", of(format::bytes(load.held_bytes), format::bytes(load.max_held_bytes))))
+            (row("Began at once", format::count(load.at_once)))
+            (row("Waited and began", format::count(load.waited)))
+            (row("Longest wait of those", format::duration(load.longest_wait_us)))
+            (row("Refused, too many waited", format::count(load.refused_full)))
+            (row("Refused after their wait", format::count(load.refused_late)))
         } }
         h2 { "Who waits" }
         @if load.waiting.is_empty() { p { "Nobody: each request begins as it comes." } } @else {
-            table {
-                thead { tr { th { "key" } th { "requests" } } }
-                tbody { @for (key, count) in &load.waiting { tr { td { (key) } td { (format::count(*count)) } } } }
+            table.narrow {
+                thead { tr { th { "Key" } th.number { "Requests" } } }
+                tbody { @for (key, count) in &load.waiting {
+                    tr { td { (key) } td.number { (format::count(*count)) } }
+                } }
             }
             p { "Keys take turns, whatever the length of their queues." }
         }

@@ -8,8 +8,16 @@ use maud::{Markup, html};
 use steersman_lab::stats::wilson;
 use steersman_routing::{Estimate, Lift, OffPolicy, Phase, Signal, Standing};
 
-use crate::format;
-use crate::layout::page as frame;
+use crate::{format, layout};
+
+/// What turns one on.
+const EXAMPLE: &str = r#"[tasks.NAME.objective]
+reference = "big"
+candidates = ["small"]
+floor = 0.97
+confidence = 0.95
+evaluator = "agreement"
+"#;
 
 /// The page.
 #[must_use]
@@ -20,16 +28,17 @@ pub fn page(standings: &BTreeMap<String, Standing>) -> Markup {
             "requests, all of them go to the reference; when the proof no longer covers the traffic, they do so again." }
         @if standings.is_empty() {
             p { "No task has an objective yet. For a task NAME:" }
-            pre { "[tasks.NAME.objective]\nreference = \"big\"\ncandidates = [\"small\"]\nfloor = 0.97\nconfidence = 0.95\nevaluator = \"agreement\"\n" }
+            pre { (EXAMPLE) }
         }
         @for (task, standing) in standings {
             (section(task, standing))
         }
     };
-    frame("Objectives", "/console/objectives", &content)
+    layout::page("Objectives", "/console/objectives", &content)
 }
 
-/// The page of one task: its standing, other rungs as graded decisions show them, and what each dearer arm adds on the labels.
+/// The page of one task: its standing, other rungs as graded decisions show them, and what each dearer arm adds on the
+/// labels.
 #[must_use]
 pub fn task_page(
     task: &str,
@@ -39,11 +48,11 @@ pub fn task_page(
 ) -> Markup {
     let content = html! {
         h1 { "Objective of " code { "task/" (task) } }
-        (section(task, standing))
+        (standing_of(task, standing))
         (rungs(ahead))
         (lifts(added))
     };
-    frame("Objective", "/console/objectives", &content)
+    layout::page("Objective", "/console/objectives", &content)
 }
 
 /// Other rungs, off policy: nothing is changed to learn this.
@@ -53,16 +62,19 @@ fn rungs(ahead: &[(usize, &'static str, OffPolicy)]) -> Markup {
         h2 { "Other rungs, from graded decisions" }
         @if ahead.is_empty() { p { "No decision is graded yet: labels, a client's truth or a score do that." } } @else {
             p { "Each decision has a known chance. A request counts for another rung as much as that would have taken the same path." }
-            table {
-                thead { tr { th { "rung" } th { "quality, doubly robust" } th { "by propensity alone" } th { "change" } th { "cost, as a share" } th { "verdict" } } }
-                tbody { @for (rung, what, estimate) in ahead {
-                    tr {
-                        td { (rung) ": " (what) } td { (told(estimate.doubly_robust)) } td { (told(estimate.ips)) } td { (told(estimate.change)) }
-                        td { (estimate.cost_ratio.map_or_else(|| "unknown".to_owned(), told)) }
-                        td { (crate::frontier::verdict(&estimate.verdict)) }
+            (layout::table(
+                &["Rung", "Quality, doubly robust", "By propensity alone", "Change", "Cost, as a share", "Verdict"],
+                &html! {
+                    @for (rung, what, estimate) in ahead {
+                        tr {
+                            td { (rung) ": " (what) } td { (told(estimate.doubly_robust)) } td { (told(estimate.ips)) }
+                            td { (told(estimate.change)) }
+                            td { (estimate.cost_ratio.map_or_else(|| "unknown".to_owned(), told)) }
+                            td.wide { (crate::frontier::verdict(&estimate.verdict)) }
+                        }
                     }
-                } }
-            }
+                },
+            ))
         }
     }
 }
@@ -73,64 +85,77 @@ fn lifts(added: &[(String, String, Lift)]) -> Markup {
     html! {
         h2 { "What a dearer arm adds, on the labels" }
         @if added.is_empty() { p { "No label has grades for two arms yet." } } @else {
-            table {
-                thead { tr { th { "from, to" } th { "labels" } th { "quality added" } th { "cost" } th { "time" } th { "dollars for one more right answer" } th { "" } } }
-                tbody { @for (from, to, lift) in added {
-                    tr {
-                        td { (from) " → " (to) } td { (lift.requests) }
-                        td { (format!("{:+.3} [{:+.3}, {:+.3}]", lift.delta, lift.delta_ci[0], lift.delta_ci[1])) }
-                        td { (times(lift.cost_multiple)) } td { (times(lift.latency_multiple)) }
-                        td { (lift.usd_per_right_answer.map_or_else(|| "-".to_owned(), |usd| format!("{usd:.5}"))) }
-                        td { (lift.verdict.describe()) }
+            (layout::table(
+                &["From, to", "#Labels", "Quality added", "Cost", "Time", "#Dollars for one more right answer",
+                 "Verdict"],
+                &html! {
+                    @for (from, to, lift) in added {
+                        tr {
+                            td { (from) " → " (to) } td.number { (lift.requests) }
+                            td { (format!("{:+.3} [{:+.3}, {:+.3}]", lift.delta, lift.delta_ci[0], lift.delta_ci[1])) }
+                            td { (times(lift.cost_multiple)) } td { (times(lift.latency_multiple)) }
+                            td.number { (lift.usd_per_right_answer.map_or("–".to_owned(), |usd| format!("{usd:.5}"))) }
+                            td.wide { (lift.verdict.describe()) }
+                        }
                     }
-                } }
-            }
+                },
+            ))
         }
     }
 }
 
 fn section(task: &str, standing: &Standing) -> Markup {
+    html! {
+        section id=(format!("task-{task}")) {
+            h2 { code { "task/" (task) } }
+            (standing_of(task, standing))
+            p {
+                a href=(format!("/console/objectives/{}", format::encode(task))) {
+                    "What other rungs and dearer arms would be worth"
+                }
+            }
+        }
+    }
+}
+
+fn standing_of(task: &str, standing: &Standing) -> Markup {
     let plan = &standing.plan;
     let [evidence, needed] = standing.evidence;
     html! {
-        section id=(format!("task-{task}")) {
-            h2 { code { "task/" (task) } " · " (standing.phase.as_str()) }
-            p { strong { (standing.next_step) } }
-            table {
-                tr { th { "asked for" } td { "quality at least " (plan.floor) " of " code { (plan.reference) } " at " (percent(plan.confidence)) " confidence" } }
-                tr { th { "candidates" } td { (plan.candidates.join(", ")) } }
-                @if let Some(alarm) = standing.alarm {
-                    tr { th { "disarmed" } td { (alarm.describe()) } }
-                }
-                @if !standing.arms.is_empty() {
-                    tr { th { "order" } td { (standing.arms.join(" → ")) } }
-                    tr { th { "policy" } td { code { (standing.version) } ", rung " (standing.rung) " of " (standing.rungs) } }
-                }
-                tr { th { "labels" } td { (standing.fitted_on) " fitted the router, " (standing.proved_on) " since" } }
-                tr { th { "evidence" } td {
-                    meter min="0" max=(needed) value=(format!("{:.3}", evidence.min(needed))) {}
-                    " " (format!("{evidence:.2} of {needed:.2}"))
-                    @if standing.phase == Phase::Armed { " towards the next rung" }
-                } }
-                @if standing.phase == Phase::Armed {
-                    tr { th { "quality" } td { @match standing.relative_quality {
-                        Some(quality) => (format!("{quality:.3} of the reference on the labels")),
-                        None => "unknown",
-                    } } }
-                    tr { th { "cost" } td { @match standing.relative_cost {
-                        Some(cost) => (format!("{cost:.3} of the reference: {} saved", percent(1.0 - cost))),
-                        None => "a price is unknown, so no saving is claimed",
-                    } } }
-                    tr { th { "fell short" } td { (standing.fell_short[0]) " of " (standing.fell_short[1]) " labels since it was armed" } }
-                }
+        p { strong { (standing.phase.as_str()) ": " (standing.next_step) } }
+        table.told {
+            tr { th { "asked for" } td {
+                "quality at least " (plan.floor) " of " code { (plan.reference) } " at " (percent(plan.confidence)) " confidence"
+            } }
+            tr { th { "candidates" } td { (plan.candidates.join(", ")) } }
+            @if let Some(alarm) = standing.alarm {
+                tr { th { "disarmed" } td { (alarm.describe()) } }
             }
-            @if let Some(own) = &standing.streams { (streams(own)) }
-            @if !standing.signals.is_empty() { (signals(&standing.signals)) }
-            p {
-                a href=(format!("/console/requests?task={}", format::encode(task))) { "Requests of this task" } " · "
-                a href=(format!("/console/objectives/{}", format::encode(task))) { "What other rungs and dearer arms would be worth" }
+            @if !standing.arms.is_empty() {
+                tr { th { "order" } td { (standing.arms.join(" → ")) } }
+                tr { th { "policy" } td { code { (standing.version) } ", rung " (standing.rung) " of " (standing.rungs) } }
+            }
+            tr { th { "labels" } td { (standing.fitted_on) " fitted the router, " (standing.proved_on) " since" } }
+            tr { th { "evidence" } td {
+                meter min="0" max=(needed) value=(format!("{:.3}", evidence.min(needed))) {}
+                " " (format!("{evidence:.2} of {needed:.2}"))
+                @if standing.phase == Phase::Armed { " towards the next rung" }
+            } }
+            @if standing.phase == Phase::Armed {
+                tr { th { "quality" } td { @match standing.relative_quality {
+                    Some(quality) => (format!("{quality:.3} of the reference on the labels")),
+                    None => "unknown",
+                } } }
+                tr { th { "cost" } td { @match standing.relative_cost {
+                    Some(cost) => (format!("{cost:.3} of the reference: {} saved", percent(1.0 - cost))),
+                    None => "a price is unknown, so no saving is claimed",
+                } } }
+                tr { th { "fell short" } td { (standing.fell_short[0]) " of " (standing.fell_short[1]) " labels since it was armed" } }
             }
         }
+        @if let Some(own) = &standing.streams { (streams(own)) }
+        @if !standing.signals.is_empty() { (signals(&standing.signals)) }
+        p { a href=(format!("/console/requests?task={}", format::encode(task))) { "Requests of this task" } }
     }
 }
 
@@ -140,7 +165,7 @@ fn streams(own: &Standing) -> Markup {
     html! {
         h3 { "Streams: a policy that looks at the prompt alone · " (own.phase.as_str()) }
         p { (own.next_step) }
-        table {
+        table.told {
             tr { th { "policy" } td { code { (own.version) } ", rung " (own.rung) " of " (own.rungs) } }
             tr { th { "evidence" } td { (format!("{:.2} of {:.2}", own.evidence[0], own.evidence[1])) } }
             @if own.phase == Phase::Armed {
@@ -156,15 +181,17 @@ fn streams(own: &Standing) -> Markup {
 fn signals(signals: &[Signal]) -> Markup {
     let told = |[right, of]: [u64; 2]| {
         let interval = wilson(right, of, 0.95);
-        if of == 0 { "-".to_owned() } else { format!("{right} of {of} [{:.2}, {:.2}]", interval.low, interval.high) }
+        if of == 0 { "–".to_owned() } else { format!("{right} of {of} [{:.2}, {:.2}]", interval.low, interval.high) }
     };
     html! {
-        table {
-            thead { tr { th { "signal, on the labels" } th { "right where it speaks for" } th { "right where it speaks against" } } }
-            tbody { @for signal in signals {
-                tr { td { (signal.name) } td { (told(signal.spoke_for)) } td { (told(signal.spoke_against)) } }
-            } }
-        }
+        (layout::table(
+            &["Signal, on the labels", "Right where it speaks for", "Right where it speaks against"],
+            &html! {
+                @for signal in signals {
+                    tr { td { (signal.name) } td { (told(signal.spoke_for)) } td { (told(signal.spoke_against)) } }
+                }
+            },
+        ))
     }
 }
 

@@ -37,11 +37,7 @@ pub fn page(content: &Content<'_>) -> Markup {
     let body = html! {
         div.heading {
             h1 { "Overview" }
-            nav.spans aria-label="Span" {
-                @for (word, title, _) in SPANS {
-                    a href=(format!("/console?span={word}")) aria-current=[(*word == content.span).then_some("true")] { (title) }
-                }
-            }
+            (layout::spans("/console", content.span))
         }
         @if content.overview.total.requests == 0 { (first_visit(content.models, content.address)) }
         (tiles(&content.overview.total))
@@ -69,15 +65,19 @@ fn first_visit(models: &[String], address: &str) -> Markup {
 
 fn tiles(total: &Aggregate) -> Markup {
     let unknown = total.cost_unknown_requests;
+    let unknown = (unknown > 0).then(|| format!("{} of unknown cost", format::count(unknown)));
+    let cached = format!("{} cached", format::share(total.tokens.cache_read, total.tokens.input));
+    let time =
+        |name, p50, p99| tile(name, &format::maybe_duration(p50), Some(format!("p99 {}", format::maybe_duration(p99))));
     html! {
         dl.tiles {
             (tile("Requests", &format::count(total.requests), None))
             (tile("Errors", &format::count(total.errors), Some(format::share(total.errors, total.requests))))
-            (tile("Cost", &total.cost_known.to_string(), (unknown > 0).then(|| format!("{} of unknown cost", format::count(unknown)))))
-            (tile("Tokens in", &format::count(total.tokens.input), Some(format!("{} cached", format::share(total.tokens.cache_read, total.tokens.input)))))
+            (tile("Cost", &format::sum(total.cost_known), unknown))
+            (tile("Tokens in", &format::count(total.tokens.input), Some(cached)))
             (tile("Tokens out", &format::count(total.tokens.output), None))
-            (tile("Latency p50", &format::maybe_duration(total.latency.p50_us), Some(format!("p99 {}", format::maybe_duration(total.latency.p99_us)))))
-            (tile("First token p50", &format::maybe_duration(total.first_token.p50_us), Some(format!("p99 {}", format::maybe_duration(total.first_token.p99_us)))))
+            (time("Latency p50", total.latency.p50_us, total.latency.p99_us))
+            (time("First token p50", total.first_token.p50_us, total.first_token.p99_us))
         }
     }
 }
@@ -110,44 +110,44 @@ fn charts(overview: &Overview) -> Markup {
                 ("p99", series(|aggregate| aggregate.first_token.p99_us)),
             ], format::duration))
             (chart::lines("Cost", axis, &[("cost", cost)], |nanos| {
-                steersman_core::Usd::from_nanos(i64::try_from(nanos).unwrap_or(i64::MAX)).to_string()
+                format::sum(steersman_core::Usd::from_nanos(i64::try_from(nanos).unwrap_or(i64::MAX)))
             }))
         }
+        p { small { "All times are UTC. Costs are of the requests whose price is known." } }
     }
 }
 
 fn by_model(overview: &Overview) -> Markup {
     html! {
         h2 { "By model" }
-        div.scroll {
-            table {
-                thead { tr {
-                    th { "Model" } th.number { "Requests" } th.number { "Errors" } th.number { "Tokens in" }
-                    th.number { "Tokens out" } th.number { "Cost" } th.number { "p50" } th.number { "p95" } th.number { "p99" }
-                    th.number { "First token p50" }
-                } }
-                tbody {
-                    @for series in &overview.models {
-                        @let total = &series.total;
-                        tr {
-                            td { @match &series.model {
-                                Some(model) => { a href=(format!("/console/requests?model={}", format::encode(model))) { (model) } }
-                                None => { em { "no provider reached" } }
-                            } }
-                            td.number { (format::count(total.requests)) }
-                            td.number { (format::count(total.errors)) }
-                            td.number { (format::count(total.tokens.input)) }
-                            td.number { (format::count(total.tokens.output)) }
-                            td.number { @if total.cost_unknown_requests == total.requests { "unknown" } @else { (total.cost_known) } }
-                            td.number { (format::maybe_duration(total.latency.p50_us)) }
-                            td.number { (format::maybe_duration(total.latency.p95_us)) }
-                            td.number { (format::maybe_duration(total.latency.p99_us)) }
-                            td.number { (format::maybe_duration(total.first_token.p50_us)) }
+        (layout::table(
+            &["Model", "#Requests", "#Errors", "#Tokens in", "#Tokens out", "#Cost", "#p50", "#p95", "#p99",
+             "#First token p50"],
+            &html! {
+                @for series in &overview.models {
+                    @let total = &series.total;
+                    tr {
+                        td { @match &series.model {
+                            Some(model) => {
+                                a href=(format!("/console/requests?model={}", format::encode(model))) { (model) }
+                            }
+                            None => { em { "no provider reached" } }
+                        } }
+                        td.number { (format::count(total.requests)) }
+                        td.number { (format::count(total.errors)) }
+                        td.number { (format::count(total.tokens.input)) }
+                        td.number { (format::count(total.tokens.output)) }
+                        td.number {
+                            @if total.cost_unknown_requests == total.requests { "unknown" } @else { (format::sum(total.cost_known)) }
                         }
+                        td.number { (format::maybe_duration(total.latency.p50_us)) }
+                        td.number { (format::maybe_duration(total.latency.p95_us)) }
+                        td.number { (format::maybe_duration(total.latency.p99_us)) }
+                        td.number { (format::maybe_duration(total.first_token.p50_us)) }
                     }
                 }
-            }
-        }
+            },
+        ))
     }
 }
 

@@ -31,7 +31,10 @@ pub(crate) fn marked(story: &RequestStory) -> Option<Markup> {
     Some(html! {
         h2 { "Repairs" }
         @match &text {
-            Some(text) => { pre.repaired { @for piece in pieces(text, &marks(text, repairs).unwrap_or_default()) { (piece) } } }
+            Some(text) => {
+                @let marks = marks(text, repairs).unwrap_or_default();
+                pre.repaired { @for piece in pieces(text, &marks) { (piece) } }
+            }
             None => { p.notice { "The text that they were made on was not kept." } }
         }
         @let rest: Vec<&Value> = if text.is_some() { later.collect() } else { repairs.iter().collect() };
@@ -88,7 +91,8 @@ fn pieces(text: &str, marks: &[Mark<'_>]) -> Vec<Markup> {
     pieces
 }
 
-/// Every text of an answer as a provider sent it, whichever dialect it speaks: its words, and the arguments of its calls.
+/// Every text of an answer as a provider sent it, whichever dialect it speaks: its words, and the arguments of its
+/// calls.
 fn texts(body: &Bytes) -> Vec<String> {
     let read = |dialect: &&'static dyn Dialect| {
         let events = dialect.decode_answer(body).ok().or_else(|| streamed_events(*dialect, body))?;

@@ -25,7 +25,7 @@ pub fn page(story: &RequestStory, address: &str) -> Markup {
 }
 
 fn facts(row: &RequestRow) -> Markup {
-    let usage = &row.usage;
+    let (usage, count) = (&row.usage, format::maybe_count);
     html! {
         dl.facts {
             (fact("When (UTC)", &format::moment(row.started_at_us)))
@@ -35,8 +35,8 @@ fn facts(row: &RequestRow) -> Markup {
             (fact("Protocol", &format!("{}{}", row.protocol, if row.streamed { ", streamed" } else { "" })))
             (fact("Status", &row.status.to_string()))
             (fact("Cost", &format::cost(row.cost)))
-            (fact("Tokens in", &format!("{} ({} cached)", format::maybe_count(usage.input_tokens), format::maybe_count(usage.cache_read_tokens))))
-            (fact("Tokens out", &format!("{} ({} reasoning)", format::maybe_count(usage.output_tokens), format::maybe_count(usage.reasoning_tokens))))
+            (fact("Tokens in", &format!("{} ({} cached)", count(usage.input_tokens), count(usage.cache_read_tokens))))
+            (fact("Tokens out", &format!("{} ({} reasoning)", count(usage.output_tokens), count(usage.reasoning_tokens))))
             (fact("First token", &format::maybe_duration(row.timing.first_token_us)))
             (fact("Held by the gate", &format::duration(row.timing.hold_us)))
             (fact("Total", &format::duration(row.timing.total_us)))
@@ -70,12 +70,17 @@ fn waterfall(story: &RequestStory) -> Markup {
 fn line(attempt: &AttemptRow, total_us: u64) -> Markup {
     let timing = &attempt.timing;
     let first = timing.first_token_us.unwrap_or(timing.total_us);
+    let waited = place(attempt.started_us, first, total_us);
+    let answered = place(attempt.started_us + first, timing.total_us.saturating_sub(first), total_us);
     let class = if attempt.code.is_some() { "span fail" } else { "span" };
     html! {
         tr {
             td { (attempt.reason) }
             td { (attempt.provider) "/" (attempt.requested_model) }
-            td { @if let Some(status) = attempt.status { (status) } @else { "–" } @if let Some(code) = &attempt.code { " " code { (code) } } }
+            td {
+                @if let Some(status) = attempt.status { (status) } @else { "–" }
+                @if let Some(code) = &attempt.code { " " code { (code) } }
+            }
             td { (attempt.served_model.as_deref().unwrap_or("–")) }
             td { (attempt.finish_reason.as_deref().unwrap_or("–")) }
             td.number { (format::maybe_count(attempt.usage.input_tokens)) }
@@ -84,8 +89,8 @@ fn line(attempt: &AttemptRow, total_us: u64) -> Markup {
             td.number { (format::maybe_duration(timing.first_token_us)) }
             td.number { (format::duration(timing.total_us)) }
             td { div.track {
-                div class="span wait" style=(place(attempt.started_us, first, total_us)) title="until the first token" {}
-                div class=(class) style=(place(attempt.started_us + first, timing.total_us.saturating_sub(first), total_us)) title="answer" {}
+                div class="span wait" style=(waited) title="until the first token" {}
+                div class=(class) style=(answered) title="answer" {}
             } }
         }
     }
@@ -122,7 +127,10 @@ fn conversation(story: &RequestStory) -> Markup {
         story.response_body.as_ref().and_then(|body| transcript::answer(&row.protocol, streamed, &body.content));
     html! {
         h2 { "Conversation" }
-        @match asked { Some(asked) => { (asked) } None => { p.notice { "The request cannot be read as a conversation; its bytes are below." } } }
+        @match asked {
+            Some(asked) => { (asked) }
+            None => { p.notice { "The request cannot be read as a conversation; its bytes are below." } }
+        }
         @if let Some(answered) = answered { (answered) }
     }
 }

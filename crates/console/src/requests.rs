@@ -79,15 +79,12 @@ fn address(filter: &RequestFilter, before: Option<&str>) -> String {
 
 fn table(rows: &[RequestRow]) -> Markup {
     html! {
-        div.scroll {
-            table {
-                thead { tr {
-                    th { "When (UTC)" } th { "Outcome" } th { "Model" } th { "Task" } th.number { "In" } th.number { "Out" }
-                    th.number { "Cost" } th.number { "First token" } th.number { "Total" } th { "Request" }
-                } }
-                tbody { @for row in rows { (line(row)) } }
-            }
-        }
+        (layout::table(
+            &["When (UTC)", "Outcome", "Model", "Task", "#In", "#Out", "#Cost", "#First token", "#Total", "Request"],
+            &html! {
+                @for row in rows { (line(row)) }
+            },
+        ))
     }
 }
 
@@ -97,7 +94,10 @@ fn line(row: &RequestRow) -> Markup {
         tr {
             td { time { (format::moment(row.started_at_us)) } }
             td { (outcome(row)) }
-            td { (row.model.as_deref().unwrap_or(&row.requested_model)) @if row.attempts > 1 { small { " " (row.attempts) " attempts" } } }
+            td {
+                (row.model.as_deref().unwrap_or(&row.requested_model))
+                @if row.attempts > 1 { small { " " (row.attempts) " attempts" } }
+            }
             td { (row.task) }
             td.number { (format::maybe_count(row.usage.input_tokens)) }
             td.number { (format::maybe_count(row.usage.output_tokens)) }

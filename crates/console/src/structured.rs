@@ -40,10 +40,9 @@ pub fn page(rows: &[Row], alarms: &[Alarm], aliases: &[AliasLine], canaries: &[c
         @if rows.is_empty() {
             p.notice { "No answer has needed a repair yet. Requests with a " code { "response_format" } " or tools are counted here." }
         } @else {
-            div.scroll { table {
-                thead { tr { th { "Model" } th { "Schema" } th { "Place" } th { "Repair" } th { "Old" } th { "New" } th { "Answers" } th { "Share" } th {} } }
-                tbody { @for row in rows.iter().take(ROWS_MAX) { (line(row)) } }
-            } }
+            (layout::table(&["Model", "Schema", "Place", "Repair", "Old", "New", "Answers", "Share", ""], &html! {
+                @for row in rows.iter().take(ROWS_MAX) { (line(row)) }
+            }))
         }
         (named(aliases))
         (canaries::section(canaries))
@@ -60,7 +59,8 @@ fn line(row: &Row) -> Markup {
             td { (tenths / 10) "." (tenths % 10) " %" }
             td { @if row.form.code == Code::RenamedKey {
                 @let (pointer, _) = row.form.pointer.rsplit_once('/').unwrap_or_default();
-                @let alias = Alias { pointer: pointer.to_owned(), old: row.form.old.clone(), new: row.form.new.clone() };
+                @let (old, new) = (row.form.old.clone(), row.form.new.clone());
+                @let alias = Alias { pointer: pointer.to_owned(), old, new };
                 (button("confirm", "Confirm as alias", &row.model, &row.schema, &alias))
             } }
         }
@@ -74,9 +74,8 @@ fn named(aliases: &[AliasLine]) -> Markup {
         @if aliases.is_empty() {
             p { "None. An answer that was asked for again and then held the same value under the declared name is evidence for one." }
         } @else {
-            div.scroll { table {
-                thead { tr { th { "Model" } th { "Schema" } th { "Place" } th { "Old" } th { "New" } th { "Confirmed by" } th { "Last (UTC)" } th {} } }
-                tbody { @for line in aliases {
+            (layout::table(&["Model", "Schema", "Place", "Old", "New", "Confirmed by", "Last (UTC)", ""], &html! {
+                @for line in aliases {
                     tr {
                         td { (line.model) } td { code { (line.schema) } } td { code { (at(&line.alias.pointer)) } }
                         td { (line.alias.old) } td { (line.alias.new) }
@@ -87,8 +86,8 @@ fn named(aliases: &[AliasLine]) -> Markup {
                             (button("forget", "Forget", &line.model, &line.schema, &line.alias))
                         }
                     }
-                } }
-            } }
+                }
+            }))
         }
     }
 }

@@ -3,7 +3,6 @@
 use maud::{Markup, html};
 use steersman_store::rows::TaskRow;
 
-use crate::overview::SPANS;
 use crate::{format, layout};
 
 /// The page; `span` is one of the overview's.
@@ -12,24 +11,21 @@ pub fn page(tasks: &[TaskRow], span: &str) -> Markup {
     let body = html! {
         div.heading {
             h1 { "Tasks" }
-            nav.spans aria-label="Span" {
-                @for (word, title, _) in SPANS {
-                    a href=(format!("/console/tasks?span={word}")) aria-current=[(*word == span).then_some("true")] { (title) }
-                }
-            }
+            (layout::spans("/console/tasks", span))
         }
         @if tasks.is_empty() {
             section.notice { p { "No request in this span." } }
         } @else {
-            table {
-                thead { tr {
-                    th { "Task" } th { "Requests" } th { "Errors" } th { "Cost" } th { "A request" }
-                    th { "Tokens in" } th { "Cached" } th { "Tokens out" } th { "P50" } th { "P99" } th { "First token p50" }
-                } }
-                tbody { @for row in tasks { (line(row)) } }
-            }
+            (layout::table(
+                &["Task", "#Requests", "#Errors", "#Cost", "#Cost a request", "#Tokens in", "#Cached", "#Tokens out",
+                 "#p50", "#p99", "#First token p50"],
+                &html! {
+                    @for row in tasks { (line(row)) }
+                },
+            ))
             p { "A task is named by " code { "model: \"task/NAME\"" } ", the header " code { "x-steersman-task" } " or "
-                code { "metadata.task" } "; a call that names none belongs to " code { "auto/" } " and the fingerprint of its system prompt, schema and tools." }
+                code { "metadata.task" } "; a call that names none belongs to " code { "auto/" }
+                " and the fingerprint of its system prompt, schema and tools." }
         }
     };
     layout::page("Tasks", "/console/tasks", &body)
@@ -42,16 +38,20 @@ fn line(row: &TaskRow) -> Markup {
     html! {
         tr {
             td { a href=(format!("/console/requests?task={}", format::encode(&row.task))) { (row.task) } }
-            td { (format::count(sum.requests)) }
-            td { (format::share(sum.errors, sum.requests)) }
-            td { (sum.cost_known) @if sum.cost_unknown_requests > 0 { " + " (format::count(sum.cost_unknown_requests)) " unknown" } }
-            td { @match each { Some(nanos) => (steersman_core::Usd::from_nanos(nanos)), None => "–" } }
-            td { (format::count(sum.tokens.input)) }
-            td { (format::share(sum.tokens.cache_read, sum.tokens.input)) }
-            td { (format::count(sum.tokens.output)) }
-            td { (format::maybe_duration(sum.latency.p50_us)) }
-            td { (format::maybe_duration(sum.latency.p99_us)) }
-            td { (format::maybe_duration(sum.first_token.p50_us)) }
+            td.number { (format::count(sum.requests)) }
+            td.number { (format::share(sum.errors, sum.requests)) }
+            td.number {
+                @if known > 0 { (format::sum(sum.cost_known)) }
+                @if known > 0 && sum.cost_unknown_requests > 0 { " + " }
+                @if sum.cost_unknown_requests > 0 { (format::count(sum.cost_unknown_requests)) " unknown" }
+            }
+            td.number { @match each { Some(nanos) => (format::sum(steersman_core::Usd::from_nanos(nanos))), None => "–" } }
+            td.number { (format::count(sum.tokens.input)) }
+            td.number { (format::share(sum.tokens.cache_read, sum.tokens.input)) }
+            td.number { (format::count(sum.tokens.output)) }
+            td.number { (format::maybe_duration(sum.latency.p50_us)) }
+            td.number { (format::maybe_duration(sum.latency.p99_us)) }
+            td.number { (format::maybe_duration(sum.first_token.p50_us)) }
         }
     }
 }

@@ -65,9 +65,9 @@ fn route(note: &Value) -> Vec<String> {
     let mut lines = Vec::new();
     let phase = text(note, "phase").unwrap_or("no objective");
     let reason = text(note, "reason").unwrap_or("as configured");
-    let policy =
-        note.get("policy").filter(|policy| !policy.is_null()).map(|policy| format!(", policy {}", plain(policy)));
-    lines.push(format!("{phase}: {reason}{}", policy.unwrap_or_default()));
+    let policy = note.get("policy").map(plain).filter(|policy| !["null", "none"].contains(&policy.as_str()));
+    let policy = policy.map(|policy| format!(", policy {policy}")).unwrap_or_default();
+    lines.push(if phase == reason { format!("{phase}{policy}") } else { format!("{phase}: {reason}{policy}") });
     if let (Some(rung), Some(rungs)) =
         (note.get("rung").and_then(Value::as_u64), note.get("rungs").and_then(Value::as_u64))
         && rungs > 0

@@ -262,7 +262,8 @@ fn the_page_of_tasks_shows_what_each_one_uses() {
     loop {
         let (status, page) = house.send("GET", "/console/tasks", "", "", "");
         assert_eq!(status, 200);
-        if page.contains("triage</a></td><td>3</td><td>0.0 %</td><td>$0.00057</td>") {
+        let row = "triage</a></td><td class=\"number\">3</td><td class=\"number\">0.0 %</td><td class=\"number\">$0.00057</td>";
+        if page.contains(row) {
             return;
         }
         assert!(Instant::now() < deadline, "{page}");

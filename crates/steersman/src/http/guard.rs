@@ -8,12 +8,16 @@ use axum::response::Response;
 use serde::Deserialize;
 use steersman_console as console;
 use steersman_core::RequestId;
+use steersman_store::StoreError;
+use steersman_store::rows::NotedPage;
 
 use super::Surface;
 use super::pages::{out_of_reach, page};
 
 /// Requests on one page.
 const PAGE_LINES: usize = 100;
+/// Pages that are passed over at the most for one on which something was decided.
+const PASSED_OVER: usize = 20;
 
 #[derive(Deserialize)]
 pub(super) struct Parameters {
@@ -26,8 +30,22 @@ pub(super) async fn decisions(State(surface): State<Arc<Surface>>, Query(paramet
     let set = |text: Option<String>| text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     let filter = console::guard::Filter { decision: set(parameters.decision), tool: set(parameters.tool) };
     let before = parameters.before.as_deref().and_then(RequestId::parse);
-    match surface.store.reader().noted("guard", before.as_ref(), PAGE_LINES).await {
+    match newest(&surface, &filter, before).await {
         Ok(noted) => page(StatusCode::OK, &console::guard::page(&filter, &noted, surface.engine().guard_mode().name())),
         Err(error) => out_of_reach(&error),
     }
+}
+
+/// The newest page that shows a decision: most requests propose no call.
+async fn newest(
+    surface: &Surface,
+    filter: &console::guard::Filter,
+    before: Option<RequestId>,
+) -> Result<NotedPage, StoreError> {
+    let mut noted = surface.store.reader().noted("guard", before.as_ref(), PAGE_LINES).await?;
+    for _ in 0..PASSED_OVER {
+        let Some(next) = noted.next.clone().filter(|_| !filter.finds(&noted)) else { break };
+        noted = surface.store.reader().noted("guard", Some(&next), PAGE_LINES).await?;
+    }
+    Ok(noted)
 }
