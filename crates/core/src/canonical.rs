@@ -3,8 +3,8 @@
 //! RFC 8785 (JSON Canonicalization Scheme): members sorted by their UTF-16 code units, no blanks, numbers as ECMAScript
 //! writes them, the shortest escapes. Approvals and effect keys are hashes of this text.
 //!
-//! What never happens here: no loss that a reader could notice. An integer beyond 2^53 is written in full, where the RFC
-//! would round it: two amounts that differ never share a hash.
+//! What never happens here: no loss that a reader could notice. An integer beyond 2^53 is written in full, where the
+//! RFC would round it: two amounts that differ never share a hash.
 
 use std::fmt::Write as _;
 
@@ -127,6 +127,27 @@ mod tests {
             canonical_json(&value),
             "{\"literals\":[null,true,false],\"numbers\":[333333333.3333333,1e+30,4.5,0.002,1e-27],\"string\":\"€$\\u000f\\nA'B\\\"\\\\\\\\\\\"/\"}"
         );
+    }
+
+    #[test]
+    fn doubles_print_as_ecmascript_prints_them() {
+        // RFC 8785, appendix B.
+        let table = [
+            (5e-324, "5e-324"),
+            (-5e-324, "-5e-324"),
+            (1.797_693_134_862_315_7e308, "1.7976931348623157e+308"),
+            (295_147_905_179_352_830_000.0, "295147905179352830000"),
+            (1e21, "1e+21"),
+            (9.999_999_999_999_997e22, "9.999999999999997e+22"),
+            (0.000_001, "0.000001"),
+            (1e-7, "1e-7"),
+            (333_333_333.333_333_3, "333333333.3333333"),
+            (0.000_001_234, "0.000001234"),
+            (-0.0, "0"),
+        ];
+        for (number, expected) in table {
+            assert_eq!(canonical_json(&json!(number)), expected);
+        }
     }
 
     #[test]

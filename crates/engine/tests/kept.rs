@@ -4,6 +4,7 @@
 
 mod house;
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,18 +14,28 @@ use steersman_core::{BoxFuture, ContentHash};
 use steersman_engine::{AnswerBook, BookError, Cache, CacheSettings, FormSettings, KeptAnswer, Listed, Purge, Tally};
 use steersman_wire::openai_chat;
 
-/// What was written down, and when it is said to have been kept.
+/// What was written down, and whether the database is away at the next try.
 #[derive(Default)]
-struct Book(Mutex<Vec<KeptAnswer>>);
+struct Book {
+    away: AtomicBool,
+    answers: Mutex<Vec<KeptAnswer>>,
+    misses: AtomicU64,
+}
 
 impl AnswerBook for Book {
     fn keep<'a>(
         &'a self,
         answers: &'a [Arc<KeptAnswer>],
-        _: &'a [(String, Tally)],
+        tallies: &'a [(String, Tally)],
     ) -> BoxFuture<'a, Result<(), BookError>> {
-        self.0.lock().unwrap().extend(answers.iter().map(|answer| KeptAnswer::clone(answer)));
-        Box::pin(async { Ok(()) })
+        Box::pin(async move {
+            if self.away.swap(false, Ordering::SeqCst) {
+                return Err(BookError("out of reach".to_owned()));
+            }
+            self.answers.lock().unwrap().extend(answers.iter().map(|answer| KeptAnswer::clone(answer)));
+            self.misses.fetch_add(tallies.iter().map(|(_, tally)| tally.misses).sum(), Ordering::SeqCst);
+            Ok(())
+        })
     }
 
     fn recall<'a>(&'a self, _: &'a ContentHash) -> BoxFuture<'a, Result<Option<KeptAnswer>, BookError>> {
@@ -40,12 +51,33 @@ impl AnswerBook for Book {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_answer_is_kept_when_it_is_there_and_not_when_it_was_asked_for() {
+/// A house with a cache over an empty book.
+fn caching() -> (House, Arc<Book>, Arc<Cache>) {
     let mut house = House::new(&openai_chat::OpenAiChat, &steersman_structured::AS_SENT, FormSettings::default());
-    let (book, slow) = (Arc::new(Book::default()), Duration::from_secs(60));
+    let book = Arc::new(Book::default());
     let cache = Arc::new(Cache::new(Arc::clone(&book) as _));
     house.engine = house.engine.clone().with_cache(Arc::clone(&cache)).caching(CacheSettings::default());
+    (house, book, cache)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_counted_while_the_database_was_away_is_counted_later() {
+    let (house, book, cache) = caching();
+    book.away.store(true, Ordering::SeqCst);
+    let asks = |inbound: &mut steersman_engine::Inbound| inbound.cache = Some("on".to_owned());
+    for (at_us, question) in [(1, "one"), (2, "two")] {
+        let body = json!({ "model": "m", "messages": [{ "role": "user", "content": question }] });
+        assert_eq!(house.send(body, &["an answer"], &asks).await.status, 200);
+        assert_eq!(book.misses.load(Ordering::SeqCst), 0, "nothing was written yet");
+        cache.flush(at_us).await;
+    }
+    assert_eq!(book.misses.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_kept_when_it_is_there_and_not_when_it_was_asked_for() {
+    let (house, book, cache) = caching();
+    let slow = Duration::from_secs(60);
     let body = json!({ "model": "m", "messages": [{ "role": "user", "content": "hello" }] });
     let asked_long_ago = |inbound: &mut steersman_engine::Inbound| {
         inbound.cache = Some("on".to_owned());
@@ -54,7 +86,7 @@ async fn an_answer_is_kept_when_it_is_there_and_not_when_it_was_asked_for() {
     let reply = house.send(body, &["hello yourself"], &asked_long_ago).await;
     assert_eq!(reply.status, 200);
     cache.flush(2_000_000).await;
-    let kept = book.0.lock().unwrap().clone();
+    let kept = book.answers.lock().unwrap().clone();
     // Others look five seconds behind the newest that they know; this one was asked for at one second.
     assert!(kept.len() == 1 && kept[0].kept_at_us >= 61_000_000, "{kept:?}");
     // What is purged while an answer is under way was asked before, and is not given either.

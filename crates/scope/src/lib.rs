@@ -39,7 +39,6 @@ mod writes;
 
 pub use authorise::{AllowAll, Authorise, Proposed, Verdict};
 pub use budget::{Amount, Budget, Caps, Hold, Kind, OverBudget};
-pub use canonical::{ArgumentsError, canonical_arguments, canonical_json};
 pub use child::Child;
 pub use clock::{Clock, SystemClock};
 pub use dice::Dice;

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::error::DecodeError;
-use crate::fields::Path;
-use crate::json::RawObject;
+use crate::fields::{Path, as_text};
+use crate::json::{RawObject, kind_of};
 
 /// The head of a request. Everything else stays in `object`, unread.
 #[derive(Debug, Clone)]
@@ -34,6 +34,28 @@ pub struct RequestHead<'a> {
     pub tools: Option<&'a RawValue>,
     /// The form of the answer (a schema, or a word for one).
     pub response_format: Option<&'a RawValue>,
+}
+
+/// A member that a client set; `null` stands for none.
+pub(crate) fn present<'a>(object: &RawObject<'a>, key: &str) -> Option<&'a RawValue> {
+    object.get(key).filter(|raw| raw.get() != "null")
+}
+
+/// The model that is asked for.
+pub(crate) fn model_of<'a>(object: &RawObject<'a>) -> Result<Cow<'a, str>, DecodeError> {
+    let path = Path::Root.member("model");
+    let model = present(object, "model").ok_or_else(|| path.missing())?;
+    as_text(model).ok_or_else(|| path.wrong_type("a string", model))
+}
+
+/// The list under `key`, which must be there.
+pub(crate) fn list_of<'a>(object: &RawObject<'a>, key: &str) -> Result<&'a RawValue, DecodeError> {
+    let path = Path::Root.member(key);
+    let list = present(object, key).ok_or_else(|| path.missing())?;
+    if kind_of(list.get()) != "an array" {
+        return Err(path.wrong_type("an array", list));
+    }
+    Ok(list)
 }
 
 /// One member of an object member, if both are there.

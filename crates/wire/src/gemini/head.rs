@@ -1,11 +1,9 @@
 //! The head of a Gemini request: one shallow scan. Its path has been moved into its body.
 
-use serde_json::value::RawValue;
-
 use crate::error::DecodeError;
-use crate::fields::{Path, as_text};
-use crate::head::{RequestHead, member_of, typed};
-use crate::json::{RawObject, kind_of};
+use crate::fields::as_text;
+use crate::head::{RequestHead, list_of, member_of, model_of, present, typed};
+use crate::json::RawObject;
 
 /// Reads the head of a request body.
 ///
@@ -13,14 +11,8 @@ use crate::json::{RawObject, kind_of};
 /// [`DecodeError`] for what is no JSON object, has no `model` or `contents`, or a wrong type in a member named here.
 pub fn request_head(body: &[u8]) -> Result<RequestHead<'_>, DecodeError> {
     let object = RawObject::parse(body)?;
-    let present = |key| object.get(key).filter(|raw: &&RawValue| raw.get() != "null");
-    let path = Path::Root;
-    let model = present("model").ok_or_else(|| path.member("model").missing())?;
-    let model = as_text(model).ok_or_else(|| path.member("model").wrong_type("a string", model))?;
-    let contents = present("contents").ok_or_else(|| path.member("contents").missing())?;
-    if kind_of(contents.get()) != "an array" {
-        return Err(path.member("contents").wrong_type("an array", contents));
-    }
+    let present = |key| present(&object, key);
+    let (model, contents) = (model_of(&object)?, list_of(&object, "contents")?);
     let config = present("generationConfig").or_else(|| present("generation_config"));
     let system = present("systemInstruction").or_else(|| present("system_instruction"));
     let limit = "generationConfig.maxOutputTokens";

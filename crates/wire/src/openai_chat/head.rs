@@ -6,9 +6,9 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, IgnoredA
 use serde_json::value::RawValue;
 
 use crate::error::DecodeError;
-use crate::fields::{Path, as_text};
-use crate::head::{RequestHead, member_of, typed};
-use crate::json::{Key, RawObject, kind_of};
+use crate::fields::as_text;
+use crate::head::{RequestHead, list_of, member_of, model_of, present, typed};
+use crate::json::{Key, RawObject};
 
 /// Reads the head of a request body.
 ///
@@ -16,14 +16,8 @@ use crate::json::{Key, RawObject, kind_of};
 /// [`DecodeError`] for what is no JSON object, has no `model` or `messages`, or a wrong type in a member named here.
 pub fn request_head(body: &[u8]) -> Result<RequestHead<'_>, DecodeError> {
     let object = RawObject::parse(body)?;
-    let present = |key| object.get(key).filter(|raw| raw.get() != "null");
-    let path = Path::Root;
-    let model = present("model").ok_or_else(|| path.member("model").missing())?;
-    let model = as_text(model).ok_or_else(|| path.member("model").wrong_type("a string", model))?;
-    let messages = present("messages").ok_or_else(|| path.member("messages").missing())?;
-    if kind_of(messages.get()) != "an array" {
-        return Err(path.member("messages").wrong_type("an array", messages));
-    }
+    let present = |key| present(&object, key);
+    let (model, messages) = (model_of(&object)?, list_of(&object, "messages")?);
     let limit = match typed(present("max_completion_tokens"), "max_completion_tokens", "a non-negative integer")? {
         None => typed(present("max_tokens"), "max_tokens", "a non-negative integer")?,
         limit => limit,

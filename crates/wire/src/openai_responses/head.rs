@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 
 use crate::error::DecodeError;
 use crate::fields::{Path, as_text};
-use crate::head::{RequestHead, member_of, typed};
+use crate::head::{RequestHead, member_of, model_of, present, typed};
 use crate::json::{RawObject, elements, kind_of};
 
 /// Reads the head of a request body.
@@ -13,13 +13,12 @@ use crate::json::{RawObject, elements, kind_of};
 /// [`DecodeError`] for what is no JSON object, has no `model` or `input`, or a wrong type in a member named here.
 pub fn request_head(body: &[u8]) -> Result<RequestHead<'_>, DecodeError> {
     let object = RawObject::parse(body)?;
-    let present = |key| object.get(key).filter(|raw| raw.get() != "null");
-    let path = Path::Root;
-    let model = present("model").ok_or_else(|| path.member("model").missing())?;
-    let model = as_text(model).ok_or_else(|| path.member("model").wrong_type("a string", model))?;
-    let input = present("input").ok_or_else(|| path.member("input").missing())?;
+    let present = |key| present(&object, key);
+    let path = Path::Root.member("input");
+    let model = model_of(&object)?;
+    let input = present("input").ok_or_else(|| path.missing())?;
     if !matches!(kind_of(input.get()), "a string" | "an array") {
-        return Err(path.member("input").wrong_type("a string or an array of items", input));
+        return Err(path.wrong_type("a string or an array of items", input));
     }
     Ok(RequestHead {
         model,
