@@ -1,5 +1,5 @@
-//! Any bytes as a binary event stream: no panic, no growth beyond the limit, and the same messages wherever they are cut.
-//! Run: `cargo +nightly fuzz run eventstream fuzz/seeds/eventstream`.
+//! Any bytes as a binary event stream: no panic, no growth beyond the limit, and the same messages wherever they are
+//! cut. Run: `cargo +nightly fuzz run eventstream fuzz/seeds/eventstream`.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

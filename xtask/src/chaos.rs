@@ -1,8 +1,9 @@
-//! `cargo xtask chaos`: every fault scenario with every sink it applies to, as one table; fails if a promise was broken.
+//! `cargo xtask chaos`: every fault scenario with every sink it applies to, as one table; fails if a promise was
+//! broken.
 //!
-//! The scenarios are programs, built optimised: `crates/scope/examples/chaos` with a simulated disk, sink and clock, and,
-//! with `--real`, `crates/store/examples/chaos_real`: gateways over one durable state that die by `kill -9` beside a sink
-//! whose synced log is the truth. Nothing is judged here; this only runs, prints and keeps.
+//! The scenarios are programs, built optimised: `crates/scope/examples/chaos` with a simulated disk, sink and clock,
+//! and, with `--real`, `crates/store/examples/chaos_real`: gateways over one durable state that die by `kill -9` beside
+//! a sink whose synced log is the truth. Nothing is judged here; this only runs, prints and keeps.
 
 mod rivals;
 

@@ -1,7 +1,8 @@
 //! A task with ground truth for two local models: which of ten domains does a question belong to?
 //!
-//! The questions are `testdata/clinc150` (CC BY 3.0). The reference has eleven times the weights of the candidate, and the
-//! prices stand in that ratio, since a local model's price is the processor's time. Answers are held to the ten labels.
+//! The questions are `testdata/clinc150` (CC BY 3.0). The reference has eleven times the weights of the candidate, and
+//! the prices stand in that ratio, since a local model's price is the processor's time. Answers are held to the ten
+//! labels.
 //!
 //! What never happens here: a label that a model sees, or a question asked twice.
 

@@ -1,7 +1,7 @@
 //! `cargo xtask example`: the programs of `examples/`, each with the gateway and the simulated provider that it wants.
 //!
-//! An example is a folder: `provider.toml` for the provider, `steersman.toml` for the gateway, `run.py` for the client. What
-//! is run here is what its reader starts by hand; only the ports and the data folder are others.
+//! An example is a folder: `provider.toml` for the provider, `steersman.toml` for the gateway, `run.py` for the client.
+//! What is run here is what its reader starts by hand; only the ports and the data folder are others.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

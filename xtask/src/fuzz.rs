@@ -1,7 +1,7 @@
 //! `cargo xtask fuzz`: every fuzz target for a bounded time, from its seeds; what one finds is kept and named.
 //!
-//! The targets are built with a nightly compiler and libFuzzer's own instrumentation, without a tool of their own. What a
-//! run has learnt stays below `target/fuzz/corpus` and is where the next one goes on.
+//! The targets are built with a nightly compiler and libFuzzer's own instrumentation, without a tool of their own. What
+//! a run has learnt stays below `target/fuzz/corpus` and is where the next one goes on.
 //!
 //! What never happens here: a target that finds something, or runs nothing, counts as well.
 

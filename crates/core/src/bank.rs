@@ -20,11 +20,11 @@ pub struct BankError(pub String);
 
 /// Keeps accounts durable and shared by all gateways. `spent + overrun + held <= cap` for whatever is taken.
 pub trait Bank: Send + Sync {
-    /// Takes an amount ahead of its use. False if the cap leaves no room for it. Durable before it returns: what a killed
-    /// process had taken stays held, and so counts as spent.
+    /// Takes an amount ahead of its use. False if the cap leaves no room for it. Durable before it returns: what a
+    /// killed process had taken stays held, and so counts as spent.
     fn take(&self, account: Account, amount: Usd, cap: Usd) -> BoxFuture<'_, Result<bool, BankError>>;
 
-    /// Turns `released` of what was taken into `used`, the rest free again. `overrun` is what was used beyond all that was
-    /// taken: a bill is a fact.
+    /// Turns `released` of what was taken into `used`, the rest free again. `overrun` is what was used beyond all that
+    /// was taken: a bill is a fact.
     fn settle(&self, account: Account, released: Usd, used: Usd, overrun: Usd) -> BoxFuture<'_, Result<(), BankError>>;
 }

@@ -99,7 +99,8 @@ impl Contract {
         }
     }
 
-    /// Whether an argument is a sink. One that the contract does not name as content is: forgetting a line fails closed.
+    /// Whether an argument is a sink. One that the contract does not name as content is: forgetting a line fails
+    /// closed.
     #[must_use]
     pub fn is_sink(&self, argument: &str) -> bool {
         !self.content.iter().any(|name| name == argument)

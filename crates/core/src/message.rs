@@ -184,7 +184,7 @@ pub struct ChatRequest {
     pub include_usage: bool,
     /// The dialect that `extra` was read from; `None` for a request that was made here.
     pub dialect: Option<&'static str>,
-    /// What the canonical form does not model, as it came: members of the request by name, members deeper down by
-    /// their RFC 6901 pointer into the canonical form (`/messages/0/parts/1/cache_control`), or whole tools (`/tools/2`).
+    /// What the canonical form does not model, as it came: members of the request by name, members deeper down by their
+    /// RFC 6901 pointer into the canonical form (`/messages/0/parts/1/cache_control`), or whole tools (`/tools/2`).
     pub extra: Vec<(String, Box<RawValue>)>,
 }

@@ -79,7 +79,8 @@ pub struct RateCard {
 }
 
 impl RateCard {
-    /// Prices by name; `family` is the name under which a model is listed whose id says more: a date, a version, a place.
+    /// Prices by name; `family` is the name under which a model is listed whose id says more: a date, a version, a
+    /// place.
     #[must_use]
     pub const fn new(rates: BTreeMap<String, Rates>, family: fn(&str) -> &str) -> Self {
         Self { rates, family: Some(family) }
@@ -96,11 +97,11 @@ impl RateCard {
         self.rates.get(model).or_else(|| self.rates.get(self.family(model)))
     }
 
-    /// The prices of a call: of the model that was served where that is another than was asked for. `None` if that one has
-    /// none.
+    /// The prices of a call: of the model that was served where that is another than was asked for. `None` if that one
+    /// has none.
     ///
-    /// A served name that adds a date to the asked one (`gpt-4o-mini-2024-07-18`), or leaves out the cloud that hosts it, is
-    /// the same model.
+    /// A served name that adds a date to the asked one (`gpt-4o-mini-2024-07-18`), or leaves out the cloud that hosts
+    /// it, is the same model.
     #[must_use]
     pub fn of_call(&self, asked: &str, served: &str) -> Option<&Rates> {
         let (asked_family, served_family) = (self.family(asked), self.family(served));

@@ -1,9 +1,9 @@
 //! Reads tool calls out of a model's text while it is written.
 //!
 //! Text passes through at once, except what could be the beginning of a tag; a call is passed on when it is whole. Some
-//! models forget the tags and answer with the bare JSON of a call, often in a code fence: an answer that begins so is held to its
-//! end, and counts as a call if it is nothing else and names an offered tool. What looks like a call and cannot be read stays
-//! text, as the model wrote it: it is for the reader to judge, not for us to hide.
+//! models forget the tags and answer with the bare JSON of a call, often in a code fence: an answer that begins so is
+//! held to its end, and counts as a call if it is nothing else and names an offered tool. What looks like a call and
+//! cannot be read stays text, as the model wrote it: it is for the reader to judge, not for us to hide.
 
 use serde_json::value::RawValue;
 

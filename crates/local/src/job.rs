@@ -1,8 +1,8 @@
 //! What passes between the protocol and the inference thread.
 //!
-//! A [`Job`] is all text and numbers: a rendered prompt, how to sample, what the output must match. The answer comes back
-//! as [`Piece`]s over a bounded channel that is large enough for the longest answer the job may give, so a slow reader
-//! never holds the inference thread; dropping the receiver cancels the job between two tokens.
+//! A [`Job`] is all text and numbers: a rendered prompt, how to sample, what the output must match. The answer comes
+//! back as [`Piece`]s over a bounded channel that is large enough for the longest answer the job may give, so a slow
+//! reader never holds the inference thread; dropping the receiver cancels the job between two tokens.
 
 use serde_json::Value;
 use steersman_core::{Code, FinishReason};

@@ -1,8 +1,8 @@
 //! A local model behind the OpenAI chat API.
 //!
 //! A request is prepared (`prepare`: template, tools, constraint), waits for its turn (`slots`), is generated on one
-//! thread of its own (`llama`, behind the cargo feature of that name), and is read back into events ([`AnswerReader`]) that
-//! `steersman-wire` writes. Everything but the generation itself is plain Rust and is tested without weights.
+//! thread of its own (`llama`, behind the cargo feature of that name), and is read back into events ([`AnswerReader`])
+//! that `steersman-wire` writes. Everything but the generation itself is plain Rust and is tested without weights.
 //!
 //! What never happens here: a request that cannot be fulfilled is never answered as if it were.
 

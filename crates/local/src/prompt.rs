@@ -1,8 +1,9 @@
 //! A rendered prompt in which nobody's words can pass for the template's.
 //!
 //! Chat templates mark turns by control tokens such as `<|im_end|>`. If a message contains that very text, a plain
-//! tokenizer would read it as the marker, and a user or a tool result could end its own turn and begin one of the operator's.
-//! So the texts of control tokens inside messages are put aside before rendering and set back afterwards as literal segments.
+//! tokenizer would read it as the marker, and a user or a tool result could end its own turn and begin one of the
+//! operator's. So the texts of control tokens inside messages are put aside before rendering and set back afterwards as
+//! literal segments.
 
 /// A rendered prompt: template text, in which control tokens are meant, and literal text, in which they are not.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -1,7 +1,8 @@
 //! Chooses one token from the logits of all.
 //!
-//! Penalties, temperature and nucleus as the OpenAI API defines them, in plain Rust, so that a seed gives the same answer
-//! on each machine that gives the same logits. A token ruled out by a constraint comes with a logit of minus infinity.
+//! Penalties, temperature and nucleus as the OpenAI API defines them, in plain Rust, so that a seed gives the same
+//! answer on each machine that gives the same logits. A token ruled out by a constraint comes with a logit of minus
+//! infinity.
 
 use std::collections::BTreeMap;
 
@@ -24,8 +25,8 @@ impl Sampler {
         Self { sampling, random: SplitMix64(seed), produced: BTreeMap::new() }
     }
 
-    /// Chooses a token, given as its position; `None` when none is allowed. Costs a pass over the vocabulary or two, and
-    /// sorts the part of it that can be in the nucleus.
+    /// Chooses a token, given as its position; `None` when none is allowed. Costs a pass over the vocabulary or two,
+    /// and sorts the part of it that can be in the nucleus.
     pub fn choose(&mut self, logits: &mut [f32]) -> Option<usize> {
         for (token, count) in &self.produced {
             if let Some(logit) = logits.get_mut(*token) {

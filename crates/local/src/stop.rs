@@ -1,7 +1,7 @@
 //! Lets text through until a stop text appears.
 //!
-//! Tokens are bytes: a character or a stop text may span several of them. What could still become either is held back, so
-//! what has been let through is never taken back, and the answer is the same however the tokens were cut.
+//! Tokens are bytes: a character or a stop text may span several of them. What could still become either is held back,
+//! so what has been let through is never taken back, and the answer is the same however the tokens were cut.
 
 /// Holds back what may still turn out to be a stop text or half a character.
 #[derive(Debug)]
@@ -54,8 +54,8 @@ impl StopGate {
     }
 }
 
-/// Appends what is text in `bytes`, with a replacement character for what never can be; returns how many bytes at the end
-/// are an incomplete character.
+/// Appends what is text in `bytes`, with a replacement character for what never can be; returns how many bytes at the
+/// end are an incomplete character.
 fn drain_utf8(bytes: &[u8], text: &mut String) -> usize {
     let mut chunks = bytes.utf8_chunks().peekable();
     while let Some(chunk) = chunks.next() {

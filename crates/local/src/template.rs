@@ -1,8 +1,8 @@
 //! The file's own chat template.
 //!
-//! GGUF files carry the Jinja template that their model was trained with, written for Python's Jinja and the extras that
-//! the `transformers` library adds. This is the same language for Rust: its whitespace rules, Python's string methods,
-//! `raise_exception`, and a `tojson` that spells JSON as Python does, because that is what the model has seen.
+//! GGUF files carry the Jinja template that their model was trained with, written for Python's Jinja and the extras
+//! that the `transformers` library adds. This is the same language for Rust: its whitespace rules, Python's string
+//! methods, `raise_exception`, and a `tojson` that spells JSON as Python does, because that is what the model has seen.
 //!
 //! What never happens here: no clock (`strftime_now` stays undefined), no file is included.
 

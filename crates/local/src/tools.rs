@@ -1,8 +1,9 @@
 //! Tools as a model is shown them and as it is made to call them.
 //!
-//! Whatever the template, calls come back in one form, `<tool_call>{"name": .., "arguments": {..}}</tool_call>`, which Qwen
-//! and Hermes models were trained on. A template that knows no tools gets them described in the system message. A forced
-//! call is begun on the model's behalf, and the rest is decoded under the tool's own schema, so it is always well formed.
+//! Whatever the template, calls come back in one form, `<tool_call>{"name": .., "arguments": {..}}</tool_call>`, which
+//! Qwen and Hermes models were trained on. A template that knows no tools gets them described in the system message. A
+//! forced call is begun on the model's behalf, and the rest is decoded under the tool's own schema, so it is always
+//! well formed.
 
 use serde_json::{Value, json};
 use steersman_core::{ToolCall, ToolSpec};

@@ -1,7 +1,8 @@
 //! The real binary with a real model: needs the feature `llama`, and the weights' path in `STEERSMAN_TEST_GGUF`.
 //!
-//! `cargo test --release -p steersman-local --features llama --test with_weights` (docs/local-models.md says how to build
-//! and to pull `smollm2-135m`, which this is written for). One server is started for all tests and they take turns.
+//! `cargo test --release -p steersman-local --features llama --test with_weights` (docs/local-models.md says how to
+//! build and to pull `smollm2-135m`, which this is written for). One server is started for all tests and they take
+//! turns.
 
 #![cfg(feature = "llama")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "tests")]

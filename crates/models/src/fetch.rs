@@ -1,7 +1,8 @@
 //! Weights from a URL, through a client that the caller brings.
 //!
 //! This crate has no network of its own: the caller opens the address at an offset and hands back a reader. What has
-//! arrived is kept with a note of which version of which address it is, so that a broken download resumes where it stopped.
+//! arrived is kept with a note of which version of which address it is, so that a broken download resumes where it
+//! stopped.
 //!
 //! What never happens here: two files, or two versions of one, joined into one model.
 
@@ -38,8 +39,8 @@ pub struct Opened {
     pub validator: Option<String>,
 }
 
-/// The caller's client: opens the address where the part that is here ends, and from the first byte where there is none, or
-/// where the part is of another version.
+/// The caller's client: opens the address where the part that is here ends, and from the first byte where there is
+/// none, or where the part is of another version.
 pub type Open<'a> = dyn FnMut(&str, Option<&Part>) -> Result<Opened, ClientError> + 'a;
 
 /// What lies beside a half file: of which file it is the half.
@@ -62,12 +63,12 @@ impl Half {
 
 /// Fetches a URL into the folder, or the rest of it where a part came before.
 ///
-/// With `sha256` (64 hexadecimal digits) the bytes must match it; without, the sum that came is noted, so that later changes
-/// are seen. A model of that name from another address is replaced, unless it has the sum that is asked for.
+/// With `sha256` (64 hexadecimal digits) the bytes must match it; without, the sum that came is noted, so that later
+/// changes are seen. A model of that name from another address is replaced, unless it has the sum that is asked for.
 ///
 /// # Errors
-/// [`PullError::BadSum`] before anything is fetched; [`PullError::Fetch`] when the client fails or breaks off (what came is
-/// kept for the next attempt); [`PullError::Checksum`] and [`PullError::NotGguf`] when something else came.
+/// [`PullError::BadSum`] before anything is fetched; [`PullError::Fetch`] when the client fails or breaks off (what
+/// came is kept for the next attempt); [`PullError::Checksum`] and [`PullError::NotGguf`] when something else came.
 pub fn pull_url(
     folder: &ModelFolder,
     url: &str,

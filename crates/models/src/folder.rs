@@ -1,7 +1,8 @@
 //! The folder where weights live.
 //!
-//! Next to each `FILE.gguf` stands `NAME.json`, which says where it came from and what its sha256 was when it was checked.
-//! A file is listed only with that note, and the note is written last, so a half-fetched file is never taken for a model.
+//! Next to each `FILE.gguf` stands `NAME.json`, which says where it came from and what its sha256 was when it was
+//! checked. A file is listed only with that note, and the note is written last, so a half-fetched file is never taken
+//! for a model.
 //!
 //! What never happens here: nothing outside the folder is written.
 
@@ -78,7 +79,8 @@ impl ModelFolder {
         Ok(models)
     }
 
-    /// The model with this name, if it is whole on disk (judged by its note and its size; [`Self::check`] reads it all).
+    /// The model with this name, if it is whole on disk (judged by its note and its size; [`Self::check`] reads it
+    /// all).
     #[must_use]
     pub fn installed(&self, name: &str) -> Option<Installed> {
         checked_name(name).ok()?;

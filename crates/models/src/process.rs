@@ -1,8 +1,9 @@
 //! A `steersman-local` that is kept running.
 //!
-//! One supervisor thread starts the child, reads its ready line, and starts it again with back-off when it ends. The child
-//! holds a pipe from us as its standard input and exits when that closes, so it cannot outlive us even if we are killed; it is
-//! in a process group of its own, so Ctrl-C reaches us first. After the first start it is always put back on the same address.
+//! One supervisor thread starts the child, reads its ready line, and starts it again with back-off when it ends. The
+//! child holds a pipe from us as its standard input and exits when that closes, so it cannot outlive us even if we are
+//! killed; it is in a process group of its own, so Ctrl-C reaches us first. After the first start it is always put back
+//! on the same address.
 //!
 //! What never happens here: the child gets no environment beyond what a program needs to start, so no key of ours.
 

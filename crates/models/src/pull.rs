@@ -46,7 +46,8 @@ impl Wanted {
 /// otherwise. What was pulled before is not touched again. With `sha256` (64 hexadecimal digits) it must be that file.
 ///
 /// # Errors
-/// See [`PullError`]; after an error nothing half-finished is listed, and what had arrived is kept for the next attempt.
+/// See [`PullError`]; after an error nothing half-finished is listed, and what had arrived is kept for the next
+/// attempt.
 pub fn pull(
     folder: &ModelFolder,
     wanted: &Wanted,

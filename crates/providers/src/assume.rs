@@ -1,7 +1,7 @@
 //! A role that is assumed: keys of one account or machine become those of a role, by one signed call of STS.
 //!
-//! Source: docs.aws.amazon.com, STS API reference, `AssumeRole` (version 2011-06-15: a form goes out, XML comes back); SDK
-//! reference guide, "Assume role credential provider".
+//! Source: docs.aws.amazon.com, STS API reference, `AssumeRole` (version 2011-06-15: a form goes out, XML comes back);
+//! SDK reference guide, "Assume role credential provider".
 //!
 //! What never happens here: a key or a token is logged or told in an error.
 

@@ -97,7 +97,8 @@ impl PriceTable {
         self.0.get(vendor).map(|table| (table.as_of.as_str(), table.source.as_str()))
     }
 
-    /// The prices of a vendor's models on a day, `2026-11-27` (UTC). A price that has ended and has no successor is unknown.
+    /// The prices of a vendor's models on a day, `2026-11-27` (UTC). A price that has ended and has no successor is
+    /// unknown.
     #[must_use]
     pub fn card(&self, vendor: &Vendor, place: Place, day: &str) -> RateCard {
         let rows = self.0.get(vendor.name).map(|table| match (&table.regional, place) {
@@ -108,7 +109,8 @@ impl PriceTable {
         RateCard::new(rows.into_iter().flatten().filter_map(listed).collect(), vendor.family.reader())
     }
 
-    /// The priced models of a vendor by the ids that a call may name, in order; none where an id says more than the table.
+    /// The priced models of a vendor by the ids that a call may name, in order; none where an id says more than the
+    /// table.
     pub fn models(&self, vendor: &Vendor) -> impl Iterator<Item = &str> {
         let table =
             self.0.get(vendor.name).filter(|_| vendor.hosted.is_none_or(|_| vendor.dialect.name() == gemini::NAME));

@@ -1,7 +1,8 @@
 //! The files that Amazon's own tools share: `~/.aws/credentials` and `~/.aws/config`, with profiles.
 //!
-//! Source: docs.aws.amazon.com, SDK reference guide, "Shared config and credentials files". In the credentials file a profile
-//! is `[name]`, in the configuration `[profile name]`, the default one `[default]` in both; the credentials file goes first.
+//! Source: docs.aws.amazon.com, SDK reference guide, "Shared config and credentials files". In the credentials file a
+//! profile is `[name]`, in the configuration `[profile name]`, the default one `[default]` in both; the credentials
+//! file goes first.
 //!
 //! What never happens here: a file is read, or a key is told in an error.
 
@@ -69,7 +70,8 @@ impl AwsProfile {
         self.member("region")
     }
 
-    /// The role that it assumes, where it assumes one; its own keys then serve nobody but a profile that names it as source.
+    /// The role that it assumes, where it assumes one; its own keys then serve nobody but a profile that names it as
+    /// source.
     ///
     /// # Errors
     /// As the variants of [`ProfileError`] say.

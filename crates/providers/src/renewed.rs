@@ -1,7 +1,7 @@
 //! A credential that ends: fetched when it is first needed, and anew before its end.
 //!
-//! Whoever needs it while it is being fetched waits for that one fetch. It is renewed five minutes before its end; while
-//! renewal fails, the old one is used as long as it is good.
+//! Whoever needs it while it is being fetched waits for that one fetch. It is renewed five minutes before its end;
+//! while renewal fails, the old one is used as long as it is good.
 //!
 //! What never happens here: two fetches at once, a fetch that nobody needs.
 

@@ -1,11 +1,11 @@
-//! Keys of an AWS role, fetched and renewed before they end: the role of an instance, or of a container, from the service
-//! beside it, or one that is assumed with the keys of another.
+//! Keys of an AWS role, fetched and renewed before they end: the role of an instance, or of a container, from the
+//! service beside it, or one that is assumed with the keys of another.
 //!
-//! Sources: docs.aws.amazon.com, EC2 user guide, "Use the Instance Metadata Service" (version 2 alone: a token first, then
-//! the keys); SDK reference guide, "Container credential provider".
+//! Sources: docs.aws.amazon.com, EC2 user guide, "Use the Instance Metadata Service" (version 2 alone: a token first,
+//! then the keys); SDK reference guide, "Container credential provider".
 //!
-//! What never happens here: a key or a token is logged or told in an error; version 1 of the service, which gives keys to
-//! whoever makes a server fetch an address.
+//! What never happens here: a key or a token is logged or told in an error; version 1 of the service, which gives keys
+//! to whoever makes a server fetch an address.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -127,7 +127,8 @@ impl AwsRole {
             Kind::Assumed(role, source) => {
                 let keys = match source {
                     SourceKeys::Keys(keys) => Arc::clone(keys),
-                    // A role assumed with the keys of a role: each link of the chain is fetched anew, as its end is near too.
+                    // A role assumed with the keys of a role: each link of the chain is fetched anew, as its end is
+                    // near too.
                     SourceKeys::Role(link) => link.fetch_boxed(client).await?.value,
                 };
                 role.ask(client, self.at("/")?, &keys).await?

@@ -88,8 +88,8 @@ fn children() -> i64 {
     .unwrap()
 }
 
-/// Scopes that are opened with a call that holds of the budget, cancelled and joined: how many a second, and what is left
-/// of them. Every thousandth holds a child process and a socket as well.
+/// Scopes that are opened with a call that holds of the budget, cancelled and joined: how many a second, and what is
+/// left of them. Every thousandth holds a child process and a socket as well.
 async fn churn(scopes: u32) -> serde_json::Value {
     let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
     let (budget, tasks_before) = (Budget::new("all", Caps::default()), tasks());

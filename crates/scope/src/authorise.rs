@@ -29,7 +29,8 @@ pub enum Verdict {
 
 /// Judges calls. No I/O: a judgement is a look at what is known.
 pub trait Authorise: Send + Sync {
-    /// Judges one turn, one verdict for each call in order. Results of one call of a turn cannot have influenced another.
+    /// Judges one turn, one verdict for each call in order. Results of one call of a turn cannot have influenced
+    /// another.
     fn judge(&self, turn: &[Proposed<'_>]) -> Vec<Verdict>;
 
     /// Counts up whenever what is known changes. A verdict of another revision is asked for again before a send.

@@ -1,4 +1,5 @@
-//! Budgets of tokens, money and calls: an amount is reserved on a whole chain of budgets before work starts and settled after.
+//! Budgets of tokens, money and calls: an amount is reserved on a whole chain of budgets before work starts and settled
+//! after.
 //!
 //! A reservation locks the chain from the leaf to the root (always in that order, so two of them cannot wait for each
 //! other), checks every cap and only then writes: `spent + held <= cap` holds at every level at every moment, and no

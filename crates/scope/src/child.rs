@@ -1,4 +1,5 @@
-//! One piece of work of a fan-out: its id, its own time-out, how it wants to be stopped, and the function that starts it.
+//! One piece of work of a fan-out: its id, its own time-out, how it wants to be stopped, and the function that starts
+//! it.
 //!
 //! A *plain* child is dropped at the `await` where cancellation finds it. A *graceful* one is only told, by
 //! [`Scope::cancelled`](crate::Scope::cancelled), and has the scope's grace period to end by itself.

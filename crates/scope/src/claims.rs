@@ -1,4 +1,5 @@
-//! Which effects this process is working on: one worker for each, others wait. A claim ends with its holder, however that ends.
+//! Which effects this process is working on: one worker for each, others wait. A claim ends with its holder, however
+//! that ends.
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -8,8 +8,8 @@
 //!    +------------+-> failed  (denied)                         +-> intent   (resent, with evidence that this is safe)
 //! ```
 //!
-//! An effect is sent only out of `intent`, and `intent` is durable before anything is sent. Each change names the attempt
-//! that it was decided on, so each is one conditional statement: of two that race, one is refused.
+//! An effect is sent only out of `intent`, and `intent` is durable before anything is sent. Each change names the
+//! attempt that it was decided on, so each is one conditional statement: of two that race, one is refused.
 
 use std::fmt;
 use std::sync::Arc;
@@ -52,7 +52,8 @@ impl fmt::Display for Slot {
 }
 
 /// The identity of an effect: BLAKE3 of run, path, slot, tool and canonical arguments. A sink that takes keys gets it
-/// as text, 64 hexadecimal digits. The model's own call id is no part of it, since that changes when the model plans again.
+/// as text, 64 hexadecimal digits. The model's own call id is no part of it, since that changes when the model plans
+/// again.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct EffectKey([u8; 32]);
@@ -312,7 +313,8 @@ pub struct EffectRecord {
     pub authorised_by: Option<String>,
     /// Who resolved it after it was unknown.
     pub reconciled_by: Option<Witness>,
-    /// When it last changed, in milliseconds since the Unix epoch, by the owner's clock. For people only: no decision reads it.
+    /// When it last changed, in milliseconds since the Unix epoch, by the owner's clock. For people only: no decision
+    /// reads it.
     pub changed_at_ms: i64,
 }
 

@@ -1,8 +1,9 @@
 //! The effect ledger in files: one append-only segment an epoch, one writer, one sync for all who wait.
 //!
-//! Opening takes the folder's lock (or, if its owner is silent for longer than its lease, replaces it), begins a new epoch,
-//! and only then reads what the last one wrote. A damaged tail is cut off and said: from then on, runs that were open are
-//! *suspect*, and what the valid prefix does not know of them counts as perhaps sent. No network and no SQL here.
+//! Opening takes the folder's lock (or, if its owner is silent for longer than its lease, replaces it), begins a new
+//! epoch, and only then reads what the last one wrote. A damaged tail is cut off and said: from then on, runs that were
+//! open are *suspect*, and what the valid prefix does not know of them counts as perhaps sent. No network and no SQL
+//! here.
 
 mod files;
 mod format;

@@ -71,7 +71,8 @@ pub enum Start {
 /// What came of planning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Plan {
-    /// It was written down. It stands where it was asked to start, or at `unknown` if the journal lost records of this run.
+    /// It was written down. It stands where it was asked to start, or at `unknown` if the journal lost records of this
+    /// run.
     New(EffectRecord),
     /// This very effect is known already.
     Known(EffectRecord),
@@ -138,8 +139,9 @@ pub trait Ledger: Send + Sync {
     /// Lets go of a run without waiting, so that another instance may take it up. Nothing to do where there is but one.
     fn let_go(&self, _run: &RunId) {}
 
-    /// Drops a closed run and its effects. The same request would act anew after this, so no clock decides it but whoever
-    /// knows how long clients may repeat a request. [`LedgerError::Moved`] names an effect of it that is still open.
+    /// Drops a closed run and its effects. The same request would act anew after this, so no clock decides it but
+    /// whoever knows how long clients may repeat a request. [`LedgerError::Moved`] names an effect of it that is still
+    /// open.
     fn forget_run<'a>(&'a self, run: &'a RunId) -> BoxFuture<'a, Result<(), LedgerError>>;
 
     /// Writes a new effect down unless it, its twin or its slot stand in the way.
@@ -179,7 +181,8 @@ pub enum Decision {
 /// Writes a person's decision down. It holds for exactly the arguments whose hash was shown.
 ///
 /// # Errors
-/// [`LedgerError::OtherArguments`] if the effect has other arguments, [`LedgerError::Moved`] if it does not wait any more.
+/// [`LedgerError::OtherArguments`] if the effect has other arguments, [`LedgerError::Moved`] if it does not wait any
+/// more.
 pub async fn decide(
     ledger: &dyn Ledger,
     key: EffectKey,

@@ -1,9 +1,9 @@
 //! Child processes that end with their scope: the whole process group is killed and reaped, not only the leader.
 //!
 //! This is where work belongs that may block or ignore cancellation, since no task of this process can be killed. The
-//! process is owned by a task that holds a pass of the scope. On cancellation it gets `SIGTERM`, at the end of the grace
-//! period `SIGKILL`; what the leader leaves behind in its group is killed as soon as it exits. A process that moves
-//! itself into another group (`setsid`) leaves this promise; only a container keeps such a one.
+//! process is owned by a task that holds a pass of the scope. On cancellation it gets `SIGTERM`, at the end of the
+//! grace period `SIGKILL`; what the leader leaves behind in its group is killed as soon as it exits. A process that
+//! moves itself into another group (`setsid`) leaves this promise; only a container keeps such a one.
 
 use std::io;
 use std::process::{ExitStatus, Stdio};
@@ -78,7 +78,8 @@ impl Drop for Process {
 }
 
 impl Scope {
-    /// Starts a child process in a process group of its own, with standard input closed unless `command` says otherwise.
+    /// Starts a child process in a process group of its own, with standard input closed unless `command` says
+    /// otherwise.
     ///
     /// # Errors
     /// [`ProcessError`] if it cannot be started or the scope has ended.
@@ -147,8 +148,8 @@ impl Keeper {
         }
     }
 
-    /// Waits until nothing of the killed group lives. Orphans that were handed to this process are reaped here; one that
-    /// was handed to another parent is that one's to reap, and counts as gone when it is a zombie.
+    /// Waits until nothing of the killed group lives. Orphans that were handed to this process are reaped here; one
+    /// that was handed to another parent is that one's to reap, and counts as gone when it is a zombie.
     async fn empty_the_group(&self) {
         let over = Instant::now() + self.scope.node.cleanup;
         while test_kill_process_group(self.group).is_ok() && Instant::now() < over {

@@ -23,7 +23,8 @@ pub struct Backoff {
 }
 
 impl Default for Backoff {
-    /// 200 ms doubling to 20 s: the first retry is about as long as a slow network round trip, the last as a rate window's share.
+    /// 200 ms doubling to 20 s: the first retry is about as long as a slow network round trip, the last as a rate
+    /// window's share.
     fn default() -> Self {
         Self { base: Duration::from_millis(200), cap: Duration::from_secs(20) }
     }

@@ -1,4 +1,5 @@
-//! Shielded sections: work that goes on when its caller is cancelled, but never longer than its limit or the grace period.
+//! Shielded sections: work that goes on when its caller is cancelled, but never longer than its limit or the grace
+//! period.
 //!
 //! It runs in a task of its own that holds a pass of the scope, so the scope waits for it. Use it for the few steps
 //! that must not be torn: send and record, close and confirm. It never outlives the scope.
@@ -31,8 +32,8 @@ pub enum ShieldLost {
 }
 
 impl Scope {
-    /// Runs `work` so that cancelling the caller does not cut it. It starts when this future is first polled, and goes on
-    /// if the future is dropped: to its end, to `limit`, or to the end of the scope's grace period.
+    /// Runs `work` so that cancelling the caller does not cut it. It starts when this future is first polled, and goes
+    /// on if the future is dropped: to its end, to `limit`, or to the end of the scope's grace period.
     ///
     /// # Errors
     /// [`ShieldLost`] says why there is no result; what the work did until then is done.

@@ -59,7 +59,8 @@ pub(crate) async fn at(moment: Option<Instant>) {
     }
 }
 
-/// Why a scope whose token fired is cancelled: if nobody stopped it by name, its own time is up or that of a scope around it.
+/// Why a scope whose token fired is cancelled: if nobody stopped it by name, its own time is up or that of a scope
+/// around it.
 fn why_cancelled(scope: &Scope) -> Cause {
     let late = scope.deadline().is_some_and(|deadline| deadline <= Instant::now());
     scope.cause().unwrap_or(if late { Cause::Deadline } else { Cause::Parent })
@@ -194,7 +195,8 @@ impl<T: Send + 'static, E: Send + 'static> Supervisor<T, E> {
         }
     }
 
-    /// Runs the clean-ups together within one limit, so that a slow one cannot starve the others. They may register more.
+    /// Runs the clean-ups together within one limit, so that a slow one cannot starve the others. They may register
+    /// more.
     async fn clean_up(&mut self) -> Vec<CleanupFault> {
         let limit = self.scope.node.cleanup;
         let over = Instant::now() + limit;

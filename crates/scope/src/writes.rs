@@ -1,8 +1,8 @@
 //! The life of one write: planned, intended durably, sent, recorded; and what happens when the answer is lost.
 //!
-//! The order is the whole point. Nothing is sent before its intent is on disk under a living lease. What was perhaps sent
-//! is sent again only with evidence: the sink takes keys, or was asked and had not acted, or a person said so. Without
-//! evidence it stays `Unknown`, which is shown and never guessed away.
+//! The order is the whole point. Nothing is sent before its intent is on disk under a living lease. What was perhaps
+//! sent is sent again only with evidence: the sink takes keys, or was asked and had not acted, or a person said so.
+//! Without evidence it stays `Unknown`, which is shown and never guessed away.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -331,8 +331,8 @@ impl Runner {
         Ok(Some(ToolReply { effect: Some(worked.effect.key), sends: worked.sends, ..reply }))
     }
 
-    /// Resolves every effect that an owner that is gone left open, as far as possible without a person. Can be killed and
-    /// started again at any moment. Returns what is still open.
+    /// Resolves every effect that an owner that is gone left open, as far as possible without a person. Can be killed
+    /// and started again at any moment. Returns what is still open.
     ///
     /// # Errors
     /// What the ledger says.

@@ -68,7 +68,8 @@ impl Entrance {
     }
 }
 
-/// Whether a request may pass: with the key in one of the headers that vendors use, or signed with the key as its secret.
+/// Whether a request may pass: with the key in one of the headers that vendors use, or signed with the key as its
+/// secret.
 pub(crate) fn admits(key: Option<&str>, parts: &Parts, body: &[u8]) -> bool {
     let Some(key) = key else { return true };
     let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());

@@ -2,7 +2,8 @@
 //!
 //! Covered: `type` (one or several), `enum`, `const`, `properties`, `items`, `prefixItems`, `minItems`, `minimum`,
 //! `maximum` and their exclusive forms, `multipleOf`, `minLength`, `maxLength`, the common `format`s, `anyOf`, `oneOf`,
-//! `allOf`, and local `$ref`s. `pattern` is not: a text of the right length stands in. All declared properties are given.
+//! `allOf`, and local `$ref`s. `pattern` is not: a text of the right length stands in. All declared properties are
+//! given.
 
 use serde_json::{Map, Value, json};
 

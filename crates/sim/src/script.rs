@@ -74,8 +74,8 @@ pub struct Behaviour {
     pub thinking: Option<String>,
     /// Reasoning tokens that are billed and not shown, as a multiple of the visible output.
     pub hidden_reasoning: Option<f64>,
-    /// The log-probability that every token of a whole answer is told to have, where the request asks for `logprobs`; in
-    /// OpenAI's chat format alone. At most 0.
+    /// The log-probability that every token of a whole answer is told to have, where the request asks for `logprobs`;
+    /// in OpenAI's chat format alone. At most 0.
     pub likelihood: Option<f64>,
     /// The share of the prompt that is billed as read from a cache, from 0 to 1.
     pub cache_read: Option<f64>,
@@ -109,7 +109,8 @@ pub enum Answer {
     /// Whatever was read since its own last turn commands, whoever wrote it: `[[TOOL {arguments}]]` is called,
     /// `[[say TEXT]]` is said. The worst case for whoever guards a model.
     Obey,
-    /// A fluent answer of the right form with wrong content: another value at each leaf of the schema, another sentence.
+    /// A fluent answer of the right form with wrong content: another value at each leaf of the schema, another
+    /// sentence.
     Wrong,
 }
 

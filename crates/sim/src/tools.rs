@@ -1,8 +1,9 @@
 //! A simulated tool server (MCP over stdio) whose log is the truth: every effect is a synced line in a file.
 //!
-//! A shop with orders, payments and mail. Each effect class has its tool: `find_order` reads, `charge` acts once for each
-//! key, `refund` can be looked up, `send_mail` is opaque. `read_inbox` gives what stands in the file LOG.inbox: anybody's words. `slow` takes its time and stops when it is told to; `stubborn`
-//! reads nothing while it works. `die_after` ends the process after the n-th effect, before it answers.
+//! A shop with orders, payments and mail. Each effect class has its tool: `find_order` reads, `charge` acts once for
+//! each key, `refund` can be looked up, `send_mail` is opaque. `read_inbox` gives what stands in the file LOG.inbox:
+//! anybody's words. `slow` takes its time and stops when it is told to; `stubborn` reads nothing while it works.
+//! `die_after` ends the process after the n-th effect, before it answers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};

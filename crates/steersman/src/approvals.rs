@@ -1,5 +1,5 @@
-//! What the guard asks a person about on behalf of clients that run their own tools: kept in the state, shown beside the
-//! effects that wait, granted for one call.
+//! What the guard asks a person about on behalf of clients that run their own tools: kept in the state, shown beside
+//! the effects that wait, granted for one call.
 //!
 //! A request looks at the state only where something was asked in its conversation; which conversations those are is
 //! known in memory, and learnt from the other gateways of the database every two seconds. A question is in memory until
@@ -21,8 +21,8 @@ use tokio_util::sync::CancellationToken;
 
 /// How often it is learnt what other gateways asked.
 const FRESH: Duration = Duration::from_secs(2);
-/// Conversations of one client in which something waits at once, and questions of one client that the state has not yet. A
-/// person who reads ten a minute has a quarter of an hour of work with them.
+/// Conversations of one client in which something waits at once, and questions of one client that the state has not
+/// yet. A person who reads ten a minute has a quarter of an hour of work with them.
 const MOST_OF_ONE_OWNER: usize = 150;
 
 /// A question that was asked here: by whom, and when last.

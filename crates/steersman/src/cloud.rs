@@ -23,8 +23,8 @@ pub(crate) enum Account {
 }
 
 impl Account {
-    /// The account of a provider that has no key of its own, and its secrets for the redactor. What cannot be fetched is
-    /// as absent: the first call says which key is missing.
+    /// The account of a provider that has no key of its own, and its secrets for the redactor. What cannot be fetched
+    /// is as absent: the first call says which key is missing.
     pub(crate) fn of(provider: &ProviderConfig, secrets: &mut Vec<Secret>) -> Result<Self, AccountError> {
         let CloudConfig { region, credentials, access_key_id, secret_access_key, session_token, .. } = &provider.cloud;
         let fetch = |source: &Option<crate::config::SecretSource>| source.as_ref()?.fetch(environment).ok();

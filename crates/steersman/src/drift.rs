@@ -1,10 +1,11 @@
 //! The drift memory at rest: counters that survive a restart, and the aliases that were confirmed.
 //!
-//! An alias is a document of the durable state, changed only by who has seen it; evidence from requests, the command line
-//! and the console add to the same one. It is in force once it was seen often enough, or a person said so, and for so many
-//! days after the last time.
+//! An alias is a document of the durable state, changed only by who has seen it; evidence from requests, the command
+//! line and the console add to the same one. It is in force once it was seen often enough, or a person said so, and for
+//! so many days after the last time.
 //!
-//! What never happens here: a change on the path of a request. Requests leave evidence behind, and it is gathered later.
+//! What never happens here: a change on the path of a request. Requests leave evidence behind, and it is gathered
+//! later.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! Virtual keys at rest: made, changed and read by the command line, the admin address and the console alike.
 //!
-//! A key's secret is shown once, when it is made or rotated; what is kept is its BLAKE3 hash. Each change is a document of
-//! the durable state that is replaced only by who has seen it, and a line of the audit log.
+//! A key's secret is shown once, when it is made or rotated; what is kept is its BLAKE3 hash. Each change is a document
+//! of the durable state that is replaced only by who has seen it, and a line of the audit log.
 
 use steersman_core::ContentHash;
 use steersman_engine::{KeyRing, KeyRules};

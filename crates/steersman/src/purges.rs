@@ -1,7 +1,8 @@
-//! Answers that were kept, forgotten at an operator's word: by the command line, the admin address and the console alike.
+//! Answers that were kept, forgotten at an operator's word: by the command line, the admin address and the console
+//! alike.
 //!
-//! The last purges stand in one document of the state, which every gateway reads twice a second; then the rows go. Each purge
-//! is a line of the audit log.
+//! The last purges stand in one document of the state, which every gateway reads twice a second; then the rows go. Each
+//! purge is a line of the audit log.
 
 use steersman_engine::{KeptAnswer, Purge};
 use steersman_store::{State, StoreError};

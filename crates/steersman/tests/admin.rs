@@ -1,5 +1,5 @@
-//! The admin surface over the real binary: apart from what clients reach, behind a key of its own, and out of the reach of
-//! pages of other sites.
+//! The admin surface over the real binary: apart from what clients reach, behind a key of its own, and out of the reach
+//! of pages of other sites.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "a test that panics has failed")]
 

@@ -1,5 +1,5 @@
-//! A client that runs its own tools, and a person who is asked: a call that the guard holds back waits at the gateway, and
-//! passes once when it was approved, for that conversation and those arguments alone.
+//! A client that runs its own tools, and a person who is asked: a call that the guard holds back waits at the gateway,
+//! and passes once when it was approved, for that conversation and those arguments alone.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "a test that panics has failed")]
 

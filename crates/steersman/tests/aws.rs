@@ -1,5 +1,5 @@
-//! Keys of Amazon that nobody names: a profile, the role of an instance and of a container, over the real binary against a
-//! metadata service on loopback and a provider that verifies the signature.
+//! Keys of Amazon that nobody names: a profile, the role of an instance and of a container, over the real binary
+//! against a metadata service on loopback and a provider that verifies the signature.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "a test that panics has failed")]
 

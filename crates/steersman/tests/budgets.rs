@@ -1,5 +1,6 @@
-//! A budget under everything at once: 256 requests that race for it at one or two gateways, which are killed with `kill -9`
-//! in between and start again. At no moment is more spent and held than the budget, and the provider charges no more.
+//! A budget under everything at once: 256 requests that race for it at one or two gateways, which are killed with
+//! `kill -9` in between and start again. At no moment is more spent and held than the budget, and the provider charges
+//! no more.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "a test that panics has failed")]
 

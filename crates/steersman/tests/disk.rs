@@ -1,5 +1,5 @@
-//! A disk that is full and a database that somebody else has locked: requests do not notice, and what is lost is known to
-//! the record.
+//! A disk that is full and a database that somebody else has locked: requests do not notice, and what is lost is known
+//! to the record.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "a test that panics has failed")]
 

@@ -12,8 +12,8 @@ const OTHER: &[u8] = b"GGUF of others";
 /// The sha256 of [`WEIGHTS`].
 const SUM: &str = "e34f66b52d2967cf3c33478f7313d8376c986001c198270a4c6fa380a23ac979";
 
-/// A hub that sends on to its files and breaks off whatever is asked for from its first byte; what lies at `/other/` comes
-/// whole. Gives its address.
+/// A hub that sends on to its files and breaks off whatever is asked for from its first byte; what lies at `/other/`
+/// comes whole. Gives its address.
 fn hub() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let host = listener.local_addr().unwrap().to_string();

@@ -63,8 +63,8 @@ impl House {
         Self { engine: Arc::new(engine), records, sims }
     }
 
-    /// Sends requests from 32 clients. With streams among them each third is one, and of those each tenth is left after its
-    /// first bytes. Gives how many of those that were not left were answered whole.
+    /// Sends requests from 32 clients. With streams among them each third is one, and of those each tenth is left after
+    /// its first bytes. Gives how many of those that were not left were answered whole.
     async fn send(&self, requests: u64, streams: Streams) -> Sent {
         let (next, answered, left) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
         let client = async || {
@@ -146,8 +146,8 @@ async fn is_whole(reply: Reply) -> bool {
     }
 }
 
-/// Every token that was reported to the gateway is on its records, and every charge without a report is an attempt whose
-/// usage the records call unknown.
+/// Every token that was reported to the gateway is on its records, and every charge without a report is an attempt
+/// whose usage the records call unknown.
 fn assert_bill_is_recorded(attempts: &[AttemptRecord], bills: &[Bill]) {
     let accounts: Vec<_> = bills.iter().flat_map(|bill| bill.models.values()).collect();
     let reported_input: u64 = accounts.iter().map(|a| a.input_tokens - a.unreported.input_tokens).sum();
@@ -163,7 +163,8 @@ fn assert_bill_is_recorded(attempts: &[AttemptRecord], bills: &[Bill]) {
     assert_eq!(attempts.iter().filter(unknown).count() as u64, unreported);
 }
 
-/// Three attempts of ten fail: with an error, with a connection that is cut before anything was said, or since it is busy.
+/// Three attempts of ten fail: with an error, with a connection that is cut before anything was said, or since it is
+/// busy.
 const FLAKY: &str = r#"
 seed = 7
 [default]

@@ -1,5 +1,5 @@
-//! A schema as the one tool that a model must call, over a socket: what the provider is sent, and an answer in which the
-//! client sees nothing of it.
+//! A schema as the one tool that a model must call, over a socket: what the provider is sent, and an answer in which
+//! the client sees nothing of it.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
 

@@ -1,5 +1,5 @@
-//! The guard and `kill -9` together: what a run read stays untrusted in its next life, what was held back stays held back,
-//! and a person's word holds for what was shown, before a crash and after it.
+//! The guard and `kill -9` together: what a run read stays untrusted in its next life, what was held back stays held
+//! back, and a person's word holds for what was shown, before a crash and after it.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "a test that panics has failed")]
 

@@ -1,5 +1,5 @@
-//! A full gateway over the real binary: one key that floods it does not starve another, a wait has an end, and the pages say
-//! who waits.
+//! A full gateway over the real binary: one key that floods it does not starve another, a wait has an end, and the
+//! pages say who waits.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "a test that panics has failed")]
 

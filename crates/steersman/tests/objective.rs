@@ -21,7 +21,8 @@ fn ask(house: &House, number: usize) -> support::Answer {
     house.ask(&json!({ "model": "task/triage", "messages": [{ "role": "user", "content": text.join(" ") }] }))
 }
 
-/// Asks, and goes on once the shadow calls of this request are a label: whoever asks faster than labels are made gets few.
+/// Asks, and goes on once the shadow calls of this request are a label: whoever asks faster than labels are made gets
+/// few.
 fn ask_for_label(house: &House, number: usize) -> support::Answer {
     let labels = || {
         let now = standing(house);

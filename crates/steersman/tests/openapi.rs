@@ -1,5 +1,5 @@
-//! Operations of a real OpenAPI document as tools, over the real binary and a server that writes down what it was asked:
-//! every place of an argument, the key of an effect, errors, redirects, and an answer that never comes.
+//! Operations of a real OpenAPI document as tools, over the real binary and a server that writes down what it was
+//! asked: every place of an argument, the key of an effect, errors, redirects, and an answer that never comes.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "a test that panics has failed")]
 

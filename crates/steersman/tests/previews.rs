@@ -1,5 +1,5 @@
-//! Previews of a held value, over a socket: they come before the answer, none is taken back wherever its bytes were cut,
-//! and the answer is the one that an unstreamed request gets.
+//! Previews of a held value, over a socket: they come before the answer, none is taken back wherever its bytes were
+//! cut, and the answer is the one that an unstreamed request gets.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "a test that panics has failed")]
 

@@ -1,4 +1,5 @@
-//! What a running gateway takes over from its file, what it says of the rest, and that it outlives whoever read its log.
+//! What a running gateway takes over from its file, what it says of the rest, and that it outlives whoever read its
+//! log.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "a test that panics has failed")]
 

@@ -1,5 +1,5 @@
-//! TLS on the listener of the real binary, with a client that verifies: a renewed certificate is taken over while it runs,
-//! and a file that cannot be used says so.
+//! TLS on the listener of the real binary, with a client that verifies: a renewed certificate is taken over while it
+//! runs, and a file that cannot be used says so.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "a test that panics has failed")]
 

@@ -195,8 +195,8 @@ fn a_tool_that_changed_after_its_review_is_not_run() {
     assert!(!story.contains("\"status\":\"done\""), "a changed tool was run: {story}");
 }
 
-/// A reply that calls a tool of the gateway and one of the client: ours is run, the client sees its own alone, and when it
-/// comes back the model has both results before it, once.
+/// A reply that calls a tool of the gateway and one of the client: ours is run, the client sees its own alone, and when
+/// it comes back the model has both results before it, once.
 #[test]
 fn a_turn_with_calls_of_both_sides_loses_nothing_when_the_client_comes_back() {
     let shop = Shop::start("[default]\nanswer = \"obey\"\n", "[\"send_mail\", \"find_order\"]", "");

@@ -1,4 +1,5 @@
-//! A payment whose answer is lost, made by an agent that is started again: it happens once, and both lives say what is known.
+//! A payment whose answer is lost, made by an agent that is started again: it happens once, and both lives say what is
+//! known.
 //!
 //! ```sh
 //! cargo run -p steersman-tools --example pay_once

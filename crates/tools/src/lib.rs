@@ -4,8 +4,8 @@
 //! what was reviewed (its pin). Each tool is a [`steersman_scope::Tool`], so the scope's runner gives it deadline,
 //! budget, retries and the effect ledger. A call that is dropped tells its server so, and the scope waits for that.
 //!
-//! What never happens here: no contract is read from a server's own hints, no tool is offered whose listing differs from
-//! the reviewed one, and no child process sees the environment of the gateway.
+//! What never happens here: no contract is read from a server's own hints, no tool is offered whose listing differs
+//! from the reviewed one, and no child process sees the environment of the gateway.
 
 mod document;
 mod function;

@@ -1,8 +1,8 @@
 //! What was reviewed: `steersman.tools.lock`, a file beside the configuration, one digest a tool.
 //!
-//! The digest covers all that a server says of a tool and that a model reads (name, title, description, schemas). A tool
-//! whose digest differs is not offered until somebody has looked at it and run `steersman tools pin`: a server that
-//! turns bad after its review changes its words first.
+//! The digest covers all that a server says of a tool and that a model reads (name, title, description, schemas). A
+//! tool whose digest differs is not offered until somebody has looked at it and run `steersman tools pin`: a server
+//! that turns bad after its review changes its words first.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -1,4 +1,5 @@
-//! One tool as it may be offered to a model: what the server lists, the operator's contract, the pin, and the way to call it.
+//! One tool as it may be offered to a model: what the server lists, the operator's contract, the pin, and the way to
+//! call it.
 
 use std::sync::Arc;
 

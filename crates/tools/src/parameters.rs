@@ -59,7 +59,8 @@ impl Parameter {
         }
     }
 
-    /// The value as one pair of a cookie. What the specification leaves undefined there (lists that explode) is one value.
+    /// The value as one pair of a cookie. What the specification leaves undefined there (lists that explode) is one
+    /// value.
     pub(crate) fn cookie(&self, value: &Value) -> String {
         format!("{}={}", encoded(&self.name), self.simple(value))
     }

@@ -1,8 +1,9 @@
 //! Where a call for an answer goes: the same path for every model, or a path that names the model.
 //!
-//! Inside of this house a body always names its model and says whether its answer is streamed, in the members `model` and
-//! `stream`. Where a wire says both in the path, they are moved at the edge: into the body of a request that comes in
-//! ([`Named::into_body`]), out of the body of one that leaves ([`ByModel::take_out`]). Nothing in between knows of it.
+//! Inside of this house a body always names its model and says whether its answer is streamed, in the members `model`
+//! and `stream`. Where a wire says both in the path, they are moved at the edge: into the body of a request that comes
+//! in ([`Named::into_body`]), out of the body of one that leaves ([`ByModel::take_out`]). Nothing in between knows of
+//! it.
 //!
 //! What never happens here: any other byte of a body changes.
 

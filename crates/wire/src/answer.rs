@@ -115,7 +115,8 @@ impl Answer {
     }
 
     fn choice(&mut self, index: u32) -> &mut Choice {
-        // A provider that counts wrongly must not make us allocate: what lies beyond the last choice there may be is its.
+        // A provider that counts wrongly must not make us allocate: what lies beyond the last choice there may be is
+        // its.
         let index = usize::try_from(index).unwrap_or(usize::MAX).min(MAX_CHOICES - 1);
         if index >= self.choices.len() {
             self.choices.resize_with(index + 1, Choice::default);

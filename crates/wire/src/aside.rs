@@ -1,4 +1,5 @@
-//! What an answer says beside the canonical form: how decoders tell it, each value once, and to which choice it belongs.
+//! What an answer says beside the canonical form: how decoders tell it, each value once, and to which choice it
+//! belongs.
 //!
 //! What never happens here: a value that says something is dropped.
 

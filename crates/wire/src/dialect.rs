@@ -91,7 +91,8 @@ pub trait Dialect: Debug + Send + Sync {
         serde_json::json!({ "role": role, "content": text }).to_string()
     }
 
-    /// Headers of a client that go on to a provider of the same dialect, lower case. Keys and cookies are not among them.
+    /// Headers of a client that go on to a provider of the same dialect, lower case. Keys and cookies are not among
+    /// them.
     fn request_headers(&self) -> &'static [&'static str];
 
     /// Reads the head of a request that stays in its dialect.

@@ -72,8 +72,8 @@ pub(crate) fn is_spelling(name: &str) -> bool {
 /// What is kept of one request, by name or pointer.
 pub(crate) type Extra = Vec<(String, Box<RawValue>)>;
 
-/// Reads the member `tools` in order. `read` gives the function that a tool is, with its pointer in hand; a tool that is
-/// none is kept whole by its place.
+/// Reads the member `tools` in order. `read` gives the function that a tool is, with its pointer in hand; a tool that
+/// is none is kept whole by its place.
 pub(crate) fn decode_tools(
     fields: &mut Fields<'_, '_>,
     tools: &mut Vec<ToolSpec>,

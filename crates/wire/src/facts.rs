@@ -76,8 +76,8 @@ impl<'a> WireError<'a> {
 
 /// Reads the facts of one answer, frame by frame. `None` for what is not of the dialect; the bytes still pass.
 pub trait FactsReader: Send {
-    /// The facts of the next frame's data. One that repeats the frame before but for its text does not tell id and model
-    /// again.
+    /// The facts of the next frame's data. One that repeats the frame before but for its text does not tell id and
+    /// model again.
     fn frame<'a>(&mut self, data: &'a [u8]) -> Option<FrameFacts<'a>>;
 
     /// The facts of an answer that was not streamed, or of an error body.

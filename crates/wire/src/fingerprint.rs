@@ -2,9 +2,9 @@
 //! from call to call.
 //!
 //! Prompts carry dates, times and ids. Before hashing, each of these becomes one marker byte: UUIDs, dates with dashes,
-//! slashes or dots, clock times with their zone or half of the day, named months and weekdays with the numbers beside them,
-//! digit runs of five and more, hexadecimal words of sixteen and more, other words of sixteen and more in which letters and
-//! digits mix as in ids. Two prompts that differ in nothing else are one task.
+//! slashes or dots, clock times with their zone or half of the day, named months and weekdays with the numbers beside
+//! them, digit runs of five and more, hexadecimal words of sixteen and more, other words of sixteen and more in which
+//! letters and digits mix as in ids. Two prompts that differ in nothing else are one task.
 //!
 //! What never happens here: a user's message is looked at.
 

@@ -1,7 +1,7 @@
 //! A dialect as a cloud hosts it: the same words in another envelope.
 //!
-//! A cloud names the model in the path, wants its own version in the body instead of a header, and may frame streams its
-//! own way. What is said does not change, so none of these is a dialect of its own.
+//! A cloud names the model in the path, wants its own version in the body instead of a header, and may frame streams
+//! its own way. What is said does not change, so none of these is a dialect of its own.
 //!
 //! Sources: docs.aws.amazon.com/bedrock, "Anthropic Claude Messages API" and "InvokeModelWithResponseStream";
 //! docs.cloud.google.com/vertex-ai, "Use Claude models" (`rawPredict`) and "generateContent"; the members that move are
@@ -116,7 +116,8 @@ impl Hosted {
         Ok(splice.finish())
     }
 
-    /// What the path of a call to the cloud says, wherever its base address ends; for a provider, as the simulator is one.
+    /// What the path of a call to the cloud says, wherever its base address ends; for a provider, as the simulator is
+    /// one.
     #[must_use]
     pub fn read(&self, path_and_query: &str) -> Option<Option<Named>> {
         match self.address {

@@ -1,7 +1,7 @@
 //! How likely a model found its own answer: log-probabilities of tokens, where a dialect tells them.
 //!
-//! OpenAI's chat format tells each token's (`choices[].logprobs.content[].logprob`) if asked with `logprobs: true`; Gemini
-//! tells a mean (`candidates[].avgLogprobs`) unasked. No other dialect has words for it.
+//! OpenAI's chat format tells each token's (`choices[].logprobs.content[].logprob`) if asked with `logprobs: true`;
+//! Gemini tells a mean (`candidates[].avgLogprobs`) unasked. No other dialect has words for it.
 //!
 //! What never happens here: a byte that is changed but for the log-probabilities.
 

@@ -1,7 +1,7 @@
 //! What a request asks, as one text for all dialects, so that clients of two APIs that ask the same can be seen to.
 //!
-//! The text is the canonical form with all of its members as Rust prints them, so that no member can be forgotten. A request
-//! that has anything beside that form has no such text: only its own dialect knows whether it matters.
+//! The text is the canonical form with all of its members as Rust prints them, so that no member can be forgotten. A
+//! request that has anything beside that form has no such text: only its own dialect knows whether it matters.
 //!
 //! What never happens here: two requests that differ in more than spelling, blanks and delivery have one text.
 
@@ -12,8 +12,8 @@ use crate::extra::is_spelling;
 use crate::json::without_blanks;
 use crate::openai_responses;
 
-/// What a request asks; how its answer is delivered (streamed, with usage, stored) does not count. `None` if it has members
-/// that the canonical form does not model. Cost: one pass over the request.
+/// What a request asks; how its answer is delivered (streamed, with usage, stored) does not count. `None` if it has
+/// members that the canonical form does not model. Cost: one pass over the request.
 #[must_use]
 pub fn question(mut request: ChatRequest) -> Option<String> {
     let of_responses = request.dialect.take() == Some(openai_responses::NAME);

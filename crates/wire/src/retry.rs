@@ -1,7 +1,7 @@
 //! How long a provider asks to wait, where it says so in an error's body: Google's `RetryInfo`.
 //!
-//! Source: google.rpc.RetryInfo (googleapis, `google/rpc/error_details.proto`); a duration is written as JSON writes it in
-//! protocol buffers, in seconds: `34.074824224s`. Google sends it around whichever dialect it serves.
+//! Source: google.rpc.RetryInfo (googleapis, `google/rpc/error_details.proto`); a duration is written as JSON writes it
+//! in protocol buffers, in seconds: `34.074824224s`. Google sends it around whichever dialect it serves.
 //!
 //! What never happens here: a wait that no provider asked for.
 

@@ -106,7 +106,8 @@ fn sorted(query: &str) -> String {
 mod tests {
     use super::*;
 
-    /// The signature of one vector of AWS's suite: <https://github.com/awslabs/aws-c-auth>, `aws-signing-test-suite/v4`.
+    /// The signature of one vector of AWS's suite: <https://github.com/awslabs/aws-c-auth>,
+    /// `aws-signing-test-suite/v4`.
     fn signature(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> String {
         let signer = Signer {
             access_key_id: "AKIDEXAMPLE",

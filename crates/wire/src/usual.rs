@@ -1,8 +1,9 @@
-//! Frames of a stream that differ in one text alone: what was read of one holds for the others, so they are not read again.
+//! Frames of a stream that differ in one text alone: what was read of one holds for the others, so they are not read
+//! again.
 //!
-//! A stream is hundreds of frames with the same members around a few letters of text. One such frame is kept as what stands
-//! before its text and after it; a frame that has both, and between them a text without a quote or an escape, says the same
-//! of everything but that text.
+//! A stream is hundreds of frames with the same members around a few letters of text. One such frame is kept as what
+//! stands before its text and after it; a frame that has both, and between them a text without a quote or an escape,
+//! says the same of everything but that text.
 //!
 //! What never happens here: a frame of another form passes for a known one.
 
@@ -39,8 +40,8 @@ impl Usual {
     }
 }
 
-/// Where the text of the first member with this name begins. Inside of a string each quote has a backslash before it, so
-/// what looks like a member is one.
+/// Where the text of the first member with this name begins. Inside of a string each quote has a backslash before it,
+/// so what looks like a member is one.
 fn text_of(data: &[u8], name: &str) -> Option<usize> {
     let quoted = format!("\"{name}\"");
     memmem::find_iter(data, quoted.as_bytes()).find_map(|at| {

@@ -1,5 +1,5 @@
-//! The published corpus: the golden transcripts, each with what it means, in one file that any gateway can be run against.
-//! `STEERSMAN_WRITE_CORPUS=1 cargo test -p steersman-wire --test corpus` writes it anew.
+//! The published corpus: the golden transcripts, each with what it means, in one file that any gateway can be run
+//! against. `STEERSMAN_WRITE_CORPUS=1 cargo test -p steersman-wire --test corpus` writes it anew.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;

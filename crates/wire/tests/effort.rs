@@ -1,5 +1,5 @@
-//! One scale of effort: every word and every cap has a place in every dialect, as itself, as another that is recorded, or
-//! not at all.
+//! One scale of effort: every word and every cap has a place in every dialect, as itself, as another that is recorded,
+//! or not at all.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
@@ -34,8 +34,8 @@ fn written(request: &ChatRequest, name: &str, at: &str) -> (Value, String) {
     (body.pointer(at).cloned().unwrap_or(Value::Null), losses.collect::<Vec<_>>().join("; "))
 }
 
-/// A dialect, a model, a place in its body, the values there for the words from `none` to `xhigh` (`-`: nothing), and which of
-/// them were changed (`!`).
+/// A dialect, a model, a place in its body, the values there for the words from `none` to `xhigh` (`-`: nothing), and
+/// which of them were changed (`!`).
 const TOLD: [(&str, &str, &str, &str); 14] = [
     ("openai.chat", "qwen3", "/reasoning_effort", "none minimal low medium high xhigh"),
     ("openai.chat", "o3-mini", "/reasoning_effort", "!low !low low medium high !high"),

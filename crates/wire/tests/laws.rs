@@ -288,7 +288,8 @@ proptest! {
 
     #[test]
     fn a_request_survives_the_way_through_each_other_dialect(request in request()) {
-        // OpenAI's own requests have no words for thinking of another provider; that loss is told, and tested elsewhere.
+        // OpenAI's own requests have no words for thinking of another provider; that loss is told, and tested
+        // elsewhere.
         let mut request = request;
         for message in &mut request.messages {
             message.parts.retain(|part| !matches!(part, Part::Reasoning(_)));

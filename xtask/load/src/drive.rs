@@ -1,7 +1,7 @@
 //! The load generator: a fixed number of connections, each sending its next request when the last answer is whole.
 //!
-//! One thread, one connection each without a pool, so that what is measured is the other side. Each request has a text of
-//! its own, cut from real prose: a gateway that keeps what it has seen already must not get it for nothing.
+//! One thread, one connection each without a pool, so that what is measured is the other side. Each request has a text
+//! of its own, cut from real prose: a gateway that keeps what it has seen already must not get it for nothing.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

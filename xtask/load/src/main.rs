@@ -1,7 +1,8 @@
 //! The processes of the gateway's benchmark that are not the gateway.
 //!
 //! `floor` is what any proxy must cost: it forwards bytes and looks at none. `sim` is the simulated provider with a
-//! script. `drive` sends requests and measures, `soak` sends a mix of all that clients do. Each is a process of its own, so that its CPU time is its own.
+//! script. `drive` sends requests and measures, `soak` sends a mix of all that clients do. Each is a process of its
+//! own, so that its CPU time is its own.
 
 mod drive;
 mod floor;

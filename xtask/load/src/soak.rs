@@ -1,7 +1,7 @@
 //! Mixed traffic for a soak: whole answers, streams, forms, tools, nonsense, and clients that leave.
 //!
-//! What each request is follows from its number and the seed alone. Clients keep their connection until they leave it, as
-//! clients do; whoever leaves closes it without a word.
+//! What each request is follows from its number and the seed alone. Clients keep their connection until they leave it,
+//! as clients do; whoever leaves closes it without a word.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -1,8 +1,8 @@
 //! `cargo xtask bench cascade`: two local models under an objective, on questions whose domain is known.
 //!
-//! Every call is real and goes through the gateway: the client asks, the gateway asks the other model beside it, the truth
-//! is posted as feedback, and the objective arms or says why it cannot. The labels are then replayed as a recording, which
-//! tells the gap between the models with its interval and how often the floor would be missed.
+//! Every call is real and goes through the gateway: the client asks, the gateway asks the other model beside it, the
+//! truth is posted as feedback, and the objective arms or says why it cannot. The labels are then replayed as a
+//! recording, which tells the gap between the models with its interval and how often the floor would be missed.
 //!
 //! What never happens here: a call to a model of somebody else, or a figure from a label that fitted a router.
 

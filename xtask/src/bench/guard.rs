@@ -1,7 +1,8 @@
 //! `cargo xtask bench guard`: what the guard lets through, what it asks about, and how long a decision takes.
 //!
-//! The suites are those of `testdata/flow`; the attacker is `steersman guard attack`; the decision's time is measured by
-//! the flow crate's own program with 200 turns and 1 MB folded. The final held-out suites are read for their totals only.
+//! The suites are those of `testdata/flow`; the attacker is `steersman guard attack`; the decision's time is measured
+//! by the flow crate's own program with 200 turns and 1 MB folded. The final held-out suites are read for their totals
+//! only.
 
 use clap::Args;
 use serde_json::{Map, Value, json};

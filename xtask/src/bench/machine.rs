@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use crate::house;
 
-/// Processor, cores, load, kernel, compiler and the commit. Runs that were kept since it change nothing that is measured.
+/// Processor, cores, load, kernel, compiler and the commit. Runs that were kept since it change nothing that is
+/// measured.
 pub(crate) fn describe() -> Value {
     let said = |command: &mut Command| house::output(command).map(|text| text.trim().to_owned()).unwrap_or_default();
     let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();

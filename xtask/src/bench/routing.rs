@@ -1,7 +1,7 @@
 //! `cargo xtask bench routing --data DIR`: the guarantee, the frontiers, the drift alarm and the time of a decision.
 //!
-//! The folder holds `routellm_mmlu`, `routellm_gsm8k`, `mmlupro` and `gsm8k_cruxeval`, each `.jsonl.gz` in the format of
-//! `docs/routing.md`. What is missing is left out.
+//! The folder holds `routellm_mmlu`, `routellm_gsm8k`, `mmlupro` and `gsm8k_cruxeval`, each `.jsonl.gz` in the format
+//! of `docs/routing.md`. What is missing is left out.
 
 use std::path::PathBuf;
 use std::process::Command;

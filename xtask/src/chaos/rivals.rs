@@ -1,7 +1,7 @@
 //! The rivals of the chaos matrix: agents on other stacks as workers of the same program, beside the same sink.
 //!
-//! A rival keeps what its own stack keeps, and is killed where every stack can be: before a send, after its answer, and at
-//! any moment. One that cannot be built is a row that says why.
+//! A rival keeps what its own stack keeps, and is killed where every stack can be: before a send, after its answer, and
+//! at any moment. One that cannot be built is a row that says why.
 
 use std::path::Path;
 

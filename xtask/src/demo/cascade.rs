@@ -1,7 +1,8 @@
-//! Two local models under one objective: questions whose domain is known, asked of the larger and, beside it, the smaller.
+//! Two local models under one objective: questions whose domain is known, asked of the larger and, beside it, the
+//! smaller.
 //!
-//! It needs the larger model's weights, which this demo does not fetch: without them the section is left out and says so.
-//! `cargo xtask bench cascade` runs it to its end.
+//! It needs the larger model's weights, which this demo does not fetch: without them the section is left out and says
+//! so. `cargo xtask bench cascade` runs it to its end.
 
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,7 @@
 //! A quality floor, live: tickets whose category is known are sorted by a model and by a cheaper way of asking it.
 //!
-//! The tickets are made from templates, so the truth is known and posted as feedback; the calls and their grades are real.
-//! The section ends once the floor is proved, or after [`AT_MOST`] with what is still missing.
+//! The tickets are made from templates, so the truth is known and posted as feedback; the calls and their grades are
+//! real. The section ends once the floor is proved, or after [`AT_MOST`] with what is still missing.
 
 use std::time::{Duration, Instant};
 

@@ -11,7 +11,8 @@ use crate::{Failure, house};
 
 const TOOLS: &[&str] = &["cmake==4.4.4", "libclang==18.1.1"];
 
-/// Builds `steersman-local` with the feature `llama` (five minutes of processor time at the first call) and gives its path.
+/// Builds `steersman-local` with the feature `llama` (five minutes of processor time at the first call) and gives its
+/// path.
 pub(crate) fn local_binary() -> Result<PathBuf, Failure> {
     let hint = "a C and C++ compiler is needed (Debian: build-essential)";
     let headers = house::output(Command::new("gcc").arg("-print-file-name=include"));

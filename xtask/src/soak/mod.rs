@@ -1,9 +1,9 @@
 //! `cargo xtask soak`: a day's work in minutes, and what is left of it when it is done.
 //!
-//! Two simulated providers that fail in every way they know, 32 clients that ask, stream, leave and talk nonsense, tools
-//! that the gateway runs, a budget over all of it, and a store that is full long before the end. After each tenth the
-//! traffic stops, and what is then still there is counted: memory, tasks, connections, bytes on disk. At the end the
-//! gateway is stopped and started again, and no reservation may be left.
+//! Two simulated providers that fail in every way they know, 32 clients that ask, stream, leave and talk nonsense,
+//! tools that the gateway runs, a budget over all of it, and a store that is full long before the end. After each tenth
+//! the traffic stops, and what is then still there is counted: memory, tasks, connections, bytes on disk. At the end
+//! the gateway is stopped and started again, and no reservation may be left.
 //!
 //! What never happens here: a bar is read off an average that hides its worst sample.
 
@@ -47,7 +47,8 @@ const REQUESTS: u64 = 100_000;
 const FULL_REQUESTS: u64 = 1_000_000;
 /// For `cargo xtask test`: about half a minute on two cores.
 pub(crate) const FEW_REQUESTS: u64 = 20_000;
-/// After this no further part begins: a million requests take a quarter of an hour on two cores that have nothing else to do.
+/// After this no further part begins: a million requests take a quarter of an hour on two cores that have nothing else
+/// to do.
 const MOST_TIME: Duration = Duration::from_secs(3_600);
 /// The traffic stops so often.
 const PARTS: u64 = 10;
@@ -149,7 +150,8 @@ fn provider(load: &Path, file: &Path, script: &str) -> Result<(Server, String), 
     Ok((server, address))
 }
 
-/// Errors, limits, cuts before and after the first token, garbage, silence. What is left is slow, so that it can be left.
+/// Errors, limits, cuts before and after the first token, garbage, silence. What is left is slow, so that it can be
+/// left.
 const FLAKY: &str = r#"
 seed = 11
 [default]

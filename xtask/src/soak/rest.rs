@@ -58,8 +58,8 @@ impl Rest {
     }
 }
 
-/// Connections that stand on the gateway's side: to its own port, and to the ports of its providers. Ours, which asks, is
-/// closed by the time it is counted.
+/// Connections that stand on the gateway's side: to its own port, and to the ports of its providers. Ours, which asks,
+/// is closed by the time it is counted.
 fn connections(gateway: &Gateway, upstreams: &[&str]) -> Result<(usize, usize), Failure> {
     let port = |address: &str| address.rsplit(':').next().and_then(|port| port.parse::<u16>().ok());
     let own = port(&gateway.address);

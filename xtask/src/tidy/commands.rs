@@ -71,8 +71,8 @@ fn is_placeholder(word: &str) -> bool {
     word.chars().all(|c| c.is_ascii_uppercase() || "[]|.<>_".contains(c))
 }
 
-/// The commands in code spans and fences, with their lines: what begins with one of our programs, without a prompt sign,
-/// up to a comment, a pipe or the end.
+/// The commands in code spans and fences, with their lines: what begins with one of our programs, without a prompt
+/// sign, up to a comment, a pipe or the end.
 fn commands(text: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     let mut fenced = false;

@@ -30,8 +30,8 @@ pub(super) fn check(repository: &Repository) -> Result<Findings, Failure> {
     Ok(findings)
 }
 
-/// First line and length of each function. rustfmt has laid the lines out: a function ends at the first line with its own
-/// indentation and a closing brace.
+/// First line and length of each function. rustfmt has laid the lines out: a function ends at the first line with its
+/// own indentation and a closing brace.
 fn functions(lines: &[(usize, &str)]) -> Vec<(usize, usize)> {
     let mut found = Vec::new();
     for (index, (at, line)) in lines.iter().enumerate() {

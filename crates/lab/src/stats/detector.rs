@@ -58,8 +58,8 @@ impl ShiryaevRoberts {
 /// Any score of strangeness made into p-values that are independent and uniform as long as the stream is exchangeable
 /// (conformal p-values; Vovk, Gammerman and Shafer, *Algorithmic Learning in a Random World*, 2022, section 2 and 8).
 ///
-/// Scores in `[0, 1]` are kept as counts in bins, so memory is constant; ties are broken by the uniform the caller hands
-/// in, which is what makes the p-values exact and not merely conservative.
+/// Scores in `[0, 1]` are kept as counts in bins, so memory is constant; ties are broken by the uniform the caller
+/// hands in, which is what makes the p-values exact and not merely conservative.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ConformalStream {
     bins: Vec<u32>,
@@ -70,7 +70,8 @@ pub struct ConformalStream {
 /// More bins than this do not change the rank of a score by more than 0.4 %.
 const BINS: usize = 256;
 
-/// Exponents of the power bets eps p^(eps - 1) (the same book, section 8.1): 0.1 pays for violent shifts, 0.7 for faint ones.
+/// Exponents of the power bets eps p^(eps - 1) (the same book, section 8.1): 0.1 pays for violent shifts, 0.7 for faint
+/// ones.
 const POWERS: [f64; 4] = [0.1, 0.3, 0.5, 0.7];
 
 /// Cells of the histogram of late p-values, what each holds beforehand, and how much of it is kept with each score: a
@@ -109,9 +110,10 @@ impl ConformalStream {
         POWERS.map(|power| power * p.powf(power - 1.0))
     }
 
-    /// Takes in one score and gives one e-value: the density that the p-values of late have shown at this one. It needs no
-    /// idea of how the stream will change (plug-in betting; Fedorova, Gammerman, Nouretdinov and Vovk, *Plug-in martingales
-    /// for testing exchangeability on-line*, ICML 2012), and forgets, so that an old calm does not slow it down.
+    /// Takes in one score and gives one e-value: the density that the p-values of late have shown at this one. It needs
+    /// no idea of how the stream will change (plug-in betting; Fedorova, Gammerman, Nouretdinov and Vovk, *Plug-in
+    /// martingales for testing exchangeability on-line*, ICML 2012), and forgets, so that an old calm does not slow it
+    /// down.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
     pub fn bet(&mut self, score: f64, uniform: f64) -> f64 {
         let p = self.p_value(score, uniform);

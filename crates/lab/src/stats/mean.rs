@@ -1,7 +1,8 @@
 //! One-sided bounds on a mean, for whoever looks once at a fixed number of outcomes.
 //!
 //! Gaffke's assumes no normality, equals Clopper-Pearson when outcomes are 0 or 1, and errs on the safe side; the
-//! skew-corrected one takes that margin away where the sample shows its skewness. The others are here to be compared with.
+//! skew-corrected one takes that margin away where the sample shows its skewness. The others are here to be compared
+//! with.
 //!
 //! What never happens here: peeking. A test that is asked again after each outcome belongs to `betting`.
 
@@ -94,10 +95,10 @@ pub fn gaffke_p_value(outcomes: &Atoms, null: f64, lowest: f64) -> f64 {
 /// second order where Gaffke's is on the safe side of it.
 ///
 /// Dirichlet weights over the sample alone reproduce the Edgeworth expansion of a studentised mean but for a shift by
-/// m3 / (2 s^2 n) (Hall, *The Bootstrap and Edgeworth Expansion*, 1992, section 2.6; Rubin's Bayesian bootstrap, 1981), so
-/// that is where the invented outcome goes. Of zeros and ones it makes Beta(k + 1/2, n - k + 1/2), halfway between the two
-/// Clopper-Pearson limits. Few outcomes below `null` tell nothing of skewness: the moments count `lowest` as one outcome
-/// more, and up to eight of them (by effective number) the test is Gaffke's own.
+/// m3 / (2 s^2 n) (Hall, *The Bootstrap and Edgeworth Expansion*, 1992, section 2.6; Rubin's Bayesian bootstrap, 1981),
+/// so that is where the invented outcome goes. Of zeros and ones it makes Beta(k + 1/2, n - k + 1/2), halfway between
+/// the two Clopper-Pearson limits. Few outcomes below `null` tell nothing of skewness: the moments count `lowest` as
+/// one outcome more, and up to eight of them (by effective number) the test is Gaffke's own.
 ///
 /// Not exact: two-valued outcomes, the worst case since nothing smooths their steps, are refuted in up to 0.056 of
 /// samples at level 0.05 and 0.112 at 0.1 (computed in this file's tests). Cost as [`gaffke_p_value`].
@@ -120,11 +121,12 @@ pub fn skew_corrected_p_value(outcomes: &Atoms, null: f64, lowest: f64) -> f64 {
 }
 
 /// Outcomes below the null, by effective number, up to which skewness is not trusted, and beyond which doubt falls as
-/// their inverse: the least of 2, 4, 8 and 16 with which no two-valued law is refuted more often than its level plus the
-/// two standard errors of a thousand samples.
+/// their inverse: the least of 2, 4, 8 and 16 with which no two-valued law is refuted more often than its level plus
+/// the two standard errors of a thousand samples.
 const TELLING: f64 = 8.0;
 
-/// P(sum of D x <= null) for D ~ Dirichlet(1, ..., 1) over the outcomes and one more, given less `null`; 1 above one half.
+/// P(sum of D x <= null) for D ~ Dirichlet(1, ..., 1) over the outcomes and one more, given less `null`; 1 above one
+/// half.
 fn dirichlet_tail(outcomes: &Atoms, null: f64, invented: f64) -> f64 {
     let cells = || outcomes.shifted(null).chain(std::iter::once((invented, 1.0)));
     let lowest = cells().map(|(v, _)| v).fold(0.0, f64::min);

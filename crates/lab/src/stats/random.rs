@@ -39,7 +39,8 @@ impl Rng {
         (self.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// Uniform in `0..bound`; 0 for an empty range. The bias of the multiply-shift is below 2^-32 for any slice in memory.
+    /// Uniform in `0..bound`; 0 for an empty range. The bias of the multiply-shift is below 2^-32 for any slice in
+    /// memory.
     #[allow(clippy::cast_possible_truncation)]
     pub fn below(&mut self, bound: usize) -> usize {
         ((u128::from(self.next_u64()) * bound as u128) >> 64) as usize

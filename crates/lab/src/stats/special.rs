@@ -2,7 +2,8 @@
 //!
 //! What never happens here: no table look-up and no claim beyond the error stated at each function.
 
-/// ln Γ(x) for x > 0 by the Lanczos series (Lanczos 1964; coefficients g = 7, n = 9 of Godfrey). Relative error < 1e-13.
+/// ln Γ(x) for x > 0 by the Lanczos series (Lanczos 1964; coefficients g = 7, n = 9 of Godfrey). Relative error <
+/// 1e-13.
 #[must_use]
 pub fn ln_gamma(x: f64) -> f64 {
     const SERIES: [f64; 8] = [

@@ -83,8 +83,8 @@ pub struct LoadedModel {
 }
 
 impl LoadedModel {
-    /// Opens a file. llama.cpp lays the weights out anew for this processor while it reads them, which takes a tenth of a
-    /// second for 100 MB and some seconds for 1 GB, and holds them a second time in memory.
+    /// Opens a file. llama.cpp lays the weights out anew for this processor while it reads them, which takes a tenth of
+    /// a second for 100 MB and some seconds for 1 GB, and holds them a second time in memory.
     ///
     /// # Errors
     /// See [`LoadError`].

@@ -21,8 +21,8 @@ impl LoadedModel {
     /// Starts the thread, once it has shown that the model can be evaluated.
     ///
     /// # Errors
-    /// [`LoadError::Context`] and [`LoadError::Vocabulary`]; an [`io::Error`] when no thread could be started is told as
-    /// the former's cause would be.
+    /// [`LoadError::Context`] and [`LoadError::Vocabulary`]; an [`io::Error`] when no thread could be started is told
+    /// as the former's cause would be.
     pub fn start(self, options: EngineOptions, mut jobs: Jobs) -> Result<Inference, LoadError> {
         let (told, hear) = std::sync::mpsc::sync_channel(1);
         let tell = told.clone();

@@ -1,5 +1,5 @@
-//! Azure OpenAI through its versionless API: the resource's address ends with `/openai/v1`, the key travels in `api-key`,
-//! a model is named by its deployment. Source: learn.microsoft.com, Azure OpenAI API version lifecycle.
+//! Azure OpenAI through its versionless API: the resource's address ends with `/openai/v1`, the key travels in
+//! `api-key`, a model is named by its deployment. Source: learn.microsoft.com, Azure OpenAI API version lifecycle.
 
 use steersman_wire::openai_responses::OpenAiResponses;
 

@@ -1,8 +1,8 @@
 //! Amazon Bedrock: Claude through `InvokeModel`, and other models through Bedrock's OpenAI format.
 //!
 //! Calls are signed with the keys of an account (Signature Version 4), or carry a Bedrock API key. Sources:
-//! docs.aws.amazon.com, Bedrock user guide, "Anthropic Claude Messages API", "Inference using the chat completions API" and
-//! "API keys".
+//! docs.aws.amazon.com, Bedrock user guide, "Anthropic Claude Messages API", "Inference using the chat completions API"
+//! and "API keys".
 
 use steersman_wire::anthropic::AnthropicMessages;
 use steersman_wire::hosted::{BEDROCK_ANTHROPIC, BEDROCK_OPENAI};

@@ -1,5 +1,5 @@
-//! Google Gemini through its own API. Source: ai.google.dev, API reference, `models.generateContent`; the key travels in
-//! `x-goog-api-key`.
+//! Google Gemini through its own API. Source: ai.google.dev, API reference, `models.generateContent`; the key travels
+//! in `x-goog-api-key`.
 
 use steersman_wire::gemini::Gemini;
 

@@ -1,5 +1,5 @@
-//! OpenAI, asked through its responses API alone: some models answer nowhere else. Also for other servers of that format.
-//! It takes no key by itself, so that a key in the environment gives one provider and not two.
+//! OpenAI, asked through its responses API alone: some models answer nowhere else. Also for other servers of that
+//! format. It takes no key by itself, so that a key in the environment gives one provider and not two.
 //!
 //! Source: platform.openai.com, API reference, responses.
 

@@ -1,7 +1,7 @@
 //! Google Vertex AI: Gemini in its own format, Claude through `rawPredict`, and other models through the OpenAI format.
 //!
-//! Calls carry an access token: one that a service account fetches and renews, or one that the operator renews in a file.
-//! Sources: docs.cloud.google.com, Vertex AI, "generateContent", "Use Claude models" and "Chat completions".
+//! Calls carry an access token: one that a service account fetches and renews, or one that the operator renews in a
+//! file. Sources: docs.cloud.google.com, Vertex AI, "generateContent", "Use Claude models" and "Chat completions".
 
 use steersman_wire::anthropic::AnthropicMessages;
 use steersman_wire::gemini::Gemini;

@@ -1,5 +1,5 @@
-//! One cell of a chaos table: how many worlds it lived, what they came to, and how it is printed. Simulated and real worlds
-//! share it.
+//! One cell of a chaos table: how many worlds it lived, what they came to, and how it is printed. Simulated and real
+//! worlds share it.
 
 use std::ops::Range;
 use std::process::ExitCode;

@@ -1,4 +1,5 @@
-//! The fault scenarios in simulation, as a command: `chaos [--seeds N] [--seed S] [--scenario NAME-PART | NUMBER] [--json]`.
+//! The fault scenarios in simulation, as a command:
+//! `chaos [--seeds N] [--seed S] [--scenario NAME-PART | NUMBER] [--json]`.
 //!
 //! Each cell (scenario x sink class) runs once for each seed. A failing cell prints its first seed, which
 //! `--seed S` repeats. Exit status 1 if any promise was broken.

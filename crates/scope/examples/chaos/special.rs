@@ -88,7 +88,8 @@ impl Probe for Hold {
     }
 }
 
-/// 11: an owner is stopped between intent and send; another takes over when its lease is out; the first wakes and sends.
+/// 11: an owner is stopped between intent and send; another takes over when its lease is out; the first wakes and
+/// sends.
 pub fn zombie(mut world: World) -> Verdict {
     let mut verdict = Verdict::default();
     let places = ["dispatch.before", "journal.before_sync", "journal.after_sync", "dispatch.answered"];
@@ -236,7 +237,8 @@ async fn approve_all(journal: &Journal, hash_of: Option<&str>) -> Vec<bool> {
     done
 }
 
-/// 22: a call waits, the process dies, the person approves, the process dies again; it is made once, its sibling not again.
+/// 22: a call waits, the process dies, the person approves, the process dies again; it is made once, its sibling not
+/// again.
 pub fn approval_survives(mut world: World) -> Verdict {
     let mut verdict = Verdict::default();
     let says = [say("pay", "a"), say("note", "b")];

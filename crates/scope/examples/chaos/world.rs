@@ -1,7 +1,9 @@
-//! One simulated world: processes that start, crash and start again over one disk and one sink, until the agent is done.
+//! One simulated world: processes that start, crash and start again over one disk and one sink, until the agent is
+//! done.
 //!
 //! A process is a runtime of its own with a paused clock; a crash drops it between two polls, so that nothing of it, no
-//! clean-up and no destructor that waits, runs on. Disk, sink and time go on. Then the books are compared with the truth.
+//! clean-up and no destructor that waits, runs on. Disk, sink and time go on. Then the books are compared with the
+//! truth.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;

@@ -1,6 +1,7 @@
 //! How journal entries stand in a file: length, tag, JSON. The tag chains each entry to all before it. Pure.
 //!
-//! An entry that is cut, changed, moved or missing breaks the chain at its place; what stands before is the valid prefix.
+//! An entry that is cut, changed, moved or missing breaks the chain at its place; what stands before is the valid
+//! prefix.
 
 use crate::book::Entry;
 

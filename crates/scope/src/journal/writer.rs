@@ -1,10 +1,10 @@
 //! The one task that writes a journal: it decides, appends, syncs once for all that waited, and only then answers.
 //!
 //! Decisions are made in the order in which they are written, so none is made on a state that is not in the file. After
-//! a sync it looks whether a newer epoch has begun, before anybody may act on what was written. (A new owner first begins
-//! its epoch and then reads, so of an old owner's intent and a new owner's reading at least one sees the other: the
-//! argument of Dekker's mutual exclusion.) A failed write or sync ends the journal: what a disk that has failed once says
-//! about later syncs means nothing.
+//! a sync it looks whether a newer epoch has begun, before anybody may act on what was written. (A new owner first
+//! begins its epoch and then reads, so of an old owner's intent and a new owner's reading at least one sees the other:
+//! the argument of Dekker's mutual exclusion.) A failed write or sync ends the journal: what a disk that has failed
+//! once says about later syncs means nothing.
 
 use std::io;
 use std::sync::Arc;

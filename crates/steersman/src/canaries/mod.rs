@@ -1,12 +1,13 @@
 //! Canaries: fixed inputs of a task, replayed when their time has come or a model serves under a version that they have
 //! not seen, and the outlines of the answers compared with the confirmed ones.
 //!
-//! A replay is a request like any other: routed, retried, judged, priced and recorded, under the task `canary/NAME`, with a
-//! note of what was found. What is compared is what the model said first, before any repair: a renamed key is seen on the
-//! day it comes, not when its repairs have become many. Off until a task names a file; bounded by an amount a day.
+//! A replay is a request like any other: routed, retried, judged, priced and recorded, under the task `canary/NAME`,
+//! with a note of what was found. What is compared is what the model said first, before any repair: a renamed key is
+//! seen on the day it comes, not when its repairs have become many. Off until a task names a file; bounded by an amount
+//! a day.
 //!
-//! What never happens here: a confirmed outline that nobody confirmed, but for the first answer that its schema accepts; a
-//! replay that the day's amount does not cover.
+//! What never happens here: a confirmed outline that nobody confirmed, but for the first answer that its schema
+//! accepts; a replay that the day's amount does not cover.
 
 mod replay;
 mod rounds;

@@ -1,7 +1,7 @@
 //! The admin address and the console's page of keys: the same operations as `steersman keys`, for a running gateway.
 //!
-//! Both want the admin's key where one is set. That a form came from a page of this gateway was looked at before it comes
-//! here, as for every change (`origin.rs`).
+//! Both want the admin's key where one is set. That a form came from a page of this gateway was looked at before it
+//! comes here, as for every change (`origin.rs`).
 
 use std::sync::Arc;
 

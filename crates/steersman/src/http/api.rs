@@ -138,8 +138,8 @@ async fn read_body(surface: &Surface, body: Body) -> Result<Bytes, (&'static Cod
 /// The most memory that is taken on a client's word alone, before its bytes have come.
 const MOST_PROMISED_BYTES: u64 = 1 << 20;
 
-/// A body in one piece of memory that is its own: each frame is copied as it comes, so that the connection reads the next
-/// into the same buffer, and nothing holds on to that buffer while the record waits to be written.
+/// A body in one piece of memory that is its own: each frame is copied as it comes, so that the connection reads the
+/// next into the same buffer, and nothing holds on to that buffer while the record waits to be written.
 async fn whole(mut body: Limited<Body>) -> Result<Bytes, Box<dyn std::error::Error + Send + Sync>> {
     let promised = hyper::body::Body::size_hint(&body).lower().min(MOST_PROMISED_BYTES);
     let mut whole = BytesMut::with_capacity(usize::try_from(promised).unwrap_or(0));

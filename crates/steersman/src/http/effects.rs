@@ -1,7 +1,7 @@
 //! Effects that wait for a person: a page, and the same as JSON for programs and `steersman approvals`.
 //!
-//! A form carries a word that only this process can make and only its own pages show, so no other site can send one; the
-//! JSON address takes nothing but `application/json`, which no form of another site can send either.
+//! A form carries a word that only this process can make and only its own pages show, so no other site can send one;
+//! the JSON address takes nothing but `application/json`, which no form of another site can send either.
 
 use std::sync::Arc;
 

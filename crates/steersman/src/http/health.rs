@@ -27,8 +27,8 @@ pub(super) async fn ready(State(surface): State<Arc<Surface>>) -> (StatusCode, S
     }
 }
 
-/// Counts for monitors. They name nobody, so no key is asked for: the database's own words on why records are lost stand on
-/// the console.
+/// Counts for monitors. They name nobody, so no key is asked for: the database's own words on why records are lost
+/// stand on the console.
 pub(super) async fn report(State(surface): State<Arc<Surface>>) -> Json<Value> {
     let (stats, load) = (surface.store.stats(), surface.queue.report());
     let losing = stats.last_error.is_some();

@@ -117,8 +117,8 @@ impl Form {
 }
 
 impl Window {
-    /// The part, and whether the list goes on: all of it where no part is asked for. The place of a name that is gone is
-    /// the end of the list.
+    /// The part, and whether the list goes on: all of it where no part is asked for. The place of a name that is gone
+    /// is the end of the list.
     fn cut(&self, form: Form, entries: Vec<Entry>) -> (Vec<Entry>, bool) {
         let place = |name: &String| entries.iter().position(|entry| entry.name == *name).unwrap_or(entries.len());
         let (after, before, most) = match form {

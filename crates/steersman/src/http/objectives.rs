@@ -1,5 +1,5 @@
-//! Objectives over HTTP: where each stands, a client's word on a request of its own, and, for the admin, a task's labels
-//! and decisions as recorded traffic.
+//! Objectives over HTTP: where each stands, a client's word on a request of its own, and, for the admin, a task's
+//! labels and decisions as recorded traffic.
 //!
 //! What never happens here: a word on the request of another key, which would choose its owner's models.
 

@@ -1,12 +1,12 @@
 //! Whether a request was meant for this gateway: a page in a browser of this machine reaches loopback too.
 //!
-//! Two tricks are refused. *DNS rebinding*: a page's own name comes to mean 127.0.0.1, and the page reads what it likes;
-//! its requests still bear its name, so only loopback names, addresses and configured hosts pass. *Cross-site requests*: a
-//! page sends a form or a plain request to this address; browsers say which site sent it, so a change is taken from this
-//! gateway's own pages, from configured hosts and from what is no browser.
+//! Two tricks are refused. *DNS rebinding*: a page's own name comes to mean 127.0.0.1, and the page reads what it
+//! likes; its requests still bear its name, so only loopback names, addresses and configured hosts pass. *Cross-site
+//! requests*: a page sends a form or a plain request to this address; browsers say which site sent it, so a change is
+//! taken from this gateway's own pages, from configured hosts and from what is no browser.
 //!
-//! Where a client needs a key, neither trick works (no browser adds one by itself), and any host passes, as behind a proxy.
-//! The console and `/admin` are checked always: a browser does add the password that it was told.
+//! Where a client needs a key, neither trick works (no browser adds one by itself), and any host passes, as behind a
+//! proxy. The console and `/admin` are checked always: a browser does add the password that it was told.
 
 use std::net::IpAddr;
 use std::sync::Arc;

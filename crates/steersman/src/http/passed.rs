@@ -1,7 +1,7 @@
 //! Endpoints that are passed through: embeddings, token counts, and any other path of a provider.
 //!
-//! A call goes to the provider that `x-steersman-provider` names, else to whoever serves the `model` of a JSON body. The
-//! client's key and cookies stay here; the provider's key is put in by the provider.
+//! A call goes to the provider that `x-steersman-provider` names, else to whoever serves the `model` of a JSON body.
+//! The client's key and cookies stay here; the provider's key is put in by the provider.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! The listener: accepts, sets `TCP_NODELAY`, speaks TLS where that is asked, bounds what a connection may cost, and drains
-//! on shutdown.
+//! The listener: accepts, sets `TCP_NODELAY`, speaks TLS where that is asked, bounds what a connection may cost, and
+//! drains on shutdown.
 //!
 //! What never happens here: a connection that outlives [`Server::run`], with a record that nobody would take any more.
 

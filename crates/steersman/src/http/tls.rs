@@ -1,7 +1,7 @@
 //! TLS on a listener: a certificate and its key from two files, looked at again while the gateway runs.
 //!
-//! A renewed pair is in force for the next connection; what is under way goes on. A pair that cannot be used (a file half
-//! written, a key of another certificate) leaves the old one in force until it can.
+//! A renewed pair is in force for the next connection; what is under way goes on. A pair that cannot be used (a file
+//! half written, a key of another certificate) leaves the old one in force until it can.
 //!
 //! What never happens here: a key in a message.
 

@@ -92,8 +92,8 @@ impl Tool for McpTool {
         })
     }
 
-    /// Calls the look-up tool with those of the call's arguments that its schema names, and the key as `effect_key` if it
-    /// names that. An error, nothing, or `{"found": false}` means that the effect has not happened.
+    /// Calls the look-up tool with those of the call's arguments that its schema names, and the key as `effect_key` if
+    /// it names that. An error, nothing, or `{"found": false}` means that the effect has not happened.
     fn look_up(&self, dispatch: Dispatch) -> BoxFuture<'_, Result<Lookup, ToolFault>> {
         Box::pin(async move {
             let Idempotency::Lookup { tool } = &self.contract.idempotency else { return Ok(Lookup::Unsupported) };
@@ -163,8 +163,8 @@ struct Cancel {
 }
 
 impl Cancel {
-    /// Nothing if the call was answered. Else the server is told, and has read it when it answers the `ping` behind it; one
-    /// that does not is killed, unless others still wait for it.
+    /// Nothing if the call was answered. Else the server is told, and has read it when it answers the `ping` behind it;
+    /// one that does not is killed, unless others still wait for it.
     async fn run(self) {
         if self.settled.is_cancelled() {
             return;

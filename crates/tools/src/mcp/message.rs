@@ -28,7 +28,8 @@ pub(crate) struct RpcError {
 }
 
 impl RpcError {
-    /// Whether the server says that it did not even begin: parse error, invalid request, unknown method, invalid params.
+    /// Whether the server says that it did not even begin: parse error, invalid request, unknown method, invalid
+    /// params.
     pub(crate) const fn is_definite(&self) -> bool {
         matches!(self.code, -32_700 | -32_600 | -32_601 | -32_602)
     }

@@ -1,8 +1,8 @@
 //! An MCP server as a child process: one JSON message a line on its standard streams.
 //!
-//! The process lives in a scope of its own below the toolbox's root, so it ends with the gateway, its whole process group
-//! with it. It sees a handful of harmless environment variables and those that the operator names. The last lines of its
-//! standard error are kept for the message that says why it is gone.
+//! The process lives in a scope of its own below the toolbox's root, so it ends with the gateway, its whole process
+//! group with it. It sees a handful of harmless environment variables and those that the operator names. The last lines
+//! of its standard error are kept for the message that says why it is gone.
 
 use std::collections::VecDeque;
 use std::process::Stdio;

@@ -1,8 +1,8 @@
 //! A Messages request, from bytes to the canonical form.
 //!
-//! A user turn that carries tool results becomes one canonical message for each result, with the text around them as user
-//! messages in between; `system` becomes a leading system message. Members and blocks that this file does not know are
-//! kept as they came.
+//! A user turn that carries tool results becomes one canonical message for each result, with the text around them as
+//! user messages in between; `system` becomes a leading system message. Members and blocks that this file does not know
+//! are kept as they came.
 
 use std::borrow::Cow;
 

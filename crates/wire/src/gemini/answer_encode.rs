@@ -1,7 +1,7 @@
 //! Events to a Gemini answer, streamed or whole.
 //!
-//! A call is one part on this wire: it goes out once its arguments are complete, at the next text or at the end. The last
-//! chunk has the reasons and the usage, since the stream ends with the reasons.
+//! A call is one part on this wire: it goes out once its arguments are complete, at the next text or at the end. The
+//! last chunk has the reasons and the usage, since the stream ends with the reasons.
 
 use steersman_core::{Event, FinishReason, Part, Reasoning, Usage};
 

@@ -1,8 +1,9 @@
 //! A Gemini request, from bytes to the canonical form.
 //!
 //! A turn that carries function responses becomes one canonical message for each of them; `systemInstruction` becomes a
-//! leading system message. Names are read in both spellings of proto3 JSON, since the SDKs write both. A response that has no id belongs to the first call of its name that has none yet. Members
-//! and parts that this file does not know are kept as they came.
+//! leading system message. Names are read in both spellings of proto3 JSON, since the SDKs write both. A response that
+//! has no id belongs to the first call of its name that has none yet. Members and parts that this file does not know
+//! are kept as they came.
 
 use std::borrow::Cow;
 

@@ -1,9 +1,9 @@
 //! A Gemini request, from the canonical form to bytes; its model and whether it streams stand in the body.
 //!
 //! Turns alternate: neighbouring messages of one side are merged, tool results speak for the user, and all results of
-//! parallel calls stand in one content, as the provider demands. System messages move to the front; one that stood later
-//! is named as moved. Models since Gemini 3 refuse a call without a signature: the first call of a step that has lost its
-//! own says so in the word that the provider has for that.
+//! parallel calls stand in one content, as the provider demands. System messages move to the front; one that stood
+//! later is named as moved. Models since Gemini 3 refuse a call without a signature: the first call of a step that has
+//! lost its own says so in the word that the provider has for that.
 //!
 //! What never happens here: a part of the request is left out without an error or a named loss.
 
@@ -25,8 +25,8 @@ const UNSIGNED: &str = "skip_thought_signature_validator";
 /// Writes a request body.
 ///
 /// # Errors
-/// [`EncodeError`] for what the dialect cannot express and what may not be left out: a result without its call, arguments
-/// that are no JSON object, more than five stop texts, parts and tools of other dialects.
+/// [`EncodeError`] for what the dialect cannot express and what may not be left out: a result without its call,
+/// arguments that are no JSON object, more than five stop texts, parts and tools of other dialects.
 pub fn encode_request(request: &ChatRequest) -> Result<Encoded, EncodeError> {
     let mut losses = Vec::new();
     let extras = Extras::open(request, NAME, &mut losses)?;

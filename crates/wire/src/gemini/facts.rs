@@ -7,7 +7,8 @@ use super::finish_reason;
 use super::usage::WireUsage;
 use crate::facts::{FactsReader, FrameFacts, Presence, Text, WireError};
 
-/// Reads the facts of one Gemini answer. It remembers which candidates spoke, called and ended: the wire has no end marker.
+/// Reads the facts of one Gemini answer. It remembers which candidates spoke, called and ended: the wire has no end
+/// marker.
 #[derive(Debug, Default)]
 pub struct GeminiFacts {
     candidates: Vec<Seen>,

@@ -1,8 +1,9 @@
-//! The Gemini dialect: `POST /v1beta/models/NAME:generateContent`, and `:streamGenerateContent?alt=sse`; below `/v1` too,
-//! where newer SDKs look for it.
+//! The Gemini dialect: `POST /v1beta/models/NAME:generateContent`, and `:streamGenerateContent?alt=sse`; below `/v1`
+//! too, where newer SDKs look for it.
 //!
-//! The path names the model and says whether the answer is streamed; [`crate::Address`] tells how that fits with dialects
-//! whose body does. A stream has no end marker: it ends with the chunk in which every candidate has its `finishReason`.
+//! The path names the model and says whether the answer is streamed; [`crate::Address`] tells how that fits with
+//! dialects whose body does. A stream has no end marker: it ends with the chunk in which every candidate has its
+//! `finishReason`.
 //!
 //! Sources (ai.google.dev/gemini-api/docs unless said otherwise): requests, parts, usage and reasons to stop from
 //! `/api/generate-content`; tools, `parametersJsonSchema` and ids from `function-calling`; signatures and the word that

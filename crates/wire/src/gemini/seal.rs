@@ -1,9 +1,9 @@
 //! Signatures on their way through `thoughtSignature` and back.
 //!
-//! Here any part may be signed: a thought, a call, the last text. The canonical form knows signatures of thinking alone.
-//! A signed thought is thinking with the signature `google.gemini:thought:SIGNATURE`; any other signed part follows
-//! thinking with the signature `google.gemini:next:SIGNATURE`. The wire's type is bytes in base64, so another provider's
-//! seal goes out in base64 with a mark.
+//! Here any part may be signed: a thought, a call, the last text. The canonical form knows signatures of thinking
+//! alone. A signed thought is thinking with the signature `google.gemini:thought:SIGNATURE`; any other signed part
+//! follows thinking with the signature `google.gemini:next:SIGNATURE`. The wire's type is bytes in base64, so another
+//! provider's seal goes out in base64 with a mark.
 //!
 //! What never happens here: a signature is changed on its way back to whoever made it.
 

@@ -1,7 +1,7 @@
 //! What both OpenAI dialects say in the same way: images as addresses, the choice of a tool, the form of an answer.
 //!
-//! They differ in nesting alone: chat completions put a name below `function` and a schema below `json_schema`, responses
-//! put both at once. The callers hand in where theirs lies.
+//! They differ in nesting alone: chat completions put a name below `function` and a schema below `json_schema`,
+//! responses put both at once. The callers hand in where theirs lies.
 
 pub(crate) mod think;
 
@@ -67,7 +67,8 @@ pub(crate) fn write_tool_choice(choice: Option<&ToolChoice>, nest: Option<&str>,
     }
 }
 
-/// The form of an answer. A kind that is not modelled is kept under `pointer`. `nest` is the member that holds the schema.
+/// The form of an answer. A kind that is not modelled is kept under `pointer`. `nest` is the member that holds the
+/// schema.
 pub(crate) fn decode_format(
     raw: &RawValue,
     path: Path<'_>,

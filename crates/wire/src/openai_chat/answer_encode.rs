@@ -1,8 +1,8 @@
 //! Events to a chat completion answer, streamed or whole.
 //!
 //! Thinking goes out as `reasoning_content`; a block that its provider signed follows once as a whole in
-//! `thinking_blocks`, so that a client can send it back. A reason to stop that the API has no word for is written as its
-//! nearest word with the exact one beside it in `native_finish_reason`.
+//! `thinking_blocks`, so that a client can send it back. A reason to stop that the API has no word for is written as
+//! its nearest word with the exact one beside it in `native_finish_reason`.
 
 use steersman_core::{Event, FinishReason, Part, Reasoning, ToolCall, Usage};
 

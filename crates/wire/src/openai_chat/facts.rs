@@ -7,8 +7,8 @@ use super::usage::WireUsage;
 use crate::facts::{FactsReader, FrameFacts, Presence, Text, WireError};
 use crate::usual::Usual;
 
-/// Reads the facts of one chat completion answer. It remembers in which choices a refusal was told: a stream's last chunk
-/// says `stop` for it.
+/// Reads the facts of one chat completion answer. It remembers in which choices a refusal was told: a stream's last
+/// chunk says `stop` for it.
 #[derive(Debug, Default)]
 pub struct ChatFacts {
     /// One bit a choice; those from the 128th on share the last.

@@ -6,7 +6,8 @@ use steersman_core::FinishReason;
 use super::usage::WireUsage;
 use crate::facts::{ErrorFacts, FactsReader, FrameFacts, Text, WireError};
 
-/// Reads the facts of one response. It remembers whether a call or a refusal was told: the end says `completed` for both.
+/// Reads the facts of one response. It remembers whether a call or a refusal was told: the end says `completed` for
+/// both.
 #[derive(Debug, Default)]
 pub struct ResponsesFacts {
     called: bool,

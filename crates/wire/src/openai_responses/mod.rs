@@ -1,9 +1,9 @@
 //! The OpenAI responses dialect: `POST /v1/responses`.
 //!
-//! A conversation here is a list of items, not of messages: what the model thought, said and called stands side by side.
-//! Neighbouring items of the model's side are one assistant message of the canonical form, so that parallel calls stay
-//! together. Thinking travels sealed in `encrypted_content`; a seal of another provider is marked, so that it finds its
-//! way back to whoever made it and is shown to nobody else.
+//! A conversation here is a list of items, not of messages: what the model thought, said and called stands side by
+//! side. Neighbouring items of the model's side are one assistant message of the canonical form, so that parallel calls
+//! stay together. Thinking travels sealed in `encrypted_content`; a seal of another provider is marked, so that it
+//! finds its way back to whoever made it and is shown to nobody else.
 
 mod answer_decode;
 mod answer_encode;

@@ -1,12 +1,12 @@
 //! `cargo xtask bench gateway`: what the gateway adds to a call, against a bare proxy in the same minute.
 //!
-//! Rounds are interleaved (direct, floor, gateway), so that a busy machine is busy for all three. The figure to trust is
-//! processor time a request and its ratio to the floor's; latencies mean something on a quiet machine only.
+//! Rounds are interleaved (direct, floor, gateway), so that a busy machine is busy for all three. The figure to trust
+//! is processor time a request and its ratio to the floor's; latencies mean something on a quiet machine only.
 //!
-//! Each request has a text of its own, and large ones come at a pace at which the gateway keeps every record: a body that
-//! is known already, or a record that was dropped, would cost nothing and say nothing. Records lost are counted. Large texts
-//! are cut from the same prose, so that parts of them recur, as they do in conversations; one row has texts of which no part
-//! was ever sent.
+//! Each request has a text of its own, and large ones come at a pace at which the gateway keeps every record: a body
+//! that is known already, or a record that was dropped, would cost nothing and say nothing. Records lost are counted.
+//! Large texts are cut from the same prose, so that parts of them recur, as they do in conversations; one row has texts
+//! of which no part was ever sent.
 
 mod instructions;
 mod round;

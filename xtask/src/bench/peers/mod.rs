@@ -1,10 +1,11 @@
 //! `cargo xtask bench peers`: this gateway beside others, on one machine, in one run.
 //!
-//! One definition for each peer, with the settings that its own documentation recommends; the same simulated provider, the
-//! same requests, rounds interleaved. A peer that fails is shown with the end of its own log: until that says otherwise,
-//! the failure is this program's. Trust the ratios: load, provider and gateways share the same cores.
+//! One definition for each peer, with the settings that its own documentation recommends; the same simulated provider,
+//! the same requests, rounds interleaved. A peer that fails is shown with the end of its own log: until that says
+//! otherwise, the failure is this program's. Trust the ratios: load, provider and gateways share the same cores.
 //!
-//! What never happens here: a feature of ours is switched off. Our record is on; what each peer records is said beside it.
+//! What never happens here: a feature of ours is switched off. Our record is on; what each peer records is said beside
+//! it.
 
 mod peer;
 mod process;

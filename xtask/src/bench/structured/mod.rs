@@ -1,4 +1,5 @@
-//! `cargo xtask bench structured`: what is right, refused and silently wrong, what it costs, and what rivals make of it.
+//! `cargo xtask bench structured`: what is right, refused and silently wrong, what it costs, and what rivals make of
+//! it.
 //!
 //! The sets are generated with a seed by the example `measure` of `steersman-structured`, each document in one half
 //! only. The parser was tuned on the development half; the figures that count are those of the final half.
