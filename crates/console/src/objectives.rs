@@ -184,6 +184,7 @@ fn signals(signals: &[Signal]) -> Markup {
         if of == 0 { "–".to_owned() } else { format!("{right} of {of} [{:.2}, {:.2}]", interval.low, interval.high) }
     };
     html! {
+        h3 { "What each signal has been worth" }
         (layout::table(
             &["Signal, on the labels", "Right where it speaks for", "Right where it speaks against"],
             &html! {

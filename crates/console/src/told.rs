@@ -129,13 +129,25 @@ fn structured(note: &Value) -> Vec<String> {
             format!("{rule} at {place}: {}", message.unwrap_or_default())
         }));
     }
-    lines.extend(list(note, "repairs").map(|repair| {
+    lines.extend(counted(list(note, "repairs").map(|repair| {
         let code = text(repair, "code").unwrap_or("repair").replace('_', " ");
         let place = text(repair, "pointer").filter(|pointer| !pointer.is_empty()).unwrap_or("/");
         format!("{code} at {place}")
-    }));
+    })));
     lines.extend(list(note, "alarms").map(|alarm| format!("drift: {alarm}")));
     lines
+}
+
+/// Equal lines once, with their number.
+fn counted(lines: impl Iterator<Item = String>) -> Vec<String> {
+    let mut found: Vec<(String, u32)> = Vec::new();
+    for line in lines {
+        match found.iter_mut().find(|(known, _)| *known == line) {
+            Some((_, count)) => *count += 1,
+            None => found.push((line, 1)),
+        }
+    }
+    found.into_iter().map(|(line, count)| if count > 1 { format!("{line}, {count} times") } else { line }).collect()
 }
 
 fn canary(note: &Value) -> Vec<String> {
@@ -275,6 +287,13 @@ mod tests {
         assert_eq!(told("route", &note), expected);
         let note = json!({ "key": "key_1", "name": "web", "team": null, "reserved_usd": 0.5, "budgets": ["day"] });
         assert_eq!(told("admit", &note), ["key web, $0.5 reserved, on day"]);
+    }
+
+    #[test]
+    fn a_repair_that_was_made_often_is_one_line() {
+        let quotes = json!({ "code": "single_quotes", "pointer": "/a" });
+        let note = json!({ "schema": "s", "repairs": [quotes, { "code": "wrapper", "pointer": "" }, quotes] });
+        assert_eq!(told("structured", &note), ["schema s", "single quotes at /a, 2 times", "wrapper at /"]);
     }
 
     #[test]
