@@ -64,6 +64,7 @@ fn what_is_missing_from_a_table_is_told_at_its_header() {
      --> steersman.toml:1:8
     hint: name the model that serves it, or give it an objective with a `reference`
     "#);
+    assert!(verdict(b"[tasks.a]\n").contains("`tasks.a` needs a `model`"), "an empty table is a table");
     insta::assert_snapshot!(verdict(b"[providers.mine]\nbase_url = \"http://127.0.0.1:1/v1\"\n"), @r#"
     error: `mine` is not a vendor, so `providers.mine` needs a `kind`
      --> steersman.toml:1:12

@@ -16,7 +16,7 @@ use crate::local::LocalModels;
 
 pub(crate) static COMMAND: Command = Command {
     name: "check",
-    about: "Parse and validate a configuration, without network",
+    about: "Say of a configuration what `up` would say, without network",
     examples: &["steersman check prod.toml", "steersman check --json"],
     arguments: Arguments::augment_args,
     run: |matches| run(&parse(matches)?),

@@ -73,16 +73,17 @@ mod tests {
     /// The text with the comment marks taken from the lines of these keys (`section.key`), and the keys.
     fn uncommented(is_wanted: impl Fn(&str) -> bool) -> (String, BTreeSet<String>) {
         let (mut out, mut section, mut keys) = (String::new(), String::new(), BTreeSet::new());
+        let mut header = None;
         for line in commented().lines().filter_map(|line| line.strip_prefix("# ")) {
             if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
                 section = name.replace(".NAME", ".*");
-                out.push_str(&line.replace(".NAME]", ".openai]"));
-                out.push('\n');
+                header = Some(line.replace(".NAME]", ".openai]") + "\n");
             } else if let Some((name, _)) = line.split_once(" = ")
                 && KEYS.iter().any(|key| key.path == format!("{section}.{name}"))
                 && is_wanted(&format!("{section}.{name}"))
             {
                 keys.insert(format!("{section}.{name}"));
+                out.push_str(&header.take().unwrap_or_default());
                 out.push_str(line);
                 out.push('\n');
             }
