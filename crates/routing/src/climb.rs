@@ -60,7 +60,8 @@ pub struct FloorTest {
     /// How the mean regret is bounded.
     pub bound: Bound,
     /// Over how many requests the mean must hold; `None`: over all traffic to come. A short horizon has luck of its own,
-    /// so `n` labels count as n m / (n + m) (the variance of a difference of two means).
+    /// so labels of `n` requests count as n m / (n + m) of them (the variance of a difference of two means). A designed
+    /// sample stands for more requests than it has labels, and has no less luck against it for that.
     pub horizon: Option<usize>,
     /// What training rows suggest; used by [`Bound::TimeUniform`].
     pub hunches: Hunches,
@@ -147,7 +148,8 @@ impl Climb {
     #[must_use]
     pub fn highest_safe(&self, labels: &[Label], plan: &LabelPlan, floor: f64, test: &FloorTest) -> usize {
         let FloorTest { alpha, bound, horizon, hunches } = test;
-        let counts = horizon.map_or(1.0, |m| m as f64 / (m + labels.len()).max(1) as f64);
+        let seen = labels.len() as f64 / plan.mean();
+        let counts = horizon.map_or(1.0, |m| m as f64 / (m as f64 + seen).max(1.0));
         if *bound == Bound::None {
             let mean = |rung: &usize| labels.iter().map(|(row, w)| w * self.surplus(*rung, *row, floor)).sum::<f64>();
             return (1..=self.rungs).rev().find(|rung| mean(rung) >= 0.0).unwrap_or(0);
@@ -261,4 +263,63 @@ fn growth_optimal<I: Iterator<Item = f64>>(surplus: &impl Fn() -> I, limit: f64)
         if slope(middle) > 0.0 { low = middle } else { high = middle }
     }
     low
+}
+
+#[cfg(test)]
+mod tests {
+    use steersman_lab::stats::Rng;
+
+    use super::*;
+
+    const RUNGS: usize = 60;
+    const ROWS: usize = 2_000;
+
+    /// Requests from the easiest to the hardest: rung `r` sends the first `r / RUNGS` of the scale to a candidate that is
+    /// right less often the further it goes.
+    fn pool(rng: &mut Rng) -> Climb {
+        let (mut quality, mut escalated) = (vec![0.0; ROWS * (RUNGS + 1)], vec![1.0; ROWS * (RUNGS + 1)]);
+        for row in 0..ROWS {
+            let hardness = rng.uniform();
+            let candidate = f32::from(u8::from(rng.chance((0.85 - 1.1 * hardness).max(0.0))));
+            let reference = f32::from(u8::from(rng.chance(0.85)));
+            for rung in 0..=RUNGS {
+                let down = hardness < rung as f64 / RUNGS as f64;
+                quality[rung * ROWS + row] = if down { candidate } else { reference };
+                escalated[rung * ROWS + row] = f32::from(u8::from(!down));
+            }
+        }
+        Climb { rows: ROWS, rungs: RUNGS, quality, cost: escalated.clone(), escalated }
+    }
+
+    /// Labels from the larger part of a stream, judged by the little that is left: what is judged has luck of its own, as
+    /// much of it as its own number of requests leaves, however few labels the other part needed.
+    #[test]
+    fn a_designed_sample_of_most_of_a_stream_misses_no_more_often_than_it_says() {
+        const POOLS: usize = 60;
+        const SPLITS: usize = 20;
+        const FLOOR: f64 = 0.95;
+        const ALPHA: f64 = 0.05;
+        let mut rng = Rng::seeded(11);
+        let hunches = Hunches::new(&pool(&mut rng), FLOOR);
+        let test = |horizon| FloorTest { alpha: ALPHA, bound: Bound::FixedSample, horizon, hunches: hunches.clone() };
+        let (mut missed, mut climbed) = (0, 0);
+        for _ in 0..POOLS {
+            let pool = pool(&mut rng);
+            let design = LabelPlan::designed(&pool, &hunches);
+            let mut order: Vec<usize> = (0..ROWS).collect();
+            for _ in 0..SPLITS {
+                rng.shuffle(&mut order);
+                let (drawn, seen) = design.draw(&order, ROWS, &mut rng);
+                let after = &order[seen..];
+                let rung = pool.highest_safe(&drawn, &design, FLOOR, &test(Some(after.len())));
+                climbed += usize::from(rung > 0);
+                missed += usize::from(after.iter().map(|&row| pool.surplus(rung, row, FLOOR)).sum::<f64>() < -1e-9);
+            }
+        }
+        let runs = POOLS * SPLITS;
+        let allowed = runs as f64 * (ALPHA + 2.0 * (ALPHA * (1.0 - ALPHA) / runs as f64).sqrt());
+        assert!((missed as f64) < allowed, "{missed} of {runs}, allowed {allowed:.0}");
+        assert!(climbed > runs / 2, "a floor that is never reached proves nothing: {climbed} of {runs}");
+        assert!(missed > runs / 100, "nor does a bound that never errs: {missed} of {runs}");
+    }
 }

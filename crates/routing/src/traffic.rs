@@ -81,13 +81,12 @@ pub struct Traffic {
 #[derive(Debug, thiserror::Error)]
 pub enum TrafficError {
     /// A line is not an object of the format.
-    #[error("line {line} is not a recorded request")]
+    #[error("line {line} is not a recorded request: {what}")]
     Line {
         /// Counted from 1.
         line: usize,
-        /// What the JSON parser said.
-        #[source]
-        source: serde_json::Error,
+        /// What is wrong with it.
+        what: String,
     },
     /// A figure on this line is not one.
     #[error("line {line}: quality of arm `{arm}` is {quality}, outside 0..1")]
@@ -263,7 +262,12 @@ struct Reader {
 impl Reader {
     #[allow(clippy::cast_possible_truncation)]
     fn line(&mut self, number: usize, line: &str) -> Result<(), TrafficError> {
-        let at = |source| TrafficError::Line { line: number, source };
+        let at = |error: serde_json::Error| TrafficError::Line { line: number, what: described(&error, line) };
+        // An array would be read as an object whose members stand in order.
+        if line.trim_start().starts_with('[') {
+            let what = "it is an array; write one object a line (`jq -c '.[]'` does that)".to_owned();
+            return Err(TrafficError::Line { line: number, what });
+        }
         let parsed: Line = serde_json::from_str(line).map_err(at)?;
         let row = self.traffic.len();
         let next = self.groups.len() as u32;
@@ -323,6 +327,21 @@ impl Reader {
             likelihood: cell.likelihood,
             judged: cell.judged,
         }
+    }
+}
+
+/// What the parser says of a line, with the column alone, and with the commonest reason where a program wrote it.
+fn described(error: &serde_json::Error, line: &str) -> String {
+    let said = error.to_string();
+    let said = said.split(" at line ").next().unwrap_or_default().replace("f64", "a number").replace("f32", "a number");
+    let rest = line.get(error.column().saturating_sub(1)..).unwrap_or_default();
+    // The parser stops at a word's first letter or at the one after it.
+    let begins = |word: &str| word.get(1..).is_some_and(|more| rest.starts_with(word) || rest.starts_with(more));
+    let written = ["NaN", "Infinity"].into_iter().find(|word| begins(word));
+    match written {
+        Some(word) => format!("JSON has no `{word}`; leave a figure out that is unknown, or write `null`"),
+        None if error.column() > 0 => format!("{said} (column {})", error.column()),
+        None => said,
     }
 }
 
@@ -399,8 +418,7 @@ mod tests {
         let named = r#"{"text":"x","split":"validation","arms":{"a":{"quality":0}}}"#;
         assert_eq!(Traffic::parse(named).unwrap().splits, [Split::Calib]);
         let wrong = Traffic::parse(r#"{"text":"x","split":"test","arms":{"a":{"quality":"good"}}}"#).unwrap_err();
-        let TrafficError::Line { source, .. } = wrong else { panic!("{wrong}") };
-        assert!(source.to_string().contains("a number from 0 to 1"), "{source}");
+        assert!(wrong.to_string().contains("a number from 0 to 1"), "{wrong}");
     }
 
     #[test]
@@ -412,5 +430,15 @@ mod tests {
         let refunded = "{\"text\":\"x\",\"arms\":{\"a\":{\"quality\":1,\"cost_usd\":-0.5}}}";
         assert!(Traffic::parse(refunded).unwrap_err().to_string().starts_with("line 1: `cost_usd` of arm `a` is -0.5"));
         assert!(matches!(Traffic::parse("\n").unwrap_err(), TrafficError::Empty));
+        for (line, said) in [
+            ("{\"text\":\"x\",\"arms\":{\"a\":{\"quality\":NaN}}}", "JSON has no `NaN`"),
+            ("{\"text\":\"x\",\"arms\":{\"a\":{\"cost_usd\":-Infinity}}}", "JSON has no `Infinity`"),
+            ("[{\"text\":\"x\",\"arms\":{}}]", "it is an array; write one object a line"),
+            ("{\"text\":\"x\",\"arms\":{\"a\":{\"cost_usd\":\"1\"}}}", "string \"1\", expected a number"),
+            ("id,text\n", "expected value (column 1)"),
+        ] {
+            let error = Traffic::parse(line).unwrap_err().to_string();
+            assert!(error.starts_with("line 1 is not a recorded request: ") && error.contains(said), "{error}");
+        }
     }
 }

@@ -28,7 +28,50 @@ pub(crate) fn prompt_only(traffic: &Traffic) -> Result<Value, Failure> {
     let fit = FitPlan { method: Some(Method::PromptOnly), economise: Economise::Dollars, floor: Some(0.99) };
     let prepared = Prepared::new(traffic, "gemini-1.5-pro-002", &["gemini-1.5-flash-002".to_owned()], fit)?;
     let table = table_with_hindsight(traffic, "gemini-1.5-flash-002", "gemini-1.5-pro-002");
-    Ok(json!({ "recording": "mmlupro", "prompt_only": at_share(&prepared, 0.99), "train_table_with_hindsight": table }))
+    let curve = learning_curve(traffic, "gemini-1.5-flash-002", "gemini-1.5-pro-002")?;
+    Ok(json!({
+        "recording": "mmlupro", "prompt_only": at_share(&prepared, 0.99), "train_table_with_hindsight": table,
+        "train_learning_curve": curve,
+    }))
+}
+
+const FOLDS: usize = 5;
+
+/// What 99 % costs a router that was fitted on a part of the training rows and is judged on others of them, by the size of
+/// the part: whether more recorded traffic would help. Test and calib rows are not looked at.
+fn learning_curve(traffic: &Traffic, cheap: &str, dear: &str) -> Result<Value, Failure> {
+    let of_train = |row: usize| traffic.splits.get(row) == Some(&Split::Train);
+    let rows: Vec<usize> = (0..traffic.len()).filter(|&row| of_train(row)).collect();
+    let fit = FitPlan { method: Some(Method::PromptOnly), economise: Economise::Dollars, floor: Some(0.99) };
+    let mut curve = Vec::new();
+    for eighths in [1, 2, 4, 8] {
+        let mut costs = Vec::new();
+        let mut fitted = 0;
+        for fold in 0..FOLDS {
+            let mut part = Traffic::default();
+            for (place, &row) in rows.iter().enumerate() {
+                // A tenth stands where a prepared replay wants calib rows; a frontier does not look at them.
+                let split = match (place % FOLDS == fold, place / FOLDS % 10) {
+                    (true, _) => Split::Test,
+                    (false, 0) => Split::Calib,
+                    (false, _) => Split::Train,
+                };
+                if split == Split::Train && place / (10 * FOLDS) % 8 >= eighths {
+                    continue;
+                }
+                let arm = |name: &str| Some((name.to_owned(), traffic.answered(traffic.arm(name)?, row)));
+                let arms: Vec<_> = [cheap, dear].into_iter().filter_map(arm).collect();
+                part.push(traffic.texts.get(row).map_or("", String::as_str), "", split, &arms);
+            }
+            let prepared = Prepared::new(&part, dear, &[cheap.to_owned()], fit)?;
+            let found = Frontier::new(&prepared.pure, &prepared.test_rows()).cheapest_at(0.99);
+            costs.push(found.map_or(1.0, |point| point.relative_cost));
+            fitted += prepared.training.rows();
+        }
+        let mean = costs.iter().sum::<f64>() / FOLDS as f64;
+        curve.push(json!({ "fitted_on": fitted / FOLDS, "relative_cost_at_99": mean, "folds": costs }));
+    }
+    Ok(curve.into())
 }
 
 /// What 99 % would cost a router that knows each request's true category, the mean gain of each category on the very rows

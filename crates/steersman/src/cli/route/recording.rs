@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::Path;
 
 use steersman_core::nearest;
-use steersman_routing::{FitError, ReplayError, Traffic};
+use steersman_routing::{FitError, ReplayError, Split, Traffic};
 
 use crate::cli::Failure;
 
@@ -57,16 +57,35 @@ pub(super) fn explain(error: ReplayError, traffic: &Traffic) -> Failure {
                 None => format!("the recording has {}", listed(known())),
             }
         }
-        ReplayError::Fit(FitError::TooFewRows { .. }) | ReplayError::TooFewRows { .. } => {
-            "record more requests, or put more of them into this split; a row counts if every named arm has a `quality`"
-                .to_owned()
+        ReplayError::Fit(FitError::TooFewRows { .. }) | ReplayError::TooFewRows { .. } => format!(
+            "{}; a row counts if every named arm has a `quality`. Where no line names a `split`, all three are drawn",
+            counted(traffic)
+        ),
+        ReplayError::WorthlessReference(..) => {
+            "name another `--reference`, or look at how its answers were graded".to_owned()
         }
+        ReplayError::NoShare { .. } => "as in `--floor 0.97 --confidence 0.95`".to_owned(),
         ReplayError::Fit(FitError::ReferenceAsCandidate(_)) => {
             "leave it out of `--candidates`; the reference is always the last resort".to_owned()
         }
         _ => "see `steersman route replay --help`".to_owned(),
     };
     Failure::from(error).hint(hint)
+}
+
+/// How many requests each split and each arm has.
+fn counted(traffic: &Traffic) -> String {
+    let of = |split| traffic.splits.iter().filter(|found| **found == split).count();
+    let [train, calib, test] = [Split::Train, Split::Calib, Split::Test].map(of);
+    let graded =
+        traffic.arm_names.iter().zip(&traffic.arms).map(|(name, column)| {
+            format!("{} of `{name}`", column.iter().filter(|cell| cell.quality.is_some()).count())
+        });
+    let graded: Vec<String> = graded.collect();
+    format!(
+        "the recording has {train} requests in train, {calib} in calib, {test} in test, and grades {}",
+        graded.join(", ")
+    )
 }
 
 fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
