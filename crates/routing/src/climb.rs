@@ -60,8 +60,8 @@ pub struct FloorTest {
     /// How the mean regret is bounded.
     pub bound: Bound,
     /// Over how many requests the mean must hold; `None`: over all traffic to come. A short horizon has luck of its own,
-    /// so labels of `n` requests count as n m / (n + m) of them (the variance of a difference of two means). A designed
-    /// sample stands for more requests than it has labels, and has no less luck against it for that.
+    /// which adds to the variance of the labels' mean. A designed sample has less variance than its requests, and what is
+    /// judged by it has not.
     pub horizon: Option<usize>,
     /// What training rows suggest; used by [`Bound::TimeUniform`].
     pub hunches: Hunches,
@@ -148,8 +148,6 @@ impl Climb {
     #[must_use]
     pub fn highest_safe(&self, labels: &[Label], plan: &LabelPlan, floor: f64, test: &FloorTest) -> usize {
         let FloorTest { alpha, bound, horizon, hunches } = test;
-        let seen = labels.len() as f64 / plan.mean();
-        let counts = horizon.map_or(1.0, |m| m as f64 / (m as f64 + seen).max(1.0));
         if *bound == Bound::None {
             let mean = |rung: &usize| labels.iter().map(|(row, w)| w * self.surplus(*rung, *row, floor)).sum::<f64>();
             return (1..=self.rungs).rev().find(|rung| mean(rung) >= 0.0).unwrap_or(0);
@@ -157,6 +155,7 @@ impl Climb {
         let mut atoms = Atoms::default();
         let passes = |rung: &usize| {
             atoms.clear();
+            let counts = horizon.map_or(1.0, |m| self.share_of_luck(labels, *rung, floor, m));
             labels.iter().for_each(|(row, weight)| atoms.add(weight * self.surplus(*rung, *row, floor), counts));
             let z = atoms.mean() / (atoms.variance() / atoms.count()).sqrt().max(1e-12);
             match bound {
@@ -175,6 +174,23 @@ impl Climb {
             }
         };
         (1..=self.rungs).take_while(passes_in_order(passes)).last().unwrap_or(0)
+    }
+
+    /// How much a label counts where the mean over only `horizon` requests is asked about: the variance of the labels' mean
+    /// as a share of that of its difference from theirs. A designed sample has less variance than so many requests.
+    fn share_of_luck(&self, labels: &[Label], rung: usize, floor: f64, horizon: usize) -> f64 {
+        let (mut sum, mut of_labels, mut of_requests) = (0.0, 0.0, 0.0);
+        for (row, weight) in labels {
+            let surplus = self.surplus(rung, *row, floor);
+            sum += weight * surplus;
+            of_labels += (weight * surplus).powi(2);
+            of_requests += weight * surplus.powi(2);
+        }
+        let count = labels.len() as f64;
+        let square = sum * sum / count.max(1.0);
+        let (of_labels, of_requests) = ((of_labels - square).max(0.0), (of_requests - square).max(0.0));
+        let of_horizon = of_requests * count / horizon.max(1) as f64;
+        if of_labels + of_horizon > 0.0 { of_labels / (of_labels + of_horizon) } else { 1.0 }
     }
 }
 

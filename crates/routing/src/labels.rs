@@ -64,12 +64,6 @@ impl LabelPlan {
         self.propensities.get(row).copied().unwrap_or(1.0)
     }
 
-    /// The share of requests that get a label.
-    #[must_use]
-    pub fn mean(&self) -> f64 {
-        self.mean
-    }
-
     /// What a label of this request counts for.
     #[must_use]
     pub fn weight(&self, row: usize) -> f64 {

@@ -58,7 +58,7 @@ pub(super) fn explain(error: ReplayError, traffic: &Traffic) -> Failure {
             }
         }
         ReplayError::Fit(FitError::TooFewRows { .. }) | ReplayError::TooFewRows { .. } => format!(
-            "{}; a row counts if every named arm has a `quality`. Where no line names a `split`, all three are drawn",
+            "record more requests; {}. A row counts if every named arm has a `quality`; where lines name no `split` it is drawn",
             counted(traffic)
         ),
         ReplayError::WorthlessReference(..) => {
@@ -79,13 +79,10 @@ fn counted(traffic: &Traffic) -> String {
     let [train, calib, test] = [Split::Train, Split::Calib, Split::Test].map(of);
     let graded =
         traffic.arm_names.iter().zip(&traffic.arms).map(|(name, column)| {
-            format!("{} of `{name}`", column.iter().filter(|cell| cell.quality.is_some()).count())
+            format!("`{name}` on {}", column.iter().filter(|cell| cell.quality.is_some()).count())
         });
     let graded: Vec<String> = graded.collect();
-    format!(
-        "the recording has {train} requests in train, {calib} in calib, {test} in test, and grades {}",
-        graded.join(", ")
-    )
+    format!("there are {train} in train, {calib} in calib and {test} in test, and grades of {}", graded.join(", "))
 }
 
 fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
