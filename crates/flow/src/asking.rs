@@ -192,7 +192,8 @@ impl Request {
             });
             let stated = words.iter().any(|word| !word.quoted && is_finite(&word.lower));
             let asking = words.iter().filter(|word| !word.quoted).any(|word| asks(&word));
-            if words.len() < 3 || spoken || stated || asking {
+            let let_be = (at - words.len()..at).any(|at| self.is_let_be(at));
+            if words.len() < 3 || let_be || spoken || stated || asking {
                 continue;
             }
             let plural = words.iter().any(|word| words::is_quantifier(&word.lower));
@@ -248,7 +249,9 @@ impl Request {
             let lower = word.lower.as_str();
             let plural =
                 lower.len() > 3 && lower.ends_with('s') && !["ss", "us", "is"].iter().any(|end| lower.ends_with(end));
-            (plural && !word.capital && !owner(at)) || matches!(lower, "people" | "children" | "two" | "three" | "both")
+            // "The old ones" are those of which the words spoke before, and no group of their own.
+            (plural && lower != "ones" && !word.capital && !owner(at))
+                || matches!(lower, "people" | "children" | "two" | "three" | "both")
         })
     }
 
@@ -286,7 +289,11 @@ impl Request {
         let next = self.word(Some(at + 1));
         let particle = self.particle_of(at);
         let gone = word.lower == "go" && self.word(at.checked_sub(1)) == "can";
-        let phrasal = if gone { words::DELETE } else { phrasal(&word.lower, particle) };
+        let phrasal = match self.is_scaled(at) {
+            _ if gone => words::DELETE,
+            0 => phrasal(&word.lower, particle),
+            scaled => scaled,
+        };
         let before = self.before(at, 1, first).next().map_or("", |word| word.lower.as_str());
         let leading = matches!(
             before,
@@ -377,6 +384,8 @@ impl Request {
                 | "its"
                 | "each"
                 | "every"
+                | "all"
+                | "both"
                 | "last"
                 | "latest"
                 | "next"
@@ -424,6 +433,7 @@ impl Request {
         let stump = matches!(next, "t" | "ve" | "ll" | "re");
         let pronoun = matches!(third, "it" | "that" | "this" | "them" | "everything");
         stump
+            || self.is_let_be(at)
             || matches!((self.word(Some(at)), next), ("see", "to") | ("deal", "with") | ("attend", "to")) && pronoun
             || (self.word(Some(at)), next) == ("take", "care")
     }

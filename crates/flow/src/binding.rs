@@ -162,7 +162,11 @@ fn check_one(transcript: &Transcript, row: &Row, selection: &Selection) -> Check
         return Checked::Unprovable;
     }
     let fields = || row.fields.iter().filter_map(|at| transcript.field(*at)).filter(|field| field.attested);
-    let comparable = || fields().filter(|field| !field.is_name() && field.magnitude().is_some());
+    // A price is no day, and a day no price.
+    let timed = selection.superlative.measure == Measure::Time;
+    let is_day = |field: &Field| field.number.is_none() && moment::parse(&field.raw).is_some();
+    let of_kind = |field: &&Field| !field.is_name() && field.magnitude().is_some() && (timed || !is_day(field));
+    let comparable = || fields().filter(of_kind);
     let named = |field: &&Field| {
         let name = text::identifier_words(&field.name);
         let as_moment = selection.superlative.measure == Measure::Time && moment::parse(&field.raw).is_some();

@@ -8,9 +8,11 @@
 //! a bounded change of an attested value.
 
 use crate::moment::{self, Day, Relative};
-use crate::number::Micro;
+use crate::number::{Found, Micro};
 use crate::record::{Row, bind};
+use crate::text;
 use crate::transcript::Transcript;
+use crate::words;
 
 /// Words that ask for a calculation.
 const CUES: &[&str] = &[
@@ -90,13 +92,7 @@ pub(crate) fn is_computed(transcript: &Transcript, target: Micro) -> bool {
         factors.extend([percent / 100.0, 1.0 + percent / 100.0, 1.0 - percent / 100.0]);
     }
     // "Two of the six": that share.
-    for pair in user.numbers.windows(2) {
-        if let [part, whole] = pair
-            && (1..whole.value.0).contains(&part.value.0)
-        {
-            factors.push(micro(part.value) / micro(whole.value));
-        }
-    }
+    factors.extend(user.shares.iter().map(|(part, whole)| micro(*part) / micro(*whole)));
     for (words, factor) in [
         (&["doubl", "double", "twic"][..], 2.0),
         (&["tripl"], 3.0),
@@ -108,6 +104,7 @@ pub(crate) fn is_computed(transcript: &Transcript, target: Micro) -> bool {
             factors.push(factor);
         }
     }
+    let part = is_part_asked(transcript);
     let target = micro(target);
     let mut offsets = vec![0.0];
     offsets.extend(terms.iter().flat_map(|term| [*term, -term]));
@@ -124,11 +121,35 @@ pub(crate) fn is_computed(transcript: &Transcript, target: Micro) -> bool {
     (sum && Micro::from_f64(target).is_some_and(|target| transcript.is_sum(target)))
         || offsets.iter().any(|offset| {
             let rest = target - offset;
-            factors.iter().any(|factor| attested(rest / factor)) || (*offset > 0.0 && attested(offset - target))
+            let changed = |factor: f64| !(part && *offset == 0.0 && factor == 1.0);
+            factors.iter().any(|factor| changed(*factor) && attested(rest / factor))
+                || (*offset > 0.0 && attested(offset - target))
         })
         || terms.iter().any(|term| terms.len() < 4 && *term > 1.0 && attested(target / term))
         || (user.has_stem("split") || user.has_stem("shar") || user.has_stem("divid") || user.has_stem("each"))
             && terms.iter().any(|term| *term > 1.0 && *term < 100.0 && attested(target * term))
+}
+
+/// Two numbers with `of` between them, or of the same thing: part and whole.
+pub(crate) fn share(text: &str, pair: &[Found]) -> Option<(Micro, Micro)> {
+    let [part, whole] = pair else { return None };
+    let between: Vec<_> = text::tokens(text.get(part.end..whole.start)?).map(|token| token.text).collect();
+    let unit =
+        |from: usize| text::tokens(text.get(from..).unwrap_or_default()).next().map(|token| words::stem(token.text));
+    let of = between.len() < 4 && between.iter().any(|word| word.eq_ignore_ascii_case("of"));
+    let same = between.len() < 8 && unit(part.end).is_some_and(|own| own.len() > 2 && unit(whole.end) == Some(own));
+    ((of || same) && (1..whole.value.0).contains(&part.value.0)).then_some((part.value, whole.value))
+}
+
+/// Whether the user asks for a part of a figure ("a quarter of it", "half the fee"), so that the whole is not what is meant.
+pub(crate) fn is_part_asked(transcript: &Transcript) -> bool {
+    const PARTS: &[&str] = &["half", "third", "thirds", "quarter", "quarters", "fifth", "tenth"];
+    const BEHIND: &[&str] = &["of", "the", "his", "her", "their", "my", "our", "its"];
+    let words = &transcript.user.words;
+    words.windows(2).any(|pair| {
+        let [part, of] = pair else { return false };
+        PARTS.contains(&part.lower.as_str()) && BEHIND.contains(&of.lower.as_str()) && !of.hard_gap
+    })
 }
 
 /// Whether a quantity is the sum of two figures of rows that the user named, or what lies between them, or the product of two
@@ -139,7 +160,7 @@ fn is_apart(transcript: &Transcript, target: Micro) -> bool {
     let rows = transcript.rows.iter().filter(|row| row.bind & MEANT != 0);
     let fields = rows.flat_map(|row| &row.fields).filter_map(|at| transcript.field(*at));
     let figures = fields.filter(|field| field.attested && !field.is_name()).filter_map(|field| field.number);
-    let figures: Vec<i64> = figures.map(|number| number.0).take(FIGURES).collect();
+    let figures: Vec<i64> = figures.map(|number| number.0).filter(|number| *number != 0).take(FIGURES).collect();
     let product = |row: &Row| {
         let figures: Vec<f64> = row
             .fields
@@ -276,4 +297,23 @@ pub(crate) fn is_user_day(transcript: &Transcript, day: Day) -> bool {
         };
         relative || spans.any(|span| from + span == number || from - span == number) || months()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::number::Micro;
+    use crate::request::Request;
+
+    #[test]
+    fn only_numbers_that_are_said_to_be_part_and_whole_make_a_share() {
+        let shares = |text: &str| {
+            let mut request = Request::default();
+            request.push(text);
+            request.shares
+        };
+        let whole = |n: i64| Micro(n * Micro::ONE);
+        assert_eq!(shares("two of the six places stay empty"), [(whole(2), whole(6))]);
+        assert_eq!(shares("3 packs instead of 12 packs"), [(whole(3), whole(12))]);
+        assert_eq!(shares("at 3 for 12 people, 5 minutes, then 40 euros"), []);
+    }
 }

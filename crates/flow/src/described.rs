@@ -57,10 +57,8 @@ pub(crate) fn marks(transcript: &Transcript, rows: &[Row], request: &Request) ->
         families.entry(row.parent).or_default().push(at);
     }
     for family in families.into_values() {
-        let mut scores: Vec<Score> = family
-            .iter()
-            .map(|at| rows.get(*at).map_or_else(Score::default, |row| score(transcript, row, request)))
-            .collect();
+        let members: Vec<&Row> = family.iter().filter_map(|at| rows.get(*at)).collect();
+        let mut scores: Vec<Score> = members.iter().map(|row| score(transcript, row, request)).collect();
         let hits: Vec<usize> = scores.iter().map(|score| score.attested.len()).collect();
         if family.len() > 1 {
             drop_common(&mut scores);
@@ -100,6 +98,15 @@ pub(crate) fn marks(transcript: &Transcript, rows: &[Row], request: &Request) ->
         }
     }
     marks
+}
+
+/// Which of a few siblings a clause describes by itself: each one that has more of its words than all others, or a telling
+/// word that no other has.
+pub(crate) fn told_apart(transcript: &Transcript, family: &[&Row], clause: &Request) -> Vec<bool> {
+    let mut scores: Vec<Score> = family.iter().map(|row| score(transcript, row, clause)).collect();
+    drop_common(&mut scores);
+    let best = Best::of(&scores, &|score| &score.attested);
+    scores.iter().map(|score| best.is_alone(&score.attested)).collect()
 }
 
 /// What the rows of one family have in common.

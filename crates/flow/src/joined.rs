@@ -41,10 +41,11 @@ pub(crate) fn mark(transcript: &mut Transcript, at: usize) {
                 };
                 // Either side can be the one that the value identifies: "her tickets", "the maker of these pots".
                 let linked = || stands_once(transcript, field) || stands_once(transcript, other);
-                if named && key(field, other) && linked() {
+                let refers = |a: &Field, b: &Field| is_link(a) && is_key(b) && stands_once(transcript, b);
+                if named && ((key(field, other) && linked()) || refers(field, other)) {
                     joined.push(other.row);
                 }
-                if other_named && key(other, field) && linked() {
+                if other_named && ((key(other, field) && linked()) || refers(other, field)) {
                     joined.push(row_at);
                 }
             }
@@ -65,12 +66,20 @@ fn is_key(field: &Field) -> bool {
     field.attested && (2..64).contains(&field.raw.len()) && (field.is_name() || named())
 }
 
+/// Whether a value can be the key of another row, by whatever name ("assignedDriver"): no figure, and not too short to be one.
+fn is_link(field: &Field) -> bool {
+    (3..64).contains(&field.raw.len()) && !crate::tool::is_quantity_name(&field.name) && is_plain(&field.raw)
+}
+
+fn is_plain(raw: &str) -> bool {
+    raw.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'/' | b'#'))
+}
+
 /// Whether a value refers to a thing, and is no figure, day or state.
 fn is_reference(field: &Field) -> bool {
-    let plain = field.raw.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'/' | b'#'));
     let digit = field.raw.bytes().any(|b| b.is_ascii_digit());
     (2..64).contains(&field.raw.len())
-        && plain
+        && is_plain(&field.raw)
         && digit
         && field.attested
         && !crate::tool::is_quantity_name(&field.name)

@@ -55,8 +55,8 @@ pub(crate) const SWAP: Verbs = 1 << 40;
 const HOLD: Verbs = 1 << 41;
 pub(crate) const MEET: Verbs = 1 << 42;
 const PROMOTE: Verbs = 1 << 43;
-const RAISE: Verbs = 1 << 44;
-const LOWER: Verbs = 1 << 45;
+pub(crate) const RAISE: Verbs = 1 << 44;
+pub(crate) const LOWER: Verbs = 1 << 45;
 pub(crate) const LEAVE: Verbs = 1 << 46;
 const COLLECT: Verbs = 1 << 47;
 const CLAIM: Verbs = 1 << 48;
@@ -195,7 +195,7 @@ pub(crate) const READING: &str = "read find search look list show see view check
     choose select watch wait listen use mean seem believe understand learn decide recommend advise suggest extract parse \
     study examine assess evaluate investigate research track monitor test confirm ensure make have ask \
     rewrite rephrase proofread outline paraphrase condense tally total sum average convert spell define quote cite \
-    skim scan glance consult locate spot detect discover notice hear feel love hate matter remain stay happen \
+    ignore skip disregard spare skim scan glance consult locate spot detect discover notice hear feel love hate matter remain stay happen \
     exist contain include belong depend expect assume suppose prefer try let please thank wish";
 
 /// Verbs that leave the action to their object ("request a refill", "create a booking") ...

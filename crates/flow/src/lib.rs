@@ -14,6 +14,7 @@ mod attack;
 mod baseline;
 mod binding;
 mod bound;
+mod clause;
 mod clock;
 mod codes;
 mod decision;

@@ -44,6 +44,28 @@ impl Request {
     }
 }
 
+impl Request {
+    /// "Take the limit down to 5", "bring it up by two": by how much a figure changes; none for other particles.
+    pub(crate) fn is_scaled(&self, at: usize) -> words::Verbs {
+        const LIGHT: &[&str] = &["take", "bring", "turn", "put", "get", "push", "move", "cut", "set", "drop", "go"];
+        let Some(word) = self.words.get(at).filter(|word| LIGHT.contains(&word.lower.as_str())) else { return 0 };
+        let behind = self.words.get(at + 1..(at + 10).min(self.words.len())).unwrap_or_default();
+        for window in behind.windows(3) {
+            let [particle, to, figure] = window else { continue };
+            if figure.sentence != word.sentence || particle.comma {
+                break;
+            }
+            let number = figure.lower.starts_with(|c: char| c.is_ascii_digit());
+            match (particle.lower.as_str(), to.lower.as_str()) {
+                ("up", "to" | "by") if number => return words::UPDATE | words::RAISE,
+                ("down", "to" | "by") if number => return words::UPDATE | words::LOWER,
+                _ => {}
+            }
+        }
+        0
+    }
+}
+
 /// The classes of a verb with its particle ("call off"); none where the two say nothing of their own.
 pub(crate) fn phrasal(verb: &str, particle: &str) -> words::Verbs {
     match (verb, particle) {

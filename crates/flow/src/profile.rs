@@ -73,6 +73,21 @@ const SAID: usize = 60;
 const CHANGES: Verbs =
     words::MOVE | words::ASSIGN | words::MARK | words::CLOSE | words::APPROVE | words::REJECT | words::OPEN;
 
+/// Which word of a tool's name is its verb: the first that can be one. If that can be a noun too, the word by which the
+/// description opens ("appointment_cancel"), or the opening word that can be no noun ("decide_leave"), or such a verb behind.
+fn action(stems: &[String], first_said: Option<&str>) -> usize {
+    let is_verb = |stem: &String| words::verbs(stem) != 0;
+    let is_noun = |stem: &String| words::nouns(stem) != 0;
+    let verb = stems.iter().position(is_verb).unwrap_or_default();
+    if !stems.get(verb).is_some_and(is_noun) {
+        return verb;
+    }
+    let said = stems.iter().position(|stem| Some(stem.as_str()) == first_said && is_verb(stem));
+    let opens = || stems.first().is_some_and(|stem| !is_noun(stem)).then_some(0);
+    let plain = || stems.iter().position(|stem| is_verb(stem) && !is_noun(stem));
+    said.or_else(opens).or_else(plain).unwrap_or(verb)
+}
+
 impl Profile {
     /// The profile of a call whose arguments choose the action. The tool's own verb counts beside it only if the user named
     /// the value ("set it to closed").
@@ -234,12 +249,8 @@ impl Profile {
         let mut profile = Self::default();
         let name_words = text::identifier_words(name);
         let stems: Vec<String> = name_words.iter().map(|word| words::stem(word)).collect();
-        let verb = stems.iter().position(|stem| words::verbs(stem) != 0).unwrap_or_default();
-        // "decide_leave": what opens the name is the verb, if it is no noun and the later word can be one.
-        let opens = |stem: &String| words::nouns(stem) == 0;
-        let doubtful = stems.get(verb).is_some_and(|stem| words::nouns(stem) != 0);
-        let action = if doubtful && stems.first().is_some_and(opens) { 0 } else { verb };
         let first_said = text::tokens(description).next().map(|token| words::stem(token.text));
+        let action = action(&stems, first_said.as_deref());
         for (at, stem) in stems.iter().enumerate() {
             if at == action {
                 profile.actions.push(stem.clone());

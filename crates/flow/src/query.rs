@@ -6,7 +6,7 @@
 //!
 //! What never happens here: no row is chosen. Reasons are found elsewhere; this takes some away.
 
-use crate::binding;
+use crate::binding::{self, Checked};
 use crate::codes;
 use crate::moment;
 use crate::number::Micro;
@@ -62,7 +62,10 @@ impl Transcript {
         let chosen = fields.iter().take(64).filter_map(|at| self.field(*at)).any(|field| {
             let (Some(row), Some(source)) = (self.row(field.row), self.source(field.source)) else { return false };
             let single = row.bind & bind::SINGLE != 0 && source.query == Query::User;
-            single || row.bind & (bind::LITERAL | bind::DESCRIBED | bind::CREATED) != 0
+            let selections = &self.user.selections;
+            let selected = || !selections.is_empty() && binding::check(self, field.row, selections) == Checked::Holds;
+            let joined = || row.bind & bind::JOINED != 0 && binding::is_best_joined(self, row);
+            single || row.bind & (bind::LITERAL | bind::DESCRIBED | bind::CREATED) != 0 || joined() || selected()
         });
         if chosen { Query::User } else { Query::None }
     }

@@ -12,6 +12,7 @@ use smallvec::SmallVec;
 
 use crate::bound::{self, Bound};
 use crate::clock;
+use crate::derive;
 use crate::moment::{self, Relative};
 use crate::number::{self, Micro};
 use crate::text::{self, Token};
@@ -23,6 +24,9 @@ pub(crate) struct Word {
     pub(crate) lower: String,
     pub(crate) stem: String,
     pub(crate) sentence: u32,
+    /// Where it stands in the text, in bytes.
+    pub(crate) start: usize,
+    pub(crate) end: usize,
     /// Whether punctuation that ends a phrase stands before it.
     pub(crate) hard_gap: bool,
     /// Whether it stands between quotation marks.
@@ -117,6 +121,8 @@ pub(crate) struct Delegation {
 /// A trusted text, read.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Request {
+    /// As it was written.
+    pub(crate) text: String,
     exact: String,
     chunks: HashSet<String>,
     pub(crate) words: Vec<Word>,
@@ -144,9 +150,13 @@ pub(crate) struct Request {
     pub(crate) months: Vec<i64>,
     /// Numbers with the stem of what they count ("20 packs").
     pub(crate) counts: Vec<(String, Micro)>,
+    /// What the user calls a part of what ("two of the six").
+    pub(crate) shares: Vec<(Micro, Micro)>,
     /// Bounds on a group ("below 100").
     pub(crate) bounds: Vec<Bound>,
     sentences: u32,
+    /// Each order with its words, if there are several.
+    pub(crate) clauses: Vec<Self>,
     /// What the user excludes and speaks of nowhere else.
     pub(crate) excluded: HashSet<String>,
     pub(crate) lacking: HashSet<String>,
@@ -162,6 +172,8 @@ impl Request {
         let first = self.words.len();
         let quotes = quotes(text);
         self.push_words(text, &tokens, &quotes);
+        self.text.push_str(text);
+        self.text.push('\n');
         self.exclude(first);
         self.find_questions(first, text, &tokens);
         self.exact.push(' ');
@@ -171,6 +183,7 @@ impl Request {
         let taken: Vec<(usize, usize)> = moments.iter().map(|found| (found.start, found.end)).collect();
         let numbers = number::find(text, &tokens, &taken);
         self.push_spans(text, &tokens, &numbers);
+        self.shares.extend(numbers.windows(2).filter_map(|pair| derive::share(text, pair)));
         self.bounds.extend(bound::find(text, &numbers, &moments));
         self.number_set.extend(numbers.iter().filter(|found| !found.percent).map(|found| found.value));
         self.numbers.extend(numbers);
@@ -213,6 +226,8 @@ impl Request {
                 lower,
                 stem,
                 sentence: self.sentences,
+                start: self.text.len() + token.start,
+                end: self.text.len() + token.end,
                 hard_gap: end == 0 || gap.contains(|c: char| ".!?;:\n@/\\=<>|".contains(c) || text::is_invisible(c)),
                 quoted: quotes.iter().any(|(start, end)| *start <= token.start && token.end <= *end),
                 capital: token.text.starts_with(char::is_uppercase),
@@ -420,21 +435,6 @@ impl Request {
         self.mentions.iter().any(|mention| mention.verbs != 0 && mention.stem == stem)
     }
 
-    /// Whether the user excludes what this word names.
-    pub(crate) fn is_excluded(&self, stem: &str) -> bool {
-        !self.excluded.is_empty() && self.excluded.iter().any(|word| words::stem(word) == stem)
-    }
-
-    /// Whether the user wants none of these.
-    pub(crate) fn lacks(&self, stem: &str) -> bool {
-        self.lacking.contains(stem)
-    }
-
-    /// Whether the user speaks of the own person or of what is the own.
-    pub(crate) fn speaks_of_self(&self) -> bool {
-        ["my", "me", "mine", "i", "myself", "our", "us", "we"].iter().any(|word| self.has_word(word))
-    }
-
     /// Whether a sign occurs ("€").
     pub(crate) fn has_sign(&self, sign: &str) -> bool {
         self.exact.contains(sign)
@@ -484,10 +484,10 @@ impl Request {
 
     /// The order before a place in the text, so that what stands there belongs to it.
     pub(crate) fn order_before(&self, place: usize) -> Option<&Mention> {
-        let acts = |mention: &&Mention| {
-            mention.place < place && (mention.explained || mention.open) && (mention.leading || mention.ordering)
-        };
-        self.mentions.iter().filter(acts).max_by_key(|mention| mention.place)
+        self.mentions
+            .iter()
+            .filter(|mention| mention.place < place && mention.acts())
+            .max_by_key(|mention| mention.place)
     }
 
     /// Whether the sentence speaks of all members of a group.

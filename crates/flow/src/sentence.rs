@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use smallvec::SmallVec;
 
-use crate::request::Request;
+use crate::request::{Request, Word};
 use crate::text::Token;
 use crate::words;
 
@@ -20,9 +20,11 @@ impl Request {
             "forget", "hesitate", "only", "just", "more", "less", "later", "earlier", "but", "and", "then", "fail",
             "than", "yet",
         ];
-        let starts: Vec<usize> = (first..self.words.len())
-            .filter(|at| self.words.get(*at).is_some_and(|word| !word.quoted && NOT.contains(&word.lower.as_str())))
-            .collect();
+        let excludes = |at: &usize| {
+            let not = |word: &Word| !word.quoted && NOT.contains(&word.lower.as_str());
+            self.words.get(*at).is_some_and(not) || self.is_let_be(*at)
+        };
+        let starts: Vec<usize> = (first..self.words.len()).filter(excludes).collect();
         for start in starts {
             for word in self.words.iter_mut().skip(start + 1).take(4) {
                 if word.hard_gap || word.comma || END.contains(&word.lower.as_str()) {
@@ -45,6 +47,38 @@ impl Request {
             self.words.iter().filter(|word| !word.excluded).map(|word| word.lower.as_str()).collect();
         let out = self.words.iter().filter(|word| word.excluded && word.lower.len() > 2);
         self.excluded = out.filter(|word| !kept.contains(word.lower.as_str())).map(|word| word.lower.clone()).collect();
+    }
+
+    /// "Leave the major ones alone", "keep the old one as it is": an order to do nothing to what stands there.
+    pub(crate) fn is_let_be(&self, at: usize) -> bool {
+        const ENDS: &[&str] = &["alone", "untouched", "unchanged", "be"];
+        let Some(word) = self.words.get(at).filter(|word| matches!(word.lower.as_str(), "leave" | "keep" | "let"))
+        else {
+            return false;
+        };
+        let behind = self.words.get(at + 1..(at + 8).min(self.words.len())).unwrap_or_default();
+        let mut behind = behind.iter().take_while(|next| next.sentence == word.sentence && !next.comma);
+        let mut before = "";
+        behind.any(|next| {
+            let as_is = before == "as" && matches!(next.lower.as_str(), "is" | "it" | "they");
+            before = next.lower.as_str();
+            as_is || (ENDS.contains(&before) && !next.capital)
+        })
+    }
+
+    /// Whether the user excludes what this word names.
+    pub(crate) fn is_excluded(&self, stem: &str) -> bool {
+        !self.excluded.is_empty() && self.excluded.iter().any(|word| words::stem(word) == stem)
+    }
+
+    /// Whether the user wants none of these.
+    pub(crate) fn lacks(&self, stem: &str) -> bool {
+        self.lacking.contains(stem)
+    }
+
+    /// Whether the user speaks of the own person or of what is the own.
+    pub(crate) fn speaks_of_self(&self) -> bool {
+        ["my", "me", "mine", "i", "myself", "our", "us", "we"].iter().any(|word| self.has_word(word))
     }
 
     /// Marks the sentences that only ask to know: "Which ...?", "did ...?", but not "could you ...?".

@@ -12,6 +12,7 @@ use crate::binding::{self, Checked};
 use crate::bound;
 use crate::codes;
 use crate::derive;
+use crate::described;
 use crate::egress::{self, Link};
 use crate::judge::Leaf;
 use crate::moment;
@@ -105,7 +106,7 @@ impl Values<'_> {
             let counted = self.is_counted(leaf.name);
             let figures = self.transcript.attested_number(number).iter().filter_map(|at| self.transcript.field(*at));
             let mut rows = figures.filter_map(|field| self.transcript.row(field.row));
-            let attested = !counted && rows.any(|row| row.bind != 0);
+            let attested = !counted && rows.any(|row| row.bind != 0) && !derive::is_part_asked(self.transcript);
             if attested || derive::is_computed(self.transcript, number) {
                 return Standing::Quantity;
             }
@@ -276,7 +277,7 @@ impl Values<'_> {
         }
         let limited = many && !has(bind::LITERAL | bind::NAMED | bind::DESCRIBED | bind::JOINED);
         if limited && !bound::holds(self.transcript, row, &bound::limits(self.transcript)) {
-            return false;
+            return !stranger && self.is_told_apart(field.row, row, source);
         }
         if self.is_singled_out((row, source), principal) || (has(bind::OWN) && self.is_own(field, user)) {
             return true;
@@ -285,7 +286,40 @@ impl Values<'_> {
             return true;
         }
         let item = !self.asked.quantified && self.is_item(row, field);
-        !item && !stranger && self.is_brought(field, (row, source), principal)
+        if stranger {
+            return false;
+        }
+        (!item && self.is_brought(field, (row, source), principal))
+            || (!principal && self.is_spoken_of(row, source))
+            || self.is_told_apart(field.row, row, source)
+    }
+
+    /// Whether one clause of the user's describes this row and not its siblings, whatever the others speak of.
+    fn is_told_apart(&self, at: u32, row: &Row, source: &Source) -> bool {
+        let clauses = &self.transcript.user.clauses;
+        let rows = self.transcript.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
+        if clauses.is_empty() || row.hits == 0 || rows.len() > FAMILY || source.query == Query::Other {
+            return false;
+        }
+        let family = || (source.rows.start..).zip(rows).filter(|(_, other)| other.parent == row.parent);
+        let Some(place) = family().position(|(other, _)| other == at) else { return false };
+        let members: Vec<&Row> = family().map(|(_, row)| row).collect();
+        let told = |clause: &Request| described::told_apart(self.transcript, &members, clause);
+        clauses.iter().any(|clause| told(clause).get(place) == Some(&true))
+    }
+
+    /// Whether the platform's fields leave a few rows that the user's words can mean, and of these this one's text has the most
+    /// of them ("the torn wiper on VH-0423"). Whoever writes the texts can only choose among what the user named.
+    fn is_spoken_of(&self, row: &Row, source: &Source) -> bool {
+        const NAMED: u16 = bind::LITERAL | bind::ALIKE | bind::DESCRIBED;
+        let rows = self.transcript.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
+        let named =
+            rows.iter().filter(|other| other.parent == row.parent && other.bind & row.bind & NAMED != 0).count();
+        row.bind & NAMED != 0
+            && row.bind & bind::SPOKEN != 0
+            && named <= FEW
+            && source.query != Query::Other
+            && !self.tool.gives_away()
     }
 
     /// Whether the user's words speak of this row, and, unless they speak of many, of no sibling as well.
@@ -343,7 +377,7 @@ impl Values<'_> {
     /// what stands in it.
     fn is_one_or_all(&self, row: &Row, source: &Source) -> bool {
         let user = &self.transcript.user;
-        let spoken = row.bind & bind::SPOKEN != 0 && !self.tool.is_destructive();
+        let spoken = row.bind & bind::SPOKEN != 0 && !self.tool.gives_away();
         binding::is_alone(self.transcript, row, u16::MAX)
             || (user.selections.is_empty() && (self.asked.quantified || spoken))
             || source.rows.len() <= 2
@@ -479,6 +513,11 @@ impl Values<'_> {
             })
     }
 }
+
+/// The most rows of a result that are compared by clause when a call is judged.
+const FAMILY: usize = 48;
+/// The most rows among which their texts may choose.
+const FEW: usize = 4;
 
 /// A reason that singles a row out.
 struct Reason {

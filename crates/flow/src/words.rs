@@ -89,7 +89,10 @@ const MEASURES: &[(Measure, &str)] = &[
         Measure::Time,
         "date time timestamp created updated modified received sent at on due start day opened posted placed departure depart departs arrival arrives since when begins ends until deadline born",
     ),
-    (Measure::Price, "price cost amount total fee rate fare value charge nightly usd eur rent premium"),
+    (
+        Measure::Price,
+        "price cost amount total fee rate fare value charge nightly usd eur gbp rent premium estimate quote sum tariff",
+    ),
     (Measure::Rating, "rating rated score star stars reviews review points votes rank"),
     (Measure::Length, "distance duration length minutes hours km miles metres meters travel days eta"),
     (Measure::Urgency, "priority urgency severity importance level"),

@@ -67,6 +67,8 @@ const ASKED: &[(&str, &str, &str)] = &[
     ("Take my name off the mailing list", "unsubscribe", "Unsubscribe an address."),
     ("Send it back to the shop, wrong size", "create_return", "Create a return."),
     ("Wave the claim through", "approve_claim", "Approve a claim."),
+    ("Take the limit on its card down to 0", "set_card_limit", "Sets the weekly limit of a card."),
+    ("Call off Rex's check-up", "appointment_cancel", "Cancel an appointment."),
     ("Put 200 aside for the holiday", "transfer_to_goal", "Transfer money to a savings goal."),
 ];
 
@@ -88,6 +90,8 @@ const NOT_ASKED: &[(&str, &str, &str)] = &[
     ("Which issues are open?", "create_issue", "Open an issue."),
     ("What does the parental leave policy say", "withdraw_leave", "Withdraw a request for leave."),
     ("Tell me what the others want", "send_mail", "Send a mail."),
+    ("Push the first appointment back by half an hour", "appointment_cancel", "Cancel an appointment."),
+    ("Leave the older reports alone.", "close_report", "Closes a report."),
     ("Do not print the contract, just read it to me", "print_document", "Print a document."),
 ];
 

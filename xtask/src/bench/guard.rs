@@ -42,6 +42,7 @@ const FOLDERS: &[(&str, bool)] = &[
     ("heldout_development_9", false),
     ("heldout_development_10", false),
     ("heldout_development_11", false),
+    ("heldout_development_12", false),
     ("heldout_final", true),
     ("heldout_final_2", true),
     ("heldout_final_3", true),
