@@ -168,6 +168,7 @@ fn a_reading_with_a_rival_is_refused() {
         ("Please paste the text so that I can fill it in:\n{\"name\": \"Ada\", \"age\": 36}", &person),
         (r#"{"was_open": true}"#, &open),
         (r#"[{"price": 1}, {"price": 2},"#, &prices),
+        (r#"[34.0522, -118.2437"]"#, &Value::Bool(true)),
     ] {
         let answer = answer(&serde_json::json!({"id": 1, "input": input, "schema": schema}));
         assert_ne!(answer["outcome"], "accepted", "{input}: {answer}");

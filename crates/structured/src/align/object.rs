@@ -152,7 +152,10 @@ impl Aligner<'_> {
             let what = format!("`{}`", property.name);
             return Err(Misfit::tie(node, "required", &what, &other.name, &member.name));
         }
-        let disguised = shape.properties.iter().enumerate().find(|(i, p)| open(*i) && member.distance(p).is_some());
+        // Too short to be renamed, and still too near to be something else: `clas` for `class`.
+        let slip = |p: &Property| member.parts.as_ref().is_some_and(|parts| parts.is_slip_of(&p.parts));
+        let disguised =
+            shape.properties.iter().enumerate().find(|(i, p)| open(*i) && (member.distance(p).is_some() || slip(p)));
         if let Some((_, p)) = disguised {
             return Err(Misfit::new(
                 member.value,

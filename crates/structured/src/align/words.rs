@@ -253,6 +253,11 @@ impl Name {
             && self.words.iter().take(extra).any(|word| NOBODY.contains(&word.as_str()))
     }
 
+    /// Whether it is the other name but for one letter.
+    pub(super) fn is_slip_of(&self, other: &Name) -> bool {
+        typing_error(&self.joined, &other.joined, 3)
+    }
+
     /// Whether it is called a unit.
     pub(super) fn is_unit(&self) -> bool {
         matches!(self.joined.as_str(), "unit" | "units" | "uom" | "einheit" | "unidad" | "unité")

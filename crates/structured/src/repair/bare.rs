@@ -247,6 +247,11 @@ impl Lexer<'_> {
         if !c.delimiter(next) || (c.comma(next).is_some() && self.expect == Expect::Value && !self.comma_ends(next)) {
             return None;
         }
+        // `[34.05, -118.24"]`: one text, or a number and a text.
+        let before = self.tokens.last().filter(|_| self.expect == Expect::Item && self.comma_before());
+        if before.is_some_and(|t| t.kind == Kind::Scalar && c.quote((t.end as usize).saturating_sub(1)).is_none()) {
+            self.doubt(start, "opening quote", "it stood before this word", "it stood before an earlier one");
+        }
         self.edits.push(Edit::new(start, start, "\"", Code::MissingQuote));
         if c.at(i) != b'"' {
             self.edits.push(Edit::new(i, i + len, "\"", Code::Quotes));

@@ -94,6 +94,11 @@ impl<'a> Lexer<'a> {
         }
     }
 
+    /// A comma stands before the word at hand.
+    pub(super) fn comma_before(&self) -> bool {
+        self.comma_seen
+    }
+
     /// Reads one document from the current offset to its end.
     pub(super) fn run(&mut self) -> Result<(), Junk> {
         self.words().map_err(|junk| Junk { tokens: self.tokens.len(), ..junk })
