@@ -14,11 +14,13 @@ mod pip;
 mod process;
 mod progress;
 mod pull;
+mod spec;
 
 pub use catalogue::{CATALOGUE, Model, Source};
 pub use error::PullError;
 pub use fetch::{ClientError, Open, Opened, Part, pull_url};
 pub use folder::{Installed, ModelFolder};
-pub use process::{Backoff, EXIT_PERMANENT, LocalProcess, LocalSpec, NotReady, Ready, SpawnError, Status};
+pub use process::{EXIT_PERMANENT, LocalProcess, NotReady, Ready, SpawnError, Status};
 pub use progress::{Progress, stderr_progress};
 pub use pull::{Wanted, pull};
+pub use spec::{Backoff, LocalSpec};

@@ -3,7 +3,7 @@
 
 use steersman_core::Contract;
 
-use crate::effect::Slot;
+use crate::key::Slot;
 
 /// One call that a model proposes, ready to be judged.
 #[derive(Debug, Clone)]

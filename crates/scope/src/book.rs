@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 use steersman_core::{ContentHash, Effect};
 
-use crate::effect::{Change, EffectKey, EffectRecord, RunId, Slot, State};
+use crate::effect::{Change, EffectRecord, State};
+use crate::key::{EffectKey, RunId, Slot};
 use crate::ledger::{LedgerError, NewEffect, Plan, RunOpened};
 
 /// One run, as the ledger keeps it.

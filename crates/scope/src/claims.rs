@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-use crate::effect::EffectKey;
+use crate::key::EffectKey;
 use crate::sync::{Mutex, lock};
 
 /// The effects in hand.

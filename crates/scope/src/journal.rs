@@ -25,8 +25,9 @@ use self::segments::{Lease, epoch_of, segment_name};
 use self::writer::{Decided, Request, Stamp, Writer};
 use crate::book::{Book, Entry};
 use crate::clock::{Clock, SystemClock};
-use crate::effect::{Change, EffectKey, EffectRecord, RunId};
+use crate::effect::{Change, EffectRecord};
 use crate::failpoint::Probe;
+use crate::key::{EffectKey, RunId};
 use crate::ledger::{Ledger, LedgerError, NewEffect, Plan, RunOpened};
 
 /// Requests that may wait for the writer before callers wait to ask.

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use steersman_core::{BoxFuture, ContentHash, Effect};
 
-use crate::effect::{Change, EffectKey, EffectRecord, Means, RunId, Slot, State};
+use crate::effect::{Change, EffectRecord, Means, State};
+use crate::key::{EffectKey, RunId, Slot};
 
 /// An effect that is to be written down for the first time.
 #[derive(Debug, Clone)]

@@ -18,6 +18,7 @@ mod failpoint;
 mod failure;
 mod gate;
 mod journal;
+mod key;
 mod ledger;
 mod limiter;
 mod meter;
@@ -42,12 +43,11 @@ pub use budget::{Amount, Budget, Caps, Hold, Kind, OverBudget};
 pub use child::Child;
 pub use clock::{Clock, SystemClock};
 pub use dice::Dice;
-pub use effect::{
-    Change, EffectKey, EffectRecord, Evidence, IllegalChange, Means, RunId, Slot, State, Witness, arguments_hash,
-};
+pub use effect::{Change, EffectRecord, Evidence, IllegalChange, Means, State, Witness, arguments_hash};
 pub use failpoint::{FAIL_POINTS, Probe};
 pub use failure::{CallId, Cause, CleanupFault, CleanupFaultKind, Failure, Failures, Fault, Report};
 pub use journal::{DiskFiles, Files, Journal, JournalOptions, OpenError, Opened};
+pub use key::{EffectKey, RunId, Slot};
 pub use ledger::{Decision, Ledger, LedgerError, NewEffect, Plan, RunOpened, Start, decide};
 pub use limiter::{Admission, Limiter, Limits};
 pub use operator::{OperatorError, Word};

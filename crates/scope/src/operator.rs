@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use steersman_core::ContentHash;
 
-use crate::effect::{Change, EffectKey, EffectRecord, Evidence, State, Witness};
+use crate::effect::{Change, EffectRecord, Evidence, State, Witness};
+use crate::key::EffectKey;
 use crate::ledger::{Decision, LedgerError, decide};
 use crate::meter::Meter;
 use crate::runner::Runner;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::effect::EffectKey;
+use crate::key::EffectKey;
 
 /// The longest cycle of turns that is looked for.
 const LONGEST_PERIOD: usize = 4;

@@ -3,8 +3,8 @@
 use steersman_core::{Part, ToolResult};
 
 use crate::budget::OverBudget;
-use crate::effect::{EffectKey, Slot};
 use crate::failure::Cause;
+use crate::key::{EffectKey, Slot};
 
 /// Why a call was not made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

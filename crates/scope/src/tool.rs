@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use steersman_core::{BoxFuture, Contract};
 
-use crate::effect::EffectKey;
+use crate::key::EffectKey;
 use crate::scope::Scope;
 
 /// One call, as a tool receives it.

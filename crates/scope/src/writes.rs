@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::authorise::Verdict;
-use crate::effect::{Change, EffectKey, EffectRecord, Evidence, Means, State, Witness};
+use crate::effect::{Change, EffectRecord, Evidence, Means, State, Witness};
 use crate::failpoint::reached;
 use crate::failure::Cause;
+use crate::key::EffectKey;
 use crate::ledger::{LedgerError, NewEffect, Plan, Start};
 use crate::meter::Meter;
 use crate::reply::{Refusal, Status, ToolReply};
