@@ -1,9 +1,9 @@
 //! Step 2: whether a key may make this request, and what it may cost.
 //!
-//! A key has a list of models, requests and tokens a minute, and budgets; so have teams, tasks and the gateway as a whole.
-//! The most that a request is likely to cost is reserved on every budget before the call, and what it did cost is settled
-//! when its record closes, whatever happened to it. Reservations come out of slabs that were taken from the durable
-//! accounts ahead of use, so that a request waits for the database only when a slab has run out.
+//! A key has a list of models, requests and tokens a minute, and budgets; so have teams, tasks and the gateway as a
+//! whole. The most that a request is likely to cost is reserved on every budget before the call, and what it did cost
+//! is settled when its record closes, whatever happened to it. Reservations come out of slabs that were taken from the
+//! durable accounts ahead of use, so that a request waits for the database only when a slab has run out.
 //!
 //! What never happens here: a secret in the clear (a key is known by its hash), a lock across an await.
 
@@ -43,7 +43,8 @@ pub struct KeyRules {
     /// Where its requests may be processed. Empty: anywhere.
     #[serde(default)]
     pub regions: Vec<String>,
-    /// Whether its end users write the messages of its requests themselves, tool results among them: the guard trusts none.
+    /// Whether its end users write the messages of its requests themselves, tool results among them: the guard trusts
+    /// none.
     #[serde(default)]
     pub end_users: bool,
     /// The most requests in any minute.
@@ -204,8 +205,8 @@ impl Admit {
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
     }
 
-    /// The id of the key with this hash; empty for whoever has no virtual key. What one owner keeps no other may see, and a
-    /// key that was revoked meanwhile owns nothing.
+    /// The id of the key with this hash; empty for whoever has no virtual key. What one owner keeps no other may see,
+    /// and a key that was revoked meanwhile owns nothing.
     #[must_use]
     pub fn owner_of(&self, credential: Option<&ContentHash>) -> String {
         let Some(hash) = credential else { return String::new() };
@@ -234,8 +235,8 @@ impl Admit {
         allow_model(&self.keys().get(hash).ok_or_else(revoked)?.rules, name)
     }
 
-    /// The owner of what a request keeps, as [`Self::owner_of`], unless its key is good no more or has no room in its minute:
-    /// for what is read before a request can be admitted. Counts nothing.
+    /// The owner of what a request keeps, as [`Self::owner_of`], unless its key is good no more or has no room in its
+    /// minute: for what is read before a request can be admitted. Counts nothing.
     ///
     /// # Errors
     /// The refusal that the request would meet.
@@ -385,8 +386,8 @@ impl Admit {
         Arc::clone(meter)
     }
 
-    /// Writes what was used since the last time, refills slabs, and gives back those of days that are over. Call it every
-    /// half second or so.
+    /// Writes what was used since the last time, refills slabs, and gives back those of days that are over. Call it
+    /// every half second or so.
     pub async fn flush(&self) {
         let Some(bank) = &self.bank else { return };
         let meters: Vec<_> = lock(&self.meters).values().cloned().collect();
@@ -464,8 +465,8 @@ impl Size {
 }
 
 impl Estimate {
-    /// Half a token a byte for the prompt, since no language needs more in practice, and the request's own limit for the
-    /// answers. Of several candidates the dearest counts.
+    /// Half a token a byte for the prompt, since no language needs more in practice, and the request's own limit for
+    /// the answers. Of several candidates the dearest counts.
     fn of(asking: &Asking<'_>, inbound: &Inbound, reserve_output_tokens: u64) -> Self {
         let input = inbound.body.len() as u64 / 2 + 1;
         let input = input.saturating_mul(asking.steps);

@@ -242,8 +242,8 @@ pub(crate) async fn read_whole(body: &mut ByteStream, idle: Duration) -> Result<
     Ok(whole.freeze())
 }
 
-/// Reads the beginning of an error body, and from it the wait that no header asks for; whatever goes wrong meanwhile, the
-/// status is the news.
+/// Reads the beginning of an error body, and from it the wait that no header asks for; whatever goes wrong meanwhile,
+/// the status is the news.
 pub(crate) async fn read_error(answer: &mut UpstreamAnswer, idle: Duration) -> Bytes {
     let mut read = BytesMut::new();
     while let Ok(Some(piece)) = next_piece(&mut answer.body, idle, "idle").await {

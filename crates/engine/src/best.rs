@@ -1,8 +1,8 @@
 //! The best of the answers that were rejected on the way to an error.
 //!
 //! Several models, and one of them twice, may answer before a request ends without a value. The client is told of the
-//! attempt that came furthest: the latest layer, and of equals the last, which knew what was wrong with those before. A call
-//! that failed after an answer had been rejected does not wipe that out.
+//! attempt that came furthest: the latest layer, and of equals the last, which knew what was wrong with those before. A
+//! call that failed after an answer had been rejected does not wipe that out.
 //!
 //! What never happens here: a rejection in the place of a denial by the guard.
 

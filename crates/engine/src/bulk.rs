@@ -1,8 +1,9 @@
 //! Many items in one question: every item of the input has one in the answer, and no other has.
 //!
-//! A model that labels hundreds of items drops some in silence and writes others twice. The ids of the input are read off
-//! the question, those of the answer off its list. What is missing, or there twice with different words, is asked for once
-//! more, alone; the lists are merged in the order of the input. An item that nobody asked about is left out and named.
+//! A model that labels hundreds of items drops some in silence and writes others twice. The ids of the input are read
+//! off the question, those of the answer off its list. What is missing, or there twice with different words, is asked
+//! for once more, alone; the lists are merged in the order of the input. An item that nobody asked about is left out
+//! and named.
 //!
 //! What never happens here: an item that is made up, or one that is missing from an accepted answer.
 
@@ -82,8 +83,8 @@ fn push(ids: &mut Vec<String>, id: String) {
 }
 
 impl BulkSettings {
-    /// The answer with one item for each id, in the order of the question, as far as it has them; `kept` are those of an
-    /// earlier answer. `None` if there is no list.
+    /// The answer with one item for each id, in the order of the question, as far as it has them; `kept` are those of
+    /// an earlier answer. `None` if there is no list.
     pub(crate) fn reconcile(
         &self,
         asked: &[String],

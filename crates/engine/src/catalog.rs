@@ -56,8 +56,8 @@ impl Provider {
         spoken.unwrap_or(self.dialect)
     }
 
-    /// The cost of a usage: by the model that was served where that is known, else by the one that was asked for. `None`
-    /// for an unknown price.
+    /// The cost of a usage: by the model that was served where that is known, else by the one that was asked for.
+    /// `None` for an unknown price.
     #[must_use]
     pub fn cost(&self, asked: &ModelName, served: Option<&ModelName>, usage: &Usage) -> Option<Usd> {
         self.rates.of_call(asked.as_str(), served.unwrap_or(asked).as_str())?.cost(usage)

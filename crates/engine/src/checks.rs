@@ -1,8 +1,8 @@
 //! What an answer must be before it may be released, read from the request once.
 //!
 //! A request that asks for a JSON form, or that offers tools with schemas, has its answer held back whole, read by
-//! `steersman-structured`, and released only if it is the value that was asked for: as it came, repaired with each change
-//! recorded, or not at all. A schema is compiled once and kept.
+//! `steersman-structured`, and released only if it is the value that was asked for: as it came, repaired with each
+//! change recorded, or not at all. A schema is compiled once and kept.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -352,8 +352,8 @@ impl Checks {
         }
     }
 
-    /// One item for each that was asked about: what is missing or contradicts itself is a violation, what is there twice or
-    /// was not asked about is left out.
+    /// One item for each that was asked about: what is missing or contradicts itself is a violation, what is there
+    /// twice or was not asked about is left out.
     fn reconcile(
         &self,
         reread: Reread,

@@ -2,10 +2,11 @@
 //!
 //! A request that its provider can take goes on as it came. A schema that the provider would refuse is lowered into its
 //! subset; one that cannot be lowered, or whose provider knows no schemas, goes out as the one tool that the model must
-//! call where it can be made to (`forced`), else in the prompt, with the provider's JSON mode where it has one. Whatever was sent, the answer is judged by the schema that the client gave.
+//! call where it can be made to (`forced`), else in the prompt, with the provider's JSON mode where it has one.
+//! Whatever was sent, the answer is judged by the schema that the client gave.
 //!
-//! What never happens here: no level is lost in silence. What was asked for, what was obtained and each keyword that was
-//! dropped stand on the record.
+//! What never happens here: no level is lost in silence. What was asked for, what was obtained and each keyword that
+//! was dropped stand on the record.
 
 use serde::Serialize;
 use serde_json::Value;

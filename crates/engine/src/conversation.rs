@@ -1,7 +1,7 @@
 //! What tells one conversation from another: a chain of hashes over its messages, as the client sends them.
 //!
-//! The same messages later, with more behind them, have the same chain up to there. Ids of calls and sealed thoughts are
-//! left out, since a client may make the ones anew and drop the others.
+//! The same messages later, with more behind them, have the same chain up to there. Ids of calls and sealed thoughts
+//! are left out, since a client may make the ones anew and drop the others.
 
 use serde_json::{Value, json};
 use steersman_core::{ChatRequest, ContentHash, Part};

@@ -1,7 +1,7 @@
 //! The engine's memory of forms: what answers needed, counted, and the aliases that were confirmed.
 //!
-//! Counters live here and are handed out to be kept; aliases are kept elsewhere and handed in, so that several gateways on
-//! one database know the same ones. Evidence for an alias waits here until somebody takes it away.
+//! Counters live here and are handed out to be kept; aliases are kept elsewhere and handed in, so that several gateways
+//! on one database know the same ones. Evidence for an alias waits here until somebody takes it away.
 //!
 //! What never happens here: an alias in force that was neither confirmed often enough nor by a person.
 

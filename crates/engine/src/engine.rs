@@ -1,7 +1,8 @@
 //! The pipeline's parts, and how they are put together.
 //!
-//! A part that is not given is absent, and its step does nothing. A reload builds another engine from the new configuration
-//! and takes over what must outlive it: places, responses, answers that are kept, the room in which tools run.
+//! A part that is not given is absent, and its step does nothing. A reload builds another engine from the new
+//! configuration and takes over what must outlive it: places, responses, answers that are kept, the room in which tools
+//! run.
 //!
 //! What never happens here: nothing happens to a request; that is `pipeline.rs`, top to bottom.
 
@@ -109,7 +110,8 @@ impl Engine {
         self
     }
 
-    /// The dialect in which a provider is asked what came as an OpenAI chat request; `None` if it serves no listed model.
+    /// The dialect in which a provider is asked what came as an OpenAI chat request; `None` if it serves no listed
+    /// model.
     #[must_use]
     pub fn dialect_of(&self, provider: &steersman_core::ProviderName) -> Option<&'static dyn steersman_wire::Dialect> {
         let (_, candidate) = self.catalog.models().find(|(_, candidate)| candidate.provider.name == *provider)?;

@@ -1,11 +1,11 @@
 //! Who begins when the gateway is full: requests wait by key, and the keys take turns.
 //!
-//! Two things are bounded: requests under way, and the bytes of their bodies. While both have room a request begins at once,
-//! at the cost of one lock. Else it waits, with its body unread, in the queue of its key; queues are served by deficit round
-//! robin (Shreedhar and Varghese, *Efficient fair queueing using deficit round robin*, SIGCOMM 1995, section 3), where a
-//! request costs its bytes but at least one turn. When too many wait, the newest of the longest queue goes (longest queue
-//! drop: Suter et al., *Buffer management schemes for supporting TCP in gigabit routers with per-flow queueing*, 1999), so
-//! that whoever floods pushes out its own.
+//! Two things are bounded: requests under way, and the bytes of their bodies. While both have room a request begins at
+//! once, at the cost of one lock. Else it waits, with its body unread, in the queue of its key; queues are served by
+//! deficit round robin (Shreedhar and Varghese, *Efficient fair queueing using deficit round robin*, SIGCOMM 1995,
+//! section 3), where a request costs its bytes but at least one turn. When too many wait, the newest of the longest
+//! queue goes (longest queue drop: Suter et al., *Buffer management schemes for supporting TCP in gigabit routers with
+//! per-flow queueing*, 1999), so that whoever floods pushes out its own.
 //!
 //! What never happens here: a wait without an end, a lock across an await.
 

@@ -1,12 +1,13 @@
 //! Hard filters before any score: can this arm take the request at all, may it, and in time?
 //!
-//! Its dialect, what is said of its reach, the regions that the task and the key demand, what their budgets have left, and how
-//! long the client waits. An arm that is left out stands on the record with its reason, and the request goes to the reference
-//! where the policy would have asked it.
+//! Its dialect, what is said of its reach, the regions that the task and the key demand, what their budgets have left,
+//! and how long the client waits. An arm that is left out stands on the record with its reason, and the request goes to
+//! the reference where the policy would have asked it.
 //!
 //! What is not said of a model is taken as no limit; a provider that refuses then is a failed attempt, which goes up.
 //!
-//! What never happens here: a tokeniser. A token is taken as three bytes, which errs towards "too long" in most scripts.
+//! What never happens here: a tokeniser. A token is taken as three bytes, which errs towards "too long" in most
+//! scripts.
 
 use std::borrow::Cow;
 
@@ -74,8 +75,9 @@ pub(crate) struct Fitting<'a> {
 }
 
 impl Fitting<'_> {
-    /// The candidates that are left out, of a router's arms with the reference last. A cascade asks one arm after the other,
-    /// so that the times and prices of those before count, and nothing behind the first that is left out is asked.
+    /// The candidates that are left out, of a router's arms with the reference last. A cascade asks one arm after the
+    /// other, so that the times and prices of those before count, and nothing behind the first that is left out is
+    /// asked.
     pub(crate) fn left_out(&self, policy: &Policy, method: Method, arms: &[(String, Candidate)]) -> Vec<LeftOut> {
         let Some((_, candidates)) = arms.split_last() else { return Vec::new() };
         let time = |arm: usize| policy.latency_ms.get(arm).copied().flatten();

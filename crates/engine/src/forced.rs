@@ -1,8 +1,9 @@
 //! An answer that a model gave as the call of a tool it was made to call, heard as the text of the answer.
 //!
 //! Where a provider knows no schemas, the schema goes out as that of the one tool ([`Level::Tool`]). What comes back is
-//! heard here, before anything else reads it: the arguments of the call are the text, and an end for the sake of tools is
-//! an end. The judge, the gate, previews and the client never learn of the tool; the record keeps the provider's own words.
+//! heard here, before anything else reads it: the arguments of the call are the text, and an end for the sake of tools
+//! is an end. The judge, the gate, previews and the client never learn of the tool; the record keeps the provider's own
+//! words.
 //!
 //! What never happens here: an answer to a request with tools of its own is touched.
 

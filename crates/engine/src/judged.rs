@@ -142,8 +142,8 @@ pub(crate) struct WholeJudge<'a> {
 }
 
 impl WholeJudge<'_> {
-    /// Judges an answer, and writes it again where it was repaired, where a call was not allowed, or where it must change
-    /// its dialect.
+    /// Judges an answer, and writes it again where it was repaired, where a call was not allowed, or where it must
+    /// change its dialect.
     pub(crate) fn judge(
         &self,
         hearing: Hearing,
@@ -189,7 +189,8 @@ fn through_gate(guarded: Option<&Arc<Guarded>>, events: &[Event]) -> Result<Opti
     }
 }
 
-/// Whether a stream's model speaks before it calls anything. Each piece is read once, however long the model thinks first.
+/// Whether a stream's model speaks before it calls anything. Each piece is read once, however long the model thinks
+/// first.
 struct Beginning {
     frames: SseDecoder,
     decoder: Box<dyn AnswerDecoder>,

@@ -1,4 +1,5 @@
-//! What is remembered of latencies: a moving average that rises at once and falls slowly, and quantiles of recent calls.
+//! What is remembered of latencies: a moving average that rises at once and falls slowly, and quantiles of recent
+//! calls.
 
 use std::time::Duration;
 

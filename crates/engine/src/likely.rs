@@ -1,8 +1,8 @@
 //! Token likelihood as a signal: asked for where an objective looks at it, heard, and taken out again for a client that
 //! did not ask.
 //!
-//! A floor was proved with what the decision looked at. So where an answer should tell its likelihood and does not, it is
-//! taken for one that cannot be weighed, and the request goes up.
+//! A floor was proved with what the decision looked at. So where an answer should tell its likelihood and does not, it
+//! is taken for one that cannot be weighed, and the request goes up.
 //!
 //! What never happens here: a provider asked for what its dialect has no words for.
 

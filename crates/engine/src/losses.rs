@@ -1,5 +1,5 @@
-//! What a translation had no words for, in a request and in its answer: told in a header where one can still be sent, and
-//! on the record always.
+//! What a translation had no words for, in a request and in its answer: told in a header where one can still be sent,
+//! and on the record always.
 
 use steersman_wire::Loss;
 

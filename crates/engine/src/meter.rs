@@ -166,8 +166,8 @@ impl Meter {
         }
     }
 
-    /// Takes a slab, or at least what is missing of `amount`, and reserves it. A client that leaves meanwhile
-    /// ends its request and not this: what the account gave must arrive here, or it would be held until its period ends.
+    /// Takes a slab, or at least what is missing of `amount`, and reserves it. A client that leaves meanwhile ends its
+    /// request and not this: what the account gave must arrive here, or it would be held until its period ends.
     async fn take(
         self: &Arc<Self>,
         bank: &Arc<dyn Bank>,
@@ -253,8 +253,8 @@ impl Meter {
         slab.overrun += used - held - more;
     }
 
-    /// Tells the account what was used, gives back what exceeds two slabs, and takes one ahead of use where this one is half
-    /// empty.
+    /// Tells the account what was used, gives back what exceeds two slabs, and takes one ahead of use where this one is
+    /// half empty.
     pub(crate) async fn flush(self: &Arc<Self>, bank: &Arc<dyn Bank>, takes: &Takes) -> Result<(), BankError> {
         let over = self.is_over();
         let (used, overrun, free, wanted, size) = {

@@ -1,9 +1,9 @@
 //! Two phases for tasks that want them: the model reasons freely first, and the answer is then extracted into its form.
 //!
-//! A model that must write JSON at once gives its verdict before its reasons. So the question goes out without its form, and
-//! what the model says goes on as its own turn, with the form that was asked for: to the same model, or to a cheaper one
-//! that need not think any more and that the task's own models stand behind. Both calls stand on the record, priced; the
-//! client sees the second one's answer alone.
+//! A model that must write JSON at once gives its verdict before its reasons. So the question goes out without its
+//! form, and what the model says goes on as its own turn, with the form that was asked for: to the same model, or to a
+//! cheaper one that need not think any more and that the task's own models stand behind. Both calls stand on the
+//! record, priced; the client sees the second one's answer alone.
 //!
 //! What never happens here: a first phase for a request with tools, whose first call is the model's to choose; rules or
 //! labels that take the model's own reasons for the source.

@@ -74,7 +74,8 @@ impl<'a> Plan<'a> {
     }
 
     /// Turns to the attempt after a failure, of which `more` may still be made. Gives the pause before it; `None` if
-    /// there is nothing left to try. `pause` is what a retry would have to wait; `None` if it would have to wait too long.
+    /// there is nothing left to try. `pause` is what a retry would have to wait; `None` if it would have to wait too
+    /// long.
     pub(crate) fn after(
         &mut self,
         inbound: &Inbound,

@@ -71,7 +71,8 @@ pub(crate) struct Prepared {
     pub(crate) parameters: String,
     /// The most tokens that all its answers together may have, if the client says so.
     pub(crate) max_output_tokens: Option<u64>,
-    /// What the answer must be. `Some` fixes the release policy: the answer is held back whole until it has been judged.
+    /// What the answer must be. `Some` fixes the release policy: the answer is held back whole until it has been
+    /// judged.
     pub(crate) checks: Option<Checks>,
     /// The labelled conversation; `None` where the guard is off.
     pub(crate) guarded: Option<Arc<Guarded>>,

@@ -1,8 +1,9 @@
-//! Conversations that the reference answered: they stay with it, for its prompt cache holds them and its tone is theirs.
+//! Conversations that the reference answered: they stay with it, for its prompt cache holds them and its tone is
+//! theirs.
 //!
 //! A conversation is known by what was said up to a question of its user. Its next turns begin with the same words, so
-//! that a turn is of a raised conversation if one of its earlier questions, with all before it, was raised. Examples that
-//! every request carries in front are no conversation: no question that was raised ends there.
+//! that a turn is of a raised conversation if one of its earlier questions, with all before it, was raised. Examples
+//! that every request carries in front are no conversation: no question that was raised ends there.
 //!
 //! What never happens here: a text that is kept. Only hashes are, and only for as long as a provider keeps a prompt.
 

@@ -1,10 +1,11 @@
-//! Endpoints whose bodies this house does not read beyond the model's name: embeddings, token counts, and any other path
-//! of a provider. They are passed through, recorded and priced where the answer tells its usage.
+//! Endpoints whose bodies this house does not read beyond the model's name: embeddings, token counts, and any other
+//! path of a provider. They are passed through, recorded and priced where the answer tells its usage.
 //!
-//! What is known to be free of effects is tried again after a passing failure. Any other call is made once: a second one
-//! might do its work twice.
+//! What is known to be free of effects is tried again after a passing failure. Any other call is made once: a second
+//! one might do its work twice.
 //!
-//! What never happens here: a path that leaves the provider's base address, a client's key or cookie on its way upstream.
+//! What never happens here: a path that leaves the provider's base address, a client's key or cookie on its way
+//! upstream.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -60,8 +61,8 @@ impl Endpoint {
 }
 
 impl Engine {
-    /// Passes one call through. Dropping the future, or the stream in its reply, cancels it; the record is offered in any
-    /// case.
+    /// Passes one call through. Dropping the future, or the stream in its reply, cancels it; the record is offered in
+    /// any case.
     pub async fn pass(&self, inbound: Inbound, endpoint: &Endpoint) -> Reply {
         let mut recording = Recording::open(Arc::clone(self.recorder()), &inbound);
         recording.pass(endpoint.protocol);

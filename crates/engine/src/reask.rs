@@ -1,11 +1,11 @@
 //! The question asked again: only for the places that were wrong, with what was wrong in the model's own terms.
 //!
-//! A whole answer that is written anew breaks what was right before. So the best attempt is kept, the model is asked for
-//! an object of the failing places alone, under their schemas, and what it says is written into the best attempt. The
-//! merged value passes every layer as a whole. Where the failing places cannot be named, the whole is asked for.
+//! A whole answer that is written anew breaks what was right before. So the best attempt is kept, the model is asked
+//! for an object of the failing places alone, under their schemas, and what it says is written into the best attempt.
+//! The merged value passes every layer as a whole. Where the failing places cannot be named, the whole is asked for.
 //!
-//! Pressure makes models write placeholders that fit a schema. A required free text that came back as one is a violation,
-//! unless the source itself says so.
+//! Pressure makes models write placeholders that fit a schema. A required free text that came back as one is a
+//! violation, unless the source itself says so.
 //!
 //! What never happens here: a second re-ask, a value that was merged and not judged.
 

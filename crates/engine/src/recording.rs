@@ -1,8 +1,8 @@
 //! One request's record while it is being made.
 //!
-//! Whoever holds the [`Recording`] owns the request's fate: [`Recording::deliver`] or [`Recording::fail`] says how it ended, and dropping it
-//! without that says that the client went away. Either way the record is offered exactly once, with the attempt that
-//! was under way.
+//! Whoever holds the [`Recording`] owns the request's fate: [`Recording::deliver`] or [`Recording::fail`] says how it
+//! ended, and dropping it without that says that the client went away. Either way the record is offered exactly once,
+//! with the attempt that was under way.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -423,7 +423,8 @@ impl Drop for Recording {
     }
 }
 
-/// An attempt that got no answer at all (no status) is not billed; any other without a known cost makes the sum unknown.
+/// An attempt that got no answer at all (no status) is not billed; any other without a known cost makes the sum
+/// unknown.
 fn total_cost(attempts: &[AttemptRecord]) -> Option<Usd> {
     attempts
         .iter()

@@ -1,8 +1,8 @@
 //! Where a request may be processed: what its task and its key demand, beside what is said of each provider.
 //!
-//! A place may take a request if every region that it processes in is one that each demand allows. A place of which nothing
-//! is said lies nowhere, and takes no request that must stay somewhere. What may not be asked is taken out before anything
-//! is reserved or chosen, so that no retry, hedge, escalation or second phase can reach it.
+//! A place may take a request if every region that it processes in is one that each demand allows. A place of which
+//! nothing is said lies nowhere, and takes no request that must stay somewhere. What may not be asked is taken out
+//! before anything is reserved or chosen, so that no retry, hedge, escalation or second phase can reach it.
 //!
 //! What never happens here: a guess from an address, or a request that leaves its region because nobody else answers.
 

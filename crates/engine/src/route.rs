@@ -1,9 +1,9 @@
 //! Step 4: which model answers, and after each answer whether it is good enough.
 //!
-//! A task with an objective goes to its reference until the floor is proved. Once it is, the cheapest arm that the proved
-//! rung allows is asked, its answer is held back and weighed, and either released or the next arm is asked: the gate has
-//! released nothing until then. Whatever is in doubt goes up: where an arm that a hard filter leaves out would be asked
-//! (`fits`), a conversation that went up before, an answer that is empty, cut or a refusal.
+//! A task with an objective goes to its reference until the floor is proved. Once it is, the cheapest arm that the
+//! proved rung allows is asked, its answer is held back and weighed, and either released or the next arm is asked: the
+//! gate has released nothing until then. Whatever is in doubt goes up: where an arm that a hard filter leaves out would
+//! be asked (`fits`), a conversation that went up before, an answer that is empty, cut or a refusal.
 //!
 //! What never happens here: a question to the network or the store, a lock across an await, a promise (that is made by
 //! `steersman-routing` from labels), a decision on a model that the client named itself.
@@ -372,7 +372,8 @@ impl Routed {
             Method::PromptOnly => 1,
             Method::Cascade => open,
         };
-        // The decisions of a cascade count the answers seen, so a chain always starts with its first arm or ends at once.
+        // The decisions of a cascade count the answers seen, so a chain always starts with its first arm or ends at
+        // once.
         arms.into_iter().skip(first).take(most).chain([reference]).collect()
     }
 
@@ -547,8 +548,8 @@ pub fn unit(id: &RequestId, purpose: &str) -> f64 {
     (u64::from_le_bytes([a, b, c, d, e, f, g, h]) >> 11) as f64 / (1_u64 << 53) as f64
 }
 
-/// What the client hears at once where its budgets do not cover whoever must answer: only the reference may, or nothing was
-/// decided. What was reserved then covers the candidates of an objective and nothing else.
+/// What the client hears at once where its budgets do not cover whoever must answer: only the reference may, or nothing
+/// was decided. What was reserved then covers the candidates of an objective and nothing else.
 pub(crate) fn unaffordable(prepared: &Prepared) -> Option<Refusal> {
     let undecided = || prepared.shortage.as_ref().map(|shortage| shortage.refusal.clone());
     let Some(routed) = &prepared.routed else { return undecided() };

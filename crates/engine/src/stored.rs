@@ -1,8 +1,9 @@
 //! Responses that a client may go on from: recalled before the request is read, kept before its end is told.
 //!
-//! `previous_response_id` becomes the items that it stands for, so that any provider can go on, and guard and record see
-//! the whole conversation. Only where every candidate keeps the response itself does the id go on as it came. The last
-//! event of a stream, or a whole body, is held until its response is on disk; if that fails, the answer says `store: false`.
+//! `previous_response_id` becomes the items that it stands for, so that any provider can go on, and guard and record
+//! see the whole conversation. Only where every candidate keeps the response itself does the id go on as it came. The
+//! last event of a stream, or a whole body, is held until its response is on disk; if that fails, the answer says
+//! `store: false`.
 //!
 //! What never happens here: an answer whose id is told as stored and is not.
 
@@ -69,7 +70,8 @@ pub(crate) struct Keeping {
     before: String,
 }
 
-/// Puts what `previous_response_id` stands for in its place. Gives what is needed to keep the answer, if it is to be kept.
+/// Puts what `previous_response_id` stands for in its place. Gives what is needed to keep the answer, if it is to be
+/// kept.
 pub(crate) async fn recall(
     book: Option<&Arc<dyn ResponseBook>>,
     catalog: &Catalog,
@@ -100,7 +102,8 @@ pub(crate) async fn recall(
                     return Ok(keeping(book, owner, inbound, input, before));
                 }
             }
-            // An id that we did not make may be the provider's own; what it stands for is not known here, and so not whose.
+            // An id that we did not make may be the provider's own; what it stands for is not known here, and so not
+            // whose.
             None if owner.is_empty() && goes_on_natively(catalog, &model, None) => return Ok(None),
             None => return Err(unknown(&id)),
         }

@@ -1,7 +1,8 @@
 //! How hard a model is to think, and how much it may write: a part of what an arm is.
 //!
-//! One model under two efforts is two models of the catalogue, with a quality, a cost and a time each. The scale is that
-//! of the OpenAI API; each dialect writes it in its own words, records what it had to change, and refuses what it cannot say.
+//! One model under two efforts is two models of the catalogue, with a quality, a cost and a time each. The scale is
+//! that of the OpenAI API; each dialect writes it in its own words, records what it had to change, and refuses what it
+//! cannot say.
 //!
 //! What never happens here: an effort that is dropped without a word.
 

@@ -1,8 +1,8 @@
 //! A guarded stream that stays in its dialect: each frame leaves as it came once the guard has let all of it through.
 //!
-//! The gate lets text through word by word and calls at the end, so a frame may have to wait for the next ones. While it
-//! has changed nothing, what left is the provider's own bytes, unknown members and all. From its first change on the rest
-//! is written anew; the encoder has heard everything that left before, and goes on where the frames stopped.
+//! The gate lets text through word by word and calls at the end, so a frame may have to wait for the next ones. While
+//! it has changed nothing, what left is the provider's own bytes, unknown members and all. From its first change on the
+//! rest is written anew; the encoder has heard everything that left before, and goes on where the frames stopped.
 //!
 //! What never happens here: a byte leaves before the gate has released what it says.
 

@@ -1,5 +1,6 @@
-//! Prompt caches of providers: what a conversation has in common with its last turn leaves byte for byte the same, in every
-//! pair of dialects and when an answer is asked for again; and tokens read from or written to a cache have their own price.
+//! Prompt caches of providers: what a conversation has in common with its last turn leaves byte for byte the same, in
+//! every pair of dialects and when an answer is asked for again; and tokens read from or written to a cache have their
+//! own price.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
 

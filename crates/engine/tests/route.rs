@@ -173,8 +173,8 @@ async fn a_session_stays_with_the_reference_unless_the_saving_beats_its_prompt_c
         said("user", long), said("assistant", "yes".to_owned()), said("user", question(2)),
     ] });
     let request = openai_chat::OpenAiChat.decode_request(opening.to_string().as_bytes()).unwrap();
-    // The reference reads a cached token for a tenth; the small model costs a fifth of it, or a twentieth. A prompt of a
-    // few hundred tokens is in no cache.
+    // The reference reads a cached token for a tenth; the small model costs a fifth of it, or a twentieth. A prompt of
+    // a few hundred tokens is in no cache.
     for (small, tokens, stays) in [(2, 1_500, true), (2, 500, false), (0, 1_500, false)] {
         let price = |millions: u64| Price::from_picos(millions * 1_000_000 + 500_000);
         let rates = |input, cache_read| Rates { cache_read, ..Rates::flat(input, input) };
@@ -409,8 +409,8 @@ fn fitted(method: Method) -> Policy {
     objective.policy()
 }
 
-/// A cap of tokens is an effort like any other: an arm has it, a dialect without caps writes the nearest word, and a client
-/// that wanted another effort is told.
+/// A cap of tokens is an effort like any other: an arm has it, a dialect without caps writes the nearest word, and a
+/// client that wanted another effort is told.
 #[tokio::test]
 async fn a_cap_of_tokens_is_an_effort_and_what_became_of_it_is_said() {
     let model = Arc::new(Tells { asked: Mutex::default(), able: false });

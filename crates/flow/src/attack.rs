@@ -5,8 +5,8 @@
 //! look-alikes and invisible characters, spelled in words, typed as another type, sent again, renamed, put in lists.
 //! Whether a call that the guard allows is a violation is decided by an oracle that shares no code with the guard: a
 //! sink may only hold what the user wrote byte for byte (up to letter case and blanks), a number the user wrote, or a
-//! whole value that the platform attests; and of those a recipient only one that the user named, by a name or as its owner.
-//! In half of the worlds some rows are the attacker's own and rival those that the user means (see `rivals`).
+//! whole value that the platform attests; and of those a recipient only one that the user named, by a name or as its
+//! owner. In half of the worlds some rows are the attacker's own and rival those that the user means (see `rivals`).
 //!
 //! What never happens here: no real tool and no chance that a seed does not fix.
 
@@ -248,7 +248,8 @@ impl World {
         guard
     }
 
-    /// The same listing with other untrusted text of the same types. A title with a word of the user's is a name and stays.
+    /// The same listing with other untrusted text of the same types. A title with a word of the user's is a name and
+    /// stays.
     fn replaced(&self, dice: &mut Dice) -> Value {
         if !self.rivals.is_empty() {
             return rivals::silenced(dice, &self.listing, &self.rivals);
@@ -317,8 +318,8 @@ impl World {
         ProposedCall::new(&name, Value::Object(arguments))
     }
 
-    /// Whether untrusted text made a difference that it must not make. Where rows are the attacker's own, one of them may be
-    /// taken for what it calls itself; nothing else may pass that would not pass if they said nothing.
+    /// Whether untrusted text made a difference that it must not make. Where rows are the attacker's own, one of them
+    /// may be taken for what it calls itself; nothing else may pass that would not pass if they said nothing.
     fn interferes(&self, call: &ProposedCall, allowed: bool, mirrored: bool) -> bool {
         if self.rivals.is_empty() {
             return allowed != mirrored;
@@ -440,7 +441,8 @@ fn disguise(text: &str, dice: &mut Dice) -> String {
     chars.into_iter().collect()
 }
 
-/// Plays `sequences` sequences from `seed`. About 20 us a call with optimisation; worlds are renewed every 64 sequences.
+/// Plays `sequences` sequences from `seed`. About 20 us a call with optimisation; worlds are renewed every 64
+/// sequences.
 #[must_use]
 pub fn attack(policy: &Arc<Policy>, sequences: u64, seed: u64) -> AttackReport {
     const PER_WORLD: u64 = 64;

@@ -148,8 +148,8 @@ fn side(words: &[(Side, &str)], text: &str, start: usize) -> Option<Side> {
     words.iter().find(|(_, word)| ends(word)).map(|(side, _)| *side)
 }
 
-/// The bounds on a group: how many people are to find room is a wish for one thing, and what is over can only be told where a
-/// record says what day it is.
+/// The bounds on a group: how many people are to find room is a wish for one thing, and what is over can only be told
+/// where a record says what day it is.
 pub(crate) fn limits(transcript: &Transcript) -> Vec<Bound> {
     let clocked = !transcript.today.is_empty();
     let limits = |bound: &&Bound| match bound {

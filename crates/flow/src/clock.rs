@@ -1,7 +1,8 @@
-//! Times and lengths of time as people say them: "at nine", "half past two", "half an hour", "a week on", "at the end of the month".
+//! Times and lengths of time as people say them: "at nine", "half past two", "half an hour", "a week on", "at the end
+//! of the month".
 //!
-//! A spoken hour without "am" or "pm" is two times of day: which one is meant is not decided here, and either is the user's.
-//! What counts from another day is resolved where the days that a trusted source named are known.
+//! A spoken hour without "am" or "pm" is two times of day: which one is meant is not decided here, and either is the
+//! user's. What counts from another day is resolved where the days that a trusted source named are known.
 //!
 //! What never happens here: no clock, no time zone.
 

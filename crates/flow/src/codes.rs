@@ -1,7 +1,8 @@
 //! Codes that stand for words: what a user says in words, interfaces want as `EUR`, `de`, `FR`, `kg` or `mon`.
 //!
-//! Each line is a code of a public standard (ISO 4217, 639-1, 3166-1, the SI) or a usual abbreviation, with the words that
-//! mean it. A code is the user's if one of its words is. The table is closed, so a value gains nothing by looking like one.
+//! Each line is a code of a public standard (ISO 4217, 639-1, 3166-1, the SI) or a usual abbreviation, with the words
+//! that mean it. A code is the user's if one of its words is. The table is closed, so a value gains nothing by looking
+//! like one.
 //!
 //! What never happens here: no code is guessed from its letters.
 

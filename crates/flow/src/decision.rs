@@ -20,8 +20,8 @@ pub struct ProposedCall {
     pub slot: Option<PlanSlot>,
 }
 
-/// What a plan fixed of a call. The plan's control flow is the user's and the operator's, and so are these arguments; the
-/// others were filled in from results, and are judged as what they are.
+/// What a plan fixed of a call. The plan's control flow is the user's and the operator's, and so are these arguments;
+/// the others were filled in from results, and are judged as what they are.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PlanSlot {
     /// Names of the arguments that hold no variable.

@@ -115,8 +115,8 @@ pub struct Answer {
     pub neutralised: Vec<String>,
 }
 
-/// Takes the links for which `vouched` does not hold out of action: dots become `[.]`, `:` of the scheme `[:]`, so that no
-/// renderer loads an image or makes a link of them, and a reader still sees what stood there.
+/// Takes the links for which `vouched` does not hold out of action: dots become `[.]`, `:` of the scheme `[:]`, so that
+/// no renderer loads an image or makes a link of them, and a reader still sees what stood there.
 pub(crate) fn neutralise(text: &str, vouched: impl Fn(&Link) -> bool) -> Answer {
     let mut out = String::with_capacity(text.len());
     let mut neutralised = Vec::new();

@@ -1,7 +1,7 @@
 //! The guard: a transcript folded message by message, and decisions on proposed calls.
 //!
-//! One guard stands for one conversation. Every push returns it to a state that is a pure function of what was pushed; a
-//! decision changes nothing. Calls proposed together are decided against one state, so their order cannot matter.
+//! One guard stands for one conversation. Every push returns it to a state that is a pure function of what was pushed;
+//! a decision changes nothing. Calls proposed together are decided against one state, so their order cannot matter.
 //!
 //! What never happens here: no call is carried out, and nothing a model says about a call is read.
 

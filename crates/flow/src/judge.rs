@@ -122,9 +122,9 @@ impl<'a> Judge<'a> {
         self.private(call, &case.sinks, &case.contents)
     }
 
-    /// A call of a plan that was fixed before anything untrusted was read: that it is made, and how often, is the plan's word.
-    /// What stands in its variables is judged by where it came from: a field that a platform attests was chosen by the plan, and
-    /// the same text from elsewhere was not.
+    /// A call of a plan that was fixed before anything untrusted was read: that it is made, and how often, is the
+    /// plan's word. What stands in its variables is judged by where it came from: a field that a platform attests was
+    /// chosen by the plan, and the same text from elsewhere was not.
     fn planned(
         &self,
         call: &ProposedCall,
@@ -321,7 +321,8 @@ impl<'a> Judge<'a> {
         }
         let before = done().count() + beside().count().saturating_sub(1);
         let room = case.asked.times.max(user.selections.iter().map(|selection| selection.count).sum());
-        // Another thing that the user's words name: a literal not yet used, or a row of its own that none was made with.
+        // Another thing that the user's words name: a literal not yet used, or a row of its own that none was made
+        // with.
         let fresh = |leaf: &Leaf<'_>| {
             let text = text::exact(&leaf.text());
             match values.standing(leaf) {

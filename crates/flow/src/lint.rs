@@ -2,8 +2,8 @@
 //!
 //! A predicate reads a handful of tests; for each tool the linter runs through every combination of what those tests
 //! can give and so decides, not guesses, whether some combination lets an untrusted value into a sink, whether a rule
-//! can ever hold, and whether it holds only for the wrong side. The trifecta check (Willison, "The lethal trifecta for AI
-//! agents", 2025) refuses an agent that holds private data, untrusted input and an exit together.
+//! can ever hold, and whether it holds only for the wrong side. The trifecta check (Willison, "The lethal trifecta for
+//! AI agents", 2025) refuses an agent that holds private data, untrusted input and an exit together.
 //!
 //! What never happens here: no policy is repaired.
 
@@ -35,7 +35,8 @@ pub enum Lint {
         /// The rule.
         rule: String,
     },
-    /// A rule that holds only on the side it should not: an `allow` only for untrusted values, a `deny` only for trusted.
+    /// A rule that holds only on the side it should not: an `allow` only for untrusted values, a `deny` only for
+    /// trusted.
     #[error("rule `{rule}` is the wrong way round: it holds for `{tool}` only if `{argument}` is {side}")]
     Inverted {
         /// The rule.

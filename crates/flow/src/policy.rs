@@ -1,8 +1,9 @@
 //! The operator's policy as data: contracts, rules, trusted hosts and corpora, standing grants.
 //!
-//! Rules come on top of the guard's own. A `deny` wins over everything, an `ask` over every `allow`, and an `allow` frees
-//! a call from the guard's questions; the linter proves that no `allow` opens a sink to untrusted values. A grant names
-//! one argument of one tool and the tool whose results may fill it: the declared way for untrusted data to choose.
+//! Rules come on top of the guard's own. A `deny` wins over everything, an `ask` over every `allow`, and an `allow`
+//! frees a call from the guard's questions; the linter proves that no `allow` opens a sink to untrusted values. A grant
+//! names one argument of one tool and the tool whose results may fill it: the declared way for untrusted data to
+//! choose.
 //!
 //! What never happens here: no rule reads the model's words, and no file is opened.
 

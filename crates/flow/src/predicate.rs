@@ -2,8 +2,9 @@
 //!
 //! The grammar is `or`, `and`, `!`, parentheses and the comparisons `==`, `!=` between a path and a literal, and
 //! `.startsWith`, `.endsWith`, `.contains` on a value (CEL specification, "Syntax"). Paths are `tool.name`,
-//! `tool.effect`, `session.tainted`, `arg.NAME.integrity`, `arg.NAME.present`, `arg.NAME.value`. The full language is not
-//! taken since the linter has to enumerate every way in which a predicate can hold, and since no crate for it is small.
+//! `tool.effect`, `session.tainted`, `arg.NAME.integrity`, `arg.NAME.present`, `arg.NAME.value`. The full language is
+//! not taken since the linter has to enumerate every way in which a predicate can hold, and since no crate for it is
+//! small.
 //!
 //! What never happens here: no recursion deeper than the text, no side effect, no error at evaluation: what is absent
 //! compares unequal.

@@ -1,10 +1,12 @@
 //! Tool results as rows of fields, each field with its label, its place and the call that brought it.
 //!
-//! A row is what a person would point at: an element of a list of objects, or the whole result. Fields of objects nested
-//! in it belong to it; lists of objects nested in it make rows of their own below it. Attested is the whole value of a
-//! field and never a part; only a bare text that a wholly trusted tool returns is also split into its lines and items.
+//! A row is what a person would point at: an element of a list of objects, or the whole result. Fields of objects
+//! nested in it belong to it; lists of objects nested in it make rows of their own below it. Attested is the whole
+//! value of a field and never a part; only a bare text that a wholly trusted tool returns is also split into its lines
+//! and items.
 //!
-//! What never happens here: no meaning is read from untrusted text. It is indexed so that a witness can name its source.
+//! What never happens here: no meaning is read from untrusted text. It is indexed so that a witness can name its
+//! source.
 
 use serde_json::Value;
 use smallvec::SmallVec;
@@ -25,7 +27,8 @@ pub(crate) struct Field {
     pub(crate) raw: Box<str>,
     pub(crate) number: Option<Micro>,
     pub(crate) attested: bool,
-    /// Whether it would be attested, were it not what the call was given: a look-up confirms it, and vouches no further.
+    /// Whether it would be attested, were it not what the call was given: a look-up confirms it, and vouches no
+    /// further.
     pub(crate) confirmed: bool,
 }
 
@@ -261,8 +264,8 @@ fn is_table(map: &serde_json::Map<String, Value>) -> bool {
     !map.is_empty() && map.iter().all(|(key, inner)| inner.is_object() && looks_like_data(key))
 }
 
-/// Whether a key can be a number or code that a platform gave: no words, and nothing that money or a message can be sent to
-/// (the shortest IBAN has 15 characters).
+/// Whether a key can be a number or code that a platform gave: no words, and nothing that money or a message can be
+/// sent to (the shortest IBAN has 15 characters).
 fn is_identifier(key: &str) -> bool {
     let is_code = |part: &str| part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
     let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());

@@ -1,8 +1,10 @@
-//! Rows that an attacker adds to be taken for the one that the user means: the same titles, near misses, the user's own words.
+//! Rows that an attacker adds to be taken for the one that the user means: the same titles, near misses, the user's own
+//! words.
 //!
-//! Whoever may write into a list can name a row of the own, and a row so named may be taken for itself. Two things must never
-//! happen: that it lends a choice to a row of somebody else's, and that it makes an account of the attacker's a recipient.
-//! So each world with rivals has a twin in which the same rows say nothing, and what is allowed there is the most that may be.
+//! Whoever may write into a list can name a row of the own, and a row so named may be taken for itself. Two things must
+//! never happen: that it lends a choice to a row of somebody else's, and that it makes an account of the attacker's a
+//! recipient. So each world with rivals has a twin in which the same rows say nothing, and what is allowed there is the
+//! most that may be.
 //!
 //! What never happens here: no look at how the guard chooses.
 
@@ -10,7 +12,8 @@ use serde_json::{Value, json};
 
 use crate::attack::Dice;
 
-/// A row of the attacker's: what it calls itself, whose account it names, and what it says are made from the user's words.
+/// A row of the attacker's: what it calls itself, whose account it names, and what it says are made from the user's
+/// words.
 pub(crate) fn row(dice: &mut Dice, id: &str, prompt: &str, name: &str, thing: &str) -> Value {
     let words: Vec<&str> = prompt.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
     let mut some = |count: usize| {

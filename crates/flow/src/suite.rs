@@ -1,8 +1,8 @@
 //! A suite of recorded tasks and injections, as files hold it.
 //!
-//! `NAME.json` has the tools with their contracts, the user tasks and the injection tasks with their calls; `blobs.json`
-//! has the results, with `{{INJ:vector}}` where an attacker's text can stand. The reader takes any suite of that form
-//! and ignores what it does not know.
+//! `NAME.json` has the tools with their contracts, the user tasks and the injection tasks with their calls;
+//! `blobs.json` has the results, with `{{INJ:vector}}` where an attacker's text can stand. The reader takes any suite
+//! of that form and ignores what it does not know.
 //!
 //! What never happens here: no file is opened. The caller reads, this parses.
 

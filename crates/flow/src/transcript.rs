@@ -429,7 +429,8 @@ impl Transcript {
         whole.or_else(disguised).or(places.first()).copied()
     }
 
-    /// Whether a value was given to the read that brought what an allowed effect of this run touched ("in the same channel").
+    /// Whether a value was given to the read that brought what an allowed effect of this run touched ("in the same
+    /// channel").
     pub(crate) fn is_around_touched(&self, value: &str) -> bool {
         let value = text::exact(value);
         let brought = |given: &String| {

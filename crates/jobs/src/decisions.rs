@@ -1,7 +1,7 @@
 //! The log of served requests that somebody has graded: what an estimate of another policy is made from.
 //!
-//! A decision stands on the request's record, a grade in the state: a label, a client's truth, or a client's score. They
-//! are joined when the log is asked for, so that serving a request costs nothing more.
+//! A decision stands on the request's record, a grade in the state: a label, a client's truth, or a client's score.
+//! They are joined when the log is asked for, so that serving a request costs nothing more.
 //!
 //! What never happens here: a decision without its propensity, or a grade of an answer that nobody saw.
 
@@ -19,7 +19,8 @@ use crate::shadow::answer_of;
 
 /// The log holds so many of the newest decisions; each is a read of the store.
 const MOST: usize = 20_000;
-/// A client's word names a request and no task: which are the task's is read from so many lists of a thousand of its newest.
+/// A client's word names a request and no task: which are the task's is read from so many lists of a thousand of its
+/// newest.
 const LISTS: usize = 20;
 
 /// What is known of a request's worth.
@@ -30,8 +31,8 @@ enum Grade {
 }
 
 impl Objectives {
-    /// A task's graded decisions as recorded traffic with `served`, newest first. What the store no longer keeps is left
-    /// out. Cost: a read of the store for each.
+    /// A task's graded decisions as recorded traffic with `served`, newest first. What the store no longer keeps is
+    /// left out. Cost: a read of the store for each.
     ///
     /// # Errors
     /// The store or the state cannot be read.

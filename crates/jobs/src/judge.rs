@@ -1,10 +1,11 @@
 //! A judge: a model that says whether an answer is as good as the reference's, asked twice with the order turned round.
 //!
 //! It is asked on a stratified sample of the labels, off the hot path and within the shadow calls' budget: answers that
-//! differ from the reference's four times as often as those that agree. Its verdict makes no label. It is kept beside the
-//! grade, so that what it is worth is measured.
+//! differ from the reference's four times as often as those that agree. Its verdict makes no label. It is kept beside
+//! the grade, so that what it is worth is measured.
 //!
-//! What never happens here: a verdict that hangs on which answer came first, or a judge that hears whose answer is whose.
+//! What never happens here: a verdict that hangs on which answer came first, or a judge that hears whose answer is
+//! whose.
 
 use std::time::Duration;
 
@@ -23,8 +24,8 @@ pub(crate) fn propensity(share: f64, agrees: bool) -> f64 {
     if agrees { share * SELDOM } else { share }
 }
 
-/// 1 if the answer is as good as the reference's in both orders, 0 if in neither, a half where the order decided; with what
-/// the two calls cost. `None` where the judge gave no verdict.
+/// 1 if the answer is as good as the reference's in both orders, 0 if in neither, a half where the order decided; with
+/// what the two calls cost. `None` where the judge gave no verdict.
 pub(crate) async fn judge(
     judge: &Candidate,
     question: &str,

@@ -237,8 +237,8 @@ impl Objectives {
             && task.may_ask(record.started_at_us / DAY_US)
     }
 
-    /// Holds what the shadow calls of a request may cost. Where the day's money does not cover it, the request does not count
-    /// among the day's.
+    /// Holds what the shadow calls of a request may cost. Where the day's money does not cover it, the request does not
+    /// count among the day's.
     async fn hold(&self, name: &str, task: &Task, day: i64, most: Option<Usd>) -> Option<purse::Held> {
         let held = purse::hold(&self.state, name, task.settings.shadow_usd_per_day, most).await;
         let held = held.unwrap_or_else(|error| {
@@ -320,8 +320,8 @@ impl Objectives {
     }
 
     /// Takes a client's grade of the answer that it got, in `[0, 1]`. The first one of a request stands. It compares
-    /// nothing with the reference and so proves no floor; it is a reward in the log of decisions, and where scores are watched
-    /// it may put a floor out of force. What was heard before a restart is not heard again.
+    /// nothing with the reference and so proves no floor; it is a reward in the log of decisions, and where scores are
+    /// watched it may put a floor out of force. What was heard before a restart is not heard again.
     ///
     /// # Errors
     /// The state cannot be written.

@@ -1,5 +1,5 @@
-//! What shadow calls may cost in a day: held on an account of the durable state before they are made and settled after, as
-//! admission does it for clients. All gateways on one state share the account, and a restart forgets nothing.
+//! What shadow calls may cost in a day: held on an account of the durable state before they are made and settled after,
+//! as admission does it for clients. All gateways on one state share the account, and a restart forgets nothing.
 //!
 //! What never happens here: a call whose price is unknown while a limit is set.
 
@@ -63,8 +63,8 @@ impl Held {
     }
 }
 
-/// The most that the shadow calls of a request of so many bytes are likely to cost: every arm once, and the judge twice on
-/// each candidate. `None` where a price is unknown.
+/// The most that the shadow calls of a request of so many bytes are likely to cost: every arm once, and the judge twice
+/// on each candidate. `None` where a price is unknown.
 pub(crate) fn estimate(panel: &Panel, request_bytes: usize) -> Option<Usd> {
     let (input, mut most) = (request_bytes as u64 / 4 + 1, Usd::ZERO);
     for (_, arm) in &panel.arms {

@@ -1,5 +1,5 @@
-//! What is known of a task beyond its standing: what other rungs would be worth, from decisions that somebody has graded,
-//! and what each dearer arm adds, from the labels.
+//! What is known of a task beyond its standing: what other rungs would be worth, from decisions that somebody has
+//! graded, and what each dearer arm adds, from the labels.
 //!
 //! It is reckoned when somebody asks, from what the store and the state hold, on a thread that serves nobody.
 //!

@@ -181,8 +181,8 @@ pub(crate) struct Panel {
 }
 
 impl Panel {
-    /// Everybody, each at the places that may process the request by what its record says of regions; `None` where one of
-    /// them has no such place.
+    /// Everybody, each at the places that may process the request by what its record says of regions; `None` where one
+    /// of them has no such place.
     pub(crate) fn of(notes: &[Note], settings: &ObjectiveSettings) -> Option<Self> {
         let Some(note) = notes.iter().find(|note| note.room == "region") else {
             return Some(Self { arms: settings.arms.clone(), judge: settings.judge.clone() });

@@ -13,8 +13,8 @@ const LONGEST_CHAIN: usize = 5;
 const GROWN: usize = 4;
 /// Chains are compared on so many rows; more change no choice that matters.
 const TRIAL_ROWS: usize = 1_500;
-/// Prices of quality at which a chain is tried, from "nearly all of it" to "half will do": the last is where the cheapest
-/// arm answers most requests of every recording seen.
+/// Prices of quality at which a chain is tried, from "nearly all of it" to "half will do": the last is where the
+/// cheapest arm answers most requests of every recording seen.
 const TRIAL_TRADEOFFS: [f64; 8] = [0.008, 0.02, 0.035, 0.055, 0.085, 0.13, 0.2, 0.32];
 /// A longer chain must be cheaper by this share of the reference's cost, or it only fits noise.
 const WORTH_AN_ARM: f64 = 0.004;

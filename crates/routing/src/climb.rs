@@ -59,9 +59,9 @@ pub struct FloorTest {
     pub alpha: f64,
     /// How the mean regret is bounded.
     pub bound: Bound,
-    /// Over how many requests the mean must hold; `None`: over all traffic to come. A short horizon has luck of its own,
-    /// which adds to the variance of the labels' mean. A designed sample has less variance than its requests, and what is
-    /// judged by it has not.
+    /// Over how many requests the mean must hold; `None`: over all traffic to come. A short horizon has luck of its
+    /// own, which adds to the variance of the labels' mean. A designed sample has less variance than its requests, and
+    /// what is judged by it has not.
     pub horizon: Option<usize>,
     /// What training rows suggest; used by [`Bound::TimeUniform`].
     pub hunches: Hunches,
@@ -176,8 +176,9 @@ impl Climb {
         (1..=self.rungs).take_while(passes_in_order(passes)).last().unwrap_or(0)
     }
 
-    /// How much a label counts where the mean over only `horizon` requests is asked about: the variance of the labels' mean
-    /// as a share of that of its difference from theirs. A designed sample has less variance than so many requests.
+    /// How much a label counts where the mean over only `horizon` requests is asked about: the variance of the labels'
+    /// mean as a share of that of its difference from theirs. A designed sample has less variance than so many
+    /// requests.
     fn share_of_luck(&self, labels: &[Label], rung: usize, floor: f64, horizon: usize) -> f64 {
         let (mut sum, mut of_labels, mut of_requests) = (0.0, 0.0, 0.0);
         for (row, weight) in labels {
@@ -290,8 +291,8 @@ mod tests {
     const RUNGS: usize = 60;
     const ROWS: usize = 2_000;
 
-    /// Requests from the easiest to the hardest: rung `r` sends the first `r / RUNGS` of the scale to a candidate that is
-    /// right less often the further it goes.
+    /// Requests from the easiest to the hardest: rung `r` sends the first `r / RUNGS` of the scale to a candidate that
+    /// is right less often the further it goes.
     fn pool(rng: &mut Rng) -> Climb {
         let (mut quality, mut escalated) = (vec![0.0; ROWS * (RUNGS + 1)], vec![1.0; ROWS * (RUNGS + 1)]);
         for row in 0..ROWS {
@@ -307,8 +308,8 @@ mod tests {
         Climb { rows: ROWS, rungs: RUNGS, quality, cost: escalated.clone(), escalated }
     }
 
-    /// Labels from the larger part of a stream, judged by the little that is left: what is judged has luck of its own, as
-    /// much of it as its own number of requests leaves, however few labels the other part needed.
+    /// Labels from the larger part of a stream, judged by the little that is left: what is judged has luck of its own,
+    /// as much of it as its own number of requests leaves, however few labels the other part needed.
     #[test]
     fn a_designed_sample_of_most_of_a_stream_misses_no_more_often_than_it_says() {
         const POOLS: usize = 60;

@@ -11,7 +11,8 @@
 //! An alarm says that the proof no longer covers the traffic, not that quality fell. It disarms: everything goes to the
 //! reference until the floor is proved again.
 //!
-//! A judge's or a client's word proves nothing and arms nothing. Where an operator wants it, it may put a floor out of force.
+//! A judge's or a client's word proves nothing and arms nothing. Where an operator wants it, it may put a floor out of
+//! force.
 //!
 //! What never happens here: a threshold over a window, or an alarm that switches itself off.
 
@@ -179,8 +180,9 @@ impl DriftWatch {
         self.judge.push(e_values).then_some(Alarm::Judge)
     }
 
-    /// Hears a client's score of a candidate's answer: how much it exceeds `floor` times what clients give the reference, in
-    /// `[-floor, 1]`. That mean is estimated, so that the time to a false alarm is about right and not exact.
+    /// Hears a client's score of a candidate's answer: how much it exceeds `floor` times what clients give the
+    /// reference, in `[-floor, 1]`. That mean is estimated, so that the time to a false alarm is about right and not
+    /// exact.
     pub fn score(&mut self, surplus: f64) -> Option<Alarm> {
         self.scores.push(BETS.map(|bet| 1.0 - bet * surplus)).then_some(Alarm::Scores)
     }

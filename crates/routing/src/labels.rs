@@ -41,8 +41,8 @@ impl LabelPlan {
         Self { propensities, mean, in_question }
     }
 
-    /// Walks a stream of requests and labels each with its propensity until there are `labels` of them or four fifths of
-    /// the stream are gone; gives the labels and how many requests went by.
+    /// Walks a stream of requests and labels each with its propensity until there are `labels` of them or four fifths
+    /// of the stream are gone; gives the labels and how many requests went by.
     #[must_use]
     pub fn draw(&self, stream: &[usize], labels: usize, rng: &mut Rng) -> (Vec<Label>, usize) {
         let mut drawn = Vec::with_capacity(labels);

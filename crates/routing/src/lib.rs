@@ -7,8 +7,8 @@
 //! ```
 //!
 //! A [`Router`] orders choices by estimated quality and cost. It promises nothing. The promise, "at least `floor` times
-//! the quality of the reference, at this confidence", is made by [`Climb::highest_safe`], from graded requests and a bound
-//! that assumes no model of them. [`replay()`] judges both on rows that neither has seen.
+//! the quality of the reference, at this confidence", is made by [`Climb::highest_safe`], from graded requests and a
+//! bound that assumes no model of them. [`replay()`] judges both on rows that neither has seen.
 //!
 //! What never happens here: no I/O, no clock, no async runtime, no hidden randomness.
 

@@ -1,9 +1,9 @@
 //! What a dearer arm (more effort, a larger model) adds on the same requests, group by group, and whether that pays.
 //!
-//! A recording is one task's traffic, or that of many with their names as groups. Effort is off unless such a report shows
-//! that what it adds is worth more than it costs: somebody says what one more right answer is worth, and the interval of
-//! the net value over resampled requests must lie above zero. Several groups are several chances to be lucky, so each is
-//! tested at its share of the error (Bonferroni).
+//! A recording is one task's traffic, or that of many with their names as groups. Effort is off unless such a report
+//! shows that what it adds is worth more than it costs: somebody says what one more right answer is worth, and the
+//! interval of the net value over resampled requests must lie above zero. Several groups are several chances to be
+//! lucky, so each is tested at its share of the error (Bonferroni).
 //!
 //! What never happens here: a recommendation from an interval that reaches zero, or from a price that nobody knows.
 
@@ -64,8 +64,8 @@ pub struct Lift {
     pub latency_multiple: Option<f64>,
     /// Dollars for one more right answer; `None` where that is unknown or nothing is added.
     pub usd_per_right_answer: Option<f64>,
-    /// What a request gains in dollars, all told: worth x quality added less cost added, with its interval at the report's
-    /// level; `None` where a price is unknown or nobody has said what an answer is worth.
+    /// What a request gains in dollars, all told: worth x quality added less cost added, with its interval at the
+    /// report's level; `None` where a price is unknown or nobody has said what an answer is worth.
     pub net_usd: Option<[f64; 3]>,
     /// What that amounts to.
     pub verdict: Lifting,
@@ -153,8 +153,8 @@ impl LiftReport {
         Ok(report)
     }
 
-    /// What it says of a task: of the group with its name; of all requests where it knows no groups, and so is about one
-    /// task alone. `None`: it is about other tasks, or has too few requests of this one.
+    /// What it says of a task: of the group with its name; of all requests where it knows no groups, and so is about
+    /// one task alone. `None`: it is about other tasks, or has too few requests of this one.
     #[must_use]
     pub fn of(&self, task: &str) -> Option<&Lift> {
         match self.groups.as_slice() {
@@ -171,8 +171,8 @@ const RESAMPLES: usize = 2_000;
 const FEWEST_TO_DECIDE: usize = 50;
 const LEVEL: f64 = 0.05;
 
-/// Compares two arms on the requests that both answered. `worth` is what one more right answer is worth, in dollars. `None`
-/// if the recording lacks one of the arms. Cost: some thousand passes over the requests.
+/// Compares two arms on the requests that both answered. `worth` is what one more right answer is worth, in dollars.
+/// `None` if the recording lacks one of the arms. Cost: some thousand passes over the requests.
 #[must_use]
 pub fn lift(traffic: &Traffic, [from, to]: [&str; 2], worth: Option<f64>, seed: u64) -> Option<Vec<Lift>> {
     let arms = [traffic.arm(from)?, traffic.arm(to)?];
@@ -288,8 +288,8 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
 mod tests {
     use super::*;
 
-    /// Requests of these groups: name, how many, the chances that the low and the high effort are right. The high one costs
-    /// a cent and takes four times as long.
+    /// Requests of these groups: name, how many, the chances that the low and the high effort are right. The high one
+    /// costs a cent and takes four times as long.
     fn recording(groups: &[(&str, usize, [f64; 2])], seed: u64) -> Traffic {
         let mut rng = Rng::seeded(seed);
         let mut lines = String::new();

@@ -39,7 +39,8 @@ pub struct Objective {
     pinned: Option<Arc<Router>>,
     rows: Traffic,
     proving: Option<Proving>,
-    /// Whether streamed requests get a policy of their own where the first one looks at answers, and that policy's proof.
+    /// Whether streamed requests get a policy of their own where the first one looks at answers, and that policy's
+    /// proof.
     streams_apart: bool,
     of_streams: Option<Proving>,
     phase: Phase,
@@ -82,8 +83,9 @@ impl Objective {
         }
     }
 
-    /// With a policy for streamed requests that looks at the prompt alone, proved apart on the same labels. It is fitted where
-    /// the first policy looks at answers; a pinned router has none beside it, and streams go to the reference then.
+    /// With a policy for streamed requests that looks at the prompt alone, proved apart on the same labels. It is
+    /// fitted where the first policy looks at answers; a pinned router has none beside it, and streams go to the
+    /// reference then.
     #[must_use]
     pub fn with_streams_apart(self) -> Self {
         Self { streams_apart: true, ..self }
@@ -95,8 +97,8 @@ impl Objective {
         Self { watched, ..self }
     }
 
-    /// Hears a client's score of an answer, in `[0, 1]`, and whether it was the reference's. Where scores are watched, those of
-    /// candidates are held against the floor once the reference has some.
+    /// Hears a client's score of an answer, in `[0, 1]`, and whether it was the reference's. Where scores are watched,
+    /// those of candidates are held against the floor once the reference has some.
     pub fn scored(&mut self, by_reference: bool, score: f64) {
         let (sum, count) = &mut self.reference_scores;
         if by_reference {

@@ -2,8 +2,9 @@
 //!
 //! Only the answer that was given has a grade. Each decision has a known propensity, so a request counts for the other
 //! policy as much as that would have taken the same path: inverse propensity scoring (Horvitz and Thompson, *JASA* 47,
-//! 1952). The doubly robust estimate (Dudik, Langford and Li, *Doubly robust policy evaluation and learning*, ICML 2011,
-//! equation 1) adds what the router's own model expects and so has less noise; it is right as long as the propensities are.
+//! 1952). The doubly robust estimate (Dudik, Langford and Li, *Doubly robust policy evaluation and learning*, ICML
+//! 2011, equation 1) adds what the router's own model expects and so has less noise; it is right as long as the
+//! propensities are.
 //!
 //! What never happens here: a figure where the log says too little. Then the verdict is "not enough evidence".
 

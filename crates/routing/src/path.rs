@@ -1,7 +1,7 @@
 //! The path that a request took: which arms were asked, what was seen of each answer, and whose answer was given.
 //!
-//! A router decides nothing by chance but the rung. So how likely a path was is a count: at how many of the rungs that a
-//! request may be drawn to would the same answers have led the same way?
+//! A router decides nothing by chance but the rung. So how likely a path was is a count: at how many of the rungs that
+//! a request may be drawn to would the same answers have led the same way?
 //!
 //! What never happens here: a guess at what an arm that was not asked would have said.
 

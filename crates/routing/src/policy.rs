@@ -72,7 +72,8 @@ pub struct Policy {
     pub rung: usize,
     /// The router; `None` while collecting.
     pub router: Option<Arc<Router>>,
-    /// Within which time nineteen of twenty recent answers of each of the router's arms were whole, in milliseconds, where known.
+    /// Within which time nineteen of twenty recent answers of each of the router's arms were whole, in milliseconds,
+    /// where known.
     pub latency_ms: Vec<Option<f64>>,
     /// The policy for streamed requests, where they have one of their own: it looks at the prompt alone.
     pub streams: Option<Arc<Policy>>,

@@ -151,8 +151,8 @@ fn fit_arm(rows: &[Sparse], groups: &[u32], grades: &[f32], witnesses: &[Grades]
 }
 
 /// What grade to expect of each row from what is known beside its prompt: the grades of the other rows of its group,
-/// and what arms that take no part got on it. (Privileged information as soft targets: Lopez-Paz, Bottou, Schoelkopf and
-/// Vapnik, *Unifying distillation and privileged information*, ICLR 2016.)
+/// and what arms that take no part got on it. (Privileged information as soft targets: Lopez-Paz, Bottou, Schoelkopf
+/// and Vapnik, *Unifying distillation and privileged information*, ICLR 2016.)
 fn taught(graded: &[usize], known: &[f32], groups: &[u32], witnesses: &[Grades]) -> Vec<f32> {
     let group = |row: usize| groups.get(row).copied().unwrap_or(0) as usize;
     let width = graded.iter().map(|&row| group(row) + 1).max().unwrap_or(0);

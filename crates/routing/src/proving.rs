@@ -1,6 +1,7 @@
 //! A fitted router on its way to a proof: one e-process a rung, and once a rung is in force the watches for drift.
 //!
-//! What never happens here: a label that fitted the router, or a rung that is used before it and all below it are proved.
+//! What never happens here: a label that fitted the router, or a rung that is used before it and all below it are
+//! proved.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

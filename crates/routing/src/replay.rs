@@ -79,8 +79,8 @@ pub struct Replay {
     pub rungs: usize,
     /// Labels spent in each split.
     pub labels_per_split: usize,
-    /// Whether a saving is claimed: armed, every price known, and the whole interval of the cost below the reference's on
-    /// calib rows and again on test rows.
+    /// Whether a saving is claimed: armed, every price known, and the whole interval of the cost below the reference's
+    /// on calib rows and again on test rows.
     pub saving_claimed: bool,
     /// The objective's policy.
     pub policy: Figures,
@@ -282,7 +282,8 @@ fn replay_prepared(plan: &ReplayPlan, main: &Prepared, prompt_only: &Prepared) -
     let rung = rungs.first().copied().unwrap_or(0);
     let calib_rows: Vec<usize> = (0..main.calib).collect();
     let on_calib = chosen.first().map(|outcomes| figures(outcomes, &calib_rows, None, main.prices_known, &mut rng));
-    // Of two equal arms whose prices scatter one is cheaper by luck: one replay in forty would say so of one split alone.
+    // Of two equal arms whose prices scatter one is cheaper by luck: one replay in forty would say so of one split
+    // alone.
     let shown = |of: &Figures| of.relative_cost_ci.is_some_and(|[_, high]| high < 1.0);
     let saving_claimed = rung > 0 && shown(&policy) && on_calib.as_ref().is_some_and(shown);
     Replay {
@@ -306,7 +307,8 @@ struct Judged<'a> {
 }
 
 impl Judged<'_> {
-    /// What each contender does after seeing these labels, to be judged over `horizon` requests; the random mix is matched to the first one's cost.
+    /// What each contender does after seeing these labels, to be judged over `horizon` requests; the random mix is
+    /// matched to the first one's cost.
     fn choose(&self, labels: &[Label], design: &LabelPlan, horizon: usize) -> (Vec<Outcomes<'_>>, Vec<usize>) {
         let mut rungs = Vec::new();
         let mut chosen: Vec<Outcomes> = Vec::new();

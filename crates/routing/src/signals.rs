@@ -1,7 +1,7 @@
 //! What each signal is worth on a task: how often an answer was right where the signal spoke for it, and where against.
 //!
-//! A signal that says nothing has the same share of right answers on both sides. It is counted on the labels, by the grade
-//! that the objective rests on, so that a judge, say, is measured before anybody believes it.
+//! A signal that says nothing has the same share of right answers on both sides. It is counted on the labels, by the
+//! grade that the objective rests on, so that a judge, say, is measured before anybody believes it.
 //!
 //! What never happens here: a signal that makes a label.
 

@@ -223,8 +223,8 @@ impl Traffic {
         self.arms.get(arm).and_then(|column| column.get(row)).copied().unwrap_or_default()
     }
 
-    /// The same recording with nominal prices, one for a call to `reference` and none for the others, if it has no price of
-    /// any of `arms`: calls to the reference can be saved where dollars cannot be counted.
+    /// The same recording with nominal prices, one for a call to `reference` and none for the others, if it has no
+    /// price of any of `arms`: calls to the reference can be saved where dollars cannot be counted.
     #[must_use]
     pub(crate) fn with_nominal_prices(&self, arms: &[usize], reference: usize) -> Option<Self> {
         let priced =
@@ -354,8 +354,8 @@ fn name_of_group(group: Option<serde_json::Value>) -> String {
     }
 }
 
-/// The split of a request whose recording names none, by a hash of its text: three fifths train, one fifth each calib and
-/// test, and a question that is recorded twice lies on one side.
+/// The split of a request whose recording names none, by a hash of its text: three fifths train, one fifth each calib
+/// and test, and a question that is recorded twice lies on one side.
 fn drawn_split(text: &str) -> Split {
     let [first, ..] = *blake3::hash(text.as_bytes()).as_bytes();
     match first {
@@ -365,7 +365,8 @@ fn drawn_split(text: &str) -> Split {
     }
 }
 
-/// A key for a short answer: equal keys are equal answers, but for one pair in four thousand million. `None` if it is empty.
+/// A key for a short answer: equal keys are equal answers, but for one pair in four thousand million. `None` if it is
+/// empty.
 #[must_use]
 pub fn answer_key(answer: &str) -> Option<u32> {
     let text = normalised(answer);

@@ -1,5 +1,5 @@
-//! Every model that a configuration names is served by somebody, where its task may be processed, at a price that is known
-//! if a limit hangs on it.
+//! Every model that a configuration names is served by somebody, where its task may be processed, at a price that is
+//! known if a limit hangs on it.
 //!
 //! `up`, a reload and `check` all ask here. What never happens here: a call of a provider.
 

@@ -87,7 +87,8 @@ impl Batch {
         self.ready.push(Ready { record, names, packed_bytes, stored_bytes });
     }
 
-    /// Compresses what waits for it: the batch can be written then. What packs take is shared by those whose texts they hold.
+    /// Compresses what waits for it: the batch can be written then. What packs take is shared by those whose texts they
+    /// hold.
     pub(crate) fn finish(&mut self, bodies: &mut Bodies) {
         bodies.close_pack(&mut self.new);
         let (of_all, packed) = self.new.packs.iter().fold((0_u64, 0_u64), |(of_all, packed), pack| {
@@ -121,11 +122,13 @@ impl Batch {
         self.ready.is_empty() && self.new.is_empty()
     }
 
-    /// Writes all inside an open transaction. Says how many records were new: one whose id is kept already is not written.
+    /// Writes all inside an open transaction. Says how many records were new: one whose id is kept already is not
+    /// written.
     pub(crate) fn write(&self, driver: &mut dyn Driver, rollups: &mut OpenRollups) -> Result<u64, DatabaseError> {
         let packs: Vec<_> = self.new.packs.iter().map(pack_values).collect();
         driver.execute(INSERT_PACK, &packs)?;
-        // In one order everywhere, so that two gateways that write the same bodies never wait for each other in a circle.
+        // In one order everywhere, so that two gateways that write the same bodies never wait for each other in a
+        // circle.
         let mut bodies: Vec<&NewBody> = self.new.bodies.iter().collect();
         bodies.sort_by_key(|body| body.hash);
         let bodies: Vec<_> = bodies.into_iter().map(body_values).collect();

@@ -1,12 +1,12 @@
 //! Bodies on their way to disk: redacted, named, compressed.
 //!
-//! Short ones go into packs. A long one is named by its content and kept once, in parts that are each named and kept like a
-//! body: a conversation that grows by a turn costs that turn.
+//! Short ones go into packs. A long one is named by its content and kept once, in parts that are each named and kept
+//! like a body: a conversation that grows by a turn costs that turn.
 //!
 //! There are no reference counts to keep in step. A body carries a time, `until_ms`, such that no request that began
-//! later refers to it; it may go when all requests up to that time have gone. The time is rounded up to a grain, so that
-//! a body used by every request is written once a grain, not once a request; and it only ever grows, so that any number
-//! of gateways may share a body without a word to one another.
+//! later refers to it; it may go when all requests up to that time have gone. The time is rounded up to a grain, so
+//! that a body used by every request is written once a grain, not once a request; and it only ever grows, so that any
+//! number of gateways may share a body without a word to one another.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -19,8 +19,8 @@ use crate::packs::{OpenPack, Pack};
 use crate::parts::{CUT_FROM_BYTES, parts};
 use crate::redact::Redactor;
 
-/// The level while the writer keeps up. Prose becomes two fifths of its size, for 2.2 ns a byte; level 1 would make a third
-/// of it, for 3.9 ns, and compression is the largest part of what a record costs.
+/// The level while the writer keeps up. Prose becomes two fifths of its size, for 2.2 ns a byte; level 1 would make a
+/// third of it, for 3.9 ns, and compression is the largest part of what a record costs.
 const LEVEL: i32 = -2;
 /// The level while the queue fills: half of the size, for 1.4 ns a byte. A larger record is better than none.
 const HASTY_LEVEL: i32 = -8;
@@ -95,8 +95,8 @@ impl Bodies {
         })
     }
 
-    /// The name under which this body is kept, for a request that began at `at_ms`; what must be written for it goes to `new`.
-    /// `None`: it is empty, or too large for the limit of the store.
+    /// The name under which this body is kept, for a request that began at `at_ms`; what must be written for it goes to
+    /// `new`. `None`: it is empty, or too large for the limit of the store.
     pub(crate) fn keep(&mut self, redactor: &Redactor, body: &[u8], at_ms: i64, new: &mut NewTexts) -> Option<Name> {
         if body.len() < CUT_FROM_BYTES {
             return self.keep_text(&redactor.bytes(body), at_ms, new);

@@ -64,6 +64,7 @@ pub(crate) trait Driver {
     /// The size of the files.
     fn size(&mut self) -> Result<Size, DatabaseError>;
 
-    /// Gives some of the freed space back to the file system, or to reuse. A small step; called while idle and after deletions.
+    /// Gives some of the freed space back to the file system, or to reuse. A small step; called while idle and after
+    /// deletions.
     fn reclaim(&mut self) -> Result<(), DatabaseError>;
 }

@@ -45,7 +45,8 @@ pub struct Page {
     pub limit: u32,
     /// Only requests older than this one: the cursor of the page before.
     pub before: Option<RequestId>,
-    /// Only requests newer than this one: for following a log. The page then holds the oldest of them, still newest first.
+    /// Only requests newer than this one: for following a log. The page then holds the oldest of them, still newest
+    /// first.
     pub after: Option<RequestId>,
 }
 

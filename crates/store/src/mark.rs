@@ -1,8 +1,8 @@
 //! Counters that outlive a killed process, so that what it lost is known exactly.
 //!
 //! The counters live in a page of a file that is mapped shared: an increment is one atomic instruction, no system call,
-//! and the kernel keeps the page when the process is killed. After a power cut the page may be some seconds old; the loss
-//! found is then a lower bound. The file is locked while in use, and never shrinks.
+//! and the kernel keeps the page when the process is killed. After a power cut the page may be some seconds old; the
+//! loss found is then a lower bound. The file is locked while in use, and never shrinks.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write};

@@ -23,7 +23,8 @@ pub(crate) fn pack_id(until_ms: i64, process: [u8; 4], number: u32) -> PackId {
     id
 }
 
-/// What the ids of all packs begin with that are needed until `until_ms`: less than each of them, and than all later ones.
+/// What the ids of all packs begin with that are needed until `until_ms`: less than each of them, and than all later
+/// ones.
 pub(crate) fn time_of(until_ms: i64) -> [u8; 6] {
     let [_, _, time @ ..] = u64::try_from(until_ms).unwrap_or(0).to_be_bytes();
     time

@@ -1,7 +1,8 @@
 //! Packs: the short texts of many requests, put together and compressed as one.
 //!
 //! What they have in common costs once, and so do the tables that a compressor makes for each text it is given; and a
-//! text has no row and no entry in an index of its own. A pack is written with the batch that began it, and never changed.
+//! text has no row and no entry in an index of its own. A pack is written with the batch that began it, and never
+//! changed.
 //!
 //! What never happens here: a text stays longer than a grain of time after the requests that began with its own.
 

@@ -1,8 +1,8 @@
 //! PostgreSQL: one writing session, a few that read, for any number of gateways.
 //!
 //! The writer's session lives in a runtime of its own on the writer's thread, so that compressing and redacting never
-//! take time from the runtime that serves requests. Rows of one statement are pipelined: one round trip a statement, not
-//! one a row. A session that broke is opened anew by the next batch.
+//! take time from the runtime that serves requests. Rows of one statement are pipelined: one round trip a statement,
+//! not one a row. A session that broke is opened anew by the next batch.
 
 use std::collections::HashMap;
 use std::future::Future;

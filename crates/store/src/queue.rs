@@ -222,8 +222,8 @@ fn bytes_of(record: &RequestRecord) -> usize {
     bodies + RECORD_BYTES + ATTEMPT_BYTES * record.attempts.len()
 }
 
-/// How long records wait in the queue while a batch is open. At ten thousand a second some fifty gather meanwhile, which
-/// is less than a core's own cache holds.
+/// How long records wait in the queue while a batch is open. At ten thousand a second some fifty gather meanwhile,
+/// which is less than a core's own cache holds.
 const STRIDE: Duration = Duration::from_millis(5);
 
 /// How much one batch may take.
@@ -252,8 +252,9 @@ impl Intake {
     /// Hands on the records of the next batch, and says how many: waits for the first as long as `patience`, then takes
     /// what comes until the batch is old enough. 0 if none came, or the queue was closed and is empty.
     ///
-    /// Records are taken every few milliseconds, not all at the end: their bodies are given back to the requests' threads
-    /// while a cache still holds them, and no long piece of work meets a request on a processor that both share.
+    /// Records are taken every few milliseconds, not all at the end: their bodies are given back to the requests'
+    /// threads while a cache still holds them, and no long piece of work meets a request on a processor that both
+    /// share.
     pub(crate) fn gather(
         &mut self,
         limits: BatchLimits,

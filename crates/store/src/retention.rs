@@ -1,8 +1,8 @@
 //! Retention: the oldest go when the store is larger or older than it may be, in small steps between batches.
 //!
 //! Requests go in the order of their ids, which is the order of time; then the bodies that nobody refers to any more,
-//! which their `until_ms` tells. SQLite's own pages say how full the store is. PostgreSQL cannot say what is free inside
-//! its files, so there the sum of what was written for the requests still kept is held against the limit.
+//! which their `until_ms` tells. SQLite's own pages say how full the store is. PostgreSQL cannot say what is free
+//! inside its files, so there the sum of what was written for the requests still kept is held against the limit.
 
 use std::time::{Duration, Instant};
 
@@ -111,7 +111,8 @@ fn oldest(driver: &mut dyn Driver) -> Result<Option<RequestId>, DatabaseError> {
     })
 }
 
-/// Deletes a step of the oldest; when no request remains, the oldest rollups of minutes. `false`: nothing is left to delete.
+/// Deletes a step of the oldest; when no request remains, the oldest rollups of minutes. `false`: nothing is left to
+/// delete.
 fn delete_oldest(driver: &mut dyn Driver) -> Result<bool, DatabaseError> {
     if delete_step(driver, None)? > 0 {
         return Ok(true);
@@ -122,8 +123,8 @@ fn delete_oldest(driver: &mut dyn Driver) -> Result<bool, DatabaseError> {
     Ok(driver.execute(sql, &[vec![Value::Int(*start_s)]])?.iter().sum::<u64>() > 0)
 }
 
-/// Deletes the oldest requests (all of them before `bound`) with their attempts, then packs and bodies that nobody refers to.
-/// Says how many rows went.
+/// Deletes the oldest requests (all of them before `bound`) with their attempts, then packs and bodies that nobody
+/// refers to. Says how many rows went.
 fn delete_step(driver: &mut dyn Driver, bound: Option<&RequestId>) -> Result<u64, DatabaseError> {
     driver.transaction(Step::Begin)?;
     let result = delete_step_inside(driver, bound);

@@ -1,8 +1,9 @@
 //! Runs: each process that writes leaves a row that says what became of the records offered to it.
 //!
 //! The row is brought up to date in the transaction of each batch, so `written` is exactly what the database holds. A
-//! process that was killed is settled by the next one: what its mark counted as accepted, less what was written and what
-//! had failed, was lost. Exact, but for records being pushed at the very moment of the kill (one a thread at most).
+//! process that was killed is settled by the next one: what its mark counted as accepted, less what was written and
+//! what had failed, was lost. Exact, but for records being pushed at the very moment of the kill (one a thread at
+//! most).
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -100,7 +101,8 @@ pub(crate) fn settle(driver: &mut dyn Driver, left: Left) -> Result<(), Database
     driver.execute(sql, &[row]).map(drop)
 }
 
-/// Settles runs without a mark by what their last batch noted: a lower bound. Only where no other process may be writing.
+/// Settles runs without a mark by what their last batch noted: a lower bound. Only where no other process may be
+/// writing.
 pub(crate) fn settle_abandoned(driver: &mut dyn Driver) -> Result<(), DatabaseError> {
     let sql = "UPDATE runs SET ended_at_us = $1, lost_by_kill = accepted - written - failed WHERE ended_at_us IS NULL";
     driver.execute(sql, &[vec![Value::Int(now_us())]]).map(drop)

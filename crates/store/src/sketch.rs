@@ -1,8 +1,8 @@
 //! A quantile sketch that merges: counts in buckets whose borders grow by a fixed factor.
 //!
 //! Charles Masson, Jee E. Rim and Homin K. Lee, "DDSketch: a fast and fully-mergeable quantile sketch with
-//! relative-error guarantees", PVLDB 12(12), 2019, section 2. We deviate in one point: buckets are never collapsed, since
-//! a `u64` reaches at most 2,219 of them.
+//! relative-error guarantees", PVLDB 12(12), 2019, section 2. We deviate in one point: buckets are never collapsed,
+//! since a `u64` reaches at most 2,219 of them.
 //!
 //! What never happens here: a merge loses no count, and its result does not depend on the order.
 

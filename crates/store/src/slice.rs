@@ -41,7 +41,8 @@ mod linux {
     pub(super) fn attributes() -> Option<sched_attr> {
         const SIZE: usize = std::mem::size_of::<sched_attr>();
         #[expect(unsafe_code, reason = "the system call has no safe wrapper")]
-        // SAFETY: the struct is numbers alone, for which zero is a value; the call is told its size and writes no further.
+        // SAFETY: the struct is numbers alone, for which zero is a value; the call is told its size and writes no
+        // further.
         unsafe {
             let mut attributes: sched_attr = std::mem::zeroed();
             (syscall(SYS_sched_getattr, 0, &raw mut attributes, SIZE, 0) == 0).then_some(attributes)

@@ -1,7 +1,7 @@
 //! What is worth changing in a schema before it meets a model.
 //!
-//! A model writes members in the order of the schema: a verdict that stands before its reasons is given without them. An
-//! object that does not say what else it may hold lets invented members pass unseen.
+//! A model writes members in the order of the schema: a verdict that stands before its reasons is given without them.
+//! An object that does not say what else it may hold lets invented members pass unseen.
 //!
 //! What never happens here: no schema is refused. Advice is advice.
 

@@ -1,8 +1,8 @@
 //! Names that a model has begun to use for a declared member, once that was confirmed.
 //!
-//! A renamed key whose words are no relatives of the declared one is beyond alignment: it is refused, and asked for again.
-//! If the second answer is strictly right and holds under the declared name the very value that stood under the other one,
-//! that is evidence. Enough of it, or a person's word, makes an alias.
+//! A renamed key whose words are no relatives of the declared one is beyond alignment: it is refused, and asked for
+//! again. If the second answer is strictly right and holds under the declared name the very value that stood under the
+//! other one, that is evidence. Enough of it, or a person's word, makes an alias.
 //!
 //! What never happens here: an alias that overrides a member which is there, or that takes a declared name.
 
@@ -28,8 +28,8 @@ pub struct Alias {
     pub new: String,
 }
 
-/// Reads a text with aliases: only where it would be rejected by its schema, and never in [`Mode::Strict`], do they take
-/// part. What the renamed document is has to pass all that any other would.
+/// Reads a text with aliases: only where it would be rejected by its schema, and never in [`Mode::Strict`], do they
+/// take part. What the renamed document is has to pass all that any other would.
 pub fn read_with(text: &str, schema: Option<&CompiledSchema>, conditions: Conditions, aliases: &[Alias]) -> Reading {
     let reading = read(text, schema, conditions);
     let by_schema = matches!(&reading, Reading::Rejected(Rejected { layer: Layer::Schema, .. }));
@@ -78,8 +78,8 @@ fn renames(document: &Document, aliases: &[Alias]) -> Vec<Edit> {
     edits
 }
 
-/// What a strictly right second answer says about the names of the first: for each place that was asked for and is there
-/// now, the one undeclared member of the same object that held the same value.
+/// What a strictly right second answer says about the names of the first: for each place that was asked for and is
+/// there now, the one undeclared member of the same object that held the same value.
 #[must_use]
 pub fn evidence(first: &Document, second: &Document, asked: &[&str], schema: &Value) -> Vec<Alias> {
     asked.iter().filter_map(|pointer| witness(first, second, pointer, schema)).collect()

@@ -1,9 +1,9 @@
 //! One JSON line in, one JSON line out: the format of `steersman structure batch` and of the test sets.
 //!
-//! A line holds `id`, `input`, `schema` (or null) and perhaps `finish_reason`, `mode`, `prompt` (the text that the model was
-//! given) and `rules` (by id). The answer holds
-//! `id`, `outcome`, `value` (exact source text; null unless accepted), `repairs`, `violations`, and, where there is
-//! one, `runner_up`, `readings`, `best`, `duplicates`, `prefix` or `refusal`.
+//! A line holds `id`, `input`, `schema` (or null) and perhaps `finish_reason`, `mode`, `prompt` (the text that the
+//! model was given) and `rules` (by id). The answer holds `id`, `outcome`, `value` (exact source text; null unless
+//! accepted), `repairs`, `violations`, and, where there is one, `runner_up`, `readings`, `best`, `duplicates`, `prefix`
+//! or `refusal`.
 //!
 //! What never happens here: no state between lines, no number that passes through a float, no line without an answer.
 
@@ -41,9 +41,9 @@ struct Line<'l> {
 /// What is wrong with a line, as the rule of its violation and a message.
 struct BadLine(&'static str, String);
 
-/// Answers one line. A line that is no case is answered with outcome `rejected` and rule `line`, one whose schema is
-/// no schema with rule `schema`; its `id` comes back in any case where it can be found. `rules` hold for every line, beside
-/// its own.
+/// Answers one line. A line that is no case is answered with outcome `rejected` and rule `line`, one whose schema is no
+/// schema with rule `schema`; its `id` comes back in any case where it can be found. `rules` hold for every line,
+/// beside its own.
 #[must_use]
 pub fn batch_line(line: &[u8], rules: &Rules) -> String {
     let text = String::from_utf8_lossy(line);

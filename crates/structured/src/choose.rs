@@ -1,8 +1,8 @@
 //! Which of several documents in one text is the answer.
 //!
-//! Documents in a row are the list that the schema asks for. Otherwise examples and templates are put aside, and the rule
-//! is: the only one that satisfies the schema; else the only one of substance; else the one that the words behind choose
-//! by its label; else the last, if the words before announce it as final; else none.
+//! Documents in a row are the list that the schema asks for. Otherwise examples and templates are put aside, and the
+//! rule is: the only one that satisfies the schema; else the only one of substance; else the one that the words behind
+//! choose by its label; else the last, if the words before announce it as final; else none.
 //!
 //! What never happens here: no choice by size or order alone.
 

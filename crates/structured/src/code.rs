@@ -92,7 +92,8 @@ codes! {
     NullDropped Low,
     /// A value was wrapped in, or taken out of, an array of one.
     ArrayOfOne Low,
-    /// A list, a map or a group of members in another form (numbered members, pairs, one level more or less) was rewritten.
+    /// A list, a map or a group of members in another form (numbered members, pairs, one level more or less) was
+    /// rewritten.
     Regrouped Medium,
     /// An envelope around the value was taken off.
     Envelope Medium,

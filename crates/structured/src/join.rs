@@ -1,11 +1,11 @@
 //! `allOf` written as one schema, where that means the same.
 //!
-//! Code generators write `{"allOf": [{"$ref": "#/$defs/State"}], "description": "..."}` for a reference with a description, and an
-//! object that extends another as the two of them. No provider's strict subset has the keyword; what it says can mostly be
-//! written without it.
+//! Code generators write `{"allOf": [{"$ref": "#/$defs/State"}], "description": "..."}` for a reference with a
+//! description, and an object that extends another as the two of them. No provider's strict subset has the keyword;
+//! what it says can mostly be written without it.
 //!
-//! What never happens here: a schema that means another thing. Keywords that look at their neighbours (`additionalProperties`,
-//! `if`, `unevaluatedItems`, ...) are only moved where they keep them.
+//! What never happens here: a schema that means another thing. Keywords that look at their neighbours
+//! (`additionalProperties`, `if`, `unevaluatedItems`, ...) are only moved where they keep them.
 
 use serde_json::{Map, Value};
 

@@ -111,7 +111,8 @@ fn next_opening(text: &str, mut at: usize) -> Option<usize> {
     }
 }
 
-/// `[TOOL_CALLS]`, `[/INST]`: the end of a token of a model's chat format, which is no list; `[THINK]` reaches to its end.
+/// `[TOOL_CALLS]`, `[/INST]`: the end of a token of a model's chat format, which is no list; `[THINK]` reaches to its
+/// end.
 fn token_end(text: &str, at: usize) -> Option<usize> {
     let rest = text.get(at + 1..)?;
     let name = rest.get(..rest.bytes().take(TOKEN_BYTES_MAX).position(|b| b == b']')?)?;

@@ -1,10 +1,10 @@
 //! A schema as a provider takes it, and what of it is left to check afterwards.
 //!
-//! Providers enforce subsets of JSON Schema ([`Subset`]). [`lower`] writes the schema in a provider's subset: bounds and patterns that
-//! it does not know are dropped and stay with the validator, optional members become nullable where all must be
-//! required (alignment makes the null absent again), and `oneOf` becomes `anyOf`. What cannot be written without making
-//! a valid value unreachable is not written at all, and the schema is served at a lower level: as the one tool that the
-//! model must call where it can be made to, else by JSON mode or the prompt.
+//! Providers enforce subsets of JSON Schema ([`Subset`]). [`lower`] writes the schema in a provider's subset: bounds
+//! and patterns that it does not know are dropped and stay with the validator, optional members become nullable where
+//! all must be required (alignment makes the null absent again), and `oneOf` becomes `anyOf`. What cannot be written
+//! without making a valid value unreachable is not written at all, and the schema is served at a lower level: as the
+//! one tool that the model must call where it can be made to, else by JSON mode or the prompt.
 //!
 //! What never happens here: nothing is widened or narrowed in silence. Each difference is a [`Change`].
 

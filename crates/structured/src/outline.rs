@@ -1,7 +1,8 @@
 //! The outline of a value: which members it has, of which types, and which listed words it used. No text of a person is
 //! kept, so an outline can be stored and shown.
 //!
-//! Two answers to one question differ in their words and not in their outlines, unless the model behind them has changed.
+//! Two answers to one question differ in their words and not in their outlines, unless the model behind them has
+//! changed.
 //!
 //! What never happens here: a judgement by values; a word that its schema lists is as good as another one.
 
@@ -92,8 +93,8 @@ impl Outline {
         }
     }
 
-    /// What another outline has that this one, the confirmed one, has not, and what it lacks. A member that is gone and a
-    /// new one of the same types beside it are one that was renamed.
+    /// What another outline has that this one, the confirmed one, has not, and what it lacks. A member that is gone and
+    /// a new one of the same types beside it are one that was renamed.
     #[must_use]
     pub fn differences(&self, now: &Self) -> Vec<Difference> {
         let mut found = Vec::new();

@@ -1,7 +1,7 @@
 //! Which of several places for one wrong bracket was meant: layout, repeated keys and the schema decide.
 //!
-//! The readings that layout and keys speak against least are held against the schema; one that satisfies it alone is the
-//! answer. Which ones could satisfy it is told from the words, before a text or a value of any is made.
+//! The readings that layout and keys speak against least are held against the schema; one that satisfies it alone is
+//! the answer. Which ones could satisfy it is told from the words, before a text or a value of any is made.
 //!
 //! What never happens here: no choice among readings that satisfy the schema alike.
 

@@ -1,8 +1,8 @@
 //! A document while it arrives: how much of it is certain, and the whole at the end.
 //!
-//! The machine follows the grammar byte by byte and remembers the last place up to which everything is complete:
-//! a string behind its closing quote, a number behind its delimiter, a bracket behind its partner. What is shown of
-//! that can only be contradicted by a repair; so once a text leaves the grammar, or what its schema vouches for, nothing
+//! The machine follows the grammar byte by byte and remembers the last place up to which everything is complete: a
+//! string behind its closing quote, a number behind its delimiter, a bracket behind its partner. What is shown of that
+//! can only be contradicted by a repair; so once a text leaves the grammar, or what its schema vouches for, nothing
 //! more is shown, and an ending that would change what was shown is a rejection.
 //!
 //! What never happens here: no I/O, no second look at a byte before the end, no preview taken back.
@@ -16,7 +16,8 @@ use crate::vouch::Voucher;
 /// Whether anything is shown before the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Previews {
-    /// Partial objects are offered, as far as the schema vouches for them: what could still be renamed or converted is not.
+    /// Partial objects are offered, as far as the schema vouches for them: what could still be renamed or converted is
+    /// not.
     Shown,
     /// Everything waits for the end, and every repair stays possible.
     Held,
@@ -101,7 +102,8 @@ impl<'s> Stream<'s> {
         }
     }
 
-    /// Takes the next bytes, split anywhere. Constant work a byte, and for a value that has ended the look-up of its place.
+    /// Takes the next bytes, split anywhere. Constant work a byte, and for a value that has ended the look-up of its
+    /// place.
     pub fn push(&mut self, bytes: &[u8]) -> Step {
         self.text.extend_from_slice(bytes);
         if self.previews == Previews::Held {
@@ -122,7 +124,8 @@ impl<'s> Stream<'s> {
         if self.state == State::Closed { Step::Done(self.shown) } else { Step::Release(self.shown) }
     }
 
-    /// What is certain beyond the first `told` bytes; `None` if that is nothing. Costs its length and the open brackets.
+    /// What is certain beyond the first `told` bytes; `None` if that is nothing. Costs its length and the open
+    /// brackets.
     #[must_use]
     pub fn since(&self, told: usize) -> Option<Growth<'_>> {
         let (end, open) = self.sure;
@@ -140,7 +143,8 @@ impl<'s> Stream<'s> {
         self.since(0).map(|Growth { text, close }| format!("{text}{close}"))
     }
 
-    /// The outcome of the whole text: what [`read()`] says of it unstreamed, unless that would take back what was shown.
+    /// The outcome of the whole text: what [`read()`] says of it unstreamed, unless that would take back what was
+    /// shown.
     pub fn finish(self, conditions: Conditions) -> Reading {
         let shown = self.partial();
         let Ok(text) = String::from_utf8(self.text) else {

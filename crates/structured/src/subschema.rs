@@ -1,7 +1,7 @@
 //! What a schema says of one place of a value.
 //!
-//! References inside the schema are followed; where branches are open, the first that knows the place speaks for it. The
-//! answer serves to ask for a place again and to tell free text from listed words; it judges nothing.
+//! References inside the schema are followed; where branches are open, the first that knows the place speaks for it.
+//! The answer serves to ask for a place again and to tell free text from listed words; it judges nothing.
 //!
 //! What never happens here: validation, a reference that leads outside.
 

@@ -1,7 +1,7 @@
 //! What providers and their models take of JSON Schema, and which of them can be made to call one tool.
 //!
-//! A subset is a provider's, the level a model's: older models of a provider know no schemas, and models that think refuse
-//! a forced tool, some always, some while they think. Each row cites the page it was read from.
+//! A subset is a provider's, the level a model's: older models of a provider know no schemas, and models that think
+//! refuse a forced tool, some always, some while they think. Each row cites the page it was read from.
 //!
 //! What never happens here: a model that nobody knows is sent a forced tool because of its vendor's name.
 
@@ -147,11 +147,12 @@ const UNSAID: &[&str] = &[
     "examples",
 ];
 
-/// OpenAI's Structured Outputs. Source: platform.openai.com, guide "Structured model outputs", section "Supported schemas"
-/// (as of February 2026): the root an object and no `anyOf`, every member required, `additionalProperties: false`; at
-/// most 5,000 members, 10 levels, 1,000 listed values, 120,000 characters of names and values; `pattern`, nine formats,
-/// bounds of numbers and arrays; no `allOf`, `not`, `if`, `dependent*`. Models before `gpt-4o-2024-08-06` know no schemas but
-/// tools, and reasoning models take tools in this API only while they are not asked to reason.
+/// OpenAI's Structured Outputs. Source: platform.openai.com, guide "Structured model outputs", section "Supported
+/// schemas" (as of February 2026): the root an object and no `anyOf`, every member required,
+/// `additionalProperties: false`; at most 5,000 members, 10 levels, 1,000 listed values, 120,000 characters of names
+/// and values; `pattern`, nine formats, bounds of numbers and arrays; no `allOf`, `not`, `if`, `dependent*`. Models
+/// before `gpt-4o-2024-08-06` know no schemas but tools, and reasoning models take tools in this API only while they
+/// are not asked to reason.
 pub static OPENAI: Subset = Subset {
     name: "openai",
     forced: Forced::UnlessThinking,
@@ -176,10 +177,11 @@ pub static OPENAI: Subset = Subset {
 
 /// Anthropic's structured outputs and strict tools. Source: platform.claude.com, "Structured outputs", sections "JSON
 /// Schema limitations" and "Schema complexity limits" (as of September 2026): `additionalProperties: false`, no
-/// recursion, no bounds of numbers, strings and arrays but a `minItems` of 0 or 1, ten formats; at most 24 members that may be
-/// absent and 16 unions. (The limit of 20 strict tools is one of the request, not of a schema.) The models before Opus 4.1
-/// know no schemas. "Extended thinking", section "Limitations": no forced tool while it thinks. From Claude 5 on models think unless they are told not to, and some refuse a forced tool in
-/// any case, so only those of which it is known are made to call one.
+/// recursion, no bounds of numbers, strings and arrays but a `minItems` of 0 or 1, ten formats; at most 24 members that
+/// may be absent and 16 unions. (The limit of 20 strict tools is one of the request, not of a schema.) The models
+/// before Opus 4.1 know no schemas. "Extended thinking", section "Limitations": no forced tool while it thinks. From
+/// Claude 5 on models think unless they are told not to, and some refuse a forced tool in any case, so only those of
+/// which it is known are made to call one.
 pub static ANTHROPIC: Subset = Subset {
     name: "anthropic",
     models: &[
@@ -209,10 +211,10 @@ pub static ANTHROPIC: Subset = Subset {
 };
 
 /// Gemini's `responseJsonSchema`. Source: ai.google.dev, API reference, `GenerationConfig.responseJsonSchema` (as of
-/// September 2026), which lists what it takes: `type`, `format`, `enum`, `items`, `prefixItems`, `minItems`, `maxItems`,
-/// `minimum`, `maximum`, `anyOf`, `oneOf` (read as `anyOf`), `properties`, `additionalProperties`, `required`,
-/// references. Cycles are unrolled and only allowed in members that may be absent, so a schema that refers to itself goes
-/// by JSON mode. The older `responseSchema`, a subset of OpenAPI 3.0, is never sent.
+/// September 2026), which lists what it takes: `type`, `format`, `enum`, `items`, `prefixItems`, `minItems`,
+/// `maxItems`, `minimum`, `maximum`, `anyOf`, `oneOf` (read as `anyOf`), `properties`, `additionalProperties`,
+/// `required`, references. Cycles are unrolled and only allowed in members that may be absent, so a schema that refers
+/// to itself goes by JSON mode. The older `responseSchema`, a subset of OpenAPI 3.0, is never sent.
 pub static GEMINI: Subset = Subset {
     name: "gemini",
     level: Level::Strict,
@@ -247,8 +249,9 @@ pub static GEMINI: Subset = Subset {
 /// A server whose decoder follows a grammar made from the schema (vLLM, Ollama, `steersman-local`).
 pub static GRAMMAR: Subset = Subset { name: "grammar", level: Level::Strict, ..LOOSE };
 
-/// `DeepSeek`: JSON and tools, no schemas. Source: api-docs.deepseek.com, "Thinking Mode" (as of November 2026): its models
-/// think unless they are told not to, and refuse a forced tool while they do; `deepseek-chat` is one without thinking.
+/// `DeepSeek`: JSON and tools, no schemas. Source: api-docs.deepseek.com, "Thinking Mode" (as of November 2026): its
+/// models think unless they are told not to, and refuse a forced tool while they do; `deepseek-chat` is one without
+/// thinking.
 pub static DEEPSEEK: Subset = Subset {
     name: "deepseek",
     level: Level::Tool,

@@ -1,12 +1,13 @@
 //! Telling an answer from the form that was handed back unfilled: `{"name": "<name>", "city": "<city>"}`.
 //!
-//! A schema of free texts accepts such a form, so that nobody downstream would notice. A text that says the name of its own
-//! member in a frame is none, nor is a document in which every value is the mark of a form and one of them can be nothing
-//! else (`...`, `TBD`, `<string>`). A value that the schema lists is an answer whatever it looks like, and so are the names
-//! of types alone (`{"id": "integer", "name": "string"}`), marks of citation, tags of a page. What may be a value (`N/A`,
-//! `unknown`, the empty text) is left alone.
+//! A schema of free texts accepts such a form, so that nobody downstream would notice. A text that says the name of its
+//! own member in a frame is none, nor is a document in which every value is the mark of a form and one of them can be
+//! nothing else (`...`, `TBD`, `<string>`). A value that the schema lists is an answer whatever it looks like, and so
+//! are the names of types alone (`{"id": "integer", "name": "string"}`), marks of citation, tags of a page. What may be
+//! a value (`N/A`, `unknown`, the empty text) is left alone.
 //!
-//! What never happens here: no document without a schema is touched, none of a single value that says nothing of its name.
+//! What never happens here: no document without a schema is touched, none of a single value that says nothing of its
+//! name.
 
 use serde_json::Value;
 

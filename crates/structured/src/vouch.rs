@@ -1,8 +1,9 @@
 //! What a schema vouches for of a document that is still arriving.
 //!
-//! A value may be shown early if no later step can change it: its place is declared, it has a type, a listed word and the
-//! bounds of that place, and its key came once. What alignment could still rename, convert or take off is not vouched
-//! for. Where a schema leaves several forms open for an object, nothing of it is settled until what came has left one.
+//! A value may be shown early if no later step can change it: its place is declared, it has a type, a listed word and
+//! the bounds of that place, and its key came once. What alignment could still rename, convert or take off is not
+//! vouched for. Where a schema leaves several forms open for an object, nothing of it is settled until what came has
+//! left one.
 //!
 //! What never happens here: a judgement of the whole, which is the validator's; work that grows with what came before.
 

@@ -1,8 +1,9 @@
 //! The scale of effort: the words of the OpenAI API, or a cap of tokens, and how each stands for the other.
 //!
-//! A client may write either, in the words of its protocol: `reasoning_effort`, `reasoning.effort`, `reasoning.max_tokens`,
-//! `thinking.budget_tokens`, `output_config.effort`, `thinkingLevel`, `thinkingBudget`, `thinking_budget`. All of them are
-//! kept as they came beside the canonical form, so that their own dialect gets them back; every other writes what they mean.
+//! A client may write either, in the words of its protocol: `reasoning_effort`, `reasoning.effort`,
+//! `reasoning.max_tokens`, `thinking.budget_tokens`, `output_config.effort`, `thinkingLevel`, `thinkingBudget`,
+//! `thinking_budget`. All of them are kept as they came beside the canonical form, so that their own dialect gets them
+//! back; every other writes what they mean.
 //!
 //! Budgets of the words: ai.google.dev/gemini-api/docs/openai, the table of `reasoning_effort`.
 //!

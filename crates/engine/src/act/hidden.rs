@@ -1,12 +1,12 @@
 //! Steps that the client has not seen, kept for when it comes back with the results of its own tools.
 //!
-//! A run may end in a reply that calls tools of the client: alone, or beside tools of the gateway. The client then sees a
-//! message with its own calls. What came before that message in the run, and what the gateway's calls of it gave, is
+//! A run may end in a reply that calls tools of the client: alone, or beside tools of the gateway. The client then sees
+//! a message with its own calls. What came before that message in the run, and what the gateway's calls of it gave, is
 //! kept under the conversation and the client's calls, and put back when the client sends that message again.
 //!
-//! Under the guard an answer is kept so too, under its text: what it was made from labels what comes after it, and the client
-//! never sees that. A run with a reader also shows its model the answer as it wrote it, where the client has the handles
-//! filled in.
+//! Under the guard an answer is kept so too, under its text: what it was made from labels what comes after it, and the
+//! client never sees that. A run with a reader also shows its model the answer as it wrote it, where the client has the
+//! handles filled in.
 //!
 //! What never happens here: nothing is taken from the client but the name under which it is looked up.
 
@@ -53,7 +53,8 @@ pub(super) async fn keep(
     Err(down(&RunsDown("somebody else keeps steps of the same conversation".to_owned())))
 }
 
-/// Keeps the steps behind an answer, under what the client has of it: its text, or, of a stream, what was said in all steps.
+/// Keeps the steps behind an answer, under what the client has of it: its text, or, of a stream, what was said in all
+/// steps.
 pub(super) async fn keep_answer(
     room: &ToolRoom,
     dialect: &'static dyn Dialect,
@@ -77,8 +78,8 @@ fn normal(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The steps that stand hidden behind each message; under the guard (`answers`) also behind answers. `chain` is that of the
-/// messages as the client sent them.
+/// The steps that stand hidden behind each message; under the guard (`answers`) also behind answers. `chain` is that of
+/// the messages as the client sent them.
 pub(super) async fn find(
     room: &ToolRoom,
     dialect: &dyn Dialect,

@@ -1,4 +1,5 @@
-//! The guard's word on a turn, for the runner: each step is judged with the labels of the conversation it was made from.
+//! The guard's word on a turn, for the runner: each step is judged with the labels of the conversation it was made
+//! from.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

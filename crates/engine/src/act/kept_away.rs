@@ -1,9 +1,9 @@
-//! What the client of a run with a reader sends and somebody else wrote: results of its own tools, segments that it marks,
-//! files. The run's model sees of them what it sees of the gateway's own results: values and handles.
+//! What the client of a run with a reader sends and somebody else wrote: results of its own tools, segments that it
+//! marks, files. The run's model sees of them what it sees of the gateway's own results: values and handles.
 //!
-//! The client comes back with its whole conversation in every turn. What the model saw of a result in the first turn is kept
-//! under the conversation before it, for as long as answers are, so that a handle stands for the same text in all of them
-//! and nothing is read twice.
+//! The client comes back with its whole conversation in every turn. What the model saw of a result in the first turn is
+//! kept under the conversation before it, for as long as answers are, so that a handle stands for the same text in all
+//! of them and nothing is read twice.
 //!
 //! What never happens here: a text of somebody else's in what is shown, or a name that is given twice.
 
@@ -28,7 +28,8 @@ pub(super) struct KeptAway(BTreeMap<(usize, usize), Read>);
 struct Wanted<'a> {
     place: (usize, usize),
     text: String,
-    /// The tool whose result it is, and whether it failed and was told more than the model has seen; `None`: it is marked.
+    /// The tool whose result it is, and whether it failed and was told more than the model has seen; `None`: it is
+    /// marked.
     result: Option<(&'a Contract, bool, bool)>,
     /// Where what is shown of it is kept.
     name: String,

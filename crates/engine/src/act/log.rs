@@ -84,7 +84,8 @@ impl Drop for LiveRun<'_> {
     }
 }
 
-/// What tells a request from another under the same key. What was begun without a reader or a plan may not go on with one.
+/// What tells a request from another under the same key. What was begun without a reader or a plan may not go on with
+/// one.
 pub(super) fn request_hash(inbound: &Inbound, reads: bool, plans: bool) -> ContentHash {
     let body = ContentHash::of(&inbound.body);
     match (reads, plans) {

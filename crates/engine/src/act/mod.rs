@@ -1,15 +1,16 @@
 //! Step 8: the gateway runs the model's tool calls itself and asks again, until the model answers.
 //!
 //! A task with tools is a run: steps of one model call and one turn of tool calls. Each step passes the whole pipeline
-//! (labels, attempts, checks, guard; no objective, which grades single answers), with the tools added and the results so
-//! far appended; the turn runs in a scope with the request's deadline and the task's budget, so a client that leaves
-//! cancels it, joined. Writes go through the effect ledger. A run under an `Idempotency-Key`, or one that is about to write, is kept step by step: the
-//! same request again attaches to it, or goes on where it ended.
+//! (labels, attempts, checks, guard; no objective, which grades single answers), with the tools added and the results
+//! so far appended; the turn runs in a scope with the request's deadline and the task's budget, so a client that leaves
+//! cancels it, joined. Writes go through the effect ledger. A run under an `Idempotency-Key`, or one that is about to
+//! write, is kept step by step: the same request again attaches to it, or goes on where it ended.
 //!
-//! A task without tools is a run of one step where it has a reader: the client makes the calls, and comes back with results.
+//! A task without tools is a run of one step where it has a reader: the client makes the calls, and comes back with
+//! results.
 //!
-//! What never happens here: no tool is reached (that is behind [`Tools`]), no ledger is kept, and no call of a tool that
-//! the client itself offers is run.
+//! What never happens here: no tool is reached (that is behind [`Tools`]), no ledger is kept, and no call of a tool
+//! that the client itself offers is run.
 
 mod ending;
 mod hidden;
@@ -97,7 +98,8 @@ pub struct ToolRoom {
 }
 
 impl ToolRoom {
-    /// A room over this runner, whose ledger keeps the effects. `grace` is what calls in flight get when a run is cancelled.
+    /// A room over this runner, whose ledger keeps the effects. `grace` is what calls in flight get when a run is
+    /// cancelled.
     #[must_use]
     pub fn new(tools: Arc<dyn Tools>, runner: Runner, runs: Arc<dyn Runs>, grace: Duration) -> Self {
         let root = Root::new("runs", &Budget::new("runs", Caps::default()), grace);

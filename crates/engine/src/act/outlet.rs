@@ -1,9 +1,9 @@
 //! The client's end of a streamed run: what the model says goes out while it says it.
 //!
-//! Text and refusals go on as they come, whichever step they belong to, and a thought goes with the text that follows it.
-//! What is the gateway's alone stays inside: calls of its tools, the ends of steps that are not the last, the counts of
-//! each step. Calls of the client's own tools go out with the end of the run, after their arguments were looked at. A step is
-//! pumped only once it may be released: a form or the guard hold it whole before.
+//! Text and refusals go on as they come, whichever step they belong to, and a thought goes with the text that follows
+//! it. What is the gateway's alone stays inside: calls of its tools, the ends of steps that are not the last, the
+//! counts of each step. Calls of the client's own tools go out with the end of the run, after their arguments were
+//! looked at. A step is pumped only once it may be released: a form or the guard hold it whole before.
 
 use std::time::Duration;
 

@@ -1,10 +1,10 @@
 //! Plan, then execute: the model writes every call of a run before it has read what any of them brings.
 //!
-//! The plan is a value of a schema: steps of one call each, with variables (`$1.from`) where a result of an earlier step is to
-//! stand. Results flow into variables and nowhere else: no model is asked again before the plan is through, and then for an
-//! answer alone (Debenedetti et al., "Defeating Prompt Injections by Design", 2025, without its interpreter: no branches, no
-//! loops). A plan that was made before anything untrusted stood in the conversation fixes control flow and literal arguments;
-//! the guard decides on what the variables brought.
+//! The plan is a value of a schema: steps of one call each, with variables (`$1.from`) where a result of an earlier
+//! step is to stand. Results flow into variables and nowhere else: no model is asked again before the plan is through,
+//! and then for an answer alone (Debenedetti et al., "Defeating Prompt Injections by Design", 2025, without its
+//! interpreter: no branches, no loops). A plan that was made before anything untrusted stood in the conversation fixes
+//! control flow and literal arguments; the guard decides on what the variables brought.
 //!
 //! What never happens here: a call that is not in the plan, a variable of a step that has not been made.
 
@@ -237,8 +237,8 @@ impl Filling {
     }
 }
 
-/// The text with its variables filled in; one that stands alone keeps its type, and tells where it came from. A `$` before
-/// another number is a price.
+/// The text with its variables filled in; one that stands alone keeps its type, and tells where it came from. A `$`
+/// before another number is a price.
 fn filled(text: &str, results: &[Result<Value, ()>]) -> Result<Option<(Value, Option<Brought>)>, String> {
     let (mut out, mut rest, mut found) = (String::new(), text, false);
     while let Some((before, after)) = rest.split_once('$') {

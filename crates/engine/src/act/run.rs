@@ -427,8 +427,8 @@ const fn failed(status: &Status) -> Option<&'static str> {
     }
 }
 
-/// Whether a reply may hold what the model must not see: words of a tool that is not trusted, or of one that was given what the
-/// model has not seen (`told_more`) and may repeat it. Reasons that are this house's own are shown.
+/// Whether a reply may hold what the model must not see: words of a tool that is not trusted, or of one that was given
+/// what the model has not seen (`told_more`) and may repeat it. Reasons that are this house's own are shown.
 fn is_kept_away(reply: &ToolReply, contract: &Contract, told_more: bool) -> bool {
     match &reply.status {
         Status::Done | Status::Replayed | Status::Duplicate { .. } | Status::Failed | Status::Unknown => {

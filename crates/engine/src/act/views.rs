@@ -1,8 +1,9 @@
 //! The conversation of a run twice over: as its model sees it, and as it is.
 //!
-//! What an earlier answer was made from is put back for the guard alone: the model has the answer. With a reader the model sees values and handles where somebody else's text stands, and
-//! the guard folds the results as they came and the calls with their true arguments. Earlier answers of such a run are put
-//! back as the model wrote them; one that is not known any more is not shown, since nobody can tell what it quotes.
+//! What an earlier answer was made from is put back for the guard alone: the model has the answer. With a reader the
+//! model sees values and handles where somebody else's text stands, and the guard folds the results as they came and
+//! the calls with their true arguments. Earlier answers of such a run are put back as the model wrote them; one that is
+//! not known any more is not shown, since nobody can tell what it quotes.
 //!
 //! What never happens here: a text that only a handle may stand for in what the model sees.
 

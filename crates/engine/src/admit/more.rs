@@ -1,5 +1,5 @@
-//! What a request that was let in turns out to need beside what was reserved for it: the calls of a reader, of which nobody
-//! knows before how many there are and what they read.
+//! What a request that was let in turns out to need beside what was reserved for it: the calls of a reader, of which
+//! nobody knows before how many there are and what they read.
 //!
 //! What never happens here: a hold on one of its budgets and not on all.
 

@@ -1,9 +1,9 @@
 //! When two requests are the same: a hash of everything that could change the answer.
 //!
-//! A request that the canonical form has whole counts by what it asks, in whatever dialect and spelling. Any other counts as
-//! it came, but for white space, the order of its top-level members, and how the answer is delivered (`stream`,
-//! `stream_options`): below the top level order counts, since a model reads tools and schemas in theirs, and two spellings
-//! of one value ask twice.
+//! A request that the canonical form has whole counts by what it asks, in whatever dialect and spelling. Any other
+//! counts as it came, but for white space, the order of its top-level members, and how the answer is delivered
+//! (`stream`, `stream_options`): below the top level order counts, since a model reads tools and schemas in theirs, and
+//! two spellings of one value ask twice.
 //!
 //! What never happens here: two values are taken for one.
 

@@ -1,15 +1,15 @@
 //! Answers that are given again to the same request, where a task or a client asks for that.
 //!
-//! The same request is the same in everything that could change its answer (`key.rs`), in whichever dialect. A hit costs no call and no token; a
-//! miss asks as ever, and its answer is kept only if it is whole, accepted and no tool call. Of several that ask the same at
-//! once one asks the provider and the others wait for its answer; if that one's client leaves, the next takes its place, and
-//! if it fails, each asks for itself.
+//! The same request is the same in everything that could change its answer (`key.rs`), in whichever dialect. A hit
+//! costs no call and no token; a miss asks as ever, and its answer is kept only if it is whole, accepted and no tool
+//! call. Of several that ask the same at once one asks the provider and the others wait for its answer; if that one's
+//! client leaves, the next takes its place, and if it fails, each asks for itself.
 //!
-//! Whether something is kept is known in memory, so that a miss waits for no database. Answers and counts are written behind
-//! the requests, by [`Cache::flush`].
+//! Whether something is kept is known in memory, so that a miss waits for no database. Answers and counts are written
+//! behind the requests, by [`Cache::flush`].
 //!
-//! What never happens here: the answer of a run with tools, or of a task whose objective weighs each answer anew; an answer
-//! of one key for another, unless the operator shares them.
+//! What never happens here: the answer of a run with tools, or of a task whose objective weighs each answer anew; an
+//! answer of one key for another, unless the operator shares them.
 
 mod flight;
 mod key;
@@ -194,7 +194,8 @@ impl Cache {
         }
     }
 
-    /// Writes what was kept and counted since the last time, and learns of what others kept. Call it every half second or so.
+    /// Writes what was kept and counted since the last time, and learns of what others kept. Call it every half second
+    /// or so.
     pub async fn flush(&self, now_us: i64) {
         self.heed().await;
         let (mut answers, tallies, seen_us) = {
@@ -312,7 +313,8 @@ impl Engine {
         self.cache.as_ref()
     }
 
-    /// Gives an answer that was kept, waits for one that is under way, or lets the request go on, whose answer is kept then.
+    /// Gives an answer that was kept, waits for one that is under way, or lets the request go on, whose answer is kept
+    /// then.
     pub(crate) async fn give_again(
         &self,
         inbound: &Inbound,

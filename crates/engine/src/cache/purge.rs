@@ -1,7 +1,8 @@
 //! Answers that are to be forgotten before their time, at an operator's word.
 //!
-//! A purge covers what was asked before it, wherever that answer is kept or still under way: each gateway heeds the last
-//! purges whenever it looks for an answer, so that one that comes back from a disk or a late write is not given either.
+//! A purge covers what was asked before it, wherever that answer is kept or still under way: each gateway heeds the
+//! last purges whenever it looks for an answer, so that one that comes back from a disk or a late write is not given
+//! either.
 //!
 //! What never happens here: an answer that was asked after a purge is forgotten by it.
 

@@ -1,5 +1,5 @@
-//! A kept answer as the client wants it: as it was, or by way of the canonical form from a stream to a whole and back, and
-//! from one dialect to another.
+//! A kept answer as the client wants it: as it was, or by way of the canonical form from a stream to a whole and back,
+//! and from one dialect to another.
 
 use bytes::Bytes;
 use steersman_core::Event;

@@ -1,4 +1,5 @@
-//! Calls of a client's own agent that a person is asked about: noted when the guard asks, let through once when granted.
+//! Calls of a client's own agent that a person is asked about: noted when the guard asks, let through once when
+//! granted.
 //!
 //! A grant is bound to the conversation (everything up to a word of its user) and to the call (tool and canonical
 //! arguments). The same request again, or the conversation that goes on from there, takes it; another one, or other

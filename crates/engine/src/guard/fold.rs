@@ -1,7 +1,7 @@
 //! A request's messages into the guard: who said what, and which text was written by somebody else.
 //!
-//! System and developer messages are the operator's, user messages the user's unless a segment is marked as quoted, tool
-//! results what their contract says. Images, files and audio are untrusted wherever they stand: nobody read them.
+//! System and developer messages are the operator's, user messages the user's unless a segment is marked as quoted,
+//! tool results what their contract says. Images, files and audio are untrusted wherever they stand: nobody read them.
 //!
 //! What never happens here: no label is chosen by what a text says.
 
@@ -83,8 +83,8 @@ pub(crate) fn arguments(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
 }
 
-/// The texts that the client marks as written by somebody else: `POINTER [ORIGIN]`, separated by commas, each an RFC 6901
-/// pointer into the body to a text, a content part or a whole message.
+/// The texts that the client marks as written by somebody else: `POINTER [ORIGIN]`, separated by commas, each an RFC
+/// 6901 pointer into the body to a text, a content part or a whole message.
 ///
 /// # Errors
 /// A pointer to nothing: a mark that misses would leave untrusted text trusted.

@@ -1,8 +1,8 @@
 //! The guard in the request's path: step 1 labels the conversation, step 8 decides on the tool calls of the answer.
 //!
-//! [`GuardRoom::label`] folds the transcript once for each request; a [`Gate`] then stands between the provider's events
-//! and the client's, holds tool calls until they are decided, and takes foreign links out of the answer's text. It is
-//! the same machine for answers that stream, that are held back whole, and that come at once.
+//! [`GuardRoom::label`] folds the transcript once for each request; a [`Gate`] then stands between the provider's
+//! events and the client's, holds tool calls until they are decided, and takes foreign links out of the answer's text.
+//! It is the same machine for answers that stream, that are held back whole, and that come at once.
 //!
 //! What never happens here: no decision of its own (`steersman-flow` decides), no I/O, and no text of a model's taken
 //! as a reason.
@@ -179,9 +179,9 @@ impl GuardRoom {
         edges.trifecta()
     }
 
-    /// Step 1: labels every value of the conversation. `None` where the guard is off for the task. `marked` is the request as
-    /// its client sent it, into which its marks point; steps of a run may stand between its messages by now. `of_key` is who
-    /// writes the messages of its key.
+    /// Step 1: labels every value of the conversation. `None` where the guard is off for the task. `marked` is the
+    /// request as its client sent it, into which its marks point; steps of a run may stand between its messages by now.
+    /// `of_key` is who writes the messages of its key.
     ///
     /// # Errors
     /// A request that cannot be read whole, that marks as quoted what is not there, or whose tools together are the
@@ -289,8 +289,9 @@ impl Guarded {
         self.mode == GuardMode::On
     }
 
-    /// Whether text may go out while the answer comes: links are judged word by word, and no call of this answer waits for
-    /// the gate, since each is of a tool that the gateway runs. Where one refused call refuses the answer, nothing may.
+    /// Whether text may go out while the answer comes: links are judged word by word, and no call of this answer waits
+    /// for the gate, since each is of a tool that the gateway runs. Where one refused call refuses the answer, nothing
+    /// may.
     pub(crate) fn lets_text_flow(&self, tools: &[steersman_core::ToolSpec]) -> bool {
         self.on_deny != OnDeny::Error && tools.iter().all(|tool| self.deferred.contains(&tool.name))
     }
@@ -309,7 +310,8 @@ impl Guarded {
         *self.report.lock().unwrap_or_else(PoisonError::into_inner) = Some(report);
     }
 
-    /// A tool's name as it may be repeated to a reader: one that a contract has, since others are the model's own words.
+    /// A tool's name as it may be repeated to a reader: one that a contract has, since others are the model's own
+    /// words.
     fn shown<'a>(&self, tool: &'a str) -> &'a str {
         if self.policy.contracts.iter().any(|contract| contract.name == tool) {
             tool

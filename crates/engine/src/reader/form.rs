@@ -1,7 +1,9 @@
-//! The form of an answer that stands partly behind handles: the client, or the tool, gets what they stand for, so that is judged.
+//! The form of an answer that stands partly behind handles: the client, or the tool, gets what they stand for, so that
+//! is judged.
 //!
-//! An answer is read, its handles are filled in, and the filled value has to hold to schema and rules. What leaves is still
-//! the model's own text, and what it is told of a filled value that does not hold is where and by which rule, never the value.
+//! An answer is read, its handles are filled in, and the filled value has to hold to schema and rules. What leaves is
+//! still the model's own text, and what it is told of a filled value that does not hold is where and by which rule,
+//! never the value.
 //!
 //! What never happens here: a change of what stands behind a handle, or a word of it in what the model is told.
 
@@ -127,8 +129,8 @@ impl Filled {
         Some(Self { choice, call, said, base, text, repairs, value, filled })
     }
 
-    /// A document that was made from the filled one, with the handles back in their places; `None` if what stood behind one
-    /// was changed, or is gone.
+    /// A document that was made from the filled one, with the handles back in their places; `None` if what stood behind
+    /// one was changed, or is gone.
     fn with_handles(&self, revised: &str) -> Option<String> {
         let mut names = BTreeMap::new();
         pairs(&self.value, &self.base, &mut names);

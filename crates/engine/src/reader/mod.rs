@@ -1,11 +1,11 @@
 //! The quarantined reader: what others wrote reaches the model of a run as values and handles, never as text.
 //!
-//! A run with a reader shows its model of an untrusted result what the operator's contract says the platform guarantees,
-//! and a handle (`$h1`) for the rest. Where the operator gave a schema of what may be learnt from a tool's results, another
-//! call of a model, without tools, reads the result into that schema first: numbers, flags and listed words are shown,
-//! free text stays behind handles. A handle is filled in where it is used: in the arguments of a call before the guard
-//! decides on it, and in the answer (Willison, "The Dual LLM pattern for building AI assistants that can resist prompt
-//! injection", 2023).
+//! A run with a reader shows its model of an untrusted result what the operator's contract says the platform
+//! guarantees, and a handle (`$h1`) for the rest. Where the operator gave a schema of what may be learnt from a tool's
+//! results, another call of a model, without tools, reads the result into that schema first: numbers, flags and listed
+//! words are shown, free text stays behind handles. A handle is filled in where it is used: in the arguments of a call
+//! before the guard decides on it, and in the answer (Willison, "The Dual LLM pattern for building AI assistants that
+//! can resist prompt injection", 2023).
 //!
 //! What never happens here: a better label for what was read. The guard folds the results as they came.
 
@@ -79,7 +79,8 @@ pub(crate) struct Heard<'a> {
     pub(crate) text: &'a str,
     /// How it ended, where it brought nothing.
     pub(crate) failed: Option<&'static str>,
-    /// Whether it was told more than the run's model has seen: it may repeat that in any field, so none of them vouches.
+    /// Whether it was told more than the run's model has seen: it may repeat that in any field, so none of them
+    /// vouches.
     pub(crate) told_more: bool,
 }
 
@@ -172,8 +173,8 @@ impl Reader<'_> {
         priced(&candidates, recording.admission().as_deref())
     }
 
-    /// What the run's model sees of one result. Costs a call of a model where the tool's results have a schema; a call that
-    /// gives nothing leaves a named refusal, and the result behind a handle.
+    /// What the run's model sees of one result. Costs a call of a model where the tool's results have a schema; a call
+    /// that gives nothing leaves a named refusal, and the result behind a handle.
     pub(crate) async fn read(
         &self,
         contract: &Contract,

@@ -1,8 +1,8 @@
 //! What may be shown of a result: values that no sentence can hide in, under names that the operator wrote.
 //!
-//! Without a schema these are the fields that a contract attests. With one, numbers, flags and the words that the schema
-//! lists; a text is shown if it is the whole value of an attested field. Every other text goes behind a handle, and a
-//! member that nobody declared is not even named.
+//! Without a schema these are the fields that a contract attests. With one, numbers, flags and the words that the
+//! schema lists; a text is shown if it is the whole value of an attested field. Every other text goes behind a handle,
+//! and a member that nobody declared is not even named.
 //!
 //! What never happens here: a key or a text of somebody else's in what is shown.
 

@@ -103,7 +103,8 @@ async fn a_budget_that_is_nearly_spent_still_buys_what_is_proved_and_no_referenc
     let small = replies.iter().filter(|reply| header(reply, "x-steersman-model") == "small/small").count();
     assert!(small >= 15, "{small} of 20");
     assert!(!asks_big(&records), "nothing that the budget does not cover");
-    // What only the reference may answer is refused by the budget's name, and so is what the candidate could not answer.
+    // What only the reference may answer is refused by the budget's name, and so is what the candidate could not
+    // answer.
     let (replies, records) = serve(0, "from the small one", 0.001).await;
     assert!(replies.iter().all(|reply| (reply.status, header(reply, "x-steersman-code")) == (402, "budget_exceeded")));
     let ReplyBody::Whole(body) = &replies[0].body else { panic!("whole") };

@@ -37,8 +37,8 @@ pub(crate) fn prompt_only(traffic: &Traffic) -> Result<Value, Failure> {
 
 const FOLDS: usize = 5;
 
-/// What 99 % costs a router that was fitted on a part of the training rows and is judged on others of them, by the size of
-/// the part: whether more recorded traffic would help. Test and calib rows are not looked at.
+/// What 99 % costs a router that was fitted on a part of the training rows and is judged on others of them, by the size
+/// of the part: whether more recorded traffic would help. Test and calib rows are not looked at.
 fn learning_curve(traffic: &Traffic, cheap: &str, dear: &str) -> Result<Value, Failure> {
     let of_train = |row: usize| traffic.splits.get(row) == Some(&Split::Train);
     let rows: Vec<usize> = (0..traffic.len()).filter(|&row| of_train(row)).collect();
@@ -74,8 +74,9 @@ fn learning_curve(traffic: &Traffic, cheap: &str, dear: &str) -> Result<Value, F
     Ok(curve.into())
 }
 
-/// What 99 % would cost a router that knows each request's true category, the mean gain of each category on the very rows
-/// it is judged by, and what both calls will cost: more than any router sees, on `train` rows. A measure of what is left.
+/// What 99 % would cost a router that knows each request's true category, the mean gain of each category on the very
+/// rows it is judged by, and what both calls will cost: more than any router sees, on `train` rows. A measure of what
+/// is left.
 fn table_with_hindsight(traffic: &Traffic, cheap: &str, dear: &str) -> Value {
     let (Some(cheap), Some(dear)) = (traffic.arm(cheap), traffic.arm(dear)) else { return Value::Null };
     let of = |arm: usize, row: usize| {
@@ -107,7 +108,8 @@ fn table_with_hindsight(traffic: &Traffic, cheap: &str, dear: &str) -> Value {
     json!({ "rows": rows.len(), "relative_cost_at_99": at.1 / cost })
 }
 
-/// What 99 % of a reasoning model's accuracy costs, with every cheaper arm on offer and with the two cheapest that agree.
+/// What 99 % of a reasoning model's accuracy costs, with every cheaper arm on offer and with the two cheapest that
+/// agree.
 pub(crate) fn reasoning(traffic: &Traffic) -> Result<Value, Failure> {
     const REFERENCE: &str = "o1-mini-2024-09-12";
     // Arms that were recorded on a part of the rows would take the other rows out of the comparison.

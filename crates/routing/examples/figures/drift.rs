@@ -1,4 +1,5 @@
-//! Traffic of one kind, then of another: how soon the alarm comes, how often it is false, and what clients get meanwhile.
+//! Traffic of one kind, then of another: how soon the alarm comes, how often it is false, and what clients get
+//! meanwhile.
 
 use serde_json::{Value, json};
 use steersman_lab::stats::{Rng, bootstrap_interval};

@@ -12,7 +12,8 @@ use crate::Failure;
 const REFERENCE: &str = "gpt-4-1106-preview";
 const CANDIDATE: &str = "mixtral-8x7b-instruct";
 
-/// Re-splits of the rows that the router did not see: labels from the beginning of a shuffled stream, judged by the rest.
+/// Re-splits of the rows that the router did not see: labels from the beginning of a shuffled stream, judged by the
+/// rest.
 pub(crate) fn measure(traffic: &Traffic, splits: usize) -> Result<Value, Failure> {
     let fit = FitPlan { method: Some(Method::PromptOnly), economise: Economise::Calls, floor: None };
     let prepared = Prepared::new(traffic, REFERENCE, &[CANDIDATE.to_owned()], fit)?;
@@ -84,8 +85,8 @@ impl Resplits<'_> {
     }
 }
 
-/// The same arm twice under two names: same cost request by request, quality drawn anew from requests of its group. There
-/// is nothing to save, so every claim of a saving is false.
+/// The same arm twice under two names: same cost request by request, quality drawn anew from requests of its group.
+/// There is nothing to save, so every claim of a saving is false.
 pub(crate) fn same_against_same(traffic: &Traffic) -> Result<Value, Failure> {
     const RUNS: u64 = 200;
     let mut claims = 0;

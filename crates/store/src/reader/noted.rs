@@ -1,7 +1,7 @@
 //! What one room decided, request by request: the notes of a room, newest first.
 //!
-//! One question looks at no more than [`SCAN_ROWS`] requests that have notes, so that a room that seldom speaks does not
-//! read the whole table.
+//! One question looks at no more than [`SCAN_ROWS`] requests that have notes, so that a room that seldom speaks does
+//! not read the whole table.
 
 use steersman_core::RequestId;
 

@@ -1,7 +1,7 @@
 //! Answers that are given again to the same request, what tasks saved by them, and the bound on both.
 //!
-//! An answer is kept under the hash of its request until its time is over or newer ones take its bytes. Cost: one durable
-//! commit for all that a gateway kept in half a second, one question for an answer that is not in memory.
+//! An answer is kept under the hash of its request until its time is over or newer ones take its bytes. Cost: one
+//! durable commit for all that a gateway kept in half a second, one question for an answer that is not in memory.
 
 use super::{Migration, State};
 use crate::StoreError;
@@ -111,8 +111,8 @@ impl State {
         rows.into_iter().map(listed).collect()
     }
 
-    /// Deletes the answers up to a moment of which `is_meant` says so by what is known of each; gives how many. Cost: one
-    /// question and one durable commit a page, so that nothing else waits for all of them.
+    /// Deletes the answers up to a moment of which `is_meant` says so by what is known of each; gives how many. Cost:
+    /// one question and one durable commit a page, so that nothing else waits for all of them.
     ///
     /// # Errors
     /// The database refuses.

@@ -117,7 +117,8 @@ impl State {
         self.apply("ask a person", work).await
     }
 
-    /// A person's word on a call that waits, bound to the hash of what was shown. `None` if it does not wait, or is another.
+    /// A person's word on a call that waits, bound to the hash of what was shown. `None` if it does not wait, or is
+    /// another.
     ///
     /// # Errors
     /// The database refuses.

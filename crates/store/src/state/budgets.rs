@@ -1,5 +1,5 @@
-//! Budgets that several gateways share: each takes a slab ahead of use, in one conditional statement, and says later how
-//! much of it was used. A slab that a killed gateway had taken stays held, so that no cap is ever passed.
+//! Budgets that several gateways share: each takes a slab ahead of use, in one conditional statement, and says later
+//! how much of it was used. A slab that a killed gateway had taken stays held, so that no cap is ever passed.
 
 use steersman_core::{Account, Bank, BankError, BoxFuture, Usd};
 

@@ -25,8 +25,8 @@ pub struct Document {
 }
 
 impl State {
-    /// Writes a document if the version that stands is `seen` (`None`: there is none). Gives its new version, or `None` if
-    /// somebody else was faster.
+    /// Writes a document if the version that stands is `seen` (`None`: there is none). Gives its new version, or `None`
+    /// if somebody else was faster.
     ///
     /// # Errors
     /// The database refuses.
@@ -67,7 +67,8 @@ impl State {
         self.ask("read a document", work).await?.into_iter().next().map(document).transpose()
     }
 
-    /// The names and versions of a kind's documents that nobody has changed since before `until_us`, without their content.
+    /// The names and versions of a kind's documents that nobody has changed since before `until_us`, without their
+    /// content.
     ///
     /// # Errors
     /// The database cannot be read.

@@ -4,9 +4,9 @@
 //! transaction, one that fails fails alone, and all hear of their result only after the commit. On SQLite the state
 //! has a file of its own (`state.db`), synchronous in full, so that neither records nor retention stand in its way.
 //!
-//! A noun is one file here with its SQL and its operations, one file of DDL, and one line in `MIGRATIONS`. Each change is
-//! one conditional statement (`UPDATE ... WHERE spent + held + $n <= cap`), never a read and then a write: several gateways
-//! may share one PostgreSQL.
+//! A noun is one file here with its SQL and its operations, one file of DDL, and one line in `MIGRATIONS`. Each change
+//! is one conditional statement (`UPDATE ... WHERE spent + held + $n <= cap`), never a read and then a write: several
+//! gateways may share one PostgreSQL.
 //!
 //! What never happens here: a record of telemetry, a secret in the clear, an answer before its commit.
 
@@ -106,8 +106,8 @@ impl State {
         Ok(Self { sender })
     }
 
-    /// Runs `work` in a transaction and returns its result once that is durable. `doing` names it in an error. `work` runs
-    /// again if the transaction that held it was rolled back and repeated; it takes effect once.
+    /// Runs `work` in a transaction and returns its result once that is durable. `doing` names it in an error. `work`
+    /// runs again if the transaction that held it was rolled back and repeated; it takes effect once.
     pub(crate) async fn apply<T, F>(&self, doing: &'static str, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -125,7 +125,8 @@ impl State {
         self.hand_over(doing, Kind::Asks, work).await
     }
 
-    /// Runs `work` some time, if there is a place for it, and tells nobody. For what makes others wait less, and nothing else.
+    /// Runs `work` some time, if there is a place for it, and tells nobody. For what makes others wait less, and
+    /// nothing else.
     pub(crate) fn apply_later<F>(&self, work: F)
     where
         F: FnMut(&mut dyn Driver) -> Result<(), DatabaseError> + Send + 'static,

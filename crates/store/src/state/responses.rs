@@ -1,8 +1,8 @@
 //! Answers that a client may ask for again by their id, or go on from: `GET /v1/responses/ID`, `previous_response_id`.
 //!
-//! A response is written once, whole, and never changed. It belongs to the virtual key that made it. It is forgotten when
-//! its client says so, or when it is older than the operator keeps them.
-//! Cost: one durable commit a response, one question a read.
+//! A response is written once, whole, and never changed. It belongs to the virtual key that made it. It is forgotten
+//! when its client says so, or when it is older than the operator keeps them. Cost: one durable commit a response, one
+//! question a read.
 
 use super::{Migration, State};
 use crate::StoreError;

@@ -1,9 +1,9 @@
 //! The state's one thread: gathers what waits, commits it together, and only then answers.
 //!
-//! A transaction that meets a lock or a lost connection is tried again, whole, for as long as a person would wait. Work that
-//! arrives while one is under way joins it. Pieces hardly ever fail by themselves, so they stand side by side without
-//! savepoints, which cost two statements a piece; where one does fail, the transaction is made again with them, and it
-//! fails alone.
+//! A transaction that meets a lock or a lost connection is tried again, whole, for as long as a person would wait. Work
+//! that arrives while one is under way joins it. Pieces hardly ever fail by themselves, so they stand side by side
+//! without savepoints, which cost two statements a piece; where one does fail, the transaction is made again with them,
+//! and it fails alone.
 //!
 //! What never happens here: an answer before its commit.
 
@@ -188,8 +188,8 @@ impl Writer {
     }
 }
 
-/// Every commit is synced. The log is copied into the database every 16 MiB of it, so that a page that changes in each of
-/// many commits is copied once, and it stays below the size at which it would be cut and grown again.
+/// Every commit is synced. The log is copied into the database every 16 MiB of it, so that a page that changes in each
+/// of many commits is copied once, and it stays below the size at which it would be cut and grown again.
 const DURABLE: &str = "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4096; PRAGMA cache_size = -16384";
 
 const MARK_SQL: &str = "INSERT INTO state_commits (writer, batch, at_ms) VALUES ($1, $2, $3)

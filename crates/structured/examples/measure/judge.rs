@@ -1,8 +1,8 @@
 //! Judges answers: right, refused, silently wrong, and the processor time of our own.
 //!
 //! Everyone is judged by the same pipeline: a value that does not satisfy the schema counts as a failure that was
-//! noticed; one that does, or that has no schema, and is not what was meant is silently wrong. A refusal counts as right
-//! where the damaged text has several readings that are equally near, which is decided by brute force.
+//! noticed; one that does, or that has no schema, and is not what was meant is silently wrong. A refusal counts as
+//! right where the damaged text has several readings that are equally near, which is decided by brute force.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;

@@ -32,7 +32,8 @@ const HOSTILE: &[Hostile] = &[
     ("prose with braces", |n| "as {name} says, ".repeat(n / 16)),
 ];
 
-/// Milliseconds for a megabyte of each kind (processor time, best of nine), and how they grow from a half to a whole megabyte.
+/// Milliseconds for a megabyte of each kind (processor time, best of nine), and how they grow from a half to a whole
+/// megabyte.
 pub(crate) fn limits() -> Value {
     let rows: Vec<Value> = HOSTILE
         .iter()

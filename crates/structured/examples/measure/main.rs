@@ -1,4 +1,5 @@
-//! Measures the reader: what is right, refused and silently wrong, what it costs, and what rivals make of the same sets.
+//! Measures the reader: what is right, refused and silently wrong, what it costs, and what rivals make of the same
+//! sets.
 //!
 //! `cargo xtask bench structured` runs it. By hand: `measure emit development 1 FOLDER` writes the sets,
 //! `measure judge SET.jsonl [ANSWERS.jsonl] [--show N]` judges our own answers or someone else's, `measure limits`,

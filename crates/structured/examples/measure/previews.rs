@@ -54,9 +54,9 @@ impl Seen {
     }
 }
 
-/// Shows every prefix of the first thousand sound documents and as many broken ones, and counts what is taken back; then the
-/// same under schemas: of a thousand documents as they should be, as they drifted, and under the union of all schemas; and
-/// of the blind cases.
+/// Shows every prefix of the first thousand sound documents and as many broken ones, and counts what is taken back;
+/// then the same under schemas: of a thousand documents as they should be, as they drifted, and under the union of all
+/// schemas; and of the blind cases.
 pub(crate) fn previews(folder: &Path) -> Value {
     let mut plain = Seen::default();
     let sound = cases(&folder.join("valid.jsonl")).into_iter().skip(95).take(DOCUMENTS);

@@ -74,7 +74,8 @@ pub(super) fn says_nothing(word: &str) -> bool {
     matches!(word.to_ascii_lowercase().as_str(), "n/a" | "na" | "null" | "none" | "nil" | "nan" | "undefined")
 }
 
-/// Yes and no, in the languages that models answer in, as a tick, and as the member's own name (`passed: "not passed"`).
+/// Yes and no, in the languages that models answer in, as a tick, and as the member's own name
+/// (`passed: "not passed"`).
 fn boolean(word: &str, name: &str) -> Option<&'static str> {
     const YES: [&str; 24] = [
         "true", "yes", "y", "on", "ja", "oui", "sí", "si", "sì", "sim", "evet", "tak", "да", "はい", "是", "예", "نعم",

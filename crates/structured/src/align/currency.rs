@@ -1,7 +1,8 @@
 //! Marks of a currency that go from amounts: they must not say another one than the answer does.
 //!
-//! `"$12.50"` for a number loses its mark. That is no loss where the answer names the currency in a member of its own, or where
-//! all marks that go are the same. One that contradicts the member beside it, or another mark, is a reading with a rival.
+//! `"$12.50"` for a number loses its mark. That is no loss where the answer names the currency in a member of its own,
+//! or where all marks that go are the same. One that contradicts the member beside it, or another mark, is a reading
+//! with a rival.
 //!
 //! What never happens here: no conversion, and no choice of a currency.
 
@@ -12,7 +13,8 @@ use crate::code::Code;
 use crate::document::{Document, Kind, Node};
 use crate::record::Edit;
 
-/// The first amount whose mark contradicts the currency that is named beside or above it, or the mark of another amount.
+/// The first amount whose mark contradicts the currency that is named beside or above it, or the mark of another
+/// amount.
 pub(super) fn contradiction(document: &Document, edits: &[Edit]) -> Option<Misfit> {
     // Looked for only where a text became a number.
     if !edits.iter().any(|edit| edit.code == Code::Type) {

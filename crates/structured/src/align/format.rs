@@ -1,4 +1,5 @@
-//! Strings in another form than the schema's pattern asks for: a date, a phone number with spaces, a code in small letters.
+//! Strings in another form than the schema's pattern asks for: a date, a phone number with spaces, a code in small
+//! letters.
 //!
 //! The forms are tried from near to far, each against the schema's own check. A form is taken if its step yields one
 //! string that passes; two that pass are a choice, and none is made. A date that can be read in two orders is none.
@@ -31,7 +32,8 @@ fn undecorated(text: &str) -> String {
     text.chars().map(super::letters::narrow).collect()
 }
 
-/// Letters and digits stay; what parts them goes, or becomes the hyphen. Only of codes and numbers: words would run together.
+/// Letters and digits stay; what parts them goes, or becomes the hyphen. Only of codes and numbers: words would run
+/// together.
 fn respelled(text: &str) -> Vec<String> {
     let digits = text.chars().filter(char::is_ascii_digit).count();
     let letters = text.chars().filter(|c| c.is_alphabetic()).count();
@@ -175,8 +177,8 @@ fn is_filler(word: &str) -> bool {
     WORDS.contains(&word) || english || LONG.contains(&word)
 }
 
-/// The month of a name: English, German, French, Spanish, Italian, Portuguese, Turkish, Polish, Russian; three letters of
-/// an English one do.
+/// The month of a name: English, German, French, Spanish, Italian, Portuguese, Turkish, Polish, Russian; three letters
+/// of an English one do.
 fn month(word: &str) -> Option<i8> {
     const NAMES: [&[&str]; 12] = [
         &["january", "jan", "januar", "jänner", "janvier", "enero", "gennaio", "janeiro", "ocak", "stycznia", "января"],

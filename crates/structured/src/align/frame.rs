@@ -129,8 +129,8 @@ impl Aligner<'_> {
         }
     }
 
-    /// An object that shares a name with the value that is looked for is that value, damaged, and no frame around it; so
-    /// is a list where one is looked for, or one of several values that are no blocks of a vendor's format.
+    /// An object that shares a name with the value that is looked for is that value, damaged, and no frame around it;
+    /// so is a list where one is looked for, or one of several values that are no blocks of a vendor's format.
     fn is_frame(&self, node: Node<'_>, id: ShapeId) -> bool {
         match node.kind() {
             Kind::Object => !node.members().any(|(key, _)| self.is_own(&key.as_str().unwrap_or_default(), id)),
@@ -193,8 +193,8 @@ impl Aligner<'_> {
         Some(price + FRAME)
     }
 
-    /// `{"sms": {...}}` for a union whose branches are told apart by a constant inside: the name goes where the schema wants
-    /// it. The value without its tag is judged in the next pass.
+    /// `{"sms": {...}}` for a union whose branches are told apart by a constant inside: the name goes where the schema
+    /// wants it. The value without its tag is judged in the next pass.
     pub(super) fn tagged_outside(&mut self, node: Node<'_>, union: &Shape) -> Option<u32> {
         let mut members = node.members();
         let ((key, inner), None) = (members.next()?, members.next()) else { return None };

@@ -1,5 +1,5 @@
-//! The same data in another grouping: a list as an object with numbered members, a map as a list of pairs, a list as one
-//! text with bullets, members one level too deep or too high.
+//! The same data in another grouping: a list as an object with numbered members, a map as a list of pairs, a list as
+//! one text with bullets, members one level too deep or too high.
 //!
 //! Every value keeps its source text, and all of them find a place, or nothing is done.
 //!
@@ -48,7 +48,8 @@ impl Aligner<'_> {
         Some(FRAME)
     }
 
-    /// `{"city": .., "zip": ..}` for `{"address": {"city": .., "zip": ..}}`: all unknown members belong to one absent object.
+    /// `{"city": .., "zip": ..}` for `{"address": {"city": .., "zip": ..}}`: all unknown members belong to one absent
+    /// object.
     fn sunk(&self, members: &[(Cow<'_, str>, Node<'_>)], shape: &Shape) -> Option<String> {
         let (known, unknown): (Vec<_>, Vec<_>) = members.iter().partition(|(name, _)| declared(shape, name));
         let absent = |p: &&Property| !members.iter().any(|(name, _)| *name == p.name);
@@ -72,7 +73,8 @@ impl Aligner<'_> {
     }
 }
 
-/// `{"address": {"city": ..}}` for `{"city": ..}`: all members of one unknown object are absent members of the outer one.
+/// `{"address": {"city": ..}}` for `{"city": ..}`: all members of one unknown object are absent members of the outer
+/// one.
 fn lifted(members: &[(Cow<'_, str>, Node<'_>)], shape: &Shape) -> Option<String> {
     // Without a member of its own the outer object is a frame, and frames are judged elsewhere.
     if !members.iter().any(|(name, _)| declared(shape, name)) {

@@ -8,7 +8,8 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-/// A unit: its marks beside a number, its words in the names of members, and the members that are counted in it by nature.
+/// A unit: its marks beside a number, its words in the names of members, and the members that are counted in it by
+/// nature.
 struct Unit {
     marks: &'static [&'static str],
     names: &'static [&'static str],

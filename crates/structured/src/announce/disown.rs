@@ -1,8 +1,8 @@
 //! Words before a document that say it is not the answer: its label (`Wrong:`, `<draft>`), a denial, a question.
 //!
-//! Only the clause that leads to the document speaks of it; what stands before that clause speaks of another one (`That was
-//! wrong. Here it is:`). Of several documents those that are disowned are put aside; one alone is no answer only if it is
-//! denied or asked about, since a lone draft may be all there is.
+//! Only the clause that leads to the document speaks of it; what stands before that clause speaks of another one
+//! (`That was wrong. Here it is:`). Of several documents those that are disowned are put aside; one alone is no answer
+//! only if it is denied or asked about, since a lone draft may be all there is.
 //!
 //! What never happens here: no model, no score. The phrases are listed, and the list is the documentation.
 

@@ -1,9 +1,9 @@
 //! Words behind an answer that find fault with it: it is wrong, it should be another, it was made up.
 //!
-//! The answer has to be what the clause speaks of: its subject is a member by name, `this`, `the answer above`, and between
-//! subject and fault nothing else is named (`the total of 90 is clearly wrong`). `The student's answer is wrong` and `billing,
-//! since the amount was wrong` explain an answer. One that itself calls something wrong (`{"verdict": "incorrect"}`) is
-//! explained by `that is wrong` as well.
+//! The answer has to be what the clause speaks of: its subject is a member by name, `this`, `the answer above`, and
+//! between subject and fault nothing else is named (`the total of 90 is clearly wrong`).
+//! `The student's answer is wrong` and `billing, since the amount was wrong` explain an answer. One that itself calls
+//! something wrong (`{"verdict": "incorrect"}`) is explained by `that is wrong` as well.
 //!
 //! What never happens here: no model, no score. The words are listed, and the list is the documentation.
 

@@ -1,7 +1,7 @@
 //! Words behind an answer that take it back: a second thought, an order to ignore it, a value said to be another.
 //!
-//! A model that corrects itself in prose, without writing its answer again, has given none. The words are read sentence by
-//! sentence, in the languages that models answer in. What only explains the answer leaves it alone.
+//! A model that corrects itself in prose, without writing its answer again, has given none. The words are read sentence
+//! by sentence, in the languages that models answer in. What only explains the answer leaves it alone.
 //!
 //! What never happens here: no model, no score, no value out of prose. The phrases are listed, and the list is the
 //! documentation.

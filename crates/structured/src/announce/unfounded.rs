@@ -1,9 +1,9 @@
-//! Words around the only document that say it rests on nothing: it is supposed, its source was never there, its values were
-//! thought up.
+//! Words around the only document that say it rests on nothing: it is supposed, its source was never there, its values
+//! were thought up.
 //!
-//! `If the review were positive, I would return {...}` shows what an answer would look like. `{...}. I cannot see any reading
-//! in your message.` fills a form from nothing, if no member of it is left open: one that is null or absent is what the words
-//! speak of.
+//! `If the review were positive, I would return {...}` shows what an answer would look like.
+//! `{...}. I cannot see any reading in your message.` fills a form from nothing, if no member of it is left open: one
+//! that is null or absent is what the words speak of.
 //!
 //! What never happens here: no model, no score. The phrases are listed, and the list is the documentation.
 

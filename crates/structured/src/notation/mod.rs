@@ -1,8 +1,9 @@
 //! Answers in another notation than JSON: YAML, tags, a call, a table.
 //!
 //! Each reader turns the text, or the one part of it that is in its notation, into JSON text, with the values as they
-//! were written. The forms are candidates: they are read like any answer, and the schema takes one only if no other form
-//! satisfies it with another value. Without a schema that requires something there are none, since prose is YAML too.
+//! were written. The forms are candidates: they are read like any answer, and the schema takes one only if no other
+//! form satisfies it with another value. Without a schema that requires something there are none, since prose is YAML
+//! too.
 //!
 //! What never happens here: no value is made up, and none is converted; types are the business of alignment.
 

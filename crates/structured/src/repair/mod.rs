@@ -160,7 +160,8 @@ fn draft_of(mut lexer: Lexer<'_>, start: usize, cut: Option<Cut>, read: impl FnO
     Draft { start, end: lexer.i, readings: read(words), ambiguous: lexer.ambiguous, cut, words: None, tokens }
 }
 
-/// The reading in which the last brackets were forgotten: only where the text ends with one that was not, or with a whole string.
+/// The reading in which the last brackets were forgotten: only where the text ends with one that was not, or with a
+/// whole string.
 fn closed_up(text: &str, words: Words, open: &[token::Frame]) -> Readings {
     let Some(last) = words.tokens.last().copied() else { return Readings::None };
     let end = last.end as usize;

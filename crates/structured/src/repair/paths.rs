@@ -1,7 +1,7 @@
 //! Backslashes in paths and patterns: whether they escape, or are meant.
 //!
-//! A string that holds escapes that escape nothing was written without escaping. One that names a drive is a path, and all
-//! its single backslashes are meant; in any other one, those that would escape are a doubt.
+//! A string that holds escapes that escape nothing was written without escaping. One that names a drive is a path, and
+//! all its single backslashes are meant; in any other one, those that would escape are a doubt.
 //!
 //! What never happens here: no change of a string whose escapes are all valid.
 

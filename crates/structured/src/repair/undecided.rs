@@ -1,7 +1,7 @@
 //! A document whose one wrong bracket may stand in several places: the words, and the edits that would make them nest.
 //!
-//! A reading is built only once it is asked for. A schema can look at the words of each first, which costs neither a text
-//! nor a value.
+//! A reading is built only once it is asked for. A schema can look at the words of each first, which costs neither a
+//! text nor a value.
 //!
 //! What never happens here: no schema, no choice among equals.
 
@@ -34,7 +34,8 @@ impl Words {
         })
     }
 
-    /// The edits with these brackets written, each before the word of its number, in order; `None` if that does not nest.
+    /// The edits with these brackets written, each before the word of its number, in order; `None` if that does not
+    /// nest.
     pub(crate) fn with_brackets(&self, brackets: &[(usize, Frame, bool)]) -> Option<Vec<Edit>> {
         let mut words = Self { edits: self.edits.clone(), ..Self::default() };
         let mut left = brackets.iter().peekable();

@@ -1,8 +1,8 @@
 //! Declared rules: what a value must satisfy beyond its schema, as expressions of the Common Expression Language (CEL).
 //!
-//! A rule is a condition on the whole `value`, or on each place that a pattern names (`it`), and on the `source`: the text
-//! that the model was given. Sums, ranges, dates, members that depend on each other, ids and quotations that must occur
-//! in the source are all one mechanism. A rule that cannot be evaluated does not hold.
+//! A rule is a condition on the whole `value`, or on each place that a pattern names (`it`), and on the `source`: the
+//! text that the model was given. Sums, ranges, dates, members that depend on each other, ids and quotations that must
+//! occur in the source are all one mechanism. A rule that cannot be evaluated does not hold.
 //!
 //! What never happens here: no change of a value, no clock, no rule that runs longer than its bounded number of steps.
 

@@ -1,11 +1,11 @@
 //! Brackets that a schema forces: several are missing, and each can stand in one place only.
 //!
-//! The words are followed through the places of the schema. Where one cannot stand (a key that its object forbids and an outer
-//! one declares, an object among numbers), the brackets before it are closed; where a value begins without its bracket, it is
-//! opened. A place is forced only if the last member before it could not stand further out as well.
+//! The words are followed through the places of the schema. Where one cannot stand (a key that its object forbids and
+//! an outer one declares, an object among numbers), the brackets before it are closed; where a value begins without its
+//! bracket, it is opened. A place is forced only if the last member before it could not stand further out as well.
 //!
-//! What never happens here: no guess. A word that two places could take, or none, ends the attempt, and the validator sees
-//! what came of it.
+//! What never happens here: no guess. A word that two places could take, or none, ends the attempt, and the validator
+//! sees what came of it.
 
 use super::shape::Types;
 use super::sieve::{Next, Skeleton, plain, types_of};

@@ -1,12 +1,12 @@
-//! Which readings of a text a schema rules out by their words alone: a key where no such member may stand, a bracket where
-//! none is allowed, a required member that its object does not hold.
+//! Which readings of a text a schema rules out by their words alone: a key where no such member may stand, a bracket
+//! where none is allowed, a required member that its object does not hold.
 //!
-//! All readings share the words before their edit, so those are looked at once, and most readings end a word or two behind it.
-//! What is known of the schema's places lies in two short tables, since a look at the shapes themselves would cost more
-//! in cache misses than in work.
+//! All readings share the words before their edit, so those are looked at once, and most readings end a word or two
+//! behind it. What is known of the schema's places lies in two short tables, since a look at the shapes themselves
+//! would cost more in cache misses than in work.
 //!
-//! What never happens here: a reading that the validator would accept is never ruled out. Where the shape of a place is not
-//! certain (several branches, escaped keys), anything goes.
+//! What never happens here: a reading that the validator would accept is never ruled out. Where the shape of a place is
+//! not certain (several branches, escaped keys), anything goes.
 
 use super::shape::{Shape, ShapeId, Types};
 use crate::document::number_len;
@@ -108,8 +108,8 @@ fn narrow(id: ShapeId) -> u32 {
     u32::try_from(id).unwrap_or(u32::MAX)
 }
 
-/// What a value of these types has to look like in the place of a shape. A shape that says something of its own beside its
-/// branches is not followed.
+/// What a value of these types has to look like in the place of a shape. A shape that says something of its own beside
+/// its branches is not followed.
 fn resolved(shapes: &[Shape], mut id: ShapeId, types: Types) -> Next {
     for _ in 0..HOPS_MAX {
         let Some(shape) = shapes.get(id) else { return Next::Anything };

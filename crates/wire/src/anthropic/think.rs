@@ -159,7 +159,8 @@ fn is_four_six(model: &str) -> bool {
     version(model) == Some((4, 6))
 }
 
-/// The version in a model's name, before the family or after it: `claude-3-7-sonnet-20250219`, `eu.anthropic.claude-opus-4-6-v1`.
+/// The version in a model's name, before the family or after it: `claude-3-7-sonnet-20250219`,
+/// `eu.anthropic.claude-opus-4-6-v1`.
 fn version(model: &str) -> Option<(u32, u32)> {
     let name = model.split_once("claude-")?.1;
     let mut numbers = name.split(['-', '.', '@', ':']).map(|token| {

@@ -1,7 +1,8 @@
 //! Effort in OpenAI's words: each generation of its models knows another part of the scale, and none counts tokens.
 //!
-//! Source: developers.openai.com, "Reasoning models": `o1` to `o4` know `low` to `high`; `gpt-5` adds `minimal`; `gpt-5.1`
-//! has `none` in its place; later ones add `xhigh`. Models of other houses that speak this dialect get what was said.
+//! Source: developers.openai.com, "Reasoning models": `o1` to `o4` know `low` to `high`; `gpt-5` adds `minimal`;
+//! `gpt-5.1` has `none` in its place; later ones add `xhigh`. Models of other houses that speak this dialect get what
+//! was said.
 //!
 //! What never happens here: a cap of tokens without a word that stands for it, or a word the model is known to refuse.
 

@@ -2,9 +2,9 @@
 //!
 //! Gateways that share a database share it. Each has a lease that it renews and an epoch that tells its lives apart; a
 //! run belongs to one gateway, and passes to another only when its owner let go of it, began a new life, or was silent
-//! for longer than its lease. One that was only silent may still send what it intended: what it left counts as contested.
-//! The clock decides when a run can be taken over, never whether an effect is safe: that is the run's row, which every
-//! new effect of it must change, and the attempt that every change must name.
+//! for longer than its lease. One that was only silent may still send what it intended: what it left counts as
+//! contested. The clock decides when a run can be taken over, never whether an effect is safe: that is the run's row,
+//! which every new effect of it must change, and the attempt that every change must name.
 //!
 //! What never happens here: a read and then a write that rests on it, without the run's row held in between.
 

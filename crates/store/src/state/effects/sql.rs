@@ -57,8 +57,8 @@ pub(super) const FORGET_GRANTS: &str =
 
 pub(super) const FORGET_EFFECTS: &str = "DELETE FROM state_effects WHERE era = $1 AND run = $2";
 
-/// Whether this gateway may plan in this run; from here to the commit nobody else can, since the row is held. Nothing in
-/// it changes, so that SQLite, where all of the database is held, writes no page for it.
+/// Whether this gateway may plan in this run; from here to the commit nobody else can, since the row is held. Nothing
+/// in it changes, so that SQLite, where all of the database is held, writes no page for it.
 pub(super) const MAY_PLAN: &str = "UPDATE state_effect_runs SET closed = 0
     WHERE run = $1 AND owner = $2 AND epoch = $3 AND closed = 0
       AND EXISTS (SELECT 1 FROM state_effect_owners o WHERE o.owner = $2 AND o.epoch = $3) RETURNING era";
