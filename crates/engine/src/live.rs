@@ -37,7 +37,11 @@ impl Live {
 
     /// The bytes for the client.
     pub(crate) fn into_stream(self) -> impl Stream<Item = Bytes> + Send {
-        futures_util::stream::unfold(self, |mut live| async move { live.next().await.map(|bytes| (bytes, live)) })
+        // On the heap: it is moved three times a piece.
+        futures_util::stream::unfold(
+            Box::new(self),
+            |mut live| async move { live.next().await.map(|bytes| (bytes, live)) },
+        )
     }
 
     async fn next(&mut self) -> Option<Bytes> {

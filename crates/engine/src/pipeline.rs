@@ -73,7 +73,7 @@ impl Engine {
         let mut recording = Recording::open(Arc::clone(&self.recorder), &inbound);
         let body = inbound.body.clone();
         let read = inbound.dialect.request_head(&body).map_err(Refusal::from);
-        let read = read.and_then(|head| Ok((prepare(&self.catalog, &self.forms, &inbound, &head)?, head)));
+        let read = read.and_then(|head| Ok((Box::new(prepare(&self.catalog, &self.forms, &inbound, &head)?), head)));
         let (mut prepared, head) = match read {
             Ok(read) => read,
             Err(refusal) => return refuse(&inbound, &refusal, recording),
@@ -108,12 +108,12 @@ impl Engine {
         &self,
         inbound: Inbound,
         head: &RequestHead<'_>,
-        prepared: Prepared,
+        prepared: Box<Prepared>,
         recording: Recording,
     ) -> Reply {
         let acts = self.agent(&prepared.task).is_some() || self.is_read_for(&inbound, &prepared.task);
         if let Some(room) = self.tools.as_ref().filter(|_| acts) {
-            return Box::pin(self.act(room, inbound, prepared, recording)).await;
+            return Box::pin(self.act(room, inbound, *prepared, recording)).await;
         }
         if Previews::are_wanted(&inbound, &prepared) {
             return Box::pin(self.ask_with_previews(inbound, prepared, recording)).await;
@@ -125,7 +125,7 @@ impl Engine {
         &self,
         inbound: &Inbound,
         head: &RequestHead<'_>,
-        mut prepared: Prepared,
+        mut prepared: Box<Prepared>,
         mut recording: Recording,
     ) -> Reply {
         prepared.guarded = match self.label(inbound, inbound, &prepared) {

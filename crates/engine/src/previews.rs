@@ -251,7 +251,7 @@ impl Engine {
     pub(crate) async fn ask_with_previews(
         &self,
         inbound: Inbound,
-        mut prepared: Prepared,
+        mut prepared: Box<Prepared>,
         recording: Recording,
     ) -> Reply {
         let (frames, mut out) = mpsc::channel(QUEUE);

@@ -38,13 +38,16 @@ pub(crate) struct Silence {
     timer: Pin<Box<Sleep>>,
     /// What came after the pieces that were handed on, if that was no piece.
     ahead: Option<Piece>,
+    /// Whether the last piece was one of a burst: pieces of a stream mostly come as those before them.
+    in_company: bool,
 }
 
 impl Silence {
     /// Waits `idle` for each piece, and until `deadline` for all of them.
     pub(crate) fn new(idle: Duration, deadline: Instant) -> Self {
         let since = Instant::now();
-        Self { idle, deadline, since, timer: Box::pin(sleep_until(deadline.min(since + idle))), ahead: None }
+        let timer = Box::pin(sleep_until(deadline.min(since + idle)));
+        Self { idle, deadline, since, timer, ahead: None, in_company: true }
     }
 
     /// The next piece of a body with those that have come already, or a time-out by name.
@@ -54,7 +57,8 @@ impl Silence {
         }
         self.since = Instant::now();
         let Some(first) = poll_fn(|context| self.poll(body, context)).await? else { return Ok(None) };
-        let turns = if self.since.elapsed() < SOON { BURST_TURNS } else { 1 };
+        let soon = self.since.elapsed() < SOON;
+        let turns = if soon { BURST_TURNS } else { u32::from(self.in_company) };
         let mut joined = BytesMut::new();
         while joined.len().max(first.len()) < MAX_JOINED_BYTES {
             match at_hand(body, turns).await {
@@ -71,6 +75,7 @@ impl Silence {
                 }
             }
         }
+        self.in_company = soon || !joined.is_empty();
         Ok(Some(if joined.is_empty() { first } else { joined.freeze() }))
     }
 
@@ -105,6 +110,9 @@ async fn at_hand(body: &mut ByteStream, turns: u32) -> Option<Piece> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use futures_util::stream;
     use tokio::time::sleep;
 
@@ -158,6 +166,22 @@ mod tests {
         let mut body: ByteStream = Box::pin(stream::iter([Ok(Bytes::from_static(b"x"))]).chain(stream::pending()));
         let mut silence = Silence::new(Duration::from_secs(10), Instant::now() + Duration::from_secs(10));
         assert_eq!(silence.next(&mut body).await.unwrap().unwrap(), "x");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_lone_piece_nobody_looks_for_company() {
+        let polls = Arc::new(AtomicUsize::new(0));
+        let (mut pieces, counted) = (body(&[1, 1, 1]), Arc::clone(&polls));
+        let mut body: ByteStream = Box::pin(stream::poll_fn(move |context| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            pieces.poll_next_unpin(context)
+        }));
+        let mut silence = Silence::new(Duration::from_secs(10), Instant::now() + Duration::from_secs(100));
+        for expected in [3, 2, 2] {
+            let before = polls.load(Ordering::Relaxed);
+            assert_eq!(silence.next(&mut body).await.unwrap().unwrap(), "x");
+            assert_eq!(polls.load(Ordering::Relaxed) - before, expected, "asked, woken, and at first one look more");
+        }
     }
 
     #[tokio::test(start_paused = true)]

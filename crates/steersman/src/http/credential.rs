@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use base64::Engine as _;
@@ -21,11 +21,11 @@ use super::{Surface, error};
 pub(super) struct Credential(pub(super) ContentHash);
 
 /// What is below the version of a dialect is for clients, all else for the admin.
-pub(super) async fn check(state: State<Arc<Surface>>, request: Request, next: Next) -> Response {
+pub(super) async fn check(surface: Arc<Surface>, request: Request, next: Next) -> Response {
     if is_for_clients(request.uri().path()) {
-        of_client(state, request, next).await
+        of_client(surface, request, next).await
     } else {
-        of_admin(state, request, next).await
+        of_admin(surface, request, next).await
     }
 }
 
@@ -36,7 +36,7 @@ pub(super) fn is_for_clients(path: &str) -> bool {
 }
 
 /// Lets a client through that carries the gateway's key or a virtual one, or anyone while there never was either.
-async fn of_client(State(surface): State<Arc<Surface>>, mut request: Request, next: Next) -> Response {
+async fn of_client(surface: Arc<Surface>, mut request: Request, next: Next) -> Response {
     let given = given(request.headers()).map(|text| ContentHash::of(text.as_bytes()));
     let is_own = |key: &Secret| given == Some(ContentHash::of(key.expose().as_bytes()));
     let engine = surface.engine();
@@ -53,7 +53,7 @@ async fn of_client(State(surface): State<Arc<Surface>>, mut request: Request, ne
 
 /// Lets the admin through: with the admin's key, with the gateway's where there is no other, or without where there is
 /// none at all. A virtual key opens nothing here. Browsers ask for it as a password, with any name.
-async fn of_admin(State(surface): State<Arc<Surface>>, request: Request, next: Next) -> Response {
+async fn of_admin(surface: Arc<Surface>, request: Request, next: Next) -> Response {
     let Some(key) = surface.admin_key.as_ref().or(surface.api_key.as_ref()) else { return next.run(request).await };
     let hash = |text: &str| ContentHash::of(text.as_bytes());
     let given = given(request.headers()).map(hash).or_else(|| password(request.headers()).as_deref().map(hash));
@@ -74,9 +74,11 @@ fn password(headers: &HeaderMap) -> Option<String> {
 }
 
 fn given(headers: &HeaderMap) -> Option<&str> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let bearer = text(header::AUTHORIZATION.as_str()).and_then(|value| value.strip_prefix("Bearer "));
-    bearer.or_else(|| text("x-api-key")).or_else(|| text("x-goog-api-key"))
+    static API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+    static GOOGLE_API_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
+    let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let bearer = text(&header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
+    bearer.or_else(|| text(&API_KEY)).or_else(|| text(&GOOGLE_API_KEY))
 }
 
 fn refuse(request: &Request) -> Response {

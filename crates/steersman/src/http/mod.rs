@@ -116,7 +116,6 @@ pub(crate) fn router(surface: &Arc<Surface>, side: Side) -> Router {
         .merge(admin::router())
         .merge(cache::router())
         .merge(load::router())
-        .layer(axum::middleware::from_fn_with_state(Arc::clone(surface), credential::check))
         .layer(axum::middleware::from_fn_with_state(door, origin::check))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

@@ -12,14 +12,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use steersman_console as console;
 use steersman_core::Code;
 
 use super::api::dialect_of;
-use super::{Side, Surface, error, pages};
+use super::{Side, Surface, credential, error, pages};
 
 /// Why a request is not for us.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,21 +37,22 @@ pub(super) struct Door {
     pub(super) side: Side,
 }
 
-/// Lets a request through that was meant for this gateway, and for this listener of it.
+/// Lets a request through that was meant for this gateway, and for this listener of it, if [`credential`] does.
+///
+/// One layer for both questions: each copies the routes below it for every request.
 pub(super) async fn check(State(door): State<Door>, request: Request, next: Next) -> Response {
     let Door { surface, side } = door;
     let path = request.uri().path();
-    let is_for_clients = super::credential::is_for_clients(path);
+    let is_for_clients = credential::is_for_clients(path);
     if side == if is_for_clients { Side::Admin } else { Side::Clients } {
         return error::not_found(request.uri().clone()).await;
     }
-    if is_for_clients && !surface.is_open() {
-        return next.run(request).await;
+    if (!is_for_clients || surface.is_open())
+        && let Err(stray) = judge(request.method(), request.uri(), request.headers(), &surface.hosts)
+    {
+        return refuse(path, &stray);
     }
-    match judge(request.method(), request.uri(), request.headers(), &surface.hosts) {
-        Ok(()) => next.run(request).await,
-        Err(stray) => refuse(path, &stray),
-    }
+    credential::check(surface, request, next).await
 }
 
 fn refuse(path: &str, stray: &Stray) -> Response {
@@ -72,11 +73,12 @@ fn refuse(path: &str, stray: &Stray) -> Response {
 }
 
 fn judge(method: &Method, uri: &Uri, headers: &HeaderMap, hosts: &[String]) -> Result<(), Stray> {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_ascii_lowercase);
+    static FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+    let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_ascii_lowercase);
     if headers.get_all(header::HOST).iter().count() > 1 {
         return Err(Stray::Host("two hosts at once".to_owned()));
     }
-    let host = uri.authority().map(|authority| authority.as_str().to_ascii_lowercase()).or_else(|| text("host"));
+    let host = uri.authority().map(|authority| authority.as_str().to_ascii_lowercase()).or_else(|| text(&header::HOST));
     // No browser leaves it out.
     let Some(host) = host else { return Ok(()) };
     if !is_loopback(&host) && !is_listed(&host, hosts) {
@@ -85,12 +87,12 @@ fn judge(method: &Method, uri: &Uri, headers: &HeaderMap, hosts: &[String]) -> R
     if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
         return Ok(());
     }
-    let origin = text("origin");
+    let origin = text(&header::ORIGIN);
     let sender = origin.as_deref().and_then(|origin| origin.split_once("://")).map(|(_, authority)| authority);
     if sender.is_some_and(|sender| is_listed(sender, hosts)) {
         return Ok(());
     }
-    let is_own = match (text("sec-fetch-site").as_deref(), &origin) {
+    let is_own = match (text(&FETCH_SITE).as_deref(), &origin) {
         (Some(site), _) => matches!(site, "same-origin" | "none"),
         (None, Some(_)) => sender == Some(&host),
         (None, None) => true,
