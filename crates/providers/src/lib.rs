@@ -14,6 +14,7 @@ mod prices;
 mod profile;
 mod renewed;
 mod role;
+mod sign_in;
 mod vendor;
 mod vendors;
 
@@ -25,5 +26,6 @@ pub use http_upstream::{HttpUpstream, SetUpError};
 pub use prices::{Place, PriceTable, PriceTableError};
 pub use profile::{AwsProfile, ProfileError};
 pub use role::{AwsRole, ContainerToken};
+pub use sign_in::SignIn;
 pub use vendor::{Auth, Vendor};
 pub use vendors::VENDORS;

@@ -10,10 +10,10 @@ use steersman_core::Secret;
 
 use crate::access::AwsKeys;
 use crate::assume::{RoleSource, RoleToAssume};
+use crate::sign_in::SignIn;
 
 /// What a profile may have in place of keys, which this house does not follow.
-const UNSUPPORTED: [&str; 5] =
-    ["mfa_serial", "sso_session", "sso_start_url", "credential_process", "web_identity_token_file"];
+const UNSUPPORTED: [&str; 3] = ["mfa_serial", "credential_process", "web_identity_token_file"];
 
 /// Why a profile has no keys to give.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +42,14 @@ pub enum ProfileError {
         "the profile `{0}` stands behind so many `source_profile`s that they lead in a circle, or nearly so; name the source of its keys at once"
     )]
     Chain(String),
+    /// Half a sign-in.
+    #[error("the profile `{name}` is signed in for, and has no `{member}`")]
+    SignIn {
+        /// The profile.
+        name: String,
+        /// What it lacks.
+        member: &'static str,
+    },
     /// Half a pair.
     #[error("the profile `{0}` has no `aws_access_key_id` with an `aws_secret_access_key`")]
     Incomplete(String),
@@ -61,7 +69,10 @@ impl AwsProfile {
         let found = [section(credentials, name), section(config, &in_config)];
         let any = found.iter().any(Option::is_some);
         let members = found.into_iter().flatten().flatten().collect();
-        any.then(|| Self { name: name.to_owned(), members })
+        let mut profile = Self { name: name.to_owned(), members };
+        let session = profile.member("sso_session").and_then(|own| section(config, &format!("sso-session {own}")));
+        profile.members.extend(session.into_iter().flatten().filter(|(member, _)| member.starts_with("sso_")));
+        any.then_some(profile)
     }
 
     /// The region that it names.
@@ -94,6 +105,25 @@ impl AwsProfile {
             external_id: self.member("external_id").map(str::to_owned),
             seconds: self.member("duration_seconds").and_then(|seconds| seconds.parse().ok()),
             source,
+        }))
+    }
+
+    /// What a person signs in for, where its keys come from that.
+    ///
+    /// # Errors
+    /// [`ProfileError::SignIn`].
+    pub fn sign_in(&self) -> Result<Option<SignIn>, ProfileError> {
+        if self.member("sso_session").or_else(|| self.member("sso_start_url")).is_none() {
+            return Ok(None);
+        }
+        let missing = |member| ProfileError::SignIn { name: self.name.clone(), member };
+        let needed = |member| self.member(member).map(str::to_owned).ok_or_else(|| missing(member));
+        Ok(Some(SignIn {
+            profile: self.name.clone(),
+            start_url: needed("sso_start_url")?,
+            region: needed("sso_region")?,
+            account: needed("sso_account_id")?,
+            role: needed("sso_role_name")?,
         }))
     }
 
@@ -149,7 +179,7 @@ mod tests {
     use super::*;
 
     const CREDENTIALS: &str = "# keys\n[default]\naws_access_key_id = AKID\naws_secret_access_key=s3/cr=et\n\n[work]\naws_access_key_id=AKWORK\naws_secret_access_key = w\naws_session_token = t\n[half]\naws_access_key_id = AKHALF\n";
-    const CONFIG: &str = "[default]\nregion = eu-west-1\ns3 =\n  region = none\n[profile  work]\nregion=us-east-1\noutput = json\n[profile sso]\nsso_session = corp\nregion = us-west-2\n[other]\nregion = x\n";
+    const CONFIG: &str = "[default]\nregion = eu-west-1\ns3 =\n  region = none\n[profile  work]\nregion=us-east-1\noutput = json\n[profile sso]\nsso_session = corp\nregion = us-west-2\nsso_account_id = 1\nsso_role_name = R\n[sso-session corp]\nsso_region = eu-west-1\nsso_start_url = https://corp.test/start\nregion = none\n[profile process]\ncredential_process = p\n[other]\nregion = x\n";
 
     #[test]
     fn a_profile_is_read_from_both_files() {
@@ -182,11 +212,24 @@ mod tests {
     }
 
     #[test]
+    fn a_profile_says_what_is_signed_in_for_itself_or_by_its_session() {
+        let own = "[profile own]\nsso_start_url = https://own.test/start\nsso_region = us-east-1\nsso_account_id = 2\n";
+        let config = format!("{CONFIG}{own}");
+        let find = |name| AwsProfile::find(name, CREDENTIALS, &config).expect("there");
+        let sso = find("sso").sign_in().expect("whole").expect("a sign-in");
+        let said = [sso.start_url.as_str(), &sso.region, &sso.account, &sso.role];
+        assert_eq!(said, ["https://corp.test/start", "eu-west-1", "1", "R"]);
+        assert_eq!(find("sso").region(), Some("us-west-2"));
+        assert!(matches!(find("own").sign_in(), Err(ProfileError::SignIn { member: "sso_role_name", .. })));
+        assert!(find("work").sign_in().expect("keys").is_none());
+    }
+
+    #[test]
     fn what_a_profile_cannot_give_is_told_without_its_keys() {
         let error = |name| {
             AwsProfile::find(name, CREDENTIALS, CONFIG).expect("there").keys("r").err().expect("none").to_string()
         };
-        assert!(error("sso").contains("`sso_session`"), "{}", error("sso"));
+        assert!(error("process").contains("`credential_process`"), "{}", error("process"));
         assert!(error("half").contains("`half`") && !error("half").contains("AKHALF"));
     }
 }

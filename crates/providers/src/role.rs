@@ -1,5 +1,5 @@
 //! Keys of an AWS role, fetched and renewed before they end: the role of an instance, or of a container, from the
-//! service beside it, or one that is assumed with the keys of another.
+//! service beside it, one that is assumed with the keys of another, or one that a person has signed in for.
 //!
 //! Sources: docs.aws.amazon.com, EC2 user guide, "Use the Instance Metadata Service" (version 2 alone: a token first,
 //! then the keys); SDK reference guide, "Container credential provider".
@@ -23,6 +23,7 @@ use steersman_net::{AddressError, BaseUrl, Client};
 use crate::access::{AwsKeys, sensitive};
 use crate::assume::{RoleToAssume, SourceKeys};
 use crate::renewed::{Lease, Renewed, short_answer};
+use crate::sign_in::SignIn;
 
 const TOKEN_PATH: &str = "/latest/api/token";
 const KEYS_PATH: &str = "/latest/meta-data/iam/security-credentials/";
@@ -42,6 +43,8 @@ enum Kind {
     Instance,
     Container(ContainerToken),
     Assumed(RoleToAssume, SourceKeys),
+    /// With a token in this folder.
+    SignedIn(SignIn, PathBuf),
 }
 
 /// What a container shows the service.
@@ -99,6 +102,15 @@ impl AwsRole {
         Ok(Self { service, kind: Kind::Assumed(role, source), region: region.to_owned() })
     }
 
+    /// A role that somebody has signed in for, from the portal at this address, with the token that lies in `folder`.
+    ///
+    /// # Errors
+    /// [`AddressError`] for an address where no portal may be.
+    pub fn signed_in(portal: &str, sign_in: SignIn, folder: PathBuf, region: &str) -> Result<Self, AddressError> {
+        let service = BaseUrl::parse(portal)?;
+        Ok(Self { service, kind: Kind::SignedIn(sign_in, folder), region: region.to_owned() })
+    }
+
     /// The keys, kept fresh.
     pub(crate) fn keys(self, client: Client) -> Renewed<Arc<AwsKeys>> {
         let role = Arc::new(self);
@@ -132,6 +144,10 @@ impl AwsRole {
                     SourceKeys::Role(link) => link.fetch_boxed(client).await?.value,
                 };
                 role.ask(client, self.at("/")?, &keys).await?
+            }
+            Kind::SignedIn(sign_in, folder) => {
+                let asked = sign_in.question(self.at(&sign_in.path())?, folder).await?;
+                SignIn::granted(&self.ask(client, asked).await?).ok_or_else(|| self.broken())?
             }
         };
         let Granted { access_key_id, secret_access_key, token, expiration } = granted;

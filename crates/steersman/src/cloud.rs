@@ -109,7 +109,11 @@ fn of_profile(
         secrets.extend(keys.session_token.clone());
         Ok(keys)
     };
-    let Some(role) = profile.role()? else { return Ok(Credentials::Keys(own()?)) };
+    let Some(role) = profile.role()? else {
+        let Some(sign_in) = profile.sign_in()? else { return Ok(Credentials::Keys(own()?)) };
+        let portal = environment("AWS_ENDPOINT_URL_SSO").unwrap_or_else(|| sign_in.portal());
+        return Ok(Credentials::Role(AwsRole::signed_in(&portal, sign_in, files.sign_ins.clone(), region)?));
+    };
     let no_source = || ProfileError::NoSource(name.to_owned());
     let source = match &role.source {
         RoleSource::Profile(other) if other == name => Credentials::Keys(own()?),

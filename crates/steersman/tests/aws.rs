@@ -19,7 +19,7 @@ use support::{Answer, SECRET, post, spawn_with};
 struct House {
     gateway: Child,
     address: SocketAddr,
-    _data: tempfile::TempDir,
+    data: tempfile::TempDir,
     _sim: Sim,
     _runtime: tokio::runtime::Runtime,
 }
@@ -39,7 +39,7 @@ impl House {
         let home = data.path().to_string_lossy().into_owned();
         let variables: Vec<_> = variables.iter().copied().chain([("HOME", home.as_str())]).collect();
         let (gateway, address, _) = spawn_with(&config, data.path(), &variables);
-        Self { gateway, address, _data: data, _sim: sim, _runtime: runtime }
+        Self { gateway, address, data, _sim: sim, _runtime: runtime }
     }
 
     fn ask(&self) -> Answer {
@@ -167,6 +167,59 @@ fn a_profile_signs_calls_and_gives_its_region() {
     let out = check.args(["check", "--config"]).arg(&file).envs(variables).output().unwrap();
     let said = String::from_utf8_lossy(&out.stderr);
     assert!(said.contains("no profile `wrok`"), "{said}");
+}
+
+/// The portal: gives the keys of a role of an account to who shows the token of a sign-in.
+fn portal() -> (String, Arc<AtomicUsize>) {
+    serve(|stream| {
+        let head = head(stream);
+        let asked = head.starts_with("get /federation/credentials?account_id=123456789012&role_name=models ");
+        if !asked || !head.contains("\r\nx-amz-sso_bearer_token: t0k3n\r\n") {
+            return (401, json!({ "message": "Session token not found or invalid" }).to_string());
+        }
+        let until = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(3_600);
+        let keys = json!({ "accessKeyId": "AKIDEXAMPLE", "secretAccessKey": SECRET, "sessionToken": "session",
+            "expiration": until.as_millisecond() });
+        (200, json!({ "roleCredentials": keys }).to_string())
+    })
+}
+
+#[test]
+fn a_profile_that_somebody_signed_in_for_has_its_keys_from_the_portal() {
+    let (portal, given) = portal();
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join(".aws/sso/cache");
+    std::fs::create_dir_all(&folder).unwrap();
+    let config = home.path().join("config");
+    std::fs::write(
+        &config,
+        "[profile work]\nregion = eu-central-1\nsso_session = corp\nsso_account_id = 123456789012\nsso_role_name = Models\n\
+         [sso-session corp]\nsso_region = eu-central-1\nsso_start_url = https://corp.test/start\n",
+    )
+    .unwrap();
+    let token = |name: &str, url: &str, token: &str, hours: i64| {
+        let until = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(hours);
+        let until = until.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let text = json!({ "startUrl": url, "accessToken": token, "expiresAt": until, "region": "eu-central-1" });
+        std::fs::write(folder.join(name), text.to_string()).unwrap();
+    };
+    token("a.json", "https://corp.test/start/", "t0k3n", 1);
+    token("b.json", "https://other.test/start", "other", 2);
+    token("c.json", "https://corp.test/start", "old", -1);
+    std::fs::write(folder.join("client.json"), "{\"clientId\":\"x\"}").unwrap();
+    let config = config.to_string_lossy().into_owned();
+    let variables = [("AWS_CONFIG_FILE", config.as_str()), ("AWS_ENDPOINT_URL_SSO", portal.as_str())];
+    let at_home = |house: &House| std::fs::rename(home.path().join(".aws"), house.data.path().join(".aws")).unwrap();
+    let house = House::start("profile = \"work\"", &variables);
+    let nobody = house.ask();
+    assert_eq!((nobody.status, &nobody.json()["error"]["code"]), (502, &"upstream_auth".into()), "{}", nobody.body);
+    assert!(nobody.body.contains("aws sso login --profile work"), "{}", nobody.body);
+    at_home(&house);
+    for _ in 0..2 {
+        let answer = house.ask();
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+    assert_eq!(given.load(Ordering::SeqCst), 1, "the keys are kept");
 }
 
 /// STS: gives the keys of a role to whoever signs with the right key and asks for the right role.

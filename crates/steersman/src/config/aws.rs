@@ -34,6 +34,8 @@ pub(crate) struct ProfileFiles {
     pub(crate) name: String,
     credentials: PathBuf,
     config: PathBuf,
+    /// The folder in which a sign-in leaves its token.
+    pub(crate) sign_ins: PathBuf,
 }
 
 #[derive(Clone, Copy)]
@@ -109,6 +111,7 @@ impl ProfileFiles {
             name: name.to_owned(),
             credentials: file("AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials"),
             config: file("AWS_CONFIG_FILE", ".aws/config"),
+            sign_ins: home.join(".aws/sso/cache"),
         }
     }
 
