@@ -50,7 +50,7 @@ impl<'r> Thinking<'r> {
     /// What a request asks for, in the words of its model. `spelled`: the client's own words go back.
     ///
     /// # Errors
-    /// [`EncodeError`] for a word that is no effort, and for thinking that the model has not got.
+    /// [`EncodeError`] for a word that is no effort.
     pub(super) fn of(request: &'r ChatRequest, spelled: bool, losses: &mut Vec<Loss>) -> Result<Self, EncodeError> {
         let asked = (request.reasoning_effort.as_deref(), request.max_reasoning_tokens);
         if spelled || asked == (None, None) {
@@ -64,7 +64,8 @@ impl<'r> Thinking<'r> {
         Ok(match (generation, asked) {
             (Generation::Silent, (Some("none"), _)) => Self::Unsaid,
             (Generation::Silent, _) => {
-                return Err(unsupported("reasoning_effort", "thinking, which this model has not got"));
+                lose("left out: this model does not think");
+                Self::Unsaid
             }
             (Generation::Always, (Some("none"), _)) => {
                 lose("`none` written as `low`: its thinking cannot be switched off");
