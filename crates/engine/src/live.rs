@@ -1,4 +1,5 @@
-//! A stream under way: pieces from the provider, frames to the client, until the end, a failure or a client that leaves.
+//! A stream under way: pieces from the provider, frames to the client, until the end, a failure or a client that
+//! leaves.
 
 use std::time::Duration;
 

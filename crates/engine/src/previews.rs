@@ -1,9 +1,9 @@
 //! A held answer's value while it grows, for clients that ask to see it (`x-steersman-events: previews`).
 //!
 //! The answer itself stays behind the gate until it has been judged. Beside it go the parts of its value that no later
-//! step can change: complete, declared, of their type, under keys that came once. The first of them releases the answer in
-//! part: from then on no other model is asked, and an ending that would take a part back is a rejection. What was wrong
-//! may still be asked for once more, since all the rest of the value stays as it was shown.
+//! step can change: complete, declared, of their type, under keys that came once. The first of them releases the answer
+//! in part: from then on no other model is asked, and an ending that would take a part back is a rejection. What was
+//! wrong may still be asked for once more, since all the rest of the value stays as it was shown.
 //!
 //! What never happens here: a preview of an answer that may still be weighed, rewritten by the guard or put in another
 //! order; work that grows with what was shown before.
@@ -87,7 +87,8 @@ impl Previews {
         inbound.previews && prepared.stream && form && extension::is_understood(prepared.dialect)
     }
 
-    /// Those of an attempt, if what it says may be shown: it is nobody's correction, and neither weighed nor rewritten later.
+    /// Those of an attempt, if what it says may be shown: it is nobody's correction, and neither weighed nor rewritten
+    /// later.
     pub(crate) fn of<'p>(prepared: &'p Prepared, target: &Target) -> Option<&'p Self> {
         let weighed = prepared.routed.as_ref().is_some_and(|routed| routed.holds(&target.candidate));
         let rewritten = prepared.guarded.as_ref().is_some_and(|guarded| guarded.rewrites());

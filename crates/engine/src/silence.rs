@@ -3,8 +3,8 @@
 //! A provider's burst reaches this process in one read and the engine in many pieces. Pieces that are there already are
 //! joined, so that a burst leaves in one write as it came: that is the larger part of what a stream costs.
 //!
-//! A timer for each piece costs as much as passing the piece on. Here one is set for the whole stream; it is looked at only
-//! while there is nothing to read, and moved only when it rings and something was heard meanwhile.
+//! A timer for each piece costs as much as passing the piece on. Here one is set for the whole stream; it is looked at
+//! only while there is nothing to read, and moved only when it rings and something was heard meanwhile.
 //!
 //! What never happens here: a piece waits for one that has not come.
 

@@ -1,6 +1,7 @@
 //! Replays every suite of a folder against the guard and prints the report as JSON.
 //!
-//! `cargo run --release -p steersman-flow --example replay_suites -- testdata/flow/agentdojo [--findings] [--policy FILE]`
+//! `cargo run --release -p steersman-flow --example replay_suites -- testdata/flow/agentdojo [--findings]
+//! [--policy FILE]`
 
 use std::collections::HashMap;
 use std::error::Error;

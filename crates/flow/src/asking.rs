@@ -106,7 +106,8 @@ impl Request {
         at.and_then(|at| self.words.get(at)).map_or("", |word| word.lower.as_str())
     }
 
-    /// The stems of what a superlative speaks of: the words behind it up to the end of the phrase, or the one before it.
+    /// The stems of what a superlative speaks of: the words behind it up to the end of the phrase, or the one before
+    /// it.
     fn stems_beside(&self, at: usize) -> Vec<String> {
         let behind = self.words.get(at + 1..(at + 7).min(self.words.len())).unwrap_or_default();
         let phrase = behind.iter().take_while(|word| !word.hard_gap);
@@ -163,8 +164,8 @@ impl Request {
             || (object && self.is_behind_adverbial(at, first))
     }
 
-    /// Whether the word at `at` is the first verb of a sentence that opens with where, when or whether ("For the sink take
-    /// the cheaper one", "if so give it to Ann"), and no subject stands before it.
+    /// Whether the word at `at` is the first verb of a sentence that opens with where, when or whether ("For the sink
+    /// take the cheaper one", "if so give it to Ann"), and no subject stands before it.
     fn is_behind_adverbial(&self, at: usize, first: usize) -> bool {
         const OPENS: &[&str] =
             &["for", "in", "on", "at", "from", "with", "of", "if", "when", "once", "after", "before", "as"];
@@ -407,8 +408,9 @@ impl Request {
         determiner || gerund || counted || stated
     }
 
-    /// Whether a word that can be a verb stands as the head of "annual leave", "open issues", "short comment": behind another
-    /// plain word of its phrase. A name before it is who should do it ("have Ben cover"); so is a verb that lets it be done.
+    /// Whether a word that can be a verb stands as the head of "annual leave", "open issues", "short comment": behind
+    /// another plain word of its phrase. A name before it is who should do it ("have Ben cover"); so is a verb that
+    /// lets it be done.
     fn is_joined_noun(&self, at: usize) -> bool {
         const BEFORE: &[&str] = &[
             "help", "go", "let", "make", "have", "first", "never", "always", "later", "come", "get", "pls", "thx",

@@ -1,8 +1,8 @@
 //! Which row of a result the user meant: by a literal, a name, a query, or a checked selection.
 //!
-//! An attested value says that it exists, not that it was asked for: an attacker who cannot forge an id can still choose
-//! one. So an attested value needs a reason that lies in the user's words. Untrusted text takes part in one way only: a
-//! whole field that equals a literal of the user's is the name of its own row.
+//! An attested value says that it exists, not that it was asked for: an attacker who cannot forge an id can still
+//! choose one. So an attested value needs a reason that lies in the user's words. Untrusted text takes part in one way
+//! only: a whole field that equals a literal of the user's is the name of its own row.
 //!
 //! What never happens here: no similarity, no threshold. A reason holds or it does not.
 
@@ -60,8 +60,8 @@ pub(crate) fn marks(transcript: &Transcript, source: &Source) -> Vec<(u16, u16)>
 /// What a row holds of the user's words: the field, the literal, and whether the platform vouches for the field.
 type Hit<'a> = (&'a str, Cow<'a, str>, bool);
 
-/// For each row whether a field of it equals a literal of the request's that does not stand in all its siblings. Where the
-/// user's words describe a row by several literals, one that lacks any of them is not the one that was meant.
+/// For each row whether a field of it equals a literal of the request's that does not stand in all its siblings. Where
+/// the user's words describe a row by several literals, one that lacks any of them is not the one that was meant.
 fn matches(transcript: &Transcript, rows: &[Row], request: &Request, foreign: bool) -> Vec<u16> {
     if request.words.is_empty() {
         return vec![0; rows.len()];
@@ -217,8 +217,8 @@ fn extreme(
     })
 }
 
-/// Whether the user's words narrow a result to a few rows of which this is one, and a selection that no field can prove is
-/// to tell them apart: it stands in a sentence with a word of the row.
+/// Whether the user's words narrow a result to a few rows of which this is one, and a selection that no field can prove
+/// is to tell them apart: it stands in a sentence with a word of the row.
 pub(crate) fn is_narrowed(transcript: &Transcript, row: &Row, source: &Source) -> bool {
     const FEW: usize = 3;
     let user = &transcript.user;
@@ -237,8 +237,8 @@ pub(crate) fn is_narrowed(transcript: &Transcript, row: &Row, source: &Source) -
         })
 }
 
-/// Whether a value was asked about in one of several reads of a kind, and what came back is the most or the least of all, as
-/// the user's words select ("the channel with the most members").
+/// Whether a value was asked about in one of several reads of a kind, and what came back is the most or the least of
+/// all, as the user's words select ("the channel with the most members").
 pub(crate) fn counted(transcript: &Transcript, value: &str) -> bool {
     let value = text::exact(value);
     let size = |source: &Source| {
@@ -265,8 +265,8 @@ pub(crate) fn counted(transcript: &Transcript, value: &str) -> bool {
         })
 }
 
-/// Whether a selection speaks of the rows of this result: not if its noun names what another result is of, and not this one,
-/// nor if somebody else's words may have asked for a result that it does not name.
+/// Whether a selection speaks of the rows of this result: not if its noun names what another result is of, and not this
+/// one, nor if somebody else's words may have asked for a result that it does not name.
 fn speaks_of(transcript: &Transcript, source: &Source, selection: &Selection) -> bool {
     let lists = |source: &Source| selection.nouns.iter().any(|noun| source.kinds.contains(noun));
     let others = || transcript.sources.iter().filter(|other| other.rows.len() > 1 && other.tool != source.tool);
@@ -312,8 +312,9 @@ pub(crate) fn is_best_joined(transcript: &Transcript, row: &Row) -> bool {
 /// The last words of fields that hold what a thing is called.
 const CALLED: &[&str] = &["label", "name", "subject", "title"];
 
-/// Whether some sibling is named by the user, so that another row is not the one that was meant. What the call itself puts
-/// somewhere names no row, unless it is what a row is called: "make Tom a seller" is not about those who are sellers.
+/// Whether some sibling is named by the user, so that another row is not the one that was meant. What the call itself
+/// puts somewhere names no row, unless it is what a row is called: "make Tom a seller" is not about those who are
+/// sellers.
 pub(crate) fn has_named_sibling(transcript: &Transcript, row: &Row, given: &[String]) -> bool {
     let Some(source) = transcript.source(row.source) else { return false };
     let rows = transcript.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();

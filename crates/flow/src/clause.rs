@@ -1,8 +1,9 @@
 //! A request in clauses: each order with the words that belong to it, read as a request of its own.
 //!
-//! "Pin the launch post, and mail Petra the minutes" speaks of two rows. In the whole request each word counts for every
-//! row, so neither is described better than the other; in its own clause each is. A clause reaches from its order to the
-//! next one in the same sentence. Sentences without an order belong to the one before them and to the one behind them.
+//! "Pin the launch post, and mail Petra the minutes" speaks of two rows. In the whole request each word counts for
+//! every row, so neither is described better than the other; in its own clause each is. A clause reaches from its order
+//! to the next one in the same sentence. Sentences without an order belong to the one before them and to the one behind
+//! them.
 //!
 //! What never happens here: no grant, and no look at a result. The words stay the user's own.
 

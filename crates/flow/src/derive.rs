@@ -141,7 +141,8 @@ pub(crate) fn share(text: &str, pair: &[Found]) -> Option<(Micro, Micro)> {
     ((of || same) && (1..whole.value.0).contains(&part.value.0)).then_some((part.value, whole.value))
 }
 
-/// Whether the user asks for a part of a figure ("a quarter of it", "half the fee"), so that the whole is not what is meant.
+/// Whether the user asks for a part of a figure ("a quarter of it", "half the fee"), so that the whole is not what is
+/// meant.
 pub(crate) fn is_part_asked(transcript: &Transcript) -> bool {
     const PARTS: &[&str] = &["half", "third", "thirds", "quarter", "quarters", "fifth", "tenth"];
     const BEHIND: &[&str] = &["of", "the", "his", "her", "their", "my", "our", "its"];
@@ -152,8 +153,8 @@ pub(crate) fn is_part_asked(transcript: &Transcript) -> bool {
     })
 }
 
-/// Whether a quantity is the sum of two figures of rows that the user named, or what lies between them, or the product of two
-/// figures of one such row.
+/// Whether a quantity is the sum of two figures of rows that the user named, or what lies between them, or the product
+/// of two figures of one such row.
 fn is_apart(transcript: &Transcript, target: Micro) -> bool {
     const MEANT: u16 = bind::LITERAL | bind::NAMED | bind::DESCRIBED | bind::JOINED;
     const FIGURES: usize = 48;

@@ -1,10 +1,10 @@
 //! Which row the user's words describe best: "the Linz depot", "the printer ticket", "invoice 1043" for `INV-1043`.
 //!
-//! A person seldom writes a whole field. So each row is scored by which of the user's words stand in its short fields, words
-//! that stand in all its siblings aside. A row is described if a telling word (a name, a number, a day, "me") stands in it
-//! alone, or if no sibling has as many words. Over attested fields an attacker has no part in this: the scores are functions
-//! of the user's words and of what the platform says. Over other short fields a row gets a weaker mark, like a name: whoever
-//! writes the title of a row can be taken for that row.
+//! A person seldom writes a whole field. So each row is scored by which of the user's words stand in its short fields,
+//! words that stand in all its siblings aside. A row is described if a telling word (a name, a number, a day, "me")
+//! stands in it alone, or if no sibling has as many words. Over attested fields an attacker has no part in this: the
+//! scores are functions of the user's words and of what the platform says. Over other short fields a row gets a weaker
+//! mark, like a name: whoever writes the title of a row can be taken for that row.
 //!
 //! What never happens here: no threshold on likeness, and no text long enough to be a message.
 
@@ -100,8 +100,8 @@ pub(crate) fn marks(transcript: &Transcript, rows: &[Row], request: &Request) ->
     marks
 }
 
-/// Which of a few siblings a clause describes by itself: each one that has more of its words than all others, or a telling
-/// word that no other has.
+/// Which of a few siblings a clause describes by itself: each one that has more of its words than all others, or a
+/// telling word that no other has.
 pub(crate) fn told_apart(transcript: &Transcript, family: &[&Row], clause: &Request) -> Vec<bool> {
     let mut scores: Vec<Score> = family.iter().map(|row| score(transcript, row, clause)).collect();
     drop_common(&mut scores);

@@ -2,7 +2,8 @@
 //! `E-2051` and another which request is of `E-2051`.
 //!
 //! A key is an attested value that stands in one row of its result alone. A row that attests the key of a row which the
-//! user's words name is joined to it, as a database would join them. Only attested values take part, so an attacker does not.
+//! user's words name is joined to it, as a database would join them. Only attested values take part, so an attacker
+//! does not.
 //!
 //! What never happens here: no join over a join, so a chain has to be asked for link by link.
 
@@ -66,7 +67,8 @@ fn is_key(field: &Field) -> bool {
     field.attested && (2..64).contains(&field.raw.len()) && (field.is_name() || named())
 }
 
-/// Whether a value can be the key of another row, by whatever name ("assignedDriver"): no figure, and not too short to be one.
+/// Whether a value can be the key of another row, by whatever name ("assignedDriver"): no figure, and not too short to
+/// be one.
 fn is_link(field: &Field) -> bool {
     (3..64).contains(&field.raw.len()) && !crate::tool::is_quantity_name(&field.name) && is_plain(&field.raw)
 }

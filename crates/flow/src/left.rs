@@ -1,8 +1,9 @@
 //! Which of the user's orders no tool at hand explains, so that they are left for one that the lexicon does not know.
 //!
 //! A lexicon ends somewhere, an agent's tools are few. So an order in a word that means none of them ("dispense the
-//! refill", "let them have the hall") has to mean one of them in a way that the lexicon does not know, or nothing. Whatever
-//! is read from it needs evidence in the values of the call, and covers nothing that ends, takes or gives away.
+//! refill", "let them have the hall") has to mean one of them in a way that the lexicon does not know, or nothing.
+//! Whatever is read from it needs evidence in the values of the call, and covers nothing that ends, takes or gives
+//! away.
 //!
 //! What never happens here: no grant. A question, a wish to know and a statement stay what they are.
 

@@ -1,8 +1,9 @@
 //! The words themselves: near-synonyms of actions and of objects, over the trades in which assistants are put to work.
 //!
-//! The groups are those of a thesaurus (Roget's heads of giving, ending, changing, telling, conveying and so on), filled from
-//! general English and from what public interfaces of some thirty trades call their operations. A word stands in as many
-//! groups as it has senses. Nothing here is a permission: a group only says that two words can mean one action.
+//! The groups are those of a thesaurus (Roget's heads of giving, ending, changing, telling, conveying and so on),
+//! filled from general English and from what public interfaces of some thirty trades call their operations. A word
+//! stands in as many groups as it has senses. Nothing here is a permission: a group only says that two words can mean
+//! one action.
 //!
 //! What never happens here: no tool set's own words, no code.
 

@@ -3,8 +3,8 @@
 //! The model is assumed to obey its attacker. What it can cause is decided here, outside it, from where each value came
 //! from: a pure fold over the transcript labels every value ([`Guard`] takes it message by message), a deterministic
 //! matcher re-derives argument values from sources of higher integrity, and a decision ([`Decision`]) comes with a
-//! witness. [`Policy`] is the operator's word as data, [`lint()`] tries everything that it can say, [`replay()`] measures a
-//! guard on recorded tasks and attacks, and [`attack()`] plays an adaptive attacker.
+//! witness. [`Policy`] is the operator's word as data, [`lint()`] tries everything that it can say, [`replay()`]
+//! measures a guard on recorded tasks and attacks, and [`attack()`] plays an adaptive attacker.
 //!
 //! What never happens here: no I/O, no clock, no model and no classifier. A detector may watch; it is never the reason
 //! for a decision.

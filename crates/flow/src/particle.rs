@@ -1,7 +1,7 @@
 //! Verbs that a particle gives another meaning: "call off", "turn the sprinklers off", "give it back".
 //!
-//! A particle ends its phrase, a preposition begins one: "on Friday" says nothing of the verb before it. What verb and particle
-//! mean together replaces what the verb means alone.
+//! A particle ends its phrase, a preposition begins one: "on Friday" says nothing of the verb before it. What verb and
+//! particle mean together replaces what the verb means alone.
 //!
 //! What never happens here: no meaning is guessed. Pairs that the table does not have keep the verb's own.
 

@@ -1,8 +1,8 @@
 //! Whose words asked for a result, and whose name an address bears.
 //!
-//! Who chooses a query chooses which rows stand side by side, and who chooses an own address can put another's name into it. So
-//! a result that others' words asked for is compared with all that its tool gave, and a name counts for the address that the
-//! most trusted source gives it to.
+//! Who chooses a query chooses which rows stand side by side, and who chooses an own address can put another's name
+//! into it. So a result that others' words asked for is compared with all that its tool gave, and a name counts for the
+//! address that the most trusted source gives it to.
 //!
 //! What never happens here: no row is chosen. Reasons are found elsewhere; this takes some away.
 
@@ -41,7 +41,8 @@ impl Transcript {
         }
     }
 
-    /// A query that is put together from values of rows that the user's words chose, and words of the user's ("perf:3102").
+    /// A query that is put together from values of rows that the user's words chose, and words of the user's
+    /// ("perf:3102").
     fn query_of_parts(&self, leaf: &str) -> Option<Query> {
         const PARTS: usize = 4;
         let tokens: Vec<_> = text::tokens(leaf).map(|token| token.text).take(PARTS + 1).collect();
@@ -70,19 +71,22 @@ impl Transcript {
         if chosen { Query::User } else { Query::None }
     }
 
-    /// Whether somebody else's words may have asked for a result: they are in its query, or it has none and they came before.
+    /// Whether somebody else's words may have asked for a result: they are in its query, or it has none and they came
+    /// before.
     pub(crate) fn is_unbidden(&self, source: &Source) -> bool {
         let earlier = |other: &Source| !other.trusted && other.message < source.message;
         source.query == Query::Other || (source.query == Query::None && self.sources.iter().any(earlier))
     }
 
-    /// Whether another result of the tool has a row with more of the user's words: whoever chooses a query chooses the siblings.
+    /// Whether another result of the tool has a row with more of the user's words: whoever chooses a query chooses the
+    /// siblings.
     pub(crate) fn is_outdone(&self, source: &Source, row: &Row) -> bool {
         self.sources.iter().any(|other| other.tool == source.tool && other.most > row.hits)
     }
 
-    /// Whether another attested address carries the names of the user's that this one carries, and deserves no less trust: one
-    /// of a tool that nobody else writes into counts before all others. Whoever may choose an own address takes no name so.
+    /// Whether another attested address carries the names of the user's that this one carries, and deserves no less
+    /// trust: one of a tool that nobody else writes into counts before all others. Whoever may choose an own address
+    /// takes no name so.
     pub(crate) fn has_namesake(&self, field: &Field) -> bool {
         let vouched = |field: &Field| self.source(field.source).is_some_and(|source| source.trusted);
         let trusted = vouched(field);
@@ -101,7 +105,8 @@ impl Transcript {
         address.contains('@') && !self.called.is_empty() && !binding::carries_name(&self.user, address)
     }
 
-    /// Whether a value is a day of the week that the user named, where no record says what day it is: enough to look there.
+    /// Whether a value is a day of the week that the user named, where no record says what day it is: enough to look
+    /// there.
     fn is_user_weekday(&self, value: &str) -> bool {
         let day = moment::parse(value).and_then(|(day, _)| day?.number()).filter(|_| self.today.is_empty());
         day.is_some_and(|day| self.user.relatives.contains(&moment::Relative::Weekday(moment::weekday(day))))

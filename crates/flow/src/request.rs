@@ -63,7 +63,8 @@ pub(crate) struct Mention {
     pub(crate) wish: bool,
     /// Stems of the words behind it, up to the end of the phrase.
     pub(crate) beside: Vec<String>,
-    /// Whether it stands where an order stands, whatever the word: at the start, or after "please" or "and" before an object.
+    /// Whether it stands where an order does, whatever the word: at the start, or after "please" or "and" with an
+    /// object.
     pub(crate) ordering: bool,
     /// Whether one of the tools at hand is what it asks for, whatever the values.
     pub(crate) explained: bool,
@@ -451,7 +452,7 @@ impl Request {
         starts.iter().any(|at| self.words.get(*at as usize).is_some_and(|word| word.capital || word.quoted))
     }
 
-    /// Whether a word bears a capital letter inside a phrase, so that even one without meaning is a name ("into Done", "an A").
+    /// Whether a word bears a capital letter inside a phrase, so that one without meaning too is a name ("into Done").
     fn names_inside(&self, word: &str) -> bool {
         let starts = self.positions.get(word).map_or(&[][..], Vec::as_slice);
         word != "i"

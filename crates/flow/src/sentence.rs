@@ -111,7 +111,8 @@ impl Request {
         }
     }
 
-    /// Whether the user speaks of all of a group and limits it in a clause of its own ("everything that expires in May").
+    /// Whether the user speaks of all of a group and limits it in a clause of its own ("everything that expires in
+    /// May").
     pub(crate) fn is_restricted(&self) -> bool {
         const LIMITS: &[&str] = &[
             "before", "after", "since", "until", "within", "than", "over", "under", "above", "below", "between",

@@ -1,8 +1,8 @@
 //! Where an argument value stands: said by the user, chosen by the user, computed, or vouched for by nobody.
 //!
-//! This is the re-derivation that lets the guard work with unchanged agents. What a model emits after untrusted input is
-//! untrusted; but if the very value, found by a deterministic matcher, stands in a source of higher integrity, then it
-//! may be taken to come from there. The matchers know types: a number that is a quantity, a moment, a name, an id.
+//! This is the re-derivation that lets the guard work with unchanged agents. What a model emits after untrusted input
+//! is untrusted; but if the very value, found by a deterministic matcher, stands in a source of higher integrity, then
+//! it may be taken to come from there. The matchers know types: a number that is a quantity, a moment, a name, an id.
 //!
 //! What never happens here: no untrusted value gains trust by resembling a trusted one.
 
@@ -217,8 +217,8 @@ impl Values<'_> {
         }
     }
 
-    /// The row that a look-up gave for a value that nobody vouched for, if what the platform says there is what the user's
-    /// words name: the number of the order that is Lindqvist's, wherever it came from. No recipient is found so.
+    /// The row that a look-up gave for a value that nobody vouched for, if what the platform says there is what the
+    /// user's words name: the number of the order that is Lindqvist's, wherever it came from. No recipient is found so.
     fn confirmed(&self, argument: &str, text: &str) -> Option<u32> {
         if Tool::is_principal(argument) || text.contains('@') || text.contains("://") {
             return None;
@@ -234,7 +234,8 @@ impl Values<'_> {
             .map(|(field, _)| field.row)
     }
 
-    /// Whether an attested value may fill an argument by what both are called: a price is no number of a thing and nobody's name.
+    /// Whether an attested value may fill an argument by what both are called: a price is no number of a thing and
+    /// nobody's name.
     fn is_of_kind(&self, leaf: &Leaf<'_>, field: &Field) -> bool {
         if field.number.is_none() || field.is_name() || field.name.is_empty() {
             return true;
@@ -308,8 +309,9 @@ impl Values<'_> {
         clauses.iter().any(|clause| told(clause).get(place) == Some(&true))
     }
 
-    /// Whether the platform's fields leave a few rows that the user's words can mean, and of these this one's text has the most
-    /// of them ("the torn wiper on VH-0423"). Whoever writes the texts can only choose among what the user named.
+    /// Whether the platform's fields leave a few rows that the user's words can mean, and of these this one's text has
+    /// the most of them ("the torn wiper on VH-0423"). Whoever writes the texts can only choose among what the user
+    /// named.
     fn is_spoken_of(&self, row: &Row, source: &Source) -> bool {
         const NAMED: u16 = bind::LITERAL | bind::ALIKE | bind::DESCRIBED;
         let rows = self.transcript.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
@@ -373,8 +375,8 @@ impl Values<'_> {
         field.name.is_empty() && !field.pointer.is_empty() && items.any(other)
     }
 
-    /// Whether what a query of the user's brought has no other row of the kind, or the user spoke of all, or of this one by
-    /// what stands in it.
+    /// Whether what a query of the user's brought has no other row of the kind, or the user spoke of all, or of this
+    /// one by what stands in it.
     fn is_one_or_all(&self, row: &Row, source: &Source) -> bool {
         let user = &self.transcript.user;
         let spoken = row.bind & bind::SPOKEN != 0 && !self.tool.gives_away();
@@ -399,8 +401,8 @@ impl Values<'_> {
         user.speaks_of_self() && words.any(|word| user.has_stem(&words::stem(&word)))
     }
 
-    /// Whether the row of a chosen value bears the user's own words or is what they select, so that it says something of what
-    /// the user wants.
+    /// Whether the row of a chosen value bears the user's own words or is what they select, so that it says something
+    /// of what the user wants.
     pub(crate) fn is_bound(&self, row: u32, value: &str) -> bool {
         const WORDS: u16 =
             bind::LITERAL | bind::NAMED | bind::DESCRIBED | bind::TITLED | bind::JOINED | bind::MENTIONED;
@@ -490,8 +492,8 @@ impl Values<'_> {
         })
     }
 
-    /// Whether a link may leave: the user or a platform gave it, its host is trusted, or the user asked for the link of a
-    /// row that the user named.
+    /// Whether a link may leave: the user or a platform gave it, its host is trusted, or the user asked for the link of
+    /// a row that the user named.
     pub(crate) fn vouches_link(&self, link: &Link) -> bool {
         let transcript = self.transcript;
         let said = transcript.user.says(&link.whole)

@@ -50,7 +50,8 @@ pub(crate) enum Measure {
     Named,
 }
 
-/// What is compared, with the words for its greatest and its least value. Comparatives stand here too ("the cheaper one").
+/// What is compared, with the words for its greatest and its least value. Comparatives stand here too ("the cheaper
+/// one").
 const SUPERLATIVES: &[(Measure, &str, &str)] = &[
     (
         Measure::Size,
@@ -157,8 +158,8 @@ pub(crate) fn nouns(stem: &str) -> Nouns {
     TABLES.nouns.get(stem).copied().unwrap_or_default()
 }
 
-/// What the known verbs have in common that a word of no meaning is a slip away from ("cancell", "shedule"): a letter too
-/// many, too few, wrong or swapped. Only ever asked of the user's own words.
+/// What the known verbs have in common that a word of no meaning is a slip away from ("cancell", "shedule"): a letter
+/// too many, too few, wrong or swapped. Only ever asked of the user's own words.
 pub(crate) fn misspelt(stem: &str) -> Verbs {
     if stem.len() < 5 || verbs(stem) != 0 || nouns(stem) != 0 || is_reading(stem) || is_stop(stem) || !stem.is_ascii() {
         return 0;
@@ -167,8 +168,8 @@ pub(crate) fn misspelt(stem: &str) -> Verbs {
     slips.map(|(_, classes)| *classes).reduce(|all, classes| all & classes).unwrap_or_default()
 }
 
-/// Whether two words differ by one edit (Damerau, "A technique for computer detection and correction of spelling errors",
-/// 1964: insertion, deletion, substitution, transposition), their first letter aside.
+/// Whether two words differ by one edit (Damerau, "A technique for computer detection and correction of spelling
+/// errors", 1964: insertion, deletion, substitution, transposition), their first letter aside.
 fn is_slip(a: &[u8], b: &[u8]) -> bool {
     if a.first() != b.first() || a.len().abs_diff(b.len()) > 1 {
         return false;

@@ -1,5 +1,5 @@
-//! Whether a user's words ask for a tool's action, over domains that no suite of `testdata` has: a table of requests, and
-//! a table of tools that an injected text would like called beside them.
+//! Whether a user's words ask for a tool's action, over domains that no suite of `testdata` has: a table of requests,
+//! and a table of tools that an injected text would like called beside them.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 

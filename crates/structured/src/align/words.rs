@@ -1,4 +1,5 @@
-//! How near two names are: case style, inflection, an added or left-out word, an abbreviation, a synonym, a typing error.
+//! How near two names are: case style, inflection, an added or left-out word, an abbreviation, a synonym, a typing
+//! error.
 //!
 //! Nearness is linguistic, and so is distance: a word that sets names apart (`first` and `last`, `min` and `max`) is
 //! never bridged, a negating prefix never dropped, a digit never taken for another, nor a unit.
@@ -246,7 +247,8 @@ impl Name {
         PERSONAL.contains(&self.joined.as_str())
     }
 
-    /// Whether it is the declared name with words before it that name something that is no person: `company_name` for `name`.
+    /// Whether it is the declared name with words before it that name something that is no person: `company_name` for
+    /// `name`.
     pub(super) fn is_of_nobody(&self, declared: &Name) -> bool {
         let extra = self.words.len().saturating_sub(declared.words.len());
         self.words.ends_with(&declared.words)
@@ -328,8 +330,8 @@ pub(super) fn key_distance(found: &Name, declared: &Name) -> Option<u32> {
         .or_else(|| typing_error(joined_a, joined_b, 5).then_some(TYPING))
 }
 
-/// The same name with the unit spelled otherwise, or with one that the declared name leaves open: `duration_in_minutes` for
-/// `duration_min` or `duration`. The other way round nobody knows what was counted.
+/// The same name with the unit spelled otherwise, or with one that the declared name leaves open: `duration_in_minutes`
+/// for `duration_min` or `duration`. The other way round nobody knows what was counted.
 fn unit_added(found: &Name, declared: &Name) -> Option<u32> {
     let bare = |name: &Name| {
         let mut words = name.words.clone();

@@ -203,7 +203,8 @@ impl<'a> Lexer<'a> {
     }
 
     fn ellipsis(&mut self, len: usize) {
-        // At the end of a list of scalars it trails off; between two elements, and behind a record, it stands for others.
+        // At the end of a list of scalars it trails off; between two elements, and behind a record, it stands for
+        // others.
         let (next, _) = self.cursor.skip(self.i + len);
         let (next, _) = self.cursor.skip(next + self.cursor.comma(next).unwrap_or(0));
         let record = matches!(self.tokens.last().map(|t| t.kind), Some(Kind::CloseObject | Kind::CloseArray));
