@@ -65,8 +65,9 @@ pub(crate) fn unfilled(document: &Document, shapes: &Shapes) -> Option<Rejected>
     let own = |(node, key): &Leaf<'_>| {
         node.as_str().zip(key.and_then(Node::as_str)).is_some_and(|(text, key)| names_itself(text.trim(), &key))
     };
-    let may_tell = |text: &str| framed(text).is_some() || is_one_of(&BLANKS, text) || text == "string";
+    let may_tell = |text: &str| framed(text).is_some() || is_one_of(&BLANKS, text);
     if !repeats_names(&values)
+        && !says_only_string(&values)
         && !values.iter().any(|leaf| own(leaf) || leaf.0.as_str().is_some_and(|text| may_tell(text.trim())))
     {
         return None;
@@ -81,7 +82,7 @@ pub(crate) fn unfilled(document: &Document, shapes: &Shapes) -> Option<Rejected>
     let all = values.len();
     values.retain(|(node, _)| !matches!(node.raw(), "0" | "0.0" | "false" | "null" | "\"\""));
     let marks = values.iter().all(|(node, _)| node.as_str().is_some_and(|text| is_mark(text.trim())));
-    let typed = values.len() < all && values.iter().all(|(node, _)| node.is_text("string"));
+    let typed = values.len() < all && says_only_string(&values);
     let is_form = repeats_names(&values) || (marks && (typed || values.iter().any(tells)));
     (values.len() > 1 && is_form).then(|| rejected(document, document.root()))
 }
@@ -95,6 +96,12 @@ fn repeats_names(values: &[Leaf<'_>]) -> bool {
     };
     let first = texts.peek().is_some_and(|leaf| itself(leaf));
     first && texts.clone().count() > 1 && texts.all(itself)
+}
+
+/// Every text is the name of its type.
+fn says_only_string(values: &[Leaf<'_>]) -> bool {
+    let mut texts = values.iter().filter(|(node, _)| node.kind() == Kind::String).peekable();
+    texts.peek().is_some() && texts.all(|(node, _)| node.is_text("string"))
 }
 
 /// Whether the schema lists this very text where it stands.
