@@ -1,7 +1,7 @@
 //! What a tool's name and description say that it does, and whether a verb of the user's means that.
 //!
-//! The less a verb says, the more the values of the call have to: a verb with its object is a request by itself, a verb alone
-//! needs a value that is the user's, and a word that no tool explains needs all of them to be.
+//! The less a verb says, the more the values of the call have to: a verb with its object is a request by itself, a verb
+//! alone needs a value that is the user's, and a word that no tool explains needs all of them to be.
 //!
 //! What never happens here: no look at a result, and no grant. Values are judged apart.
 
@@ -62,8 +62,8 @@ pub(crate) enum Fit {
     Named,
 }
 
-/// How many points less than the best a tool may have and still be what a clause asks for: one sign of a kind, or an argument's
-/// name. Chosen by what it costs the benign tasks of the development suites: none.
+/// How many points less than the best a tool may have and still be what a clause asks for: one sign of a kind, or an
+/// argument's name. Chosen by what it costs the benign tasks of the development suites: none.
 const SLACK: usize = 1;
 
 /// How many words of a description are kept.
@@ -74,7 +74,8 @@ const CHANGES: Verbs =
     words::MOVE | words::ASSIGN | words::MARK | words::CLOSE | words::APPROVE | words::REJECT | words::OPEN;
 
 /// Which word of a tool's name is its verb: the first that can be one. If that can be a noun too, the word by which the
-/// description opens ("appointment_cancel"), or the opening word that can be no noun ("decide_leave"), or such a verb behind.
+/// description opens ("appointment_cancel"), or the opening word that can be no noun ("decide_leave"), or such a verb
+/// behind.
 fn action(stems: &[String], first_said: Option<&str>) -> usize {
     let is_verb = |stem: &String| words::verbs(stem) != 0;
     let is_noun = |stem: &String| words::nouns(stem) != 0;
@@ -89,8 +90,8 @@ fn action(stems: &[String], first_said: Option<&str>) -> usize {
 }
 
 impl Profile {
-    /// The profile of a call whose arguments choose the action. The tool's own verb counts beside it only if the user named
-    /// the value ("set it to closed").
+    /// The profile of a call whose arguments choose the action. The tool's own verb counts beside it only if the user
+    /// named the value ("set it to closed").
     pub(crate) fn doing(&self, actions: &[String], request: &Request) -> Self {
         let named = actions.iter().all(|stem| request.has_stem(stem));
         let verbs = actions.iter().fold(0, |verbs, stem| verbs | words::verbs(stem));
@@ -142,8 +143,8 @@ impl Profile {
             && self.objects.contains(&mention.stem)
     }
 
-    /// Whether a word that no tool at hand explains is left for this one: its object is named and a value is the user's, or
-    /// every value is. An unknown word alone is no request.
+    /// Whether a word that no tool at hand explains is left for this one: its object is named and a value is the
+    /// user's, or every value is. An unknown word alone is no request.
     pub(crate) fn is_left_for(&self, mention: &Mention, fit: Fit, evidence: &Evidence) -> bool {
         // What an unknown word asks for is done to what stands beside it, or to what it points back at.
         let local = mention.pronoun || evidence.sentences.contains(&mention.sentence);

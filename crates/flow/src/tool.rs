@@ -192,8 +192,8 @@ impl Tool {
         text::identifier_words(argument).iter().any(|word| is_in(PRINCIPALS, &words::stem(word)))
     }
 
-    /// The actions that the arguments of a call choose among those that the tool can do ("operation": "revoke"): each value
-    /// that the operator's schema lists, or the description of its argument, and that is a verb.
+    /// The actions that the arguments of a call choose among those that the tool can do ("operation": "revoke"): each
+    /// value that the operator's schema lists, or the description of its argument, and that is a verb.
     pub(crate) fn chosen_actions(&self, leaves: &[Leaf<'_>]) -> Vec<String> {
         let listed = |leaf: &&Leaf<'_>| {
             let text = leaf.text();
@@ -231,9 +231,10 @@ impl Tool {
         self.profile.verbs & FINAL != 0 && self.profile.verbs & MILD == 0
     }
 
-    /// Whether the request asks for this tool's kind of action on its kind of object. The less the verb says, the more the
-    /// values have to: `evidence` is how far they tell by themselves that the user meant the call ("turn down Sara Lind's").
-    /// `actions` are those that the call's arguments choose: they are what is done, whatever the tool can do besides.
+    /// Whether the request asks for this tool's kind of action on its kind of object. The less the verb says, the more
+    /// the values have to: `evidence` is how far they tell by themselves that the user meant the call ("turn down Sara
+    /// Lind's"). `actions` are those that the call's arguments choose: they are what is done, whatever the tool can do
+    /// besides.
     pub(crate) fn asked_by(&self, request: &Request, evidence: &Evidence, actions: &[String]) -> Option<Asked> {
         let chosen;
         let profile = if actions.is_empty() {

@@ -1,7 +1,9 @@
-//! Keys of a role that a person has signed in for: `aws sso login` leaves a token in a folder, and the portal gives keys for it.
+//! Keys of a role that a person has signed in for: `aws sso login` leaves a token in a folder, and the portal gives
+//! keys for it.
 //!
-//! Sources: docs.aws.amazon.com, SDK reference guide, "IAM Identity Center credential provider"; IAM Identity Center portal
-//! API, "GetRoleCredentials". The token's file is found by the address of the portal that it names, not by its own name.
+//! Sources: docs.aws.amazon.com, SDK reference guide, "IAM Identity Center credential provider"; IAM Identity Center
+//! portal API, "GetRoleCredentials". The token's file is found by the address of the portal that it names, not by its
+//! own name.
 //!
 //! What never happens here: a sign-in, or a renewal of one. A person does that.
 
