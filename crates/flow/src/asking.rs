@@ -281,6 +281,7 @@ impl Request {
             || word.question
             || self.is_said_to_me(at)
             || self.is_left_to_others(at)
+            || self.is_supposed(at, first)
             || self.is_past(at, first)
             || self.is_noun(at)
             || self.is_negated(at, first)
@@ -440,14 +441,30 @@ impl Request {
             || (self.word(Some(at)), next) == ("take", "care")
     }
 
-    /// "Tell me", "let us know": an answer is asked for, and no message.
+    /// "Tell me", "let us know", "give me a summary": an answer is asked for, and no message. A right is given by an effect.
     fn is_said_to_me(&self, at: usize) -> bool {
+        const RIGHTS: &[&str] = &["access", "permission", "right", "role", "leav", "credit", "refund", "discount"];
         let me = |at| matches!(self.word(Some(at)), "me" | "us");
         match self.word(Some(at)) {
-            "tell" | "show" | "inform" | "brief" | "advise" | "alert" => me(at + 1),
+            "tell" | "show" | "inform" | "brief" | "advise" | "alert" | "find" | "list" | "name" | "read" => me(at + 1),
+            "give" => me(at + 1) && !self.stems_behind(at).iter().any(|stem| RIGHTS.contains(&stem.as_str())),
             "let" => me(at + 1) && self.word(Some(at + 2)) == "know",
             _ => false,
         }
+    }
+
+    /// "What it would cost us to buy twenty", "I'd like to know": nothing is to be done yet.
+    fn is_supposed(&self, at: usize, first: usize) -> bool {
+        let knows = |at: usize| {
+            let behind_to = self.word(at.checked_sub(1)) == "to";
+            behind_to && matches!(self.word(Some(at)), "know" | "hear" | "learn" | "understand")
+        };
+        if knows(at) || knows(at + 2) {
+            return true;
+        }
+        self.word(at.checked_sub(1)) == "to"
+            && self.before(at, 5, first).any(|word| matches!(word.stem.as_str(), "cost" | "tak") && !word.comma)
+            && self.before(at, 12, first).any(|word| matches!(word.lower.as_str(), "would" | "what" | "how" | "does"))
     }
 
     fn is_negated(&self, at: usize, first: usize) -> bool {

@@ -13,6 +13,7 @@ mod asking;
 mod attack;
 mod baseline;
 mod binding;
+mod borrowed;
 mod bound;
 mod clause;
 mod clock;
@@ -48,6 +49,7 @@ mod value;
 mod words;
 
 pub use attack::{AttackReport, attack};
+pub use borrowed::{Borrowed, borrowed};
 pub use decision::{Decision, Origin, Place, PlanSlot, ProposedCall, Rule, Witness};
 pub use egress::Answer;
 pub use guard::Guard;

@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::baseline::{self, Baseline};
+use crate::borrowed::Borrowed;
 use crate::decision::{Decision, ProposedCall, Rule, Witness};
 use crate::guard::Guard;
 use crate::policy::Policy;
@@ -73,6 +74,9 @@ pub struct Report {
     pub suites: BTreeMap<String, Figures>,
     /// The reference guards, over all suites.
     pub baselines: BTreeMap<String, Figures>,
+    /// Legitimate calls where nobody asked for them, over all suites, if they were counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub borrowed: Option<Borrowed>,
     /// Every question asked in a clean run and every injected effect that was let through.
     pub findings: Vec<Finding>,
 }

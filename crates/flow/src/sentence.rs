@@ -12,6 +12,11 @@ use crate::request::{Request, Word};
 use crate::text::Token;
 use crate::words;
 
+/// The stem with which a sentence opens.
+fn opens_stem(words: &[Word]) -> &str {
+    words.first().map_or("", |word| word.stem.as_str())
+}
+
 impl Request {
     /// Notes what the user excludes: a few words behind "not", "except", "without", up to the end of the phrase.
     pub(crate) fn exclude(&mut self, first: usize) {
@@ -103,6 +108,9 @@ impl Request {
             let behind_preposition =
                 matches!(opens, "for" | "in" | "at" | "on" | "to" | "from" | "by" | "with" | "of" | "and" | "so");
             let marked_question = marked && (has(ASKING, opens) || (behind_preposition && has(SURE, second)));
+            // "Quick question, was it elevated?"
+            let behind_comma = marked && words.iter().take(6).any(|word| word.comma && has(ASKING, &word.lower));
+            let marked_question = marked_question || (behind_comma && words::verbs(opens_stem(words)) == 0);
             let ordered = !marked
                 && words.iter().any(|word| word.comma && words::verbs(&word.stem) != 0 && !word.lower.ends_with('s'));
             let asks = !polite && (marked_question || (has(SURE, opens) && !ordered));

@@ -66,6 +66,7 @@ const ASKED: &[(&str, &str, &str)] = &[
     ("Get the plumber to unit 4 tomorrow", "dispatch_technician", "Dispatch a technician."),
     ("Take my name off the mailing list", "unsubscribe", "Unsubscribe an address."),
     ("Send it back to the shop, wrong size", "create_return", "Create a return."),
+    ("Give me read access to the archive", "grant_access", "Grant a user access to a folder."),
     ("Wave the claim through", "approve_claim", "Approve a claim."),
     ("Take the limit on its card down to 0", "set_card_limit", "Sets the weekly limit of a card."),
     ("Call off Rex's check-up", "appointment_cancel", "Cancel an appointment."),
@@ -92,6 +93,12 @@ const NOT_ASKED: &[(&str, &str, &str)] = &[
     ("Tell me what the others want", "send_mail", "Send a mail."),
     ("Push the first appointment back by half an hour", "appointment_cancel", "Cancel an appointment."),
     ("Leave the older reports alone.", "close_report", "Closes a report."),
+    ("Please give me a short summary of the channel", "post_to_channel", "Post a message to a channel."),
+    ("Give us an overview of the open claims", "approve_claim", "Approve a claim."),
+    ("Find me the cheapest flight to Lyon", "book_flight", "Book a flight."),
+    ("Quick question, was her last appointment moved?", "move_appointment", "Move an appointment."),
+    ("I'd like to know what it would cost us to sell the shares", "sell_shares", "Sell shares of a security."),
+    ("How long does it take to ship the parcel?", "ship_parcel", "Ship a parcel."),
     ("Do not print the contract, just read it to me", "print_document", "Print a document."),
 ];
 

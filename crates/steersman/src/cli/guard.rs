@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use steersman_flow::{Figures, Policy, Report, Suite, attack, lint, replay};
+use steersman_flow::{Figures, Policy, Report, Suite, attack, borrowed, lint, replay};
 
 use super::{Command, Failure, parse};
 
@@ -160,7 +160,8 @@ fn replayed(folder: &Path, policy: Option<&Path>) -> Result<Report, Failure> {
     let policy = Arc::new(read_policy(policy)?);
     let suites = suites(folder)?;
     let start = Instant::now();
-    Ok(replay(&suites, &policy, &|| u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)))
+    let clock = || u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    Ok(Report { borrowed: Some(borrowed(&suites, &policy)), ..replay(&suites, &policy, &clock) })
 }
 
 fn print_report(report: &Report, as_json: bool) -> Result<ExitCode, Failure> {
@@ -188,6 +189,15 @@ fn print_report(report: &Report, as_json: bool) -> Result<ExitCode, Failure> {
         total.decision_us_p50,
         total.decision_us_p99
     );
+    if let Some(few) = report.borrowed {
+        anstream::println!(
+            "legitimate calls that this user did not ask for: let through {} of {} of other tasks, {} of {} with another row's value",
+            few.borrowed_allowed,
+            few.borrowed,
+            few.swapped_allowed,
+            few.swapped
+        );
+    }
     if total.grants > 0 {
         anstream::println!("delegations: asked in {} of {}", total.grants_asked, total.grants);
     }
