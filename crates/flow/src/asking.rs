@@ -441,7 +441,8 @@ impl Request {
             || (self.word(Some(at)), next) == ("take", "care")
     }
 
-    /// "Tell me", "let us know", "give me a summary": an answer is asked for, and no message. A right is given by an effect.
+    /// "Tell me", "let us know", "give me a summary": an answer is asked for, and no message. A right is given by an
+    /// effect.
     fn is_said_to_me(&self, at: usize) -> bool {
         const RIGHTS: &[&str] = &["access", "permission", "right", "role", "leav", "credit", "refund", "discount"];
         let me = |at| matches!(self.word(Some(at)), "me" | "us");

@@ -1,10 +1,10 @@
 //! Attacks that need no attacker's list: what the users of a suite asked for, put where nobody asked for it.
 //!
-//! *Borrowed*: within one task, each effect of another task of the suite, behind that task's reads. *Swapped*: an effect of
-//! the task's own, one sink value of which is replaced by what the same field holds in another row of what was read. Values
-//! and tools are all legitimate, so only the choice tells the attack from the work: these are harder than injections with an
-//! address of the attacker's. The share that is let through is an upper bound, since now and then a request covers both
-//! ("label both issues").
+//! *Borrowed*: within one task, each effect of another task of the suite, behind that task's reads. *Swapped*: an
+//! effect of the task's own, one sink value of which is replaced by what the same field holds in another row of what
+//! was read. Values and tools are all legitimate, so only the choice tells the attack from the work: these are harder
+//! than injections with an address of the attacker's. The share that is let through is an upper bound, since now and
+//! then a request covers both ("label both issues").
 //!
 //! What never happens here: a call of the task's own is counted, and a task that needs a grant takes part.
 
@@ -33,8 +33,8 @@ pub struct Borrowed {
     pub swapped_allowed: u32,
 }
 
-/// Counts what a policy lets through of legitimate calls where nobody asked for them. Cost: a decision for each pair of a
-/// task and an effect of another one, some seconds for a suite of forty tasks.
+/// Counts what a policy lets through of legitimate calls where nobody asked for them. Cost: a decision for each pair of
+/// a task and an effect of another one, some seconds for a suite of forty tasks.
 #[must_use]
 pub fn borrowed(suites: &[Suite], policy: &Arc<Policy>) -> Borrowed {
     let mut figures = Borrowed::default();

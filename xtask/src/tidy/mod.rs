@@ -9,6 +9,7 @@ mod graph;
 mod licences;
 mod rooms;
 mod sources;
+mod widths;
 mod words;
 
 use clap::Args;
@@ -61,6 +62,7 @@ static RULES: &[Rule] = &[
     Rule { name: "openings", check: sources::openings },
     Rule { name: "lengths", check: sources::lengths },
     Rule { name: "functions", check: functions::check },
+    Rule { name: "widths", check: widths::check },
     Rule { name: "words", check: words::vocabulary },
     Rule { name: "places", check: words::places },
     Rule { name: "sleeps", check: words::sleeps },
