@@ -46,6 +46,8 @@ const FOLDERS: &[(&str, bool)] = &[
     ("heldout_final", true),
     ("heldout_final_2", true),
     ("heldout_final_3", true),
+    ("heldout_final_4", true),
+    ("agentdojo_rest", true),
 ];
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {

@@ -78,7 +78,8 @@ pub(crate) fn previews(folder: &Path) -> Value {
         united.follow(&want.to_string(), Some(&union));
     }
     let mut blind = Seen::default();
-    for set in ["blind", "blind_2", "blind_3", "blind_3_final", "blind_4", "blind_4_final", "blind_5"] {
+    for set in ["blind", "blind_2", "blind_3", "blind_3_final", "blind_4", "blind_4_final", "blind_5", "blind_5_final"]
+    {
         for case in lines(&folder.join(format!("{set}.jsonl"))) {
             let schema =
                 case.get("schema").filter(|schema| !schema.is_null()).and_then(|s| CompiledSchema::new(s).ok());

@@ -37,6 +37,7 @@ const ALL: &[&str] = &[
     "blind_4",
     "blind_4_final",
     "blind_5",
+    "blind_5_final",
 ];
 const SCHEMA: &[&str] = &[
     "bracket",
@@ -49,6 +50,7 @@ const SCHEMA: &[&str] = &[
     "blind_4",
     "blind_4_final",
     "blind_5",
+    "blind_5_final",
 ];
 
 /// Each rival's name, and the sets that it can be asked about. `jiter` repairs nothing: it is there for what reading
