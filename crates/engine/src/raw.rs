@@ -50,7 +50,7 @@ impl Endpoint {
     /// Whether the path stays below a base address, however a server may read it: no dot segments, empty segments,
     /// back-slashes, encoded separators or control characters.
     #[must_use]
-    pub fn is_contained(&self) -> bool {
+    pub(crate) fn is_contained(&self) -> bool {
         let path = self.path.split('?').next().unwrap_or_default();
         let plain = path.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'\\' | b'#' | b'@' | b';'));
         let encoded = path.to_ascii_lowercase();

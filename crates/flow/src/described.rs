@@ -238,20 +238,6 @@ fn is_alike(request: &Request, stem: &str) -> bool {
 
 /// The day, the month, the time or the part of the day that the user named.
 fn moment_hits(transcript: &Transcript, field: &Field, request: &Request, score: &mut Score) {
-    const MONTHS: &[&str] = &[
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-    ];
     let Some((day, minute)) = moment::parse(&field.raw) else {
         return;
     };
@@ -266,7 +252,7 @@ fn moment_hits(transcript: &Transcript, field: &Field, request: &Request, score:
         if weekday.is_some_and(|weekday| request.relatives.contains(&moment::Relative::Weekday(weekday))) {
             score.hit("a weekday".to_owned(), false, true);
         }
-        let month = usize::try_from(day.month).ok().and_then(|month| MONTHS.get(month.checked_sub(1)?));
+        let month = usize::try_from(day.month).ok().and_then(|month| moment::LONG.get(month.checked_sub(1)?));
         if month.is_some_and(|month| request.names(month)) {
             score.hit("a month".to_owned(), true, true);
         }

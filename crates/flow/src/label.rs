@@ -71,12 +71,6 @@ impl Integrity {
         }
     }
 
-    /// Whether a value of this integrity may stand where `floor` is demanded.
-    #[must_use]
-    pub fn at_least(self, floor: Self) -> bool {
-        self.join(floor) == floor
-    }
-
     /// Whether an attacker may have chosen the value.
     #[must_use]
     pub const fn is_tainted(self) -> bool {
@@ -98,7 +92,7 @@ pub enum Readers {
 impl Readers {
     /// The user alone.
     #[must_use]
-    pub fn user_alone() -> Self {
+    pub(crate) fn user_alone() -> Self {
         Self::Only(Arc::default())
     }
 

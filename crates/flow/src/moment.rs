@@ -195,7 +195,8 @@ fn dotted(text: &str, tokens: &[Token<'_>], at: usize) -> Option<(usize, Found)>
 }
 
 const MONTHS: &[&str] = &["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-const LONG: &[&str] = &[
+/// The months, by their whole names.
+pub(crate) const LONG: &[&str] = &[
     "january",
     "february",
     "march",

@@ -248,12 +248,11 @@ impl Lexer<'_> {
             return false;
         }
         body.edits.retain(|e| e.start < end);
-        self.finish_without_close(start, len, quote, end, std::mem::take(body));
+        self.finish_without_close(start, len, end, std::mem::take(body));
         true
     }
 
-    fn finish_without_close(&mut self, start: usize, len: usize, quote: Quote, end: usize, body: Body) {
-        let _ = quote;
+    fn finish_without_close(&mut self, start: usize, len: usize, end: usize, body: Body) {
         if !(len == 1 && self.cursor.at(start) == b'"') {
             self.edits.push(Edit::new(start, start + len, "\"", Code::Quotes));
         }
@@ -398,7 +397,7 @@ impl Lexer<'_> {
         if c.slice(start + len, end).ends_with("\\\"") {
             self.doubt(end, "missing quote", "an escaped quote ends the string", "a backslash ends the string");
         }
-        self.finish_without_close(start, len, quote, end, std::mem::take(body));
+        self.finish_without_close(start, len, end, std::mem::take(body));
         true
     }
 
