@@ -391,10 +391,16 @@ impl Admit {
     pub async fn flush(&self) {
         let Some(bank) = &self.bank else { return };
         let meters: Vec<_> = lock(&self.meters).values().cloned().collect();
+        let mut told = true;
         for meter in meters {
             if let Err(error) = meter.flush(bank, &self.takes).await {
                 tracing::warn!(%error, "budgets are settled later");
+                told = false;
             }
+        }
+        // What is over and could not be told yet is still owed.
+        if !told {
+            return;
         }
         lock(&self.meters).retain(|_, meter| !meter.is_over() || Arc::strong_count(meter) > 1);
     }

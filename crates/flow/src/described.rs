@@ -100,15 +100,6 @@ pub(crate) fn marks(transcript: &Transcript, rows: &[Row], request: &Request) ->
     marks
 }
 
-/// Which of a few siblings a clause describes by itself: each one that has more of its words than all others, or a
-/// telling word that no other has.
-pub(crate) fn told_apart(transcript: &Transcript, family: &[&Row], clause: &Request) -> Vec<bool> {
-    let mut scores: Vec<Score> = family.iter().map(|row| score(transcript, row, clause)).collect();
-    drop_common(&mut scores);
-    let best = Best::of(&scores, &|score| &score.attested);
-    scores.iter().map(|score| best.is_alone(&score.attested)).collect()
-}
-
 /// What the rows of one family have in common.
 struct Best<'a> {
     most: usize,

@@ -27,7 +27,6 @@ impl Request {
             mention.best = best(tools, mention);
             mention.placed = tools.iter().any(|tool| tool.has_effect() && tool.is_placed_by(mention));
         }
-        self.split();
     }
 }
 

@@ -15,7 +15,6 @@ mod baseline;
 mod binding;
 mod borrowed;
 mod bound;
-mod clause;
 mod clock;
 mod codes;
 mod decision;

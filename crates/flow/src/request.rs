@@ -24,9 +24,6 @@ pub(crate) struct Word {
     pub(crate) lower: String,
     pub(crate) stem: String,
     pub(crate) sentence: u32,
-    /// Where it stands in the text, in bytes.
-    pub(crate) start: usize,
-    pub(crate) end: usize,
     /// Whether punctuation that ends a phrase stands before it.
     pub(crate) hard_gap: bool,
     /// Whether it stands between quotation marks.
@@ -122,8 +119,6 @@ pub(crate) struct Delegation {
 /// A trusted text, read.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Request {
-    /// As it was written.
-    pub(crate) text: String,
     exact: String,
     chunks: HashSet<String>,
     pub(crate) words: Vec<Word>,
@@ -156,8 +151,6 @@ pub(crate) struct Request {
     /// Bounds on a group ("below 100").
     pub(crate) bounds: Vec<Bound>,
     sentences: u32,
-    /// Each order with its words, if there are several.
-    pub(crate) clauses: Vec<Self>,
     /// What the user excludes and speaks of nowhere else.
     pub(crate) excluded: HashSet<String>,
     pub(crate) lacking: HashSet<String>,
@@ -166,6 +159,13 @@ pub(crate) struct Request {
 /// The most of one text that is read for meaning, in bytes; beyond it only literals are found.
 const READ_LIMIT: usize = 1 << 16;
 
+impl Mention {
+    /// Whether it is an order to one of the tools at hand.
+    pub(crate) const fn acts(&self) -> bool {
+        (self.explained || self.open) && (self.leading || self.ordering)
+    }
+}
+
 impl Request {
     /// Reads one more trusted text. Linear in its length.
     pub(crate) fn push(&mut self, text: &str) {
@@ -173,8 +173,6 @@ impl Request {
         let first = self.words.len();
         let quotes = quotes(text);
         self.push_words(text, &tokens, &quotes);
-        self.text.push_str(text);
-        self.text.push('\n');
         self.exclude(first);
         self.find_questions(first, text, &tokens);
         self.exact.push(' ');
@@ -227,8 +225,6 @@ impl Request {
                 lower,
                 stem,
                 sentence: self.sentences,
-                start: self.text.len() + token.start,
-                end: self.text.len() + token.end,
                 hard_gap: end == 0 || gap.contains(|c: char| ".!?;:\n@/\\=<>|".contains(c) || text::is_invisible(c)),
                 quoted: quotes.iter().any(|(start, end)| *start <= token.start && token.end <= *end),
                 capital: token.text.starts_with(char::is_uppercase),

@@ -56,7 +56,7 @@ impl Request {
 
     /// "Leave the major ones alone", "keep the old one as it is": an order to do nothing to what stands there.
     pub(crate) fn is_let_be(&self, at: usize) -> bool {
-        const ENDS: &[&str] = &["alone", "untouched", "unchanged", "be"];
+        const ENDS: &[&str] = &["alone", "untouched", "unchanged"];
         let Some(word) = self.words.get(at).filter(|word| matches!(word.lower.as_str(), "leave" | "keep" | "let"))
         else {
             return false;
@@ -65,9 +65,12 @@ impl Request {
         let mut behind = behind.iter().take_while(|next| next.sentence == word.sentence && !next.comma);
         let mut before = "";
         behind.any(|next| {
+            // "Let it be"; but not "let Petra know it will be late".
+            let be =
+                next.lower == "be" && matches!(before, "it" | "them" | "that" | "this" | "those" | "these" | "ones");
             let as_is = before == "as" && matches!(next.lower.as_str(), "is" | "it" | "they");
             before = next.lower.as_str();
-            as_is || (ENDS.contains(&before) && !next.capital)
+            as_is || be || (ENDS.contains(&before) && !next.capital)
         })
     }
 

@@ -12,7 +12,6 @@ use crate::binding::{self, Checked};
 use crate::bound;
 use crate::codes;
 use crate::derive;
-use crate::described;
 use crate::egress::{self, Link};
 use crate::judge::Leaf;
 use crate::moment;
@@ -278,7 +277,7 @@ impl Values<'_> {
         }
         let limited = many && !has(bind::LITERAL | bind::NAMED | bind::DESCRIBED | bind::JOINED);
         if limited && !bound::holds(self.transcript, row, &bound::limits(self.transcript)) {
-            return !stranger && self.is_told_apart(field.row, row, source);
+            return false;
         }
         if self.is_singled_out((row, source), principal) || (has(bind::OWN) && self.is_own(field, user)) {
             return true;
@@ -290,23 +289,7 @@ impl Values<'_> {
         if stranger {
             return false;
         }
-        (!item && self.is_brought(field, (row, source), principal))
-            || (!principal && self.is_spoken_of(row, source))
-            || self.is_told_apart(field.row, row, source)
-    }
-
-    /// Whether one clause of the user's describes this row and not its siblings, whatever the others speak of.
-    fn is_told_apart(&self, at: u32, row: &Row, source: &Source) -> bool {
-        let clauses = &self.transcript.user.clauses;
-        let rows = self.transcript.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
-        if clauses.is_empty() || row.hits == 0 || rows.len() > FAMILY || source.query == Query::Other {
-            return false;
-        }
-        let family = || (source.rows.start..).zip(rows).filter(|(_, other)| other.parent == row.parent);
-        let Some(place) = family().position(|(other, _)| other == at) else { return false };
-        let members: Vec<&Row> = family().map(|(_, row)| row).collect();
-        let told = |clause: &Request| described::told_apart(self.transcript, &members, clause);
-        clauses.iter().any(|clause| told(clause).get(place) == Some(&true))
+        (!item && self.is_brought(field, (row, source), principal)) || (!principal && self.is_spoken_of(row, source))
     }
 
     /// Whether the platform's fields leave a few rows that the user's words can mean, and of these this one's text has
@@ -379,7 +362,7 @@ impl Values<'_> {
     /// one by what stands in it.
     fn is_one_or_all(&self, row: &Row, source: &Source) -> bool {
         let user = &self.transcript.user;
-        let spoken = row.bind & bind::SPOKEN != 0 && !self.tool.gives_away();
+        let spoken = row.bind & bind::SPOKEN != 0 && !self.tool.is_destructive();
         binding::is_alone(self.transcript, row, u16::MAX)
             || (user.selections.is_empty() && (self.asked.quantified || spoken))
             || source.rows.len() <= 2
@@ -516,8 +499,6 @@ impl Values<'_> {
     }
 }
 
-/// The most rows of a result that are compared by clause when a call is judged.
-const FAMILY: usize = 48;
 /// The most rows among which their texts may choose.
 const FEW: usize = 4;
 

@@ -153,7 +153,9 @@ impl Writer {
                     if !texts.is_empty()
                         && let Err(error) = self.write_patiently(&texts)
                     {
-                        self.queue.note_error(&error.message);
+                        // Records whose texts are nowhere would count as written.
+                        self.queue.count_failed(records, &error.message);
+                        return;
                     }
                     self.settle(first);
                     self.settle(second);

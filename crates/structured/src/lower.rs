@@ -124,9 +124,15 @@ struct Lowering<'s> {
     count: Count,
 }
 
-/// What a subset limits in all.
+/// What is written nests no deeper: a joined reference to a schema around it would go on for ever.
+const DEPTH_MAX: usize = 64;
+/// Nor are more schemas written: references to references can double at each step.
+const SCHEMAS_MAX: usize = 10_000;
+
+/// What is limited in all.
 #[derive(Default)]
 struct Count {
+    schemas: usize,
     members: usize,
     optional: usize,
     listed: usize,
@@ -162,8 +168,13 @@ impl Lowering<'_> {
             self.change(at, "allOf", What::Joined);
         }
         let map = joined.as_ref().unwrap_or(map);
-        if depth > self.subset.depth_max {
-            return Err(format!("nested deeper than {}", self.subset.depth_max));
+        let deepest = self.subset.depth_max.min(DEPTH_MAX);
+        if depth > deepest {
+            return Err(format!("nested deeper than {deepest}"));
+        }
+        self.count.schemas += 1;
+        if self.count.schemas > SCHEMAS_MAX {
+            return Err(format!("more than {SCHEMAS_MAX} schemas, with what its references stand for"));
         }
         let shaping = |keyword: &&&str| map.contains_key(**keyword) && !self.subset.shaping.contains(*keyword);
         if let Some(keyword) = SHAPING.iter().find(shaping) {
@@ -337,6 +348,28 @@ fn recursive(schema: &Value) -> bool {
 mod tests {
     use super::*;
     use crate::subset::{ANTHROPIC, DEEPSEEK, GEMINI, OPENAI, SUBSETS, TOOL};
+
+    /// Both are accepted by the validator, and come from clients.
+    #[test]
+    fn references_that_are_joined_end() {
+        let inner = json!({"allOf": [{"$ref": "#"}], "nullable": true});
+        let circle = json!({"type": "object", "properties": {"child": inner}, "required": ["child"],
+            "additionalProperties": false});
+        let mut defs = Map::new();
+        for at in 0..60 {
+            let next = json!({"allOf": [{"$ref": format!("#/$defs/n{}", at + 1)}, {}]});
+            let both = json!({"type": "object", "properties": {"a": next, "b": next}});
+            defs.insert(format!("n{at}"), both);
+        }
+        defs.insert("n60".to_owned(), json!({"type": "object"}));
+        let doubling =
+            json!({"type": "object", "properties": {"a": {"allOf": [{"$ref": "#/$defs/n0"}, {}]}}, "$defs": defs});
+        for subset in SUBSETS {
+            for schema in [&circle, &doubling] {
+                assert_ne!(lower(schema, subset).level, Level::Strict, "{}", subset.name);
+            }
+        }
+    }
 
     #[test]
     fn what_a_subset_cannot_say_is_dropped_by_name_or_lowers_the_level() {

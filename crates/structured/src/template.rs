@@ -80,7 +80,7 @@ pub(crate) fn unfilled(document: &Document, shapes: &Shapes) -> Option<Rejected>
     }
     // A nought in a form is no value either.
     let all = values.len();
-    values.retain(|(node, _)| !matches!(node.raw(), "0" | "0.0" | "false" | "null" | "\"\""));
+    values.retain(|(node, _)| !matches!(node.raw(), "0" | "0.0" | "null" | "\"\""));
     let marks = values.iter().all(|(node, _)| node.as_str().is_some_and(|text| is_mark(text.trim())));
     let typed = values.len() < all && says_only_string(&values);
     let is_form = repeats_names(&values) || (marks && (typed || values.iter().any(tells)));
@@ -92,7 +92,7 @@ fn repeats_names(values: &[Leaf<'_>]) -> bool {
     let mut texts = values.iter().filter(|(node, _)| node.kind() == Kind::String).peekable();
     let itself = |(node, key): &Leaf<'_>| {
         let texts = node.as_str().zip(key.and_then(Node::as_str));
-        texts.is_some_and(|(text, key)| text.len() > 1 && text.eq_ignore_ascii_case(&key))
+        texts.is_some_and(|(text, key)| text.len() > 1 && text == key)
     };
     let first = texts.peek().is_some_and(|leaf| itself(leaf));
     first && texts.clone().count() > 1 && texts.all(itself)

@@ -42,6 +42,9 @@ pub(super) struct Before<'a> {
     pub(super) hidden: &'a [Option<Vec<Step>>],
 }
 
+/// The calls of one message by id; none where two bear the same.
+type Calls<'r> = BTreeMap<&'r str, Option<(&'r str, bool)>>;
+
 impl Running<'_> {
     /// Reads what the client sends of others, or finds what was read before.
     pub(super) async fn keep_away(
@@ -51,8 +54,12 @@ impl Running<'_> {
         recording: &mut Recording,
     ) -> Result<(KeptAway, Vec<ReadNote>), Refusal> {
         let calls = self.calls(before)?;
-        let contracts: BTreeMap<&str, Contract> =
-            calls.values().map(|(name, _)| (*name, self.engine.guard.contract(name))).collect();
+        let contracts: BTreeMap<&str, Contract> = calls
+            .iter()
+            .flat_map(BTreeMap::values)
+            .flatten()
+            .map(|(name, _)| (*name, self.engine.guard.contract(name)))
+            .collect();
         let wanted = self.wanted(before, &calls, &contracts)?;
         let mut handles = Handles::default();
         for step in before.hidden.iter().flatten().flatten() {
@@ -82,18 +89,22 @@ impl Running<'_> {
         Ok((kept, notes))
     }
 
-    /// The calls in the conversation, each with its tool and whether it was told what the model has not seen.
-    fn calls<'r>(&self, before: &Before<'r>) -> Result<BTreeMap<&'r str, (&'r str, bool)>, Refusal> {
-        let mut calls = BTreeMap::new();
+    /// The calls of each message by id, each with its tool and whether it was told what the model has not seen. An id that
+    /// stands twice in one message names none of the two.
+    fn calls<'r>(&self, before: &Before<'r>) -> Result<Vec<Calls<'r>>, Refusal> {
+        let mut calls = Vec::with_capacity(before.request.messages.len());
         for (message, hidden) in before.request.messages.iter().zip(before.hidden) {
             let shown = match hidden.as_ref().and_then(|steps| steps.last()) {
                 Some(step) => said(self.inbound.dialect, step.answer.clone().into(), None, None)?.calls,
                 None => Vec::new(),
             };
+            let mut own = Calls::new();
             for call in message.parts.iter().filter_map(call_of) {
                 let same = |shown: &ToolCall| shown.id == call.id && value(&shown.arguments) == value(&call.arguments);
-                calls.insert(call.id.as_str(), (call.name.as_str(), !shown.iter().any(same)));
+                let one = (call.name.as_str(), !shown.iter().any(same));
+                own.entry(call.id.as_str()).and_modify(|known| *known = None).or_insert(Some(one));
             }
+            calls.push(own);
         }
         Ok(calls)
     }
@@ -101,7 +112,7 @@ impl Running<'_> {
     fn wanted<'c>(
         &self,
         before: &Before<'_>,
-        calls: &BTreeMap<&str, (&str, bool)>,
+        calls: &[Calls<'_>],
         contracts: &'c BTreeMap<&str, Contract>,
     ) -> Result<Vec<Wanted<'c>>, Refusal> {
         let quoted = crate::guard::quoted(self.inbound)?;
@@ -113,7 +124,10 @@ impl Running<'_> {
                         (text.clone(), None)
                     }
                     Part::ToolResult(result) => {
-                        let call = calls.get(result.call_id.as_str()).copied();
+                        // Some models number their calls anew in each answer.
+                        let before = calls.get(..at).unwrap_or_default().iter().rev();
+                        let call =
+                            before.filter_map(|calls| calls.get(result.call_id.as_str())).next().copied().flatten();
                         let contract = call.and_then(|(name, _)| contracts.get(name));
                         let told_more = call.is_none_or(|(_, told_more)| told_more);
                         match contract {

@@ -98,8 +98,23 @@ const UNABLE_ELSEWHERE: [&str; 12] = [
     "ich kann das nicht",
 ];
 /// What may well not be seen in a source that is there.
-const FINDINGS: [&str; 9] =
-    ["error", "errors", "issue", "issues", "problem", "problems", "mistakes", "discrepancies", "reason"];
+const FINDINGS: [&str; 15] = [
+    "evidence",
+    "sign",
+    "signs",
+    "mention",
+    "indication",
+    "duplicates",
+    "error",
+    "errors",
+    "issue",
+    "issues",
+    "problem",
+    "problems",
+    "mistakes",
+    "discrepancies",
+    "reason",
+];
 /// Who asks for the source has not seen it.
 const ASKING: [&str; 9] =
     ["please", "bitte", "once you", "as soon as you", "until you", "when you", "sobald", "dès que", "cuando"];
@@ -199,10 +214,14 @@ const UNUSABLE: [&str; 8] = [
 
 /// Whether the words suppose the document: `If it were positive, I would return ...`.
 pub(crate) fn is_supposed(before: &str, behind: &str) -> bool {
+    // "If you'd like to import it, here it is" supposes nothing of the document.
+    let fenced = before.trim_end().rsplit_once('\n').filter(|(_, last)| last.trim_start().starts_with("```"));
+    let before = fenced.map_or(before, |(words, _)| words);
     let sentence = before.rsplit(['.', '!', '?', '\n']).find(|part| part.contains(char::is_alphabetic)).unwrap_or("");
     let words = spaced(sentence);
     let first = words.split_whitespace().next().unwrap_or("");
-    let supposes = SUPPOSING.contains(&first) && says(&words, &WOULD) && !says(&words, &PRESSED);
+    let offers = words.trim_start().starts_with("if you ");
+    let supposes = !offers && SUPPOSING.contains(&first) && says(&words, &WOULD) && !says(&words, &PRESSED);
     let next = spaced(behind.lines().next().unwrap_or(""));
     let goes_on = before.contains(char::is_alphabetic) || !behind.starts_with('\n');
     supposes || (goes_on && (next.starts_with(" would be ") || next.starts_with(" would have been ")))

@@ -6,7 +6,7 @@
 //!
 //! What never happens here: a body that the model is known to refuse for its thinking.
 
-use steersman_core::ChatRequest;
+use steersman_core::{ChatRequest, ToolChoice};
 
 use super::encode::unsupported;
 use crate::effort;
@@ -72,6 +72,10 @@ impl<'r> Thinking<'r> {
                 Self::Adaptive("low")
             }
             (_, (Some("none"), _)) => Self::Disabled,
+            (Generation::Budgets, _) | (Generation::Both, (_, Some(_))) if is_forced(request) => {
+                lose("left out: a model with a budget to think cannot be made to call a tool");
+                Self::Disabled
+            }
             (Generation::Budgets | Generation::Both, (_, Some(cap))) => within(cap, request.max_output_tokens, losses),
             (Generation::Budgets, (Some(word), None)) => {
                 match word {
@@ -114,7 +118,7 @@ impl<'r> Thinking<'r> {
     /// `max_tokens` where the client names none: the answer's share beside what may be thought.
     pub(super) fn limit(self, default: u64) -> u64 {
         match self {
-            Self::Enabled(budget) => (budget + default).min(MOST_OUTPUT.max(budget + LEAST)),
+            Self::Enabled(budget) => (budget + default).min(MOST_OUTPUT),
             _ => default,
         }
     }
@@ -152,8 +156,17 @@ fn within<'r>(budget: u64, limit: Option<u64>, losses: &mut Vec<Loss>) -> Thinki
             lose("lowered, so that `max_tokens` has room for an answer");
             Thinking::Enabled((limit - limit / 4).clamp(LEAST, limit - 1))
         }
+        None if limit.is_none() && budget > MOST_OUTPUT - LEAST => {
+            lose("lowered to 30976 tokens, so that the least output limit has room for an answer");
+            Thinking::Enabled(MOST_OUTPUT - LEAST)
+        }
         None => Thinking::Enabled(budget),
     }
+}
+
+/// Whether the client demands a call, which the API refuses beside a budget.
+const fn is_forced(request: &ChatRequest) -> bool {
+    matches!(request.tool_choice, Some(ToolChoice::Required | ToolChoice::Tool(_)))
 }
 
 fn is_four_six(model: &str) -> bool {

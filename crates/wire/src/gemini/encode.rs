@@ -332,7 +332,8 @@ fn write_config(request: &ChatRequest, extras: &Extras<'_>, losses: &mut Vec<Los
         if asks || extras.any_at(THINKING) {
             out.object("thinkingConfig", |out| {
                 if asks {
-                    think::write(request, losses, out);
+                    let shown = extras.get(&format!("{THINKING}/includeThoughts")).is_some();
+                    think::write(request, shown, losses, out);
                 }
                 extras.write_at(THINKING, out);
             });

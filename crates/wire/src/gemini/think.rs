@@ -29,8 +29,9 @@ pub(super) const fn asks(request: &ChatRequest) -> bool {
     request.reasoning_effort.is_some() || request.max_reasoning_tokens.is_some()
 }
 
-/// Writes what a request asks for as the members of `thinkingConfig`.
-pub(super) fn write(request: &ChatRequest, losses: &mut Vec<Loss>, out: &mut Object<'_>) {
+/// Writes what a request asks for as the members of `thinkingConfig`; `shown`: the client itself says whether thoughts are
+/// to be shown.
+pub(super) fn write(request: &ChatRequest, shown: bool, losses: &mut Vec<Loss>, out: &mut Object<'_>) {
     let thinks = if is_since_three(&request.model) {
         out.string("thinkingLevel", level(request, losses));
         true
@@ -39,7 +40,7 @@ pub(super) fn write(request: &ChatRequest, losses: &mut Vec<Loss>, out: &mut Obj
         out.value("thinkingBudget", budget);
         budget > 0
     };
-    if thinks && request.reasoning_effort.as_deref() != Some("none") {
+    if thinks && !shown && request.reasoning_effort.as_deref() != Some("none") {
         out.value("includeThoughts", true);
     }
 }
