@@ -89,8 +89,8 @@ impl Running<'_> {
         Ok((kept, notes))
     }
 
-    /// The calls of each message by id, each with its tool and whether it was told what the model has not seen. An id that
-    /// stands twice in one message names none of the two.
+    /// The calls of each message by id, each with its tool and whether it was told what the model has not seen. An id
+    /// that stands twice in one message names none of the two.
     fn calls<'r>(&self, before: &Before<'r>) -> Result<Vec<Calls<'r>>, Refusal> {
         let mut calls = Vec::with_capacity(before.request.messages.len());
         for (message, hidden) in before.request.messages.iter().zip(before.hidden) {

@@ -29,8 +29,8 @@ pub(super) const fn asks(request: &ChatRequest) -> bool {
     request.reasoning_effort.is_some() || request.max_reasoning_tokens.is_some()
 }
 
-/// Writes what a request asks for as the members of `thinkingConfig`; `shown`: the client itself says whether thoughts are
-/// to be shown.
+/// Writes what a request asks for as the members of `thinkingConfig`; `shown`: the client itself says whether thoughts
+/// are to be shown.
 pub(super) fn write(request: &ChatRequest, shown: bool, losses: &mut Vec<Loss>, out: &mut Object<'_>) {
     let thinks = if is_since_three(&request.model) {
         out.string("thinkingLevel", level(request, losses));
