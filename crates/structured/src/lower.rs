@@ -366,7 +366,8 @@ mod tests {
             json!({"type": "object", "properties": {"a": {"allOf": [{"$ref": "#/$defs/n0"}, {}]}}, "$defs": defs});
         for subset in SUBSETS {
             for schema in [&circle, &doubling] {
-                assert_ne!(lower(schema, subset).level, Level::Strict, "{}", subset.name);
+                let level = lower(schema, subset).level;
+                assert!(level != Level::Strict || subset.recursive, "{}", subset.name);
             }
         }
     }

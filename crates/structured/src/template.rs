@@ -92,10 +92,13 @@ fn repeats_names(values: &[Leaf<'_>]) -> bool {
     let mut texts = values.iter().filter(|(node, _)| node.kind() == Kind::String).peekable();
     let itself = |(node, key): &Leaf<'_>| {
         let texts = node.as_str().zip(key.and_then(Node::as_str));
-        texts.is_some_and(|(text, key)| text.len() > 1 && text == key)
+        texts.is_some_and(|(text, key)| text.len() > 1 && text.eq_ignore_ascii_case(&key))
     };
     let first = texts.peek().is_some_and(|leaf| itself(leaf));
-    first && texts.clone().count() > 1 && texts.all(itself)
+    // `{"name": "Name", "email": "Email"}` says what columns or buttons are called.
+    let to_the_letter =
+        |(node, key): &Leaf<'_>| node.as_str().zip(key.and_then(Node::as_str)).is_some_and(|(text, key)| text == key);
+    first && texts.clone().count() > 1 && texts.clone().any(to_the_letter) && texts.all(itself)
 }
 
 /// Every text is the name of its type.
@@ -235,6 +238,7 @@ mod tests {
         }
         for answer in [
             r#"{"name":"Name","city":"N/A"}"#,
+            r#"{"name":"Name","email":"Email"}"#,
             r#"{"default":"YOUR_API_KEY_HERE"}"#,
             r#"{"tag":"<b>","text":"bold"}"#,
             r#"{"type":"string"}"#,
