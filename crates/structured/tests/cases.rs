@@ -152,8 +152,11 @@ fn a_reading_with_a_rival_is_refused() {
     let start = object(serde_json::json!({"start": text(), "title": text()}), &["start", "title"]);
     let open = object(serde_json::json!({"open": {"type": "boolean"}}), &["open"]);
     let currency = object(serde_json::json!({"currency": {"enum": ["USD", "CAD", "EUR"]}}), &["currency"]);
+    let both = object(serde_json::json!({"price_usd": number(), "price_eur": number()}), &["price_usd", "price_eur"]);
+    let deal = object(serde_json::json!({"stage": text(), "amount": number()}), &["stage", "amount"]);
     for (input, schema) in [
         (r#"{"price": "$12.50", "currency": "EUR"}"#, &price),
+        ("If it were Ada, I would return:\n```json\n{\"name\": \"Ada\", \"age\": 36}\n```", &person),
         (r#"[{"price": "$12.50"}, {"price": "€4.00"}]"#, &prices),
         (r#"{"name": "Ada", "age_in_months": 430}"#, &person),
         (r#"{"company_name": "Acme", "age": 36}"#, &person),
@@ -176,6 +179,22 @@ fn a_reading_with_a_rival_is_refused() {
     for (input, schema, want) in [
         (r#"{"price": "$12.50", "currency": "USD"}"#, &price, serde_json::json!({"price": 12.5, "currency": "USD"})),
         (r#"[{"price": "$12.50"}, {"price": "$4.00"}]"#, &prices, serde_json::json!([{"price": 12.5}, {"price": 4.0}])),
+        (
+            r#"{"price_usd": "$1,299.00", "price_eur": "€1,199.00"}"#,
+            &both,
+            serde_json::json!({"price_usd": 1299, "price_eur": 1199}),
+        ),
+        (r#"{"stage": "won", "amount": "$12,500"}"#, &deal, serde_json::json!({"stage": "won", "amount": 12500})),
+        (
+            "If you'd like to import it, here is the JSON:\n{\"name\": \"Ada\", \"age\": 36}",
+            &person,
+            serde_json::json!({"name": "Ada", "age": 36}),
+        ),
+        (
+            "{\"name\": \"Ada\", \"age\": 36}\nI do not see any evidence of fraud.",
+            &person,
+            serde_json::json!({"name": "Ada", "age": 36}),
+        ),
         (r#"{"full_name": "Ada", "age": "36 years"}"#, &person, serde_json::json!({"name": "Ada", "age": 36})),
         (r#"{"is_open": true}"#, &open, serde_json::json!({"open": true})),
         (r#"{"currency": "€"}"#, &currency, serde_json::json!({"currency": "EUR"})),

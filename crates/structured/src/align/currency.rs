@@ -37,9 +37,12 @@ impl Check<'_> {
     fn value(&mut self, node: Node<'_>, named: Option<&Named>) -> Option<Misfit> {
         match node.kind() {
             Kind::Object => {
-                let own = node.members().find_map(|(_, value)| currency_of(value));
+                let mut own = node.members().filter_map(|(key, value)| currency_of(key, value));
+                // Of two currencies nobody knows which amount is in which.
+                let own = own.next().filter(|_| own.next().is_none());
                 let named = own.as_ref().or(named);
-                node.members().find_map(|(_, value)| self.value(value, named))
+                let amounts = node.members().filter(|(key, _)| !says_its_currency(*key));
+                amounts.map(|(_, value)| value).find_map(|value| self.value(value, named))
             }
             Kind::Array => node.items().find_map(|item| self.value(item, named)),
             Kind::String => self.amount(node, named),
@@ -73,11 +76,20 @@ impl Check<'_> {
     }
 }
 
-/// A text that is the mark or the code of a currency and nothing else.
-fn currency_of(value: Node<'_>) -> Option<Named> {
+/// Whether an amount's own name says its currency: `price_eur`.
+fn says_its_currency(key: Node<'_>) -> bool {
+    let words = key.as_str().map(|key| key.to_lowercase()).unwrap_or_default();
+    words.split(|c: char| !c.is_alphanumeric()).any(|word| word.len() == 3 && !currencies(word).is_empty())
+}
+
+/// A text that is the mark or the code of a currency and nothing else. `won` and `try` are words as well, where the member
+/// is not called so.
+fn currency_of(key: Node<'_>, value: Node<'_>) -> Option<Named> {
+    let called = key.as_str().is_some_and(|key| key.to_lowercase().contains("cur"));
     let text = value.as_str().filter(|text| text.len() <= 16)?;
     let ids = currencies(&text);
-    (!ids.is_empty()).then(|| (ids, text.into_owned()))
+    let is_code = text.chars().all(|c| c.is_ascii_uppercase()) || !text.chars().any(char::is_alphabetic);
+    (!ids.is_empty() && (called || is_code)).then(|| (ids, text.into_owned()))
 }
 
 fn currencies(mark: &str) -> Vec<UnitId> {
