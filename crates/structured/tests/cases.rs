@@ -152,8 +152,6 @@ fn a_reading_with_a_rival_is_refused() {
     let start = object(serde_json::json!({"start": text(), "title": text()}), &["start", "title"]);
     let open = object(serde_json::json!({"open": {"type": "boolean"}}), &["open"]);
     let currency = object(serde_json::json!({"currency": {"enum": ["USD", "CAD", "EUR"]}}), &["currency"]);
-    let both = object(serde_json::json!({"price_usd": number(), "price_eur": number()}), &["price_usd", "price_eur"]);
-    let deal = object(serde_json::json!({"stage": text(), "amount": number()}), &["stage", "amount"]);
     for (input, schema) in [
         (r#"{"price": "$12.50", "currency": "EUR"}"#, &price),
         ("If it were Ada, I would return:\n```json\n{\"name\": \"Ada\", \"age\": 36}\n```", &person),
@@ -176,6 +174,21 @@ fn a_reading_with_a_rival_is_refused() {
         let answer = answer(&serde_json::json!({"id": 1, "input": input, "schema": schema}));
         assert_ne!(answer["outcome"], "accepted", "{input}: {answer}");
     }
+}
+
+#[test]
+fn a_reading_without_a_rival_is_taken() {
+    let object = |members: Value, required: &[&str]| serde_json::json!({"type": "object", "properties": members, "required": required, "additionalProperties": false});
+    let text = || serde_json::json!({"type": "string"});
+    let number = || serde_json::json!({"type": "number"});
+    let price = object(serde_json::json!({"price": number(), "currency": text()}), &["price"]);
+    let prices =
+        serde_json::json!({"type": "array", "items": object(serde_json::json!({"price": number()}), &["price"])});
+    let person = object(serde_json::json!({"name": text(), "age": {"type": "integer"}}), &["name", "age"]);
+    let open = object(serde_json::json!({"open": {"type": "boolean"}}), &["open"]);
+    let currency = object(serde_json::json!({"currency": {"enum": ["USD", "CAD", "EUR"]}}), &["currency"]);
+    let both = object(serde_json::json!({"price_usd": number(), "price_eur": number()}), &["price_usd", "price_eur"]);
+    let deal = object(serde_json::json!({"stage": text(), "amount": number()}), &["stage", "amount"]);
     for (input, schema, want) in [
         (r#"{"price": "$12.50", "currency": "USD"}"#, &price, serde_json::json!({"price": 12.5, "currency": "USD"})),
         (r#"[{"price": "$12.50"}, {"price": "$4.00"}]"#, &prices, serde_json::json!([{"price": 12.5}, {"price": 4.0}])),

@@ -82,8 +82,8 @@ fn says_its_currency(key: Node<'_>) -> bool {
     words.split(|c: char| !c.is_alphanumeric()).any(|word| word.len() == 3 && !currencies(word).is_empty())
 }
 
-/// A text that is the mark or the code of a currency and nothing else. `won` and `try` are words as well, where the member
-/// is not called so.
+/// A text that is the mark or the code of a currency and nothing else. `won` and `try` are words as well, where the
+/// member is not called so.
 fn currency_of(key: Node<'_>, value: Node<'_>) -> Option<Named> {
     let called = key.as_str().is_some_and(|key| key.to_lowercase().contains("cur"));
     let text = value.as_str().filter(|text| text.len() <= 16)?;
