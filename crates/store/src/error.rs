@@ -19,6 +19,16 @@ pub enum StoreError {
         /// The newest version known here.
         known: i64,
     },
+    /// The schema was written by an older Steersman, and nobody has brought it up to date yet.
+    #[error(
+        "the database has schema {found}, this version reads {known}; hint: start the gateway of this version once, it brings the database up to date"
+    )]
+    OlderSchema {
+        /// The version found.
+        found: i64,
+        /// The version that is read.
+        known: i64,
+    },
     /// A second process wants to write to the same SQLite file, or shares a mark file.
     #[error("`{}` is in use by another process; hint: stop it, or give this one another path", .path.display())]
     InUse {

@@ -36,7 +36,7 @@ impl Reader {
     /// Opens an existing store to read it.
     ///
     /// # Errors
-    /// There is no store, it cannot be reached, or its schema is newer than this version.
+    /// There is no store, it cannot be reached, or its schema is newer or older than this version's.
     pub async fn open(engine: &Engine) -> Result<Self, StoreError> {
         let reader = Self::of(engine)?;
         if let (Source::Sqlite(readers), Engine::Sqlite { path }) = (&reader.source, engine)
@@ -46,7 +46,10 @@ impl Reader {
             return Err(StoreError::File { path: path.clone(), source });
         }
         let rows = reader.ask("read the schema's version", RECORDS.version_sql(), vec![]).await?;
-        RECORDS.check(&rows)?;
+        let (found, known) = (RECORDS.check(&rows)?, RECORDS.newest());
+        if found < known {
+            return Err(StoreError::OlderSchema { found, known });
+        }
         Ok(reader)
     }
 

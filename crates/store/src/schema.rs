@@ -50,7 +50,7 @@ pub(crate) static STATE: Schema = Schema { version_table: "steersman_state_schem
 
 impl Schema {
     /// The newest version that this build knows.
-    fn newest(&self) -> i64 {
+    pub(crate) fn newest(&self) -> i64 {
         i64::try_from(self.steps.len()).unwrap_or(i64::MAX)
     }
 

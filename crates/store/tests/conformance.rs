@@ -401,6 +401,9 @@ async fn a_newer_schema_is_refused(place: Place) {
         assert!(matches!(error, StoreError::NewerSchema { found: 99, .. }), "{error}");
         assert!(error.to_string().contains("hint: use the newer steersman"), "{error}");
     }
+    place.number("UPDATE steersman_schema SET version = 3 RETURNING version").await;
+    let error = Reader::open(&place.engine).await.err().unwrap();
+    assert!(matches!(error, StoreError::OlderSchema { found: 3, .. }), "{error}");
 }
 
 async fn planted_secrets_are_read_back_nowhere(place: Place) {
