@@ -53,7 +53,7 @@ fn a_key_that_floods_the_gateway_does_not_starve_another() {
         (&json!(0), &json!(0), &json!(0))
     );
     let page = get(house.address, "/console/load").body;
-    assert!(page.contains("Nobody") && page.contains("waited and began"), "{page}");
+    assert!(page.contains("Nobody") && page.contains("Waited and began"), "{page}");
 }
 
 #[test]
