@@ -1,7 +1,8 @@
 //! The fault scenarios with real processes: `chaos_real [--seeds N] [--seed S] [--scenario PART] [--json]`.
 //!
-//! A gateway's ledger is the state as the product keeps it (SQLite; PostgreSQL too where `STEERSMAN_TEST_POSTGRES` names a
-//! server); the sink is a process of its own whose synced log is the truth. Exit status 1 if any promise was broken.
+//! A gateway's ledger is the state as the product keeps it (SQLite; PostgreSQL too where `STEERSMAN_TEST_POSTGRES`
+//! names a server); the sink is a process of its own whose synced log is the truth. Exit status 1 if any
+//! promise was broken.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, unreachable_pub, reason = "a test program")]
 
 mod base;

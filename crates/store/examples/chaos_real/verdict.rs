@@ -7,7 +7,8 @@ use super::cell::Verdict;
 /// What the agent was told in the end: for each intent, the status of its call.
 pub type Told = Vec<(String, String)>;
 
-/// Holds what was told against what was done. `calls` replies are due; `exactly_once` where the sink's class promises it.
+/// Holds what was told against what was done. `calls` replies are due; `exactly_once` where the sink's class promises
+/// it.
 pub fn judge(told: &Told, truth: &str, calls: usize, exactly_once: bool) -> Verdict {
     let mut verdict = Verdict::default();
     verdict.expect(told.len() == calls, "the last worker comes to its end, with a reply for each call");
