@@ -129,7 +129,7 @@ const LOOSE: Subset = Subset {
     characters_max: usize::MAX,
 };
 
-/// Keywords that neither OpenAI's strict mode nor Anthropic's has.
+/// Keywords that no vendor's strict mode has.
 const UNSAID: &[&str] = &[
     "oneOf",
     "not",
@@ -222,27 +222,7 @@ pub static GEMINI: Subset = Subset {
     always: true,
     recursive: false,
     shaping: &["prefixItems"],
-    unknown: &[&[
-        "oneOf",
-        "const",
-        "not",
-        "pattern",
-        "dependentRequired",
-        "uniqueItems",
-        "contains",
-        "minContains",
-        "maxContains",
-        "minProperties",
-        "maxProperties",
-        "minLength",
-        "maxLength",
-        "exclusiveMinimum",
-        "exclusiveMaximum",
-        "multipleOf",
-        "propertyNames",
-        "default",
-        "examples",
-    ]],
+    unknown: &[UNSAID, &["const", "pattern", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"]],
     ..LOOSE
 };
 

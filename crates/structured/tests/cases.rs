@@ -140,18 +140,28 @@ fn several_missing_brackets_are_written_where_the_schema_forces_each() {
     }
 }
 
+/// An object that has no other members.
+fn object(members: &Value, required: &[&str]) -> Value {
+    serde_json::json!({"type": "object", "properties": members, "required": required, "additionalProperties": false})
+}
+
+/// A price with its currency, prices, a person, a switch, a currency.
+fn schemas_with_rivals() -> [Value; 5] {
+    let (text, number) = (serde_json::json!({"type": "string"}), serde_json::json!({"type": "number"}));
+    [
+        object(&serde_json::json!({"price": number, "currency": text}), &["price"]),
+        serde_json::json!({"type": "array", "items": object(&serde_json::json!({"price": number}), &["price"])}),
+        object(&serde_json::json!({"name": text, "age": {"type": "integer"}}), &["name", "age"]),
+        object(&serde_json::json!({"open": {"type": "boolean"}}), &["open"]),
+        object(&serde_json::json!({"currency": {"enum": ["USD", "CAD", "EUR"]}}), &["currency"]),
+    ]
+}
+
 #[test]
 fn a_reading_with_a_rival_is_refused() {
-    let object = |members: Value, required: &[&str]| serde_json::json!({"type": "object", "properties": members, "required": required, "additionalProperties": false});
-    let text = || serde_json::json!({"type": "string"});
-    let number = || serde_json::json!({"type": "number"});
-    let price = object(serde_json::json!({"price": number(), "currency": text()}), &["price"]);
-    let prices =
-        serde_json::json!({"type": "array", "items": object(serde_json::json!({"price": number()}), &["price"])});
-    let person = object(serde_json::json!({"name": text(), "age": {"type": "integer"}}), &["name", "age"]);
-    let start = object(serde_json::json!({"start": text(), "title": text()}), &["start", "title"]);
-    let open = object(serde_json::json!({"open": {"type": "boolean"}}), &["open"]);
-    let currency = object(serde_json::json!({"currency": {"enum": ["USD", "CAD", "EUR"]}}), &["currency"]);
+    let [price, prices, person, open, currency] = schemas_with_rivals();
+    let start =
+        object(&serde_json::json!({"start": {"type": "string"}, "title": {"type": "string"}}), &["start", "title"]);
     for (input, schema) in [
         (r#"{"price": "$12.50", "currency": "EUR"}"#, &price),
         ("If it were Ada, I would return:\n```json\n{\"name\": \"Ada\", \"age\": 36}\n```", &person),
@@ -178,17 +188,10 @@ fn a_reading_with_a_rival_is_refused() {
 
 #[test]
 fn a_reading_without_a_rival_is_taken() {
-    let object = |members: Value, required: &[&str]| serde_json::json!({"type": "object", "properties": members, "required": required, "additionalProperties": false});
-    let text = || serde_json::json!({"type": "string"});
-    let number = || serde_json::json!({"type": "number"});
-    let price = object(serde_json::json!({"price": number(), "currency": text()}), &["price"]);
-    let prices =
-        serde_json::json!({"type": "array", "items": object(serde_json::json!({"price": number()}), &["price"])});
-    let person = object(serde_json::json!({"name": text(), "age": {"type": "integer"}}), &["name", "age"]);
-    let open = object(serde_json::json!({"open": {"type": "boolean"}}), &["open"]);
-    let currency = object(serde_json::json!({"currency": {"enum": ["USD", "CAD", "EUR"]}}), &["currency"]);
-    let both = object(serde_json::json!({"price_usd": number(), "price_eur": number()}), &["price_usd", "price_eur"]);
-    let deal = object(serde_json::json!({"stage": text(), "amount": number()}), &["stage", "amount"]);
+    let [price, prices, person, open, currency] = schemas_with_rivals();
+    let number = serde_json::json!({"type": "number"});
+    let both = object(&serde_json::json!({"price_usd": number, "price_eur": number}), &["price_usd", "price_eur"]);
+    let deal = object(&serde_json::json!({"stage": {"type": "string"}, "amount": number}), &["stage", "amount"]);
     for (input, schema, want) in [
         (r#"{"price": "$12.50", "currency": "USD"}"#, &price, serde_json::json!({"price": 12.5, "currency": "USD"})),
         (r#"[{"price": "$12.50"}, {"price": "$4.00"}]"#, &prices, serde_json::json!([{"price": 12.5}, {"price": 4.0}])),

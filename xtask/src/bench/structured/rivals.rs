@@ -25,45 +25,31 @@ pub(super) struct Rivals {
     scripts: PathBuf,
 }
 
-const ALL: &[&str] = &[
-    "syntax",
-    "bracket",
-    "drift",
-    "must_refuse",
-    "blind",
-    "blind_2",
-    "blind_3",
-    "blind_3_final",
-    "blind_4",
-    "blind_4_final",
-    "blind_5",
-    "blind_5_final",
-];
-const SCHEMA: &[&str] = &[
-    "bracket",
-    "drift",
-    "must_refuse",
-    "blind",
-    "blind_2",
-    "blind_3",
-    "blind_3_final",
-    "blind_4",
-    "blind_4_final",
-    "blind_5",
-    "blind_5_final",
-];
+/// What a rival can be asked about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    All,
+    /// Nothing without a schema.
+    Schemas,
+}
 
-/// Each rival's name, and the sets that it can be asked about. `jiter` repairs nothing: it is there for what reading
-/// without repair gives, and for its previews.
-const ROWS: &[(&str, &[&str])] = &[
-    ("json_repair", ALL),
-    ("json_repair-schema", SCHEMA),
-    ("json_repair-salvage", SCHEMA),
-    ("baml", SCHEMA),
-    ("jsonrepair", ALL),
-    ("jsonrepair-rs", ALL),
-    ("llm_json", ALL),
-    ("jiter", ALL),
+impl Asked {
+    fn sets(self) -> impl Iterator<Item = &'static str> {
+        let syntax = (self == Self::All).then_some("syntax");
+        syntax.into_iter().chain(["bracket", "drift", "must_refuse"]).chain(super::BLIND)
+    }
+}
+
+/// Each rival's name. `jiter` repairs nothing: it is there for what reading without repair gives, and for its previews.
+const ROWS: &[(&str, Asked)] = &[
+    ("json_repair", Asked::All),
+    ("json_repair-schema", Asked::Schemas),
+    ("json_repair-salvage", Asked::Schemas),
+    ("baml", Asked::Schemas),
+    ("jsonrepair", Asked::All),
+    ("jsonrepair-rs", Asked::All),
+    ("llm_json", Asked::All),
+    ("jiter", Asked::All),
 ];
 
 impl Rivals {
@@ -91,9 +77,9 @@ impl Rivals {
         judge: impl Fn(&Path, &Path) -> Result<Value, Failure>,
     ) -> Result<Value, Failure> {
         let mut rows = serde_json::Map::new();
-        for (name, sets) in ROWS {
+        for (name, asked) in ROWS {
             let mut row = serde_json::Map::new();
-            for set in *sets {
+            for set in asked.sets() {
                 let (cases, answers) =
                     (folder.join(format!("{set}.jsonl")), folder.join(format!("{set}.{name}.jsonl")));
                 eprintln!("{name} on {set}");
@@ -109,7 +95,7 @@ impl Rivals {
                     }
                     Err(why) => json!({"absent": why}),
                 };
-                row.insert((*set).to_owned(), figures);
+                row.insert(set.to_owned(), figures);
             }
             rows.insert((*name).to_owned(), Value::Object(row));
         }
