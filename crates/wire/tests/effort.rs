@@ -207,6 +207,24 @@ fn thinking_leaves_room_for_an_answer_and_takes_no_temperature() {
 }
 
 #[test]
+fn a_model_with_a_budget_to_think_is_not_made_to_call() {
+    let tool = json!([{ "type": "function", "function": { "name": "f", "parameters": { "type": "object" } } }]);
+    let members = |choice: &str| json!({ "reasoning_effort": "high", "tools": tool, "tool_choice": choice });
+    let at = |choice: &str| {
+        written(&asked("openai.chat", "claude-sonnet-4-5", &members(choice)), "anthropic.messages", "/thinking/type")
+    };
+    let (kind, loss) = at("required");
+    assert!(kind == "disabled" && loss.contains("cannot be made to call"), "{kind} {loss}");
+    assert_eq!(at("auto").0, "enabled");
+    let much = asked(
+        "google.gemini",
+        "claude-opus-4-1",
+        &json!({ "generationConfig": { "thinkingConfig": { "thinkingBudget": 90_000 } } }),
+    );
+    assert_eq!(written(&much, "anthropic.messages", "/max_tokens").0, 32_000, "the least output limit of its kind");
+}
+
+#[test]
 fn what_is_no_effort_is_refused() {
     let refused = |model: &str, word: &str| {
         let request = asked("openai.chat", model, &json!({ "reasoning_effort": word }));
