@@ -259,7 +259,7 @@ impl<'d> Node<'d> {
     }
 
     /// A cheap look at a small object: its keys are plain and all different.
-    fn distinct_keys(self) -> bool {
+    pub(crate) fn distinct_keys(self) -> bool {
         const FEW: usize = 12;
         let mut keys: [&str; FEW] = [""; FEW];
         for (n, (key, _)) in self.members().enumerate() {
@@ -345,12 +345,33 @@ pub(crate) fn string_end(bytes: &[u8], start: usize) -> Result<usize, usize> {
     string_read(bytes, start).map(|(end, _)| end)
 }
 
+/// Where the bytes end that a string literal may hold as they are: eight are looked at at once.
+fn plain_end(bytes: &[u8], mut i: usize) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    // Bit 7 of each byte that is zero; of those above the lowest one it may lie.
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
+    while let Some(Ok(eight)) = bytes.get(i..i + 8).map(<[u8; 8]>::try_from) {
+        let word = u64::from_le_bytes(eight);
+        let controls = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
+        let found = zeros(word ^ (ONES * 0x22)) | zeros(word ^ (ONES * 0x5c)) | controls;
+        if found != 0 {
+            return i + (found.trailing_zeros() / 8) as usize;
+        }
+        i += 8;
+    }
+    while bytes.get(i).is_some_and(|b| !matches!(b, b'"' | b'\\' | 0..0x20)) {
+        i += 1;
+    }
+    i
+}
+
 /// The end of a string literal, and whether it holds an escape.
 fn string_read(bytes: &[u8], start: usize) -> Result<(usize, bool), usize> {
     let mut escaped = false;
     let mut i = start + 1;
     loop {
-        i += bytes.get(i..).unwrap_or(&[]).iter().position(|&b| matches!(b, b'"' | b'\\' | 0..0x20)).unwrap_or(0);
+        i = plain_end(bytes, i);
         match bytes.get(i) {
             Some(b'"') => return Ok((i + 1, escaped)),
             Some(b'\\') => match bytes.get(i + 1) {

@@ -296,6 +296,7 @@ impl Machine {
         }
     }
 
+    #[inline]
     fn step(&mut self, kind: Kind) -> bool {
         let item = match self.stack.last() {
             Some(Frame::Object) => self.need_value,

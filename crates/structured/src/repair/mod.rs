@@ -123,11 +123,11 @@ fn drafted(mut lexer: Lexer<'_>, start: usize) -> Result<Draft, Junk> {
         return Ok(surplus(lexer, tokens, start));
     }
     match brackets::search(&lexer.tokens) {
-        Nesting::Sound => Ok(draft_of(lexer, start, None, |words| Readings::One(edits(words, None)))),
+        Nesting::Sound => Ok(draft_of(lexer, start, None, |words| Readings::One(edits(&words, None)))),
         Nesting::Repairable(ops) => {
             let cut = (brackets::search_open(&lexer.tokens) && !lexer.fenced).then_some(Cut::Open(1));
             Ok(draft_of(lexer, start, cut, |words| match ops.as_slice() {
-                [only] => Readings::One(edits(words, Some(*only))),
+                [only] => Readings::One(edits(&words, Some(*only))),
                 _ => Readings::Several(Undecided { words, ops }),
             }))
         }
@@ -143,11 +143,9 @@ fn drafted(mut lexer: Lexer<'_>, start: usize) -> Result<Draft, Junk> {
             let text = lexer.cursor.text;
             let mut words = None;
             let draft = draft_of(lexer, start, cut, |read| {
-                words = Some(read.clone());
-                match cut {
-                    Some(_) => closed_up(text, read, &open),
-                    None => Readings::None,
-                }
+                let closed = cut.map_or(Readings::None, |_| closed_up(text, &read, &open));
+                words = Some(read);
+                closed
             });
             Ok(Draft { words, ..draft })
         }
@@ -162,7 +160,7 @@ fn draft_of(mut lexer: Lexer<'_>, start: usize, cut: Option<Cut>, read: impl FnO
 
 /// The reading in which the last brackets were forgotten: only where the text ends with one that was not, or with a
 /// whole string.
-fn closed_up(text: &str, words: Words, open: &[token::Frame]) -> Readings {
+fn closed_up(text: &str, words: &Words, open: &[token::Frame]) -> Readings {
     let Some(last) = words.tokens.last().copied() else { return Readings::None };
     let end = last.end as usize;
     let closed = match last.kind {
@@ -184,7 +182,7 @@ fn closed_up(text: &str, words: Words, open: &[token::Frame]) -> Readings {
 fn surplus(mut lexer: Lexer<'_>, tokens: usize, start: usize) -> Draft {
     let extra = lexer.tokens.split_off(tokens);
     draft_of(lexer, start, None, |words| {
-        let mut all = edits(words, None);
+        let mut all = edits(&words, None);
         all.extend(extra.iter().map(|t| Edit::new(t.start as usize, t.end as usize, "", Code::ExtraBracket)));
         all.sort_by_key(|edit| (edit.start, edit.end));
         Readings::One(all)
@@ -201,7 +199,7 @@ fn shortened(lexer: &mut Lexer<'_>, tokens: usize, end: usize, start: usize) -> 
     lexer.commas.retain(|comma| (comma.start as usize) < end);
     lexer.ambiguous.retain(|doubt| doubt.at < end);
     lexer.i = end;
-    let readings = Readings::One(edits(lexer.take_words(), None));
+    let readings = Readings::One(edits(&lexer.take_words(), None));
     Some(Draft {
         start,
         end,
@@ -214,12 +212,12 @@ fn shortened(lexer: &mut Lexer<'_>, tokens: usize, end: usize, start: usize) -> 
 }
 
 /// All edits of one reading in order: spelling, brackets, commas.
-fn edits(mut words: Words, op: Option<Op>) -> Vec<Edit> {
-    let mut all = std::mem::take(&mut words.edits);
+fn edits(words: &Words, op: Option<Op>) -> Vec<Edit> {
+    let mut all = words.edits.clone();
     if let Some(op) = op {
         bracket_edits(&words.tokens, op, &mut all);
     }
-    comma_edits(&words, op, &mut all);
+    comma_edits(words, op, &mut all);
     all.sort_by_key(|edit| (edit.start, edit.end));
     all
 }

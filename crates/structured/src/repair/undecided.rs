@@ -61,7 +61,7 @@ impl Words {
         if brackets::search(&words.tokens) != Nesting::Sound {
             return None;
         }
-        let mut all = edits(words, None);
+        let mut all = edits(&words, None);
         all.extend(written);
         // In one place, what closes comes before the comma, and the comma before what opens.
         let rank = |edit: &Edit| match (edit.code, edit.after.as_ref()) {
@@ -98,7 +98,7 @@ impl Undecided {
 
     /// The edits of the text that one reading takes, in order.
     pub(crate) fn reading(&self, op: Op) -> Vec<Edit> {
-        edits(self.words.clone(), Some(op))
+        edits(&self.words, Some(op))
     }
 
     pub(crate) const fn words(&self) -> &Words {

@@ -1,8 +1,10 @@
-//! A schema compiled once: the validator that has the last word, and the shape that alignment works on.
+//! A schema compiled once: the validator that has the last word, tables that give its verdict where they hold all that
+//! the schema says, and the shape that alignment works on.
 //!
 //! What never happens here: nothing is fetched. A reference to another document is an error of the schema.
 
 mod exact;
+mod flat;
 mod forced;
 mod shape;
 mod sieve;
@@ -16,12 +18,14 @@ use crate::read::Mode;
 use crate::record::{Pass, apply, pointer_at};
 use crate::refusal;
 pub(crate) use exact::{Exact, Place, equals};
+use flat::{Flat, Verdict};
 pub(crate) use shape::{Property, Shape, ShapeId, Shapes, Types};
 
 /// A JSON Schema (2020-12, or the draft it names), compiled. Reuse it: compiling costs more than validating.
 #[derive(Debug)]
 pub struct CompiledSchema {
     validator: jsonschema::Validator<Exact>,
+    flat: Option<Flat>,
     shapes: Shapes,
 }
 
@@ -114,7 +118,7 @@ impl CompiledSchema {
             .with_retriever(Handed(documents))
             .build(schema)
             .map_err(|e| SchemaError::Schema { pointer: e.schema_path().to_string(), message: e.to_string() })?;
-        Ok(Self { validator, shapes: Shapes::of(schema) })
+        Ok(Self { validator, flat: Flat::of(schema), shapes: Shapes::of(schema) })
     }
 
     pub(crate) const fn shapes(&self) -> &Shapes {
@@ -147,7 +151,16 @@ impl CompiledSchema {
     /// Whether a document satisfies the schema as it stands.
     #[must_use]
     pub fn fits(&self, document: &Document) -> bool {
-        document.depth() <= DEPTH_MAX && self.validator.is_valid(Place::Value(document.root()))
+        if document.depth() > DEPTH_MAX {
+            return false;
+        }
+        let validator = || self.validator.is_valid(Place::Value(document.root()));
+        let fits = match self.flat.as_ref().map_or(Verdict::Unknown, |flat| flat.verdict(document)) {
+            Verdict::Unknown => return validator(),
+            verdict => verdict == Verdict::Fits,
+        };
+        debug_assert_eq!(fits, validator(), "invariant: the tables say what the validator says of {}", document.text());
+        fits
     }
 
     pub(crate) fn judge(&self, document: Document, mut passes: Vec<Pass>, mode: Mode) -> Reading {

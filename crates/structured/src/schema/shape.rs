@@ -43,8 +43,8 @@ impl Types {
         Self(self.0 | other.0)
     }
 
-    fn named(name: &str) -> Self {
-        match name {
+    pub(super) fn of(name: &str) -> Option<Self> {
+        Some(match name {
             "null" => Self::NULL,
             "boolean" => Self::BOOL,
             "integer" => Self::INTEGER,
@@ -52,8 +52,12 @@ impl Types {
             "string" => Self::STRING,
             "array" => Self::ARRAY,
             "object" => Self::OBJECT,
-            _ => Self::ALL,
-        }
+            _ => return None,
+        })
+    }
+
+    fn named(name: &str) -> Self {
+        Self::of(name).unwrap_or(Self::ALL)
     }
 }
 
