@@ -175,7 +175,13 @@ pub(crate) fn word<'r>(request: &'r ChatRequest, extras: &Extras<'_>, losses: &m
 }
 
 /// What of a spelling has no place in another dialect although its effort has.
-pub(crate) fn remainder(name: &str, value: &RawValue) -> Option<&'static str> {
-    let object = RawObject::of(value).ok().filter(|_| name == "thinking")?;
-    object.get("display").map(|_| "thinking.display")
+pub(crate) fn remainder(name: &str, value: &RawValue) -> Vec<String> {
+    let understood: &[&str] = match name {
+        "thinking" => &["type", "budget_tokens"],
+        "reasoning" => &["effort", "max_tokens"],
+        _ => return Vec::new(),
+    };
+    let Ok(object) = RawObject::of(value) else { return Vec::new() };
+    let members = object.members().iter().map(|member| &*member.key);
+    members.filter(|member| !understood.contains(member)).map(|member| format!("{name}.{member}")).collect()
 }

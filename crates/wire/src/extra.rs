@@ -134,7 +134,7 @@ impl<'r> Extras<'r> {
             }
             if effort::is_spelling(request, name) {
                 let what = "left out: the dialect has no such member";
-                losses.extend(effort::remainder(name, value).map(|param| Loss { param: param.to_owned(), what }));
+                losses.extend(effort::remainder(name, value).into_iter().map(|param| Loss { param, what }));
                 continue;
             }
             // Whatever a provider is told, the gateway keeps the responses that it hands out.

@@ -225,12 +225,60 @@ fn a_model_with_a_budget_to_think_is_not_made_to_call() {
 }
 
 #[test]
-fn what_is_no_effort_is_refused() {
-    let refused = |model: &str, word: &str| {
-        let request = asked("openai.chat", model, &json!({ "reasoning_effort": word }));
-        dialect("anthropic.messages").unwrap().encode_request(&request).unwrap_err().to_string()
+fn a_turn_that_goes_on_without_its_signed_thinking_has_no_budget_and_that_is_said() {
+    let turns = |thought: Value, last: Value| {
+        let call = json!([{ "id": "c", "type": "function", "function": { "name": "f", "arguments": "{}" } }]);
+        let mut said = json!({ "role": "assistant", "content": "", "tool_calls": call });
+        said.as_object_mut().unwrap().extend(thought.as_object().unwrap().clone());
+        json!({ "max_tokens": 9_000, "reasoning": { "max_tokens": 2_048 },
+            "messages": [{ "role": "user", "content": "x" }, said, last] })
     };
-    assert!(refused("claude", "extreme").contains("reasoning_effort"), "a word that is no effort");
+    let result = || json!({ "role": "tool", "tool_call_id": "c", "content": "7" });
+    let thinking = |model: &str, members: &Value| {
+        let encoded = dialect("anthropic.messages").unwrap();
+        let encoded = encoded.encode_request(&asked("openai.chat", model, members)).unwrap();
+        let body: Value = serde_json::from_slice(&encoded.body).unwrap();
+        let said: Vec<_> = encoded.losses.iter().filter(|loss| loss.what.contains("has no signed thinking")).collect();
+        (body["thinking"]["type"].as_str().unwrap().to_owned(), said.len())
+    };
+    let unsigned = turns(json!({ "reasoning_content": "hm" }), result());
+    assert_eq!(thinking("claude-sonnet-4-5", &unsigned), ("disabled".to_owned(), 1));
+    assert_eq!(thinking("claude-sonnet-4-6", &unsigned), ("adaptive".to_owned(), 1), "words demand no seal");
+    assert_eq!(thinking("claude-sonnet-4-5", &turns(json!({}), result())), ("disabled".to_owned(), 1));
+    let sealed = json!([{ "type": "thinking", "thinking": "hm", "signature": "c2VhbA==" }]);
+    let sealed = turns(json!({ "thinking_blocks": sealed }), result());
+    assert_eq!(thinking("claude-sonnet-4-5", &sealed), ("enabled".to_owned(), 0));
+    let new_turn = turns(json!({}), json!({ "role": "user", "content": "and now?" }));
+    assert_eq!(thinking("claude-sonnet-4-5", &new_turn), ("enabled".to_owned(), 0), "a new turn begins with thought");
+}
+
+#[test]
+fn whatever_stands_beside_an_effort_is_named_where_it_has_no_place() {
+    let spelled = [
+        json!({ "reasoning": { "effort": "low", "exclude": true } }),
+        json!({ "reasoning": { "max_tokens": 2_048, "exclude": true } }),
+        json!({ "thinking": { "type": "enabled", "budget_tokens": 2_048, "display": "omitted" } }),
+    ];
+    for (members, lost) in spelled.iter().zip(["reasoning.exclude", "reasoning.exclude", "thinking.display"]) {
+        for (name, model) in [("google.gemini", "gemini-2.5-flash"), ("anthropic.messages", "claude-sonnet-4-5")] {
+            let encoded = dialect(name).unwrap().encode_request(&asked("openai.chat", model, members)).unwrap();
+            let named: Vec<_> = encoded.losses.iter().map(|loss| loss.param.as_str()).collect();
+            assert!(named.contains(&lost), "{name}: {members}: {named:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_effort_is_refused() {
+    let refused = |name: &str, model: &str, word: &str| {
+        let request = asked("openai.chat", model, &json!({ "reasoning_effort": word }));
+        dialect(name).unwrap().encode_request(&request).unwrap_err().to_string()
+    };
+    for (name, model) in
+        [("anthropic.messages", "claude"), ("google.gemini", "gemini-2.5-flash"), ("google.gemini", "gemini-3-pro")]
+    {
+        assert!(refused(name, model, "extreme").contains("reasoning_effort"), "a word that is no effort for {model}");
+    }
     let body = json!({ "model": "m", "messages": [{ "role": "user", "content": "x" }], "reasoning_effort": 7 });
     let refused = openai_chat::OpenAiChat.decode_request(body.to_string().as_bytes()).unwrap_err();
     assert_eq!(refused.to_string(), "`reasoning_effort` must be a string, not a number");

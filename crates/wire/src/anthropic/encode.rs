@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use steersman_core::{ChatRequest, ContentHash, Image, Part, ResponseFormat, Role, ToolChoice, ToolResult};
+use steersman_core::{ChatRequest, ContentHash, Image, Part, Reasoning, ResponseFormat, Role, ToolChoice, ToolResult};
 
 use super::NAME;
 use super::think::Thinking;
@@ -32,6 +32,7 @@ pub fn encode_request(request: &ChatRequest) -> Result<Encoded, EncodeError> {
     let extras = Extras::open(request, NAME, &mut losses)?;
     refuse_what_has_no_words(request)?;
     let thinking = Thinking::of(request, effort::is_spelled(&extras), &mut losses)?;
+    let thinking = if goes_on_unsigned(request) { thinking.without_a_seal(request, &mut losses) } else { thinking };
     let mut turns = Turns { extras: &extras, losses: &mut losses, native: request.dialect == Some(NAME) };
     let system = turns.system(request)?;
     let messages = turns.messages(request)?;
@@ -159,15 +160,13 @@ impl Turns<'_, '_> {
             Part::Foreign { dialect, .. } if *dialect != NAME => {
                 Err(unsupported(param(), "a part that another dialect wrote"))
             }
-            Part::Reasoning(thought) if !self.native && thought.signature.is_none() && thought.redacted.is_none() => {
-                self.losses
-                    .push(Loss { param: param(), what: "left out: thinking without a signature cannot go back" });
-                Ok(false)
-            }
-            Part::Reasoning(thought) if thought.signature.as_deref().is_some_and(is_sealed_elsewhere) => {
-                self.losses.push(Loss { param: param(), what: "left out: another provider sealed this thinking" });
-                Ok(false)
-            }
+            Part::Reasoning(thought) => match cannot_go_back(thought, self.native) {
+                Some(what) => {
+                    self.losses.push(Loss { param: param(), what });
+                    Ok(false)
+                }
+                None => Ok(true),
+            },
             Part::Refusal(_) => {
                 self.losses
                     .push(Loss { param: param(), what: "written as text: the dialect has no refusals in a request" });
@@ -274,6 +273,35 @@ impl Turns<'_, '_> {
 /// Whether a signature says that a provider of another dialect made it.
 fn is_sealed_elsewhere(signature: &str) -> bool {
     openai_responses::is_sealed_here(signature) || gemini::is_sealed_here(signature)
+}
+
+/// Why a thought cannot go back to the model. `native`: the request came in this dialect.
+fn cannot_go_back(thought: &Reasoning, native: bool) -> Option<&'static str> {
+    match (thought.signature.as_deref(), thought.redacted.is_some()) {
+        (None, false) if !native => Some("left out: thinking without a signature cannot go back"),
+        (Some(seal), _) if is_sealed_elsewhere(seal) => Some("left out: another provider sealed this thinking"),
+        _ => None,
+    }
+}
+
+/// Whether results of calls are handed to a turn that does not begin with a thought of the model's own. Source:
+/// "Building with extended thinking", on tool use: under a budget the API wants that turn with its signed thinking.
+fn goes_on_unsigned(request: &ChatRequest) -> bool {
+    let native = request.dialect == Some(NAME);
+    let spoken = request.messages.iter().rev().filter(|message| message.role != Role::System);
+    let mut last = spoken.skip_while(|message| message.role != Role::Assistant).peekable();
+    let answered = request.messages.iter().rev().take_while(|message| message.role != Role::Assistant);
+    if !answered.flat_map(|message| &message.parts).any(|part| matches!(part, Part::ToolResult(_))) {
+        return false;
+    }
+    let mut first = None;
+    while let Some(message) = last.next_if(|message| message.role == Role::Assistant) {
+        first = message.parts.iter().find(|part| !is_empty_text(part)).or(first);
+    }
+    match first {
+        Some(Part::Reasoning(thought)) => cannot_go_back(thought, native).is_some(),
+        _ => true,
+    }
 }
 
 const fn is_empty_text(part: &Part) -> bool {

@@ -102,6 +102,21 @@ impl<'r> Thinking<'r> {
         })
     }
 
+    /// What may be written in the middle of a turn that began without signed thinking: no budget.
+    pub(super) fn without_a_seal(self, request: &ChatRequest, losses: &mut Vec<Loss>) -> Self {
+        let Self::Enabled(budget) = self else { return self };
+        let param = || "max_reasoning_tokens".to_owned();
+        if Generation::of(&request.model) == Generation::Both {
+            let (word, _) = effort::nearest(budget);
+            let what = "written as an effort: the turn that goes on has no signed thinking, which a budget demands";
+            losses.push(Loss { param: param(), what });
+            return Self::Adaptive(word);
+        }
+        let what = "left out: the turn that goes on has no signed thinking, which a budget demands";
+        losses.push(Loss { param: param(), what });
+        Self::Disabled
+    }
+
     /// Whether the model will think.
     pub(super) const fn is_on(self) -> bool {
         matches!(self, Self::Adaptive(_) | Self::Enabled(_))

@@ -30,6 +30,7 @@ const UNSIGNED: &str = "skip_thought_signature_validator";
 pub fn encode_request(request: &ChatRequest) -> Result<Encoded, EncodeError> {
     let mut losses = Vec::new();
     let extras = Extras::open(request, NAME, &mut losses)?;
+    think::refuse_what_has_no_words(request, effort::is_spelled(&extras))?;
     if request.stop.len() > MAX_STOP_TEXTS {
         return Err(unsupported("stop", "more than five stop texts"));
     }

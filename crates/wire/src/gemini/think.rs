@@ -5,8 +5,9 @@
 
 use steersman_core::ChatRequest;
 
+use super::NAME;
 use crate::effort;
-use crate::error::Loss;
+use crate::error::{EncodeError, Loss};
 use crate::write::Object;
 
 /// Whether a model is of the third generation or a later one.
@@ -27,6 +28,18 @@ fn is_pro(model: &str) -> bool {
 /// Whether a request asks for anything.
 pub(super) const fn asks(request: &ChatRequest) -> bool {
     request.reasoning_effort.is_some() || request.max_reasoning_tokens.is_some()
+}
+
+/// Whether what a request asks for has a place. `spelled`: the client's own words go back.
+///
+/// # Errors
+/// [`EncodeError`] for a word that is no effort.
+pub(super) fn refuse_what_has_no_words(request: &ChatRequest, spelled: bool) -> Result<(), EncodeError> {
+    let unknown = |word: &str| !effort::WORDS.contains(&word);
+    match request.reasoning_effort.as_deref().filter(|word| !spelled && unknown(word)) {
+        Some(_) => Err(EncodeError::unsupported(NAME, "reasoning_effort", "this effort")),
+        None => Ok(()),
+    }
 }
 
 /// Writes what a request asks for as the members of `thinkingConfig`; `shown`: the client itself says whether thoughts
