@@ -1,10 +1,13 @@
 //! Runs of tasks with tools, as documents of the state; and how long they are remembered.
 //!
+//! They take so many bytes and no more (`store.runs_mb`): what is new and does not fit is not kept, and the request that
+//! needs it is refused before anything is sent. A run that has begun is kept to its end.
+//!
 //! A run that is forgotten is one whose request would act anew, so only age decides it, and never while one of its
 //! effects waits for a person or is of unknown outcome.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use steersman_core::BoxFuture;
 use steersman_engine::{Runs, RunsDown};
@@ -19,13 +22,56 @@ const REMEMBERED: Duration = Duration::from_secs(7 * 86_400);
 /// How often it is looked what is older.
 pub(crate) const DAY: Duration = Duration::from_hours(24);
 
+/// How long a count of bytes is good, in which other gateways on the same state may add to it.
+const COUNTED_FOR: Duration = Duration::from_mins(10);
+/// How long it is good once it says that nothing fits.
+const FULL_FOR: Duration = Duration::from_secs(10);
+
 /// Runs in the state.
-pub(crate) struct RunDocuments(pub(crate) Arc<Store>);
+pub(crate) struct RunDocuments {
+    store: Arc<Store>,
+    most_bytes: u64,
+    kept: Mutex<Kept>,
+}
+
+/// How many bytes are kept, as of the last count and with what this process has added since.
+#[derive(Default, Clone, Copy)]
+struct Kept {
+    bytes: u64,
+    counted: Option<Instant>,
+}
+
+impl RunDocuments {
+    pub(crate) fn new(store: Arc<Store>, most_bytes: u64) -> Self {
+        Self { store, most_bytes, kept: Mutex::default() }
+    }
+
+    /// Takes room for a new document.
+    async fn take_room(&self, bytes: u64) -> Result<(), RunsDown> {
+        let fits = |kept: &Kept| kept.bytes.saturating_add(bytes) <= self.most_bytes;
+        let known = *self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let good_for = if fits(&known) { COUNTED_FOR } else { FULL_FOR };
+        if known.counted.is_none_or(|counted| counted.elapsed() > good_for) {
+            let bytes = self.store.state().documents_bytes(RUNS).await.map_err(|error| RunsDown(error.to_string()))?;
+            *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Kept { bytes, counted: Some(Instant::now()) };
+        }
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if !fits(&kept) {
+            let message = format!(
+                "`store.runs_mb` ({} MiB) is full of what the last seven days left; allow more, or wait until some of it is older",
+                self.most_bytes >> 20
+            );
+            return Err(RunsDown(message));
+        }
+        kept.bytes = kept.bytes.saturating_add(bytes);
+        Ok(())
+    }
+}
 
 impl Runs for RunDocuments {
     fn load<'a>(&'a self, run: &'a str) -> BoxFuture<'a, Result<Option<(u64, String)>, RunsDown>> {
         Box::pin(async move {
-            let found = self.0.state().document(RUNS, run).await.map_err(|error| RunsDown(error.to_string()))?;
+            let found = self.store.state().document(RUNS, run).await.map_err(|error| RunsDown(error.to_string()))?;
             Ok(found.map(|document| (document.version, document.content)))
         })
     }
@@ -37,7 +83,10 @@ impl Runs for RunDocuments {
         content: String,
     ) -> BoxFuture<'a, Result<Option<u64>, RunsDown>> {
         Box::pin(async move {
-            let saved = self.0.state().put_document(RUNS, run, seen, &content, now_us()).await;
+            if seen.is_none() {
+                self.take_room(u64::try_from(content.len()).unwrap_or(u64::MAX)).await?;
+            }
+            let saved = self.store.state().put_document(RUNS, run, seen, &content, now_us()).await;
             saved.map_err(|error| RunsDown(error.to_string()))
         })
     }
@@ -111,6 +160,28 @@ mod tests {
         let left: Vec<_> = store.state().documents(RUNS).await.unwrap().into_iter().map(|run| run.name).collect();
         assert_eq!(left, ["fresh", "waits"]);
         assert!(ledger.effect(done.key).await.unwrap().is_none());
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn what_does_not_fit_is_not_kept_and_a_run_that_has_begun_is_kept_to_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = StoreConfig::new(Engine::Sqlite { path: folder.path().join("s.db") });
+        let store = Arc::new(Store::open(config).await.unwrap());
+        let text = |bytes: usize| "\u{e9}".repeat(bytes / 2);
+        store.state().put_document(RUNS, "before", None, &text(60), now_us()).await.unwrap();
+        store.state().put_document("other", "kind", None, &text(600), now_us()).await.unwrap();
+        assert_eq!(store.state().documents_bytes(RUNS).await.unwrap(), 60, "bytes, not characters");
+        let runs = RunDocuments::new(Arc::clone(&store), 100);
+        assert_eq!(runs.save("fits", None, text(40)).await.unwrap(), Some(1));
+        let full = runs.save("one more", None, text(2)).await.unwrap_err();
+        assert!(full.to_string().contains("`store.runs_mb`"), "{full}");
+        assert!(runs.load("one more").await.unwrap().is_none());
+        assert_eq!(runs.save("fits", Some(1), text(80)).await.unwrap(), Some(2));
+        // Another process counts for itself.
+        let other = RunDocuments::new(Arc::clone(&store), 141);
+        assert!(other.save("one more", None, text(2)).await.is_err());
+        drop((runs, other));
         store.close().await;
     }
 

@@ -60,7 +60,7 @@ impl ToolHouse {
         let ledger = Arc::new(EffectLedger::open(store.state(), LedgerOptions::of(&owner)).await?);
         let runner = Runner::over(Arc::clone(&ledger) as _).build();
         let tools = Arc::new(Offers(Arc::clone(&toolbox)));
-        let runs = Arc::new(RunDocuments(Arc::clone(store)));
+        let runs = Arc::new(RunDocuments::new(Arc::clone(store), config.answers.runs_bytes));
         let room = Arc::new(ToolRoom::new(tools, runner.clone(), runs, GRACE));
         let random = format!("{}{}", RequestId::new(0), RequestId::new(1));
         let secret = blake3::derive_key("steersman console forms 1", random.as_bytes());

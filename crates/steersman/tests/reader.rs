@@ -234,8 +234,12 @@ fn a_run_that_is_killed_at_any_step_stays_in_quarantine_and_sends_once() {
 
 /// A task whose client makes all calls itself: no tool server is configured.
 fn mailbox() -> House {
+    mailbox_with("")
+}
+
+fn mailbox_with(more: &str) -> House {
     let more = format!(
-        "{PRICE}[guard]\nmode = \"on\"\n[tasks.inbox]\nmodel = \"small\"\nreader = \"large\"\n\
+        "{PRICE}{more}[guard]\nmode = \"on\"\n[tasks.inbox]\nmodel = \"small\"\nreader = \"large\"\n\
          [tools.read_mail]\neffect = \"read\"\nattested = [\"id\", \"from\"]\n\
          [tools.send_mail]\neffect = \"irreversible\"\nsink = [\"to\"]\ncontent = [\"body\"]\n"
     );
@@ -300,6 +304,23 @@ fn a_client_that_makes_its_calls_itself_has_a_reader_too() {
     changed[3]["content"] = json!(format!("{INJECTED}!"));
     changed[1]["tool_calls"][0]["function"]["arguments"] = json!(json!({ "id": INJECTED }).to_string());
     turn(&mut changed, &[user("and now?")]);
+}
+
+#[test]
+fn what_does_not_fit_among_what_readers_keep_is_refused_by_name() {
+    let house = mailbox_with("[store]\nruns_mb = 1\n");
+    let question = user("What does mail 7 say? [[read_mail {\"id\":\"7\"}]]");
+    let asked = house.ask(&json!({ "model": "task/inbox", "messages": [question], "tools": mail_tools() }));
+    let said = asked.json()["choices"][0]["message"].clone();
+    let told = |mail: &str| {
+        let result = json!({ "role": "tool", "tool_call_id": said["tool_calls"][0]["id"], "content": mail });
+        house.ask(&json!({ "model": "task/inbox", "messages": [question, said, result], "tools": mail_tools() }))
+    };
+    let long = told(&"Dear customer, ".repeat(100_000));
+    assert!(long.status == 503 && long.body.contains("run_not_kept"), "{}", long.body);
+    assert!(long.body.contains("store.runs_mb"), "{}", long.body);
+    let short = told(INJECTED);
+    assert_eq!(short.json()["choices"][0]["message"]["content"], format!("It says: {INJECTED}"), "{}", short.body);
 }
 
 #[test]

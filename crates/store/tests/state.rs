@@ -15,6 +15,7 @@ use support::{Place, on_both_engines};
 
 on_both_engines! {
     a_document_is_changed_only_by_who_has_seen_it,
+    documents_of_a_kind_are_weighed_in_bytes,
     answers_are_bounded_by_time_and_bytes_and_what_they_saved_adds_up,
     answers_that_are_meant_are_forgotten_page_by_page_and_newer_ones_stay,
     a_response_is_kept_once_and_forgotten_when_it_is_old_or_unwanted,
@@ -35,6 +36,15 @@ async fn a_document_is_changed_only_by_who_has_seen_it(place: Place) {
     assert!(!state.delete_document("test", "a", 1).await.unwrap());
     assert!(state.delete_document("test", "a", 2).await.unwrap());
     assert!(state.documents("test").await.unwrap().is_empty());
+}
+
+async fn documents_of_a_kind_are_weighed_in_bytes(place: Place) {
+    let store = place.open().await;
+    assert_eq!(store.state().documents_bytes("test").await.unwrap(), 0);
+    for (kind, name, text) in [("test", "a", "1"), ("test", "b", "\u{e9}\u{e9}"), ("other", "a", "more")] {
+        store.state().put_document(kind, name, None, text, 10).await.unwrap();
+    }
+    assert_eq!(store.state().documents_bytes("test").await.unwrap(), 5);
 }
 
 async fn answers_that_are_meant_are_forgotten_page_by_page_and_newer_ones_stay(place: Place) {

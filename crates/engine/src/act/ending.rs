@@ -10,7 +10,8 @@ use steersman_core::{ContentHash, Event, Part, ToolCall, Usage};
 use steersman_wire::Answer;
 
 use super::log::{RunLog, Step};
-use super::run::{Acted, Running, Said};
+use super::run::{Acted, Running};
+use super::step::Said;
 use super::views::Views;
 use super::{Offered, hidden};
 use crate::checks::Revision;

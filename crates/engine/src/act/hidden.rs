@@ -16,7 +16,7 @@ use steersman_core::{ChatRequest, ContentHash, Message, Part, Role};
 use steersman_wire::Dialect;
 
 use super::log::{Step, down};
-use super::run::said;
+use super::step::said;
 use super::{RunsDown, ToolRoom};
 use crate::refusal::Refusal;
 
@@ -80,27 +80,36 @@ fn normal(text: &str) -> String {
 
 /// The steps that stand hidden behind each message; under the guard (`answers`) also behind answers. `chain` is that of
 /// the messages as the client sent them.
-pub(super) async fn find(
+pub(super) async fn find_all(
     room: &ToolRoom,
     dialect: &dyn Dialect,
     request: &ChatRequest,
     chain: &[ContentHash],
     answers: bool,
 ) -> Result<Vec<Option<Vec<Step>>>, Refusal> {
-    let found = request.messages.iter().zip(chain).map(|(message, before)| async move {
-        let mut ids = call_ids(message);
-        let text = text(message).filter(|text| answers && ids.is_empty() && !text.trim().is_empty());
-        let text = text.map(|text| normal(&text));
-        ids.extend(text.as_deref().into_iter().flat_map(|text| [ANSWER, text]));
-        if ids.is_empty() {
-            return Ok(None);
-        }
-        let kept = room.runs.load(&name(dialect, *before, &ids)).await.map_err(|error| down(&error))?;
-        let Some((_, content)) = kept else { return Ok(None) };
-        let kept: Kept = serde_json::from_str(&content).map_err(|error| down(&RunsDown(error.to_string())))?;
-        Ok(Some(kept.steps))
-    });
-    try_join_all(found).await
+    let messages = request.messages.iter().zip(chain);
+    try_join_all(messages.map(|(message, before)| find(room, dialect, message, *before, answers))).await
+}
+
+/// The steps that stand hidden behind one message.
+pub(super) async fn find(
+    room: &ToolRoom,
+    dialect: &dyn Dialect,
+    message: &Message,
+    before: ContentHash,
+    answers: bool,
+) -> Result<Option<Vec<Step>>, Refusal> {
+    let mut ids = call_ids(message);
+    let text = text(message).filter(|text| answers && ids.is_empty() && !text.trim().is_empty());
+    let text = text.map(|text| normal(&text));
+    ids.extend(text.as_deref().into_iter().flat_map(|text| [ANSWER, text]));
+    if ids.is_empty() {
+        return Ok(None);
+    }
+    let kept = room.runs.load(&name(dialect, before, &ids)).await.map_err(|error| down(&error))?;
+    let Some((_, content)) = kept else { return Ok(None) };
+    let kept: Kept = serde_json::from_str(&content).map_err(|error| down(&RunsDown(error.to_string())))?;
+    Ok(Some(kept.steps))
 }
 
 /// Stands before an answer's text in the name of what is hidden behind it.

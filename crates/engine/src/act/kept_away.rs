@@ -3,19 +3,20 @@
 //!
 //! The client comes back with its whole conversation in every turn. What the model saw of a result in the first turn is
 //! kept under the conversation before it, for as long as answers are, so that a handle stands for the same text in all
-//! of them and nothing is read twice.
+//! of them and nothing is read twice. It is kept under the handles before it too: two runs of one conversation that
+//! were told different things do not find what the other one named, so no order of them gives a name a second text.
 //!
 //! What never happens here: a text of somebody else's in what is shown, or a name that is given twice.
 
 use std::collections::BTreeMap;
 
-use futures_util::future::try_join_all;
 use serde_json::Value;
 use steersman_core::{ChatRequest, ContentHash, Contract, Message, Part, Role, ToolCall, ToolResult};
 
-use super::RunsDown;
 use super::log::{Step, down};
-use super::run::{Running, said};
+use super::run::Running;
+use super::step::said;
+use super::{RunsDown, hidden};
 use crate::reader::{Handles, Heard, Read, ReadNote, Reader};
 use crate::recording::Recording;
 use crate::refusal::Refusal;
@@ -24,128 +25,106 @@ use crate::refusal::Refusal;
 #[derive(Default)]
 pub(super) struct KeptAway(BTreeMap<(usize, usize), Read>);
 
+/// A conversation of a run with a reader, as far as it is known.
+pub(super) struct Past {
+    /// The steps that stand hidden behind each message.
+    pub(super) hidden: Vec<Option<Vec<Step>>>,
+    pub(super) kept_away: KeptAway,
+    /// What was read now.
+    pub(super) notes: Vec<ReadNote>,
+    /// Under what is kept what comes next.
+    pub(super) link: Option<ContentHash>,
+}
+
 /// One part that the model must not see.
-struct Wanted<'a> {
-    place: (usize, usize),
+struct Wanted {
     text: String,
     /// The tool whose result it is, and whether it failed and was told more than the model has seen; `None`: it is
     /// marked.
-    result: Option<(&'a Contract, bool, bool)>,
-    /// Where what is shown of it is kept.
-    name: String,
-}
-
-/// What was known before a message came.
-pub(super) struct Before<'a> {
-    pub(super) request: &'a ChatRequest,
-    pub(super) chain: &'a [ContentHash],
-    pub(super) hidden: &'a [Option<Vec<Step>>],
+    result: Option<(Contract, bool, bool)>,
 }
 
 /// The calls of one message by id; none where two bear the same.
 type Calls<'r> = BTreeMap<&'r str, Option<(&'r str, bool)>>;
 
 impl Running<'_> {
-    /// Reads what the client sends of others, or finds what was read before.
+    /// Goes through a conversation as it came, with `chain` of its messages: finds what was read before, and reads what
+    /// is new.
     pub(super) async fn keep_away(
         &self,
-        before: &Before<'_>,
+        request: &ChatRequest,
+        chain: &[ContentHash],
+        answers: bool,
         reader: &Reader<'_>,
         recording: &mut Recording,
-    ) -> Result<(KeptAway, Vec<ReadNote>), Refusal> {
-        let calls = self.calls(before)?;
-        let contracts: BTreeMap<&str, Contract> = calls
-            .iter()
-            .flat_map(BTreeMap::values)
-            .flatten()
-            .map(|(name, _)| (*name, self.engine.guard.contract(name)))
-            .collect();
-        let wanted = self.wanted(before, &calls, &contracts)?;
-        let mut handles = Handles::default();
-        for step in before.hidden.iter().flatten().flatten() {
-            let reads = step.results.iter().flatten().filter_map(|kept| kept.read.as_ref());
-            reads.for_each(|read| handles.restore(&read.values));
-        }
-        let known = try_join_all(wanted.iter().map(|wanted| self.known(&wanted.name))).await?;
-        known.iter().flatten().for_each(|read| handles.restore(&read.values));
-        let (mut kept, mut notes) = (KeptAway::default(), Vec::new());
-        for (wanted, known) in wanted.into_iter().zip(known) {
-            let read = match known {
-                Some(read) => read,
-                None => {
-                    let (read, note) = match wanted.result {
-                        Some((contract, failed, told_more)) => {
-                            let heard = Heard { text: &wanted.text, failed: failed.then_some("failed"), told_more };
-                            reader.read(contract, heard, &mut handles, recording).await
-                        }
-                        None => Reader::put_away("(marked as quoted)", &wanted.text, &mut handles),
-                    };
-                    notes.push(note);
-                    self.remember(&wanted.name, read, &mut handles).await?
-                }
-            };
-            kept.0.insert(wanted.place, read);
-        }
-        Ok((kept, notes))
-    }
-
-    /// The calls of each message by id, each with its tool and whether it was told what the model has not seen. An id
-    /// that stands twice in one message names none of the two.
-    fn calls<'r>(&self, before: &Before<'r>) -> Result<Vec<Calls<'r>>, Refusal> {
-        let mut calls = Vec::with_capacity(before.request.messages.len());
-        for (message, hidden) in before.request.messages.iter().zip(before.hidden) {
-            let shown = match hidden.as_ref().and_then(|steps| steps.last()) {
-                Some(step) => said(self.inbound.dialect, step.answer.clone().into(), None, None)?.calls,
-                None => Vec::new(),
-            };
-            let mut own = Calls::new();
-            for call in message.parts.iter().filter_map(call_of) {
-                let same = |shown: &ToolCall| shown.id == call.id && value(&shown.arguments) == value(&call.arguments);
-                let one = (call.name.as_str(), !shown.iter().any(same));
-                own.entry(call.id.as_str()).and_modify(|known| *known = None).or_insert(Some(one));
-            }
-            calls.push(own);
-        }
-        Ok(calls)
-    }
-
-    fn wanted<'c>(
-        &self,
-        before: &Before<'_>,
-        calls: &[Calls<'_>],
-        contracts: &'c BTreeMap<&str, Contract>,
-    ) -> Result<Vec<Wanted<'c>>, Refusal> {
+    ) -> Result<Past, Refusal> {
         let quoted = crate::guard::quoted(self.inbound)?;
-        let mut wanted = Vec::new();
-        for (at, (message, link)) in before.request.messages.iter().zip(before.chain).enumerate() {
+        let (mut handles, mut calls) = (Handles::default(), Vec::new());
+        let mut past = Past { hidden: Vec::new(), kept_away: KeptAway::default(), notes: Vec::new(), link: None };
+        for (at, (message, link)) in request.messages.iter().zip(chain).enumerate() {
+            let before = handles.bound_to(*link);
+            let hidden = hidden::find(self.room, self.inbound.dialect, message, before, answers).await?;
+            let results = hidden.iter().flatten().flat_map(|step| step.results.iter().flatten());
+            results.filter_map(|kept| kept.read.as_ref()).for_each(|read| handles.restore(&read.values));
             for (part_at, part) in message.parts.iter().enumerate() {
-                let (text, result) = match part {
-                    Part::Text(text) if message.role != Role::Assistant && quoted.contains_key(text) => {
-                        (text.clone(), None)
+                let is_quoted = |text: &str| message.role != Role::Assistant && quoted.contains_key(text);
+                let Some(wanted) = self.wanted(part, &calls, is_quoted) else { continue };
+                let name = format!("{}\0{part_at}\0{}", handles.bound_to(*link), wanted.text);
+                let name = format!("read_{}", ContentHash::of(name.as_bytes()));
+                let read = match self.known(&name).await? {
+                    Some(read) => {
+                        handles.restore(&read.values);
+                        read
                     }
-                    Part::ToolResult(result) => {
-                        // Some models number their calls anew in each answer.
-                        let before = calls.get(..at).unwrap_or_default().iter().rev();
-                        let call =
-                            before.filter_map(|calls| calls.get(result.call_id.as_str())).next().copied().flatten();
-                        let contract = call.and_then(|(name, _)| contracts.get(name));
-                        let told_more = call.is_none_or(|(_, told_more)| told_more);
-                        match contract {
-                            Some(contract) if contract.untrusted || told_more => {
-                                (text_of(result), Some((contract, result.is_error, told_more)))
+                    None => {
+                        let before = handles.len();
+                        let (read, note) = match wanted.result {
+                            Some((contract, failed, told_more)) => {
+                                let heard = Heard { text: &wanted.text, failed: failed.then_some("failed"), told_more };
+                                reader.read(&contract, heard, &mut handles, recording).await
                             }
-                            Some(_) => continue,
-                            // A result of no call: nobody says what it is.
-                            None => (text_of(result), None),
-                        }
+                            None => Reader::put_away("(marked as quoted)", &wanted.text, &mut handles),
+                        };
+                        past.notes.push(note);
+                        handles.back_to(before);
+                        self.remember(&name, read, &mut handles).await?
                     }
-                    _ => continue,
                 };
-                let name = ContentHash::of(format!("{link}\0{part_at}\0{text}").as_bytes());
-                wanted.push(Wanted { place: (at, part_at), text, result, name: format!("read_{name}") });
+                past.kept_away.0.insert((at, part_at), read);
             }
+            calls.push(self.calls(message, hidden.as_deref())?);
+            past.hidden.push(hidden);
         }
-        Ok(wanted)
+        past.link = chain.last().map(|link| handles.bound_to(*link));
+        Ok(past)
+    }
+
+    /// The calls of a message by id, each with its tool and whether it was told what the model has not seen. An id that
+    /// stands twice in one message names none of the two.
+    fn calls<'r>(&self, message: &'r Message, hidden: Option<&[Step]>) -> Result<Calls<'r>, Refusal> {
+        let shown = match hidden.and_then(<[Step]>::last) {
+            Some(step) => said(self.inbound.dialect, step.answer.clone().into(), None, None)?.calls,
+            None => Vec::new(),
+        };
+        Ok(calls_of(message, &shown))
+    }
+
+    /// Whether the model must not see a part, after these calls.
+    fn wanted(&self, part: &Part, calls: &[Calls<'_>], is_quoted: impl Fn(&str) -> bool) -> Option<Wanted> {
+        match part {
+            Part::Text(text) => is_quoted(text).then(|| Wanted { text: text.clone(), result: None }),
+            Part::ToolResult(result) => {
+                let text = text_of(result);
+                // A result of no call: nobody says what it is.
+                let Some((tool, told_more)) = call_before(calls, &result.call_id) else {
+                    return Some(Wanted { text, result: None });
+                };
+                let contract = self.engine.guard.contract(tool);
+                let is_kept_away = contract.untrusted || told_more;
+                is_kept_away.then_some(Wanted { text, result: Some((contract, result.is_error, told_more)) })
+            }
+            _ => None,
+        }
     }
 
     async fn known(&self, name: &str) -> Result<Option<Read>, Refusal> {
@@ -154,16 +133,16 @@ impl Running<'_> {
         kept.map(read).transpose().map_err(|error| down(&RunsDown(error.to_string())))
     }
 
-    /// Keeps what is shown of a text. Whoever was faster with the same conversation has named it.
+    /// Keeps what is shown of a text, and takes its names. Whoever was faster with the same conversation has named it.
     async fn remember(&self, name: &str, read: Read, handles: &mut Handles) -> Result<Read, Refusal> {
         let text = serde_json::to_string(&read).unwrap_or_default();
         let saved = self.room.runs.save(name, None, text).await.map_err(|error| down(&error))?;
-        if saved.is_some() {
-            return Ok(read);
-        }
-        let theirs = self.known(name).await?.unwrap_or(read);
-        handles.restore(&theirs.values);
-        Ok(theirs)
+        let read = match saved {
+            Some(_) => read,
+            None => self.known(name).await?.unwrap_or(read),
+        };
+        handles.restore(&read.values);
+        Ok(read)
     }
 }
 
@@ -216,6 +195,23 @@ fn forgotten(parts: Vec<Part>) -> Vec<Part> {
     shown
 }
 
+/// The calls of a message, of which the model is known to have made these.
+fn calls_of<'r>(message: &'r Message, shown: &[ToolCall]) -> Calls<'r> {
+    let mut calls = Calls::new();
+    for call in message.parts.iter().filter_map(call_of) {
+        let same = |shown: &ToolCall| shown.id == call.id && value(&shown.arguments) == value(&call.arguments);
+        let one = (call.name.as_str(), !shown.iter().any(same));
+        calls.entry(call.id.as_str()).and_modify(|known| *known = None).or_insert(Some(one));
+    }
+    calls
+}
+
+/// The call that a result belongs to: the nearest one of its id, since some models number their calls anew in each
+/// answer.
+fn call_before<'r>(calls: &[Calls<'r>], id: &str) -> Option<(&'r str, bool)> {
+    calls.iter().rev().find_map(|calls| calls.get(id)).copied().flatten()
+}
+
 fn call_of(part: &Part) -> Option<&ToolCall> {
     if let Part::ToolCall(call) = part { Some(call) } else { None }
 }
@@ -234,4 +230,39 @@ fn text_of(result: &ToolResult) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(id: &str, name: &str, arguments: &str) -> ToolCall {
+        ToolCall { id: id.to_owned(), name: name.to_owned(), arguments: arguments.to_owned() }
+    }
+
+    fn turn(calls: &[ToolCall]) -> Message {
+        Message { role: Role::Assistant, parts: calls.iter().cloned().map(Part::ToolCall).collect() }
+    }
+
+    #[test]
+    fn an_id_that_stands_twice_in_a_message_names_neither_call() {
+        let both = [call("c", "clock", "{}"), call("c", "read_mail", "{}"), call("d", "clock", "{}")];
+        let message = turn(&both);
+        let calls = [calls_of(&message, &both)];
+        assert_eq!(call_before(&calls, "c"), None, "the result may be that of either");
+        assert_eq!(call_before(&calls, "d"), Some(("clock", false)));
+        assert_eq!(call_before(&calls, "e"), None);
+    }
+
+    #[test]
+    fn an_id_that_is_given_anew_names_the_nearest_call_and_only_as_the_model_made_it() {
+        let (first, second) = (turn(&[call("c", "clock", "{}")]), turn(&[call("c", "read_mail", r#"{"id": 7}"#)]));
+        let known = [call("c", "read_mail", r#"{"id":7}"#)];
+        let calls = [calls_of(&first, &known), calls_of(&second, &known)];
+        assert_eq!(call_before(&calls, "c"), Some(("read_mail", false)));
+        assert_eq!(call_before(&calls[..1], "c"), Some(("clock", true)), "other arguments may hold what a text says");
+        let twice = turn(&[call("c", "a", "{}"), call("c", "b", "{}")]);
+        let calls = [calls_of(&first, &known), calls_of(&twice, &known)];
+        assert_eq!(call_before(&calls, "c"), None, "an earlier call of the id is not taken in its place");
+    }
 }

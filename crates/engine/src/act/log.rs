@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::planned::Plan;
 use super::{RunsDown, ToolRoom};
-use crate::reader::Read;
+use crate::reader::{Handles, Read};
 use crate::refusal::Refusal;
 use crate::reply::Inbound;
 
@@ -48,6 +48,9 @@ pub(super) struct Content {
     /// The plan, where it was made first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) plan: Option<Plan>,
+    /// What the handles stood for that it began with, where there were some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    handles: Option<String>,
     pub(super) steps: Vec<Step>,
     /// The final answer, in the client's dialect.
     pub(super) answer: Option<String>,
@@ -146,6 +149,19 @@ impl<'a> RunLog<'a> {
     /// Whether the run must be kept from here on.
     pub(super) const fn is_kept(&self, writes: bool) -> bool {
         self.keyed || self.version.is_some() || writes
+    }
+
+    /// Notes what the handles stand for that the run works with.
+    ///
+    /// # Errors
+    /// The run began with others: those in its steps would stand for another text.
+    pub(super) fn works_with(&mut self, handles: &Handles) -> Result<(), Refusal> {
+        let known = (handles.len() > 0).then(|| handles.bound_to(ContentHash::of(b"run")).to_string());
+        if !self.content.steps.is_empty() && self.content.handles != known {
+            return Err(down(&RunsDown("what it had read when it began is not kept any more".to_owned())));
+        }
+        self.content.handles = known;
+        Ok(())
     }
 
     /// Writes the run down as it stands.

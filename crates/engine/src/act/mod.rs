@@ -21,6 +21,7 @@ mod outlet;
 mod planned;
 mod respond;
 mod run;
+mod step;
 mod views;
 
 use std::collections::HashMap;

@@ -22,7 +22,8 @@ use steersman_wire::Answer;
 
 use super::Offered;
 use super::log::{RunLog, Step};
-use super::run::{Running, Said, said};
+use super::run::Running;
+use super::step::{Said, said};
 use super::views::Views;
 use crate::apart::Apart;
 use crate::guard::{Gate, GuardMode, Guarded};

@@ -15,21 +15,18 @@ use steersman_wire::Answer;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::ending::{Ending, first_choice};
+use super::ending::Ending;
 use super::judge::Judge;
-use super::kept_away::Before;
 use super::log::{Kept, RunLog, Step, request_hash};
 use super::outlet::Outlet;
-use super::planned::{Plan, Slotted};
+use super::planned::Plan;
+use super::step::{Turn, said};
 use super::views::Views;
 use super::{AgentTask, Offered, ToolRoom, hidden};
-use crate::checks::Known;
 use crate::conversation;
 use crate::engine::Engine;
 use crate::guard::{GuardMode, Report};
-use crate::judged::revise;
-use crate::pipeline::Accepted;
-use crate::prepare::{Target, prepare};
+use crate::prepare::Target;
 use crate::reader::{Heard, ReadNote, Reader};
 use crate::recording::Recording;
 use crate::refusal::Refusal;
@@ -87,22 +84,6 @@ pub(super) struct Running<'a> {
     pub(super) sends: AtomicU64,
 }
 
-/// A step of a run, and the tools that are ours in it.
-#[derive(Clone, Copy)]
-struct Turn<'a> {
-    number: u32,
-    ours: &'a [Offered],
-    /// Its call, where the plan has it.
-    planned: Option<&'a Slotted>,
-}
-
-impl Turn<'_> {
-    /// Its place in the log.
-    fn place(self) -> usize {
-        usize::try_from(self.number).unwrap_or(usize::MAX)
-    }
-}
-
 /// What a turn works with beside its calls.
 struct Hands<'a, 'r> {
     reader: Option<&'r Reader<'a>>,
@@ -110,15 +91,25 @@ struct Hands<'a, 'r> {
     note: &'r mut Note,
 }
 
-/// A step's answer and what it means.
-pub(super) struct Said {
-    pub(super) body: Bytes,
-    pub(super) events: Vec<Event>,
-    pub(super) parts: Vec<Part>,
-    pub(super) calls: Vec<ToolCall>,
-    pub(super) target: Option<Target>,
-    pub(super) guard: Option<Report>,
-    pub(super) shown: bool,
+/// What a run has before its first step.
+struct Begun<'a> {
+    reader: Option<Reader<'a>>,
+    /// Its tools that are the gateway's.
+    ours: Vec<Offered>,
+    judge: Arc<Judge>,
+    run: AgentRun,
+    plan: Option<Plan>,
+    /// Under what is kept what comes of it.
+    before: Option<ContentHash>,
+    /// Whether a guard looks.
+    looks: bool,
+}
+
+/// Who hears of a run.
+struct Told<'r> {
+    recording: &'r mut Recording,
+    note: &'r mut Note,
+    outlet: Option<&'r mut Outlet>,
 }
 
 impl Running<'_> {
@@ -141,8 +132,9 @@ impl Running<'_> {
             return self.replay(answer.clone());
         }
         // Handles are filled in once the answer is there.
-        let mut outlet = outlet.filter(|_| reader.is_none());
-        let (mut views, chain) = self.open(task_name, reader.as_ref(), outlet.is_some(), recording, note).await?;
+        let outlet = outlet.filter(|_| reader.is_none());
+        let (mut views, before) = self.open(task_name, reader.as_ref(), outlet.is_some(), recording, note).await?;
+        log.works_with(&views.handles)?;
         let ours = self.offer(&mut views.shown).await;
         let offered = views.shown.tools.iter().map(|tool| tool.name.as_str());
         self.engine.guard.admit_agent(task_name, offered)?;
@@ -152,6 +144,20 @@ impl Running<'_> {
         let run = runner.run(RunId::from(log.id.as_str()), request);
         let plan = self.plan(task_name, &views, &ours, &mut log, recording).await?;
         note.plan = plan.as_ref().map(Plan::tools);
+        let looks = self.is_guarded(task_name);
+        let begun = Begun { reader, ours, judge, run, plan, before, looks };
+        self.in_steps(begun, views, log, Told { recording, note, outlet }).await
+    }
+
+    /// Asks the model and makes its calls, until it answers or has had its steps.
+    async fn in_steps(
+        &self,
+        begun: Begun<'_>,
+        mut views: Views,
+        mut log: RunLog<'_>,
+        mut told: Told<'_>,
+    ) -> Result<Acted, Refusal> {
+        let Begun { reader, ours, judge, plan, .. } = &begun;
         let (mut usage, mut guard, mut unseen) = (None, None, Vec::new());
         for number in 0..self.task.max_steps {
             let planned = plan.as_ref().and_then(|plan| plan.call(&log.id, unseen.len(), &unseen));
@@ -159,8 +165,8 @@ impl Running<'_> {
             if last && !ours.is_empty() {
                 views.shown.tool_choice = Some(ToolChoice::None);
             }
-            let turn = Turn { number, ours: &ours, planned: planned.as_ref() };
-            let mut said = self.step(turn, &views, &judge, &log, recording, outlet.as_deref_mut()).await?;
+            let turn = Turn { number, ours, planned: planned.as_ref() };
+            let mut said = self.step(turn, &views, judge, &log, told.recording, told.outlet.as_deref_mut()).await?;
             add_usage(&mut usage, &said.events);
             guard = Report::joined(guard, said.guard.take());
             let is_ours = |call: &ToolCall| ours.iter().any(|tool| tool.spec.name == call.name);
@@ -171,18 +177,18 @@ impl Running<'_> {
             let results = if own.is_empty() || last {
                 None
             } else {
-                recording.end_attempt(None);
-                let hands = Hands { reader: reader.as_ref(), recording, note };
-                Some(self.turn(&run, turn, &mut log, (&said.body, own), &mut views, hands).await?)
+                told.recording.end_attempt(None);
+                let hands = Hands { reader: reader.as_ref(), recording: told.recording, note: told.note };
+                Some(self.turn(&begun.run, turn, &mut log, (&said.body, own), &mut views, hands).await?)
             };
             let answer = String::from_utf8_lossy(&said.body).into_owned();
             let hides = !unseen.is_empty() || results.is_some();
             unseen.push(Step { answer, results: results.clone() });
             let (Some(results), true) = (results, others.is_empty()) else {
                 said.guard = guard;
-                let (usage, reads, before) = (usage.filter(|_| number > 0), reader.is_some(), chain.last().copied());
-                let guarded = self.is_guarded(task_name).then(|| judge.guarded()).flatten();
-                let ending = Ending { ours: &ours, views: &views, guarded, reads, before, unseen, hides, usage };
+                let (usage, reads, before) = (usage.filter(|_| number > 0), reader.is_some(), begun.before);
+                let guarded = begun.looks.then(|| judge.guarded()).flatten();
+                let ending = Ending { ours, views: &views, guarded, reads, before, unseen, hides, usage };
                 return self.end(said, &others, ending, log).await;
             };
             views.said(said.parts);
@@ -192,7 +198,7 @@ impl Running<'_> {
         Err(Refusal::new(Code::STEP_LIMIT, message))
     }
 
-    /// The conversation as it came, with what the client has not seen put back, and its chain.
+    /// The conversation as it came, with what the client has not seen put back, and under what is kept what comes next.
     async fn open(
         &self,
         task_name: &str,
@@ -200,22 +206,19 @@ impl Running<'_> {
         streams: bool,
         recording: &mut Recording,
         note: &mut Note,
-    ) -> Result<(Views, Vec<ContentHash>), Refusal> {
+    ) -> Result<(Views, Option<ContentHash>), Refusal> {
         let dialect = self.inbound.dialect;
         let mut request = dialect.decode_request(&self.inbound.body).map_err(Refusal::from)?;
         (request.stream, request.include_usage) = (streams, streams);
         let chain = conversation::chain(&request, task_name, self.inbound);
-        let hidden = hidden::find(self.room, dialect, &request, &chain, self.is_guarded(task_name)).await?;
-        let kept_away = match reader {
-            Some(reader) => {
-                let before = Before { request: &request, chain: &chain, hidden: &hidden };
-                let (kept_away, reads) = self.keep_away(&before, reader, recording).await?;
-                note.reads.extend(reads);
-                Some(kept_away)
-            }
-            None => None,
+        let answers = self.is_guarded(task_name);
+        let Some(reader) = reader else {
+            let hidden = hidden::find_all(self.room, dialect, &request, &chain, answers).await?;
+            return Ok((Views::open(request, hidden, None, dialect)?, chain.last().copied()));
         };
-        Ok((Views::open(request, hidden, kept_away, dialect)?, chain))
+        let past = self.keep_away(&request, &chain, answers, reader, recording).await?;
+        note.reads.extend(past.notes);
+        Ok((Views::open(request, past.hidden, Some(past.kept_away), dialect)?, past.link))
     }
 
     fn is_guarded(&self, task_name: &str) -> bool {
@@ -229,74 +232,6 @@ impl Running<'_> {
         ours.retain(|tool| !theirs.contains(&tool.spec.name));
         request.tools.extend(ours.iter().map(|tool| tool.spec.clone()));
         ours
-    }
-
-    /// The model's word in this step: from the log where the run was there before, else asked now.
-    async fn step(
-        &self,
-        turn: Turn<'_>,
-        views: &Views,
-        judge: &Judge,
-        log: &RunLog<'_>,
-        recording: &mut Recording,
-        outlet: Option<&mut Outlet>,
-    ) -> Result<Said, Refusal> {
-        let dialect = self.inbound.dialect;
-        let request = &views.shown;
-        let written = |request: &ChatRequest| -> Result<Inbound, Refusal> {
-            let body = Bytes::from(dialect.encode_request(request).map_err(Refusal::from)?.body);
-            Ok(Inbound { body, ..self.inbound.clone() })
-        };
-        let inbound = written(request)?;
-        let head = dialect.request_head(&inbound.body).map_err(Refusal::from)?;
-        let mut prepared = prepare(&self.engine.catalog, &self.engine.forms, &inbound, &head)?;
-        self.engine.stay_in_region(&inbound, &mut prepared, recording)?;
-        let truth = views.truth().map(|truth| written(&truth)).transpose()?;
-        prepared.guarded = self.engine.label(truth.as_ref().unwrap_or(&inbound), self.inbound, &prepared)?;
-        if let (Some(checks), Some(truth)) = (&mut prepared.checks, truth) {
-            checks.look_in(truth.body);
-        }
-        if let Some(guarded) = prepared.guarded.as_mut().and_then(Arc::get_mut) {
-            guarded.deferred = turn.ours.iter().map(|tool| tool.spec.name.clone()).collect();
-            if turn.planned.is_none() {
-                guarded.handles.clone_from(&views.handles);
-            }
-            guarded.slot = turn.planned.and_then(|planned| planned.slot.clone());
-        }
-        prepared.text_flows =
-            outlet.is_some() && prepared.guarded.as_ref().is_none_or(|guarded| guarded.lets_text_flow(&request.tools));
-        self.engine.heed_approvals(&inbound, &mut prepared).await;
-        judge.heard(prepared.guarded.clone());
-        if let Some(step) = log.content.steps.get(turn.place()) {
-            return said(dialect, Bytes::from(step.answer.clone()), None, None);
-        }
-        if let Some(planned) = turn.planned {
-            return self.as_said(&planned.call, prepared.guarded.as_ref());
-        }
-        let attempted =
-            self.engine.attempt_until_accepted(&prepared, &inbound, &head, recording, self.deadline).await?;
-        let report = || prepared.guarded.as_ref().and_then(|guarded| guarded.report());
-        match attempted {
-            (target, Accepted::Whole(body)) => said(dialect, body, Some(target), report()),
-            (target, Accepted::Live(streaming)) => {
-                let Some(outlet) = outlet else {
-                    return Err(Refusal::new(Code::INTERNAL, "a step of a run was streamed"));
-                };
-                let idle = self.engine.settings.idle;
-                let pumped = outlet.pump(streaming, dialect, recording, idle, self.deadline).await;
-                let mut events = pumped.map_err(|failure| *failure.refusal)?;
-                // What cannot be repaired goes on as it is: the tool says no, and the model reads why.
-                let judged =
-                    prepared.checks.as_ref().map(|checks| checks.judge(&Answer::collect(&events), &Known::default()));
-                if let Some(Ok(passed)) = judged {
-                    events = revise(&events, &passed.revisions);
-                    recording.repaired(passed.repairs);
-                }
-                let options = self.inbound.answer_options(true);
-                let body = Bytes::from(dialect.encode_answer(&Answer::collect(&events), &options).body);
-                Ok(Said { events, shown: true, ..said(dialect, body, Some(target), report())? })
-            }
-        }
     }
 
     /// Makes our calls of a step, in a scope, and keeps what they gave.
@@ -460,20 +395,6 @@ fn unended(fault: Option<&Fault<String>>, cause: Option<&Cause>) -> Refusal {
         Some(cause) => Refusal::new(Code::INTERNAL, format!("the tool calls did not end: {cause}")),
         None => Refusal::new(Code::INTERNAL, "the tool calls did not end"),
     }
-}
-
-pub(super) fn said(
-    dialect: &dyn steersman_wire::Dialect,
-    body: Bytes,
-    target: Option<Target>,
-    guard: Option<Report>,
-) -> Result<Said, Refusal> {
-    let events =
-        dialect.decode_answer(&body).map_err(|error| Refusal::new(Code::UPSTREAM_MALFORMED, error.to_string()))?;
-    let parts = first_choice(&events);
-    let call = |part: &Part| if let Part::ToolCall(call) = part { Some(call.clone()) } else { None };
-    let calls = parts.iter().filter_map(call).collect();
-    Ok(Said { body, events, parts, calls, target, guard, shown: false })
 }
 
 fn add_usage(sum: &mut Option<Usage>, events: &[Event]) {

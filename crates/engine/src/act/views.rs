@@ -13,7 +13,7 @@ use steersman_wire::Dialect;
 
 use super::kept_away::KeptAway;
 use super::log::{Kept, Step};
-use super::run::said;
+use super::step::said;
 use crate::reader::Handles;
 use crate::refusal::Refusal;
 

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use steersman_core::ContentHash;
 
 /// The texts behind the handles of a conversation.
 #[derive(Debug, Clone, Default)]
@@ -38,6 +39,26 @@ impl Handles {
     pub(crate) fn since(&self, before: usize) -> Vec<(String, String)> {
         let named = |(number, value): (&u32, &String)| (format!("{MARK}{number}"), value.clone());
         self.values.iter().skip(before).map(named).collect()
+    }
+
+    /// This hash, where there are none; else one that stands for it and for each name with its text. What is kept under
+    /// it is found again only where all names stand for the same, so a name that it uses has the text that it had.
+    pub(crate) fn bound_to(&self, link: ContentHash) -> ContentHash {
+        if self.values.is_empty() {
+            return link;
+        }
+        let mut all = link.to_string();
+        for (number, value) in &self.values {
+            all.push_str(&format!("\0{number} {}", ContentHash::of(value.as_bytes())));
+        }
+        ContentHash::of(all.as_bytes())
+    }
+
+    /// Forgets all but the first so many.
+    pub(crate) fn back_to(&mut self, before: usize) {
+        if let Some(first) = self.values.keys().nth(before).copied() {
+            self.values.split_off(&first);
+        }
     }
 
     /// Takes names of an earlier answer back.
@@ -140,5 +161,21 @@ mod tests {
         handles.restore(&[("$h4".to_owned(), "old".to_owned())]);
         assert_eq!(handles.name("new".to_owned()), "$h5");
         assert_eq!(handles.since(1), [("$h5".to_owned(), "new".to_owned())]);
+        handles.back_to(1);
+        assert_eq!(handles.name("other".to_owned()), "$h5");
+    }
+
+    #[test]
+    fn what_is_kept_is_found_only_where_every_name_stands_for_the_same() {
+        let link = ContentHash::of(b"a conversation");
+        let after = |texts: &[&str]| {
+            let mut handles = Handles::default();
+            texts.iter().for_each(|text| drop(handles.name((*text).to_owned())));
+            handles.bound_to(link)
+        };
+        assert_eq!(after(&[]), link);
+        assert_eq!(after(&["a", "b"]), after(&["a", "b"]));
+        let all = [after(&[]), after(&["a"]), after(&["b"]), after(&["a", "b"]), after(&["b", "a"]), after(&["a b"])];
+        assert!((1..all.len()).all(|at| !all[..at].contains(&all[at])), "{all:?}");
     }
 }

@@ -21,6 +21,8 @@ pub(crate) struct AnswersConfig {
     pub(crate) cache_bytes: u64,
     /// For how many days a stored response is known.
     pub(crate) responses_days: u64,
+    /// The most bytes of runs, and of what readers read.
+    pub(crate) runs_bytes: u64,
 }
 
 /// Reads it.
@@ -39,6 +41,7 @@ pub(super) fn read(read: &Reader<'_>) -> Result<AnswersConfig, ConfigError> {
         tasks: names.filter_map(|name| task(name).transpose()).collect::<Result<_, ConfigError>>()?,
         cache_bytes: read.positive(&["cache", "max_mb"])?.saturating_mul(1 << 20),
         responses_days: read.positive(&["store", "responses_days"])?,
+        runs_bytes: read.positive(&["store", "runs_mb"])?.saturating_mul(1 << 20),
     })
 }
 

@@ -21,7 +21,7 @@ impl AtStart {
         part("[admin]", &(&config.admin_key, surface.admin_listen));
         part("[tls]", &surface.tls.is_some());
         let kept = (config.retention_days, config.retention_bytes, config.store_queue, answers.responses_days);
-        part("[store]", &(&config.data, &config.database_url, kept));
+        part("[store]", &(&config.data, &config.database_url, kept, answers.runs_bytes));
         part("cache.max_mb", &answers.cache_bytes);
         part("timeouts.connect_ms", &config.connect_timeout);
         part("[local]", &(&config.local_models, &config.local_binary, config.local_threads));

@@ -82,6 +82,16 @@ impl State {
         self.ask("read documents", work).await?.into_iter().map(name).collect()
     }
 
+    /// How many bytes the documents of a kind hold. Cost: their rows, without their content.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn documents_bytes(&self, kind: &'static str) -> Result<u64, StoreError> {
+        let sql = "SELECT CAST(COALESCE(SUM(OCTET_LENGTH(content)), 0) AS BIGINT) FROM state_documents WHERE kind = $1";
+        let rows = self.ask("count documents", move |driver| driver.query(sql, &[Value::Text(kind)])).await?;
+        rows.into_iter().next().map_or(Ok(0), |cells| Fields::new("documents", cells).number())
+    }
+
     /// All documents of a kind, in order of name.
     ///
     /// # Errors
