@@ -1,7 +1,7 @@
 //! Runs of tasks with tools, as documents of the state; and how long they are remembered.
 //!
-//! They take so many bytes and no more (`store.runs_mb`): what is new and does not fit is not kept, and the request that
-//! needs it is refused before anything is sent. A run that has begun is kept to its end.
+//! They take so many bytes and no more (`store.runs_mb`): what is new and does not fit is not kept, and the request
+//! that needs it is refused before anything is sent. A run that has begun is kept to its end.
 //!
 //! A run that is forgotten is one whose request would act anew, so only age decides it, and never while one of its
 //! effects waits for a person or is of unknown outcome.
