@@ -32,6 +32,28 @@ pub(crate) struct ObjectiveConfig {
 const STREAMS: &[(&str, bool)] = &[("hold", false), ("prompt", true)];
 const EVALUATORS: &[(&str, Evaluator)] = &[("agreement", Evaluator::Agreement), ("truth", Evaluator::Truth)];
 
+/// Whether a task may have an objective beside what else it has: both of these answer in runs, which nobody grades.
+///
+/// # Errors
+/// It may not.
+pub(super) fn stands_alone(read: &Reader<'_>, task: &str, has_tools: bool) -> Result<(), ConfigError> {
+    let refused = |key: &str, why: &str, hint: &str| {
+        let message = format!("`tasks.{task}` has `{key}` and an `objective`; {why}");
+        Err(read.wrong(&["tasks", task, key], &message).hint(hint.to_owned()))
+    };
+    if has_tools {
+        return refused("tools", "a run of several steps cannot be graded", "give the tools to a task of their own");
+    }
+    if read.text(&["tasks", task, "reader"]).is_some() {
+        return refused(
+            "reader",
+            "its answers come from runs, which nobody grades, so its floor would neither be proved nor used",
+            "give the reader to a task of its own, or let requests ask for one (`guard.reader`); those are answered by the reference",
+        );
+    }
+    Ok(())
+}
+
 /// Reads `[tasks.NAME.objective]`, if it is there.
 pub(super) fn read(read: &Reader<'_>, task: &str) -> Result<Option<ObjectiveConfig>, ConfigError> {
     let at = |key: &'static str| ["tasks", task, "objective", key];

@@ -408,10 +408,8 @@ fn tasks(read: &Reader<'_>) -> Result<Vec<TaskConfig>, ConfigError> {
         let guard = read.word(&["tasks", name, "guard"], super::guard::MODES)?;
         let form = super::form::read(read, name)?;
         let tools = read.texts(&["tasks", name, "tools"]).unwrap_or_default();
-        if objective.is_some() && !tools.is_empty() {
-            let message =
-                format!("`tasks.{name}` has `tools` and an `objective`; a run of several steps cannot be graded");
-            return Err(read.wrong(&["tasks", name, "tools"], &message).hint("give the tools to a task of their own"));
+        if objective.is_some() {
+            super::objective::stands_alone(read, name, !tools.is_empty())?;
         }
         Ok(TaskConfig {
             name: name.to_owned(),
@@ -508,11 +506,14 @@ mod tests {
     }
 
     #[test]
-    fn a_task_with_tools_has_no_objective() {
+    fn a_task_with_tools_or_a_reader_has_no_objective() {
         let objective = "[tasks.a.objective]\nreference = \"m\"\ncandidates = [\"n\"]\nevaluator = \"truth\"\n";
         assert_eq!(verdict(objective), "fine");
         let both = verdict(&format!("[tasks.a]\ntools = [\"x\"]\n{objective}"));
         assert!(both.contains("cannot be graded") && both.contains("tools = [\"x\"]"), "{both}");
+        let read = verdict(&format!("[tasks.a]\nreader = \"r\"\n{objective}"));
+        assert!(read.contains("which nobody grades") && read.contains("reader = \"r\""), "{read}");
+        assert_eq!(verdict(&format!("[guard]\nreader = \"r\"\n{objective}")), "fine", "a request asks for it");
     }
 
     #[test]
