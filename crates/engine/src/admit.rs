@@ -379,7 +379,10 @@ impl Admit {
     }
 
     fn meter(&self, name: &str, period: Period, cap: Usd) -> Arc<Meter> {
-        let account = Account { name: name.into(), period: period.label_now().into() };
+        self.meter_of(Account { name: name.into(), period: period.label_now().into() }, cap)
+    }
+
+    pub(crate) fn meter_of(&self, account: Account, cap: Usd) -> Arc<Meter> {
         let mut meters = lock(&self.meters);
         let meter = meters.entry(account).or_insert_with_key(|account| Arc::new(Meter::new(account.clone())));
         meter.set_cap(cap);
@@ -391,18 +394,13 @@ impl Admit {
     pub async fn flush(&self) {
         let Some(bank) = &self.bank else { return };
         let meters: Vec<_> = lock(&self.meters).values().cloned().collect();
-        let mut told = true;
         for meter in meters {
             if let Err(error) = meter.flush(bank, &self.takes).await {
                 tracing::warn!(%error, "budgets are settled later");
-                told = false;
             }
         }
-        // What is over and could not be told yet is still owed.
-        if !told {
-            return;
-        }
-        lock(&self.meters).retain(|_, meter| !meter.is_over() || Arc::strong_count(meter) > 1);
+        // What is over and could not be told yet, or was used since it was told, is still owed.
+        lock(&self.meters).retain(|_, meter| !meter.is_over() || Arc::strong_count(meter) > 1 || meter.owes());
     }
 
     /// Gives everything back that was not used. For the end of the process.

@@ -294,6 +294,12 @@ impl Meter {
         bank.settle(self.account.clone(), left, Usd::ZERO, Usd::ZERO).await
     }
 
+    /// Whether the account has not heard of everything that came of it.
+    pub(crate) fn owes(&self) -> bool {
+        let slab = self.lock();
+        [slab.used, slab.overrun, slab.left].iter().any(|amount| *amount != Usd::ZERO)
+    }
+
     /// Whether its span of time is over.
     pub(crate) fn is_over(&self) -> bool {
         let now = match self.account.period.len() {
@@ -341,17 +347,20 @@ const fn civil(days: u64) -> (u64, u64, u64) {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
     use steersman_core::BoxFuture;
 
     use super::*;
+    use crate::admit::Admit;
 
     /// Accounts in memory.
     #[derive(Default)]
     struct Purse {
         held: Mutex<BTreeMap<Account, i64>>,
         asked: AtomicUsize,
+        /// Whether it cannot be reached.
+        away: AtomicBool,
     }
 
     impl Purse {
@@ -375,6 +384,9 @@ mod tests {
         }
 
         fn settle(&self, account: Account, released: Usd, used: Usd, _: Usd) -> BoxFuture<'_, Result<(), BankError>> {
+            if self.away.load(Ordering::SeqCst) {
+                return Box::pin(async { Err(BankError("it is away".to_owned())) });
+            }
             *self.held.lock().unwrap().entry(account).or_default() -= released.nanos() - used.nanos();
             Box::pin(async { Ok(()) })
         }
@@ -425,6 +437,23 @@ mod tests {
         }
         meter.settle(Usd::from_nanos(990), Usd::ZERO);
         assert!(meter.reserve(&bank, &takes, Usd::from_nanos(100)).await.unwrap(), "what came back is there at once");
+    }
+
+    #[tokio::test]
+    async fn what_a_day_that_is_over_still_owes_is_told_once_the_bank_is_back() {
+        let purse = Arc::new(Purse::default());
+        let bank: Arc<dyn Bank> = Arc::clone(&purse) as _;
+        let (admit, takes) = (Admit::new(Arc::clone(&bank)), Takes::default());
+        let meter = admit.meter_of(Account { name: "all".into(), period: "2026-01-01".into() }, Usd::from_nanos(1_000));
+        assert!(meter.reserve(&bank, &takes, Usd::from_nanos(100)).await.unwrap());
+        meter.settle(Usd::from_nanos(100), Usd::from_nanos(70));
+        drop(meter);
+        purse.away.store(true, Ordering::SeqCst);
+        admit.flush().await;
+        assert_eq!(purse.held(), 100, "nobody could be told");
+        purse.away.store(false, Ordering::SeqCst);
+        admit.flush().await;
+        assert_eq!(purse.held(), 70, "70 were used, and the rest is free");
     }
 
     #[test]
