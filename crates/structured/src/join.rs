@@ -14,14 +14,15 @@ const HOPS_MAX: usize = 8;
 /// What constrains nothing.
 const ANNOTATIONS: [&str; 8] =
     ["title", "description", "default", "examples", "deprecated", "$comment", "readOnly", "writeOnly"];
-/// What looks at keywords beside it, or names the schema it stands in.
-const RELATED: [&str; 16] = [
+/// What looks at keywords beside it, or names the schema it stands in: in a part, it would look at others.
+const RELATED: [&str; 17] = [
     "if",
     "then",
     "else",
     "unevaluatedProperties",
     "unevaluatedItems",
     "prefixItems",
+    "additionalItems",
     "contains",
     "minContains",
     "maxContains",
@@ -64,6 +65,11 @@ fn joined_within(root: &Value, schema: &Map<String, Value>, hops: usize) -> Opti
         let of = |map: &Map<String, Value>| map.get(keyword).is_some_and(|value| value != &Value::Bool(true));
         usize::from(of(&all)) + parts.iter().filter(|part| of(part)).count()
     };
+    // What is said here of some members or elements takes them from what a part says of all, or of all the rest.
+    let takes = |own: &str, rest: &str| all.contains_key(own) && parts.iter().any(|part| part.contains_key(rest));
+    if takes("patternProperties", "additionalProperties") || takes("prefixItems", "items") {
+        return None;
+    }
     let related = parts.iter().any(|part| part.keys().any(|key| RELATED.contains(&key.as_str())));
     if related || (holds("additionalProperties") > 0 && holds("properties") + holds("additionalProperties") > 2) {
         return None;
@@ -167,6 +173,9 @@ mod tests {
             json!({"properties": {"a": {"type": "string"}}, "allOf": [{"properties": {"a": {"minLength": 1}}}]}),
             json!({"minLength": 1, "allOf": [{"minLength": 2}]}),
             json!({"allOf": [{"if": {}, "then": {}}]}),
+            json!({"patternProperties": {"^x": {}}, "allOf": [{"properties": {"a": {}}, "additionalProperties": false}]}),
+            json!({"prefixItems": [{}], "allOf": [{"items": {"type": "string"}}]}),
+            json!({"items": [{}], "allOf": [{"additionalItems": false}]}),
             json!({"allOf": [true]}),
             json!({"allOf": [{"$ref": "#"}, {}]}),
         ] {

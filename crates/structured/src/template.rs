@@ -83,7 +83,7 @@ pub(crate) fn unfilled(document: &Document, shapes: &Shapes) -> Option<Rejected>
     values.retain(|(node, _)| !matches!(node.raw(), "0" | "0.0" | "null" | "\"\""));
     let marks = values.iter().all(|(node, _)| node.as_str().is_some_and(|text| is_mark(text.trim())));
     let typed = values.len() < all && says_only_string(&values);
-    let is_form = repeats_names(&values) || (marks && (typed || values.iter().any(tells)));
+    let is_form = repeats_names(&values) || is_all_string(&values) || (marks && (typed || values.iter().any(tells)));
     (values.len() > 1 && is_form).then(|| rejected(document, document.root()))
 }
 
@@ -105,6 +105,24 @@ fn repeats_names(values: &[Leaf<'_>]) -> bool {
 fn says_only_string(values: &[Leaf<'_>]) -> bool {
     let mut texts = values.iter().filter(|(node, _)| node.kind() == Kind::String).peekable();
     texts.peek().is_some() && texts.all(|(node, _)| node.is_text("string"))
+}
+
+/// The same of texts under several names, where a boolean stands beside them: `{"type": "string"}` tells of one.
+fn is_all_string(values: &[Leaf<'_>]) -> bool {
+    const NAMES_MIN: usize = 3;
+    let mut names: Vec<&str> = Vec::new();
+    if !values.iter().any(|(node, _)| node.kind() == Kind::Bool) {
+        return false;
+    }
+    for (node, key) in values.iter().filter(|(node, _)| node.kind() == Kind::String) {
+        if !node.is_text("string") {
+            return false;
+        }
+        names.extend(key.as_ref().map(|key| key.raw()));
+    }
+    names.sort_unstable();
+    names.dedup();
+    names.len() >= NAMES_MIN
 }
 
 /// Whether the schema lists this very text where it stands.
@@ -226,6 +244,7 @@ mod tests {
             r#"{"name":"name","city":"City","n":1}"#,
             r#"{"name":"string","city":"string","n":0}"#,
             r#"{"name":"...","city":"<city>","n":0}"#,
+            r#"{"name":"string","city":"string","mail":"string","paid":false}"#,
             r#"{"user":{"city":"{{city}}"}}"#,
             r#"{"city":"city here","n":1}"#,
             r#"{"name":"...","city":"..."}"#,
@@ -242,6 +261,7 @@ mod tests {
             r#"{"default":"YOUR_API_KEY_HERE"}"#,
             r#"{"tag":"<b>","text":"bold"}"#,
             r#"{"type":"string"}"#,
+            r#"[{"type":"string","required":false},{"type":"string","required":true}]"#,
             r#"{"type":"string","description":"a name"}"#,
             r#"{"name":"","city":""}"#,
             r#"{"title":"Your name here matters"}"#,

@@ -205,8 +205,14 @@ fn leads(found: &str, member: &str, members: &[&str], name: &str) -> bool {
     let own_name = words(name);
     let tail = words(rest);
     let says_nothing = |w: &String| own_name.contains(w) || KINDS.contains(&w.as_str());
-    let named = rest.starts_with(' ') && !tail.is_empty() && tail.iter().all(says_nothing);
-    explained || named
+    let named = rest.starts_with([' ', '-', '_']) && !tail.is_empty() && tail.iter().all(says_nothing);
+    explained || named || is_completed(member, rest)
+}
+
+/// `delayed by 25 minutes`, `escalated to the manager`: what was done, and by whom, to whom or why.
+fn is_completed(member: &str, rest: &str) -> bool {
+    const COMPLEMENTS: [&str; 7] = [" by ", " to ", " at ", " on ", " from ", " due to ", " because "];
+    member.ends_with("ed") && COMPLEMENTS.iter().any(|word| rest.starts_with(word)) && !rest.starts_with(" to be ")
 }
 
 /// `category: bug`: the member's own name before it.
@@ -273,6 +279,8 @@ mod tests {
             ("complted", "completed"),
             ("ореn", "open"),
             ("Category: bug", "bug"),
+            ("billing-issue", "billing"),
+            ("completed by the night shift", "completed"),
         ] {
             assert_eq!(hit(found), Some(meant), "{found}");
         }
@@ -285,6 +293,8 @@ mod tests {
             "open - not completed",
             "opening",
             "bugfix",
+            "completed to be opened",
+            "completed on request or open",
             "non-billing",
             "",
         ] {

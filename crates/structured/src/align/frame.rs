@@ -176,8 +176,10 @@ impl Aligner<'_> {
         if depth > 0 || shape.types.has(Types::ARRAY) || !shape.branches.is_empty() {
             return None;
         }
-        let takes =
-            |p: &&Property| self.shapes.shape(p.shape).is_some_and(|s| s.types.has(kind) && s.branches.is_empty());
+        let only = |id: &ShapeId| self.shapes.shape(*id).is_some_and(|branch| branch.types.is_only(kind));
+        let takes = |p: &&Property| {
+            self.shapes.shape(p.shape).is_some_and(|s| s.types.has(kind) && s.branches.iter().all(only))
+        };
         let mut places = shape.properties.iter().filter(takes);
         let (place, others) = (places.next()?, places.next());
         let alone = others.is_none() && shape.properties.iter().all(|p| p.required == (p.name == place.name));

@@ -192,7 +192,8 @@ impl Aligner<'_> {
         depth: usize,
     ) -> Result<u32, Misfit> {
         let person = shape.properties.iter().any(|property| property.parts.is_personal());
-        let mut pairs: Vec<(u32, usize, usize, bool)> = Vec::new();
+        // What name and value cost, the two, and what the name costs: the value is counted where it is aligned.
+        let mut pairs: Vec<(u32, usize, usize, u32)> = Vec::new();
         for (m, member) in members.iter().enumerate().filter(|(_, m)| m.property.is_none()) {
             for (p, property) in shape.properties.iter().enumerate() {
                 let taken = || members.iter().any(|other| other.property == Some(p));
@@ -208,13 +209,13 @@ impl Aligner<'_> {
                 // Drift is systematic: a large value may hold the same easy change many times over.
                 let size = u32::try_from(member.value.nodes() / 2).unwrap_or(u32::MAX / 4);
                 if name + value <= KEY_PRICE_MAX + EASY_VALUE + size {
-                    pairs.push((name + value, m, p, name == STYLE));
+                    pairs.push((name + value, m, p, name));
                 }
             }
         }
         pairs.sort_unstable();
         let mut total = 0;
-        while let Some(&(price, m, p, style)) = pairs.first() {
+        while let Some(&(price, m, p, of_name)) = pairs.first() {
             if let Some(&(_, m2, p2, _)) =
                 pairs.iter().skip(1).find(|(rival, m2, p2, _)| (*m2 == m) != (*p2 == p) && *rival < price + MARGIN)
             {
@@ -230,9 +231,9 @@ impl Aligner<'_> {
             let (Some(member), Some(property)) = (members.get_mut(m), shape.properties.get(p)) else { continue };
             member.property = Some(p);
             let (start, end) = member.key.span();
-            let code = if style { Code::KeyStyle } else { Code::RenamedKey };
+            let code = if of_name == STYLE { Code::KeyStyle } else { Code::RenamedKey };
             self.edits.push(Edit::new(start, end, encode(&property.name), code));
-            total += price;
+            total += of_name;
         }
         Ok(total)
     }

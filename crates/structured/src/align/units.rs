@@ -235,11 +235,21 @@ pub(super) fn named(words: &[String]) -> Option<UnitId> {
 
 /// Whether a number of this unit is what the member holds: its name says the unit, or has no other by nature.
 pub(super) fn belongs(mark: &str, member: &[String]) -> bool {
+    if is_quotient_of(mark, member) {
+        return true;
+    }
     let units = marked(mark);
     match named(member) {
         Some(own) => units.contains(&own),
         None => units.iter().any(|&id| is_currency(id) || is_natural(id, member)),
     }
+}
+
+/// `mg/L` for `result_mg_l`: the name says both units, in their order.
+fn is_quotient_of(mark: &str, member: &[String]) -> bool {
+    let units: Vec<String> = mark.split('/').map(|unit| unit.trim().to_lowercase()).collect();
+    let said: Vec<&String> = member.iter().filter(|word| *word != "per").collect();
+    units.len() > 1 && said.ends_with(&units.iter().collect::<Vec<_>>())
 }
 
 /// Whether the mark is a unit, and the member is counted in another: `5 lb` for `weight_kg`.

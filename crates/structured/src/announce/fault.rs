@@ -9,7 +9,7 @@
 
 use std::borrow::Cow;
 
-use super::{leads, says, spaced, words_from};
+use super::{begins, leads, says, spaced, words_from};
 
 /// What an answer is called by somebody who speaks of it, and by others who speak of another one.
 pub(super) const ANSWER: [&str; 17] = [
@@ -60,7 +60,7 @@ const IT: [&str; 16] = [
     "это",
 ];
 /// What the values of an answer are called.
-const VALUES: [&str; 12] = [
+pub(super) const VALUES: [&str; 12] = [
     "answer",
     "response",
     "output",
@@ -274,6 +274,8 @@ pub(crate) struct Answer {
     names: Vec<String>,
     /// It says of something that it is wrong.
     judges: bool,
+    /// It says of something that it is made up.
+    unmasks: bool,
 }
 
 impl Answer {
@@ -281,17 +283,19 @@ impl Answer {
     /// [`NAME_MIN_BYTES`] are met in prose by chance.
     pub(crate) fn new<'a>(
         names: impl Iterator<Item = Cow<'a, str>>,
-        mut values: impl Iterator<Item = (Option<Cow<'a, str>>, Cow<'a, str>)>,
+        values: impl Iterator<Item = (Option<Cow<'a, str>>, Cow<'a, str>)>,
     ) -> Self {
         let names = names.filter(|name| name.len() >= NAME_MIN_BYTES).map(|name| spaced(&name));
         let names = names.filter(|name| name.len() > 1).collect();
         let no = |value: &str| matches!(value, "false" | "no");
-        let judges = values.any(|(name, value)| {
-            value.len() <= VERDICT_MAX_BYTES
-                && (says(&spaced(&value), &WRONG)
-                    || (no(&value) && name.is_some_and(|name| says(&spaced(&name), &RIGHT))))
-        });
-        Self { names, judges }
+        let (mut judges, mut unmasks) = (false, false);
+        for (name, value) in values.filter(|(_, value)| value.len() <= VERDICT_MAX_BYTES) {
+            let said = spaced(&value);
+            let denies = no(&value) && name.is_some_and(|name| says(&spaced(&name), &RIGHT));
+            judges |= says(&said, &WRONG) || denies;
+            unmasks |= says(&said, &NO_DATA);
+        }
+        Self { names, judges, unmasks }
     }
 }
 
@@ -345,8 +349,10 @@ fn around<'c>(clause: &'c str, phrases: &[&str]) -> impl Iterator<Item = (Vec<&'
 /// `The total is wrong`.
 fn calls_it_wrong(clause: &str, answer: &Answer) -> bool {
     around(clause, &WRONG).any(|(before, behind)| {
-        // `was wrong on the first page but is right on the second`
-        if says(&format!(" {behind}"), &["but is right", "but is correct", "but right", "but correct"]) {
+        // `wrong to publish`, `was wrong on the first page but is right on the second`
+        if behind.starts_with("to ")
+            || says(&format!(" {behind}"), &["but is right", "but is correct", "but right", "but correct"])
+        {
             return false;
         }
         let it = || is_about(&before, &answer.names, &IT, links);
@@ -363,14 +369,28 @@ fn says_otherwise(clause: &str, answer: &Answer) -> bool {
 
 /// `These are placeholders`, `I made this up`; `this is an example of sarcasm` is none.
 pub(super) fn calls_it_made_up(clause: &str, answer: &Answer) -> bool {
+    // `an example of the format` is one of an answer.
+    const FORMS: [&str; 9] = ["how", "what", "format", "structure", "schema", "output", "response", "answer", "json"];
     let of_a_kind = |behind: &str| {
-        behind.strip_prefix("of ").is_some_and(|kind| !kind.starts_with("how ") && !kind.starts_with("what "))
+        let kind = behind.strip_prefix("of ").map(|kind| kind.split_whitespace().take(3));
+        kind.is_some_and(|mut words| !words.any(|word| FORMS.contains(&word)))
     };
     !answer.judges
         && around(clause, &NO_DATA).any(|(before, behind)| {
             let it = is_about(&before, &answer.names, &IT, links) || is_about(&before, &[], &VALUES, links);
+            let it = it && !answer.unmasks;
             !of_a_kind(behind) && (it || is_my_doing(&before) || is_remark(&before, clause))
         })
+}
+
+/// `with invented values`, `using placeholder data`.
+pub(super) fn uses_made_up(clause: &str) -> bool {
+    let said = ["with", "using"].iter().find_map(|word| begins(clause, word)).unwrap_or("");
+    let behind = NO_DATA.iter().find_map(|phrase| Some((phrase, leads(said, phrase)?)));
+    behind.is_some_and(|(phrase, rest)| {
+        let mut words = phrase.split(' ').skip(1).chain(rest.split_whitespace().next());
+        words.any(|word| VALUES.contains(&word))
+    })
 }
 
 /// Whether the subject of these words is a member or one of `subjects`: `[but] [the] total [rest]`.

@@ -269,8 +269,36 @@ pub(crate) fn example(words: &str) -> bool {
 
 /// The same of a document that is the only one: a form that is named is no example yet.
 pub(crate) fn lone_example(before: &str, behind: &str) -> bool {
-    let (clause, spaced_clause) = leading_clause(before);
-    is_example(&clause, &spaced_clause) || spaced(behind).starts_with(" for example ")
+    let (clause, words) = leading_clause(before);
+    let led = (begins_as_example(&words) && !names_a_specimen(&words)) || is_likened(&words);
+    let named = ends_as_example(&words) && !is_referred_to(&words);
+    led || named || says_unspaced(&clause, &EXAMPLES_UNSPACED) || spaced(behind).starts_with(" for example ")
+}
+
+/// `Sample W-118 was measured twice`: a specimen, and no example.
+fn names_a_specimen(words: &str) -> bool {
+    const OF_SPECIMENS: [&str; 6] = ["id", "no", "number", "size", "analysis", "preparation"];
+    let Some(rest) = begins(words, "sample") else { return false };
+    let list: Vec<&str> = rest.split_whitespace().take(3).collect();
+    let digit = |word: &&str| word.starts_with(|c: char| c.is_ascii_digit());
+    match list.as_slice() {
+        [first, second, ..] if first.len() == 1 && digit(second) => true,
+        [first, _, ..] => digit(first) || OF_SPECIMENS.contains(first),
+        _ => false,
+    }
+}
+
+/// `from the test data`, `for the given example`: what was given, and no example of an answer.
+fn is_referred_to(words: &str) -> bool {
+    const GIVEN: [&str; 4] = ["given", "above", "provided", "following"];
+    const DEFINITE: [&str; 6] = ["the", "this", "that", "these", "those", "your"];
+    const PREPOSITIONS: [&str; 9] = ["for", "from", "of", "in", "to", "on", "with", "using", "by"];
+    let rest = |nouns: usize| words.split_whitespace().rev().skip(nouns).skip_while(|word| GIVEN.contains(word));
+    (1..=2).any(|nouns| {
+        let mut before = rest(nouns);
+        let definite = before.next().is_some_and(|word| DEFINITE.contains(&word));
+        definite && before.next().is_some_and(|word| PREPOSITIONS.contains(&word))
+    })
 }
 
 /// Whether a line of the text leads over to an example.
@@ -282,7 +310,8 @@ pub(crate) fn leads_to_example(text: &str) -> bool {
 fn is_likened(spaced: &str) -> bool {
     const MODALS: [&str; 7] = ["would", "could", "might", "may", "should", "can", "will"];
     const LIKE: [&str; 3] = ["look like", "look like this", "something like"];
-    LIKE.iter().any(|phrase| ends(spaced, phrase)) && says(spaced, &MODALS)
+    let likened = LIKE.iter().any(|phrase| ends(spaced, phrase)) || (ends(spaced, "look") && says(spaced, &["how"]));
+    likened && says(spaced, &MODALS)
 }
 
 /// `a mock response`, `dummy data`: two words at the end.
@@ -294,7 +323,17 @@ fn is_mock(spaced: &str) -> bool {
     last.next().is_some_and(|word| KINDS.contains(&word)) && last.next().is_some_and(|word| MOCK.contains(&word))
 }
 
+/// The same in scripts that put no space between words.
+const EXAMPLES_UNSPACED: [&str; 6] = ["例えば", "例：", "例:", "示例", "例如", "サンプル"];
+
 fn is_example(clause: &str, spaced: &str) -> bool {
+    is_likened(spaced)
+        || begins_as_example(spaced)
+        || ends_as_example(spaced)
+        || says_unspaced(clause, &EXAMPLES_UNSPACED)
+}
+
+fn begins_as_example(spaced: &str) -> bool {
     const BEGINNINGS: [&str; 26] = [
         "for example",
         "for instance",
@@ -323,6 +362,10 @@ fn is_example(clause: &str, spaced: &str) -> bool {
         "например",
         "пример",
     ];
+    BEGINNINGS.iter().any(|phrase| begins(spaced, phrase).is_some())
+}
+
+fn ends_as_example(spaced: &str) -> bool {
     const ENDINGS: [&str; 23] = [
         "mock",
         "dummy",
@@ -348,12 +391,7 @@ fn is_example(clause: &str, spaced: &str) -> bool {
         "örneğin",
         "например",
     ];
-    const UNSPACED: [&str; 6] = ["例えば", "例：", "例:", "示例", "例如", "サンプル"];
-    is_likened(spaced)
-        || is_mock(spaced)
-        || BEGINNINGS.iter().any(|phrase| begins(spaced, phrase).is_some())
-        || ENDINGS.iter().any(|phrase| ends(spaced, phrase))
-        || says_unspaced(clause, &UNSPACED)
+    is_mock(spaced) || ENDINGS.iter().any(|phrase| ends(spaced, phrase))
 }
 
 /// The clause right before a document, as it stands and word by word.
@@ -395,6 +433,7 @@ mod tests {
             "A valid answer would look like ",
             "Your JSON should look like this:\n",
             "Here's a mock response: ",
+            "Here's how a response could look: ",
             "Hier ein Muster: ",
         ] {
             assert!(example(words), "{words}");
@@ -403,6 +442,24 @@ mod tests {
             ["For the example above the answer is", "The result. ", "", "The test results: ", "It looks like this: "]
         {
             assert!(!example(words), "{words}");
+        }
+        for words in [
+            "Here is the analysis for your sample:\n",
+            "Sample W-118 was measured twice; the result is:\n",
+            "Sample 12 has these values: ",
+            "Extracted from the test data: ",
+            "Result for the given example: ",
+        ] {
+            assert!(!lone_example(words, ""), "{words}");
+        }
+        for words in [
+            "Sample output 1: ",
+            "Sample: ",
+            "Here is a sample response: ",
+            "For example: ",
+            "For the task, an example: ",
+        ] {
+            assert!(lone_example(words, ""), "{words}");
         }
     }
 }

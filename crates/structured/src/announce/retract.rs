@@ -6,8 +6,8 @@
 //! What never happens here: no model, no score, no value out of prose. The phrases are listed, and the list is the
 //! documentation.
 
-use super::fault::{ABOVE, ANSWER, Answer, clauses, finds_fault, is_called_wrong};
-use super::{begins, says, says_unspaced, spaced};
+use super::fault::{ABOVE, ANSWER, Answer, VALUES, clauses, finds_fault, is_called_wrong};
+use super::{begins, leads, says, says_unspaced, spaced, words_from};
 
 /// What a sentence that thinks again begins with, where a pause or a word of [`THEN`] follows.
 const SECOND_THOUGHTS: [&str; 47] = [
@@ -62,8 +62,8 @@ const SECOND_THOUGHTS: [&str; 47] = [
 /// What follows a second thought without a pause.
 const THEN: [&str; 13] =
     ["no", "not", "that", "this", "it", "i", "the", "there", "one", "sorry", "let", "which", "those"];
-/// What says it wherever it stands.
-const ANYWHERE: [&str; 48] = [
+/// What owns up to a fault, wherever it stands.
+const ADMISSIONS: [&str; 36] = [
     "strike that",
     "correction to the above",
     "i cannot confirm that",
@@ -71,13 +71,6 @@ const ANYWHERE: [&str; 48] = [
     "i could not verify that",
     "i cannot verify that",
     "but i refuse",
-    "do not rely on this",
-    "don t rely on this",
-    "fill in this",
-    "fill in the template",
-    "fill out this",
-    "fill out the template",
-    "use this template",
     "scratch that",
     "i made a mistake",
     "i made an error",
@@ -102,16 +95,66 @@ const ANYWHERE: [&str; 48] = [
     "i take it back",
     "i retract",
     "i withdraw",
-    "please discard",
-    "do not use this",
-    "do not use the",
-    "don t use this",
-    "don t use the",
     "i was wrong",
     "i got it wrong",
     "i got that wrong",
     "ich habe mich vertan",
     "ich habe mich geirrt",
+];
+/// What makes an admission a question, or that of another.
+const NOT_MINE: [&str; 18] = [
+    "if", "whether", "unless", "case", "wenn", "falls", "ob", "says", "said", "wrote", "writes", "states", "stated",
+    "claims", "claimed", "admits", "admitted", "asks",
+];
+/// Admissions that only add to an answer, by what they go on with.
+const ADDING: [(&str, &[&str]); 3] = [
+    ("i forgot to", &["mention", "note", "say", "ask", "thank", "explain", "clarify"]),
+    ("i should have", &["mentioned", "noted", "clarified", "explained", "this", "it", "them", "any", "all", "more"]),
+    ("i swapped", &[]),
+];
+/// What a change was made for on purpose.
+const ON_PURPOSE: [&str; 6] = ["to match", "to fit", "to follow", "to conform", "as requested", "as you asked"];
+/// Orders to leave something alone.
+const ORDERS: [&str; 5] = ["do not use", "don t use", "please discard", "do not rely on", "don t rely on"];
+/// What stands before the name of an answer, or for it.
+const POINTERS: [&str; 16] = [
+    "the",
+    "this",
+    "that",
+    "these",
+    "those",
+    "it",
+    "them",
+    "my",
+    "any",
+    "all",
+    "of",
+    "everything",
+    "whole",
+    "entire",
+    "last",
+    "first",
+];
+/// What an answer is called beside [`ANSWER`].
+const THINGS: [&str; 10] =
+    ["value", "values", "message", "reply", "draft", "attempt", "version", "one", "part", "extraction"];
+/// What goes on from an order about the whole answer.
+const GOES_ON: [&str; 9] = ["yet", "until", "because", "since", "i", "please", "at", "and", "but"];
+/// What only limits how data are used.
+const LIMITS: [&str; 6] = ["for", "without", "outside", "alone", "in", "to"];
+/// What is filled in.
+const FORMS: [&str; 11] = [
+    "template",
+    "form",
+    "json",
+    "schema",
+    "structure",
+    "object",
+    "skeleton",
+    "blanks",
+    "placeholders",
+    "values",
+    "fields",
 ];
 /// The same in scripts that put no space between words.
 const UNSPACED: [&str; 12] =
@@ -139,8 +182,9 @@ const IGNORE: [&str; 20] = [
     "игнорируйте",
     "yoksay",
 ];
-/// An answer is named right behind the order to ignore it, or not at all.
-const NEAR_WORDS: usize = 4;
+/// The English ones among them: what they speak of stands behind them.
+const IGNORE_ENGLISH: usize = 6;
+
 /// Whether words behind an answer take it back.
 pub(crate) fn retracts(words: &str, answer: &Answer) -> bool {
     if !words.contains(char::is_alphanumeric) {
@@ -158,12 +202,76 @@ fn sentences(text: &str) -> impl Iterator<Item = &str> {
 
 fn takes_back(sentence: &str, answer: &Answer) -> bool {
     let words = spaced(sentence);
-    let says = |phrases: &[&str]| says(&words, phrases);
     thinks_again(sentence, &words)
-        || says(&ANYWHERE)
-        || (says(&IGNORE) && (says(&ANSWER) || says(&ABOVE) || ignores_it(&words)))
-        || clauses(sentence).any(|clause| is_order_to_ignore(clause) || answer.is_flatly_wrong(clause))
+        || ignores_it(&words)
+        || clauses(sentence).any(|clause| {
+            let words = spaced(clause);
+            admits(&words)
+                || orders(&words)
+                || asks_to_fill_in(&words)
+                || is_order_to_ignore(&words)
+                || answer.is_flatly_wrong(clause)
+        })
         || finds_fault(sentence, answer)
+}
+
+/// The words before and behind each place where one of the phrases stands, and the phrase.
+fn found<'w>(
+    words: &'w str,
+    phrases: &'static [&'static str],
+) -> impl Iterator<Item = (&'w str, &'static str, &'w str)> {
+    words_from(words).flat_map(move |(at, rest)| {
+        let before = words.get(..at).unwrap_or("");
+        phrases.iter().filter_map(move |phrase| Some((before, *phrase, leads(rest, phrase)?)))
+    })
+}
+
+/// `I misread the date`, and neither `tell me if I misread it` nor `I forgot to mention the unit`.
+fn admits(words: &str) -> bool {
+    found(words, &ADMISSIONS).any(|(before, phrase, behind)| {
+        let mine = !before.split_whitespace().any(|word| NOT_MINE.contains(&word));
+        let next = behind.split_whitespace().next().unwrap_or("");
+        let adds = ADDING.iter().find(|(admission, _)| *admission == phrase).is_some_and(|(admission, goes_on)| {
+            goes_on.contains(&next) || (*admission == "i swapped" && says(&format!(" {behind}"), &ON_PURPOSE))
+        });
+        mine && !adds
+    })
+}
+
+/// `do not use the values above`; `do not use the old number` speaks of something else.
+fn orders(words: &str) -> bool {
+    found(words, &ORDERS).any(|(_, _, behind)| names_the_answer(behind))
+}
+
+/// Whether what is spoken of is the answer: `it`, `the JSON above`, `this until I have read the letter`.
+fn names_the_answer(words: &str) -> bool {
+    let all: Vec<&str> = words.split_whitespace().collect();
+    let pointers = all.iter().take_while(|word| POINTERS.contains(word) || ABOVE.contains(word)).count();
+    let (noun, next) = (all.get(pointers), all.get(pointers + 1));
+    let above = next.is_some_and(|word| ABOVE.contains(word));
+    match noun {
+        None => true,
+        Some(noun) if above || ANSWER.contains(noun) || THINGS.contains(noun) => true,
+        Some(noun) if VALUES.contains(noun) => next.is_none_or(|word| !LIMITS.contains(word)),
+        Some(&"as") => pointers > 0 && next == Some(&"i"),
+        Some(word) => pointers > 0 && GOES_ON.contains(word),
+    }
+}
+
+/// `Use this template`, `fill in the blanks`; `you can use this template for other letters` offers more.
+fn asks_to_fill_in(words: &str) -> bool {
+    const POLITE: [&str; 6] = ["please", "then", "so", "now", "just", "and"];
+    const FILLING: [&str; 4] = ["fill", "your data", "your own", "real values"];
+    let uses = found(words, &["use this template", "use the template"]).any(|(before, _, behind)| {
+        let asked = before.split_whitespace().all(|word| POLITE.contains(&word));
+        says(&format!(" {behind}"), &FILLING) || (asked && !behind.starts_with("for "))
+    });
+    let fills =
+        found(words, &["fill in this", "fill in the", "fill out this", "fill out the"]).any(|(_, _, behind)| {
+            let mut rest = behind.split_whitespace();
+            rest.next().is_none_or(|noun| FORMS.contains(&noun)) && rest.next() != Some("s")
+        });
+    uses || fills
 }
 
 /// `Wait, ...`, `Actually the letter says ...`; a wait time is none.
@@ -178,20 +286,18 @@ fn thinks_again(sentence: &str, words: &str) -> bool {
 }
 
 /// `bitte ignorieren`, and nothing else.
-fn is_order_to_ignore(clause: &str) -> bool {
+fn is_order_to_ignore(words: &str) -> bool {
     const PLEASE: [&str; 4] = ["please", "bitte", "favor", "prego"];
-    let words = spaced(clause);
     let short = words.split_whitespace().count() <= 3;
-    short && says(&words, &IGNORE) && says(&words, &PLEASE)
+    short && says(words, &IGNORE) && says(words, &PLEASE)
 }
 
-/// `ignore that`, `disregard it`.
+/// `ignore that`, `disregard the JSON above`; `ignore the earlier announcement` speaks of something else.
 fn ignores_it(words: &str) -> bool {
-    let list: Vec<&str> = words.split_whitespace().collect();
-    let near = |at: usize| list.get(at + 1..).unwrap_or_default().iter().take(NEAR_WORDS);
-    (0..list.len()).filter(|at| list.get(*at).is_some_and(|word| IGNORE.contains(word))).any(|at| {
-        near(at).any(|word| matches!(*word, "it" | "this" | "that" | "my" | "these" | "them" | "everything" | "value"))
-    })
+    let (english, others) = IGNORE.split_at(IGNORE_ENGLISH);
+    let denied = |before: &str| [" not", " t", " never"].iter().any(|no| before.ends_with(no));
+    found(words, english).any(|(before, _, behind)| !denied(before) && names_the_answer(behind))
+        || (says(words, others) && (says(words, &ANSWER) || says(words, &ABOVE)))
 }
 
 #[cfg(test)]
@@ -208,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_thought_takes_an_answer_back_and_an_explanation_leaves_it_alone() {
+    fn a_second_thought_takes_an_answer_back() {
         let members = [("total", "90"), ("home_team", "Ajax"), ("date", "2024-01-01")];
         for words in [
             "Wait, the total should be 100, since 4 x 25 = 100.",
@@ -237,9 +343,23 @@ mod tests {
             "Fill in this template with the candidate's data.",
             "As I have no access to the match, I had to use placeholder values.",
             "Example values only.",
+            "Do not rely on this, I could not read the scan.",
+            "Do not use this until I have seen the letter.",
+            "Please don't use the values above.",
+            "Please discard this answer; I looked at the wrong chart.",
+            "Use this template and fill in the real values.",
+            "Ignore everything above.",
+            "I forgot to include the second drug.",
+            "I should have written 100 for the total.",
+            "This is only an example of the format.",
         ] {
             assert!(taken_back(words, &members), "{words}");
         }
+    }
+
+    #[test]
+    fn what_is_said_beside_an_answer_leaves_it_alone() {
+        let members = [("total", "90"), ("home_team", "Ajax"), ("date", "2024-01-01")];
         for words in [
             "",
             "I chose `billing` since the customer says that the amount was wrong.",
@@ -249,6 +369,20 @@ mod tests {
             "The schema should be valid now.",
             "I corrected the spelling of the name.",
             "Hope this helps. Sorry to hear about the outage.",
+            "Do not rely on this for medical decisions without a second opinion.",
+            "You can use this template for other letters as well.",
+            "Please do not use the old number any more.",
+            "Please discard the paper copy.",
+            "I should have this checked by a pharmacist.",
+            "I forgot to mention that amounts are in euros.",
+            "I swapped day and month to match the ISO format.",
+            "Let me know if I made a mistake.",
+            "The caller said it was my mistake.",
+            "Passengers should ignore the earlier announcement.",
+            "The customer wrote 'ignore this ticket' and reopened it.",
+            "Don't forget that the date is in UTC.",
+            "This would be wrong to publish.",
+            "Fill in this form's other pages at the counter.",
         ] {
             assert!(!taken_back(words, &members), "{words}");
         }
@@ -281,5 +415,10 @@ mod tests {
             assert!(taken_back(words, &billing), "{words}");
         }
         assert!(taken_back("The answer above is wrong.", &[verdict]));
+        let fake = [("verdict", "fake"), ("evidence", "no such number")];
+        for words in ["This is fake.", "It is fake since there is no such number.", "The photos are fake."] {
+            assert!(!taken_back(words, &fake), "{words}");
+        }
+        assert!(taken_back("This is fake.", &billing) && taken_back("I made this up.", &fake));
     }
 }

@@ -7,8 +7,8 @@
 //!
 //! What never happens here: no model, no score. The phrases are listed, and the list is the documentation.
 
-use super::fault::{Answer, calls_it_made_up, clauses};
-use super::{ANSWERS, says, spaced};
+use super::fault::{Answer, calls_it_made_up, clauses, uses_made_up};
+use super::{ANSWERS, leads, says, spaced, words_from};
 
 /// How a sentence begins that supposes something.
 const SUPPOSING: [&str; 17] = [
@@ -238,11 +238,33 @@ pub(crate) fn has_no_source(before: &str, behind: &str) -> bool {
         let unseen = mine && UNABLE.iter().any(|unable| words.split_once(unable).is_some_and(|(_, rest)| verb(rest)));
         let missing = says(&words, &NONE) && says(&words, &NEVER_GIVEN) && !says(&words, &OTHERS);
         unseen
-            || (mine && says(&words, &NO_ACCESS))
+            || (mine && (says(&words, &NO_ACCESS) || lacks_source(&words)))
             || missing
             || asks_for_source(&words)
             || says(&words, &UNABLE_ELSEWHERE)
     })
+}
+
+/// `I don't have the report`, `I have no flight data`; `I have no further information` takes leave.
+fn lacks_source(words: &str) -> bool {
+    const LACKING: [&str; 7] = [
+        "i have no",
+        "i don t have",
+        "i do not have",
+        "i did not receive",
+        "i didn t receive",
+        "i have not received",
+        "i never received",
+    ];
+    const RECORDS: [&str; 8] = ["data", "information", "report", "letter", "invoice", "record", "records", "recipe"];
+    const MORE: [&str; 6] = ["further", "additional", "other", "more", "any", "about"];
+    const NEAR_WORDS: usize = 4;
+    let named = |behind: &str| {
+        let near: Vec<&str> = behind.split_whitespace().take(NEAR_WORDS).collect();
+        let has = |list: &[&str]| near.iter().any(|word| list.contains(word));
+        (has(&SOURCES) || has(&RECORDS)) && !has(&MORE)
+    };
+    words_from(words).any(|(_, rest)| LACKING.iter().filter_map(|phrase| leads(rest, phrase)).any(named))
 }
 
 /// `Please paste the text`, `once you upload the scan`.
@@ -258,7 +280,7 @@ pub(crate) fn is_thought_up(before: &str, answer: &Answer) -> bool {
     }
     before.split(['.', '!', '?', '\n', ';']).flat_map(clauses).any(|clause| {
         let words = spaced(clause);
-        says(&words, &UNUSABLE) || calls_it_made_up(&words, answer)
+        says(&words, &UNUSABLE) || uses_made_up(&words) || calls_it_made_up(&words, answer)
     })
 }
 
@@ -298,6 +320,8 @@ mod tests {
             ("", "\nYou did not attach the invoice."),
             ("The format:", "\nPlease paste the text so that I can fill it in."),
             ("Da kein Dokument angehängt war: ", ""),
+            ("I don't have the report, but the format would be:\n", ""),
+            ("", "\nI have no flight data."),
         ] {
             assert!(has_no_source(before, behind), "{before}{behind}");
         }
@@ -309,6 +333,7 @@ mod tests {
             ("", "\nPlease send the payment before Friday."),
             ("I can't see any errors in the invoice. ", ""),
             ("", "\nThe vendor did not provide a tax id."),
+            ("", "\nI do not have any further information on this."),
         ] {
             assert!(!has_no_source(before, behind), "{before}{behind}");
         }

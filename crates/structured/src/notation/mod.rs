@@ -14,7 +14,7 @@ mod yaml;
 
 use std::ops::Range;
 
-use crate::document::{encode, number_len};
+use crate::document::{Document, encode, number_len};
 
 /// A part of the text and what it says, as JSON text that may need repair.
 pub(crate) struct Form {
@@ -66,8 +66,11 @@ fn parts(text: &str) -> Vec<Range<usize>> {
 fn braceless(text: &str) -> Vec<String> {
     let first = text.split([':', '\n']).next().unwrap_or("");
     let spelled = text.starts_with('"') || (!text.contains('\n') && text.contains(", ") && name(first).is_some());
-    let members = spelled && text.contains(':') && !text.contains(['{', '}']) && !text.starts_with("\"\"");
-    if members { vec![format!("{{{text}}}")] } else { Vec::new() }
+    let members = spelled && text.contains(':') && !text.starts_with("\"\"");
+    let whole = members.then(|| format!("{{{text}}}"));
+    // Braces inside are those of members, where nothing else is wrong.
+    let sound = |whole: &String| !text.contains(['{', '}']) || Document::parse(whole.as_str()).is_ok();
+    whole.filter(sound).into_iter().collect()
 }
 
 fn trimmed(text: &str, span: Range<usize>) -> Range<usize> {
@@ -118,6 +121,8 @@ mod tests {
         check("<r><a>1</a><b>x &amp; y</b></r>", &[r#"{"a":"1","b":"x & y"}"#, r#"{"r":{"a":"1","b":"x & y"}}"#]);
         check("| a | b |\n|---|---|\n| 1 | x |", &[r#"[{"a":1,"b":"x"}]"#, r#"{"a":"b","1":"x"}"#]);
         check("id,label\n1,spam\n2,ham", &[r#"[{"id":1,"label":"spam"},{"id":2,"label":"ham"}]"#]);
+        assert_eq!(braceless(r#""a": {"b": 1}, "c": 2"#), [r#"{"a": {"b": 1}, "c": 2}"#]);
+        assert!(braceless(r#""a": {"b": 1, "c": 2"#).is_empty());
         check("Let me think about this.", &[]);
     }
 }

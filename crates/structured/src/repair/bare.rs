@@ -180,7 +180,7 @@ impl Lexer<'_> {
                     i += 1;
                 }
                 b'\n' | b'}' | b']' => break i,
-                0xEF if c.wide_closer(i) => break i,
+                0xEF if c.closing(i).is_some() => break i,
                 b',' if self.comma_ends(i) => break i,
                 b'/' if c.at(i + 1) == b'/' && c.at(i.wrapping_sub(1)) == b' ' => break i,
                 b'#' if c.at(i.wrapping_sub(1)) == b' ' => break i,

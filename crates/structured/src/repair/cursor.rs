@@ -2,6 +2,8 @@
 //!
 //! What never happens here: no decision. These functions say what stands at an offset.
 
+use super::token::Frame;
+
 /// A quote character of any script: its family decides what may close it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Quote {
@@ -296,12 +298,22 @@ impl<'a> Cursor<'a> {
 
     /// A delimiter that may follow an element stands at `i`.
     pub(super) fn delimiter(self, i: usize) -> bool {
-        i >= self.len() || matches!(self.at(i), b'}' | b']') || self.wide_closer(i) || self.comma(i).is_some()
+        i >= self.len() || self.closing(i).is_some() || self.comma(i).is_some()
     }
 
-    /// A closing bracket as wide as an ideograph.
-    pub(super) fn wide_closer(self, i: usize) -> bool {
-        self.at(i) == 0xEF && matches!((self.at(i + 1), self.at(i + 2)), (0xBD, 0x9D) | (0xBC, 0xBD))
+    /// A closing bracket stands at `i`, perhaps as wide as an ideograph: what it closes, and its length in bytes.
+    #[inline]
+    pub(super) fn closing(self, i: usize) -> Option<(Frame, usize)> {
+        match self.at(i) {
+            b'}' => Some((Frame::Object, 1)),
+            b']' => Some((Frame::Array, 1)),
+            0xEF => match (self.at(i + 1), self.at(i + 2)) {
+                (0xBD, 0x9D) => Some((Frame::Object, 3)),
+                (0xBC, 0xBD) => Some((Frame::Array, 3)),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     /// `"text"` stands at `i`, and after it a comma, a closing bracket or the end.

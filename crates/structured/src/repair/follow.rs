@@ -40,8 +40,10 @@ impl Lexer<'_> {
         if let Some(len) = c.comma(i) {
             return self.follow_comma(i + len, paired);
         }
+        if let Some((frame, len)) = c.closing(i) {
+            return self.follow_closer(frame, i + len);
+        }
         match c.at(i) {
-            b'}' | b']' => self.follow_closer(i),
             b'+' if c.quote(c.skip(i + 1).0).is_some() => Grade::Strong,
             b'`' if c.starts(i, "```") && line => Grade::Strong,
             _ => self.follow_value(i, line),
@@ -51,7 +53,7 @@ impl Lexer<'_> {
     fn follow_comma(&self, at: usize, paired: bool) -> Grade {
         let c = self.cursor;
         let (i, line) = c.skip(at);
-        if i >= c.len() || matches!(c.at(i), b'}' | b']') || c.comma(i).is_some() || c.starts(i, "...") {
+        if c.delimiter(i) || c.starts(i, "...") {
             return Grade::Strong;
         }
         let in_object = self.expect == Expect::Value;
@@ -125,15 +127,14 @@ impl Lexer<'_> {
         if stop == c.len() { Grade::No } else { Grade::Strong }
     }
 
-    fn follow_closer(&self, i: usize) -> Grade {
+    fn follow_closer(&self, frame: Frame, behind: usize) -> Grade {
         let c = self.cursor;
-        let frame = if c.at(i) == b'}' { Frame::Object } else { Frame::Array };
         let fits = self.stack.last() == Some(&frame);
         if !fits && !self.stack.iter().rev().take(FRAMES_SEEN).any(|f| *f == frame) {
             return Grade::Weak;
         }
-        let (j, line) = c.skip(i + 1);
-        let goes_on = j >= c.len() || line || matches!(c.at(j), b'}' | b']' | b'`') || c.comma(j).is_some();
+        let (j, line) = c.skip(behind);
+        let goes_on = line || c.at(j) == b'`' || c.delimiter(j);
         let outermost = self.stack.len() == 1 && fits;
         match (goes_on || outermost || c.quote(j).is_some() || matches!(c.at(j), b'{' | b'['), fits) {
             (true, _) => Grade::Strong,
@@ -185,7 +186,7 @@ impl Lexer<'_> {
         let (i, _) = c.skip(after);
         let Some(len) = c.comma(i) else { return true };
         let (j, _) = c.skip(i + len);
-        if j >= c.len() || matches!(c.at(j), b'}' | b']') {
+        if j >= c.len() || c.closing(j).is_some() {
             return true;
         }
         if self.expect == Expect::Item {
