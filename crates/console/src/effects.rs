@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::layout::page as frame;
+use crate::layout::{page as frame, sentence};
 
 /// One effect.
 #[derive(Debug, Clone)]
@@ -74,12 +74,12 @@ fn one(row: &Row) -> Markup {
     html! {
         article id=(row.key) {
             h2 { code { (row.tool) } " " small { (row.state) } }
+            @if !row.detail.is_empty() { p { (sentence(&row.detail)) } }
             pre { (row.arguments) }
             dl.facts {
                 div { dt { "Effect" } dd { (row.effect) ", " (row.means) } }
                 div { dt { "Place" } dd { (row.place) } }
                 @if row.attempt > 0 { div { dt { "Intended to be sent, times" } dd { (row.attempt) } } }
-                @if !row.detail.is_empty() { div { dt { "Why" } dd { (row.detail) } } }
                 @if let Some(by) = &row.authorised_by { div { dt { "Allowed by" } dd { (by) } } }
                 div { dt { "Hash of the arguments" } dd { code { (row.arguments_hash) } } }
             }

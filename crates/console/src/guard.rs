@@ -131,9 +131,9 @@ fn line(row: &NotedRow, decision: &str, tool: &str, why: &Markup) -> Markup {
 /// The witness in words, and the source that holds the value.
 fn why(call: &Value) -> Markup {
     html! {
-        @if let Some(why) = call.get("why").and_then(Value::as_str) { (why) }
+        @if let Some(why) = call.get("why").and_then(Value::as_str) { (layout::sentence(why)) }
         @if let Some(hash) = call.get("call").and_then(Value::as_str).filter(|_| call.get("decision") == Some(&"ask".into())) {
-            br; small { "a person approves it as " code { (hash) } }
+            br; small { "a person approves it on " a href="/console/effects" { "Effects" } " as " code { (hash) } }
         }
     }
 }

@@ -92,10 +92,10 @@ fn form() -> Markup {
             (field("team", "Team", "search"))
             (field("models", "Models", "gpt-4o-mini claude-*"))
             (field("regions", "Regions", "eu"))
-            label { input type="checkbox" name="end_users"; " End users write its messages" }
             (field("requests_per_minute", "Requests a minute", "60"))
             (field("tokens_per_minute", "Tokens a minute", "100000"))
             (field("usd_per_day", "Dollars a day", "5"))
+            label { input type="checkbox" name="end_users"; " End users write its messages" }
             button { "Make" }
         }
     }

@@ -59,6 +59,18 @@ pub(crate) fn page(title: &str, active: &str, content: &Markup) -> Markup {
     }
 }
 
+/// A sentence with what it names between backticks set as code.
+pub(crate) fn sentence(text: &str) -> Markup {
+    let pieces: Vec<&str> = text.split('`').collect();
+    // A backtick that nothing closes stands for itself.
+    let unclosed = pieces.len().is_multiple_of(2).then(|| pieces.len() - 1);
+    html! {
+        @for (at, piece) in pieces.iter().enumerate() {
+            @if at.is_multiple_of(2) { (piece) } @else if Some(at) == unclosed { "`" (piece) } @else { code { (piece) } }
+        }
+    }
+}
+
 /// A table that scrolls by itself where the page is narrower. A column whose name begins with `#` holds figures.
 pub(crate) fn table(columns: &[&str], rows: &Markup) -> Markup {
     html! {
@@ -113,4 +125,17 @@ pub fn unavailable(cause: &str) -> Markup {
         pre { (cause) }
     };
     page("Store out of reach", "", &content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_in_a_sentence_are_code_and_nothing_of_it_is_markup() {
+        let shown = |text: &str| sentence(text).into_string();
+        assert_eq!(shown("`to` = `<b>`: no"), "<code>to</code> = <code>&lt;b&gt;</code>: no");
+        assert_eq!(shown("plain"), "plain");
+        assert_eq!(shown("`a` and a `b"), "<code>a</code> and a `b");
+    }
 }

@@ -1,6 +1,7 @@
 //! One request as a story: what was asked, where it went, what came back, what it cost.
 
 use maud::{Markup, html};
+use serde_json::Value;
 use steersman_store::rows::{AttemptRow, BodyRow, RequestRow, RequestStory};
 
 use crate::told::told;
@@ -26,6 +27,7 @@ pub fn page(story: &RequestStory, address: &str) -> Markup {
 
 fn facts(row: &RequestRow) -> Markup {
     let (usage, count) = (&row.usage, format::maybe_count);
+    let held = if row.timing.hold_us == 0 { "not at all".to_owned() } else { format::duration(row.timing.hold_us) };
     html! {
         dl.facts {
             (fact("When (UTC)", &format::moment(row.started_at_us)))
@@ -35,14 +37,19 @@ fn facts(row: &RequestRow) -> Markup {
             (fact("Protocol", &format!("{}{}", row.protocol, if row.streamed { ", streamed" } else { "" })))
             (fact("Status", &row.status.to_string()))
             (fact("Cost", &format::cost(row.cost)))
-            (fact("Tokens in", &format!("{} ({} cached)", count(usage.input_tokens), count(usage.cache_read_tokens))))
-            (fact("Tokens out", &format!("{} ({} reasoning)", count(usage.output_tokens), count(usage.reasoning_tokens))))
+            (fact("Tokens in", &format!("{}{}", count(usage.input_tokens), of_them(usage.cache_read_tokens, "cached"))))
+            (fact("Tokens out", &format!("{}{}", count(usage.output_tokens), of_them(usage.reasoning_tokens, "reasoning"))))
             (fact("First token", &format::maybe_duration(row.timing.first_token_us)))
-            (fact("Held by the gate", &format::duration(row.timing.hold_us)))
+            (fact("Held by the gate", &held))
             (fact("Total", &format::duration(row.timing.total_us)))
             (fact("Fingerprint", row.fingerprint.get(..12).unwrap_or_default()))
         }
     }
+}
+
+/// A part of a count, where it is known and there is one.
+fn of_them(part: Option<u64>, what: &str) -> String {
+    part.filter(|part| *part > 0).map(|part| format!(" ({} {what})", format::count(part))).unwrap_or_default()
 }
 
 fn fact(name: &str, value: &str) -> Markup {
@@ -111,12 +118,21 @@ fn notes(story: &RequestStory) -> Markup {
             @for (room, content) in &story.notes {
                 section.decision {
                     h3 { (room) }
-                    ul { @for line in told(room, content) { li { (line) } } }
+                    ul { @for line in told(room, content) { li { (layout::sentence(&line)) } } }
+                    @if room == "guard" && asks(content) {
+                        p { "What waits for a person stands on " a href="/console/effects" { "Effects" } "." }
+                    }
                     details { summary { "as recorded" } pre { (pretty(&content.to_string())) } }
                 }
             }
         }
     }
+}
+
+/// Whether a call was held back for a person.
+fn asks(note: &Value) -> bool {
+    let calls = note.get("calls").and_then(Value::as_array);
+    calls.into_iter().flatten().any(|call| call.get("decision").and_then(Value::as_str) == Some("ask"))
 }
 
 fn conversation(story: &RequestStory) -> Markup {

@@ -175,7 +175,7 @@ fn guard(note: &Value) -> Vec<String> {
     let decided = |call: &Value| {
         let (tool, decision) = (text(call, "tool").unwrap_or_default(), text(call, "decision").unwrap_or_default());
         match (text(call, "why"), text(call, "call")) {
-            (Some(why), Some(hash)) if decision == "ask" => format!("{decision}: {why}; approve it as {hash}"),
+            (Some(why), Some(hash)) if decision == "ask" => format!("{decision}: {why}; approve it as `{hash}`"),
             (Some(why), _) => format!("{decision}: {why}"),
             (None, _) => format!("{decision}: `{tool}`"),
         }
@@ -251,7 +251,7 @@ mod tests {
         ], "links": ["http://x"] });
         let lines = told("guard", &note);
         assert_eq!(lines[0], "allow: `find`");
-        assert_eq!(lines[1], "ask: `send`: argument `to`; approve it as h2");
+        assert_eq!(lines[1], "ask: `send`: argument `to`; approve it as `h2`");
         assert!(lines[2].ends_with("http://x"), "{lines:?}");
         let note = json!({ "run": "r", "steps": [[{ "tool": "charge", "status": "done", "sends": 2 }]] });
         assert_eq!(told("tools", &note), ["step 1: `charge` done after 2 sends"]);
