@@ -148,6 +148,7 @@ impl Aligner<'_> {
             let message = format!("{} is of another unit than `{}`", member.value.raw(), property.name);
             return Err(Misfit::new(member.value, "unit", message));
         }
+        let rival = rival.or_else(|| contradicted(shape, members, member));
         if let Some((other, property)) = rival {
             let what = format!("`{}`", property.name);
             return Err(Misfit::tie(node, "required", &what, &other.name, &member.name));
@@ -265,3 +266,16 @@ impl Aligner<'_> {
 
 /// What the value of a renamed key may cost besides.
 const EASY_VALUE: u32 = 3;
+
+/// The declared member that this one is in another spelling, with another value.
+fn contradicted<'m, 'd, 'p>(
+    shape: &'p Shape,
+    members: &'m [Member<'d>],
+    member: &Member<'_>,
+) -> Option<(&'m Member<'d>, &'p Property)> {
+    members.iter().filter(|other| other.parts.is_none()).find_map(|other| {
+        let property = shape.properties.get(other.property?)?;
+        let differ = other.value.kind() == member.value.kind() && other.value.raw() != member.value.raw();
+        (member.distance(property) == Some(STYLE) && differ).then_some((other, property))
+    })
+}

@@ -22,7 +22,7 @@ const SYNONYM: u32 = 6;
 pub(super) const LOOSE: u32 = 9;
 
 /// Words that tell one thing from its sibling: never bridged.
-const CONTRASTS: [&str; 107] = [
+const CONTRASTS: [&str; 108] = [
     "was",
     "were",
     "will",
@@ -87,6 +87,7 @@ const CONTRASTS: [&str; 107] = [
     "expected",
     "actual",
     "estimated",
+    "ideal",
     "original",
     "updated",
     "created",

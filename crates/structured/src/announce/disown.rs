@@ -71,7 +71,9 @@ const ECHOES: [&str; 8] = [
     "you gave me",
 ];
 /// What denies whatever follows.
-const DENIALS: [&str; 13] = [
+const DENIALS: [&str; 15] = [
+    "not this",
+    "not like this",
     "not",
     "never",
     "instead of",
@@ -192,6 +194,7 @@ mod tests {
         for (before, behind) in [
             ("The answer is not ", "."),
             ("Do not return ", "."),
+            ("Not this:\n", ""),
             ("A wrong answer would be ", ""),
             ("Should I return ", "?"),
             ("Is it ", " that you mean?"),

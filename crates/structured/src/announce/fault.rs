@@ -383,8 +383,11 @@ pub(super) fn calls_it_made_up(clause: &str, answer: &Answer) -> bool {
         })
 }
 
-/// `with invented values`, `using placeholder data`.
+/// `with invented values`, `using placeholder data`, `(invented)`.
 pub(super) fn uses_made_up(clause: &str) -> bool {
+    if NO_DATA.contains(&clause.trim()) {
+        return true;
+    }
     let said = ["with", "using"].iter().find_map(|word| begins(clause, word)).unwrap_or("");
     let behind = NO_DATA.iter().find_map(|phrase| Some((phrase, leads(said, phrase)?)));
     behind.is_some_and(|(phrase, rest)| {
@@ -397,9 +400,14 @@ pub(super) fn uses_made_up(clause: &str) -> bool {
 fn is_about(words: &[&str], names: &[String], subjects: &[&str], allows: fn(&[&str]) -> bool) -> bool {
     let leads = words.iter().take_while(|word| LEADS.contains(word)).count();
     (0..=leads).filter_map(|at| words.get(at..)).any(|words| {
+        // `the guest's name` and `the guest name` are the member `guest`.
+        const ASPECTS: [&str; 6] = ["name", "date", "number", "amount", "count", "id"];
         let after_name = |name: &String| {
             let mut rest = words.iter();
-            name.split_whitespace().all(|word| rest.next() == Some(&word)).then_some(rest.as_slice())
+            let whole = name.split_whitespace().all(|word| rest.next() == Some(&word));
+            let rest = rest.as_slice();
+            let rest = rest.strip_prefix(&["s"]).unwrap_or(rest);
+            whole.then(|| rest.split_first().filter(|(word, _)| ASPECTS.contains(word)).map_or(rest, |(_, rest)| rest))
         };
         let after_subject = words.split_first().filter(|(word, _)| subjects.contains(word)).map(|(_, rest)| rest);
         names.iter().filter_map(after_name).chain(after_subject).any(allows)
@@ -454,5 +462,11 @@ fn is_remark(before: &[&str], clause: &str) -> bool {
 /// `I analysed the wrong review`.
 fn took_the_wrong_one(words: &str) -> bool {
     let list: Vec<&str> = words.split_whitespace().collect();
-    list.windows(4).any(|four| matches!(four, ["i", _, "the" | "a" | "an", "wrong" | "incorrect"]))
+    // `I got the date wrong`.
+    let got = list.windows(2).position(|two| matches!(two, ["i", "got" | "had"]));
+    let got_wrong = list.split_last().zip(got).is_some_and(|((last, rest), at)| {
+        let between = rest.get(at + 2..).unwrap_or_default();
+        *last == "wrong" && between.len() <= REMARK_WORDS && !between.iter().any(|word| SINCE.contains(word))
+    });
+    got_wrong || list.windows(4).any(|four| matches!(four, ["i", _, "the" | "a" | "an", "wrong" | "incorrect"]))
 }

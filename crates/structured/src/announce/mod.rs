@@ -316,9 +316,23 @@ fn is_likened(spaced: &str) -> bool {
 
 /// `a mock response`, `dummy data`: two words at the end.
 fn is_mock(spaced: &str) -> bool {
-    const MOCK: [&str; 9] =
-        ["sample", "mock", "dummy", "test", "fake", "illustrative", "fictitious", "fictional", "placeholder"];
-    const KINDS: [&str; 8] = ["response", "output", "data", "answer", "json", "object", "values", "payload"];
+    const MOCK: [&str; 13] = [
+        "example",
+        "sample",
+        "mock",
+        "dummy",
+        "test",
+        "fake",
+        "illustrative",
+        "fictitious",
+        "fictional",
+        "placeholder",
+        "hypothetical",
+        "invented",
+        "imaginary",
+    ];
+    const KINDS: [&str; 11] =
+        ["response", "output", "data", "answer", "json", "object", "values", "payload", "instance", "record", "reply"];
     let mut last = spaced.split_whitespace().rev();
     last.next().is_some_and(|word| KINDS.contains(&word)) && last.next().is_some_and(|word| MOCK.contains(&word))
 }
@@ -434,6 +448,8 @@ mod tests {
             "Your JSON should look like this:\n",
             "Here's a mock response: ",
             "Here's how a response could look: ",
+            "Your schema as an example instance: ",
+            "Hypothetical output: ",
             "Hier ein Muster: ",
         ] {
             assert!(example(words), "{words}");

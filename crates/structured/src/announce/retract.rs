@@ -10,7 +10,8 @@ use super::fault::{ABOVE, ANSWER, Answer, VALUES, clauses, finds_fault, is_calle
 use super::{begins, leads, says, says_unspaced, spaced, words_from};
 
 /// What a sentence that thinks again begins with, where a pause or a word of [`THEN`] follows.
-const SECOND_THOUGHTS: [&str; 47] = [
+const SECOND_THOUGHTS: [&str; 48] = [
+    "nope",
     "oh no",
     "wait",
     "hmm",
@@ -352,6 +353,9 @@ mod tests {
             "I forgot to include the second drug.",
             "I should have written 100 for the total.",
             "This is only an example of the format.",
+            "I'm sorry, I got the date wrong.",
+            "I just realised the home team's name is wrong.",
+            "Nope, that is last year's match.",
         ] {
             assert!(taken_back(words, &members), "{words}");
         }
@@ -381,6 +385,7 @@ mod tests {
             "Passengers should ignore the earlier announcement.",
             "The customer wrote 'ignore this ticket' and reopened it.",
             "Don't forget that the date is in UTC.",
+            "I got the impression that the form is wrong.",
             "This would be wrong to publish.",
             "Fill in this form's other pages at the counter.",
         ] {

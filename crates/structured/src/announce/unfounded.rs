@@ -229,6 +229,11 @@ pub(crate) fn is_supposed(before: &str, behind: &str) -> bool {
 
 /// Whether the words say that there was nothing to take the values from.
 pub(crate) fn has_no_source(before: &str, behind: &str) -> bool {
+    // Another source was there.
+    const ANOTHER: [&str; 5] = ["but from", "but based on", "so based on", "but going by", "but judging by"];
+    if says(&spaced(before), &ANOTHER) {
+        return false;
+    }
     [before, behind].iter().flat_map(|words| words.split(['.', '!', '?', '\n', ';', ','])).any(|clause| {
         let words = spaced(clause);
         let mine = words.contains(" i ");
@@ -333,6 +338,7 @@ mod tests {
             ("", "\nPlease send the payment before Friday."),
             ("I can't see any errors in the invoice. ", ""),
             ("", "\nThe vendor did not provide a tax id."),
+            ("I am not able to open links, but from the text you pasted:\n", ""),
             ("", "\nI do not have any further information on this."),
         ] {
             assert!(!has_no_source(before, behind), "{before}{behind}");
