@@ -20,6 +20,7 @@ mod percent;
 mod rates;
 mod record;
 mod secret;
+mod stored;
 mod upstream;
 mod usage;
 
@@ -39,5 +40,6 @@ pub use percent::percent_encoded;
 pub use rates::{LongPrompt, RateCard, Rates};
 pub use record::{AttemptRecord, Note, OutcomeKind, Recorder, RequestRecord, Timing};
 pub use secret::Secret;
+pub use stored::StoredResponse;
 pub use upstream::{Asked, BoxFuture, ByteStream, Upstream, UpstreamAnswer, UpstreamCall, UpstreamError};
 pub use usage::Usage;

@@ -58,15 +58,54 @@ impl Judge<'_> {
     ) -> Result<(), AttemptFailure> {
         let began = Instant::now();
         let mut frames = std::mem::take(&mut streaming.first).bytes.to_vec();
+        if self.read(streaming, &mut pieces, &mut frames, idle, recording).await? == Heard::Enough {
+            streaming.first = Released { bytes: Bytes::from(frames), has_content: true };
+            return Ok(());
+        }
+        let events = events(self.hearing, &pieces)?;
+        let answer = Answer::collect(&events);
+        let passed = self.checks.judge(&answer, &self.known).map_err(|held| {
+            keep_pieces(recording, &pieces);
+            AttemptFailure::from_held(held)
+        })?;
+        if let Some(previews) = self.shown {
+            previews.confirm(&answer, &passed)?;
+        }
+        let revised = revise(&events, &passed.revisions);
+        let gated = through_gate(self.guarded, &revised)?;
+        if gated.is_some() || !passed.revisions.is_empty() {
+            keep_pieces(recording, &pieces);
+            let mark = self.guarded.and_then(|guarded| guarded.report()?.mark());
+            let events = gated.unwrap_or(revised);
+            let (written, losses) = write_frames(self.client, self.options, &events, &passed.repairs, mark.as_ref());
+            frames = written;
+            recording.lost_in_answer(&losses);
+        }
+        recording.held(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
+        recording.repaired(passed.repairs);
+        recording.learned(passed.learned);
+        recording.reconciled(passed.bulk);
+        streaming.first = Released { bytes: Bytes::from(frames), has_content: true };
+        Ok(())
+    }
+
+    /// Reads on until the answer is there, or until it is known that it may be let through.
+    async fn read(
+        &self,
+        streaming: &mut Streaming,
+        pieces: &mut Vec<Bytes>,
+        frames: &mut Vec<u8>,
+        idle: Duration,
+        recording: &mut Recording,
+    ) -> Result<Heard, AttemptFailure> {
         let mut following = self.previews.map(|previews| Following::new(previews, self.checks, self.hearing));
         if let Some(following) = &mut following {
             following.push(Bytes::from(pieces.concat())).await;
         }
-        let mut beginning = self.flows.then(|| Beginning::of(self.hearing, &pieces)).transpose()?;
+        let mut beginning = self.flows.then(|| Beginning::of(self.hearing, pieces)).transpose()?;
         while !streaming.relay.is_done() {
             if beginning.as_ref().is_some_and(|beginning| beginning.speaks == Some(true)) {
-                streaming.first = Released { bytes: Bytes::from(frames), has_content: true };
-                return Ok(());
+                return Ok(Heard::Enough);
             }
             let piece = next_piece(&mut streaming.body, idle, "idle").await;
             let piece = piece.map_err(|error| AttemptFailure::from_upstream(&error))?;
@@ -82,38 +121,25 @@ impl Judge<'_> {
                 following.push(piece).await;
             }
         }
-        if let Some(words) = streaming.relay.failure() {
-            return Err(AttemptFailure::cut(format!("the provider broke off: {words}")));
+        match streaming.relay.failure() {
+            Some(words) => Err(AttemptFailure::cut(format!("the provider broke off: {words}"))),
+            None => Ok(Heard::All),
         }
-        let events = events(self.hearing, &pieces)?;
-        let answer = Answer::collect(&events);
-        let passed = self.checks.judge(&answer, &self.known).map_err(|held| {
-            if let Some(attempt) = recording.attempt() {
-                attempt.keep(Bytes::from(pieces.concat()));
-            }
-            AttemptFailure::from_held(held)
-        })?;
-        if let Some(previews) = self.shown {
-            previews.confirm(&answer, &passed)?;
-        }
-        let revised = revise(&events, &passed.revisions);
-        let gated = through_gate(self.guarded, &revised)?;
-        if gated.is_some() || !passed.revisions.is_empty() {
-            if let Some(attempt) = recording.attempt() {
-                attempt.keep(Bytes::from(pieces.concat()));
-            }
-            let mark = self.guarded.and_then(|guarded| guarded.report()?.mark());
-            let events = gated.unwrap_or(revised);
-            let (written, losses) = write_frames(self.client, self.options, &events, &passed.repairs, mark.as_ref());
-            frames = written;
-            recording.lost_in_answer(&losses);
-        }
-        recording.held(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
-        recording.repaired(passed.repairs);
-        recording.learned(passed.learned);
-        recording.reconciled(passed.bulk);
-        streaming.first = Released { bytes: Bytes::from(frames), has_content: true };
-        Ok(())
+    }
+}
+
+/// How much of a held stream was read.
+#[derive(PartialEq, Eq)]
+enum Heard {
+    All,
+    /// It begins with text, which is let through.
+    Enough,
+}
+
+/// Keeps what the provider sent, where the client gets something else.
+fn keep_pieces(recording: &mut Recording, pieces: &[Bytes]) {
+    if let Some(attempt) = recording.attempt() {
+        attempt.keep(Bytes::from(pieces.concat()));
     }
 }
 

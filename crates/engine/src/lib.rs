@@ -86,5 +86,5 @@ pub use reply::{Inbound, Reply, ReplyBody};
 pub use resilience::{HedgeSettings, Resilience};
 pub use route::{Board, RouteTask, Routes, is_usable, last_question, short_answer, unit};
 pub use steersman_wire::Effort;
-pub use stored::{BookError, KeptResponse, ResponseBook};
+pub use stored::{BookError, ResponseBook};
 pub use thought::Thought;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 use serde_json::value::RawValue;
-use steersman_core::{BoxFuture, Code};
+use steersman_core::{BoxFuture, Code, StoredResponse};
 use steersman_wire::json::RawObject;
 use steersman_wire::openai_responses;
 use steersman_wire::sse::{SseDecoder, write_frame};
@@ -25,25 +25,6 @@ use crate::reply::{Inbound, Reply, ReplyBody};
 /// The largest frame of a stream that is looked at.
 const MAX_FRAME_BYTES: usize = 64 << 20;
 
-/// One response, and what it takes to go on from it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeptResponse {
-    /// Its id.
-    pub id: String,
-    /// The virtual key whose it is; empty for whoever needs none. Nobody else may see it or go on from it.
-    pub owner: String,
-    /// The provider that keeps it too; `None` where only the gateway does.
-    pub provider: Option<String>,
-    /// When it was made, in microseconds since the Unix epoch.
-    pub created_at_us: i64,
-    /// The items of its own request: a JSON array.
-    pub input: String,
-    /// All items up to and including its output: a JSON array.
-    pub conversation: String,
-    /// The response object.
-    pub response: String,
-}
-
 /// Why a response could not be kept or recalled.
 #[derive(Debug, thiserror::Error)]
 #[error("stored responses cannot be reached: {0}")]
@@ -52,10 +33,10 @@ pub struct BookError(pub String);
 /// Whoever keeps responses, durably.
 pub trait ResponseBook: Send + Sync {
     /// Returns once the response is on disk.
-    fn keep(&self, kept: KeptResponse) -> BoxFuture<'_, Result<(), BookError>>;
+    fn keep(&self, kept: StoredResponse) -> BoxFuture<'_, Result<(), BookError>>;
 
     /// The response with this id; `None` if there is none.
-    fn recall<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<KeptResponse>, BookError>>;
+    fn recall<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<StoredResponse>, BookError>>;
 }
 
 /// What is needed to keep the answer to one request.
@@ -176,11 +157,11 @@ impl Keeping {
         }
     }
 
-    fn entry(&self, provider: Option<&str>, response: &RawObject<'_>) -> Option<KeptResponse> {
+    fn entry(&self, provider: Option<&str>, response: &RawObject<'_>) -> Option<StoredResponse> {
         let id = text(response, "id")?;
         let output = response.get("output")?.get();
         let conversation = join(&self.before, inner(&self.input));
-        Some(KeptResponse {
+        Some(StoredResponse {
             provider: provider.filter(|_| self.own_id.as_deref() != Some(&id)).map(str::to_owned),
             id,
             owner: self.owner.clone(),

@@ -106,7 +106,7 @@ async fn answers_are_bounded_by_time_and_bytes_and_what_they_saved_adds_up(place
 }
 
 async fn a_response_is_kept_once_and_forgotten_when_it_is_old_or_unwanted(place: Place) {
-    use steersman_store::state::responses::StoredResponse;
+    use steersman_core::StoredResponse;
     let store = place.open().await;
     let state = store.state();
     let day_us = 86_400_000_000;

@@ -9,9 +9,8 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Json, Router};
-use steersman_core::{BoxFuture, Code};
-use steersman_engine::{BookError, KeptResponse, ResponseBook};
-use steersman_store::state::responses::StoredResponse;
+use steersman_core::{BoxFuture, Code, StoredResponse};
+use steersman_engine::{BookError, ResponseBook};
 use steersman_wire::openai_responses::OpenAiResponses;
 
 use super::credential::Credential;
@@ -25,22 +24,14 @@ pub(crate) struct Book {
 }
 
 impl ResponseBook for Book {
-    fn keep(&self, kept: KeptResponse) -> BoxFuture<'_, Result<(), BookError>> {
-        let KeptResponse { id, owner, provider, created_at_us, input, conversation, response } = kept;
-        let row = StoredResponse { id, owner, provider, created_at_us, input, conversation, response };
-        Box::pin(
-            async move { self.state.keep_response(row, self.days).await.map_err(|error| BookError(error.to_string())) },
-        )
+    fn keep(&self, kept: StoredResponse) -> BoxFuture<'_, Result<(), BookError>> {
+        Box::pin(async move {
+            self.state.keep_response(kept, self.days).await.map_err(|error| BookError(error.to_string()))
+        })
     }
 
-    fn recall<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<KeptResponse>, BookError>> {
-        Box::pin(async move {
-            let found = self.state.response(id).await.map_err(|error| BookError(error.to_string()))?;
-            Ok(found.map(|row| {
-                let StoredResponse { id, owner, provider, created_at_us, input, conversation, response } = row;
-                KeptResponse { id, owner, provider, created_at_us, input, conversation, response }
-            }))
-        })
+    fn recall<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<StoredResponse>, BookError>> {
+        Box::pin(async move { self.state.response(id).await.map_err(|error| BookError(error.to_string())) })
     }
 }
 

@@ -4,6 +4,8 @@
 //! when its client says so, or when it is older than the operator keeps them. Cost: one durable commit a response, one
 //! question a read.
 
+use steersman_core::StoredResponse;
+
 use super::{Migration, State};
 use crate::StoreError;
 use crate::driver::{DatabaseError, Driver};
@@ -11,25 +13,6 @@ use crate::value::{Cell, Fields, Value};
 
 pub(super) const MIGRATION: Migration =
     Migration { both: include_str!("../../migrations/state_0003_responses.sql"), postgres: "" };
-
-/// One response, and what it takes to go on from it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredResponse {
-    /// Its id.
-    pub id: String,
-    /// The virtual key whose it is; empty for whoever needs none.
-    pub owner: String,
-    /// The provider that keeps it too and can go on from its id; `None` where only we do.
-    pub provider: Option<String>,
-    /// When it was made, in microseconds since the Unix epoch.
-    pub created_at_us: i64,
-    /// The items of its own request: a JSON array.
-    pub input: String,
-    /// All items up to and including its output: a JSON array.
-    pub conversation: String,
-    /// The response object, as its client saw it.
-    pub response: String,
-}
 
 impl State {
     /// Keeps a response; one that is there already stays as it is. Forgets those that are older than `days`.
