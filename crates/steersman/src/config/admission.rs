@@ -5,7 +5,7 @@ use steersman_engine::AdmitSettings;
 
 use super::document::Value;
 use super::error::ConfigError;
-use super::settings::Reader;
+use super::typed::Reader;
 
 /// Reads them.
 pub(super) fn read(read: &Reader<'_>) -> Result<AdmitSettings, ConfigError> {

@@ -9,7 +9,7 @@ use serde::Serialize;
 use steersman_core::Contract;
 use steersman_flow::{Edges, Lint, Policy};
 
-use super::settings::Reader;
+use super::typed::Reader;
 
 /// One agent and what it holds.
 #[derive(Debug, Clone, Serialize)]

@@ -6,7 +6,8 @@ use steersman_core::ContentHash;
 use steersman_engine::CacheSettings;
 
 use super::error::ConfigError;
-use super::settings::{Config, Reader};
+use super::settings::Config;
+use super::typed::Reader;
 
 /// Who gets an answer that was kept.
 const SCOPES: &[(&str, bool)] = &[("key", false), ("shared", true)];

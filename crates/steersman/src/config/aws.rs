@@ -11,7 +11,7 @@ use steersman_core::Secret;
 use steersman_providers::{AwsProfile, AwsRole, ContainerToken};
 
 use super::error::ConfigError;
-use super::settings::Reader;
+use super::typed::Reader;
 
 /// Where they come from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

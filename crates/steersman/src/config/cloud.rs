@@ -3,7 +3,7 @@
 use super::aws::AwsAccount;
 use super::error::ConfigError;
 use super::secret::SecretSource;
-use super::settings::Reader;
+use super::typed::Reader;
 
 /// The cloud of one provider; all of it may be absent.
 #[derive(Debug, Clone, Default)]

@@ -10,7 +10,8 @@ use steersman_engine::Effort;
 use steersman_routing::{LiftReport, Lifting};
 
 use super::error::ConfigError;
-use super::settings::{Config, Reader, TaskConfig};
+use super::settings::{Config, TaskConfig};
+use super::typed::Reader;
 
 /// Efforts that ask for no thinking worth naming.
 const OFF: [&str; 2] = ["none", "minimal"];

@@ -7,7 +7,7 @@ use steersman_core::Usd;
 use steersman_engine::{BulkSettings, Phases, Policy, TaskForm};
 
 use super::error::ConfigError;
-use super::settings::Reader;
+use super::typed::Reader;
 use crate::canaries::{self, Input};
 use crate::drift::AliasSettings;
 

@@ -12,8 +12,8 @@ use steersman_flow::{Lint, Policy, lint};
 
 use super::agents::{self, Agent};
 use super::error::ConfigError;
-use super::settings::Reader;
 use super::tools;
+use super::typed::Reader;
 
 /// The guard's part of the configuration, checked.
 #[derive(Debug)]

@@ -26,6 +26,7 @@ mod settings;
 mod surface;
 mod thought;
 mod tools;
+mod typed;
 
 pub(crate) use agents::Agent;
 pub(crate) use at_start::AtStart;

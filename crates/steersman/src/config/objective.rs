@@ -9,7 +9,7 @@ use steersman_routing::{Method, ObjectivePlan, RouterFile, Watched};
 
 use super::document::Value;
 use super::error::ConfigError;
-use super::settings::Reader;
+use super::typed::Reader;
 
 /// An objective, checked as far as that needs no model.
 #[derive(Debug, Clone)]

@@ -9,7 +9,7 @@ use steersman_engine::ReaderSettings;
 use steersman_structured::CompiledSchema;
 
 use super::error::ConfigError;
-use super::settings::Reader;
+use super::typed::Reader;
 
 /// Reads them. A task that has a reader and cannot use one refuses its requests.
 pub(super) fn read(read: &Reader<'_>) -> Result<ReaderSettings, ConfigError> {

@@ -6,7 +6,7 @@ use steersman_engine::{BreakerSettings, HedgeSettings, Resilience, Strategy};
 
 use super::document::Value;
 use super::error::ConfigError;
-use super::settings::Reader;
+use super::typed::Reader;
 
 /// Reads them.
 pub(super) fn read(read: &Reader<'_>) -> Result<Resilience, ConfigError> {

@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::document::Document;
 use super::error::ConfigError;
-use super::settings::Reader;
+use super::typed::Reader;
 
 const MEMBERS: [&str; 4] = ["check", "each", "at", "message"];
 

@@ -8,7 +8,7 @@ use steersman_net::BaseUrl;
 
 use super::error::ConfigError;
 use super::secret::SecretSource;
-use super::settings::Reader;
+use super::typed::Reader;
 
 /// One source of tools.
 #[derive(Debug, Clone)]

@@ -1,23 +1,22 @@
 //! The validated configuration.
 
 use std::net::SocketAddr;
-use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use steersman_core::{Contract, Price, Rates, nearest};
+use steersman_core::{Contract, Rates, nearest};
 use steersman_engine::{AdmitSettings, Resilience};
 use steersman_net::BaseUrl;
 use steersman_providers::{VENDORS, Vendor};
 use steersman_structured::{SUBSETS, Subset};
 
 use super::cloud::CloudConfig;
-use super::document::{Document, Value};
+use super::document::Document;
 use super::error::ConfigError;
 use super::guard::GuardConfig;
-use super::keys::default;
 use super::secret::SecretSource;
 use super::servers::SourceConfig;
+use super::typed::Reader;
 
 /// Everything that an operator can set, checked.
 #[derive(Debug)]
@@ -186,115 +185,6 @@ impl Config {
             None => ConfigError::new(message),
         };
         Err(error.hint("set `server.api_key = \"env:STEERSMAN_API_KEY\"`, or listen on 127.0.0.1"))
-    }
-}
-
-/// Typed reads: the value in the file, else the default of the key's row.
-pub(super) struct Reader<'a> {
-    pub(super) document: &'a Document,
-}
-
-impl Reader<'_> {
-    pub(super) fn text(&self, path: &[&str]) -> Option<String> {
-        match self.document.find(path) {
-            Some((Value::Text(text), _)) => Some(text.clone()),
-            Some(_) => None,
-            None => default(path).filter(|text| !text.is_empty()).map(str::to_owned),
-        }
-    }
-
-    pub(super) fn texts(&self, path: &[&str]) -> Option<Vec<String>> {
-        match self.document.find(path) {
-            Some((Value::Texts(texts), _)) => Some(texts.clone()),
-            _ => None,
-        }
-    }
-
-    pub(super) fn parsed<T: std::str::FromStr>(&self, path: &[&str], form: &str) -> Result<T, ConfigError> {
-        let text = self.text(path).unwrap_or_default();
-        text.parse().map_err(|_| self.wrong(path, &format!("`{text}` is not {form}")))
-    }
-
-    pub(super) fn integer(&self, path: &[&str]) -> Result<u64, ConfigError> {
-        match self.document.find(path) {
-            Some((Value::Integer(number), _)) => Ok(*number),
-            _ => default(path)
-                .and_then(|text| text.parse().ok())
-                .ok_or_else(|| self.wrong(path, &format!("`{}` must be a whole number", path.join(".")))),
-        }
-    }
-
-    pub(super) fn positive(&self, path: &[&str]) -> Result<u64, ConfigError> {
-        match self.integer(path)? {
-            0 => Err(self.wrong(path, &format!("`{}` must be at least 1", path.join(".")))),
-            number => Ok(number),
-        }
-    }
-
-    pub(super) fn size(&self, path: &[&str]) -> Result<usize, ConfigError> {
-        self.positive(path).map(|number| usize::try_from(number).unwrap_or(usize::MAX))
-    }
-
-    pub(super) fn optional_size(&self, path: &[&str]) -> Result<Option<usize>, ConfigError> {
-        self.document.find(path).map(|_| self.size(path)).transpose()
-    }
-
-    pub(super) fn millis(&self, path: &[&str]) -> Result<Duration, ConfigError> {
-        self.positive(path).map(Duration::from_millis)
-    }
-
-    pub(super) fn secret(&self, path: &[&str]) -> Result<Option<SecretSource>, ConfigError> {
-        let Some(text) = self.text(path) else { return Ok(None) };
-        SecretSource::parse(&text).map(Some).map_err(|error| {
-            // The caret line would print the secret itself.
-            ConfigError::new(format!("`{}`: {error}", path.join(".")))
-        })
-    }
-
-    pub(super) fn flag(&self, path: &[&str]) -> bool {
-        match self.document.find(path) {
-            Some((Value::Flag(flag), _)) => *flag,
-            _ => default(path) == Some("true"),
-        }
-    }
-
-    /// One of these words; `None` where the file has none and the key no default.
-    pub(super) fn word<T: Copy>(&self, path: &[&str], words: &[(&str, T)]) -> Result<Option<T>, ConfigError> {
-        let Some(text) = self.text(path) else { return Ok(None) };
-        if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
-            return Ok(Some(*value));
-        }
-        let allowed: Vec<_> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
-        let error = self.wrong(path, &format!("`{}` must be {}", path.join("."), allowed.join(" or ")));
-        Err(match nearest(&text, words.iter().map(|(word, _)| *word)).first() {
-            Some(close) => error.hint(format!("did you mean `{close}`?")),
-            None => error,
-        })
-    }
-
-    pub(super) fn number(&self, path: &[&str]) -> Option<f64> {
-        match self.document.find(path) {
-            Some((Value::Number(number), _)) => Some(*number),
-            _ => None,
-        }
-    }
-
-    pub(super) fn price(&self, path: &[&str]) -> Result<Option<Price>, ConfigError> {
-        match self.document.find(path) {
-            Some((Value::Number(usd), _)) => Price::from_usd_per_million(*usd)
-                .map(Some)
-                .ok_or_else(|| self.wrong(path, &format!("`{}` is no price", path.join(".")))),
-            _ => Ok(None),
-        }
-    }
-
-    /// An error at the value; at no place where the file does not have it.
-    pub(super) fn wrong(&self, path: &[&str], message: &str) -> ConfigError {
-        self.document.wrong(path, message)
-    }
-
-    pub(super) fn place(&self, path: &[&str]) -> Option<Range<usize>> {
-        self.document.find(path).map(|(_, span)| span.clone())
     }
 }
 

@@ -10,7 +10,8 @@ use steersman_engine::LoadLimits;
 use super::document::Document;
 use super::error::ConfigError;
 use super::secret::SecretSource;
-use super::settings::{Config, Reader};
+use super::settings::Config;
+use super::typed::Reader;
 use crate::http::TlsFiles;
 
 /// Where the console and `/admin` stand when clients of other machines reach `server.listen`.

@@ -5,7 +5,7 @@ use steersman_engine::{Effort, Thought};
 
 use super::document::Value;
 use super::error::ConfigError;
-use super::settings::Reader;
+use super::typed::Reader;
 
 /// Reads them off `[models.NAME]`.
 pub(super) fn read(read: &Reader<'_>, model: &str) -> Result<Thought, ConfigError> {

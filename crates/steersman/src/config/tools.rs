@@ -5,7 +5,7 @@
 use steersman_core::{Contract, Effect, Idempotency, Usd};
 
 use super::error::ConfigError;
-use super::settings::Reader;
+use super::typed::Reader;
 
 const EFFECTS: &[(&str, Effect)] =
     &[("read", Effect::Read), ("write", Effect::Write), ("irreversible", Effect::Irreversible)];
