@@ -72,7 +72,7 @@ pub struct StoreConfig {
 }
 
 impl StoreConfig {
-    /// This engine with the default retention, queue (16,384 records, 32 MiB) and no secrets.
+    /// This engine with the default retention, queue (16,384 records, 48 MiB) and no secrets.
     #[must_use]
     pub fn new(engine: Engine) -> Self {
         Self {
@@ -80,7 +80,7 @@ impl StoreConfig {
             retention: Retention::default(),
             secrets: Vec::new(),
             queue_records: 16_384,
-            queue_bytes: 32 * 1024 * 1024,
+            queue_bytes: 48 * 1024 * 1024,
         }
     }
 }

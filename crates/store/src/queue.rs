@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use crate::mark::Mark;
 use crate::rows::RecorderStats;
+use crate::slice::Spell;
 
 /// What those who flush or close wait for.
 #[derive(Debug, Clone, Copy, Default)]
@@ -38,6 +39,8 @@ pub(crate) struct Queue {
     hurry: AtomicBool,
     /// The writer sleeps until a record comes.
     idle: AtomicBool,
+    /// The database keeps the writer waiting: to let it go first would help nobody.
+    stuck: AtomicBool,
     mark: Mark,
     written: AtomicU64,
     progress: watch::Sender<Progress>,
@@ -62,6 +65,7 @@ impl Queue {
             closed: AtomicBool::new(false),
             hurry: AtomicBool::new(false),
             idle: AtomicBool::new(false),
+            stuck: AtomicBool::new(false),
             mark,
             written: AtomicU64::new(0),
             progress: watch::Sender::new(Progress::default()),
@@ -122,9 +126,19 @@ impl Queue {
         self.wake();
     }
 
-    /// Whether so much waits that records may soon be dropped.
+    /// Whether so much waits that the writer must not take its time any more.
     pub(crate) fn is_pressed(&self) -> bool {
-        self.bytes.load(Ordering::SeqCst) > self.max_bytes / 4
+        self.bytes.load(Ordering::SeqCst) > self.max_bytes / 6
+    }
+
+    /// Whether it is the writer's turn: so much waits that without its getting more time records will be dropped.
+    fn is_crowded(&self) -> bool {
+        self.bytes.load(Ordering::SeqCst) > self.max_bytes / 2 && !self.stuck.load(Ordering::SeqCst)
+    }
+
+    /// Says whether the database keeps the writer waiting.
+    pub(crate) fn stuck(&self, stuck: bool) {
+        self.stuck.store(stuck, Ordering::SeqCst);
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -187,6 +201,11 @@ impl Recorder for Queue {
             self.push(record);
         }
         self.entering.fetch_sub(1, Ordering::SeqCst);
+        if self.is_crowded() {
+            // This thread's turn goes to whoever waits for the processor. It waits for nothing: where nobody wants the
+            // processor, it goes on at once.
+            std::thread::yield_now();
+        }
     }
 }
 
@@ -240,13 +259,14 @@ pub(crate) struct Intake {
     receiver: Receiver<Box<RequestRecord>>,
     /// The last batch was cut at its limit: more is waiting, so there is nothing to wait for.
     backlog: bool,
+    spell: Spell,
 }
 
 impl Intake {
     /// To be made on the writer's thread: it is the one that is woken.
     pub(crate) fn new(queue: Arc<Queue>, receiver: Receiver<Box<RequestRecord>>) -> Self {
         queue.writer.get_or_init(std::thread::current);
-        Self { queue, receiver, backlog: false }
+        Self { queue, receiver, backlog: false, spell: Spell::begin() }
     }
 
     /// Hands on the records of the next batch, and says how many: waits for the first as long as `patience`, then takes
@@ -273,6 +293,9 @@ impl Intake {
                 let size = bytes_of(&record);
                 self.queue.bytes.fetch_sub(size, Ordering::SeqCst);
                 take(*record);
+                if !self.queue.is_pressed() {
+                    self.spell.rest_if_over();
+                }
                 records += 1;
                 bytes += size;
                 self.backlog = records >= limits.records || bytes >= limits.bytes;
@@ -309,5 +332,58 @@ impl Intake {
             }
             std::thread::park_timeout(left);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use steersman_core::{ContentHash, OutcomeKind, RequestId, Timing, Usage};
+
+    use super::*;
+
+    fn record(body_bytes: usize) -> RequestRecord {
+        RequestRecord {
+            id: RequestId::new(0),
+            started_at_us: 0,
+            task: "triage".into(),
+            protocol: "openai.chat",
+            streamed: false,
+            requested_model: "fast".into(),
+            status: 200,
+            outcome: OutcomeKind::Accepted,
+            code: None,
+            usage: Usage::default(),
+            cost: None,
+            timing: Timing::default(),
+            fingerprint: ContentHash::from_bytes([0; 32]),
+            parameters: String::new(),
+            request_body: Bytes::from(vec![b'x'; body_bytes]),
+            response_body: Bytes::new(),
+            attempts: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_writer_hurries_first_and_then_has_the_right_of_way_unless_its_database_keeps_it_waiting() {
+        let (queue, receiver) = Queue::new(Mark::in_memory(), 100, 12 * (RECORD_BYTES + 1_000));
+        let offer = |records: u64| (0..records).for_each(|_| queue.record(record(1_000)));
+        let now = || (queue.is_pressed(), queue.is_crowded());
+        offer(2);
+        assert_eq!(now(), (false, false));
+        offer(1);
+        assert_eq!(now(), (true, false));
+        offer(4);
+        assert_eq!(now(), (true, true));
+        queue.stuck(true);
+        assert_eq!(now(), (true, false));
+        queue.stuck(false);
+        offer(6);
+        assert_eq!((queue.stats().accepted, queue.stats().dropped), (12, 1));
+        let mut intake = Intake::new(Arc::clone(&queue), receiver);
+        let limits = BatchLimits { age: Duration::ZERO, records: 100, bytes: usize::MAX };
+        assert_eq!(intake.gather(limits, Duration::ZERO, drop), 12);
+        assert_eq!(now(), (false, false));
     }
 }

@@ -88,7 +88,10 @@ impl Writer {
         let doing = |source| StoreError::Database { doing: "begin to record", source };
         let limits = config.retention.max_bytes.map(FileLimits::of);
         let (mut driver, dialect): (Box<dyn Driver>, _) = match &config.engine {
-            Engine::Sqlite { path } => (Box::new(SqliteWriter::open(path, limits)?), Dialect::Sqlite),
+            Engine::Sqlite { path } => {
+                let calm = Arc::clone(&queue);
+                (Box::new(SqliteWriter::open(path, limits)?.resting(move || !calm.is_pressed())), Dialect::Sqlite)
+            }
             Engine::Postgres { url, .. } => (Box::new(PostgresWriter::open(config_of(url)?)?), Dialect::Postgres),
         };
         migrate(&mut *driver, dialect, &RECORDS)?;
@@ -189,7 +192,9 @@ impl Writer {
                 }
                 Trouble::Passing if !self.patience_is_over(begun) => {
                     self.queue.note_error(&error.message);
+                    self.queue.stuck(true);
                     thread::sleep(pause);
+                    self.queue.stuck(false);
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
                 Trouble::Passing | Trouble::Full | Trouble::Lasting => return Err(error),

@@ -140,7 +140,7 @@ pub(crate) static KEYS: &[Key] = &[
     key("store.database_url", Kind::Secret, "", "env:DATABASE_URL", "A PostgreSQL address; without it records are kept in SQLite in the data folder."),
     key("store.retention_days", Kind::Integer, "30", "", "Records older than this are deleted."),
     key("store.retention_mb", Kind::Integer, "4096", "", "The oldest records are deleted once the store is larger than this."),
-    key("store.queue", Kind::Integer, "16384", "", "How many finished records may wait for the writer, in at most 32 MiB; more are dropped and counted."),
+    key("store.queue", Kind::Integer, "16384", "", "How many finished records may wait for the writer, in at most 48 MiB; more are dropped and counted."),
     key("store.responses_days", Kind::Integer, "30", "", "For how many days `GET /v1/responses/ID` and `previous_response_id` know a response."),
     key("store.runs_mb", Kind::Integer, "1024", "", "The most that is kept for seven days of runs with tools and of what a reader read; what does not fit is refused with `run_not_kept`, and nothing is sent."),
     key("cache.ttl_s", Kind::Integer, "3600", "", "For how many seconds an answer is given again, where the task or the client says nothing else."),
