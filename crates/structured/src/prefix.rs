@@ -34,12 +34,8 @@ pub(crate) fn lossless(text: &str, start: usize) -> Option<String> {
                     break;
                 }
             }
-            b',' => {
-                key = closers.last() == Some(&b'}');
-                at += 1;
-            }
-            b':' => {
-                key = false;
+            b',' | b':' => {
+                key = byte == b',' && closers.last() == Some(&b'}');
                 at += 1;
             }
             b'"' => match string_end(bytes, at) {

@@ -258,7 +258,7 @@ impl Name {
 
     /// Whether it is the other name but for one letter.
     pub(super) fn is_slip_of(&self, other: &Name) -> bool {
-        typing_error(&self.joined, &other.joined, 3)
+        typing_error(&self.joined, &other.joined, 2)
     }
 
     /// Whether it is called a unit.
