@@ -246,7 +246,10 @@ impl When {
             return value("every", "must be at least 1");
         }
         if self.dialect.as_ref().is_some_and(|name| DIALECTS.iter().all(|dialect| dialect.name() != name)) {
-            return value("dialect", "must be `openai.chat` or `anthropic.messages`");
+            return value(
+                "dialect",
+                "must be `openai.chat`, `openai.responses`, `anthropic.messages` or `google.gemini`",
+            );
         }
         Ok(())
     }
