@@ -14,7 +14,6 @@ use tokio::sync::watch;
 
 use crate::mark::Mark;
 use crate::rows::RecorderStats;
-use crate::slice::Spell;
 
 /// What those who flush or close wait for.
 #[derive(Debug, Clone, Copy, Default)]
@@ -126,7 +125,7 @@ impl Queue {
         self.wake();
     }
 
-    /// Whether so much waits that the writer must not take its time any more.
+    /// Whether so much waits that records may soon be dropped.
     pub(crate) fn is_pressed(&self) -> bool {
         self.bytes.load(Ordering::SeqCst) > self.max_bytes / 6
     }
@@ -259,14 +258,13 @@ pub(crate) struct Intake {
     receiver: Receiver<Box<RequestRecord>>,
     /// The last batch was cut at its limit: more is waiting, so there is nothing to wait for.
     backlog: bool,
-    spell: Spell,
 }
 
 impl Intake {
     /// To be made on the writer's thread: it is the one that is woken.
     pub(crate) fn new(queue: Arc<Queue>, receiver: Receiver<Box<RequestRecord>>) -> Self {
         queue.writer.get_or_init(std::thread::current);
-        Self { queue, receiver, backlog: false, spell: Spell::begin() }
+        Self { queue, receiver, backlog: false }
     }
 
     /// Hands on the records of the next batch, and says how many: waits for the first as long as `patience`, then takes
@@ -293,9 +291,6 @@ impl Intake {
                 let size = bytes_of(&record);
                 self.queue.bytes.fetch_sub(size, Ordering::SeqCst);
                 take(*record);
-                if !self.queue.is_pressed() {
-                    self.spell.rest_if_over();
-                }
                 records += 1;
                 bytes += size;
                 self.backlog = records >= limits.records || bytes >= limits.bytes;

@@ -1,43 +1,10 @@
-//! How the writer shares a processor with requests: it gets its part, gives way at once, and works in short spells.
+//! How the writer shares a processor with requests: it gets its part, and gives way at once.
 //!
 //! Linux lets a thread that wakes interrupt one that runs only when the running one has had its slice, unless that one
 //! asked for a longer slice than the waking one has (its scheduler EEVDF, from 6.12 on). A long slice is therefore an
 //! offer to be interrupted; how much time a thread gets in all does not change, so that a busy machine still writes.
 //!
-//! An offer is not enough: a thread that had more than its part a moment ago may not interrupt anyone, and waits for
-//! the clock's next tick, which is up to 4 ms away. So the writer rests between its pieces of work, for as short as a
-//! timer allows: whoever waits goes first, and where nobody waits next to nothing is lost.
-//!
 //! What never happens here: a failure. Where the request is not understood, all stays as it was.
-
-use std::time::{Duration, Instant};
-
-/// How long the writer works before it rests: what a request may have to wait for it.
-const SPELL: Duration = Duration::from_micros(200);
-/// As short as can be: with the usual slack of a timer about 55 us.
-const REST: Duration = Duration::from_micros(1);
-
-/// A spell of work, which ends with a rest.
-pub(crate) struct Spell {
-    begun: Instant,
-}
-
-impl Spell {
-    /// One that begins now.
-    pub(crate) fn begin() -> Self {
-        Self { begun: Instant::now() }
-    }
-
-    /// Rests if the spell is over, and says whether it did; to be called between two pieces of work.
-    pub(crate) fn rest_if_over(&mut self) -> bool {
-        let over = self.begun.elapsed() >= SPELL;
-        if over {
-            std::thread::sleep(REST);
-            *self = Self::begin();
-        }
-        over
-    }
-}
 
 /// Asks for the longest slice, for the calling thread.
 #[cfg(target_os = "linux")]
@@ -99,19 +66,5 @@ mod linux {
             // Kernels before 6.12 do not say what they do not know.
             assert!([SLICE_NS, before.sched_runtime].contains(&after.sched_runtime), "{}", after.sched_runtime);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_rest_ends_a_spell_and_another_begins() {
-        let mut young = Spell { begun: Instant::now() + Duration::from_hours(1) };
-        assert!(!young.rest_if_over());
-        let begun = Instant::now();
-        let mut old = Spell { begun: begun.checked_sub(SPELL).unwrap() };
-        assert!(old.rest_if_over() && old.begun >= begun + REST);
     }
 }

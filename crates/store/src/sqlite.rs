@@ -13,7 +13,6 @@ use tokio::sync::Semaphore;
 
 use crate::StoreError;
 use crate::driver::{DatabaseError, Driver, Size, Step, Trouble};
-use crate::slice::Spell;
 use crate::value::{Cell, Value};
 
 /// The page size of new files, SQLite's own default.
@@ -45,8 +44,6 @@ pub(crate) struct SqliteWriter {
     connection: Connection,
     path: PathBuf,
     limits: Option<FileLimits>,
-    /// Says, between two rows, whether there is time to rest.
-    is_calm: Option<Box<dyn Fn() -> bool + Send>>,
 }
 
 impl SqliteWriter {
@@ -86,12 +83,7 @@ impl SqliteWriter {
                 .execute_batch(&format!("PRAGMA max_page_count = {}", limits.database_bytes / PAGE_BYTES))
                 .map_err(doing)?;
         }
-        Ok(Self { connection, path: path.to_owned(), limits, is_calm: None })
-    }
-
-    /// Rests between rows while it is calm, so that requests get at the processor.
-    pub(crate) fn resting(self, is_calm: impl Fn() -> bool + Send + 'static) -> Self {
-        Self { is_calm: Some(Box::new(is_calm)), ..self }
+        Ok(Self { connection, path: path.to_owned(), limits })
     }
 
     fn pragma(&self, name: &str) -> Result<u64, DatabaseError> {
@@ -124,12 +116,8 @@ impl Driver for SqliteWriter {
 
     fn execute(&mut self, sql: &'static str, rows: &[Vec<Value<'_>>]) -> Result<Vec<u64>, DatabaseError> {
         let mut statement = self.connection.prepare_cached(sql).map_err(|e| trouble_of(&e))?;
-        let mut spell = self.is_calm.as_ref().map(|is_calm| (Spell::begin(), is_calm));
         rows.iter()
             .map(|row| {
-                if let Some((spell, _)) = spell.as_mut().filter(|(_, is_calm)| is_calm()) {
-                    spell.rest_if_over();
-                }
                 bind(&mut statement, row)?;
                 statement.raw_execute().map(|changed| changed as u64).map_err(|e| trouble_of(&e))
             })

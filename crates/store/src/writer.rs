@@ -88,10 +88,7 @@ impl Writer {
         let doing = |source| StoreError::Database { doing: "begin to record", source };
         let limits = config.retention.max_bytes.map(FileLimits::of);
         let (mut driver, dialect): (Box<dyn Driver>, _) = match &config.engine {
-            Engine::Sqlite { path } => {
-                let calm = Arc::clone(&queue);
-                (Box::new(SqliteWriter::open(path, limits)?.resting(move || !calm.is_pressed())), Dialect::Sqlite)
-            }
+            Engine::Sqlite { path } => (Box::new(SqliteWriter::open(path, limits)?), Dialect::Sqlite),
             Engine::Postgres { url, .. } => (Box::new(PostgresWriter::open(config_of(url)?)?), Dialect::Postgres),
         };
         migrate(&mut *driver, dialect, &RECORDS)?;
