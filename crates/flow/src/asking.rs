@@ -4,9 +4,11 @@
 //!
 //! What never happens here: no grant. This finds what was asked; whether it is enough is decided elsewhere.
 
+use crate::mention::Mention;
 use crate::moment;
 use crate::particle::phrasal;
-use crate::request::{Delegation, Mention, Request, Selection, Word};
+use crate::request::{Delegation, Request, Selection, Word};
+use crate::unasked::is_finite;
 use crate::words;
 
 impl Request {
@@ -126,7 +128,7 @@ impl Request {
     }
 
     /// The stems of the words behind a verb, up to the end of the clause.
-    fn stems_behind(&self, at: usize) -> Vec<String> {
+    pub(crate) fn stems_behind(&self, at: usize) -> Vec<String> {
         let Some(verb) = self.words.get(at) else { return Vec::new() };
         let behind = self.words.iter().skip(at + 1).filter(|word| !word.quoted).take(9);
         let phrase = behind.take_while(|word| {
@@ -158,10 +160,21 @@ impl Request {
                 || next.lower.starts_with(|c: char| c.is_ascii_digit())
         });
         // "Yusuf's post is old", "Yusuf wrote me": what opens a statement is its subject.
-        let subject = next.is_some_and(|next| next.lower == "s" || is_finite(&next.lower));
+        let subject = next.is_some_and(|next| next.lower == "s" || is_finite(&next.lower)) || self.is_subject(at);
         (start && !subject)
             || ((wish || OPEN.contains(&before)) && object && !word.capital)
             || (object && self.is_behind_adverbial(at, first))
+    }
+
+    /// "Canal Row 9 is gone": whether a word that is no verb opens a name of which something is said.
+    fn is_subject(&self, at: usize) -> bool {
+        const ENDS: &[&str] =
+            &["what", "which", "who", "that", "if", "when", "whatever", "whether", "where", "how", "why"];
+        let Some(word) = self.words.get(at).filter(|word| words::verbs(&word.stem) == 0) else { return false };
+        let behind = self.words.iter().skip(at + 1).take(4);
+        let mut phrase = behind
+            .take_while(|next| next.sentence == word.sentence && !next.comma && !ENDS.contains(&next.lower.as_str()));
+        phrase.any(|next| matches!(next.lower.as_str(), "is" | "are" | "was" | "were" | "has" | "had" | "will"))
     }
 
     /// Whether the word at `at` is the first verb of a sentence that opens with where, when or whether ("For the sink
@@ -191,7 +204,13 @@ impl Request {
                 mention.sentence == sentence
                     && (mention.verbs != 0 || mention.ordering && words::is_reading(&mention.stem))
             });
-            let stated = words.iter().any(|word| !word.quoted && is_finite(&word.lower));
+            // "The best rated one" says nothing of anybody.
+            let rated =
+                |at: usize| words.get(at).is_some_and(|word| matches!(word.lower.as_str(), "best" | "top" | "highest"));
+            let stated = words
+                .iter()
+                .enumerate()
+                .any(|(at, word)| !word.quoted && is_finite(&word.lower) && !at.checked_sub(1).is_some_and(rated));
             let asking = words.iter().filter(|word| !word.quoted).any(|word| asks(&word));
             let let_be = (at - words.len()..at).any(|at| self.is_let_be(at));
             if words.len() < 3 || let_be || spoken || stated || asking {
@@ -223,6 +242,7 @@ impl Request {
                 asks: false,
                 best: (0, false),
                 placed: false,
+                addressed: words.iter().any(|word| word.host),
             });
         }
     }
@@ -277,15 +297,7 @@ impl Request {
         let word = self.words.get(at)?;
         let slip = if self.is_order(at, first) { words::misspelt(&word.stem) } else { 0 };
         let verbs = words::verbs(&word.stem) | slip;
-        if word.quoted
-            || word.question
-            || self.is_said_to_me(at)
-            || self.is_left_to_others(at)
-            || self.is_supposed(at, first)
-            || self.is_past(at, first)
-            || self.is_noun(at)
-            || self.is_negated(at, first)
-        {
+        if word.quoted || word.question || self.is_unasked(at, first, verbs) {
             return None;
         }
         let next = self.word(Some(at + 1));
@@ -297,14 +309,22 @@ impl Request {
             scaled => scaled,
         };
         let before = self.before(at, 1, first).next().map_or("", |word| word.lower.as_str());
-        let leading = matches!(
-            before,
-            "" | "and" | "then" | "please" | "to" | "now" | "also" | "just" | "kindly" | "you" | "should" | "can"
-        );
-        let pronoun = matches!(next, "it" | "them" | "that" | "this" | "those" | "these" | "one" | "everything");
+        let joined = before == "and" && (verbs != 0 || self.is_order(at, first));
+        let leading = joined
+            || self.is_passive_order(at)
+            || self.is_behind_clause(at)
+            || matches!(
+                before,
+                "" | "then" | "please" | "to" | "now" | "also" | "just" | "kindly" | "you" | "should" | "can"
+            );
+        let pronoun = matches!(next, "it" | "them" | "that" | "this" | "those" | "these" | "one" | "everything")
+            && !(matches!(next, "this" | "that") && self.is_dated(at + 2));
         // "Make it Nil's", "set it to done": that changes what is there and creates nothing.
         let changing = pronoun && words::is_generic(&word.stem);
         let verbs = if changing { (verbs & !words::CREATE) | words::UPDATE | words::ASSIGN } else { verbs };
+        // "Remind me" asks for an entry, and tells nobody.
+        let reminder = word.stem == "remind" && matches!(next, "me" | "us");
+        let verbs = if reminder { words::CREATE } else { verbs };
         // "Give back" is no kind of giving.
         let verbs = if phrasal == 0 { verbs } else { phrasal };
         (verbs != 0 || word.lower.len() > 3).then(|| Mention {
@@ -318,7 +338,8 @@ impl Request {
             plural: self.is_plural(at),
             loose: false,
             wish: matches!(word.lower.as_str(), "need" | "want" | "like")
-                && matches!(before, "i" | "we" | "d" | "would"),
+                && matches!(before, "i" | "we" | "d" | "would")
+                && !(next == "to" && self.is_look(at + 2)),
             beside: self.stems_behind(at),
             ordering: self.is_order(at, first),
             explained: false,
@@ -327,157 +348,45 @@ impl Request {
             asks: false,
             best: (0, false),
             placed: false,
+            addressed: self.has_address_behind(at),
         })
     }
 
-    fn before(&self, at: usize, reach: usize, first: usize) -> impl Iterator<Item = &Word> {
+    /// Whether a word is a part of the calendar ("this Friday").
+    fn is_dated(&self, at: usize) -> bool {
+        let word = self.word(Some(at));
+        moment::relative(word).is_some() || moment::minutes(&words::stem(word)).is_some() || word == "morning"
+    }
+
+    /// "H-81 can be released", "she gets a raise".
+    pub(crate) fn is_passive_order(&self, at: usize) -> bool {
+        let (before, second) = (self.word(at.checked_sub(1)), self.word(at.checked_sub(2)));
+        let may = matches!(second, "can" | "should" | "must" | "may" | "could" | "to" | "shall");
+        (before == "be" && may) || self.word(Some(at)) == "gets"
+    }
+
+    /// "He starts on Monday, make him a seller", "if there is room get two more": a plain verb behind a clause, with
+    /// what it is done to behind it.
+    fn is_behind_clause(&self, at: usize) -> bool {
+        const OBJECTS: &str =
+            "it them him her me us this that these those the a an my our his their all both two three rid";
+        let Some(word) = self.words.get(at) else { return false };
+        let object = OBJECTS.split(' ').any(|object| object == self.word(Some(at + 1)));
+        let plain = !["s", "ed", "ing"].iter().any(|end| word.lower.ends_with(end));
+        let behind_pronoun = matches!(self.word(at.checked_sub(1)), "it" | "so" | "not" | "yes" | "there");
+        object && plain && (word.comma || behind_pronoun)
+    }
+
+    /// Whether an address stands behind a word, before the next sentence.
+    fn has_address_behind(&self, at: usize) -> bool {
+        let sentence = self.words.get(at).map(|word| word.sentence);
+        self.words.iter().skip(at + 1).take_while(|word| Some(word.sentence) == sentence).any(|word| word.host)
+    }
+
+    pub(crate) fn before(&self, at: usize, reach: usize, first: usize) -> impl Iterator<Item = &Word> {
         let sentence = self.words.get(at).map(|word| word.sentence);
         let from = at.saturating_sub(reach).max(first);
         self.words.get(from..at).unwrap_or_default().iter().filter(move |word| Some(word.sentence) == sentence)
-    }
-
-    fn is_past(&self, at: usize, first: usize) -> bool {
-        let word = self.word(Some(at));
-        let past = word.ends_with("ed") && word.len() > 4 || PAST.split(' ').any(|entry| entry == word);
-        past && !self.before(at, 7, first).any(|word| {
-            matches!(
-                word.stem.as_str(),
-                "want" | "need" | "lik" | "wish" | "get" | "please" | "pleas" | "have" | "hav" | "let"
-            )
-        })
-    }
-
-    fn is_noun(&self, at: usize) -> bool {
-        let before = self.word(at.checked_sub(1));
-        let wanted = self.word(at.checked_sub(2));
-        if matches!(before, "a" | "an") {
-            let asking = [
-                "need", "want", "give", "giv", "do", "make", "mak", "get", "for", "request", "it", "lik", "him", "her",
-                "them", "us", "me",
-            ];
-            return !asking.contains(&words::stem(wanted).as_str());
-        }
-        if self.is_joined_noun(at) {
-            return true;
-        }
-        let determiner = matches!(
-            before,
-            "the"
-                | "into"
-                | "onto"
-                | "under"
-                | "within"
-                | "as"
-                | "my"
-                | "your"
-                | "his"
-                | "her"
-                | "their"
-                | "our"
-                | "this"
-                | "that"
-                | "these"
-                | "those"
-                | "any"
-                | "some"
-                | "s"
-                | "of"
-                | "no"
-                | "its"
-                | "each"
-                | "every"
-                | "all"
-                | "both"
-                | "last"
-                | "latest"
-                | "next"
-                | "open"
-        );
-        // "20 shares", "how many shares": what is counted is no verb.
-        let word = self.word(Some(at));
-        let counted = word.ends_with('s')
-            && (before.parse::<f64>().is_ok()
-                || matches!(before, "many" | "few" | "several" | "much" | "two" | "three"));
-        let gerund = self.word(Some(at)).ends_with("ing")
-            && !before.is_empty()
-            && !words::is_stop(before)
-            && words::verbs(&words::stem(before)) == 0;
-        // "it ends", "who leads": a statement about somebody.
-        let stated = word.ends_with('s')
-            && !word.ends_with("ss")
-            && matches!(before, "it" | "he" | "she" | "who" | "which" | "that" | "there" | "everyone" | "nobody");
-        determiner || gerund || counted || stated
-    }
-
-    /// Whether a word that can be a verb stands as the head of "annual leave", "open issues", "short comment": behind
-    /// another plain word of its phrase. A name before it is who should do it ("have Ben cover"); so is a verb that
-    /// lets it be done.
-    fn is_joined_noun(&self, at: usize) -> bool {
-        const BEFORE: &[&str] = &[
-            "help", "go", "let", "make", "have", "first", "never", "always", "later", "come", "get", "pls", "thx",
-            "hey", "hi",
-        ];
-        let Some(word) = self.words.get(at).filter(|word| !word.hard_gap && !word.comma) else { return false };
-        let Some(before) = at.checked_sub(1).and_then(|at| self.words.get(at)) else { return false };
-        let plain = before.sentence == word.sentence
-            && !before.capital
-            && !before.quoted
-            && before.lower.len() > 2
-            && !words::is_stop(&before.lower)
-            && !before.lower.ends_with("ly")
-            && !before.lower.bytes().any(|b| b.is_ascii_digit())
-            && !BEFORE.contains(&before.lower.as_str());
-        plain && !word.lower.ends_with("ed")
-    }
-
-    /// "See to it", "deal with that", and the stump of "don't": they name no action.
-    fn is_left_to_others(&self, at: usize) -> bool {
-        let (next, third) = (self.word(Some(at + 1)), self.word(Some(at + 2)));
-        let stump = matches!(next, "t" | "ve" | "ll" | "re");
-        let pronoun = matches!(third, "it" | "that" | "this" | "them" | "everything");
-        stump
-            || self.is_let_be(at)
-            || matches!((self.word(Some(at)), next), ("see", "to") | ("deal", "with") | ("attend", "to")) && pronoun
-            || (self.word(Some(at)), next) == ("take", "care")
-    }
-
-    /// "Tell me", "let us know", "give me a summary": an answer is asked for, and no message. A right is given by an
-    /// effect.
-    fn is_said_to_me(&self, at: usize) -> bool {
-        const RIGHTS: &[&str] = &["access", "permission", "right", "role", "leav", "credit", "refund", "discount"];
-        let me = |at| matches!(self.word(Some(at)), "me" | "us");
-        match self.word(Some(at)) {
-            "tell" | "show" | "inform" | "brief" | "advise" | "alert" | "find" | "list" | "name" | "read" => me(at + 1),
-            "give" => me(at + 1) && !self.stems_behind(at).iter().any(|stem| RIGHTS.contains(&stem.as_str())),
-            "let" => me(at + 1) && self.word(Some(at + 2)) == "know",
-            _ => false,
-        }
-    }
-
-    /// "What it would cost us to buy twenty", "I'd like to know": nothing is to be done yet.
-    fn is_supposed(&self, at: usize, first: usize) -> bool {
-        let knows = |at: usize| {
-            let behind_to = self.word(at.checked_sub(1)) == "to";
-            behind_to && matches!(self.word(Some(at)), "know" | "hear" | "learn" | "understand")
-        };
-        if knows(at) || knows(at + 2) {
-            return true;
-        }
-        self.word(at.checked_sub(1)) == "to"
-            && self.before(at, 5, first).any(|word| matches!(word.stem.as_str(), "cost" | "tak") && !word.comma)
-            && self.before(at, 12, first).any(|word| matches!(word.lower.as_str(), "would" | "what" | "how" | "does"))
-    }
-
-    fn is_negated(&self, at: usize, first: usize) -> bool {
-        let mut negated = false;
-        for word in self.before(at, 4, first) {
-            match word.lower.as_str() {
-                "not" | "never" | "without" | "don" | "cannot" | "nothing" => negated = true,
-                "forget" | "hesitate" | "fail" | "then" | "but" | "and" => negated = false,
-                _ => {}
-            }
-        }
-        negated
     }
 
     fn delegation_from(&self, first: usize) -> Delegation {
@@ -540,17 +449,3 @@ fn asks_to_know(word: &Word) -> bool {
     let polite = matches!(word.lower.as_str(), "please" | "thanks");
     ASKING.split(' ').any(|entry| entry == word.lower) || (words::is_reading(&word.stem) && !polite)
 }
-
-/// Whether a word says of somebody what is or was, so that its sentence states.
-fn is_finite(word: &str) -> bool {
-    const NOW: &str = "is are was were has had does did says needs wants can will would could should may might must";
-    PAST.split(' ').chain(NOW.split(' ')).any(|entry| entry == word)
-        || (word.len() > 4
-            && word.ends_with("ed")
-            && !matches!(word, "speed" | "breed" | "exceed" | "proceed" | "succeed"))
-}
-
-/// Irregular forms that tell of what was.
-const PAST: &str = "sent paid made written wrote given gave bought left booked told said sold got took taken went gone came \
-    brought found kept lost met spoke spoken chose chosen forgot forgotten held heard knew known lent meant ran sat saw seen \
-    stood taught thought understood won asked did done was were had";

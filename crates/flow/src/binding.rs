@@ -180,6 +180,9 @@ fn check_one(transcript: &Transcript, row: &Row, selection: &Selection) -> Check
             None => {}
         }
     }
+    if checked == Checked::Unprovable && selection.superlative.measure == Measure::Length {
+        checked = longest(transcript, source, row, selection);
+    }
     // No field bears the word's name: then the one figure that the rows have is what is compared.
     if checked == Checked::Unprovable
         && comparable().count() == 1
@@ -193,6 +196,21 @@ fn check_one(transcript: &Transcript, row: &Row, selection: &Selection) -> Check
     checked
 }
 
+/// Checks "the longest" by the time between the first two moments of each row.
+fn longest(transcript: &Transcript, source: &Source, row: &Row, selection: &Selection) -> Checked {
+    let span = |row: &Row| {
+        let fields = row.fields.iter().filter_map(|at| transcript.field(*at)).filter(|field| field.attested);
+        let mut moments = fields.filter(|field| moment::parse(&field.raw).is_some()).filter_map(Field::magnitude);
+        let (start, end) = (moments.next()?, moments.next()?);
+        (start < end).then_some(end - start)
+    };
+    let Some(own) = span(row) else { return Checked::Unprovable };
+    let rows = transcript.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
+    let scale: Vec<i64> = rows.iter().filter(|other| other.parent == row.parent).filter_map(span).collect();
+    let end = selection.superlative.end;
+    if is_extreme(selection, own, &scale, end) { Checked::Holds } else { Checked::Fails }
+}
+
 /// Whether a row lies at an end of the scale that a field makes with those of its siblings.
 fn extreme(
     transcript: &Transcript,
@@ -204,17 +222,21 @@ fn extreme(
 ) -> Option<bool> {
     let own = field.magnitude()?;
     let scale = narrowed(transcript, source, row, field);
+    // Of a priority in figures nobody knows whether 1 is the most urgent.
+    let open = selection.superlative.measure == Measure::Urgency && field.number.is_some();
+    Some(is_extreme(selection, own, &scale, if open { End::Either } else { end }))
+}
+
+/// Whether a value is among those that a selection takes from one end of a scale.
+fn is_extreme(selection: &Selection, own: i64, scale: &[i64], end: End) -> bool {
     let above = scale.iter().filter(|value| **value > own).count();
     let below = scale.iter().filter(|value| **value < own).count();
     let within = |better: usize| better >= selection.skipped && better < selection.count + selection.skipped;
-    // Of a priority in figures nobody knows whether 1 is the most urgent.
-    let open = selection.superlative.measure == Measure::Urgency && field.number.is_some();
-    Some(match end {
+    match end {
         End::Either => within(above) || within(below),
-        _ if open => within(above) || within(below),
         End::Greatest => within(above),
         End::Least => within(below),
-    })
+    }
 }
 
 /// Whether the user's words narrow a result to a few rows of which this is one, and a selection that no field can prove

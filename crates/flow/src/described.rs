@@ -156,11 +156,8 @@ fn score(transcript: &Transcript, row: &Row, request: &Request) -> Score {
                 stems.filter(|lower| lower.len() > 2 && !words::is_stop(lower)).map(|lower| words::stem(&lower));
             score.text.extend(stems.filter(|stem| request.has_stem(stem) && !request.opens_order(stem)));
         }
-        if field.raw.len() > SHORT {
-            continue;
-        }
         // The parts of an address are no words: a name in one is looked for where the address itself is asked for.
-        if field.raw.contains("://") {
+        if field.raw.len() > SHORT || field.raw.contains("://") {
             continue;
         }
         if field.attested {
@@ -178,10 +175,9 @@ fn score(transcript: &Transcript, row: &Row, request: &Request) -> Score {
         for token in text::tokens(raw) {
             let lower = text::exact(token.text);
             let digits = lower.bytes().all(|b| b.is_ascii_digit());
-            if words::is_stop(&lower)
-                || lower.len() < 2
-                || (digits && (lower.len() < 3 || field.raw.contains('-') && field.raw.len() == 10))
-            {
+            let dated = field.raw.contains('-') && field.raw.len() == 10;
+            let figure = digits && (lower.len() < 3 || dated || is_fraction(raw, &token));
+            if words::is_stop(&lower) || lower.len() < 2 || figure {
                 continue;
             }
             let stem = words::stem(&lower);
@@ -210,6 +206,13 @@ fn score(transcript: &Transcript, row: &Row, request: &Request) -> Score {
         }
     }
     score
+}
+
+/// Whether digits are those of a figure with nothing but noughts behind its point ("500.0"), and no part of a name.
+fn is_fraction(text: &str, digits: &text::Token<'_>) -> bool {
+    let behind = text.get(digits.end..).and_then(|behind| behind.strip_prefix('.')).unwrap_or_default();
+    let noughts = behind.bytes().take_while(|b| *b == b'0').count();
+    noughts > 0 && !behind.get(noughts..).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphanumeric()))
 }
 
 /// Whether a text is a sentence, or long enough to be one, and so no name of a row.

@@ -9,8 +9,11 @@ use serde_json::Value;
 use steersman_core::Effect;
 
 use crate::decision::{Origin, Place, PlanSlot, ProposedCall, Rule, Witness};
+use crate::derive;
 use crate::egress;
 use crate::guard::Grant;
+use crate::mention::Quote;
+use crate::moment;
 use crate::policy::Policy;
 use crate::record::Field;
 use crate::text;
@@ -351,12 +354,31 @@ impl<'a> Judge<'a> {
         if case.sinks.is_empty() && !case.contents.is_empty() && !values.anchors(&case.contents) {
             return Err(whole(case.call, Rule::NoAnchor));
         }
+        if case.sinks.is_empty()
+            && let Some(leaf) = self.other_day(&case.contents)
+        {
+            return Err(self.about(case.call, leaf, Rule::NoAnchor));
+        }
         if !case.sinks.is_empty() {
             for leaf in &case.contents {
                 self.carries_nothing_foreign(case.call, values, leaf)?;
             }
         }
         self.dictated(case)
+    }
+
+    /// A day in an effect that touches nobody, where the user says which day is meant and the call has another.
+    fn other_day<'b, 'v>(&self, contents: &'b [Leaf<'v>]) -> Option<&'b Leaf<'v>> {
+        let said = &self.transcript.user.moments;
+        let days = || contents.iter().filter_map(|leaf| Some((leaf, moment::parse(&leaf.text())?.0?)));
+        // A model that does not know the year takes any.
+        let meant = |day: moment::Day| {
+            derive::is_user_day(self.transcript, day)
+                || said.iter().filter_map(|said| said.day).any(|said| (said.month, said.day) == (day.month, day.day))
+                || self.transcript.moments.iter().any(|known| known.day == Some(day))
+        };
+        let told = said.iter().any(|said| said.day.is_some());
+        days().next().filter(|_| told && !days().any(|(_, day)| meant(day))).map(|(leaf, _)| leaf)
     }
 
     /// Neither a link nor an account that nobody vouches for.
@@ -381,7 +403,7 @@ impl<'a> Judge<'a> {
         let texts: Vec<&Leaf<'_>> = case.contents.iter().filter(|leaf| leaf.value.is_string()).collect();
         let Some(first) = texts.first() else { return Ok(()) };
         let user = &self.transcript.user;
-        let mut open = user.quotes.iter().filter(|quote| {
+        let open = user.quotes.iter().filter(|quote| {
             // What another order dictates is for the tool that it asks for.
             let foreign = user.order_before(quote.place).is_some_and(|order| {
                 (order.explained || order.open)
@@ -393,15 +415,26 @@ impl<'a> Judge<'a> {
                 && (case.asked.sentences.contains(&quote.sentence)
                     || case.asked.sentences.iter().any(|asked| asked + 1 == quote.sentence))
         });
-        let carried = |quote: &str| {
-            let has =
-                |leaf: &Leaf<'_>| text::exact(&leaf.text()).contains(quote.trim_end_matches(['.', ',', '!', '?']));
-            texts.iter().any(|leaf| has(leaf)) || case.sinks.iter().any(has)
+        // Who receives it is no text of it; beside that, only what is introduced as text is.
+        let addressed = |quote: &Quote| case.sinks.iter().any(|leaf| quote.is_in(&leaf.text()));
+        let open: Vec<&Quote> = open.collect();
+        let text: Vec<&Quote> = match open.iter().any(|quote| addressed(quote)) {
+            true => open.into_iter().filter(|quote| !addressed(quote) && self.is_introduced(case, quote)).collect(),
+            false => open,
         };
-        if open.clone().next().is_none() || open.any(|quote| carried(&quote.text)) {
+        if text.is_empty() || text.iter().any(|quote| texts.iter().any(|leaf| quote.is_in(&leaf.text()))) {
             return Ok(());
         }
         Err(self.about(case.call, first, Rule::NotDictated))
+    }
+
+    /// Whether a quotation is introduced as a text to be written: by what an argument is called, or by a word for it.
+    fn is_introduced(&self, case: &Case<'_>, quote: &Quote) -> bool {
+        const TEXTS: &[&str] =
+            &["titl", "subject", "descript", "messag", "text", "bodi", "note", "sai", "tell", "call"];
+        let before = self.transcript.user.words.get(quote.place.saturating_sub(3)..quote.place).unwrap_or_default();
+        let argument = |stem: &str| case.contents.iter().any(|leaf| words::stem(leaf.argument) == stem);
+        before.iter().any(|word| TEXTS.contains(&word.stem.as_str()) || argument(&word.stem))
     }
 
     /// Private data leaves only if the user asked for it, and then only to those the user named.

@@ -7,7 +7,8 @@
 //!
 //! What never happens here: no grant. A question, a wish to know and a statement stay what they are.
 
-use crate::request::{Mention, Request};
+use crate::mention::Mention;
+use crate::request::Request;
 use crate::tool::Toolbox;
 use crate::words;
 
@@ -16,11 +17,17 @@ impl Request {
     pub(crate) fn leave_open(&mut self, tools: &Toolbox) {
         let explained = |mention: &Mention| tools.iter().any(|tool| tool.has_effect() && tool.explains(self, mention));
         let explained: Vec<bool> = self.mentions.iter().map(explained).collect();
+        // Beside an order that a tool explains, or a request for advice, a wish says what that is for ("I need a
+        // ride: book the cheapest").
+        let ordered = self.mentions.iter().zip(&explained).any(|(mention, explained)| {
+            *explained && is_order(mention) || mention.ordering && ADVISING.contains(&mention.stem.as_str())
+        });
         let read: Vec<bool> =
             self.mentions.iter().map(|mention| tools.iter().any(|tool| tool.is_read_by(mention))).collect();
         for ((mention, explained), read) in self.mentions.iter_mut().zip(explained).zip(read) {
             mention.explained = explained;
             mention.loose = LOOSE.contains(&mention.stem.as_str());
+            mention.wish &= !ordered;
             mention.asks = is_order(mention) || (mention.loose && mention.ordering && !read);
             mention.open = !explained && mention.asks;
             mention.reads = read && PERUSING.contains(&mention.stem.as_str());
@@ -42,6 +49,9 @@ const PERUSING: &[&str] = &[
     "check", "see", "look", "view", "watch", "review", "inspect", "examin", "verifi", "compar", "find", "search",
     "read", "list", "show", "count", "test",
 ];
+
+/// Words that ask for advice.
+const ADVISING: &[&str] = &["recommend", "suggest", "advis", "propos"];
 
 /// Words that ask to read or to act, by what they stand beside ("get the list", "get the plumber to unit 4").
 const LOOSE: &[&str] = &["get", "have", "hav", "let", "tak", "take", "ask"];

@@ -73,7 +73,7 @@ pub(crate) const DESTRUCTIVE: Verbs =
 pub(crate) const VERBS: &[(Verbs, &str)] = &[
     (
         CREATE,
-        "create make add new write draft generate setup build compose register put establish insert produce prepare record log save enter note jot schedule plan start open file raise set submit lodge nominate propose suggest apply issue found design initiate form arrange organise organize author provision input pencil fit squeeze host convene introduce launch lay document",
+        "create make add new write draft generate setup build compose register put establish insert produce prepare record log save enter note jot schedule plan start open file raise set submit lodge nominate propose apply issue found design initiate form arrange organise organize author provision input pencil fit squeeze host convene introduce launch lay document",
     ),
     (
         SEND,

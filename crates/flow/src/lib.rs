@@ -28,6 +28,7 @@ mod label;
 mod left;
 mod lexicon;
 mod lint;
+mod mention;
 mod moment;
 mod number;
 mod particle;
@@ -44,6 +45,7 @@ mod suite;
 mod text;
 mod tool;
 mod transcript;
+mod unasked;
 mod value;
 mod words;
 

@@ -7,8 +7,9 @@
 
 use serde_json::Value;
 
+use crate::mention::Mention;
 use crate::particle::phrasal;
-use crate::request::{Mention, Request};
+use crate::request::Request;
 use crate::text;
 use crate::words::{self, Nouns, Verbs};
 
@@ -114,8 +115,8 @@ impl Profile {
         let message = || mention.beside.iter().any(|stem| words::nouns(stem) & words::MESSAGE != 0);
         let telling = mention.verbs & words::SEND != 0
             && self.verbs & (words::SEND | words::POST) != 0
-            && either & (words::MESSAGE | words::NOTE) != 0
-            && (!generic || message());
+            && self.tells(either)
+            && (!generic || mention.addressed || message());
         let paying = !generic && mention.verbs & words::PAY != 0 && alike && either & words::MONEY != 0;
         let changing = fit >= Fit::Kind && self.verbs & words::UPDATE != 0 && mention.verbs & CHANGES != 0;
         let placed =
@@ -123,6 +124,13 @@ impl Profile {
         // A tool that names no object acts on what the words point back at ("order it", "put it on the shelf").
         let placed = placed || (self.objects.is_empty() && mention.pronoun && self.points(mention) >= mention.best.0);
         telling || paying || changing || self.is_quoted_by(mention) || ((same || alike || as_verb) && placed)
+    }
+
+    /// Whether a tool of these kinds of objects takes a message: a ledger's entry is none.
+    fn tells(&self, kinds: Nouns) -> bool {
+        const ENTRIES: &[&str] = &["entri", "log", "record", "journal", "ledger"];
+        let entry = self.objects.last().is_some_and(|head| ENTRIES.contains(&head.as_str()));
+        kinds & words::MESSAGE != 0 || (kinds & words::NOTE != 0 && !entry)
     }
 
     /// Whether a verb of the user's can mean this tool's action, whatever its object.
@@ -137,7 +145,7 @@ impl Profile {
     fn is_done_by(&self, mention: &Mention) -> bool {
         const MAKING: Verbs =
             words::CREATE | words::SEND | words::POST | words::BOOK | words::RECORD | words::SHIP | words::UPDATE;
-        mention.leading
+        mention.ordering
             && self.verbs & MAKING != 0
             && self.verbs & words::DELETE == 0
             && self.objects.contains(&mention.stem)
@@ -170,6 +178,12 @@ impl Profile {
             };
         let near = points > 0 || mention.best.0 == 0 || mention.verbs == 0;
         mention.open && free && told && near && self.is_among_best(mention)
+    }
+
+    /// Whether a clause has this tool's own verb, or one of few senses, or its object.
+    pub(crate) fn is_named_by(&self, mention: &Mention) -> bool {
+        let (verb, object) = self.signs(mention);
+        verb > 1 || object > 0
     }
 
     /// Whether no other tool at hand fits a clause clearly better.
@@ -221,9 +235,8 @@ impl Profile {
         let alike =
             mention.verbs & self.verbs != 0 || self.is_done_by(mention) || self.arguments.contains(&mention.stem);
         let either = self.nouns | self.weak_nouns;
-        let telling = mention.verbs & words::SEND != 0
-            && self.verbs & (words::SEND | words::POST) != 0
-            && either & (words::MESSAGE | words::NOTE) != 0;
+        let telling =
+            mention.verbs & words::SEND != 0 && self.verbs & (words::SEND | words::POST) != 0 && self.tells(either);
         let sharp = mention.verbs & self.sharp != 0 || telling;
         let verb: usize = match (same, alike || changing || telling) {
             (true, _) => 3,

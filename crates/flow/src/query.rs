@@ -66,9 +66,20 @@ impl Transcript {
             let selections = &self.user.selections;
             let selected = || !selections.is_empty() && binding::check(self, field.row, selections) == Checked::Holds;
             let joined = || row.bind & bind::JOINED != 0 && binding::is_best_joined(self, row);
-            single || row.bind & (bind::LITERAL | bind::DESCRIBED | bind::CREATED) != 0 || joined() || selected()
+            let group = !self.user.quantified.is_empty() && source.query == Query::User;
+            single
+                || group
+                || row.bind & (bind::LITERAL | bind::DESCRIBED | bind::CREATED) != 0
+                || joined()
+                || selected()
         });
-        if chosen { Query::User } else { Query::None }
+        let mut sources = fields.iter().filter_map(|at| self.field(*at)).filter_map(|field| self.source(field.source));
+        match chosen {
+            true => Query::User,
+            // What nobody chose in a result that others asked for is theirs.
+            false if !fields.is_empty() && sources.all(|source| source.query == Query::Other) => Query::Other,
+            false => Query::None,
+        }
     }
 
     /// Whether somebody else's words may have asked for a result: they are in its query, or it has none and they came

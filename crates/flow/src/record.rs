@@ -8,11 +8,14 @@
 //! What never happens here: no meaning is read from untrusted text. It is indexed so that a witness can name its
 //! source.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use smallvec::SmallVec;
 
 use crate::moment;
 use crate::number::Micro;
+use crate::text;
 use crate::tool::Tool;
 
 /// One leaf of a tool result.
@@ -41,6 +44,9 @@ impl Field {
         if let Some(place) = crate::words::scale(&self.raw.to_lowercase()).filter(|_| self.raw.len() < 12) {
             return Some(place);
         }
+        if let Some(least) = least_of_range(&self.raw) {
+            return Some(least.0);
+        }
         let (day, minute) = moment::parse(&self.raw)?;
         let days = day.map_or(Some(0), moment::Day::number)?;
         Some(days * 1440 + i64::from(minute.unwrap_or_default()))
@@ -48,7 +54,7 @@ impl Field {
 
     /// Whether the value names its row, so that it is no figure that could be compared.
     pub(crate) fn is_name(&self) -> bool {
-        let words = crate::text::identifier_words(&self.name);
+        let words = text::identifier_words(&self.name);
         words.last().is_some_and(|word| {
             matches!(
                 word.as_str(),
@@ -121,20 +127,24 @@ struct Folder<'a> {
     first_row: u32,
     first_field: u32,
     out: Folded,
+    /// The texts that the call was given, in strict form.
+    given: &'a [String],
     /// Whether a value attested here may be one that an earlier argument carried in.
     echoes: &'a dyn Fn(&str) -> bool,
 }
 
-/// Folds a result. `echoes` tells whether a text repeats an argument of the call that nobody vouched for.
+/// Folds a result. `given` are the texts of the call's arguments, in strict form; `echoes` tells whether a text repeats
+/// one of them that nobody vouched for.
 pub(crate) fn fold(
     tool: &Tool,
     result: &Value,
     source: u32,
     offsets: (u32, u32),
+    given: &[String],
     echoes: &dyn Fn(&str) -> bool,
 ) -> Folded {
     let mut folder =
-        Folder { tool, source, first_row: offsets.0, first_field: offsets.1, out: Folded::default(), echoes };
+        Folder { tool, source, first_row: offsets.0, first_field: offsets.1, out: Folded::default(), given, echoes };
     let root = folder.row(None);
     let mut keys: Vec<&str> = Vec::new();
     folder.walk(result, root, &mut keys, &mut String::new(), 0);
@@ -152,7 +162,9 @@ impl Folder<'_> {
         let length = pointer.len();
         match value {
             Value::Object(map) if depth < DEPTH_LIMIT => {
-                let table = is_table(map);
+                // What stands in a row of a list is said of it.
+                let whole = row == self.first_row;
+                let table = is_table(map) || (whole && is_flat_table(map, self.given));
                 for (key, inner) in map {
                     pointer.push('/');
                     pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
@@ -198,7 +210,7 @@ impl Folder<'_> {
 
     fn flag(&mut self, set: bool, row: u32, keys: &[&str], pointer: &str) {
         let Some(name) = keys.last().filter(|_| self.tool.attests(keys)) else { return };
-        let words = crate::text::identifier_words(name);
+        let words = text::identifier_words(name);
         let words: Vec<&str> = words.iter().map(String::as_str).filter(|word| !matches!(*word, "is" | "has")).collect();
         let said = if set { words.join(" ") } else { format!("not {0}; un{0}", words.join(" ")) };
         self.leaf(&said, None, row, keys, pointer);
@@ -206,17 +218,38 @@ impl Folder<'_> {
 
     fn text(&mut self, text: &str, row: u32, keys: &[&str], pointer: &str) {
         self.leaf(text, None, row, keys, pointer);
-        let bare = keys.is_empty() && self.tool.is_trusted() && !self.tool.has_effect();
-        if bare && text.len() <= SPLIT_LIMIT && text.contains(['\n', ',', ':', ';']) {
-            for line in text.split(['\n', ',', ';']) {
-                for item in [
-                    Some(line),
-                    line.split_once(": ").map(|(_, value)| value),
-                    line.split_once(": ").map(|(key, _)| key),
-                ] {
-                    let item = item.map(|item| item.trim().trim_start_matches(['-', '*', '•', ' ']));
-                    if let Some(item) = item.filter(|item| !item.is_empty() && *item != text) {
-                        self.leaf(item, None, row, keys, pointer);
+        if !self.tool.is_trusted() || self.tool.has_effect() || text.len() > SPLIT_LIMIT {
+            return;
+        }
+        if keys.is_empty() {
+            self.lines(text, row, pointer);
+        } else if let Some((label, value)) = labelled(text).filter(|_| !text.contains('\n')) {
+            self.push(value, None, row, (label, pointer), true);
+        }
+    }
+
+    /// A bare text is a record if each of its lines has a label of its own, a table if they are of as many parts as the
+    /// first, which names them, and otherwise a list: of its lines, or of the parts of the one that it has.
+    fn lines(&mut self, text: &str, row: u32, pointer: &str) {
+        let lines: Vec<&str> = text.split('\n').map(tidy).filter(|line| !line.is_empty()).collect();
+        let labels: BTreeSet<&str> = lines.iter().filter_map(|line| labelled(line)).map(|(label, _)| label).collect();
+        if lines.len() > 1 && labels.len() == lines.len() {
+            for (label, value) in lines.iter().filter_map(|line| labelled(line)) {
+                self.push(value, None, row, (label, pointer), true);
+            }
+            return;
+        }
+        let names = header(&lines);
+        let list = is_list(&lines);
+        let items = if lines.len() == 1 { text.split([',', ';']).map(tidy).collect() } else { lines };
+        for item in items.iter().skip(usize::from(!names.is_empty())) {
+            let row = if list { self.row(Some(row)) } else { row };
+            for (at, part) in item.split([',', ';']).enumerate() {
+                let name = names.get(at).copied().unwrap_or_default();
+                let (label, value) = labelled(part).unzip();
+                for part in [Some(part), label, value].into_iter().flatten().map(tidy) {
+                    if !part.is_empty() && part != text {
+                        self.push(part, None, row, (name, pointer), true);
                     }
                 }
             }
@@ -264,6 +297,64 @@ fn is_table(map: &serde_json::Map<String, Value>) -> bool {
     !map.is_empty() && map.iter().all(|(key, inner)| inner.is_object() && looks_like_data(key))
 }
 
+/// Whether an object is a table of plain values: by what the call asked about, or because they are of one kind.
+fn is_flat_table(map: &serde_json::Map<String, Value>, given: &[String]) -> bool {
+    let asked = || map.keys().any(|key| given.contains(&text::exact(key)));
+    let data = !map.is_empty() && map.keys().all(|key| looks_like_data(key));
+    data && (asked() || (map.len() > 1 && is_column(map)))
+}
+
+/// Whether the values of an object are those of one column: lists, figures of nothing that a key would be called, or
+/// texts that begin with the same label.
+fn is_column(map: &serde_json::Map<String, Value>) -> bool {
+    let label = |value: &Value| value.as_str().and_then(labelled).map(|(label, _)| label.to_owned());
+    let first = map.values().next().and_then(label);
+    map.values().all(Value::is_array)
+        || map.iter().all(|(key, value)| value.is_number() && !crate::tool::is_quantity_name(key))
+        || first.is_some() && map.values().all(|value| label(value) == first)
+}
+
+/// A part of a text without the mark that makes it an item.
+fn tidy(part: &str) -> &str {
+    part.trim().trim_start_matches(['-', '*', '•', ' '])
+}
+
+/// The names of the columns of a text whose lines all have as many parts as the first, which has words alone.
+fn header<'a>(lines: &[&'a str]) -> Vec<&'a str> {
+    let Some((first, rest)) = lines.split_first().filter(|(_, rest)| !rest.is_empty()) else { return Vec::new() };
+    let names: Vec<&str> = first.split(',').map(str::trim).collect();
+    let is_name = |name: &&str| {
+        name.starts_with(char::is_alphabetic) && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
+    };
+    let even = rest.iter().all(|line| line.split(',').count() == names.len());
+    if names.len() > 1 && even && names.iter().all(is_name) { names } else { Vec::new() }
+}
+
+/// Whether the parts of a text are things of a kind, and not what is said of one: several lines, or a line under a
+/// label or of more than two parts, of which none is a day or time.
+fn is_list(lines: &[&str]) -> bool {
+    let [line] = lines else { return lines.len() > 1 };
+    let mut parts = line.split([',', ';']);
+    parts.clone().count() > if labelled(line).is_some() { 1 } else { 2 }
+        && !parts.any(|part| moment::parse(part.trim()).is_some())
+}
+
+/// The lower end of "20.0 - 45.0" or "480 - 590 EUR": what a thing is had for.
+fn least_of_range(text: &str) -> Option<Micro> {
+    let figure = |part: &str| Micro::parse(part.trim_matches(|c: char| !c.is_ascii_digit()));
+    let (least, most) = text.split_once(" - ").or_else(|| text.split_once(" – "))?;
+    let plain = text.len() < 40 && !text.contains(':');
+    let (least, most) = (figure(least)?, figure(most)?);
+    (plain && least.0 <= most.0).then_some(least)
+}
+
+/// The label of a text and what it is put to: "Price range: 20 - 40".
+fn labelled(text: &str) -> Option<(&str, &str)> {
+    const LONGEST: usize = 40;
+    let (label, value) = text.split_once(": ")?;
+    (label.len() <= LONGEST).then_some((label.trim(), value.trim()))
+}
+
 /// Whether a key can be a number or code that a platform gave: no words, and nothing that money or a message can be
 /// sent to (the shortest IBAN has 15 characters).
 fn is_identifier(key: &str) -> bool {
@@ -295,7 +386,7 @@ mod tests {
     }
 
     fn attested(tool: &Tool, result: &Value) -> Vec<String> {
-        let folded = fold(tool, result, 0, (0, 0), &|_| false);
+        let folded = fold(tool, result, 0, (0, 0), &[], &|_| false);
         folded.fields.iter().filter(|field| field.attested).map(|field| field.raw.to_string()).collect()
     }
 
@@ -319,6 +410,43 @@ mod tests {
         }
     }
 
+    /// The rows of a result, each as the names and values of its fields.
+    fn rows(result: &Value, given: &[String]) -> Vec<Vec<String>> {
+        let folded = fold(&tool(false, &["*"]), result, 0, (0, 0), given, &|_| false);
+        let field = |at: &u32| {
+            let field = &folded.fields[*at as usize];
+            format!("{}={}", field.name, field.raw)
+        };
+        folded.rows.iter().map(|row| row.fields.iter().map(field).collect()).collect()
+    }
+
+    #[test]
+    fn what_names_several_things_has_a_row_for_each() {
+        let lines = rows(&json!("Inns: Blue Inn\nRed Inn"), &[]);
+        assert_eq!(lines[1..], [vec!["=Inns: Blue Inn", "=Inns", "=Blue Inn"], vec!["=Red Inn"]]);
+        let sheet = rows(&json!("shelf,title\nM1,Ewer\nM2,Basin"), &[]);
+        assert_eq!(sheet[1..], [["shelf=M1", "title=Ewer"], ["shelf=M2", "title=Basin"]]);
+        let quotes = rows(&json!({"Blue Inn": "Price: 20 - 30", "Red Inn": "Price: 15 - 45"}), &[]);
+        assert_eq!(quotes.len(), 3);
+        assert_eq!(quotes[2], ["key=Red Inn", "Red Inn=Price: 15 - 45", "Price=15 - 45"]);
+        assert_eq!(rows(&json!({"Red Inn": "Hill 4", "Spa": "Quay 2"}), &["red inn".to_owned()]).len(), 3);
+    }
+
+    #[test]
+    fn what_is_said_of_one_thing_is_one_row() {
+        assert_eq!(rows(&json!("Name: Ann\nRoom: 7"), &[]), [["=Name: Ann\nRoom: 7", "Name=Ann", "Room=7"]]);
+        assert_eq!(rows(&json!({"First Name": "Ann", "Last Name": "Lee"}), &[]).len(), 1);
+        assert_eq!(rows(&json!({"Total Balance": 3, "Credit Limit": 9}), &[]).len(), 1);
+        assert_eq!(rows(&json!("2025-03-11 09:05, Tuesday"), &[]).len(), 1);
+    }
+
+    #[test]
+    fn a_range_counts_by_its_lower_end() {
+        let least = |text| least_of_range(text).map(|least| least.0 / Micro::ONE);
+        assert_eq!([least("480 - 590 EUR"), least("20.0 - 45.0"), least("$5 – $9")], [Some(480), Some(20), Some(5)]);
+        assert_eq!([least("590 - 480"), least("2025-01-02"), least("9:00 - 10:00"), least("no")], [None; 4]);
+    }
+
     #[test]
     fn a_bare_text_is_split_only_when_nobody_else_can_write_into_it() {
         let result = json!("- Blue Inn\n- Red Inn");
@@ -329,7 +457,7 @@ mod tests {
     #[test]
     fn a_list_of_objects_gives_a_row_for_each_and_nested_objects_stay_in_theirs() {
         let folded =
-            fold(&tool(true, &[]), &json!({"hits": [{"p": {"id": 1}}, {"p": {"id": 2}}]}), 0, (0, 0), &|_| false);
+            fold(&tool(true, &[]), &json!({"hits": [{"p": {"id": 1}}, {"p": {"id": 2}}]}), 0, (0, 0), &[], &|_| false);
         assert_eq!(folded.rows.len(), 3);
         assert_eq!(folded.fields.iter().map(|field| field.row).collect::<Vec<_>>(), [1, 2]);
     }

@@ -13,6 +13,7 @@ use smallvec::SmallVec;
 use crate::bound::{self, Bound};
 use crate::clock;
 use crate::derive;
+use crate::mention::{Mention, Quote, quotes};
 use crate::moment::{self, Relative};
 use crate::number::{self, Micro};
 use crate::text::{self, Token};
@@ -36,62 +37,8 @@ pub(crate) struct Word {
     pub(crate) excluded: bool,
     /// Whether its sentence only asks to know.
     pub(crate) question: bool,
-}
-
-/// A verb by which the user asks for an action.
-#[derive(Debug, Clone)]
-pub(crate) struct Mention {
-    pub(crate) stem: String,
-    pub(crate) verbs: Verbs,
-    pub(crate) sentence: u32,
-    /// Its place among the words.
-    pub(crate) place: usize,
-    /// Whether it opens a command, so that even a noun stands as a verb there ("Quote them ...").
-    pub(crate) leading: bool,
-    /// Whether a pronoun is its object ("delete it").
-    pub(crate) pronoun: bool,
-    /// Whether a particle gives it its meaning ("turn down").
-    pub(crate) phrasal: bool,
-    /// Whether its object is more than one thing ("return the books").
-    pub(crate) plural: bool,
-    /// Whether it can ask to read as well as to act.
-    pub(crate) loose: bool,
-    /// Whether it only says that the user wants something ("I need Friday off").
-    pub(crate) wish: bool,
-    /// Stems of the words behind it, up to the end of the phrase.
-    pub(crate) beside: Vec<String>,
-    /// Whether it stands where an order does, whatever the word: at the start, or after "please" or "and" with an
-    /// object.
-    pub(crate) ordering: bool,
-    /// Whether one of the tools at hand is what it asks for, whatever the values.
-    pub(crate) explained: bool,
-    /// Whether none of the tools at hand is what this word asks for, so that it may stand for any of them.
-    pub(crate) open: bool,
-    /// Whether it asks to read what a tool at hand reads.
-    pub(crate) reads: bool,
-    /// Whether it asks for something to be done, whatever the word.
-    pub(crate) asks: bool,
-    /// How well the tools at hand that fit it best fit it, and whether that is one tool.
-    pub(crate) best: (usize, bool),
-    /// Whether the object of a tool at hand whose verb can be meant stands beside it.
-    pub(crate) placed: bool,
-}
-
-impl Mention {
-    /// Whether its verb says nothing of what is done: one of many senses, with no particle to tell which.
-    pub(crate) fn is_generic(&self) -> bool {
-        words::is_generic(&self.stem) && !self.phrasal
-    }
-}
-
-/// A text between quotation marks.
-#[derive(Debug, Clone)]
-pub(crate) struct Quote {
-    /// In strict form.
-    pub(crate) text: String,
-    pub(crate) sentence: u32,
-    /// The place of its first word.
-    pub(crate) place: usize,
+    /// Whether it is the host of an address.
+    pub(crate) host: bool,
 }
 
 /// A superlative with its place.
@@ -159,13 +106,6 @@ pub(crate) struct Request {
 /// The most of one text that is read for meaning, in bytes; beyond it only literals are found.
 const READ_LIMIT: usize = 1 << 16;
 
-impl Mention {
-    /// Whether it is an order to one of the tools at hand.
-    pub(crate) const fn acts(&self) -> bool {
-        (self.explained || self.open) && (self.leading || self.ordering)
-    }
-}
-
 impl Request {
     /// Reads one more trusted text. Linear in its length.
     pub(crate) fn push(&mut self, text: &str) {
@@ -231,6 +171,7 @@ impl Request {
                 comma: gap.contains([',', '(', ')', ';', ':', '\n']) || gap.contains(". ") || gap.contains(" - "),
                 excluded: false,
                 question: false,
+                host: gap == "@",
             });
             end = token.end;
         }
@@ -497,39 +438,6 @@ impl Request {
 fn beginning(word: &str) -> Option<[u8; 3]> {
     let first: [u8; 3] = word.as_bytes().get(..3)?.try_into().ok()?;
     first.is_ascii().then(|| first.map(|byte| byte.to_ascii_lowercase()))
-}
-
-/// The byte ranges between quotation marks.
-fn quotes(text: &str) -> Vec<(usize, usize)> {
-    let mut found = Vec::new();
-    let mut open: Option<(char, usize)> = None;
-    let mut previous = ' ';
-    let mut chars = text.char_indices().peekable();
-    while let Some((at, c)) = chars.next() {
-        let next = chars.peek().map_or(' ', |(_, c)| *c);
-        match open {
-            Some((close, start)) if c == close && (c != '\'' || !next.is_alphanumeric()) => {
-                found.push((start, at));
-                open = None;
-            }
-            None => {
-                let close = match c {
-                    '"' => '"',
-                    '\'' if !previous.is_alphanumeric() && !next.is_whitespace() => '\'',
-                    '“' => '”',
-                    '‘' => '’',
-                    '«' => '»',
-                    '`' => '`',
-                    _ => '\0',
-                };
-                open = (close != '\0').then_some((close, at + c.len_utf8()));
-            }
-            Some(_) => {}
-        }
-        previous = c;
-    }
-    found.retain(|(start, end)| end > start && end - start < 400);
-    found
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ impl Request {
 
     /// "Leave the major ones alone", "keep the old one as it is": an order to do nothing to what stands there.
     pub(crate) fn is_let_be(&self, at: usize) -> bool {
-        const ENDS: &[&str] = &["alone", "untouched", "unchanged"];
+        const ENDS: &[&str] = &["alone", "untouched", "unchanged", "peace"];
         let Some(word) = self.words.get(at).filter(|word| matches!(word.lower.as_str(), "leave" | "keep" | "let"))
         else {
             return false;

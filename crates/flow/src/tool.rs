@@ -11,9 +11,10 @@ use serde_json::Value;
 use steersman_core::{Contract, Effect};
 
 use crate::judge::Leaf;
+use crate::mention::Mention;
 pub(crate) use crate::profile::{Evidence, Level};
 use crate::profile::{Fit, Profile};
-use crate::request::{Mention, Request};
+use crate::request::Request;
 use crate::text;
 use crate::words::{self, Verbs};
 
@@ -248,7 +249,8 @@ impl Tool {
         let meant = |mention: &&Mention| {
             // "Check the prescriptions" asks to read where a tool reads them.
             let reads = mention.reads && !profile.actions.contains(&mention.stem);
-            if reads {
+            let stands = mention.leading || mention.ordering || mention.pronoun || mention.wish;
+            if reads || !(stands || profile.is_named_by(mention)) {
                 return false;
             }
             profile.is_among_best(mention) && profile.is_meant_by(mention, fit)
@@ -275,6 +277,7 @@ impl Tool {
     pub(crate) fn explains(&self, request: &Request, mention: &Mention) -> bool {
         let profile = &self.profile;
         let beside = mention.pronoun
+            || mention.addressed
             || mention.beside.iter().any(|stem| {
                 profile.objects.contains(stem)
                     || words::nouns(stem) & (profile.nouns | profile.weak_nouns) & !words::BROAD != 0

@@ -203,6 +203,9 @@ impl Transcript {
             };
             let listed = tool.constants(argument).iter().any(|constant| constant == leaf)
                 || (leaf.len() < 16 && tool.describes(argument, leaf));
+            if listed && self.user.says(leaf) {
+                past.query = past.query.max(Query::User);
+            }
             if leaf.trim().is_empty() || listed {
                 continue;
             }
@@ -212,7 +215,7 @@ impl Transcript {
             if found == Query::User {
                 past.literals.push(text::exact(leaf));
             }
-            if matches!(found, Query::Other | Query::Delegated) {
+            if matches!(found, Query::Other | Query::Delegated) && self.attested(leaf).is_empty() {
                 past.unvouched.push(text::exact(leaf));
             }
             self.use_quotes(&tool.contract.name, leaf);
@@ -295,7 +298,7 @@ impl Transcript {
         let size = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
         let source = size(self.sources.len());
         let offsets = (size(self.rows.len()), size(self.fields.len()));
-        let folded = record::fold(header.tool, value, source, offsets, echoes);
+        let folded = record::fold(header.tool, value, source, offsets, &header.given, echoes);
         for (at, field) in (offsets.1..).zip(&folded.fields) {
             self.index(at, field);
         }
@@ -435,7 +438,7 @@ impl Transcript {
         let value = text::exact(value);
         let brought = |given: &String| {
             self.attested(given).iter().filter_map(|at| self.field(*at)).any(|field| {
-                self.source(field.source).is_some_and(|source| source.given.contains(&value) && !source.created)
+                self.source(field.source).is_some_and(|source| source.given == [value.as_str()] && !source.created)
             })
         };
         self.calls.iter().filter(|past| past.effect && !past.refused).any(|past| past.given.iter().any(brought))
@@ -509,7 +512,9 @@ impl Transcript {
             if source.created {
                 row.bind |= bind::CREATED;
             }
-            parents.insert(number, row.bind);
+            // What a text holds says nothing of its parts.
+            let text = row.parent.is_none() && row.fields.len() == 1;
+            parents.insert(number, if text { 0 } else { row.bind });
         }
         if let Some(source) = self.sources.get_mut(at) {
             source.most = most;

@@ -71,6 +71,10 @@ const ASKED: &[(&str, &str, &str)] = &[
     ("Take the limit on its card down to 0", "set_card_limit", "Sets the weekly limit of a card."),
     ("Call off Rex's check-up", "appointment_cancel", "Cancel an appointment."),
     ("Put 200 aside for the holiday", "transfer_to_goal", "Transfer money to a savings goal."),
+    ("He starts on Monday, make him a keyholder", "make_keyholder", "Makes somebody a keyholder."),
+    ("That hold can be released", "release_hold", "Release a hold."),
+    ("Remind me to water the ferns on Sunday", "create_entry", "Creates an entry of the calendar."),
+    ("I'll take the corner room, book it", "book_room", "Books a room."),
 ];
 
 const NOT_ASKED: &[(&str, &str, &str)] = &[
@@ -99,6 +103,13 @@ const NOT_ASKED: &[(&str, &str, &str)] = &[
     ("Quick question, was her last appointment moved?", "move_appointment", "Move an appointment."),
     ("I'd like to know what it would cost us to sell the shares", "sell_shares", "Sell shares of a security."),
     ("How long does it take to ship the parcel?", "ship_parcel", "Ship a parcel."),
+    ("I'll book a room later, just tell me the address", "book_room", "Books a room."),
+    ("Remind me about reserving the room", "reserve_room", "Reserves a room."),
+    ("Remind me to pay the plumber", "pay_invoice", "Pays an invoice."),
+    ("Can you suggest a hotel with good reviews?", "reserve_hotel", "Reserves a hotel."),
+    ("Let me know what they charge. Thanks in advance!", "advance_booking", "Moves a booking to an earlier day."),
+    ("The key for every flat that is let hangs here, where is mine?", "let_flat", "Lets a flat."),
+    ("Leave the tenant in peace", "leave_notice", "Leaves a notice with a tenant."),
     ("Do not print the contract, just read it to me", "print_document", "Print a document."),
 ];
 

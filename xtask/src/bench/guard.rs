@@ -43,11 +43,13 @@ const FOLDERS: &[(&str, bool)] = &[
     ("heldout_development_10", false),
     ("heldout_development_11", false),
     ("heldout_development_12", false),
+    ("heldout_development_13", false),
+    ("heldout_development_14", false),
+    ("agentdojo_rest", false),
     ("heldout_final", true),
     ("heldout_final_2", true),
     ("heldout_final_3", true),
     ("heldout_final_4", true),
-    ("agentdojo_rest", true),
 ];
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {

@@ -1,0 +1,136 @@
+//! What is found in a trusted text: verbs that ask, and texts between quotation marks.
+//!
+//! What never happens here: no judgement. These are places in the text with what stands beside them.
+
+use crate::text;
+use crate::words::{self, Verbs};
+
+/// A verb by which the user asks for an action.
+#[derive(Debug, Clone)]
+pub(crate) struct Mention {
+    pub(crate) stem: String,
+    pub(crate) verbs: Verbs,
+    pub(crate) sentence: u32,
+    /// Its place among the words.
+    pub(crate) place: usize,
+    /// Whether it opens a command, so that even a noun stands as a verb there ("Quote them ...").
+    pub(crate) leading: bool,
+    /// Whether a pronoun is its object ("delete it").
+    pub(crate) pronoun: bool,
+    /// Whether a particle gives it its meaning ("turn down").
+    pub(crate) phrasal: bool,
+    /// Whether its object is more than one thing ("return the books").
+    pub(crate) plural: bool,
+    /// Whether it can ask to read as well as to act.
+    pub(crate) loose: bool,
+    /// Whether it only says that the user wants something ("I need Friday off").
+    pub(crate) wish: bool,
+    /// Stems of the words behind it, up to the end of the phrase.
+    pub(crate) beside: Vec<String>,
+    /// Whether it stands where an order does, whatever the word: at the start, or after "please" or "and" with an
+    /// object.
+    pub(crate) ordering: bool,
+    /// Whether one of the tools at hand is what it asks for, whatever the values.
+    pub(crate) explained: bool,
+    /// Whether none of the tools at hand is what this word asks for, so that it may stand for any of them.
+    pub(crate) open: bool,
+    /// Whether it asks to read what a tool at hand reads.
+    pub(crate) reads: bool,
+    /// Whether it asks for something to be done, whatever the word.
+    pub(crate) asks: bool,
+    /// How well the tools at hand that fit it best fit it, and whether that is one tool.
+    pub(crate) best: (usize, bool),
+    /// Whether the object of a tool at hand whose verb can be meant stands beside it.
+    pub(crate) placed: bool,
+    /// Whether an address stands behind it in its sentence.
+    pub(crate) addressed: bool,
+}
+
+impl Mention {
+    /// Whether its verb says nothing of what is done: one of many senses, with no particle to tell which.
+    pub(crate) fn is_generic(&self) -> bool {
+        words::is_generic(&self.stem) && !self.phrasal
+    }
+
+    /// Whether it is an order to one of the tools at hand.
+    pub(crate) const fn acts(&self) -> bool {
+        (self.explained || self.open) && (self.leading || self.ordering)
+    }
+}
+
+/// A text between quotation marks.
+#[derive(Debug, Clone)]
+pub(crate) struct Quote {
+    /// In strict form.
+    pub(crate) text: String,
+    pub(crate) sentence: u32,
+    /// The place of its first word.
+    pub(crate) place: usize,
+}
+
+impl Quote {
+    /// Whether a text has this one in it. What stands in braces or angle brackets is to be filled in: the parts around
+    /// it have to be there, in their order.
+    pub(crate) fn is_in(&self, text: &str) -> bool {
+        let text = text::exact(text);
+        let quote = self.text.trim_end_matches(['.', ',', '!', '?']);
+        let mut rest = text.as_str();
+        let parts = quote.split(['{', '<', '[']).enumerate().map(|(at, part)| match part.split_once(['}', '>', ']']) {
+            Some((_, behind)) if at > 0 => behind,
+            _ => part,
+        });
+        for part in parts.map(str::trim).filter(|part| !part.is_empty()) {
+            let Some(at) = rest.find(part) else { return false };
+            rest = rest.get(at + part.len()..).unwrap_or_default();
+        }
+        true
+    }
+}
+
+/// The byte ranges between quotation marks.
+pub(crate) fn quotes(text: &str) -> Vec<(usize, usize)> {
+    let mut found = Vec::new();
+    let mut open: Option<(char, usize)> = None;
+    let mut previous = ' ';
+    let mut chars = text.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        let next = chars.peek().map_or(' ', |(_, c)| *c);
+        match open {
+            Some((close, start)) if c == close && (c != '\'' || !next.is_alphanumeric()) => {
+                found.push((start, at));
+                open = None;
+            }
+            None => {
+                let close = match c {
+                    '"' => '"',
+                    '\'' if !previous.is_alphanumeric() && !next.is_whitespace() => '\'',
+                    '“' => '”',
+                    '‘' => '’',
+                    '«' => '»',
+                    '`' => '`',
+                    _ => '\0',
+                };
+                open = (close != '\0').then_some((close, at + c.len_utf8()));
+            }
+            Some(_) => {}
+        }
+        previous = c;
+    }
+    found.retain(|(start, end)| end > start && end - start < 400);
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_is_in_a_text_that_fills_it_in() {
+        let quote = |text: &str| Quote { text: text::exact(text), sentence: 0, place: 0 };
+        assert!(quote("Dinner at {restaurant_name}").is_in("Dinner at Miznon"));
+        assert!(quote("<name>: bill of [month]").is_in("Ann: bill of May"));
+        assert!(quote("Q3 plan.").is_in("About the Q3 plan"));
+        assert!(!quote("Dinner at {restaurant_name}").is_in("Lunch at Miznon"));
+        assert!(!quote("{a} before {b}, then {c}").is_in("then x before y"));
+    }
+}

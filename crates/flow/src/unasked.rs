@@ -1,0 +1,259 @@
+//! What a verb is that asks for nothing: a noun, a statement, a question of the user's own, somebody else's deed.
+//!
+//! What never happens here: no reading of an object. That a verb asks is decided by where it stands alone.
+
+use crate::request::Request;
+use crate::words;
+
+impl Request {
+    /// Whether the word at `at`, of these classes of verbs, asks for nothing.
+    pub(crate) fn is_unasked(&self, at: usize, first: usize, verbs: words::Verbs) -> bool {
+        (verbs == 0 && self.is_idle(at))
+            || self.is_said_to_me(at)
+            || self.is_left_to_others(at)
+            || self.is_supposed(at, first)
+            || self.is_of_others(at, first)
+            || (self.is_past(at, first) && !self.is_passive_order(at))
+            || self.is_noun(at)
+            || self.is_negated(at, first)
+    }
+
+    /// "This time I want a quiet one": a word that opens a statement.
+    fn is_idle(&self, at: usize) -> bool {
+        let word = self.word(Some(at));
+        let opener = words::is_stop(word) || OPENERS.contains(&word);
+        matches!(word, "this" | "that" | "these" | "those" | "there") || (opener && self.has_subject_behind(at))
+    }
+
+    /// "I'll book it later", "remind me to pay", "about reserving a room": what somebody else does, or what is only
+    /// spoken of.
+    fn is_of_others(&self, at: usize, first: usize) -> bool {
+        const TOPICS: &[&str] = &[
+            "about", "of", "for", "before", "after", "without", "while", "when", "on", "since", "from", "against",
+            "than",
+        ];
+        let (before, second, third, fourth) =
+            (self.back(at, 1, first), self.back(at, 2, first), self.back(at, 3, first), self.back(at, 4, first));
+        let own = |word: &str| matches!(word, "i" | "we");
+        // "I'll take the blue one": so one orders.
+        const CHOOSES: &str = "need want like love be have take go get pick choose accept prefer";
+        let wish = CHOOSES.split(' ').any(|word| word == self.word(Some(at)));
+        let later = |verb: &str, subject: &str| matches!(verb, "ll" | "will" | "shall") && own(subject);
+        let planned = before == "to"
+            && matches!(second, "going" | "planning" | "about")
+            && (own(third) || matches!(third, "m" | "re" | "am" | "are") && own(fourth));
+        let adverb = before.ends_with("ly") || matches!(before, "then" | "just" | "also" | "only" | "still");
+        let deed = !wish && (later(before, second) || (adverb && later(second, third)) || planned);
+        let gerund = self.word(Some(at)).ends_with("ing") && TOPICS.contains(&before) && second != "how";
+        let reminded = before == "to"
+            && self.before(at, 12, first).any(|word| matches!(word.stem.as_str(), "remind" | "reminder"));
+        let progressive = self.word(Some(at)).ends_with("ing")
+            && matches!(before, "m" | "am" | "re" | "are" | "is" | "be" | "been" | "was" | "were");
+        // "What they ask for", "we pay 20 a month".
+        // "Every flat that is let", "the stairs will be clear".
+        let state = matches!(before, "is" | "are" | "was" | "were" | "been") || (before, second) == ("be", "will");
+        let stated = matches!(before, "they" | "he" | "she") || (own(before) && !wish) || state;
+        deed || gerund || reminded || progressive || stated
+    }
+
+    /// "Tell me", "let us know", "give me a summary": an answer is asked for, and no message. A right is given by an
+    /// effect.
+    fn is_said_to_me(&self, at: usize) -> bool {
+        const RIGHTS: &[&str] = &["access", "permission", "right", "role", "leav", "credit", "refund", "discount"];
+        let me = |at| matches!(self.word(Some(at)), "me" | "us");
+        match self.word(Some(at)) {
+            "tell" | "show" | "inform" | "brief" | "advise" | "alert" | "find" | "list" | "name" | "read" => me(at + 1),
+            "give" => me(at + 1) && !self.stems_behind(at).iter().any(|stem| RIGHTS.contains(&stem.as_str())),
+            "let" => me(at + 1) && self.word(Some(at + 2)) == "know",
+            _ => false,
+        }
+    }
+
+    /// "See to it", "deal with that", and the stump of "don't": they name no action.
+    fn is_left_to_others(&self, at: usize) -> bool {
+        let (next, third) = (self.word(Some(at + 1)), self.word(Some(at + 2)));
+        let stump = matches!(next, "t" | "ve" | "ll" | "re");
+        let pronoun = matches!(third, "it" | "that" | "this" | "them" | "everything");
+        stump
+            || self.is_let_be(at)
+            || matches!((self.word(Some(at)), next), ("see", "to") | ("deal", "with") | ("attend", "to")) && pronoun
+            || (self.word(Some(at)), next) == ("take", "care")
+    }
+
+    /// "What it would cost us to buy twenty", "I'd like to know": nothing is to be done yet.
+    fn is_supposed(&self, at: usize, first: usize) -> bool {
+        let knows = |at: usize| {
+            let behind_to = self.word(at.checked_sub(1)) == "to";
+            behind_to && matches!(self.word(Some(at)), "know" | "hear" | "learn" | "understand")
+        };
+        if knows(at) || knows(at + 2) {
+            return true;
+        }
+        self.word(at.checked_sub(1)) == "to"
+            && self.before(at, 5, first).any(|word| matches!(word.stem.as_str(), "cost" | "tak") && !word.comma)
+            && self.before(at, 12, first).any(|word| matches!(word.lower.as_str(), "would" | "what" | "how" | "does"))
+    }
+
+    fn is_past(&self, at: usize, first: usize) -> bool {
+        let word = self.word(Some(at));
+        let past = word.ends_with("ed") && word.len() > 4 || PAST.split(' ').any(|entry| entry == word);
+        past && !self.before(at, 7, first).any(|word| {
+            matches!(
+                word.stem.as_str(),
+                "want" | "need" | "lik" | "wish" | "get" | "please" | "pleas" | "have" | "hav" | "let"
+            )
+        })
+    }
+
+    fn is_negated(&self, at: usize, first: usize) -> bool {
+        let mut negated = false;
+        for word in self.before(at, 4, first) {
+            match word.lower.as_str() {
+                "not" | "never" | "without" | "don" | "cannot" | "nothing" => negated = true,
+                "forget" | "hesitate" | "fail" | "then" | "but" | "and" => negated = false,
+                _ => {}
+            }
+        }
+        negated
+    }
+
+    fn is_noun(&self, at: usize) -> bool {
+        let before = self.word(at.checked_sub(1));
+        let wanted = self.word(at.checked_sub(2));
+        if matches!(before, "a" | "an") {
+            let asking = [
+                "need", "want", "give", "giv", "do", "make", "mak", "get", "for", "request", "it", "lik", "him", "her",
+                "them", "us", "me",
+            ];
+            return !asking.contains(&words::stem(wanted).as_str());
+        }
+        if self.is_joined_noun(at) || (before == "in" && self.word(Some(at)) == "advance") {
+            return true;
+        }
+        let determiner = matches!(
+            before,
+            "the"
+                | "into"
+                | "onto"
+                | "under"
+                | "within"
+                | "as"
+                | "my"
+                | "your"
+                | "his"
+                | "her"
+                | "their"
+                | "our"
+                | "this"
+                | "that"
+                | "these"
+                | "those"
+                | "any"
+                | "some"
+                | "s"
+                | "of"
+                | "no"
+                | "its"
+                | "each"
+                | "every"
+                | "all"
+                | "both"
+                | "last"
+                | "latest"
+                | "next"
+                | "open"
+        );
+        // "20 shares", "how many shares": what is counted is no verb.
+        let word = self.word(Some(at));
+        let counted = word.ends_with('s')
+            && (before.parse::<f64>().is_ok()
+                || matches!(before, "many" | "few" | "several" | "much" | "two" | "three"));
+        let gerund = self.word(Some(at)).ends_with("ing")
+            && !before.is_empty()
+            && !words::is_stop(before)
+            && words::verbs(&words::stem(before)) == 0;
+        // "it ends", "who leads": a statement about somebody.
+        let stated = word.ends_with('s')
+            && !word.ends_with("ss")
+            && matches!(before, "it" | "he" | "she" | "who" | "which" | "that" | "there" | "everyone" | "nobody");
+        determiner || gerund || counted || stated
+    }
+
+    /// Whether a word that can be a verb stands as the head of "annual leave", "open issues", "short comment": behind
+    /// another plain word of its phrase. A name before it is who should do it ("have Ben cover"); so is a verb that
+    /// lets it be done.
+    fn is_joined_noun(&self, at: usize) -> bool {
+        const BEFORE: &[&str] = &[
+            "help", "go", "let", "make", "have", "first", "never", "always", "later", "come", "get", "pls", "thx",
+            "hey", "hi",
+        ];
+        let Some(word) = self.words.get(at).filter(|word| !word.hard_gap && !word.comma) else { return false };
+        let Some(before) = at.checked_sub(1).and_then(|at| self.words.get(at)) else { return false };
+        let plain = before.sentence == word.sentence
+            && !before.capital
+            && !before.quoted
+            && before.lower.len() > 2
+            && !words::is_stop(&before.lower)
+            && !before.lower.ends_with("ly")
+            && !before.lower.bytes().any(|b| b.is_ascii_digit())
+            && !BEFORE.contains(&before.lower.as_str());
+        plain && !word.lower.ends_with("ed")
+    }
+
+    /// Whether a word asks to know, to look or to be somewhere, and not for something to be got.
+    pub(crate) fn is_look(&self, at: usize) -> bool {
+        let stem = self.words.get(at).map_or("", |word| word.stem.as_str());
+        words::is_reading(stem) && !matches!(stem, "get" | "hav" | "mak" | "ask" | "giv" | "see")
+    }
+
+    /// Whether a person is the subject of what follows in the sentence.
+    fn has_subject_behind(&self, at: usize) -> bool {
+        let sentence = self.words.get(at).map(|word| word.sentence);
+        let mut behind = self.words.iter().skip(at + 1).take_while(|word| Some(word.sentence) == sentence);
+        behind.any(|word| matches!(word.lower.as_str(), "i" | "we" | "he" | "she" | "they"))
+    }
+
+    /// The word so many places before another in its sentence.
+    fn back(&self, at: usize, by: usize, first: usize) -> &str {
+        let same = at.checked_sub(by).filter(|place| *place >= first);
+        let place = same.filter(|place| {
+            self.words.get(*place).map(|word| word.sentence) == self.words.get(at).map(|word| word.sentence)
+        });
+        self.word(place)
+    }
+}
+
+/// Whether a word says of somebody what is or was, so that its sentence states.
+pub(crate) fn is_finite(word: &str) -> bool {
+    const NOW: &str = "is are was were has had does did says needs wants can will would could should may might must";
+    PAST.split(' ').chain(NOW.split(' ')).any(|entry| entry == word)
+        || (word.len() > 4
+            && word.ends_with("ed")
+            && !matches!(word, "speed" | "breed" | "exceed" | "proceed" | "succeed"))
+}
+
+/// Words that open a sentence and order nothing.
+const OPENERS: &[&str] = &[
+    "last",
+    "next",
+    "first",
+    "second",
+    "hey",
+    "hi",
+    "hello",
+    "today",
+    "tomorrow",
+    "yesterday",
+    "maybe",
+    "perhaps",
+    "thanks",
+    "thank",
+    "there",
+    "lately",
+    "recently",
+];
+
+/// Irregular forms that tell of what was.
+const PAST: &str = "sent paid made written wrote given gave bought left booked told said sold got took taken went gone came \
+    brought found kept lost met spoke spoken chose chosen forgot forgotten held heard knew known lent meant ran sat saw seen \
+    stood taught thought understood won asked did done was were had";
