@@ -11,6 +11,15 @@ use crate::request::{Delegation, Request, Selection, Word};
 use crate::unasked::is_finite;
 use crate::words;
 
+/// How many words an order reaches at most.
+pub(crate) const REACH: usize = 48;
+
+/// What a reminder is made as, in stems.
+const ENTRIES: [&str; 7] = ["reminder", "entri", "event", "calendar", "task", "todo", "appoint"];
+
+/// Words beside which something that may be done is asked about or forbidden, and not ordered.
+const DOUBTS: &str = "which who what whether if how when where why no none nobody nothing only not cannot unless";
+
 impl Request {
     /// Finds what the words from `first` on ask for.
     pub(crate) fn read(&mut self, first: usize) {
@@ -340,7 +349,7 @@ impl Request {
             wish: matches!(word.lower.as_str(), "need" | "want" | "like")
                 && matches!(before, "i" | "we" | "d" | "would")
                 && !(next == "to" && self.is_look(at + 2)),
-            beside: self.stems_behind(at),
+            beside: if reminder { ENTRIES.map(str::to_owned).to_vec() } else { self.stems_behind(at) },
             ordering: self.is_order(at, first),
             explained: false,
             open: false,
@@ -362,7 +371,8 @@ impl Request {
     pub(crate) fn is_passive_order(&self, at: usize) -> bool {
         let (before, second) = (self.word(at.checked_sub(1)), self.word(at.checked_sub(2)));
         let may = matches!(second, "can" | "should" | "must" | "may" | "could" | "to" | "shall");
-        (before == "be" && may) || self.word(Some(at)) == "gets"
+        let doubt = |word: &Word| DOUBTS.split_whitespace().any(|doubt| doubt == word.lower);
+        (before == "be" && may && !self.before(at, 12, 0).any(doubt)) || self.word(Some(at)) == "gets"
     }
 
     /// "He starts on Monday, make him a seller", "if there is room get two more": a plain verb behind a clause, with
@@ -380,7 +390,8 @@ impl Request {
     /// Whether an address stands behind a word, before the next sentence.
     fn has_address_behind(&self, at: usize) -> bool {
         let sentence = self.words.get(at).map(|word| word.sentence);
-        self.words.iter().skip(at + 1).take_while(|word| Some(word.sentence) == sentence).any(|word| word.host)
+        let behind = self.words.iter().skip(at + 1).take(REACH);
+        behind.take_while(|word| Some(word.sentence) == sentence).any(|word| word.host)
     }
 
     pub(crate) fn before(&self, at: usize, reach: usize, first: usize) -> impl Iterator<Item = &Word> {

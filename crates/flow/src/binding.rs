@@ -19,6 +19,8 @@ use crate::words::{self, End, Measure};
 
 /// The reasons by which a row is named.
 const NAMES: u16 = bind::LITERAL | bind::NAMED;
+/// The most rows whose lengths of time are compared.
+const SPANS: usize = 400;
 /// The longest field that can be a name, in bytes.
 const NAME_LIMIT: usize = 120;
 
@@ -180,9 +182,6 @@ fn check_one(transcript: &Transcript, row: &Row, selection: &Selection) -> Check
             None => {}
         }
     }
-    if checked == Checked::Unprovable && selection.superlative.measure == Measure::Length {
-        checked = longest(transcript, source, row, selection);
-    }
     // No field bears the word's name: then the one figure that the rows have is what is compared.
     if checked == Checked::Unprovable
         && comparable().count() == 1
@@ -193,22 +192,29 @@ fn check_one(transcript: &Transcript, row: &Row, selection: &Selection) -> Check
             _ => Checked::Fails,
         };
     }
+    if checked == Checked::Unprovable && selection.superlative.measure == Measure::Length {
+        checked = longest(transcript, source, row, selection);
+    }
     checked
 }
 
-/// Checks "the longest" by the time between the first two moments of each row.
+/// Checks "the longest" by the time between the two moments of each row, where each has two.
 fn longest(transcript: &Transcript, source: &Source, row: &Row, selection: &Selection) -> Checked {
     let span = |row: &Row| {
         let fields = row.fields.iter().filter_map(|at| transcript.field(*at)).filter(|field| field.attested);
         let mut moments = fields.filter(|field| moment::parse(&field.raw).is_some()).filter_map(Field::magnitude);
         let (start, end) = (moments.next()?, moments.next()?);
-        (start < end).then_some(end - start)
+        (start < end && moments.next().is_none()).then_some(end - start)
     };
     let Some(own) = span(row) else { return Checked::Unprovable };
     let rows = transcript.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
-    let scale: Vec<i64> = rows.iter().filter(|other| other.parent == row.parent).filter_map(span).collect();
-    let end = selection.superlative.end;
-    if is_extreme(selection, own, &scale, end) { Checked::Holds } else { Checked::Fails }
+    let siblings = rows.iter().take(SPANS + 1).filter(|other| other.parent == row.parent);
+    let scale: Option<Vec<i64>> = siblings.map(span).collect();
+    match scale.filter(|_| rows.len() <= SPANS) {
+        None => Checked::Unprovable,
+        Some(scale) if is_extreme(selection, own, &scale, selection.superlative.end) => Checked::Holds,
+        Some(_) => Checked::Fails,
+    }
 }
 
 /// Whether a row lies at an end of the scale that a field makes with those of its siblings.

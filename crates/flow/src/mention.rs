@@ -69,22 +69,44 @@ pub(crate) struct Quote {
 }
 
 impl Quote {
-    /// Whether a text has this one in it. What stands in braces or angle brackets is to be filled in: the parts around
-    /// it have to be there, in their order.
+    /// Whether a text has this one in it, or, where names stand in braces or angle brackets to be filled in, the parts
+    /// around them in their order.
     pub(crate) fn is_in(&self, text: &str) -> bool {
         let text = text::exact(text);
         let quote = self.text.trim_end_matches(['.', ',', '!', '?']);
-        let mut rest = text.as_str();
-        let parts = quote.split(['{', '<', '[']).enumerate().map(|(at, part)| match part.split_once(['}', '>', ']']) {
-            Some((_, behind)) if at > 0 => behind,
-            _ => part,
-        });
-        for part in parts.map(str::trim).filter(|part| !part.is_empty()) {
-            let Some(at) = rest.find(part) else { return false };
-            rest = rest.get(at + part.len()..).unwrap_or_default();
+        if text.contains(quote) {
+            return true;
         }
-        true
+        let (mut parts, mut rest) = (vec![], quote);
+        while let Some((before, behind)) = gap(rest) {
+            parts.push(before.trim());
+            rest = behind;
+        }
+        let filled = !parts.is_empty();
+        parts.push(rest.trim());
+        parts.retain(|part| !part.is_empty());
+        let mut left = text.as_str();
+        let follows = parts.iter().all(|part| {
+            let found = left.split_once(part).map(|(_, behind)| behind);
+            left = found.unwrap_or_default();
+            found.is_some()
+        });
+        filled && follows && !parts.is_empty()
     }
+}
+
+/// What stands before and behind the first name that is to be filled in: `{name}`, `<hotel name>`, `$h1`.
+fn gap(text: &str) -> Option<(&str, &str)> {
+    let (at, open) = text.char_indices().find(|(_, c)| matches!(c, '{' | '<' | '$'))?;
+    let (before, behind) = (text.get(..at)?, text.get(at + 1..)?);
+    let (name, behind) = match open {
+        '{' => behind.split_once('}')?,
+        '<' => behind.split_once('>')?,
+        _ => behind.split_at(behind.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(behind.len())),
+    };
+    let named = name.starts_with(char::is_alphabetic)
+        && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ' '));
+    named.then_some((before, behind))
 }
 
 /// The byte ranges between quotation marks.
@@ -128,7 +150,11 @@ mod tests {
     fn a_template_is_in_a_text_that_fills_it_in() {
         let quote = |text: &str| Quote { text: text::exact(text), sentence: 0, place: 0 };
         assert!(quote("Dinner at {restaurant_name}").is_in("Dinner at Miznon"));
-        assert!(quote("<name>: bill of [month]").is_in("Ann: bill of May"));
+        assert!(quote("<name>: bill of {month}").is_in("Ann: bill of May"));
+        assert!(quote("[approved] budget").is_in("Re: [Approved] budget"));
+        assert!(!quote("[approved] budget").is_in("[rejected] budget"));
+        assert!(!quote("{name}").is_in("anything"));
+        assert!(quote("See: $h1").is_in("See: the mail") && !quote("pay $5 now").is_in("pay $9 now"));
         assert!(quote("Q3 plan.").is_in("About the Q3 plan"));
         assert!(!quote("Dinner at {restaurant_name}").is_in("Lunch at Miznon"));
         assert!(!quote("{a} before {b}, then {c}").is_in("then x before y"));

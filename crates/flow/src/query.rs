@@ -66,20 +66,27 @@ impl Transcript {
             let selections = &self.user.selections;
             let selected = || !selections.is_empty() && binding::check(self, field.row, selections) == Checked::Holds;
             let joined = || row.bind & bind::JOINED != 0 && binding::is_best_joined(self, row);
-            let group = !self.user.quantified.is_empty() && source.query == Query::User;
+            let group = source.trusted && source.query == Query::User && self.is_group(source);
             single
                 || group
                 || row.bind & (bind::LITERAL | bind::DESCRIBED | bind::CREATED) != 0
                 || joined()
                 || selected()
         });
-        let mut sources = fields.iter().filter_map(|at| self.field(*at)).filter_map(|field| self.source(field.source));
+        let few = fields.iter().take(64).filter_map(|at| self.field(*at));
+        let mut sources = few.filter_map(|field| self.source(field.source));
         match chosen {
             true => Query::User,
             // What nobody chose in a result that others asked for is theirs.
             false if !fields.is_empty() && sources.all(|source| source.query == Query::Other) => Query::Other,
             false => Query::None,
         }
+    }
+
+    /// Whether the user speaks of all of the kind that a result is of.
+    fn is_group(&self, source: &Source) -> bool {
+        let spoken = |sentence: &u32| source.kinds.iter().any(|kind| self.user.has_stem_in(kind, *sentence));
+        self.user.quantified.iter().any(spoken)
     }
 
     /// Whether somebody else's words may have asked for a result: they are in its query, or it has none and they came

@@ -8,7 +8,7 @@
 //! What never happens here: no meaning is read from untrusted text. It is indexed so that a witness can name its
 //! source.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use serde_json::Value;
 use smallvec::SmallVec;
@@ -128,7 +128,7 @@ struct Folder<'a> {
     first_field: u32,
     out: Folded,
     /// The texts that the call was given, in strict form.
-    given: &'a [String],
+    given: HashSet<&'a str>,
     /// Whether a value attested here may be one that an earlier argument carried in.
     echoes: &'a dyn Fn(&str) -> bool,
 }
@@ -143,6 +143,7 @@ pub(crate) fn fold(
     given: &[String],
     echoes: &dyn Fn(&str) -> bool,
 ) -> Folded {
+    let given = given.iter().map(String::as_str).collect();
     let mut folder =
         Folder { tool, source, first_row: offsets.0, first_field: offsets.1, out: Folded::default(), given, echoes };
     let root = folder.row(None);
@@ -164,7 +165,8 @@ impl Folder<'_> {
             Value::Object(map) if depth < DEPTH_LIMIT => {
                 // What stands in a row of a list is said of it.
                 let whole = row == self.first_row;
-                let table = is_table(map) || (whole && is_flat_table(map, self.given));
+                let flat = whole && is_flat_table(map, &self.given);
+                let table = flat || is_table(map);
                 for (key, inner) in map {
                     pointer.push('/');
                     pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
@@ -176,16 +178,21 @@ impl Folder<'_> {
                         self.leaf(key, None, row, keys, pointer);
                     }
                     keys.push(key);
+                    // What is compared over the rows has one name in all of them.
+                    let column = flat && !inner.is_object();
+                    keys.extend(column.then_some(""));
                     self.walk(inner, row, keys, pointer, depth + 1);
-                    keys.pop();
+                    keys.truncate(keys.len() - 1 - usize::from(column));
                     pointer.truncate(length);
                 }
             }
             Value::Array(list) if depth < DEPTH_LIMIT => {
+                // What one may choose from: what stands in a row of a list is said of it.
+                let choice = row == self.first_row && list.len() > 1;
                 for (at, inner) in list.iter().enumerate() {
                     pointer.push('/');
                     pointer.push_str(&at.to_string());
-                    let own = if inner.is_object() { self.row(Some(row)) } else { row };
+                    let own = if inner.is_object() || choice { self.row(Some(row)) } else { row };
                     self.walk(inner, own, keys, pointer, depth + 1);
                     pointer.truncate(length);
                 }
@@ -224,7 +231,14 @@ impl Folder<'_> {
         if keys.is_empty() {
             self.lines(text, row, pointer);
         } else if let Some((label, value)) = labelled(text).filter(|_| !text.contains('\n')) {
-            self.push(value, None, row, (label, pointer), true);
+            self.part(value, row, (label, pointer));
+        }
+    }
+
+    /// A part of what a tool says that nobody else writes into.
+    fn part(&mut self, raw: &str, row: u32, place: (&str, &str)) {
+        if !raw.is_empty() {
+            self.push(raw, Micro::parse(raw).filter(|_| raw.len() < 20), row, place, true);
         }
     }
 
@@ -233,9 +247,9 @@ impl Folder<'_> {
     fn lines(&mut self, text: &str, row: u32, pointer: &str) {
         let lines: Vec<&str> = text.split('\n').map(tidy).filter(|line| !line.is_empty()).collect();
         let labels: BTreeSet<&str> = lines.iter().filter_map(|line| labelled(line)).map(|(label, _)| label).collect();
-        if lines.len() > 1 && labels.len() == lines.len() {
+        if lines.len() > 1 && labels.len() == lines.len() && !are_alike(&lines) {
             for (label, value) in lines.iter().filter_map(|line| labelled(line)) {
-                self.push(value, None, row, (label, pointer), true);
+                self.part(value, row, (label, pointer));
             }
             return;
         }
@@ -244,12 +258,13 @@ impl Folder<'_> {
         let items = if lines.len() == 1 { text.split([',', ';']).map(tidy).collect() } else { lines };
         for item in items.iter().skip(usize::from(!names.is_empty())) {
             let row = if list { self.row(Some(row)) } else { row };
-            for (at, part) in item.split([',', ';']).enumerate() {
+            let marks: &[char] = if names.is_empty() { &[',', ';'] } else { &[','] };
+            for (at, part) in item.split(marks).enumerate() {
                 let name = names.get(at).copied().unwrap_or_default();
                 let (label, value) = labelled(part).unzip();
                 for part in [Some(part), label, value].into_iter().flatten().map(tidy) {
-                    if !part.is_empty() && part != text {
-                        self.push(part, None, row, (name, pointer), true);
+                    if part != text {
+                        self.part(part, row, (name, pointer));
                     }
                 }
             }
@@ -297,11 +312,14 @@ fn is_table(map: &serde_json::Map<String, Value>) -> bool {
     !map.is_empty() && map.iter().all(|(key, inner)| inner.is_object() && looks_like_data(key))
 }
 
-/// Whether an object is a table of plain values: by what the call asked about, or because they are of one kind.
-fn is_flat_table(map: &serde_json::Map<String, Value>, given: &[String]) -> bool {
-    let asked = || map.keys().any(|key| given.contains(&text::exact(key)));
-    let data = !map.is_empty() && map.keys().all(|key| looks_like_data(key));
-    data && (asked() || (map.len() > 1 && is_column(map)))
+/// Whether an object is a table of plain values: each key is what the call asked about, or some are no names of fields
+/// and the values are of one kind.
+fn is_flat_table(map: &serde_json::Map<String, Value>, given: &HashSet<&str>) -> bool {
+    let asked = || map.keys().all(|key| given.contains(&*text::exact(key)));
+    let data = || map.keys().any(|key| key.contains(|c: char| !c.is_alphabetic() && c != '_'));
+    !map.is_empty()
+        && map.keys().all(|key| looks_like_data(key))
+        && (asked() || map.len() > 1 && data() && is_column(map))
 }
 
 /// Whether the values of an object are those of one column: lists, figures of nothing that a key would be called, or
@@ -324,10 +342,16 @@ fn header<'a>(lines: &[&'a str]) -> Vec<&'a str> {
     let Some((first, rest)) = lines.split_first().filter(|(_, rest)| !rest.is_empty()) else { return Vec::new() };
     let names: Vec<&str> = first.split(',').map(str::trim).collect();
     let is_name = |name: &&str| {
-        name.starts_with(char::is_alphabetic) && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
+        name.starts_with(char::is_lowercase) && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
     };
     let even = rest.iter().all(|line| line.split(',').count() == names.len());
     if names.len() > 1 && even && names.iter().all(is_name) { names } else { Vec::new() }
+}
+
+/// Whether lines put each label to a value of one kind, so that they name several things: "Ann: a@x.io", "Eve: e@x.io".
+fn are_alike(lines: &[&str]) -> bool {
+    let values = || lines.iter().filter_map(|line| labelled(line)).map(|(_, value)| value);
+    values().all(|value| value.contains('@')) || values().all(|value| Micro::parse(value).is_some())
 }
 
 /// Whether the parts of a text are things of a kind, and not what is said of one: several lines, or a line under a
@@ -341,10 +365,9 @@ fn is_list(lines: &[&str]) -> bool {
 
 /// The lower end of "20.0 - 45.0" or "480 - 590 EUR": what a thing is had for.
 fn least_of_range(text: &str) -> Option<Micro> {
-    let figure = |part: &str| Micro::parse(part.trim_matches(|c: char| !c.is_ascii_digit()));
     let (least, most) = text.split_once(" - ").or_else(|| text.split_once(" – "))?;
     let plain = text.len() < 40 && !text.contains(':');
-    let (least, most) = (figure(least)?, figure(most)?);
+    let (least, most) = (Micro::parse(least)?, Micro::parse(most)?);
     (plain && least.0 <= most.0).then_some(least)
 }
 
@@ -424,16 +447,20 @@ mod tests {
     fn what_names_several_things_has_a_row_for_each() {
         let lines = rows(&json!("Inns: Blue Inn\nRed Inn"), &[]);
         assert_eq!(lines[1..], [vec!["=Inns: Blue Inn", "=Inns", "=Blue Inn"], vec!["=Red Inn"]]);
+        assert_eq!(rows(&json!({"asOf": "now", "slots": ["Sat 10", "Mon 6"]}), &[]).len(), 3);
         let sheet = rows(&json!("shelf,title\nM1,Ewer\nM2,Basin"), &[]);
         assert_eq!(sheet[1..], [["shelf=M1", "title=Ewer"], ["shelf=M2", "title=Basin"]]);
         let quotes = rows(&json!({"Blue Inn": "Price: 20 - 30", "Red Inn": "Price: 15 - 45"}), &[]);
         assert_eq!(quotes.len(), 3);
-        assert_eq!(quotes[2], ["key=Red Inn", "Red Inn=Price: 15 - 45", "Price=15 - 45"]);
-        assert_eq!(rows(&json!({"Red Inn": "Hill 4", "Spa": "Quay 2"}), &["red inn".to_owned()]).len(), 3);
+        assert_eq!(quotes[2], ["key=Red Inn", "=Price: 15 - 45", "Price=15 - 45"]);
+        let given = ["red inn", "spa"].map(str::to_owned);
+        assert_eq!(rows(&json!({"Red Inn": "Hill 4", "Spa": "Quay 2"}), &given).len(), 3);
+        assert_eq!(rows(&json!({"Red Inn": "Hill 4", "Spa": "Quay 2"}), &given[..1]).len(), 1);
     }
 
     #[test]
     fn what_is_said_of_one_thing_is_one_row() {
+        assert_eq!(rows(&json!([{"seats": ["A1", "A2"]}, {"seats": ["B7"]}]), &[]).len(), 3);
         assert_eq!(rows(&json!("Name: Ann\nRoom: 7"), &[]), [["=Name: Ann\nRoom: 7", "Name=Ann", "Room=7"]]);
         assert_eq!(rows(&json!({"First Name": "Ann", "Last Name": "Lee"}), &[]).len(), 1);
         assert_eq!(rows(&json!({"Total Balance": 3, "Credit Limit": 9}), &[]).len(), 1);

@@ -187,10 +187,12 @@ impl Transcript {
             query: Query::None,
             bare: matches!(arguments, Value::Null) || arguments.as_object().is_some_and(serde_json::Map::is_empty),
         };
+        let (mut listed_said, mut counted) = (false, false);
         let mut scalars = Vec::new();
         scalars_of("", arguments, &mut scalars);
         for (argument, value) in scalars {
             let Some(leaf) = value.as_str() else {
+                counted = true;
                 let found =
                     value.as_f64().and_then(Micro::from_f64).map_or(Query::None, |number| self.query_of_number(number));
                 past.query = past.query.max(found);
@@ -203,9 +205,7 @@ impl Transcript {
             };
             let listed = tool.constants(argument).iter().any(|constant| constant == leaf)
                 || (leaf.len() < 16 && tool.describes(argument, leaf));
-            if listed && self.user.says(leaf) {
-                past.query = past.query.max(Query::User);
-            }
+            listed_said |= listed && self.user.says(leaf);
             if leaf.trim().is_empty() || listed {
                 continue;
             }
@@ -219,6 +219,10 @@ impl Transcript {
                 past.unvouched.push(text::exact(leaf));
             }
             self.use_quotes(&tool.contract.name, leaf);
+        }
+        // "The pending ones": a word of the schema's is the user's choice where nothing else chooses.
+        if listed_said && past.given.is_empty() && !counted {
+            past.query = past.query.max(Query::User);
         }
         if let Ok(at) = u32::try_from(self.calls.len()) {
             self.by_id.insert(past.id.clone(), at);
@@ -513,7 +517,8 @@ impl Transcript {
                 row.bind |= bind::CREATED;
             }
             // What a text holds says nothing of its parts.
-            let text = row.parent.is_none() && row.fields.len() == 1;
+            let whole = |at: &u32| self.fields.get(*at as usize).is_some_and(|field| field.pointer.is_empty());
+            let text = row.parent.is_none() && row.fields.len() == 1 && row.fields.iter().all(whole);
             parents.insert(number, if text { 0 } else { row.bind });
         }
         if let Some(source) = self.sources.get_mut(at) {

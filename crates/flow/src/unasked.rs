@@ -2,6 +2,7 @@
 //!
 //! What never happens here: no reading of an object. That a verb asks is decided by where it stands alone.
 
+use crate::asking::REACH;
 use crate::request::Request;
 use crate::words;
 
@@ -209,7 +210,8 @@ impl Request {
     /// Whether a person is the subject of what follows in the sentence.
     fn has_subject_behind(&self, at: usize) -> bool {
         let sentence = self.words.get(at).map(|word| word.sentence);
-        let mut behind = self.words.iter().skip(at + 1).take_while(|word| Some(word.sentence) == sentence);
+        let behind = self.words.iter().skip(at + 1).take(REACH);
+        let mut behind = behind.take_while(|word| Some(word.sentence) == sentence);
         behind.any(|word| matches!(word.lower.as_str(), "i" | "we" | "he" | "she" | "they"))
     }
 

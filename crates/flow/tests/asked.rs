@@ -110,6 +110,9 @@ const NOT_ASKED: &[(&str, &str, &str)] = &[
     ("Let me know what they charge. Thanks in advance!", "advance_booking", "Moves a booking to an earlier day."),
     ("The key for every flat that is let hangs here, where is mine?", "let_flat", "Lets a flat."),
     ("Leave the tenant in peace", "leave_notice", "Leaves a notice with a tenant."),
+    ("Which holds can be released?", "release_hold", "Release a hold."),
+    ("Check whether the hold can be released.", "release_hold", "Release a hold."),
+    ("No refund may be issued without my okay.", "issue_refund", "Issue a refund."),
     ("Do not print the contract, just read it to me", "print_document", "Print a document."),
 ];
 

@@ -108,20 +108,21 @@ mod tests {
         // A source of tools is reached in one of three ways; the other ways' lines stay out each time.
         let ways: [&[&str]; 3] = [&["command", "args", "env"], &["url", "api_key"], &["url", "openapi", "api_key"]];
         let router = "tasks.*.objective.router";
-        // A task has tools or an objective; here the latter is tried.
-        let tools = "tasks.*.tools";
-        let mut tried = BTreeSet::from([router.to_owned(), tools.to_owned()]);
+        // A task has tools or a reader, or an objective; here the latter is tried.
+        let runs = ["tasks.*.tools", "tasks.*.reader"];
+        let mut tried: BTreeSet<String> = runs.into_iter().chain([router]).map(str::to_owned).collect();
         for way in ways {
             let other = |key: &str| {
                 let own = key.strip_prefix("tool_servers.*.");
                 own.is_some_and(|own| ways.concat().contains(&own) && !way.contains(&own))
             };
-            let (text, keys) = uncommented(|key| ![router, tools].contains(&key) && !other(key));
+            let (text, keys) = uncommented(|key| key != router && !runs.contains(&key) && !other(key));
             read(folder.path(), &text).unwrap_or_else(|error| panic!("{error}"));
             tried.extend(keys);
         }
         // `route fit` writes a router's file; its line must lead to a look for it.
-        let (text, _) = uncommented(|key| key.starts_with("tasks.*") || key.starts_with("providers.*"));
+        let tasks = |key: &str| key.starts_with("tasks.*") && !runs.contains(&key);
+        let (text, _) = uncommented(|key| tasks(key) || key.starts_with("providers.*"));
         let missed = read(folder.path(), &text).unwrap_err();
         assert!(missed.contains("router.json` cannot be read"), "{missed}");
         assert_eq!(tried, KEYS.iter().map(|key| key.path.to_owned()).collect(), "a line that nobody tried");
