@@ -363,6 +363,22 @@ fn is_list(lines: &[&str]) -> bool {
         && !parts.any(|part| moment::parse(part.trim()).is_some())
 }
 
+/// The longest time between two moments of one row that counts as how long something takes, in minutes.
+const DURATION_LIMIT: i64 = 1440;
+
+/// The minutes between the first two attested moments of a row that have a time of day.
+pub(crate) fn duration(row: &Row, fields: &[Field]) -> Option<i64> {
+    let mut times =
+        row.fields.iter().filter_map(|at| fields.get(*at as usize)).filter(|field| field.attested).filter_map(
+            |field| {
+                let (day, minute) = moment::parse(&field.raw)?;
+                Some(day.map_or(Some(0), moment::Day::number)? * 1440 + i64::from(minute?))
+            },
+        );
+    let (start, end) = (times.next()?, times.next()?);
+    Some((end - start).abs()).filter(|span| (1..DURATION_LIMIT).contains(span))
+}
+
 /// The lower end of "20.0 - 45.0" or "480 - 590 EUR": what a thing is had for.
 fn least_of_range(text: &str) -> Option<Micro> {
     let (least, most) = text.split_once(" - ").or_else(|| text.split_once(" – "))?;

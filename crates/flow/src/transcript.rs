@@ -140,8 +140,6 @@ const ECHO_LEAST: i64 = 100 * Micro::ONE;
 const MOMENTS_LIMIT: usize = 64;
 /// The most addresses kept that carry a name of the user's.
 const NAMESAKES_LIMIT: usize = 256;
-/// The longest time between two moments of one row that counts as how long something takes, in minutes.
-const DURATION_LIMIT: i64 = 1440;
 
 impl Transcript {
     pub(crate) fn push_system(&mut self, text: &str) {
@@ -376,7 +374,7 @@ impl Transcript {
                 }
             }
             if self.durations.len() < MOMENTS_LIMIT {
-                let span = duration(row, &self.fields);
+                let span = record::duration(row, &self.fields);
                 self.durations.extend(span.filter(|span| !self.durations.contains(span)));
             }
         }
@@ -551,19 +549,6 @@ impl Transcript {
             source.delegated = true;
         }
     }
-}
-
-/// The minutes between the first two attested moments of a row that have a time of day.
-fn duration(row: &Row, fields: &[Field]) -> Option<i64> {
-    let mut times =
-        row.fields.iter().filter_map(|at| fields.get(*at as usize)).filter(|field| field.attested).filter_map(
-            |field| {
-                let (day, minute) = moment::parse(&field.raw)?;
-                Some(day.map_or(Some(0), moment::Day::number)? * 1440 + i64::from(minute?))
-            },
-        );
-    let (start, end) = (times.next()?, times.next()?);
-    Some((end - start).abs()).filter(|span| (1..DURATION_LIMIT).contains(span))
 }
 
 struct Header<'a> {
