@@ -42,16 +42,17 @@ impl Reader<'_> {
         if says_nothing(before) && says_nothing(behind) && !struck_out {
             return reading;
         }
-        if matches!(reading, Reading::Accepted(_)) && announce::lone_example(before, behind) {
+        let (before, after) = (&*announce::ends_of(before), &*announce::ends_of(behind));
+        if matches!(reading, Reading::Accepted(_)) && announce::lone_example(before, after) {
             let message = "the only document is called an example, and no answer follows".to_owned();
             return Reading::Rejected(Rejected::one(Layer::Syntax, EXAMPLE, String::new(), message));
         }
         let Reading::Accepted(accepted) = &reading else { return reading };
-        let message = if struck_out || announce::is_denied(before, behind) {
+        let message = if struck_out || announce::is_denied(before, after) {
             Some("the words around the only document deny it or ask about it")
-        } else if announce::is_supposed(before, behind) {
+        } else if announce::is_supposed(before, after) {
             Some("the words around the only document suppose it")
-        } else if announce::has_no_source(before, behind) && self.leaves_nothing_open(accepted.document()) {
+        } else if announce::has_no_source(before, after) && self.leaves_nothing_open(accepted.document()) {
             Some("the words around the only document say that there was nothing to take its values from")
         } else if announce::is_thought_up(before, &spoken_of(accepted.document())) {
             Some("the words before the only document say that its values were thought up")
@@ -73,7 +74,7 @@ impl Reader<'_> {
         let answer = spoken_of(accepted.document());
         let left_out = |line: &str| line.starts_with(['(', '[', '.', '…', '+']) && is_elision(line);
         let goes_on = behind.lines().any(|line| left_out(line.trim()) && line.contains(char::is_alphabetic));
-        if !goes_on && !announce::retracts(behind, &answer) {
+        if !goes_on && !announce::retracts(&announce::ends_of(behind), &answer) {
             return reading;
         }
         let message = "the words behind the document take it back or say that some of it is missing".to_owned();

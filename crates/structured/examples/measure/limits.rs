@@ -30,6 +30,9 @@ const HOSTILE: &[Hostile] = &[
     ("documents", |n| "{\"a\":1} ".repeat(n / 8)),
     ("quotes", |n| "\"".repeat(n)),
     ("prose with braces", |n| "as {name} says, ".repeat(n / 16)),
+    ("orders behind", |n| format!("{{\"a\":1}} {}", "ignore x ".repeat(n / 9))),
+    ("admissions behind", |n| format!("{{\"a\":1}} {}", "i forgot to mention ".repeat(n / 20))),
+    ("templates behind", |n| format!("{{\"a\":1}} you can {}", "use this template ".repeat(n / 18))),
 ];
 
 /// Milliseconds for a megabyte of each kind (processor time, best of nine), and how they grow from a half to a whole

@@ -384,7 +384,11 @@ pub(super) fn calls_it_made_up(clause: &str, answer: &Answer) -> bool {
 }
 
 /// `with invented values`, `using placeholder data`, `(invented)`.
-pub(super) fn uses_made_up(clause: &str) -> bool {
+pub(super) fn uses_made_up(clause: &str, answer: &Answer) -> bool {
+    // A verdict `fake` is what the answer says of something else.
+    if answer.judges || answer.unmasks {
+        return false;
+    }
     if NO_DATA.contains(&clause.trim()) {
         return true;
     }

@@ -7,6 +7,8 @@ mod fault;
 mod retract;
 mod unfounded;
 
+use std::borrow::Cow;
+
 pub(crate) use disown::{is_denied, is_disowned, is_struck_out};
 pub(crate) use fault::Answer;
 pub(crate) use retract::retracts;
@@ -199,6 +201,16 @@ pub(crate) fn answer(words: &str) -> bool {
 /// Whether one of the phrases stands in these words, as a whole.
 fn says(spaced: &str, phrases: &[&str]) -> bool {
     words_from(spaced).any(|(_, rest)| phrases.iter().any(|phrase| leads(rest, phrase).is_some()))
+}
+
+/// What is read of the words before or behind an answer: all, or of more than 64 KiB the first and the last 32.
+pub(crate) fn ends_of(words: &str) -> Cow<'_, str> {
+    const END: usize = 32 * 1024;
+    if words.len() <= 2 * END {
+        return Cow::Borrowed(words);
+    }
+    let (head, tail) = (words.floor_char_boundary(END), words.ceil_char_boundary(words.len() - END));
+    Cow::Owned([words.get(..head), words.get(tail..)].map(Option::unwrap_or_default).join("\n"))
 }
 
 /// Each place where a word begins, and the words from there on.

@@ -227,13 +227,23 @@ fn found<'w>(
     })
 }
 
+/// Whether one of the phrases stands among the next words. What a sentence says far behind is of something else, and a
+/// text that repeats itself is not read anew from each place.
+fn says_soon(words: &str, phrases: &[&str]) -> bool {
+    const SOON: usize = 24;
+    let end = memchr::memchr_iter(b' ', words.as_bytes()).nth(SOON).map_or(words.len(), |space| space + 1);
+    says(&format!(" {}", words.get(..end).unwrap_or(words)), phrases)
+}
+
 /// `I misread the date`, and neither `tell me if I misread it` nor `I forgot to mention the unit`.
 fn admits(words: &str) -> bool {
+    let other = words_from(words).find(|(_, rest)| NOT_MINE.iter().any(|word| leads(rest, word).is_some()));
+    let other = other.map_or(usize::MAX, |(at, _)| at);
     found(words, &ADMISSIONS).any(|(before, phrase, behind)| {
-        let mine = !before.split_whitespace().any(|word| NOT_MINE.contains(&word));
+        let mine = before.len() <= other;
         let next = behind.split_whitespace().next().unwrap_or("");
         let adds = ADDING.iter().find(|(admission, _)| *admission == phrase).is_some_and(|(admission, goes_on)| {
-            goes_on.contains(&next) || (*admission == "i swapped" && says(&format!(" {behind}"), &ON_PURPOSE))
+            goes_on.contains(&next) || (*admission == "i swapped" && says_soon(behind, &ON_PURPOSE))
         });
         mine && !adds
     })
@@ -241,21 +251,30 @@ fn admits(words: &str) -> bool {
 
 /// `do not use the values above`; `do not use the old number` speaks of something else.
 fn orders(words: &str) -> bool {
-    found(words, &ORDERS).any(|(_, _, behind)| names_the_answer(behind))
+    found(words, &ORDERS).any(|(before, _, behind)| speaks_of_it(before, behind))
+}
+
+/// Whether an order is about the answer; a sentence that is nothing else is.
+fn speaks_of_it(before: &str, behind: &str) -> bool {
+    let alone = || before.split_whitespace().all(|word| matches!(word, "please" | "kindly" | "so"));
+    (behind.trim().is_empty() && alone()) || names_the_answer(behind)
 }
 
 /// Whether what is spoken of is the answer: `it`, `the JSON above`, `this until I have read the letter`.
 fn names_the_answer(words: &str) -> bool {
-    let all: Vec<&str> = words.split_whitespace().collect();
-    let pointers = all.iter().take_while(|word| POINTERS.contains(word) || ABOVE.contains(word)).count();
-    let (noun, next) = (all.get(pointers), all.get(pointers + 1));
-    let above = next.is_some_and(|word| ABOVE.contains(word));
+    let mut words = words.split_whitespace().peekable();
+    let mut pointed = false;
+    while words.next_if(|word| POINTERS.contains(word) || ABOVE.contains(word)).is_some() {
+        pointed = true;
+    }
+    let (noun, next) = (words.next(), words.next());
+    let above = next.is_some_and(|word| ABOVE.contains(&word));
     match noun {
-        None => true,
-        Some(noun) if above || ANSWER.contains(noun) || THINGS.contains(noun) => true,
-        Some(noun) if VALUES.contains(noun) => next.is_none_or(|word| !LIMITS.contains(word)),
-        Some(&"as") => pointers > 0 && next == Some(&"i"),
-        Some(word) => pointers > 0 && GOES_ON.contains(word),
+        None => pointed,
+        Some(noun) if above || ANSWER.contains(&noun) || THINGS.contains(&noun) => true,
+        Some(noun) if VALUES.contains(&noun) => next.is_none_or(|word| !LIMITS.contains(&word)),
+        Some("as") => pointed && next == Some("i"),
+        Some(word) => pointed && GOES_ON.contains(&word),
     }
 }
 
@@ -265,7 +284,7 @@ fn asks_to_fill_in(words: &str) -> bool {
     const FILLING: [&str; 4] = ["fill", "your data", "your own", "real values"];
     let uses = found(words, &["use this template", "use the template"]).any(|(before, _, behind)| {
         let asked = before.split_whitespace().all(|word| POLITE.contains(&word));
-        says(&format!(" {behind}"), &FILLING) || (asked && !behind.starts_with("for "))
+        says_soon(behind, &FILLING) || (asked && !behind.starts_with("for "))
     });
     let fills =
         found(words, &["fill in this", "fill in the", "fill out this", "fill out the"]).any(|(_, _, behind)| {
@@ -297,7 +316,7 @@ fn is_order_to_ignore(words: &str) -> bool {
 fn ignores_it(words: &str) -> bool {
     let (english, others) = IGNORE.split_at(IGNORE_ENGLISH);
     let denied = |before: &str| [" not", " t", " never"].iter().any(|no| before.ends_with(no));
-    found(words, english).any(|(before, _, behind)| !denied(before) && names_the_answer(behind))
+    found(words, english).any(|(before, _, behind)| !denied(before) && speaks_of_it(before, behind))
         || (says(words, others) && (says(words, &ANSWER) || says(words, &ABOVE)))
 }
 
@@ -350,6 +369,8 @@ mod tests {
             "Please discard this answer; I looked at the wrong chart.",
             "Use this template and fill in the real values.",
             "Ignore everything above.",
+            "Ignore.",
+            "Please do not use.",
             "I forgot to include the second drug.",
             "I should have written 100 for the total.",
             "This is only an example of the format.",
@@ -388,6 +409,9 @@ mod tests {
             "I got the impression that the form is wrong.",
             "This would be wrong to publish.",
             "Fill in this form's other pages at the counter.",
+            "The applicant decided to withdraw.",
+            "These are warnings that you can safely ignore.",
+            "The list leaves out services that you do not use.",
         ] {
             assert!(!taken_back(words, &members), "{words}");
         }

@@ -263,11 +263,13 @@ fn lacks_source(words: &str) -> bool {
     ];
     const RECORDS: [&str; 8] = ["data", "information", "report", "letter", "invoice", "record", "records", "recipe"];
     const MORE: [&str; 6] = ["further", "additional", "other", "more", "any", "about"];
+    // `I have no record of a second delivery`: one there was.
+    const ANOTHER: [&str; 5] = ["second", "third", "another", "earlier", "later"];
     const NEAR_WORDS: usize = 4;
     let named = |behind: &str| {
-        let near: Vec<&str> = behind.split_whitespace().take(NEAR_WORDS).collect();
-        let has = |list: &[&str]| near.iter().any(|word| list.contains(word));
-        (has(&SOURCES) || has(&RECORDS)) && !has(&MORE)
+        let has = |list: &[&str], words| behind.split_whitespace().take(words).any(|word| list.contains(&word));
+        let named = has(&SOURCES, NEAR_WORDS) || has(&RECORDS, NEAR_WORDS);
+        named && !has(&MORE, NEAR_WORDS) && !has(&ANOTHER, NEAR_WORDS + 1)
     };
     words_from(words).any(|(_, rest)| LACKING.iter().filter_map(|phrase| leads(rest, phrase)).any(named))
 }
@@ -285,7 +287,7 @@ pub(crate) fn is_thought_up(before: &str, answer: &Answer) -> bool {
     }
     before.split(['.', '!', '?', '\n', ';']).flat_map(clauses).any(|clause| {
         let words = spaced(clause);
-        says(&words, &UNUSABLE) || uses_made_up(&words) || calls_it_made_up(&words, answer)
+        says(&words, &UNUSABLE) || uses_made_up(&words, answer) || calls_it_made_up(&words, answer)
     })
 }
 

@@ -5,7 +5,7 @@
 //! schemas say. Where they are all, the verdict stands here; where a place says more, only its breaches do.
 //!
 //! What never happens here: no verdict in doubt. An unknown keyword, another draft, an address of its own, a number
-//! beyond exact comparison or a key that stands twice leaves the whole to the validator.
+//! beyond exact comparison, a long list or a declared key that stands twice leaves the whole to the validator.
 
 mod build;
 #[cfg(test)]
@@ -22,10 +22,13 @@ use crate::document::{Document, Kind, Node};
 
 /// Steps of the walk: beyond, branches inside branches would cost more than the validator.
 const STEPS_PER_NODE: usize = 8;
-/// References and branches followed on one path, beside the depth of the document.
+/// References, branches and levels of the document followed on one path.
 const DEPTH_MAX: usize = 400;
 /// Decimals of fifteen digits and integers of as many are told apart by their floats.
 const DIGITS_MAX: usize = 15;
+/// The longest list that is looked through; the validator has a table for longer ones.
+const LISTED_MAX: usize = 32;
+
 /// What the tables say of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -277,6 +280,7 @@ fn is_listed(node: Node<'_>, listed: &[Value]) -> Verdict {
     let integer = |text: &str| exact(text).and_then(|_| text.parse::<i64>().ok());
     match node.kind() {
         _ if listed.is_empty() => Verdict::Fits,
+        _ if listed.len() > LISTED_MAX => Verdict::Unknown,
         Kind::Null | Kind::Bool | Kind::String => Verdict::of(listed.iter().any(|value| equals(node, value))),
         Kind::Number => {
             let mut numbers =
