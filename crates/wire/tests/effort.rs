@@ -248,6 +248,10 @@ fn a_turn_that_goes_on_without_its_signed_thinking_has_no_budget_and_that_is_sai
     let sealed = json!([{ "type": "thinking", "thinking": "hm", "signature": "c2VhbA==" }]);
     let sealed = turns(json!({ "thinking_blocks": sealed }), result());
     assert_eq!(thinking("claude-sonnet-4-5", &sealed), ("enabled".to_owned(), 0));
+    let half = json!([{ "type": "thinking", "thinking": "a" },
+        { "type": "thinking", "thinking": "b", "signature": "c2VhbA==" }]);
+    let half = turns(json!({ "thinking_blocks": half }), result());
+    assert_eq!(thinking("claude-sonnet-4-5", &half), ("enabled".to_owned(), 0), "what goes back begins with the seal");
     let new_turn = turns(json!({}), json!({ "role": "user", "content": "and now?" }));
     assert_eq!(thinking("claude-sonnet-4-5", &new_turn), ("enabled".to_owned(), 0), "a new turn begins with thought");
 }

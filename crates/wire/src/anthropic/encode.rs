@@ -294,14 +294,16 @@ fn goes_on_unsigned(request: &ChatRequest) -> bool {
     if !answered.flat_map(|message| &message.parts).any(|part| matches!(part, Part::ToolResult(_))) {
         return false;
     }
+    let is_written = |part: &&Part| match part {
+        part if is_empty_text(part) => false,
+        Part::Reasoning(thought) => cannot_go_back(thought, native).is_none(),
+        _ => true,
+    };
     let mut first = None;
     while let Some(message) = last.next_if(|message| message.role == Role::Assistant) {
-        first = message.parts.iter().find(|part| !is_empty_text(part)).or(first);
+        first = message.parts.iter().find(is_written).or(first);
     }
-    match first {
-        Some(Part::Reasoning(thought)) => cannot_go_back(thought, native).is_some(),
-        _ => true,
-    }
+    !matches!(first, Some(Part::Reasoning(_)))
 }
 
 const fn is_empty_text(part: &Part) -> bool {
