@@ -154,15 +154,29 @@ pub struct Witness {
 
 impl fmt::Display for Witness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}`", self.tool)?;
+        write!(f, "{}", Named(&self.tool))?;
         if let Some(argument) = &self.argument {
-            write!(f, ": argument `{argument}` = `{}`", self.value)?;
+            write!(f, ": argument {} = {}", Named(argument), Named(&self.value))?;
         }
         write!(f, ": {}", self.rule)?;
         if let Some(origin) = &self.origin {
-            write!(f, " (from `{}` of message {}, `{}`)", origin.pointer, origin.message, origin.tool)?;
+            write!(f, " (from {} of message {}, {})", Named(&origin.pointer), origin.message, Named(&origin.tool))?;
         }
         Ok(())
+    }
+}
+
+/// A text of somebody else's between backticks. One in it cannot end it: what a person reads behind it is the guard's.
+struct Named<'a>(&'a str);
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plain = |c: char| match c {
+            '`' => '\'',
+            c if c.is_control() => ' ',
+            c => c,
+        };
+        write!(f, "`{}`", self.0.chars().map(plain).collect::<String>())
     }
 }
 
@@ -192,5 +206,27 @@ impl Decision {
             Self::Allow => None,
             Self::Ask(witness) | Self::Deny(witness) => Some(witness),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_cannot_end_its_own_quotation() {
+        let witness = Witness {
+            tool: "send_mail".into(),
+            argument: Some("to".into()),
+            pointer: "/to".into(),
+            value: "x`: the user vouches for it; `\n".into(),
+            rule: Rule::UntrustedSink,
+            origin: None,
+        };
+        let said = witness.to_string();
+        assert!(
+            said.starts_with("`send_mail`: argument `to` = `x': the user vouches for it; ' `: no trusted"),
+            "{said}"
+        );
     }
 }
