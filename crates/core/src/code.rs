@@ -103,7 +103,7 @@ codes! {
     STEP_LIMIT = "step_limit", 422, "output_error", true,
         "The model wanted to call tools more often than the task allows.", "Raise `tasks.NAME.max_steps`, or ask for less; `steersman explain` shows each step.";
     RUN_NOT_KEPT = "run_not_kept", 503, "server_error", true,
-        "The state of a run with tools could not be written, so nothing with an effect was sent.", "Look at the disk or the database, and at `store.runs_mb`; the same request with its `Idempotency-Key` goes on where it ended.";
+        "The state of a run with tools could not be written. No tool with an effect is called before it is.", "Look at the disk or the database, and at `store.runs_mb`; the same request with its `Idempotency-Key` goes on where it ended. Without one, look at `/console/effects` before you repeat it.";
     OVERLOADED = "overloaded", 503, "server_error", true,
         "The gateway is at its limit of requests, and this one's turn did not come in time.", "Wait as long as `retry-after` says; `GET /admin/load` shows which keys wait.";
     SHUTTING_DOWN = "shutting_down", 503, "server_error", true,

@@ -1,16 +1,16 @@
 //! Runs of tasks with tools, as documents of the state; and how long they are remembered.
 //!
-//! They take so many bytes and no more (`store.runs_mb`): what is new and does not fit is not kept, and the request
-//! that needs it is refused before anything is sent. A run that has begun is kept to its end.
+//! They take about so many bytes (`store.runs_mb`): what is new and does not fit is not kept, and the request that
+//! needs it is refused before it acts. A run that has begun is kept to its end, whatever room there is.
 //!
 //! A run that is forgotten is one whose request would act anew, so only age decides it, and never while one of its
 //! effects waits for a person or is of unknown outcome.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use steersman_core::BoxFuture;
-use steersman_engine::{Runs, RunsDown};
+use steersman_engine::{RunWrite, Runs, RunsDown};
 use steersman_scope::{Ledger, LedgerError, RunId};
 use steersman_store::{Store, StoreError, now_us};
 use tokio_util::sync::CancellationToken;
@@ -31,7 +31,7 @@ const FULL_FOR: Duration = Duration::from_secs(10);
 pub(crate) struct RunDocuments {
     store: Arc<Store>,
     most_bytes: u64,
-    kept: Mutex<Kept>,
+    kept: tokio::sync::Mutex<Kept>,
 }
 
 /// How many bytes are kept, as of the last count and with what this process has added since.
@@ -43,20 +43,20 @@ struct Kept {
 
 impl RunDocuments {
     pub(crate) fn new(store: Arc<Store>, most_bytes: u64) -> Self {
-        Self { store, most_bytes, kept: Mutex::default() }
+        Self { store, most_bytes, kept: tokio::sync::Mutex::default() }
     }
 
-    /// Takes room for a new document.
-    async fn take_room(&self, bytes: u64) -> Result<(), RunsDown> {
+    /// Takes room for a new document; where there is none, only if it has to be kept. Cost: none but every ten minutes,
+    /// when all are counted, and who comes meanwhile waits for that.
+    async fn take_room(&self, bytes: u64, must: bool) -> Result<(), RunsDown> {
+        let mut kept = self.kept.lock().await;
         let fits = |kept: &Kept| kept.bytes.saturating_add(bytes) <= self.most_bytes;
-        let known = *self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let good_for = if fits(&known) { COUNTED_FOR } else { FULL_FOR };
-        if known.counted.is_none_or(|counted| counted.elapsed() > good_for) {
+        let good_for = if fits(&kept) || must { COUNTED_FOR } else { FULL_FOR };
+        if kept.counted.is_none_or(|counted| counted.elapsed() > good_for) {
             let bytes = self.store.state().documents_bytes(RUNS).await.map_err(|error| RunsDown(error.to_string()))?;
-            *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Kept { bytes, counted: Some(Instant::now()) };
+            *kept = Kept { bytes, counted: Some(Instant::now()) };
         }
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if !fits(&kept) {
+        if !fits(&kept) && !must {
             let message = format!(
                 "`store.runs_mb` ({} MiB) is full of what the last seven days left; allow more, or wait until some of it is older",
                 self.most_bytes >> 20
@@ -65,6 +65,12 @@ impl RunDocuments {
         }
         kept.bytes = kept.bytes.saturating_add(bytes);
         Ok(())
+    }
+
+    /// Gives room back that nothing was written into.
+    async fn give_back(&self, bytes: u64) {
+        let mut kept = self.kept.lock().await;
+        kept.bytes = kept.bytes.saturating_sub(bytes);
     }
 }
 
@@ -79,14 +85,19 @@ impl Runs for RunDocuments {
     fn save<'a>(
         &'a self,
         run: &'a str,
-        seen: Option<u64>,
+        write: RunWrite,
         content: String,
     ) -> BoxFuture<'a, Result<Option<u64>, RunsDown>> {
         Box::pin(async move {
-            if seen.is_none() {
-                self.take_room(u64::try_from(content.len()).unwrap_or(u64::MAX)).await?;
+            let new = u64::try_from(content.len()).unwrap_or(u64::MAX);
+            let new = if matches!(write, RunWrite::Over(_)) { 0 } else { new };
+            if new > 0 {
+                self.take_room(new, write == RunWrite::Begun).await?;
             }
-            let saved = self.store.state().put_document(RUNS, run, seen, &content, now_us()).await;
+            let saved = self.store.state().put_document(RUNS, run, write.seen(), &content, now_us()).await;
+            if new > 0 && !matches!(saved, Ok(Some(_))) {
+                self.give_back(new).await;
+            }
             saved.map_err(|error| RunsDown(error.to_string()))
         })
     }
@@ -173,15 +184,25 @@ mod tests {
         store.state().put_document("other", "kind", None, &text(600), now_us()).await.unwrap();
         assert_eq!(store.state().documents_bytes(RUNS).await.unwrap(), 60, "bytes, not characters");
         let runs = RunDocuments::new(Arc::clone(&store), 100);
-        assert_eq!(runs.save("fits", None, text(40)).await.unwrap(), Some(1));
-        let full = runs.save("one more", None, text(2)).await.unwrap_err();
+        assert_eq!(runs.save("fits", RunWrite::First, text(40)).await.unwrap(), Some(1));
+        let full = runs.save("one more", RunWrite::First, text(2)).await.unwrap_err();
         assert!(full.to_string().contains("`store.runs_mb`"), "{full}");
         assert!(runs.load("one more").await.unwrap().is_none());
-        assert_eq!(runs.save("fits", Some(1), text(80)).await.unwrap(), Some(2));
+        assert_eq!(runs.save("fits", RunWrite::Over(1), text(80)).await.unwrap(), Some(2));
+        assert_eq!(runs.save("its end", RunWrite::Begun, text(20)).await.unwrap(), Some(1), "it may have acted");
         // Another process counts for itself.
-        let other = RunDocuments::new(Arc::clone(&store), 141);
-        assert!(other.save("one more", None, text(2)).await.is_err());
-        drop((runs, other));
+        let other = RunDocuments::new(Arc::clone(&store), 161);
+        assert!(other.save("one more", RunWrite::First, text(2)).await.is_err());
+        let roomy = RunDocuments::new(Arc::clone(&store), 170);
+        for _ in 0..9 {
+            assert_eq!(
+                roomy.save("fits", RunWrite::First, text(10)).await.unwrap(),
+                None,
+                "what is not written takes none"
+            );
+        }
+        assert_eq!(roomy.save("one more", RunWrite::First, text(10)).await.unwrap(), Some(1));
+        drop((runs, other, roomy));
         store.close().await;
     }
 

@@ -230,6 +230,25 @@ fn a_turn_with_calls_of_both_sides_loses_nothing_when_the_client_comes_back() {
     assert!(!forged.contains("ada@example.com"), "hidden steps are looked up, never told: {forged}");
 }
 
+/// What a run did cannot be taken back, so what is kept of it is kept: a refusal here would be repeated, and act twice.
+#[test]
+fn a_run_that_has_acted_is_kept_where_nothing_new_would_be() {
+    let more = "[store]\nruns_mb = 1\n";
+    let obey = "[default]\nanswer = \"obey\"\n";
+    let shop = Shop::start_with(obey, more, "[\"send_mail\", \"read_inbox\"]", "", "mode = \"off\"");
+    shop.mail(&"Dear customer, ".repeat(100_000));
+    let theirs =
+        json!([{ "type": "function", "function": { "name": "ring_bell", "parameters": { "type": "object" } } }]);
+    let reads: String = (0..8).map(|n| format!("[[read_inbox {{\"folder\":\"{n}\"}}]] ")).collect();
+    let acts = "[[ring_bell {\"times\":1}]] [[send_mail {\"to\":\"ada\",\"text\":\"hi\"}]]";
+    let user = json!({ "role": "user", "content": format!("{reads}{acts}") });
+    let answer = shop.ask_with("", &json!({ "model": "task/shop", "tools": theirs, "messages": [user] }));
+    assert_eq!((answer.status, shop.truth("send_mail")), (200, 1), "{}", answer.body);
+    let refused = shop.ask("new", "[[send_mail {\"to\":\"ada\",\"text\":\"hi\"}]]");
+    assert!(refused.status == 503 && refused.body.contains("store.runs_mb"), "{}", refused.body);
+    assert_eq!(shop.truth("send_mail"), 1, "what is new and does not fit does not act");
+}
+
 /// The words of the last step reach the client while the model speaks; what is the gateway's alone does not.
 #[test]
 fn a_streamed_run_shows_the_answer_as_it_comes_and_not_the_calls() {

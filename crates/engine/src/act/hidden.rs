@@ -17,7 +17,7 @@ use steersman_wire::Dialect;
 
 use super::log::{Step, down};
 use super::step::said;
-use super::{RunsDown, ToolRoom};
+use super::{RunWrite, RunsDown, ToolRoom};
 use crate::refusal::Refusal;
 
 /// The steps of a run up to the message that the client saw, that one whole and last.
@@ -42,13 +42,14 @@ pub(super) async fn keep(
 ) -> Result<(), Refusal> {
     let name = name(dialect, before, call_ids);
     let content = serde_json::to_string(&Kept { steps }).unwrap_or_default();
-    let mut seen = None;
+    let mut write = RunWrite::Begun;
     for _ in 0..3 {
-        let saved = room.runs.save(&name, seen, content.clone()).await.map_err(|error| down(&error))?;
+        let saved = room.runs.save(&name, write, content.clone()).await.map_err(|error| down(&error))?;
         if saved.is_some() {
             return Ok(());
         }
-        seen = room.runs.load(&name).await.map_err(|error| down(&error))?.map(|(version, _)| version);
+        let known = room.runs.load(&name).await.map_err(|error| down(&error))?;
+        write = known.map_or(RunWrite::Begun, |(version, _)| RunWrite::Over(version));
     }
     Err(down(&RunsDown("somebody else keeps steps of the same conversation".to_owned())))
 }

@@ -16,7 +16,7 @@ use steersman_core::{ChatRequest, ContentHash, Contract, Message, Part, Role, To
 use super::log::{Step, down};
 use super::run::Running;
 use super::step::said;
-use super::{RunsDown, hidden};
+use super::{RunWrite, RunsDown, hidden};
 use crate::reader::{Handles, Heard, Read, ReadNote, Reader};
 use crate::recording::Recording;
 use crate::refusal::Refusal;
@@ -136,7 +136,7 @@ impl Running<'_> {
     /// Keeps what is shown of a text, and takes its names. Whoever was faster with the same conversation has named it.
     async fn remember(&self, name: &str, read: Read, handles: &mut Handles) -> Result<Read, Refusal> {
         let text = serde_json::to_string(&read).unwrap_or_default();
-        let saved = self.room.runs.save(name, None, text).await.map_err(|error| down(&error))?;
+        let saved = self.room.runs.save(name, RunWrite::First, text).await.map_err(|error| down(&error))?;
         let read = match saved {
             Some(_) => read,
             None => self.known(name).await?.unwrap_or(read),

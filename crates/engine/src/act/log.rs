@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::planned::Plan;
-use super::{RunsDown, ToolRoom};
+use super::{RunWrite, RunsDown, ToolRoom};
 use crate::reader::{Handles, Read};
 use crate::refusal::Refusal;
 use crate::reply::Inbound;
@@ -158,7 +158,8 @@ impl<'a> RunLog<'a> {
     pub(super) fn works_with(&mut self, handles: &Handles) -> Result<(), Refusal> {
         let known = (handles.len() > 0).then(|| handles.bound_to(ContentHash::of(b"run")).to_string());
         if !self.content.steps.is_empty() && self.content.handles != known {
-            return Err(down(&RunsDown("what it had read when it began is not kept any more".to_owned())));
+            let message = "what the run of this `Idempotency-Key` had read when it began is not kept any more";
+            return Err(Refusal::new(Code::IDEMPOTENCY_CONFLICT, message));
         }
         self.content.handles = known;
         Ok(())
@@ -167,7 +168,8 @@ impl<'a> RunLog<'a> {
     /// Writes the run down as it stands.
     pub(super) async fn keep(&mut self) -> Result<(), Refusal> {
         let text = serde_json::to_string(&self.content).unwrap_or_default();
-        let saved = self.room.runs.save(&self.id, self.version, text).await.map_err(|error| down(&error))?;
+        let write = self.version.map_or(RunWrite::First, RunWrite::Over);
+        let saved = self.room.runs.save(&self.id, write, text).await.map_err(|error| down(&error))?;
         if saved.is_none() {
             return Err(elsewhere());
         }

@@ -56,16 +56,39 @@ pub trait Tools: Send + Sync {
 #[error("the run cannot be kept: {0}")]
 pub struct RunsDown(pub String);
 
+/// What is written of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunWrite {
+    /// Something new, before which nothing with an effect was sent: it may be refused for want of room.
+    First,
+    /// Something new of a run that may have acted: it is kept, whatever room there is.
+    Begun,
+    /// The next version of what stands as this one.
+    Over(u64),
+}
+
+impl RunWrite {
+    /// The version that has to stand.
+    #[must_use]
+    pub const fn seen(self) -> Option<u64> {
+        match self {
+            Self::First | Self::Begun => None,
+            Self::Over(version) => Some(version),
+        }
+    }
+}
+
 /// Whoever keeps runs, durably.
 pub trait Runs: Send + Sync {
     /// A run's version and content.
     fn load<'a>(&'a self, run: &'a str) -> BoxFuture<'a, Result<Option<(u64, String)>, RunsDown>>;
 
-    /// Writes a run if the version that stands is `seen`. Gives the new version; `None` if somebody else was faster.
+    /// Writes a run if the version stands that `write` has seen. Gives the new version; `None` if somebody else was
+    /// faster.
     fn save<'a>(
         &'a self,
         run: &'a str,
-        seen: Option<u64>,
+        write: RunWrite,
         content: String,
     ) -> BoxFuture<'a, Result<Option<u64>, RunsDown>>;
 }

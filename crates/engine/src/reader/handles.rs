@@ -10,7 +10,21 @@ use steersman_core::ContentHash;
 /// The texts behind the handles of a conversation.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Handles {
-    values: BTreeMap<u32, String>,
+    values: BTreeMap<u32, Held>,
+}
+
+/// A text behind a handle.
+#[derive(Debug, Clone)]
+struct Held {
+    text: String,
+    /// Its hash, so that a long conversation is hashed once and not with each message.
+    hash: ContentHash,
+}
+
+impl Held {
+    fn new(text: String) -> Self {
+        Self { hash: ContentHash::of(text.as_bytes()), text }
+    }
 }
 
 const MARK: &str = "$h";
@@ -31,13 +45,13 @@ impl Handles {
     /// A new name for a text.
     pub(crate) fn name(&mut self, value: String) -> String {
         let number = self.values.keys().next_back().map_or(1, |last| last + 1);
-        self.values.insert(number, value);
+        self.values.insert(number, Held::new(value));
         format!("{MARK}{number}")
     }
 
     /// All but the first so many, by name.
     pub(crate) fn since(&self, before: usize) -> Vec<(String, String)> {
-        let named = |(number, value): (&u32, &String)| (format!("{MARK}{number}"), value.clone());
+        let named = |(number, held): (&u32, &Held)| (format!("{MARK}{number}"), held.text.clone());
         self.values.iter().skip(before).map(named).collect()
     }
 
@@ -48,8 +62,8 @@ impl Handles {
             return link;
         }
         let mut all = link.to_string();
-        for (number, value) in &self.values {
-            all.push_str(&format!("\0{number} {}", ContentHash::of(value.as_bytes())));
+        for (number, held) in &self.values {
+            all.push_str(&format!("\0{number} {}", held.hash));
         }
         ContentHash::of(all.as_bytes())
     }
@@ -64,9 +78,12 @@ impl Handles {
     /// Takes names of an earlier answer back.
     pub(crate) fn restore(&mut self, values: &[(String, String)]) {
         for (name, value) in values {
-            if let Some(number) = name.strip_prefix(MARK).and_then(|number| number.parse().ok()) {
-                self.values.insert(number, value.clone());
-            }
+            let number = name.strip_prefix(MARK).and_then(|number| number.parse().ok());
+            let Some(number) = number.filter(|number| self.values.get(number).is_none_or(|held| held.text != *value))
+            else {
+                continue;
+            };
+            self.values.insert(number, Held::new(value.clone()));
         }
     }
 
@@ -80,8 +97,8 @@ impl Handles {
             let ends = !tail.starts_with(|c: char| c.is_alphanumeric() || c == '_');
             filled.push_str(before);
             match digits.parse().ok().filter(|_| ends).and_then(|number: u32| self.values.get(&number)) {
-                Some(value) => {
-                    filled.push_str(value);
+                Some(held) => {
+                    filled.push_str(&held.text);
                     found = true;
                 }
                 None => {
