@@ -367,7 +367,7 @@ impl Request {
         moment::relative(word).is_some() || moment::minutes(&words::stem(word)).is_some() || word == "morning"
     }
 
-    /// "H-81 can be released", "she gets a raise".
+    /// "H-81 can be released", "Sara Lind gets a raise".
     pub(crate) fn is_passive_order(&self, at: usize) -> bool {
         let (before, second) = (self.word(at.checked_sub(1)), self.word(at.checked_sub(2)));
         let may = matches!(second, "can" | "should" | "must" | "may" | "could" | "to" | "shall");

@@ -25,6 +25,7 @@ mod guard;
 mod joined;
 mod judge;
 mod label;
+mod layout;
 mod left;
 mod lexicon;
 mod lint;

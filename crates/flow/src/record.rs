@@ -1,9 +1,9 @@
 //! Tool results as rows of fields, each field with its label, its place and the call that brought it.
 //!
-//! A row is what a person would point at: an element of a list of objects, or the whole result. Fields of objects
-//! nested in it belong to it; lists of objects nested in it make rows of their own below it. Attested is the whole
-//! value of a field and never a part; only a bare text that a wholly trusted tool returns is also split into its lines
-//! and items.
+//! A row is what a person would point at: an element of a list, an entry of a table, a line of a bare text, or the
+//! whole result. Fields of objects nested in it belong to it; lists of objects nested in it make rows of their own
+//! below it. Attested is the whole value of a field and never a part; only what a wholly trusted tool returns as a
+//! bare text, or as the column of a table, is also split.
 //!
 //! What never happens here: no meaning is read from untrusted text. It is indexed so that a witness can name its
 //! source.
@@ -13,6 +13,7 @@ use std::collections::{BTreeSet, HashSet};
 use serde_json::Value;
 use smallvec::SmallVec;
 
+use crate::layout::{are_alike, header, is_flat_table, is_list, is_table, labelled, looks_like_data, tidy};
 use crate::moment;
 use crate::number::Micro;
 use crate::text;
@@ -230,7 +231,9 @@ impl Folder<'_> {
         }
         if keys.is_empty() {
             self.lines(text, row, pointer);
-        } else if let Some((label, value)) = labelled(text).filter(|_| !text.contains('\n')) {
+        } else if keys.last() == Some(&"")
+            && let Some((label, value)) = labelled(text).filter(|_| !text.contains('\n'))
+        {
             self.part(value, row, (label, pointer));
         }
     }
@@ -307,62 +310,6 @@ impl Folder<'_> {
 /// The name of the field that a table's key is.
 pub(crate) const KEY: &str = "key";
 
-/// Whether an object is a table: records, each under a key of its own.
-fn is_table(map: &serde_json::Map<String, Value>) -> bool {
-    !map.is_empty() && map.iter().all(|(key, inner)| inner.is_object() && looks_like_data(key))
-}
-
-/// Whether an object is a table of plain values: each key is what the call asked about, or some are no names of fields
-/// and the values are of one kind.
-fn is_flat_table(map: &serde_json::Map<String, Value>, given: &HashSet<&str>) -> bool {
-    let asked = || map.keys().all(|key| given.contains(&*text::exact(key)));
-    let data = || map.keys().any(|key| key.contains(|c: char| !c.is_alphabetic() && c != '_'));
-    !map.is_empty()
-        && map.keys().all(|key| looks_like_data(key))
-        && (asked() || map.len() > 1 && data() && is_column(map))
-}
-
-/// Whether the values of an object are those of one column: lists, figures of nothing that a key would be called, or
-/// texts that begin with the same label.
-fn is_column(map: &serde_json::Map<String, Value>) -> bool {
-    let label = |value: &Value| value.as_str().and_then(labelled).map(|(label, _)| label.to_owned());
-    let first = map.values().next().and_then(label);
-    map.values().all(Value::is_array)
-        || map.iter().all(|(key, value)| value.is_number() && !crate::tool::is_quantity_name(key))
-        || first.is_some() && map.values().all(|value| label(value) == first)
-}
-
-/// A part of a text without the mark that makes it an item.
-fn tidy(part: &str) -> &str {
-    part.trim().trim_start_matches(['-', '*', '•', ' '])
-}
-
-/// The names of the columns of a text whose lines all have as many parts as the first, which has words alone.
-fn header<'a>(lines: &[&'a str]) -> Vec<&'a str> {
-    let Some((first, rest)) = lines.split_first().filter(|(_, rest)| !rest.is_empty()) else { return Vec::new() };
-    let names: Vec<&str> = first.split(',').map(str::trim).collect();
-    let is_name = |name: &&str| {
-        name.starts_with(char::is_lowercase) && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
-    };
-    let even = rest.iter().all(|line| line.split(',').count() == names.len());
-    if names.len() > 1 && even && names.iter().all(is_name) { names } else { Vec::new() }
-}
-
-/// Whether lines put each label to a value of one kind, so that they name several things: "Ann: a@x.io", "Eve: e@x.io".
-fn are_alike(lines: &[&str]) -> bool {
-    let values = || lines.iter().filter_map(|line| labelled(line)).map(|(_, value)| value);
-    values().all(|value| value.contains('@')) || values().all(|value| Micro::parse(value).is_some())
-}
-
-/// Whether the parts of a text are things of a kind, and not what is said of one: several lines, or a line under a
-/// label or of more than two parts, of which none is a day or time.
-fn is_list(lines: &[&str]) -> bool {
-    let [line] = lines else { return lines.len() > 1 };
-    let mut parts = line.split([',', ';']);
-    parts.clone().count() > if labelled(line).is_some() { 1 } else { 2 }
-        && !parts.any(|part| moment::parse(part.trim()).is_some())
-}
-
 /// The longest time between two moments of one row that counts as how long something takes, in minutes.
 const DURATION_LIMIT: i64 = 1440;
 
@@ -387,13 +334,6 @@ fn least_of_range(text: &str) -> Option<Micro> {
     (plain && least.0 <= most.0).then_some(least)
 }
 
-/// The label of a text and what it is put to: "Price range: 20 - 40".
-fn labelled(text: &str) -> Option<(&str, &str)> {
-    const LONGEST: usize = 40;
-    let (label, value) = text.split_once(": ")?;
-    (label.len() <= LONGEST).then_some((label.trim(), value.trim()))
-}
-
 /// Whether a key can be a number or code that a platform gave: no words, and nothing that money or a message can be
 /// sent to (the shortest IBAN has 15 characters).
 fn is_identifier(key: &str) -> bool {
@@ -403,13 +343,6 @@ fn is_identifier(key: &str) -> bool {
     key.len() < 15
         && key.bytes().any(|b| b.is_ascii_digit())
         && parts.map_or_else(|| is_code(key), |(whole, part)| is_number(whole) && is_number(part))
-}
-
-/// Whether an object key is data (an address, a name with blanks) and not the name of a field. Attested like a value.
-fn looks_like_data(key: &str) -> bool {
-    !key.is_empty()
-        && (key.contains(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '-' | '$'))
-            || key.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit()))
 }
 
 #[cfg(test)]

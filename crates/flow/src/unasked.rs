@@ -50,11 +50,11 @@ impl Request {
             && self.before(at, 12, first).any(|word| matches!(word.stem.as_str(), "remind" | "reminder"));
         let progressive = self.word(Some(at)).ends_with("ing")
             && matches!(before, "m" | "am" | "re" | "are" | "is" | "be" | "been" | "was" | "were");
-        // "What they ask for", "we pay 20 a month".
         // "Every flat that is let", "the stairs will be clear".
         let state = matches!(before, "is" | "are" | "was" | "were" | "been") || (before, second) == ("be", "will");
-        let stated = matches!(before, "they" | "he" | "she") || (own(before) && !wish) || state;
-        deed || gerund || reminded || progressive || stated
+        // "What they ask for", "we pay 20 a month".
+        let stated = matches!(before, "they" | "he" | "she") || (own(before) && !wish);
+        deed || gerund || reminded || progressive || state || stated
     }
 
     /// "Tell me", "let us know", "give me a summary": an answer is asked for, and no message. A right is given by an
@@ -250,7 +250,6 @@ const OPENERS: &[&str] = &[
     "perhaps",
     "thanks",
     "thank",
-    "there",
     "lately",
     "recently",
 ];

@@ -125,14 +125,27 @@ impl Queue {
         self.wake();
     }
 
-    /// Whether so much waits that records may soon be dropped.
+    /// Whether so much waits that the writer has to hurry.
     pub(crate) fn is_pressed(&self) -> bool {
-        self.bytes.load(Ordering::SeqCst) > self.max_bytes / 6
+        self.holds_more_than_one_in(6)
     }
 
     /// Whether it is the writer's turn: so much waits that without its getting more time records will be dropped.
     fn is_crowded(&self) -> bool {
-        self.bytes.load(Ordering::SeqCst) > self.max_bytes / 2 && !self.stuck.load(Ordering::SeqCst)
+        self.holds_more_than_one_in(2) && !self.stuck.load(Ordering::SeqCst)
+    }
+
+    /// Whether more than this part of its bytes or of its records is taken.
+    fn holds_more_than_one_in(&self, part: usize) -> bool {
+        self.bytes.load(Ordering::SeqCst) > self.max_bytes / part || self.waiting() > (self.capacity / part) as u64
+    }
+
+    /// How many records are not settled.
+    fn waiting(&self) -> u64 {
+        // Settled before accepted: read the other way round, a record could be settled and not yet accepted.
+        let failed = self.mark.counters().failed.load(Ordering::SeqCst);
+        let settled = self.written.load(Ordering::SeqCst) + failed;
+        self.mark.counters().accepted.load(Ordering::SeqCst).saturating_sub(settled)
     }
 
     /// Says whether the database keeps the writer waiting.
@@ -200,7 +213,7 @@ impl Recorder for Queue {
             self.push(record);
         }
         self.entering.fetch_sub(1, Ordering::SeqCst);
-        if self.is_crowded() {
+        if !self.is_closed() && self.is_crowded() {
             // This thread's turn goes to whoever waits for the processor. It waits for nothing: where nobody wants the
             // processor, it goes on at once.
             std::thread::yield_now();
@@ -362,6 +375,9 @@ mod tests {
 
     #[test]
     fn the_writer_hurries_first_and_then_has_the_right_of_way_unless_its_database_keeps_it_waiting() {
+        let (small, _receiver) = Queue::new(Mark::in_memory(), 12, 1 << 30);
+        (0..7).for_each(|_| small.record(record(1)));
+        assert!(small.is_pressed() && small.is_crowded(), "records are counted as well as bytes");
         let (queue, receiver) = Queue::new(Mark::in_memory(), 100, 12 * (RECORD_BYTES + 1_000));
         let offer = |records: u64| (0..records).for_each(|_| queue.record(record(1_000)));
         let now = || (queue.is_pressed(), queue.is_crowded());

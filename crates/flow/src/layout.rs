@@ -1,0 +1,81 @@
+//! How results are laid out: which objects are tables, and what the lines of a bare text are.
+//!
+//! What never happens here: no trust. Whether a part is attested is decided by the contract.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+use crate::moment;
+use crate::number::Micro;
+use crate::text;
+
+/// Whether an object is a table: records, each under a key of its own.
+pub(crate) fn is_table(map: &serde_json::Map<String, Value>) -> bool {
+    !map.is_empty() && map.iter().all(|(key, inner)| inner.is_object() && looks_like_data(key))
+}
+
+/// Whether an object is a table of plain values: each key is what the call asked about, or some are no names of fields
+/// and the values are of one kind.
+pub(crate) fn is_flat_table(map: &serde_json::Map<String, Value>, given: &HashSet<&str>) -> bool {
+    let asked = || map.keys().all(|key| given.contains(&*text::exact(key)));
+    let data = || map.keys().any(|key| key.contains(|c: char| !c.is_alphabetic() && c != '_'));
+    !map.is_empty()
+        && map.keys().all(|key| looks_like_data(key))
+        && (asked() || map.len() > 1 && data() && is_column(map))
+}
+
+/// Whether the values of an object are those of one column: lists, figures of nothing that a key would be called, or
+/// texts that begin with the same label.
+fn is_column(map: &serde_json::Map<String, Value>) -> bool {
+    let label = |value: &Value| value.as_str().and_then(labelled).map(|(label, _)| label.to_owned());
+    let first = map.values().next().and_then(label);
+    map.values().all(Value::is_array)
+        || map.iter().all(|(key, value)| value.is_number() && !crate::tool::is_quantity_name(key))
+        || first.is_some() && map.values().all(|value| label(value) == first)
+}
+
+/// A part of a text without the mark that makes it an item.
+pub(crate) fn tidy(part: &str) -> &str {
+    part.trim().trim_start_matches(['-', '*', '•', ' '])
+}
+
+/// The names of the columns of a text whose lines all have as many parts as the first, which has words alone.
+pub(crate) fn header<'a>(lines: &[&'a str]) -> Vec<&'a str> {
+    let Some((first, rest)) = lines.split_first().filter(|(_, rest)| !rest.is_empty()) else { return Vec::new() };
+    let names: Vec<&str> = first.split(',').map(str::trim).collect();
+    let is_name = |name: &&str| {
+        name.starts_with(char::is_lowercase) && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
+    };
+    let even = rest.iter().all(|line| line.split(',').count() == names.len());
+    if names.len() > 1 && even && names.iter().all(is_name) { names } else { Vec::new() }
+}
+
+/// Whether lines put each label to a value of one kind, so that they name several things: "Ann: a@x.io", "Eve: e@x.io".
+pub(crate) fn are_alike(lines: &[&str]) -> bool {
+    let values = || lines.iter().filter_map(|line| labelled(line)).map(|(_, value)| value);
+    values().all(|value| value.contains('@')) || values().all(|value| Micro::parse(value).is_some())
+}
+
+/// Whether the parts of a text are things of a kind, and not what is said of one: several lines, or a line under a
+/// label or of more than two parts, of which none is a day or time.
+pub(crate) fn is_list(lines: &[&str]) -> bool {
+    let [line] = lines else { return lines.len() > 1 };
+    let mut parts = line.split([',', ';']);
+    parts.clone().count() > if labelled(line).is_some() { 1 } else { 2 }
+        && !parts.any(|part| moment::parse(part.trim()).is_some())
+}
+
+/// The label of a text and what it is put to: "Price range: 20 - 40".
+pub(crate) fn labelled(text: &str) -> Option<(&str, &str)> {
+    const LONGEST: usize = 40;
+    let (label, value) = text.split_once(": ")?;
+    (label.len() <= LONGEST).then_some((label.trim(), value.trim()))
+}
+
+/// Whether an object key is data (an address, a name with blanks) and not the name of a field. Attested like a value.
+pub(crate) fn looks_like_data(key: &str) -> bool {
+    !key.is_empty()
+        && (key.contains(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '-' | '$'))
+            || key.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit()))
+}
