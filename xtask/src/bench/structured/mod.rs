@@ -48,8 +48,8 @@ enum Half {
 }
 
 /// Cases that were written without knowledge of the parser.
-const BLIND: [&str; 8] =
-    ["blind", "blind_2", "blind_3", "blind_3_final", "blind_4", "blind_4_final", "blind_5", "blind_5_final"];
+const BLIND: [&str; 9] =
+    ["blind", "blind_2", "blind_3", "blind_3_final", "blind_4", "blind_4_final", "blind_5", "blind_5_final", "blind_6"];
 const SETS: [&str; 5] = ["syntax", "bracket", "drift", "must_refuse", "valid"];
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
