@@ -8,13 +8,14 @@
 
 use std::borrow::Cow;
 
-use crate::announce;
+use crate::announce::{self, Fact, Said};
 use crate::code::Code;
-use crate::document::{Document, Node};
+use crate::document::{Document, Kind, Node};
 use crate::outcome::{Layer, Reading, Rejected, Truncated};
 use crate::read::{Finish, Mode, Reader};
 use crate::record::Edit;
 use crate::repair::{Draft, Readings, is_elision};
+use crate::schema::{CompiledSchema, Property};
 use crate::template;
 
 /// More documents than this are a list or as good as none.
@@ -52,10 +53,14 @@ impl Reader<'_> {
             Some("the words around the only document deny it or ask about it")
         } else if announce::is_supposed(before, after) {
             Some("the words around the only document suppose it")
-        } else if announce::has_no_source(before, after) && self.leaves_nothing_open(accepted.document()) {
+        } else if announce::has_no_source(before, after)
+            && self.leaves_nothing_open(accepted.document(), &[before, after])
+        {
             Some("the words around the only document say that there was nothing to take its values from")
         } else if announce::is_thought_up(before, &spoken_of(accepted.document())) {
             Some("the words before the only document say that its values were thought up")
+        } else if announce::contradicts(before, after, &self.facts(accepted.document())) {
+            Some("the words around the only document say another value of one of its members")
         } else {
             None
         };
@@ -72,7 +77,12 @@ impl Reader<'_> {
             return reading;
         }
         let answer = spoken_of(accepted.document());
-        let left_out = |line: &str| line.starts_with(['(', '[', '.', '…', '+']) && is_elision(line);
+        // `[1] Offsets omitted.` is a note.
+        let note = |line: &str| {
+            let rest = line.strip_prefix('[').map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()));
+            rest.is_some_and(|rest| rest.starts_with(']'))
+        };
+        let left_out = |line: &str| line.starts_with(['(', '[', '.', '…', '+']) && !note(line) && is_elision(line);
         let goes_on = behind.lines().any(|line| left_out(line.trim()) && line.contains(char::is_alphabetic));
         if !goes_on && !announce::retracts(&announce::ends_of(behind), &answer) {
             return reading;
@@ -82,13 +92,48 @@ impl Reader<'_> {
         Reading::Rejected(Rejected { best, ..Rejected::one(Layer::Syntax, TAKEN_BACK, String::new(), message) })
     }
 
-    /// Every member that the schema declares at the root is there, and none is null or empty.
-    fn leaves_nothing_open(&self, document: &Document) -> bool {
+    /// No member is null or empty, and none that the schema declares at the root and the words speak of is left out; or
+    /// a value is nothing but an ellipsis.
+    fn leaves_nothing_open(&self, document: &Document, words: &[&str]) -> bool {
         let root = document.root();
+        let said = words.iter().map(|words| announce::spaced(words)).collect::<String>();
+        let spoken_of =
+            |name: &str| announce::spaced(name).split_whitespace().any(|word| said.contains(&format!(" {word} ")));
         let empty = |(value, _): &(Node<'_>, Option<Node<'_>>)| matches!(value.raw(), "null" | "\"\"");
-        let declared = self.schema.and_then(|schema| schema.shapes().shape(0)).map(|shape| &shape.properties);
-        let absent = declared.into_iter().flatten().any(|property| root.get(&property.name).is_none());
-        !absent && !template::leaves(document).unwrap_or_default().iter().any(empty)
+        let blank = |(value, _): &(Node<'_>, Option<Node<'_>>)| value.is_text("...") || value.is_text("…");
+        let mut absent = self.declared().filter(|property| root.get(&property.name).is_none());
+        let leaves = template::leaves(document).unwrap_or_default();
+        leaves.iter().any(blank) || !(absent.any(|property| spoken_of(&property.name)) || leaves.iter().any(empty))
+    }
+
+    /// The members that the schema declares at the root.
+    fn declared(&self) -> impl Iterator<Item = &Property> {
+        let root = self.schema.and_then(|schema| schema.shapes().shape(0));
+        root.into_iter().flat_map(|shape| &shape.properties)
+    }
+
+    /// What a sentence can say otherwise: numbers, booleans and listed words at the root.
+    fn facts(&self, document: &Document) -> Vec<Fact> {
+        let shapes = self.schema.map(CompiledSchema::shapes);
+        let fact = |property: &Property| {
+            let value = document.root().get(&property.name)?;
+            let said = match value.kind() {
+                Kind::Number => Said::Number(value.raw().parse().ok()?),
+                Kind::Bool => Said::Bool(value.raw() == "true"),
+                Kind::String => {
+                    let listed = shapes?.shape(property.shape)?.listed.as_ref()?;
+                    let words = listed.iter().filter_map(serde_json::Value::as_str);
+                    let own = value.as_str()?;
+                    Said::Word(
+                        announce::spaced(&own),
+                        words.filter(|word| *word != own).map(announce::spaced).collect(),
+                    )
+                }
+                _ => return None,
+            };
+            Some(Fact { name: announce::spaced(&property.name).trim().to_owned(), said })
+        };
+        self.declared().filter_map(fact).collect()
     }
 
     /// Several documents: see the rule at the top.
@@ -123,10 +168,15 @@ impl Reader<'_> {
             ([first, rest @ ..], _) if rest.iter().all(|&i| text(i).trim() == text(*first).trim()) => Some(*first),
             _ => self.chosen(drafts, &accepted).or_else(|| self.announced(drafts, &accepted)),
         };
-        let is_last = pick == drafts.len().checked_sub(1) && self.chosen(drafts, &accepted).is_none();
+        // What no document behind it answers, its words may take back.
+        let last = pick.filter(|pick| fitting.iter().all(|other| other <= pick));
+        let last = last.filter(|_| self.chosen(drafts, &accepted).is_none());
+        let behind = last.and_then(|pick| drafts.get(pick)).and_then(|draft| self.text.get(draft.end..));
         match pick.and_then(|i| outcomes.into_iter().nth(i)) {
-            Some(reading) if is_last => self.unless_taken_back(reading, self.behind(drafts)),
-            Some(reading) => reading,
+            Some(reading) => match behind {
+                Some(behind) => self.unless_taken_back(reading, behind),
+                None => reading,
+            },
             None => self.undecided(drafts),
         }
     }

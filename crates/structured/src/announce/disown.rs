@@ -6,7 +6,7 @@
 //!
 //! What never happens here: no model, no score. The phrases are listed, and the list is the documentation.
 
-use super::{leading_clause, says, spaced};
+use super::{begins, leading_clause, says, spaced};
 
 /// A label has no more words than these.
 const LABEL_WORDS: usize = 6;
@@ -121,7 +121,28 @@ pub(crate) fn is_denied(before: &str, behind: &str) -> bool {
     let asks = QUESTIONS.contains(&first);
     let end = behind.find(['.', '!', '?', '\n']).and_then(|at| behind.get(at..));
     let asked = behind.starts_with('?') || (asks && end.is_some_and(|rest| rest.starts_with('?')));
-    wrong || denies(&clause) || asked
+    wrong || denies(&clause) || asked || is_called_no_answer(&sentence)
+}
+
+/// `The following query does not answer your question`, `my earlier reading was this, but it turned out to be wrong`.
+fn is_called_no_answer(sentence: &str) -> bool {
+    const FOLLOWING: [&str; 3] = ["the following", "what follows", "this"];
+    const IS_NONE: [&str; 8] = [
+        "does not answer",
+        "doesn t answer",
+        "do not answer",
+        "does not work",
+        "is not the answer",
+        "is not an answer",
+        "is not my answer",
+        "is not correct",
+    ];
+    const EARLIER: [&str; 7] =
+        ["my earlier", "my first", "my initial", "my previous", "my original", "i first", "i initially"];
+    const HERE: [&str; 6] = ["here", "now", "so the", "so this", "again", "instead"];
+    let follows = FOLLOWING.iter().any(|word| begins(sentence, word).is_some()) && says(sentence, &IS_NONE);
+    let earlier = says(sentence, &EARLIER) && says(sentence, &WRONG) && !says(sentence, &HERE);
+    (follows || earlier) && !says(sentence, &MENDED)
 }
 
 fn is_label(clause: &str, words: &[&str]) -> bool {
@@ -199,6 +220,8 @@ mod tests {
             ("Should I return ", "?"),
             ("Is it ", " that you mean?"),
             ("", "?"),
+            ("The following list does not answer what you asked, I show it as I had it:\n", ""),
+            ("My first reading was this, but it turned out to be wrong:\n", ""),
         ] {
             assert!(is_denied(before, behind), "{before}");
         }
@@ -207,6 +230,9 @@ mod tests {
             ("Here is the answer: ", "\n\nDo you need anything else?"),
             ("Is the amount missing? No. The answer: ", "\nAnything else?"),
             ("The invalid rows were left out, the rest: ", ""),
+            ("My first answer was wrong, here it is again: ", ""),
+            ("The following does not include the tax: ", ""),
+            ("This does not answer the second question, but the corrected record is: ", ""),
             ("", ""),
         ] {
             assert!(!is_denied(before, behind), "{before}");

@@ -9,6 +9,7 @@
 
 use std::borrow::Cow;
 
+use super::made_up::{UNREAL, calls_it_made_up, fills_in};
 use super::{begins, leads, says, spaced, words_from};
 
 /// What an answer is called by somebody who speaks of it, and by others who speak of another one.
@@ -55,7 +56,7 @@ pub(super) const ABOVE: [&str; 17] = [
 const MINE: [&str; 12] =
     ["my", "mein", "meine", "ma", "mon", "mi", "mia", "minha", "gave", "wrote", "returned", "provided"];
 /// What points at an answer without a name.
-const IT: [&str; 16] = [
+pub(super) const IT: [&str; 16] = [
     "it", "this", "that", "these", "those", "json", "das", "dies", "es", "cela", "ça", "eso", "esto", "questo", "isso",
     "это",
 ];
@@ -75,7 +76,7 @@ pub(super) const VALUES: [&str; 12] = [
     "fields",
 ];
 /// What may stand before the subject of a clause that speaks of the answer.
-const LEADS: [&str; 78] = [
+pub(super) const LEADS: [&str; 78] = [
     "the",
     "my",
     "this",
@@ -163,16 +164,14 @@ const LINKS: [&str; 59] = [
     "sind", "war", "ein", "eine", "nur", "die", "der", "est", "sont", "un", "une", "es", "son", "está", "è", "é",
 ];
 /// What begins a clause about something else inside a sentence of mine.
-const SINCE: [&str; 16] = [
+pub(super) const SINCE: [&str; 16] = [
     "since", "because", "as", "that", "which", "who", "whose", "where", "when", "if", "so", "whether", "weil", "da",
     "car", "porque",
 ];
-/// What is to be done with values that stand for others.
-const REPLACE: [&str; 5] = ["replace", "update", "change", "substitute", "fill"];
 /// Names of members that say whether something else is right.
 const RIGHT: [&str; 6] = ["correct", "right", "valid", "accurate", "true", "correctness"];
 /// What calls an answer wrong.
-const WRONG: [&str; 28] = [
+const WRONG: [&str; 33] = [
     "not the right",
     "the wrong one",
     "wrong",
@@ -185,6 +184,11 @@ const WRONG: [&str; 28] = [
     "isn t right",
     "isn t correct",
     "aren t right",
+    "does not hold",
+    "doesn t hold",
+    "do not hold",
+    "no longer holds",
+    "no longer hold",
     "invented",
     "made up",
     "falsch",
@@ -221,43 +225,6 @@ const OTHERWISE: [&str; 14] = [
 ];
 /// The same of what is past.
 const SHOULD_HAVE: [&str; 3] = ["should have been", "should have said", "should have read"];
-/// What says that the values were not found but made.
-const NO_DATA: [&str; 34] = [
-    "a guess",
-    "guesses",
-    "guessed",
-    "illustrative",
-    "hallucinated",
-    "are assumed",
-    "were assumed",
-    "fake",
-    "plausible numbers",
-    "plausible values",
-    "plausible data",
-    "plausible ones",
-    "placeholder",
-    "placeholders",
-    "hypothetical",
-    "made up",
-    "made this up",
-    "made that up",
-    "made it up",
-    "invented",
-    "fabricated",
-    "fictional",
-    "fictitious",
-    "dummy",
-    "an example",
-    "only an example",
-    "just an example",
-    "example values",
-    "example data",
-    "sample data",
-    "sample values",
-    "not real",
-    "nur ein beispiel",
-    "juste un exemple",
-];
 /// A shorter name of a member is met in prose by chance.
 const NAME_MIN_BYTES: usize = 3;
 /// A longer text tells of something and is no verdict.
@@ -265,17 +232,17 @@ const VERDICT_MAX_BYTES: usize = 32;
 /// A verdict on the document itself is short.
 const VERDICT_WORDS: usize = 7;
 /// A remark without a subject has no more words.
-const REMARK_WORDS: usize = 5;
+pub(super) const REMARK_WORDS: usize = 5;
 
 /// An answer, as far as the words behind it can speak of it.
 #[derive(Debug)]
 pub(crate) struct Answer {
     /// The names of its members, each [`spaced`].
-    names: Vec<String>,
+    pub(super) names: Vec<String>,
     /// It says of something that it is wrong.
-    judges: bool,
+    pub(super) judges: bool,
     /// It says of something that it is made up.
-    unmasks: bool,
+    pub(super) unmasks: bool,
 }
 
 impl Answer {
@@ -293,13 +260,18 @@ impl Answer {
             let said = spaced(&value);
             let denies = no(&value) && name.is_some_and(|name| says(&spaced(&name), &RIGHT));
             judges |= says(&said, &WRONG) || denies;
-            unmasks |= says(&said, &NO_DATA);
+            unmasks |= says(&said, &UNREAL);
         }
         Self { names, judges, unmasks }
     }
 }
 
 impl Answer {
+    /// The names of its members, each as words with a space between two.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(|name| name.trim())
+    }
+
     /// `Wrong.`, and nothing else.
     pub(super) fn is_flatly_wrong(&self, clause: &str) -> bool {
         let words = spaced(clause);
@@ -310,7 +282,11 @@ impl Answer {
 /// Whether a sentence finds fault with the answer.
 pub(super) fn finds_fault(sentence: &str, answer: &Answer) -> bool {
     let whole = spaced(sentence);
+    if is_conditional(&whole) {
+        return false;
+    }
     took_the_wrong_one(&whole)
+        || fills_in(&whole)
         || says_otherwise(&whole, answer)
         || clauses(sentence).map(spaced).any(|clause| {
             says_otherwise(&clause, answer) || calls_it_wrong(&clause, answer) || calls_it_made_up(&clause, answer)
@@ -339,7 +315,7 @@ pub(super) fn clauses(sentence: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The words before and behind each phrase that stands in a clause.
-fn around<'c>(clause: &'c str, phrases: &[&str]) -> impl Iterator<Item = (Vec<&'c str>, &'c str)> {
+pub(super) fn around<'c>(clause: &'c str, phrases: &[&str]) -> impl Iterator<Item = (Vec<&'c str>, &'c str)> {
     let first =
         move |phrase: &&str| words_from(clause).find_map(|(at, rest)| Some((clause.get(..at)?, leads(rest, phrase)?)));
     let parts = phrases.iter().filter_map(first);
@@ -356,7 +332,7 @@ fn calls_it_wrong(clause: &str, answer: &Answer) -> bool {
             return false;
         }
         let it = || is_about(&before, &answer.names, &IT, links);
-        is_about_this_answer(&before) || (!answer.judges && it())
+        is_about_this_answer(&before) || is_about_the_above(&before, answer) || (!answer.judges && it())
     })
 }
 
@@ -367,41 +343,26 @@ fn says_otherwise(clause: &str, answer: &Answer) -> bool {
         || around(clause, &SHOULD_HAVE).any(|(before, _)| of_a_member(&before) || is_about(&before, &[], &IT, links))
 }
 
-/// `These are placeholders`, `I made this up`; `this is an example of sarcasm` is none.
-pub(super) fn calls_it_made_up(clause: &str, answer: &Answer) -> bool {
-    // `an example of the format` is one of an answer.
-    const FORMS: [&str; 9] = ["how", "what", "format", "structure", "schema", "output", "response", "answer", "json"];
-    let of_a_kind = |behind: &str| {
-        let kind = behind.strip_prefix("of ").map(|kind| kind.split_whitespace().take(3));
-        kind.is_some_and(|mut words| !words.any(|word| FORMS.contains(&word)))
-    };
-    !answer.judges
-        && around(clause, &NO_DATA).any(|(before, behind)| {
-            let it = is_about(&before, &answer.names, &IT, links) || is_about(&before, &[], &VALUES, links);
-            let it = it && !answer.unmasks;
-            !of_a_kind(behind) && (it || is_my_doing(&before) || is_remark(&before, clause))
-        })
+/// `If the rate changes, the total is wrong`: what would be, and not what is.
+fn is_conditional(words: &str) -> bool {
+    const IF: [&str; 10] = ["if", "when", "whenever", "unless", "once", "should", "wenn", "falls", "si", "se"];
+    const CHANGES: [&str; 19] = [
+        "change", "changes", "update", "updates", "move", "moves", "differ", "differs", "expire", "expires", "edit",
+        "edits", "replace", "replaces", "revise", "revises", "would", "will", "ändert",
+    ];
+    IF.iter().any(|word| begins(words, word).is_some()) && says(words, &CHANGES)
 }
 
-/// `with invented values`, `using placeholder data`, `(invented)`.
-pub(super) fn uses_made_up(clause: &str, answer: &Answer) -> bool {
-    // A verdict `fake` is what the answer says of something else.
-    if answer.judges || answer.unmasks {
-        return false;
-    }
-    if NO_DATA.contains(&clause.trim()) {
-        return true;
-    }
-    let said = ["with", "using"].iter().find_map(|word| begins(clause, word)).unwrap_or("");
-    let behind = NO_DATA.iter().find_map(|phrase| Some((phrase, leads(said, phrase)?)));
-    behind.is_some_and(|(phrase, rest)| {
-        let mut words = phrase.split(' ').skip(1).chain(rest.split_whitespace().next());
-        words.any(|word| VALUES.contains(&word))
-    })
+/// `[..., so that is off and] the verdict above`: the last clause speaks of a member above.
+fn is_about_the_above(words: &[&str], answer: &Answer) -> bool {
+    const JOINING: [&str; 3] = ["and", "so", "but"];
+    let start = words.iter().rposition(|word| JOINING.contains(word)).map_or(0, |at| at + 1);
+    let last = words.get(start..).unwrap_or_default();
+    last.iter().any(|word| ABOVE.contains(word)) && is_about(last, &answer.names, &[], links)
 }
 
 /// Whether the subject of these words is a member or one of `subjects`: `[but] [the] total [rest]`.
-fn is_about(words: &[&str], names: &[String], subjects: &[&str], allows: fn(&[&str]) -> bool) -> bool {
+pub(super) fn is_about(words: &[&str], names: &[String], subjects: &[&str], allows: fn(&[&str]) -> bool) -> bool {
     let leads = words.iter().take_while(|word| LEADS.contains(word)).count();
     (0..=leads).filter_map(|at| words.get(at..)).any(|words| {
         // `the guest's name` and `the guest name` are the member `guest`.
@@ -419,7 +380,7 @@ fn is_about(words: &[&str], names: &[String], subjects: &[&str], allows: fn(&[&s
 }
 
 /// Nothing but what links a subject to what is said of it: `of 90 is clearly`.
-fn links(words: &[&str]) -> bool {
+pub(super) fn links(words: &[&str]) -> bool {
     words.iter().all(|word| {
         LINKS.contains(word)
             || ANSWER.contains(word)
@@ -440,37 +401,24 @@ fn names_no_other(words: &[&str]) -> bool {
 }
 
 /// `my answer is`, `the JSON above was`, `the answer I gave is`.
-fn is_about_this_answer(words: &[&str]) -> bool {
+pub(super) fn is_about_this_answer(words: &[&str]) -> bool {
     let known = |word: &&str| [&LEADS[..], &LINKS, &ANSWER, &ABOVE, &MINE].iter().any(|list| list.contains(word));
     let has = |list: &[&str]| words.iter().any(|word| list.contains(word));
     words.iter().all(known) && (has(&ABOVE) || (has(&ANSWER) && has(&MINE)))
 }
 
-/// `I [had to use]`, without a clause about something else.
-fn is_my_doing(words: &[&str]) -> bool {
-    let at = words.iter().position(|word| *word == "i");
-    at.is_some_and(|at| {
-        let (leads, rest) = words.split_at(at);
-        leads.iter().all(|word| LEADS.contains(word)) && !rest.iter().any(|word| SINCE.contains(word))
-    })
-}
-
-/// `Example values only`, `replace the placeholder values`.
-fn is_remark(before: &[&str], clause: &str) -> bool {
-    let short = clause.split_whitespace().count() <= REMARK_WORDS;
-    let replaces = before.iter().any(|word| REPLACE.contains(word));
-    let leads = before.iter().all(|word| LEADS.contains(word) || REPLACE.contains(word));
-    leads && (replaces || (short && says(clause, &["values", "data", "placeholders"])))
-}
-
 /// `I analysed the wrong review`.
 fn took_the_wrong_one(words: &str) -> bool {
     let list: Vec<&str> = words.split_whitespace().collect();
+    // `let me know if I got it wrong`, `tell me what I got wrong`
+    let asked = list.iter().position(|word| matches!(*word, "if" | "whether" | "unless" | "what" | "where" | "which"));
+    let mine = |at: &usize| asked.is_none_or(|asked| *at < asked);
     // `I got the date wrong`.
-    let got = list.windows(2).position(|two| matches!(two, ["i", "got" | "had"]));
+    let got = list.windows(2).position(|two| matches!(two, ["i", "got" | "had"])).filter(mine);
     let got_wrong = list.split_last().zip(got).is_some_and(|((last, rest), at)| {
         let between = rest.get(at + 2..).unwrap_or_default();
         *last == "wrong" && between.len() <= REMARK_WORDS && !between.iter().any(|word| SINCE.contains(word))
     });
-    got_wrong || list.windows(4).any(|four| matches!(four, ["i", _, "the" | "a" | "an", "wrong" | "incorrect"]))
+    let took = |four: &[&str]| matches!(four, ["i", _, "the" | "a" | "an", "wrong" | "incorrect"]);
+    got_wrong || list.windows(4).position(took).filter(mine).is_some()
 }

@@ -2,13 +2,17 @@
 //!
 //! What never happens here: no model, no score. The phrases are listed, and the list is the documentation.
 
+mod contradict;
 mod disown;
 mod fault;
+mod made_up;
 mod retract;
 mod unfounded;
+mod voices;
 
 use std::borrow::Cow;
 
+pub(crate) use contradict::{Fact, Said, contradicts};
 pub(crate) use disown::{is_denied, is_disowned, is_struck_out};
 pub(crate) use fault::Answer;
 pub(crate) use retract::retracts;
@@ -282,29 +286,39 @@ pub(crate) fn example(words: &str) -> bool {
 /// The same of a document that is the only one: a form that is named is no example yet.
 pub(crate) fn lone_example(before: &str, behind: &str) -> bool {
     let (clause, words) = leading_clause(before);
-    let led = (begins_as_example(&words) && !names_a_specimen(&words)) || is_likened(&words);
+    let led = (begins_as_example(&words) && !names_a_specimen(&words)) || is_likened(&words) || shows_a_form(&words);
     let named = ends_as_example(&words) && !is_referred_to(&words);
     led || named || says_unspaced(&clause, &EXAMPLES_UNSPACED) || spaced(behind).starts_with(" for example ")
 }
 
 /// `Sample W-118 was measured twice`: a specimen, and no example.
 fn names_a_specimen(words: &str) -> bool {
-    const OF_SPECIMENS: [&str; 6] = ["id", "no", "number", "size", "analysis", "preparation"];
+    const OF_SPECIMENS: [&str; 3] = ["id", "no", "size"];
+    // `Sample 2 of what the output may contain` is one of an answer.
+    const ANSWERS: [&str; 5] = ["output", "response", "answer", "json", "object"];
+    const VERBS: [&str; 6] = ["was", "were", "has", "had", "shows", "contains"];
     let Some(rest) = begins(words, "sample") else { return false };
     let list: Vec<&str> = rest.split_whitespace().take(3).collect();
     let digit = |word: &&str| word.starts_with(|c: char| c.is_ascii_digit());
-    match list.as_slice() {
+    let specimen = match list.as_slice() {
         [first, second, ..] if first.len() == 1 && digit(second) => true,
-        [first, _, ..] => digit(first) || OF_SPECIMENS.contains(first),
+        [first, _, ..] => digit(first) || OF_SPECIMENS.contains(first) || says(words, &VERBS),
         _ => false,
-    }
+    };
+    specimen && !says(words, &ANSWERS)
 }
 
 /// `from the test data`, `for the given example`: what was given, and no example of an answer.
 fn is_referred_to(words: &str) -> bool {
     const GIVEN: [&str; 4] = ["given", "above", "provided", "following"];
     const DEFINITE: [&str; 6] = ["the", "this", "that", "these", "those", "your"];
-    const PREPOSITIONS: [&str; 9] = ["for", "from", "of", "in", "to", "on", "with", "using", "by"];
+    const PREPOSITIONS: [&str; 7] = ["for", "from", "of", "in", "to", "on", "using"];
+    // What was given to the model is never called so.
+    const UNREAL: [&str; 9] =
+        ["mock", "dummy", "fake", "illustrative", "fictitious", "fictional", "placeholder", "hypothetical", "invented"];
+    if words.split_whitespace().rev().take(2).any(|word| UNREAL.contains(&word)) {
+        return false;
+    }
     let rest = |nouns: usize| words.split_whitespace().rev().skip(nouns).skip_while(|word| GIVEN.contains(word));
     (1..=2).any(|nouns| {
         let mut before = rest(nouns);
@@ -316,6 +330,16 @@ fn is_referred_to(words: &str) -> bool {
 /// Whether a line of the text leads over to an example.
 pub(crate) fn leads_to_example(text: &str) -> bool {
     text.lines().any(|line| line.trim_end().ends_with([':', '：']) && lone_example(line, ""))
+}
+
+/// `an example of what the output would look like once you send me the letter`.
+fn shows_a_form(spaced: &str) -> bool {
+    const SHOWN: [&str; 5] =
+        ["example of what", "example of how", "sample of what", "illustration of what", "idea of what"];
+    const ANSWERS: [&str; 6] = ["output", "response", "answer", "json", "object", "result"];
+    let likened =
+        says(spaced, &["look like once", "look like when", "look like after", "look like as soon as", "look like if"]);
+    (says(spaced, &SHOWN) || likened) && says(spaced, &ANSWERS)
 }
 
 /// `would look like this`, `something like`.
@@ -477,6 +501,7 @@ mod tests {
             "Sample 12 has these values: ",
             "Extracted from the test data: ",
             "Result for the given example: ",
+            "Sample preparation took two hours and was done twice: ",
         ] {
             assert!(!lone_example(words, ""), "{words}");
         }
@@ -486,6 +511,11 @@ mod tests {
             "Here is a sample response: ",
             "For example: ",
             "For the task, an example: ",
+            "Sample analysis of a positive review: ",
+            "Sample 2 of what the output may contain: ",
+            "Here is the answer in the mock response: ",
+            "Here is what I made of the dummy data: ",
+            "This is an example of how the answer will look like when you paste the letter: ",
         ] {
             assert!(lone_example(words, ""), "{words}");
         }

@@ -7,6 +7,7 @@
 //! documentation.
 
 use super::fault::{ABOVE, ANSWER, Answer, VALUES, clauses, finds_fault, is_called_wrong};
+use super::voices::Voices;
 use super::{begins, leads, says, says_unspaced, spaced, words_from};
 
 /// What a sentence that thinks again begins with, where a pause or a word of [`THEN`] follows.
@@ -102,11 +103,6 @@ const ADMISSIONS: [&str; 36] = [
     "ich habe mich vertan",
     "ich habe mich geirrt",
 ];
-/// What makes an admission a question, or that of another.
-const NOT_MINE: [&str; 18] = [
-    "if", "whether", "unless", "case", "wenn", "falls", "ob", "says", "said", "wrote", "writes", "states", "stated",
-    "claims", "claimed", "admits", "admitted", "asks",
-];
 /// Admissions that only add to an answer, by what they go on with.
 const ADDING: [(&str, &[&str]); 3] = [
     ("i forgot to", &["mention", "note", "say", "ask", "thank", "explain", "clarify"]),
@@ -141,6 +137,9 @@ const THINGS: [&str; 10] =
     ["value", "values", "message", "reply", "draft", "attempt", "version", "one", "part", "extraction"];
 /// What goes on from an order about the whole answer.
 const GOES_ON: [&str; 9] = ["yet", "until", "because", "since", "i", "please", "at", "and", "but"];
+/// What stands behind a member that an order names.
+const ENDS_A_NAME: [&str; 13] =
+    ["above", "yet", "until", "because", "since", "as", "it", "that", "which", "i", "please", "either", "here"];
 /// What only limits how data are used.
 const LIMITS: [&str; 6] = ["for", "without", "outside", "alone", "in", "to"];
 /// What is filled in.
@@ -204,11 +203,11 @@ fn sentences(text: &str) -> impl Iterator<Item = &str> {
 fn takes_back(sentence: &str, answer: &Answer) -> bool {
     let words = spaced(sentence);
     thinks_again(sentence, &words)
-        || ignores_it(&words)
+        || ignores_it(&words, answer)
         || clauses(sentence).any(|clause| {
             let words = spaced(clause);
             admits(&words)
-                || orders(&words)
+                || orders(&words, answer)
                 || asks_to_fill_in(&words)
                 || is_order_to_ignore(&words)
                 || answer.is_flatly_wrong(clause)
@@ -237,10 +236,9 @@ fn says_soon(words: &str, phrases: &[&str]) -> bool {
 
 /// `I misread the date`, and neither `tell me if I misread it` nor `I forgot to mention the unit`.
 fn admits(words: &str) -> bool {
-    let other = words_from(words).find(|(_, rest)| NOT_MINE.iter().any(|word| leads(rest, word).is_some()));
-    let other = other.map_or(usize::MAX, |(at, _)| at);
+    let voices = Voices::of(words);
     found(words, &ADMISSIONS).any(|(before, phrase, behind)| {
-        let mine = before.len() <= other;
+        let mine = voices.is_mine(before.len());
         let next = behind.split_whitespace().next().unwrap_or("");
         let adds = ADDING.iter().find(|(admission, _)| *admission == phrase).is_some_and(|(admission, goes_on)| {
             goes_on.contains(&next) || (*admission == "i swapped" && says_soon(behind, &ON_PURPOSE))
@@ -249,9 +247,20 @@ fn admits(words: &str) -> bool {
     })
 }
 
-/// `do not use the values above`; `do not use the old number` speaks of something else.
-fn orders(words: &str) -> bool {
-    found(words, &ORDERS).any(|(before, _, behind)| speaks_of_it(before, behind))
+/// `do not use the values above`, `do not use the total`; `do not use the old number` speaks of something else, and
+/// `the label says do not use it` is what the label says.
+fn orders(words: &str, answer: &Answer) -> bool {
+    let voices = Voices::of(words);
+    found(words, &ORDERS).any(|(before, _, behind)| {
+        voices.is_mine(before.len()) && (speaks_of_it(before, behind) || names_a_member(behind, answer))
+    })
+}
+
+/// `the total`, and no more of it: `the date format` is none.
+fn names_a_member(words: &str, answer: &Answer) -> bool {
+    let noun = POINTERS.iter().find_map(|pointer| leads(words, pointer)).unwrap_or(words);
+    let ends = |rest: &str| rest.split_whitespace().next().is_none_or(|next| ENDS_A_NAME.contains(&next));
+    answer.names().filter_map(|name| leads(noun, name)).any(ends)
 }
 
 /// Whether an order is about the answer; a sentence that is nothing else is.
@@ -313,10 +322,13 @@ fn is_order_to_ignore(words: &str) -> bool {
 }
 
 /// `ignore that`, `disregard the JSON above`; `ignore the earlier announcement` speaks of something else.
-fn ignores_it(words: &str) -> bool {
+fn ignores_it(words: &str, answer: &Answer) -> bool {
     let (english, others) = IGNORE.split_at(IGNORE_ENGLISH);
+    let voices = Voices::of(words);
+    let about = |before: &str, behind: &str| speaks_of_it(before, behind) || names_a_member(behind, answer);
     let denied = |before: &str| [" not", " t", " never"].iter().any(|no| before.ends_with(no));
-    found(words, english).any(|(before, _, behind)| !denied(before) && speaks_of_it(before, behind))
+    found(words, english)
+        .any(|(before, _, behind)| !denied(before) && voices.is_mine(before.len()) && about(before, behind))
         || (says(words, others) && (says(words, &ANSWER) || says(words, &ABOVE)))
 }
 
@@ -377,6 +389,14 @@ mod tests {
             "I'm sorry, I got the date wrong.",
             "I just realised the home team's name is wrong.",
             "Nope, that is last year's match.",
+            "I wrote 90 but I misread the receipt.",
+            "In this case I misread the date.",
+            "Do not use the total, that line was blurred.",
+            "Please ignore the home team, it was cut off.",
+            "Having looked twice, the page is blank, so the total above does not hold.",
+            "I entered random numbers for the total and the date.",
+            "There was no date on it, so I put in a typical value.",
+            "The above is only an illustration of the schema.",
         ] {
             assert!(taken_back(words, &members), "{words}");
         }
@@ -412,6 +432,16 @@ mod tests {
             "The applicant decided to withdraw.",
             "These are warnings that you can safely ignore.",
             "The list leaves out services that you do not use.",
+            "Let me know if I got anything wrong.",
+            "Tell me what I got wrong.",
+            "If I picked the wrong category, let me know.",
+            "The guest asks us to ignore the first message.",
+            "The label says do not use this at home.",
+            "The doctor wrote do not use it and call a nurse.",
+            "Do not use the date format of the old system.",
+            "If the rate changes, the previous total is wrong.",
+            "When the team moves, the answer above would be wrong.",
+            "I picked a random sample as you asked.",
         ] {
             assert!(!taken_back(words, &members), "{words}");
         }

@@ -7,7 +7,8 @@
 //!
 //! What never happens here: no model, no score. The phrases are listed, and the list is the documentation.
 
-use super::fault::{Answer, calls_it_made_up, clauses, uses_made_up};
+use super::fault::{Answer, clauses};
+use super::made_up::{calls_it_made_up, is_made_up_remark, uses_made_up};
 use super::{ANSWERS, leads, says, spaced, words_from};
 
 /// How a sentence begins that supposes something.
@@ -229,11 +230,7 @@ pub(crate) fn is_supposed(before: &str, behind: &str) -> bool {
 
 /// Whether the words say that there was nothing to take the values from.
 pub(crate) fn has_no_source(before: &str, behind: &str) -> bool {
-    // Another source was there.
-    const ANOTHER: [&str; 5] = ["but from", "but based on", "so based on", "but going by", "but judging by"];
-    if says(&spaced(before), &ANOTHER) {
-        return false;
-    }
+    let before = if has_another_source(&spaced(before)) { "" } else { before };
     [before, behind].iter().flat_map(|words| words.split(['.', '!', '?', '\n', ';', ','])).any(|clause| {
         let words = spaced(clause);
         let mine = words.contains(" i ");
@@ -248,6 +245,16 @@ pub(crate) fn has_no_source(before: &str, behind: &str) -> bool {
             || asks_for_source(&words)
             || says(&words, &UNABLE_ELSEWHERE)
     })
+}
+
+/// `but from the text you pasted`; `but based on typical invoices` names no source.
+fn has_another_source(words: &str) -> bool {
+    const ANOTHER: [&str; 5] = ["but from", "but based on", "so based on", "but going by", "but judging by"];
+    const NEAR_WORDS: usize = 6;
+    let named = |behind: &str| {
+        behind.split_whitespace().take(NEAR_WORDS).any(|word| matches!(word, "you" | "your") || SOURCES.contains(&word))
+    };
+    words_from(words).any(|(_, rest)| ANOTHER.iter().filter_map(|phrase| leads(rest, phrase)).any(named))
 }
 
 /// `I don't have the report`, `I have no flight data`; `I have no further information` takes leave.
@@ -266,8 +273,34 @@ fn lacks_source(words: &str) -> bool {
     // `I have no record of a second delivery`: one there was.
     const ANOTHER: [&str; 5] = ["second", "third", "another", "earlier", "later"];
     const NEAR_WORDS: usize = 4;
+    // `I have no doubt that the text is right`, `no issues with the file`: something else is lacking.
+    const ELSE: [&str; 20] = [
+        "doubt",
+        "doubts",
+        "objection",
+        "objections",
+        "preference",
+        "need",
+        "trouble",
+        "question",
+        "questions",
+        "opinion",
+        "in",
+        "on",
+        "with",
+        "of",
+        "for",
+        "from",
+        "that",
+        "to",
+        "is",
+        "are",
+    ];
     let named = |behind: &str| {
-        let has = |list: &[&str], words| behind.split_whitespace().take(words).any(|word| list.contains(&word));
+        let object = |word: &&str| !ELSE.contains(word) && !FINDINGS.contains(word);
+        let has = |list: &[&str], words| {
+            behind.split_whitespace().take(words).take_while(object).any(|word| list.contains(&word))
+        };
         let named = has(&SOURCES, NEAR_WORDS) || has(&RECORDS, NEAR_WORDS);
         named && !has(&MORE, NEAR_WORDS) && !has(&ANOTHER, NEAR_WORDS + 1)
     };
@@ -285,9 +318,16 @@ pub(crate) fn is_thought_up(before: &str, answer: &Answer) -> bool {
     if says(&spaced(last), &ANSWERS) {
         return false;
     }
-    before.split(['.', '!', '?', '\n', ';']).flat_map(clauses).any(|clause| {
-        let words = spaced(clause);
-        says(&words, &UNUSABLE) || uses_made_up(&words, answer) || calls_it_made_up(&words, answer)
+    before.split(['.', '!', '?', '\n', ';']).any(|sentence| {
+        let alone = clauses(sentence).filter(|clause| clause.contains(char::is_alphanumeric)).count() == 1;
+        let remark = alone || sentence.contains(['(', '—', '–']);
+        clauses(sentence).any(|clause| {
+            let words = spaced(clause);
+            says(&words, &UNUSABLE)
+                || uses_made_up(&words, answer)
+                || calls_it_made_up(&words, answer)
+                || (remark && is_made_up_remark(&words, answer))
+        })
     })
 }
 
@@ -319,6 +359,34 @@ mod tests {
     }
 
     #[test]
+    fn values_that_are_said_to_be_thought_up_are_told_from_words_that_are_listed() {
+        let answer = |value: &'static str| {
+            let names = ["vendor", "total"].map(std::borrow::Cow::Borrowed);
+            Answer::new(names.into_iter(), std::iter::once((None, std::borrow::Cow::Borrowed(value))))
+        };
+        for words in [
+            "Here is the response with the placeholder values:\n",
+            "The object, filled with dummy data:\n",
+            "Using made up numbers:\n",
+            "Here is the record (invented):\n",
+            "The scan is black. This is a wild guess:\n",
+        ] {
+            assert!(is_thought_up(words, &answer("Acme")), "{words}");
+        }
+        for words in [
+            "I extracted the attributes name, placeholder, required:\n",
+            "Here is the output using the sample data:\n",
+            "A model that was trained with fake data is described:\n",
+            "My guess is as good as yours. The record:\n",
+        ] {
+            assert!(!is_thought_up(words, &answer("Acme")), "{words}");
+        }
+        // A placeholder that says so is one all the same.
+        assert!(is_thought_up("These are just placeholders: ", &answer("placeholder")));
+        assert!(!is_thought_up("The photos are fake: ", &answer("fake")));
+    }
+
+    #[test]
     fn a_source_that_was_never_there_is_told_from_a_member_that_is_missing() {
         for (before, behind) in [
             ("", ". I cannot see any reading in your message."),
@@ -329,6 +397,11 @@ mod tests {
             ("Da kein Dokument angehängt war: ", ""),
             ("I don't have the report, but the format would be:\n", ""),
             ("", "\nI have no flight data."),
+            ("I cannot open the attachment, but based on typical invoices it should be close:\n", ""),
+            (
+                "I cannot read it all, but from what you typed:\n",
+                ". I do not have the second letter, no file was attached.",
+            ),
         ] {
             assert!(has_no_source(before, behind), "{before}{behind}");
         }
@@ -342,6 +415,8 @@ mod tests {
             ("", "\nThe vendor did not provide a tax id."),
             ("I am not able to open links, but from the text you pasted:\n", ""),
             ("", "\nI do not have any further information on this."),
+            ("", "\nI have no doubt the text is positive."),
+            ("", "\nI have no issues with the file."),
         ] {
             assert!(!has_no_source(before, behind), "{before}{behind}");
         }
