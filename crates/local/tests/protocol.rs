@@ -7,6 +7,7 @@ mod client;
 use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use client::{chat, open, send};
 use serde_json::{Value, json};
@@ -230,7 +231,9 @@ fn beyond_the_queue_clients_are_told_when_to_come_back_and_a_place_is_free_when_
     taken.recv().unwrap();
     finish.send(()).unwrap();
     drop(waiting);
+    let deadline = Instant::now() + Duration::from_secs(60);
     while chat_status(&address, &finish) != 200 {
+        assert!(Instant::now() < deadline, "no place was free again within a minute");
         thread::yield_now();
     }
 }

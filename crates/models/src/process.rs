@@ -374,7 +374,15 @@ mod tests {
     use crate::spec::Backoff;
 
     const READY: &str = r#"echo '{"address":"127.0.0.1:4000","model":"m","context_tokens":64,"load_ms":1}'"#;
-    const LONG: Duration = Duration::from_secs(20);
+    const LONG: Duration = Duration::from_secs(60);
+
+    fn until(is_so: impl Fn() -> bool) {
+        let deadline = Instant::now() + LONG;
+        while !is_so() {
+            assert!(Instant::now() < deadline, "not within a minute");
+            thread::yield_now();
+        }
+    }
 
     /// A child that runs a shell script, with almost no back-off.
     fn script(folder: &tempfile::TempDir, text: &str) -> LocalSpec {
@@ -413,9 +421,7 @@ mod tests {
         .unwrap();
         let told: Vec<String> = heard.iter().take(2).collect();
         assert_eq!(told, ["oops", "the local model ended: exit status: 7; its last words: oops"]);
-        while child.restarts() == 0 {
-            thread::yield_now();
-        }
+        until(|| child.restarts() > 0);
         child.wait_ready(LONG).unwrap();
         let arguments = fs::read_to_string(folder.path().join("arguments")).unwrap();
         let starts: Vec<&str> = arguments.lines().collect();
@@ -457,9 +463,7 @@ mod tests {
         // What a SIGKILL of the keeper does to the pipe.
         drop(child.shared.lock().child.as_mut().unwrap().stdin.take());
         let ended = folder.path().join("ended");
-        while !ended.exists() {
-            thread::yield_now();
-        }
+        until(|| ended.exists());
     }
 
     #[test]

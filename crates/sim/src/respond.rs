@@ -13,6 +13,7 @@ use hyper::http::request::Parts;
 use hyper::{Method, Request, Response};
 use steersman_wire::openai_chat::OpenAiChat;
 use steersman_wire::{AnswerOptions, Dialect, ErrorBody, RequestHead};
+use tokio::sync::Notify;
 
 use crate::bill::{Bill, Charge, Ended};
 use crate::body::{Course, Place, SimBody, Ticket};
@@ -35,6 +36,7 @@ pub(crate) struct State {
     script: Script,
     books: Arc<Mutex<Bill>>,
     arrived: AtomicU64,
+    arrival: Notify,
     in_flight: Arc<()>,
     /// Answers of a constant script, by everything they depend on.
     prebuilt: Option<Mutex<HashMap<Prebuilt, Arc<Rendered>>>>,
@@ -55,7 +57,14 @@ type Answered = Response<SimBody>;
 impl State {
     pub(crate) fn new(script: Script) -> Self {
         let prebuilt = script.is_constant().then(Mutex::default);
-        Self { script, books: Arc::default(), arrived: AtomicU64::new(0), in_flight: Arc::default(), prebuilt }
+        Self {
+            script,
+            books: Arc::default(),
+            arrived: AtomicU64::new(0),
+            arrival: Notify::new(),
+            in_flight: Arc::default(),
+            prebuilt,
+        }
     }
 
     pub(crate) fn bill(&self) -> Bill {
@@ -171,8 +180,10 @@ impl State {
                 return *refused;
             }
         };
-        if matches!(behaviour.fault, Some(Fault::HangBeforeHeaders)) {
-            std::future::pending::<()>().await;
+        match behaviour.fault {
+            Some(Fault::HangBeforeHeaders) => std::future::pending().await,
+            Some(Fault::HoldUntilRequest(number)) => self.until_arrived(number).await,
+            _ => {}
         }
         wait(self.script.seed, index, &behaviour, &rendered).await;
         if let Some(Fault::Error { status, retry_after_s }) = behaviour.fault {
@@ -190,9 +201,21 @@ impl State {
         answer
     }
 
+    async fn until_arrived(&self, number: u64) {
+        loop {
+            // Made before the look, it hears of whoever arrives after it.
+            let arrival = self.arrival.notified();
+            if self.arrived.load(Ordering::SeqCst) >= number {
+                return;
+            }
+            arrival.await;
+        }
+    }
+
     /// Counts a request in: its index, its place, and how many are in flight with it.
     fn arrive(&self) -> (u64, Place, usize) {
-        let index = self.arrived.fetch_add(1, Ordering::Relaxed);
+        let index = self.arrived.fetch_add(1, Ordering::SeqCst);
+        self.arrival.notify_waiters();
         let place: Place = Arc::clone(&self.in_flight);
         let in_flight = Arc::strong_count(&self.in_flight) - 1;
         let mut bill = self.books.lock().unwrap_or_else(PoisonError::into_inner);

@@ -130,6 +130,8 @@ pub enum Fault {
     },
     /// The request is taken and never answered.
     HangBeforeHeaders,
+    /// The answer begins only once so many requests have arrived in all, whoever sent them.
+    HoldUntilRequest(u64),
     /// The answer stops after so many tokens and the connection stays open.
     HangAfterTokens(u64),
     /// The connection is closed after so many bytes of the body.

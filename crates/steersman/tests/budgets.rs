@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use serde_json::Value;
 use steersman_sim::{Script, Sim};
-use support::{Answer, lock, read, spawn};
+use support::{Answer, lock, read, spawn, until};
 
 const RACERS: u64 = 16;
 const REQUESTS: u64 = 256;
@@ -250,9 +250,9 @@ fn a_client_that_leaves_while_its_budget_is_taken_leaves_nothing_reserved() {
     let head =
         format!("POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n", body.len());
     client.write_all((head + body).as_bytes()).unwrap();
-    while health("requests_under_way") == 0 {}
+    until("the request is under way", || health("requests_under_way") > 0);
     drop(client);
-    while health("requests_under_way") > 0 {}
+    until("the request has ended", || health("requests_under_way") == 0);
     drop(locker.stdin.take());
     assert!(locker.wait().unwrap().success());
     let mut place = fleet.gateways[0].lock().unwrap();

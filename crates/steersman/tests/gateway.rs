@@ -10,7 +10,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use support::{Answer, House, SECRET, get, post, raw, read, spawn};
+use support::{Answer, House, SECRET, get, post, raw, read, read_until, spawn, until};
 
 fn unix_millis() -> u128 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis()
@@ -63,27 +63,11 @@ fn a_stream_ends_with_its_marker_and_shows_usage_only_when_asked() {
 
 #[test]
 fn the_first_token_of_a_stream_is_not_held_back() {
-    let house = House::start("[default]\ntokens_per_second = 3\nanswer = { text = \"one two three four five six\" }");
+    let hangs = "[default]\nanswer = { text = \"one two three four\" }\nfault = { hang_after_tokens = 1 }";
+    let house = House::start(hangs);
     let mut body = hello("small");
     body["stream"] = json!(true);
-    let text = body.to_string();
-    let mut stream = TcpStream::connect(house.address).unwrap();
-    write!(
-        stream,
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{text}",
-        text.len()
-    )
-    .unwrap();
-    let mut seen = Vec::new();
-    let mut first = None;
-    let mut buffer = [0; 4096];
-    while let Ok(count @ 1..) = stream.read(&mut buffer) {
-        seen.extend_from_slice(&buffer[..count]);
-        if first.is_none() && seen.windows(10).any(|window| window == b"\"content\":") {
-            first = Some(Instant::now());
-        }
-    }
-    assert!(first.unwrap().elapsed() > Duration::from_millis(300), "the first token came with the last");
+    read_until(house.address, "", &body.to_string(), "\"one");
 }
 
 #[test]
@@ -280,7 +264,7 @@ fn the_gateways_own_key_is_wanted_by_all_but_the_health_checks() {
 
 #[test]
 fn who_follows_the_log_sees_a_slow_request_that_began_before_others() {
-    let script = "[[rules]]\nwhen = { contains = \"slowly\" }\nthen = { answer = { text = \"at last\" }, latency = { constant_ms = 1500 } }\n";
+    let script = "[[rules]]\nwhen = { contains = \"slowly\" }\nthen = { answer = { text = \"at last\" }, fault = { hold_until_request = 3 } }\n";
     let house = House::start(script);
     let mut follow = std::process::Command::new(env!("CARGO_BIN_EXE_steersman"))
         .args(["log", "--follow", "--json", "--config"])
@@ -296,10 +280,7 @@ fn who_follows_the_log_sees_a_slow_request_that_began_before_others() {
     slowly["messages"][0]["content"] = json!("slowly");
     let (slow, quick) = std::thread::scope(|scope| {
         let slow = scope.spawn(|| house.ask(&slowly));
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while get(house.address, "/health").json()["requests_under_way"] != 1 {
-            assert!(Instant::now() < deadline, "the slow request never began");
-        }
+        until("the slow request is under way", || house.bill().requests == 1);
         // A name begins with the millisecond of its request: the quick one has to get a later one.
         let begun = unix_millis();
         while unix_millis() <= begun {
@@ -307,7 +288,9 @@ fn who_follows_the_log_sees_a_slow_request_that_began_before_others() {
         }
         let quick = house.ask(&hello("small"));
         // The quick one is shown before the slow one ends.
-        house.log(1);
+        assert_eq!(house.log(1).len(), 1);
+        let provider = support::place(&json!(house.sim.as_ref().unwrap().base_url()));
+        assert_eq!(post(provider, "/v1/chat/completions", hello("small").to_string().as_bytes()).status, 200);
         (slow.join().unwrap(), quick)
     });
     let id = |answer: &Answer| answer.header("x-request-id").unwrap().to_owned();

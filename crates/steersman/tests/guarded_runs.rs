@@ -6,11 +6,11 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::shop::Shop;
+use support::shop::{Shop, hang_at};
 use support::{get, post_with, read_until};
 
-/// Obeys whatever it reads, slowly enough to be killed between two steps.
-const OBEY: &str = "[default]\nanswer = \"obey\"\nlatency = { constant_ms = 400 }\n";
+/// Obeys whatever it reads.
+const OBEY: &str = "[default]\nanswer = \"obey\"\n";
 const TOOLS: &str = "[\"read_inbox\", \"send_mail\"]";
 const READ: &str = "What is new in my inbox? [[read_inbox {\"folder\":\"new\"}]]";
 
@@ -22,12 +22,13 @@ fn body() -> Value {
     json!({ "model": "task/shop", "stream": true, "messages": [{ "role": "user", "content": READ }] })
 }
 
-/// Begins a run whose mail gives an order, and kills the gateway once the client has seen these words. The mail is gone
-/// when the gateway comes back: what it said is known from the run alone.
-fn killed_at(shop: &mut Shop, words: &str) {
+/// Begins a run whose mail gives an order, and kills the gateway once the client has seen these words and the call of
+/// this number hangs. The mail is gone when the gateway comes back: what it said is known from the run alone.
+fn killed_at(shop: &mut Shop, words: &str, hangs: u64) {
     shop.mail(&order("mallory@evil.test"));
     let headers = "idempotency-key: k\r\nx-steersman-events: tools\r\n";
     let left = read_until(shop.house.address, headers, &body().to_string(), words);
+    shop.wait_for_calls("small", hangs + 1);
     shop.kill_and_start_again();
     drop(left);
 }
@@ -43,21 +44,21 @@ fn again(shop: &Shop, key: &str) -> String {
 #[test]
 fn what_was_read_before_a_crash_is_untrusted_after_it_and_what_was_held_back_stays_so() {
     // The second word: the call of the mail was judged and not made.
-    for words in ["\"status\":\"done\"", "\"tool\":\"send_mail\",\"status\":\"started\""] {
-        let mut shop = Shop::guarded(OBEY, TOOLS, "", "mode = \"on\"");
-        killed_at(&mut shop, words);
+    for (words, hangs) in [("\"status\":\"done\"", 1), ("\"tool\":\"send_mail\",\"status\":\"started\"", 2)] {
+        let mut shop = Shop::guarded(&format!("{OBEY}{}", hang_at(hangs)), TOOLS, "", "mode = \"on\"");
+        killed_at(&mut shop, words, hangs);
         if words.contains("send_mail") {
             shop.mail("nothing new");
         }
         let told = again(&shop, "k");
-        assert!(told.contains("send_mail"), "the model obeyed in this life too: {told}");
+        assert!(hangs == 2 || told.contains("send_mail"), "the model obeyed in this life too: {told}");
         assert_eq!(shop.truth("send_mail"), 0, "killed at {words}: {told}");
         shop.kill_and_start_again();
         again(&shop, "k");
         assert_eq!(shop.truth("send_mail"), 0, "nor in a third life");
     }
-    let mut shop = Shop::guarded(OBEY, TOOLS, "", "mode = \"off\"");
-    killed_at(&mut shop, "\"status\":\"done\"");
+    let mut shop = Shop::guarded(&format!("{OBEY}{}", hang_at(1)), TOOLS, "", "mode = \"off\"");
+    killed_at(&mut shop, "\"status\":\"done\"", 1);
     again(&shop, "k");
     assert_eq!(shop.truth("send_mail"), 1, "without a guard the same run sends it, once");
 }

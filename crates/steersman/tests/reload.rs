@@ -7,17 +7,17 @@ mod support;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use steersman_sim::{Script, Sim};
-use support::{SECRET, place, post};
+use support::{SECRET, place, post, until};
 
-/// A provider that calls the one tool it is offered, and answers slowly when there is none.
+/// A provider that calls the one tool it is offered, and holds what is asked slowly.
 const CALLS: &str = "[default]\nanswer = { tool_call = 1 }\n[[rules]]\nwhen = { contains = \"tool_call_id\" }\nthen = { answer = { text = \"it is done\" } }\n\
-    [[rules]]\nwhen = { contains = \"slowly\" }\nthen = { answer = { text = \"at last\" }, latency = { constant_ms = 1500 } }\n";
+    [[rules]]\nwhen = { contains = \"slowly\" }\nthen = { answer = { text = \"at last\" }, fault = { hold_until_request = 2 } }\n";
 
 fn up(folder: &Path, log: Stdio) -> (Child, std::net::SocketAddr) {
     let mut gateway = Command::new(env!("CARGO_BIN_EXE_steersman"))
@@ -48,14 +48,6 @@ fn config(sim: &Sim, log: &Path, tools: &str, more: &str) -> String {
     )
 }
 
-fn until(what: impl Fn() -> bool, said: &str) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !what() {
-        assert!(Instant::now() < deadline, "{said} did not come true within twenty seconds");
-        std::thread::yield_now();
-    }
-}
-
 #[test]
 fn a_tool_that_was_taken_out_of_a_task_is_run_no_more_and_what_waits_for_a_restart_is_named() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
@@ -74,11 +66,11 @@ fn a_tool_that_was_taken_out_of_a_task_is_run_no_more_and_what_waits_for_a_resta
     let before = ask();
     assert!(before > 0);
     std::fs::write(&file, config(&sim, &mails, "[]", "")).unwrap();
-    until(|| said().contains("the new configuration is in force\n"), "the reload");
+    until("the reload", || said().contains("the new configuration is in force\n"));
     assert_eq!(ask(), before, "the tool was run after it was taken out");
     std::fs::write(&file, config(&sim, &mails, "[]", "[server]\nmax_waiting = 7\n").replace("send_mail]", "other]"))
         .unwrap();
-    until(|| said().contains("but for what changed in `[server]`, the contracts of tools"), "the second reload");
+    until("the second reload", || said().contains("but for what changed in `[server]`, the contracts of tools"));
     gateway.kill().unwrap();
     gateway.wait().unwrap();
     runtime.block_on(sim.shutdown());
@@ -92,12 +84,15 @@ fn a_gateway_whose_log_is_read_no_more_still_drains() {
     std::fs::write(folder.path().join("steersman.toml"), config(&sim, &folder.path().join("mails"), "[]", "")).unwrap();
     let (mut gateway, address) = up(folder.path(), Stdio::piped());
     drop(gateway.stderr.take());
-    let asked = std::thread::spawn(move || {
-        let body = json!({ "model": "small", "messages": [{ "role": "user", "content": "slowly" }] });
+    let ask = |address, content: &str| {
+        let body = json!({ "model": "small", "messages": [{ "role": "user", "content": content }] });
         post(address, "/v1/chat/completions", body.to_string().as_bytes())
-    });
-    until(|| support::get(address, "/health").json()["requests_under_way"] == 1, "the request");
+    };
+    let asked = std::thread::spawn(move || ask(address, "slowly"));
+    until("the request", || sim.bill().requests == 1);
     assert!(Command::new("kill").arg(gateway.id().to_string()).status().unwrap().success());
+    until("it drains", || TcpStream::connect(address).is_err());
+    assert_eq!(ask(place(&json!(sim.base_url())), "the second").status, 200);
     let answer = asked.join().unwrap();
     assert!(answer.status == 200 && answer.body.contains("at last"), "{} {}", answer.status, answer.body);
     assert!(gateway.wait().unwrap().success());

@@ -11,7 +11,7 @@
 
 pub(crate) mod shop;
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -73,7 +73,7 @@ impl House {
             if rows.len() >= count {
                 return rows;
             }
-            assert!(Instant::now() < deadline, "only {} of {count} records after ten seconds", rows.len());
+            assert!(Instant::now() < deadline, "only {} of {count} records after a minute", rows.len());
             std::thread::yield_now();
         }
     }
@@ -106,7 +106,7 @@ impl House {
         let ask = |line: &str| format!("GET /v1/models HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{line}\r\n");
         let status = |line: &str| raw(self.address, ask(line).as_bytes()).status;
         while status("") != 401 || status(key) != 200 {
-            assert!(Instant::now() < deadline, "a key is not known after ten seconds");
+            assert!(Instant::now() < deadline, "a key is not known after a minute");
         }
     }
 
@@ -215,24 +215,38 @@ pub(crate) fn get(address: SocketAddr, path: &str) -> Answer {
 
 pub(crate) fn raw(address: SocketAddr, request: &[u8]) -> Answer {
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     // A server that refuses early may close before it has read everything.
     drop(stream.write_all(request));
     read(&mut stream)
 }
 
+/// Waits for it, generously.
+pub(crate) fn until(what: &str, is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "never: {what}");
+        std::thread::yield_now();
+    }
+}
+
+/// Sends a request and leaves it open.
+pub(crate) fn begin(address: SocketAddr, headers: &str, body: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let head = format!("host: localhost\r\n{headers}content-length: {}", body.len());
+    write!(stream, "POST /v1/chat/completions HTTP/1.1\r\n{head}\r\n\r\n{body}").unwrap();
+    stream
+}
+
 /// Sends a request and reads its answer until these words are in it. The connection stays open with what is given.
 pub(crate) fn read_until(address: SocketAddr, headers: &str, body: &str, words: &str) -> TcpStream {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    let length = body.len();
-    write!(
-        stream,
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n{headers}content-length: {length}\r\n\r\n{body}"
-    )
-    .unwrap();
+    let mut stream = begin(address, headers, body);
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     let (mut text, mut piece) = (String::new(), [0; 4096]);
+    // Comments keep it alive, so no read of it is late.
+    let deadline = Instant::now() + Duration::from_secs(60);
     while !text.contains(words) {
+        assert!(Instant::now() < deadline, "`{words}` did not come within a minute: {text}");
         let read = stream.read(&mut piece).unwrap();
         assert!(read > 0, "the answer ended without `{words}`: {text}");
         text.push_str(&String::from_utf8_lossy(&piece[..read]));
@@ -242,7 +256,10 @@ pub(crate) fn read_until(address: SocketAddr, headers: &str, body: &str, words: 
 
 pub(crate) fn read(stream: &mut TcpStream) -> Answer {
     let mut bytes = Vec::new();
-    drop(stream.read_to_end(&mut bytes));
+    if let Err(error) = stream.read_to_end(&mut bytes) {
+        let is_slow = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+        assert!(!is_slow, "no end of the answer within a minute: {}", String::from_utf8_lossy(&bytes));
+    }
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);

@@ -2,13 +2,18 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code outside a test function")]
 
-use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{Answer, House, get, post_with, spawn};
+use super::{Answer, House, begin, get, post_with, spawn};
+
+/// The model's call of this number, counted from 0, is never answered: whoever is killed then is killed in its middle.
+pub(crate) fn hang_at(call: u64) -> String {
+    let next = call + 1;
+    format!("[[rules]]\nwhen = {{ from = {call}, before = {next} }}\nthen = {{ fault = \"hang_before_headers\" }}\n")
+}
 
 /// A provider that calls the one tool it is offered, and answers when it has reported.
 pub(crate) const CALLS: &str = "[default]\nanswer = { tool_call = 1 }\n[[rules]]\nwhen = { contains = \"tool_call_id\" }\nthen = { answer = { text = \"it is done\" } }\n";
@@ -87,28 +92,25 @@ impl Shop {
 
     /// Waits until the log knows of so many.
     pub(crate) fn wait_for(&self, tool: &str, count: usize) {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(60);
         while self.truth(tool) < count {
-            assert!(Instant::now() < deadline, "`{tool}` happened {} times after twenty seconds", self.truth(tool));
+            assert!(Instant::now() < deadline, "`{tool}` happened {} times after a minute", self.truth(tool));
             std::thread::yield_now();
         }
     }
 
     /// Waits until so many requests have reached a model.
     pub(crate) fn wait_for_calls(&self, model: &str, count: u64) {
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + Duration::from_secs(60);
         while self.house.bill().models.get(model).is_none_or(|bill| bill.requests < count) {
-            assert!(Instant::now() < deadline, "`{model}` was not asked {count} times in thirty seconds");
+            assert!(Instant::now() < deadline, "`{model}` was not asked {count} times in a minute");
             std::thread::yield_now();
         }
     }
 
     /// Sends a request and leaves it open: whoever kills the gateway next meets it under way.
     pub(crate) fn begin(&self, headers: &str, body: &Value) -> std::net::TcpStream {
-        let (mut stream, body) = (std::net::TcpStream::connect(self.house.address).unwrap(), body.to_string());
-        let head = format!("host: localhost\r\n{headers}content-length: {}", body.len());
-        write!(stream, "POST /v1/chat/completions HTTP/1.1\r\n{head}\r\n\r\n{body}").unwrap();
-        stream
+        begin(self.house.address, headers, &body.to_string())
     }
 
     pub(crate) fn effects(&self) -> Vec<Value> {
