@@ -1,16 +1,17 @@
 //! Runs of tasks with tools, as documents of the state; and how long they are remembered.
 //!
-//! They take about so many bytes (`store.runs_mb`): what is new and does not fit is not kept, and the request that
-//! needs it is refused before it acts. A run that has begun is kept to its end, whatever room there is.
+//! They take about so many bytes (`store.runs_mb`), and those of one key half of them: where there is no room, nothing
+//! new begins. What has begun is kept to its end, whatever room there is.
 //!
 //! A run that is forgotten is one whose request would act anew, so only age decides it, and never while one of its
 //! effects waits for a person or is of unknown outcome.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use steersman_core::BoxFuture;
-use steersman_engine::{RunWrite, Runs, RunsDown};
+use steersman_engine::{NoRoom, RunWrite, Runs, RunsDown};
 use steersman_scope::{Ledger, LedgerError, RunId};
 use steersman_store::{Store, StoreError, now_us};
 use tokio_util::sync::CancellationToken;
@@ -25,52 +26,72 @@ pub(crate) const DAY: Duration = Duration::from_hours(24);
 /// How long a count of bytes is good, in which other gateways on the same state may add to it.
 const COUNTED_FOR: Duration = Duration::from_mins(10);
 /// How long it is good once it says that nothing fits.
-const FULL_FOR: Duration = Duration::from_secs(10);
+const FULL_FOR: Duration = Duration::from_secs(30);
 
 /// Runs in the state.
 pub(crate) struct RunDocuments {
     store: Arc<Store>,
     most_bytes: u64,
-    kept: tokio::sync::Mutex<Kept>,
+    kept: Mutex<Kept>,
+    counting: tokio::sync::Mutex<()>,
 }
 
-/// How many bytes are kept, as of the last count and with what this process has added since.
-#[derive(Default, Clone, Copy)]
+/// How many bytes are kept, by owner, as of the last count and with what this process has added since.
+#[derive(Default)]
 struct Kept {
-    bytes: u64,
+    by_owner: BTreeMap<String, u64>,
     counted: Option<Instant>,
 }
 
 impl RunDocuments {
     pub(crate) fn new(store: Arc<Store>, most_bytes: u64) -> Self {
-        Self { store, most_bytes, kept: tokio::sync::Mutex::default() }
+        Self { store, most_bytes, kept: Mutex::default(), counting: tokio::sync::Mutex::default() }
     }
 
-    /// Takes room for a new document; where there is none, only if it has to be kept. Cost: none but every ten minutes,
-    /// when all are counted, and who comes meanwhile waits for that.
-    async fn take_room(&self, bytes: u64, must: bool) -> Result<(), RunsDown> {
-        let mut kept = self.kept.lock().await;
-        let fits = |kept: &Kept| kept.bytes.saturating_add(bytes) <= self.most_bytes;
-        let good_for = if fits(&kept) || must { COUNTED_FOR } else { FULL_FOR };
-        if kept.counted.is_none_or(|counted| counted.elapsed() > good_for) {
-            let bytes = self.store.state().documents_bytes(RUNS).await.map_err(|error| RunsDown(error.to_string()))?;
-            *kept = Kept { bytes, counted: Some(Instant::now()) };
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why so many bytes more of this owner would not fit, and when it was counted.
+    fn full(&self, owner: &str, bytes: u64) -> (Option<String>, Option<Instant>) {
+        let kept = self.kept();
+        let all = kept.by_owner.values().fold(bytes, |sum, bytes| sum.saturating_add(*bytes));
+        let own = kept.by_owner.get(owner).copied().unwrap_or(0).saturating_add(bytes);
+        let room = format!("`store.runs_mb` ({} MiB)", self.most_bytes >> 20);
+        let wait = "what the last seven days left; allow more, or wait until some of it is older";
+        let why = if all > self.most_bytes {
+            Some(format!("{room} is full of {wait}"))
+        } else if !owner.is_empty() && own > self.most_bytes / 2 {
+            Some(format!("this key has its half of {room} full of {wait}"))
+        } else {
+            None
+        };
+        (why, kept.counted)
+    }
+
+    /// Counts anew. Who comes meanwhile goes by the last count, and waits only for the first.
+    async fn count(&self, last: Option<Instant>) -> Result<(), RunsDown> {
+        let _alone = match last {
+            None => self.counting.lock().await,
+            Some(_) => match self.counting.try_lock() {
+                Ok(alone) => alone,
+                Err(_) => return Ok(()),
+            },
+        };
+        if self.kept().counted != last {
+            return Ok(());
         }
-        if !fits(&kept) && !must {
-            let message = format!(
-                "`store.runs_mb` ({} MiB) is full of what the last seven days left; allow more, or wait until some of it is older",
-                self.most_bytes >> 20
-            );
-            return Err(RunsDown(message));
-        }
-        kept.bytes = kept.bytes.saturating_add(bytes);
+        let by_owner = self.store.state().documents_bytes(RUNS).await.map_err(|error| RunsDown(error.to_string()))?;
+        *self.kept() = Kept { by_owner, counted: Some(Instant::now()) };
         Ok(())
     }
 
-    /// Gives room back that nothing was written into.
-    async fn give_back(&self, bytes: u64) {
-        let mut kept = self.kept.lock().await;
-        kept.bytes = kept.bytes.saturating_sub(bytes);
+    /// Notes that what stood with so many bytes stands with so many now.
+    fn grew(&self, owner: &str, from: usize, to: usize) {
+        let count = |bytes: usize| u64::try_from(bytes).unwrap_or(u64::MAX);
+        let mut kept = self.kept();
+        let own = kept.by_owner.entry(owner.to_owned()).or_default();
+        *own = own.saturating_add(count(to)).saturating_sub(count(from));
     }
 }
 
@@ -82,23 +103,35 @@ impl Runs for RunDocuments {
         })
     }
 
+    fn has_room<'a>(&'a self, owner: &'a str, bytes: usize) -> BoxFuture<'a, Result<(), NoRoom>> {
+        Box::pin(async move {
+            let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+            let (mut why, counted) = self.full(owner, bytes);
+            let good_for = if why.is_none() { COUNTED_FOR } else { FULL_FOR };
+            if counted.is_none_or(|counted| counted.elapsed() > good_for) {
+                self.count(counted).await?;
+                why = self.full(owner, bytes).0;
+            }
+            why.map_or(Ok(()), |why| Err(NoRoom::Full(why)))
+        })
+    }
+
     fn save<'a>(
         &'a self,
+        owner: &'a str,
         run: &'a str,
         write: RunWrite,
         content: String,
     ) -> BoxFuture<'a, Result<Option<u64>, RunsDown>> {
         Box::pin(async move {
-            let new = u64::try_from(content.len()).unwrap_or(u64::MAX);
-            let new = if matches!(write, RunWrite::Over(_)) { 0 } else { new };
-            if new > 0 {
-                self.take_room(new, write == RunWrite::Begun).await?;
+            let (state, seen) = (self.store.state(), write.seen());
+            let saved = state.put_document_of(owner, RUNS, run, seen, &content, now_us()).await;
+            let saved = saved.map_err(|error| RunsDown(error.to_string()))?;
+            if saved.is_some() {
+                let before = if let RunWrite::Over { bytes, .. } = write { bytes } else { 0 };
+                self.grew(owner, before, content.len());
             }
-            let saved = self.store.state().put_document(RUNS, run, write.seen(), &content, now_us()).await;
-            if new > 0 && !matches!(saved, Ok(Some(_))) {
-                self.give_back(new).await;
-            }
-            saved.map_err(|error| RunsDown(error.to_string()))
+            Ok(saved)
         })
     }
 }
@@ -175,34 +208,35 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_does_not_fit_is_not_kept_and_a_run_that_has_begun_is_kept_to_its_end() {
+    async fn where_there_is_no_room_nothing_begins_and_one_key_has_half_of_it() {
         let folder = tempfile::tempdir().unwrap();
         let config = StoreConfig::new(Engine::Sqlite { path: folder.path().join("s.db") });
         let store = Arc::new(Store::open(config).await.unwrap());
         let text = |bytes: usize| "\u{e9}".repeat(bytes / 2);
         store.state().put_document(RUNS, "before", None, &text(60), now_us()).await.unwrap();
         store.state().put_document("other", "kind", None, &text(600), now_us()).await.unwrap();
-        assert_eq!(store.state().documents_bytes(RUNS).await.unwrap(), 60, "bytes, not characters");
-        let runs = RunDocuments::new(Arc::clone(&store), 100);
-        assert_eq!(runs.save("fits", RunWrite::First, text(40)).await.unwrap(), Some(1));
-        let full = runs.save("one more", RunWrite::First, text(2)).await.unwrap_err();
-        assert!(full.to_string().contains("`store.runs_mb`"), "{full}");
-        assert!(runs.load("one more").await.unwrap().is_none());
-        assert_eq!(runs.save("fits", RunWrite::Over(1), text(80)).await.unwrap(), Some(2));
-        assert_eq!(runs.save("its end", RunWrite::Begun, text(20)).await.unwrap(), Some(1), "it may have acted");
-        // Another process counts for itself.
-        let other = RunDocuments::new(Arc::clone(&store), 161);
-        assert!(other.save("one more", RunWrite::First, text(2)).await.is_err());
-        let roomy = RunDocuments::new(Arc::clone(&store), 170);
-        for _ in 0..9 {
-            assert_eq!(
-                roomy.save("fits", RunWrite::First, text(10)).await.unwrap(),
-                None,
-                "what is not written takes none"
-            );
-        }
-        assert_eq!(roomy.save("one more", RunWrite::First, text(10)).await.unwrap(), Some(1));
-        drop((runs, other, roomy));
+        let counted = store.state().documents_bytes(RUNS).await.unwrap();
+        assert_eq!(counted, [(String::new(), 60)].into(), "bytes, not characters");
+        let runs = RunDocuments::new(Arc::clone(&store), 200);
+        runs.has_room("ann", 100).await.unwrap();
+        let half = runs.has_room("ann", 102).await.unwrap_err().to_string();
+        assert!(half.contains("this key has its half of `store.runs_mb`"), "{half}");
+        runs.has_room("", 140).await.unwrap();
+        let full = runs.has_room("", 142).await.unwrap_err().to_string();
+        assert!(full.contains("`store.runs_mb` (0 MiB) is full"), "{full}");
+        // What grows is counted, and kept whatever room there is.
+        assert_eq!(runs.save("ann", "grows", RunWrite::New, text(2)).await.unwrap(), Some(1));
+        let over = RunWrite::Over { version: 1, bytes: 2 };
+        assert_eq!(runs.save("ann", "grows", over, text(100)).await.unwrap(), Some(2));
+        assert_eq!(runs.save("ann", "grows", over, text(180)).await.unwrap(), None, "what is not written takes none");
+        assert!(runs.has_room("ann", 2).await.is_err(), "one key has had its half");
+        runs.has_room("bob", 40).await.unwrap();
+        assert!(runs.has_room("bob", 42).await.is_err(), "others share the rest");
+        // Another process counts for itself, and knows whose it is.
+        let other = RunDocuments::new(Arc::clone(&store), 200);
+        assert!(other.has_room("ann", 2).await.is_err());
+        other.has_room("bob", 40).await.unwrap();
+        drop((runs, other));
         store.close().await;
     }
 
@@ -218,7 +252,7 @@ mod tests {
                 store.state().put_document(RUNS, &format!("run {day}"), None, "{}", old).await.unwrap();
                 let begin = std::time::Instant::now();
                 while !store.state().documents(RUNS).await.unwrap().is_empty() {
-                    assert!(begin.elapsed() < Duration::from_secs(20), "the run of day {day} was not forgotten");
+                    assert!(begin.elapsed() < Duration::from_secs(60), "the run of day {day} was not forgotten");
                 }
             }
             draining.cancel();

@@ -319,10 +319,24 @@ fn what_does_not_fit_among_what_readers_keep_is_refused_by_name() {
         house.ask(&json!({ "model": "task/inbox", "messages": [question, said, result], "tools": mail_tools() }))
     };
     let long = told(&"Dear customer, ".repeat(100_000));
-    assert!(long.status == 503 && long.body.contains("run_not_kept"), "{}", long.body);
+    assert!(long.status == 503 && long.body.contains("runs_full"), "{}", long.body);
     assert!(long.body.contains("store.runs_mb"), "{}", long.body);
+    assert!(!house.bill().models.contains_key("large"), "nobody was paid to read it");
     let short = told(INJECTED);
     assert_eq!(short.json()["choices"][0]["message"]["content"], format!("It says: {INJECTED}"), "{}", short.body);
+}
+
+/// What a reader's task answers is kept also where nothing was read: it has its bound too.
+#[test]
+fn answers_that_read_nothing_do_not_grow_without_end() {
+    let house = mailbox_with("[store]\nruns_mb = 1\n");
+    let content = |number: usize| format!("[[say {number} {}]]", "and so on ".repeat(20_000));
+    let ask = |number| house.ask(&json!({ "model": "task/inbox", "messages": [user(&content(number))] }));
+    let refused = (0..9).map(ask).find(|answer| answer.status != 200).expect("nine answers do not fit");
+    assert!(refused.status == 503 && refused.body.contains("runs_full"), "{}", refused.body);
+    let asked = house.bill().requests;
+    ask(9);
+    assert_eq!(house.bill().requests, asked, "its model is asked for nothing that cannot be kept");
 }
 
 #[test]

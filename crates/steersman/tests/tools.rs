@@ -244,7 +244,22 @@ fn a_run_that_has_acted_is_kept_where_nothing_new_would_be() {
     assert_eq!((answer.status, shop.truth("send_mail")), (200, 1), "{}", answer.body);
     let refused = shop.ask("new", "[[send_mail {\"to\":\"ada\",\"text\":\"hi\"}]]");
     assert!(refused.status == 503 && refused.body.contains("store.runs_mb"), "{}", refused.body);
+    assert_eq!(refused.json()["error"]["code"], "runs_full");
     assert_eq!(shop.truth("send_mail"), 1, "what is new and does not fit does not act");
+    assert_eq!(shop.house.bill().requests, 1, "nor does it ask a model");
+}
+
+/// An SDK repeats what failed on its own. Without a key that would be another run, which acts again.
+#[test]
+fn a_run_that_has_acted_and_failed_is_not_to_be_repeated_unless_it_has_a_key() {
+    let fails = "[[rules]]\nwhen = { contains = \"tool_call_id\" }\nthen = { fault = { error = { status = 503 } } }\n";
+    for (tool, key, told) in [("send_mail", "", Some("false")), ("send_mail", "k", None), ("find_order", "", None)] {
+        let tools = format!("[\"{tool}\"]");
+        let shop = Shop::start(&format!("{CALLS}{fails}"), &tools, "");
+        let answer = shop.ask(key, "do it");
+        assert!(answer.status >= 500, "{tool}: {}", answer.body);
+        assert_eq!(answer.header("x-should-retry"), told, "{tool} {key}: {}", answer.head);
+    }
 }
 
 /// The words of the last step reach the client while the model speaks; what is the gateway's alone does not.

@@ -56,11 +56,11 @@ impl Running<'_> {
         match before {
             Some(before) if !others.is_empty() && (reads || hides) => {
                 let ids: Vec<&str> = others.iter().map(|call| call.id.as_str()).collect();
-                hidden::keep(room, dialect, before, &ids, unseen).await?;
+                hidden::keep(room, &log.owner, dialect, before, &ids, unseen).await?;
             }
             Some(before) if guarded.is_some() && others.is_empty() && (reads || hides) => {
                 let text = hidden::text_of(&first_choice(&said.events));
-                hidden::keep_answer(room, dialect, before, &text, unseen).await?;
+                hidden::keep_answer(room, &log.owner, dialect, before, &text, unseen).await?;
             }
             _ => {}
         }

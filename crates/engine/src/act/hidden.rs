@@ -35,6 +35,7 @@ fn name(dialect: &dyn Dialect, before: ContentHash, call_ids: &[&str]) -> String
 /// Keeps the steps behind a message with these calls of the client. The last word of a repeated request counts.
 pub(super) async fn keep(
     room: &ToolRoom,
+    owner: &str,
     dialect: &dyn Dialect,
     before: ContentHash,
     call_ids: &[&str],
@@ -42,14 +43,14 @@ pub(super) async fn keep(
 ) -> Result<(), Refusal> {
     let name = name(dialect, before, call_ids);
     let content = serde_json::to_string(&Kept { steps }).unwrap_or_default();
-    let mut write = RunWrite::Begun;
+    let mut write = RunWrite::New;
     for _ in 0..3 {
-        let saved = room.runs.save(&name, write, content.clone()).await.map_err(|error| down(&error))?;
+        let saved = room.runs.save(owner, &name, write, content.clone()).await.map_err(|error| down(&error))?;
         if saved.is_some() {
             return Ok(());
         }
         let known = room.runs.load(&name).await.map_err(|error| down(&error))?;
-        write = known.map_or(RunWrite::Begun, |(version, _)| RunWrite::Over(version));
+        write = known.map_or(RunWrite::New, |(version, text)| RunWrite::Over { version, bytes: text.len() });
     }
     Err(down(&RunsDown("somebody else keeps steps of the same conversation".to_owned())))
 }
@@ -58,6 +59,7 @@ pub(super) async fn keep(
 /// steps.
 pub(super) async fn keep_answer(
     room: &ToolRoom,
+    owner: &str,
     dialect: &'static dyn Dialect,
     before: ContentHash,
     text: &str,
@@ -69,9 +71,9 @@ pub(super) async fn keep_answer(
     }
     let (text, all) = (normal(text), normal(&all));
     if all != text {
-        keep(room, dialect, before, &[ANSWER, &all], steps.clone()).await?;
+        keep(room, owner, dialect, before, &[ANSWER, &all], steps.clone()).await?;
     }
-    keep(room, dialect, before, &[ANSWER, &text], steps).await
+    keep(room, owner, dialect, before, &[ANSWER, &text], steps).await
 }
 
 /// A client may keep an answer with other blanks.

@@ -2,7 +2,7 @@
 //! marks, files. The run's model sees of them what it sees of the gateway's own results: values and handles.
 //!
 //! The client comes back with its whole conversation in every turn. What the model saw of a result in the first turn is
-//! kept under the conversation before it, for as long as answers are, so that a handle stands for the same text in all
+//! kept under the conversation before it, for seven days, so that a handle stands for the same text in all
 //! of them and nothing is read twice. It is kept under the handles before it too: two runs of one conversation that
 //! were told different things do not find what the other one named, so no order of them gives a name a second text.
 //!
@@ -58,7 +58,7 @@ impl Running<'_> {
         reader: &Reader<'_>,
         recording: &mut Recording,
     ) -> Result<Past, Refusal> {
-        let quoted = crate::guard::quoted(self.inbound)?;
+        let (quoted, owner) = (crate::guard::quoted(self.inbound)?, self.owner());
         let (mut handles, mut calls) = (Handles::default(), Vec::new());
         let mut past = Past { hidden: Vec::new(), kept_away: KeptAway::default(), notes: Vec::new(), link: None };
         for (at, (message, link)) in request.messages.iter().zip(chain).enumerate() {
@@ -87,7 +87,7 @@ impl Running<'_> {
                         };
                         past.notes.push(note);
                         handles.back_to(before);
-                        self.remember(&name, read, &mut handles).await?
+                        self.remember(&owner, &name, read, &mut handles).await?
                     }
                 };
                 past.kept_away.0.insert((at, part_at), read);
@@ -134,9 +134,9 @@ impl Running<'_> {
     }
 
     /// Keeps what is shown of a text, and takes its names. Whoever was faster with the same conversation has named it.
-    async fn remember(&self, name: &str, read: Read, handles: &mut Handles) -> Result<Read, Refusal> {
+    async fn remember(&self, owner: &str, name: &str, read: Read, handles: &mut Handles) -> Result<Read, Refusal> {
         let text = serde_json::to_string(&read).unwrap_or_default();
-        let saved = self.room.runs.save(name, RunWrite::First, text).await.map_err(|error| down(&error))?;
+        let saved = self.room.runs.save(owner, name, RunWrite::New, text).await.map_err(|error| down(&error))?;
         let read = match saved {
             Some(_) => read,
             None => self.known(name).await?.unwrap_or(read),

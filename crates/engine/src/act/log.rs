@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::planned::Plan;
-use super::{RunWrite, RunsDown, ToolRoom};
+use super::{NoRoom, RunWrite, RunsDown, ToolRoom};
 use crate::reader::{Handles, Read};
 use crate::refusal::Refusal;
 use crate::reply::Inbound;
@@ -62,8 +62,12 @@ pub(super) struct RunLog<'a> {
     /// The run's id: the hash of owner, task and `Idempotency-Key`, or the request's id.
     pub(super) id: String,
     pub(super) content: Content,
-    /// The version that stands; `None` while nothing is kept.
-    version: Option<u64>,
+    /// Whose it is; empty for whoever has no key.
+    pub(super) owner: String,
+    /// The version that stands, and its bytes; `None` while nothing is kept.
+    stands: Option<(u64, usize)>,
+    /// Whether there was room for it when it was asked for.
+    has_room: bool,
     /// Whether the client can name the run.
     keyed: bool,
     _live: LiveRun<'a>,
@@ -133,7 +137,8 @@ impl<'a> RunLog<'a> {
         }
         let request = request.to_string();
         let fresh = Content { request: request.clone(), task: task.to_owned(), ..Content::default() };
-        let mut log = Self { room, id, content: fresh, version: None, keyed: key.is_some(), _live: live };
+        let (owner, keyed) = (owner.to_owned(), key.is_some());
+        let mut log = Self { room, id, content: fresh, owner, stands: None, has_room: false, keyed, _live: live };
         if log.keyed
             && let Some((version, text)) = room.runs.load(&log.id).await.map_err(|error| down(&error))?
         {
@@ -141,14 +146,28 @@ impl<'a> RunLog<'a> {
             if known.request != request {
                 return Err(other_request());
             }
-            (log.content, log.version) = (known, Some(version));
+            (log.content, log.stands) = (known, Some((version, text.len())));
         }
         Ok(log)
     }
 
     /// Whether the run must be kept from here on.
     pub(super) const fn is_kept(&self, writes: bool) -> bool {
-        self.keyed || self.version.is_some() || writes
+        self.keyed || self.stands.is_some() || writes
+    }
+
+    /// Asks, once and before the run goes on, for room for what it will leave, about so many bytes. What was kept
+    /// before goes on whatever room there is.
+    pub(super) async fn ask_for_room(&mut self, bytes: usize) -> Result<(), Refusal> {
+        if self.has_room || self.stands.is_some() {
+            return Ok(());
+        }
+        self.room.runs.has_room(&self.owner, bytes).await.map_err(|no_room| match no_room {
+            NoRoom::Full(message) => Refusal::new(Code::RUNS_FULL, message),
+            NoRoom::Down(error) => down(&error),
+        })?;
+        self.has_room = true;
+        Ok(())
     }
 
     /// Notes what the handles stand for that the run works with.
@@ -159,7 +178,7 @@ impl<'a> RunLog<'a> {
         let known = (handles.len() > 0).then(|| handles.bound_to(ContentHash::of(b"run")).to_string());
         if !self.content.steps.is_empty() && self.content.handles != known {
             let message = "what the run of this `Idempotency-Key` had read when it began is not kept any more";
-            return Err(Refusal::new(Code::IDEMPOTENCY_CONFLICT, message));
+            return Err(Refusal::new(Code::RUN_FORGOTTEN, message));
         }
         self.content.handles = known;
         Ok(())
@@ -168,12 +187,10 @@ impl<'a> RunLog<'a> {
     /// Writes the run down as it stands.
     pub(super) async fn keep(&mut self) -> Result<(), Refusal> {
         let text = serde_json::to_string(&self.content).unwrap_or_default();
-        let write = self.version.map_or(RunWrite::First, RunWrite::Over);
-        let saved = self.room.runs.save(&self.id, write, text).await.map_err(|error| down(&error))?;
-        if saved.is_none() {
-            return Err(elsewhere());
-        }
-        self.version = saved;
+        let write = self.stands.map_or(RunWrite::New, |(version, bytes)| RunWrite::Over { version, bytes });
+        let bytes = text.len();
+        let saved = self.room.runs.save(&self.owner, &self.id, write, text).await.map_err(|error| down(&error))?;
+        self.stands = Some((saved.ok_or_else(elsewhere)?, bytes));
         Ok(())
     }
 }

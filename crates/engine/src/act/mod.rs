@@ -56,15 +56,29 @@ pub trait Tools: Send + Sync {
 #[error("the run cannot be kept: {0}")]
 pub struct RunsDown(pub String);
 
+/// Why nothing new may be begun.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum NoRoom {
+    /// What is kept takes all the room there is.
+    #[error("{0}")]
+    Full(String),
+    /// It is not known.
+    #[error(transparent)]
+    Down(#[from] RunsDown),
+}
+
 /// What is written of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunWrite {
-    /// Something new, before which nothing with an effect was sent: it may be refused for want of room.
-    First,
-    /// Something new of a run that may have acted: it is kept, whatever room there is.
-    Begun,
-    /// The next version of what stands as this one.
-    Over(u64),
+    /// Something new.
+    New,
+    /// The next version of what stands as this one, with so many bytes.
+    Over {
+        /// The version that has to stand.
+        version: u64,
+        /// Its size.
+        bytes: usize,
+    },
 }
 
 impl RunWrite {
@@ -72,8 +86,8 @@ impl RunWrite {
     #[must_use]
     pub const fn seen(self) -> Option<u64> {
         match self {
-            Self::First | Self::Begun => None,
-            Self::Over(version) => Some(version),
+            Self::New => None,
+            Self::Over { version, .. } => Some(version),
         }
     }
 }
@@ -83,10 +97,14 @@ pub trait Runs: Send + Sync {
     /// A run's version and content.
     fn load<'a>(&'a self, run: &'a str) -> BoxFuture<'a, Result<Option<(u64, String)>, RunsDown>>;
 
-    /// Writes a run if the version stands that `write` has seen. Gives the new version; `None` if somebody else was
-    /// faster.
+    /// Whether `owner` (empty: whoever has no key) may begin what takes about so many bytes.
+    fn has_room<'a>(&'a self, owner: &'a str, bytes: usize) -> BoxFuture<'a, Result<(), NoRoom>>;
+
+    /// Writes a run of `owner` if the version stands that `write` has seen, whatever room there is: it has begun. Gives
+    /// the new version; `None` if somebody else was faster.
     fn save<'a>(
         &'a self,
+        owner: &'a str,
         run: &'a str,
         write: RunWrite,
         content: String,

@@ -5,7 +5,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -65,7 +65,8 @@ impl Engine {
         deadline: Instant,
     ) -> Reply {
         let task = self.agent(&prepared.task).unwrap_or(&CLIENTS_OWN);
-        let running = Running { engine: self, room, task, inbound, deadline, watcher: None, sends: AtomicU64::new(0) };
+        let (sends, acted) = (AtomicU64::new(0), AtomicBool::new(false));
+        let running = Running { engine: self, room, task, inbound, deadline, watcher: None, sends, acted };
         let mut note = Note::default();
         let acted = running.to_answer(prepared.task.as_str(), &mut recording, &mut note, None).await;
         recording.note("tools", &note);
@@ -85,7 +86,15 @@ impl Engine {
                 }
                 Reply { status: 200, headers, body: ReplyBody::Whole(acted.body) }
             }
-            Err(refusal) => refuse(inbound, &refusal, recording),
+            Err(refusal) => {
+                let mut reply = refuse(inbound, &refusal, recording);
+                if running.acts_twice() {
+                    // The official SDKs repeat such an answer on their own, unless they are told not to.
+                    reply.headers.retain(|(name, _)| *name != "retry-after");
+                    reply.headers.push(("x-should-retry", "false".to_owned()));
+                }
+                reply
+            }
         }
     }
 
@@ -109,6 +118,7 @@ impl Engine {
             deadline,
             watcher: wanted.then_some(watcher),
             sends: AtomicU64::new(0),
+            acted: AtomicBool::new(false),
         };
         let mut note = Note::default();
         let encoder = prepared.dialect.answer_encoder(inbound.answer_options(prepared.include_usage));

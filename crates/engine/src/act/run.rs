@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -82,6 +82,8 @@ pub(super) struct Running<'a> {
     pub(super) watcher: Option<mpsc::Sender<Value>>,
     /// Sends to tools so far.
     pub(super) sends: AtomicU64,
+    /// Whether a call that may have an effect was handed to its tool.
+    pub(super) acted: AtomicBool,
 }
 
 /// What a turn works with beside its calls.
@@ -121,8 +123,7 @@ impl Running<'_> {
         note: &mut Note,
         outlet: Option<&mut Outlet>,
     ) -> Result<Acted, Refusal> {
-        // By the id of the client's key, which outlives a rotation of its secret.
-        let owner = self.engine.admit.owner_of(self.inbound.credential.as_ref());
+        let owner = self.owner();
         let reader = self.engine.reader(task_name, self.inbound, self.deadline)?;
         reader.as_ref().map_or(Ok(()), |reader| reader.can_be_paid(recording))?;
         let request = request_hash(self.inbound, reader.is_some(), self.is_planned());
@@ -130,6 +131,10 @@ impl Running<'_> {
         note.run.clone_from(&log.id);
         if let Some(answer) = &log.content.answer {
             return self.replay(answer.clone());
+        }
+        if log.is_kept(false) || reader.is_some() {
+            // Before anybody is paid. What it keeps of what it is sent is about as long as that.
+            log.ask_for_room(self.inbound.body.len()).await?;
         }
         // Handles are filled in once the answer is there.
         let outlet = outlet.filter(|_| reader.is_none());
@@ -165,7 +170,8 @@ impl Running<'_> {
             if last && !ours.is_empty() {
                 views.shown.tool_choice = Some(ToolChoice::None);
             }
-            let turn = Turn { number, ours, planned: planned.as_ref() };
+            let leaves = begun.looks || views.shown.tools.len() > ours.len();
+            let turn = Turn { number, ours, leaves, planned: planned.as_ref() };
             let mut said = self.step(turn, &views, judge, &log, told.recording, told.outlet.as_deref_mut()).await?;
             add_usage(&mut usage, &said.events);
             guard = Report::joined(guard, said.guard.take());
@@ -221,6 +227,16 @@ impl Running<'_> {
         Ok((Views::open(request, past.hidden, Some(past.kept_away), dialect)?, past.link))
     }
 
+    /// Whose run it is: the id of the client's key, which outlives a rotation of its secret.
+    pub(super) fn owner(&self) -> String {
+        self.engine.admit.owner_of(self.inbound.credential.as_ref())
+    }
+
+    /// Whether the same request again would be another run, and act again.
+    pub(super) fn acts_twice(&self) -> bool {
+        self.inbound.idempotency_key.is_none() && self.acted.load(Ordering::Relaxed)
+    }
+
     fn is_guarded(&self, task_name: &str) -> bool {
         self.engine.guard.mode_of(task_name) != GuardMode::Off
     }
@@ -248,10 +264,10 @@ impl Running<'_> {
         if let Some(results) = log.content.steps.get(place).and_then(|step| step.results.as_ref()) {
             return Ok(results.clone());
         }
-        let effect = |call: &ToolCall| {
-            turn.ours.iter().find(|tool| tool.spec.name == call.name).map(|tool| tool.tool.contract().effect)
-        };
-        let kept = log.is_kept(calls.iter().any(|call| effect(call) != Some(Effect::Read)));
+        let kept = log.is_kept(calls.iter().any(|call| effect_of(turn.ours, call) != Some(Effect::Read)));
+        if kept || turn.leaves {
+            log.ask_for_room(said.len()).await?;
+        }
         if log.content.steps.len() == place {
             // Also a step that only reads: it is written with the first one that is kept.
             let answer = String::from_utf8_lossy(said).into_owned();
@@ -288,6 +304,9 @@ impl Running<'_> {
         // Variables bring what the model has not seen, and are not searched for handles.
         let filled = if turn.planned.is_some() { calls.clone() } else { views.filled(calls.clone()) };
         let told = |(asked, made): (&ToolCall, &ToolCall)| turn.planned.is_some() || asked != made;
+        if calls.iter().any(|call| effect_of(turn.ours, call) != Some(Effect::Read)) {
+            self.acted.store(true, Ordering::Relaxed);
+        }
         let told_more: Vec<bool> = calls.iter().zip(&filled).map(told).collect();
         let replies = self.make(run, turn.number, filled).await?;
         self.sends.fetch_add(replies.iter().map(|reply| u64::from(reply.sends)).sum(), Ordering::Relaxed);
@@ -352,6 +371,10 @@ impl Running<'_> {
             drop(watcher.send(event).await);
         }
     }
+}
+
+fn effect_of(ours: &[Offered], call: &ToolCall) -> Option<Effect> {
+    ours.iter().find(|tool| tool.spec.name == call.name).map(|tool| tool.tool.contract().effect)
 }
 
 /// How a call ended that brought nothing.

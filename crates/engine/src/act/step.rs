@@ -30,6 +30,8 @@ use crate::reply::Inbound;
 pub(super) struct Turn<'a> {
     pub(super) number: u32,
     pub(super) ours: &'a [Offered],
+    /// Whether something of the run is kept even where it only reads.
+    pub(super) leaves: bool,
     /// Its call, where the plan has it.
     pub(super) planned: Option<&'a Slotted>,
 }

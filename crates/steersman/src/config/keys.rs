@@ -142,7 +142,7 @@ pub(crate) static KEYS: &[Key] = &[
     key("store.retention_mb", Kind::Integer, "4096", "", "The oldest records are deleted once the store is larger than this."),
     key("store.queue", Kind::Integer, "16384", "", "How many finished records may wait for the writer, in at most 48 MiB; more are dropped and counted."),
     key("store.responses_days", Kind::Integer, "30", "", "For how many days `GET /v1/responses/ID` and `previous_response_id` know a response."),
-    key("store.runs_mb", Kind::Integer, "1024", "", "The most that is kept for seven days of runs with tools and of what a reader read; about, as it is counted anew every ten minutes. What is new and does not fit is refused with `run_not_kept` before a tool with an effect is called; a run that has begun is kept to its end."),
+    key("store.runs_mb", Kind::Integer, "1024", "", "The most that is kept for seven days of runs with tools and of what a reader read; about, as it is counted anew every ten minutes. One virtual key has half of it at most. Where there is no room a new run is refused with `runs_full` before a model is asked or a tool with an effect is called; one that has begun is kept to its end."),
     key("cache.ttl_s", Kind::Integer, "3600", "", "For how many seconds an answer is given again, where the task or the client says nothing else."),
     key("cache.scope", Kind::Text, "key", "shared", "Who gets an answer that was kept: only the virtual key that asked before (`key`), or every client (`shared`)."),
     key("cache.max_mb", Kind::Integer, "256", "", "The most that kept answers take on disk; the oldest go first."),

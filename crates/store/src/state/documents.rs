@@ -3,6 +3,8 @@
 //! A change says which version it has seen (none: the document must be new), in the one statement that makes it; of two
 //! that race, one hears that it lost. Cost: one durable commit a change, one question a read.
 
+use std::collections::BTreeMap;
+
 use super::{Migration, State};
 use crate::StoreError;
 use crate::driver::{DatabaseError, Driver};
@@ -10,6 +12,10 @@ use crate::value::{Cell, Fields, Value};
 
 pub(super) const MIGRATION: Migration =
     Migration { both: include_str!("../../migrations/state_0002_documents.sql"), postgres: "" };
+
+/// Documents that belong to somebody.
+pub(super) const OWNERS: Migration =
+    Migration { both: include_str!("../../migrations/state_0060_owners.sql"), postgres: "" };
 
 /// A document as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,8 +44,25 @@ impl State {
         content: &str,
         now_us: i64,
     ) -> Result<Option<u64>, StoreError> {
-        let (name, content) = (name.to_owned(), content.to_owned());
-        self.apply("write a document", move |driver| put(driver, kind, &name, seen, &content, now_us)).await
+        self.put_document_of("", kind, name, seen, content, now_us).await
+    }
+
+    /// The same for one that belongs to somebody; whoever wrote it first owns it.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn put_document_of(
+        &self,
+        owner: &str,
+        kind: &'static str,
+        name: &str,
+        seen: Option<u64>,
+        content: &str,
+        now_us: i64,
+    ) -> Result<Option<u64>, StoreError> {
+        let (owner, name, content) = (owner.to_owned(), name.to_owned(), content.to_owned());
+        let work = move |driver: &mut dyn Driver| put(driver, (kind, &name, &owner), seen, &content, now_us);
+        self.apply("write a document", work).await
     }
 
     /// Deletes a document if the version that stands is `seen`. False if it is another one, or none.
@@ -82,14 +105,20 @@ impl State {
         self.ask("read documents", work).await?.into_iter().map(name).collect()
     }
 
-    /// How many bytes the documents of a kind hold. Cost: their rows, without their content.
+    /// How many bytes the documents of a kind hold, by owner. Cost: every row of the kind is visited, without the bulk
+    /// of long contents, and whoever writes meanwhile waits.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub async fn documents_bytes(&self, kind: &'static str) -> Result<u64, StoreError> {
-        let sql = "SELECT CAST(COALESCE(SUM(OCTET_LENGTH(content)), 0) AS BIGINT) FROM state_documents WHERE kind = $1";
+    pub async fn documents_bytes(&self, kind: &'static str) -> Result<BTreeMap<String, u64>, StoreError> {
+        let sql = "SELECT owner, CAST(SUM(OCTET_LENGTH(content)) AS BIGINT) FROM state_documents WHERE kind = $1
+             GROUP BY owner";
         let rows = self.ask("count documents", move |driver| driver.query(sql, &[Value::Text(kind)])).await?;
-        rows.into_iter().next().map_or(Ok(0), |cells| Fields::new("documents", cells).number())
+        let owner = |cells| {
+            let mut fields = Fields::new("documents", cells);
+            Ok((fields.text()?, fields.number()?))
+        };
+        rows.into_iter().map(owner).collect()
     }
 
     /// All documents of a kind, in order of name.
@@ -105,8 +134,7 @@ impl State {
 
 fn put(
     driver: &mut dyn Driver,
-    kind: &'static str,
-    name: &str,
+    (kind, name, owner): (&'static str, &str, &str),
     seen: Option<u64>,
     content: &str,
     now_us: i64,
@@ -114,9 +142,9 @@ fn put(
     let version = seen.map_or(1, |seen| seen + 1);
     let changed = match seen {
         None => driver.execute(
-            "INSERT INTO state_documents (kind, name, version, updated_at_us, content) VALUES ($1, $2, 1, $3, $4)
-             ON CONFLICT (kind, name) DO NOTHING",
-            &[vec![Value::Text(kind), Value::Text(name), Value::Int(now_us), Value::Text(content)]],
+            "INSERT INTO state_documents (kind, name, version, updated_at_us, content, owner)
+             VALUES ($1, $2, 1, $3, $4, $5) ON CONFLICT (kind, name) DO NOTHING",
+            &[vec![Value::Text(kind), Value::Text(name), Value::Int(now_us), Value::Text(content), Value::Text(owner)]],
         )?,
         Some(seen) => driver.execute(
             "UPDATE state_documents SET version = version + 1, updated_at_us = $1, content = $2

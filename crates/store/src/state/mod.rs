@@ -37,6 +37,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     effects::MIGRATION,
     answers::MIGRATION,
     effects::MIGRATION_2,
+    documents::OWNERS,
 ];
 
 /// How many pieces of work may wait; one more waits for a place.

@@ -1,0 +1,2 @@
+-- Whose a document is, where somebody's room is counted; empty for nobody's.
+ALTER TABLE state_documents ADD COLUMN owner TEXT NOT NULL DEFAULT '';
