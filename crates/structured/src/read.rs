@@ -8,6 +8,7 @@
 //!
 //! What never happens here: no clock, no I/O, no value that the validator has not seen.
 
+use crate::announce;
 use crate::choose;
 use crate::code::Code;
 use crate::document::{Document, Kind};
@@ -15,7 +16,7 @@ use crate::locate::{Found, documents};
 use crate::outcome::{Accepted, Layer, Reading, Rejected, Truncated, Violation};
 use crate::record::{Edit, Pass, Risk, apply};
 use crate::refusal;
-use crate::repair::{Ambiguity, Cut, Draft, Readings};
+use crate::repair::{Ambiguity, Cut, Draft, MEMBERS_LEFT_OUT, Readings};
 use crate::schema::CompiledSchema;
 use crate::template;
 
@@ -215,23 +216,48 @@ impl Reader<'_> {
         Reading::Rejected(Rejected::one(Layer::Syntax, "no_document", String::new(), what.to_owned()))
     }
 
+    /// `The category is: "spam"`: the one word in quotes at the end of a line that names no other listed word.
+    fn last_quoted(text: &str, schema: &CompiledSchema) -> Option<(usize, usize)> {
+        const LINE_BYTES_MAX: usize = 160;
+        const OPEN: [&str; 7] = ["not", "never", "or", "either", "could", "might", "unlikely"];
+        let end = text.trim_end_matches(['.', '*', '`', '"', '\'', ' ']).len();
+        let (head, word) = text.get(..end)?.rsplit_once(['"', '`', '*', '\''])?;
+        let lead = head.trim_end_matches(['"', '`', '*', '\'', ' ']);
+        let leads = lead.ends_with(':') || lead.ends_with(" is") || lead.ends_with(" as");
+        let said = announce::spaced(head);
+        let names = |word: &str| said.contains(&announce::spaced(word));
+        let single = text.len() <= LINE_BYTES_MAX && !text.contains('\n') && end < text.len() && !head.contains("n't");
+        let open = OPEN.iter().any(|word| names(word)) || schema.listed_words().any(names);
+        (single && leads && !word.is_empty() && !open).then_some((head.len() + 1, end))
+    }
+
     /// A lone word under a schema of a few words or a number.
     fn bare_scalar(&self, schema: &CompiledSchema) -> Option<Reading> {
         let text = self.text.trim();
-        if self.conditions.mode == Mode::Strict
-            || !schema.wants_listed_scalar()
-            || text.len() > 64
-            || text.contains('\n')
-        {
+        if self.conditions.mode == Mode::Strict || !schema.wants_listed_scalar() {
             return None;
         }
         let start = self.text.find(text)?;
-        let edits = vec![Edit::new(start, start + text.len(), crate::document::encode(text), Code::BareString)];
+        let (from, to) = match Self::last_quoted(text, schema) {
+            Some((from, to)) => (start + from, start + to),
+            None if text.len() > 64 || text.contains('\n') => return None,
+            None => (start, start + text.len()),
+        };
+        let mut edits = vec![Edit::new(from, to, crate::document::encode(self.text.get(from..to)?), Code::BareString)];
+        if to - from < text.len() {
+            self.wrap(from, to, &mut edits);
+            edits.sort_by_key(|edit| (edit.start, edit.end));
+        }
         self.finish(edits)
     }
 
     pub(crate) fn one(&self, draft: &Draft) -> Reading {
-        let settled = |doubt: &&Ambiguity| !(self.schema.is_some() && doubt.what == "number");
+        let settled = |doubt: &&Ambiguity| match self.schema {
+            Some(_) if doubt.what == "number" => false,
+            // Without a schema, or where every member is declared, the ellipsis says nothing.
+            schema if doubt.what == MEMBERS_LEFT_OUT => schema.is_some_and(CompiledSchema::has_maps),
+            _ => true,
+        };
         if let Some(doubt) = draft.ambiguous.iter().find(settled) {
             return Reading::Rejected(ambiguous(doubt));
         }

@@ -5,6 +5,11 @@
 //!
 //! What never happens here: no model, no score. The phrases are listed, and the list is the documentation.
 
+use crate::announce::spaced;
+
+/// A refusal says early that it is one.
+const HEAD_CHARS: usize = 240;
+
 const OPENERS: [&str; 10] = [
     "i'm sorry",
     "i am sorry",
@@ -40,10 +45,84 @@ const UNABLE: [&str; 16] = [
 /// Whether a text is a refusal in prose.
 #[must_use]
 pub fn is_refusal(text: &str) -> bool {
-    let head: String = text.trim().chars().take(240).collect::<String>().to_lowercase().replace('’', "'");
+    let head: String = text.trim().chars().take(HEAD_CHARS).collect::<String>().to_lowercase().replace('’', "'");
     let starts_unable = UNABLE.iter().any(|phrase| head.starts_with(phrase));
     let sorry = OPENERS.iter().any(|phrase| head.starts_with(phrase));
     starts_unable || (sorry && UNABLE.iter().any(|phrase| head.contains(phrase))) || (sorry && head.contains("can't"))
+}
+
+/// What only a model says of itself.
+const OWN: [&str; 9] = [
+    "as an ai",
+    "as a language model",
+    "ai language model",
+    "large language model",
+    "my guidelines",
+    "my programming",
+    "my policies",
+    "content policy",
+    "safety guidelines",
+];
+/// What was asked for, as whoever declines calls it, beside the name of the member.
+const ASKED: [&str; 9] = ["request", "task", "email", "query", "code", "document", "question", "content", "prompt"];
+/// Members that may well quote somebody who declines, or speak to somebody.
+const SPEAKING: [&str; 18] = [
+    "reply",
+    "response",
+    "message",
+    "answer",
+    "explanation",
+    "reason",
+    "reasoning",
+    "rationale",
+    "note",
+    "notes",
+    "comment",
+    "quote",
+    "evidence",
+    "transcript",
+    "review",
+    "utterance",
+    "example",
+    "error",
+];
+/// Members whose text may be anybody's: there only [`OWN`] tells.
+const QUOTING: [&str; 6] = ["text", "translation", "sentence", "content", "line", "body"];
+/// A text of more words says something beside the refusal.
+const SAYS_NOTHING_WORDS: usize = 4;
+
+/// Whether the only text of a document is a refusal, in a member that the schema declares:
+/// `{"summary": "I can't help with that request.", "keywords": []}`.
+pub(crate) fn in_place_of_an_answer(root: crate::Node<'_>) -> Option<String> {
+    let mut declined = None;
+    for (key, value) in root.members() {
+        let Some(text) = value.as_str() else {
+            if !value.is_empty() {
+                return None;
+            }
+            continue;
+        };
+        let name = key.as_str().unwrap_or_default();
+        if declines_the_task(&text, &name) {
+            declined = Some(text.into_owned());
+        } else if text.split_whitespace().count() > SAYS_NOTHING_WORDS {
+            return None;
+        }
+    }
+    declined
+}
+
+/// `I cannot generate this query` under `query`, perhaps as a comment.
+fn declines_the_task(text: &str, name: &str) -> bool {
+    let text = text.trim_start_matches(['-', '#', '/', '*', ' ']);
+    if SPEAKING.contains(&name) || !is_refusal(text) {
+        return false;
+    }
+    let head = spaced(&text.chars().take(HEAD_CHARS).collect::<String>());
+    let says = |phrase: &str| head.contains(&format!(" {phrase} "));
+    let task = |word: &str| ["this", "that", "your", "the"].iter().any(|pointer| says(&format!("{pointer} {word}")));
+    OWN.iter().any(|phrase| says(phrase))
+        || (!QUOTING.contains(&name) && (ASKED.iter().any(|word| task(word)) || task(name)))
 }
 
 /// Whether a document is a refusal dressed as data: an undeclared `error`, `refusal` or `message` that declines.
@@ -65,4 +144,33 @@ pub(crate) fn in_document(node: crate::Node<'_>, declared: &dyn Fn(&str) -> bool
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::Document;
+
+    #[test]
+    fn a_refusal_in_the_place_of_an_answer_is_told_from_an_answer_that_quotes_one() {
+        let declined = |text: &str| in_place_of_an_answer(Document::parse(text).expect("JSON").root()).is_some();
+        for refusal in [
+            r##"{"code":"# I can't write this code, sorry.","language":"python"}"##,
+            r#"{"headline":"Not possible","article":"I'm sorry, but I can't help with that request.","tags":[]}"#,
+            r#"{"text":"As an AI language model, I cannot translate insults.","language":"de"}"#,
+            r#"{"poem":"I must decline to write this poem.","lines":0}"#,
+        ] {
+            assert!(declined(refusal), "{refusal}");
+        }
+        for answer in [
+            r#"{"reply":"I'm sorry, but I can't help with that request.","intent":"refund"}"#,
+            r#"{"text":"I'm sorry, I cannot answer that question.","language":"en"}"#,
+            r#"{"summary":"I cannot recommend this hotel.","stars":1}"#,
+            r#"{"letter":"I can't accept the offer of the third of May, and I thank you.","to":"Bo"}"#,
+            r#"{"summary":"I'm sorry, but I can't help with that request.","lines":["I asked for a refund and got none"]}"#,
+            r#"{"quote":"As an AI, I can't.","said_by":"bot"}"#,
+        ] {
+            assert!(!declined(answer), "{answer}");
+        }
+    }
 }

@@ -84,7 +84,10 @@ impl Reader<'_> {
         let [(document, edits)] = <[Fit; 1]>::try_from(fits)?;
         Ok(match self.beyond_strict(&edits) {
             Some(rejected) => Reading::Rejected(rejected),
-            None => filled(schema.fitting(document, vec![Pass { text: self.text.to_owned(), edits }]), schema),
+            None => {
+                let passes = vec![Pass { text: self.text.to_owned(), edits }];
+                filled(schema.fitting(document, passes, self.conditions.mode), schema)
+            }
         })
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! A schema of free texts accepts such a form, so that nobody downstream would notice. A text that says the name of its
 //! own member in a frame is none, nor is a document in which every value is the mark of a form and one of them can be
-//! nothing else (`...`, `TBD`, `<string>`). A value that the schema lists is an answer whatever it looks like, and so
-//! are the names of types alone (`{"id": "integer", "name": "string"}`), marks of citation, tags of a page. What may be
-//! a value (`N/A`, `unknown`, the empty text) is left alone.
+//! nothing else (`...`, `TBD`, `TBD: ask`, `<string>`). A value that the schema lists is an answer whatever it looks
+//! like, and so are the names of types alone (`{"id": "integer", "name": "string"}`), marks of citation and tags of a
+//! page; `string` under three names is a form where a boolean or a record inside stands beside it. What may be a value
+//! (`N/A`, `unknown`, the empty text) is left alone.
 //!
 //! What never happens here: no document without a schema is touched, none of a single value that says nothing of its
 //! name.
@@ -65,7 +66,7 @@ pub(crate) fn unfilled(document: &Document, shapes: &Shapes) -> Option<Rejected>
     let own = |(node, key): &Leaf<'_>| {
         node.as_str().zip(key.and_then(Node::as_str)).is_some_and(|(text, key)| names_itself(text.trim(), &key))
     };
-    let may_tell = |text: &str| framed(text).is_some() || is_one_of(&BLANKS, text);
+    let may_tell = |text: &str| framed(text).is_some() || is_one_of(&BLANKS, text) || is_reminder(text);
     if !repeats_names(&values)
         && !says_only_string(&values)
         && !values.iter().any(|leaf| own(leaf) || leaf.0.as_str().is_some_and(|text| may_tell(text.trim())))
@@ -81,9 +82,13 @@ pub(crate) fn unfilled(document: &Document, shapes: &Shapes) -> Option<Rejected>
     // A nought in a form is no value either.
     let all = values.len();
     values.retain(|(node, _)| !matches!(node.raw(), "0" | "0.0" | "null" | "\"\""));
-    let marks = values.iter().all(|(node, _)| node.as_str().is_some_and(|text| is_mark(text.trim())));
+    let numbered =
+        |text: &str, key: &Option<Node<'_>>| key.and_then(Node::as_str).is_some_and(|key| is_numbered(text, &key));
+    let mark = |(node, key): &Leaf<'_>| node.as_str().is_some_and(|text| is_mark(text.trim()) || numbered(&text, key));
+    let marks = values.iter().all(mark);
     let typed = values.len() < all && says_only_string(&values);
-    let is_form = repeats_names(&values) || is_all_string(&values) || (marks && (typed || values.iter().any(tells)));
+    let is_form =
+        repeats_names(&values) || is_typed_form(document, &values) || (marks && (typed || values.iter().any(tells)));
     (values.len() > 1 && is_form).then(|| rejected(document, document.root()))
 }
 
@@ -107,22 +112,33 @@ fn says_only_string(values: &[Leaf<'_>]) -> bool {
     texts.peek().is_some() && texts.all(|(node, _)| node.is_text("string"))
 }
 
-/// The same of texts under several names, where a boolean stands beside them: `{"type": "string"}` tells of one.
-fn is_all_string(values: &[Leaf<'_>]) -> bool {
+/// The same of texts under several names, where a boolean stands beside them or a record inside the record:
+/// `{"type": "string"}` tells of one, and `{"id": "string", "name": "string"}` of columns.
+fn is_typed_form(document: &Document, values: &[Leaf<'_>]) -> bool {
     const NAMES_MIN: usize = 3;
-    let mut names: Vec<&str> = Vec::new();
-    if !values.iter().any(|(node, _)| node.kind() == Kind::Bool) {
-        return false;
-    }
-    for (node, key) in values.iter().filter(|(node, _)| node.kind() == Kind::String) {
-        if !node.is_text("string") {
-            return false;
-        }
-        names.extend(key.as_ref().map(|key| key.raw()));
-    }
+    let texts = || values.iter().filter(|(node, _)| node.kind() == Kind::String).filter_map(|(_, key)| *key);
+    let mut names: Vec<&str> = texts().map(Node::raw).collect();
     names.sort_unstable();
     names.dedup();
-    names.len() >= NAMES_MIN
+    let at_root = |key: &Node<'_>| document.root().members().any(|(own, _)| own.span() == key.span());
+    let mixed = values.iter().any(|(node, _)| node.kind() == Kind::Bool);
+    let nested = texts().any(|key| at_root(&key)) && !texts().all(|key| at_root(&key));
+    says_only_string(values) && names.len() >= NAMES_MIN && (mixed || nested)
+}
+
+/// `TBD: ask them`, in capitals: what somebody has still to do.
+fn is_reminder(text: &str) -> bool {
+    let head = text.split_once(':').map_or("", |(head, _)| head);
+    is_one_of(&["tbd", "todo", "fixme"], head) && !head.contains(char::is_lowercase)
+}
+
+/// `keyword1` under `keywords`.
+fn is_numbered(text: &str, name: &str) -> bool {
+    let stem = text.trim_end_matches(|c: char| c.is_ascii_digit());
+    let stem = stem.trim_end_matches([' ', '_']);
+    stem.len() > 1
+        && stem.len() < text.len()
+        && (name.eq_ignore_ascii_case(stem) || name.strip_suffix('s').is_some_and(|one| one.eq_ignore_ascii_case(stem)))
 }
 
 /// Whether the schema lists this very text where it stands.
@@ -180,8 +196,9 @@ fn names_itself(text: &str, name: &str) -> bool {
     let name = spaced(name);
     let said = spaced(inner);
     let told = said.strip_prefix(" your").or_else(|| said.strip_prefix(" insert"));
-    // `YOUR_NAME_HERE` says it twice: one word of the name is enough.
-    let twice = told.is_some() && said.ends_with(" here ") && inner.contains('_');
+    // `YOUR_NAME_HERE` says it twice, as `YOUR_NAME` does in capitals: one word of the name is enough.
+    let capitals = inner.starts_with("YOUR_") && !inner.contains(char::is_lowercase);
+    let twice = told.is_some() && (capitals || said.ends_with(" here ")) && inner.contains('_');
     if twice && name.split_whitespace().any(|word| said.split_whitespace().any(|other| other == word)) {
         return true;
     }
@@ -212,7 +229,7 @@ fn is_one_of(marks: &[&str], text: &str) -> bool {
 }
 
 fn is_mark(text: &str) -> bool {
-    is_one_of(&BLANKS, text) || is_one_of(&HINTS, text) || framed_words(text).is_some()
+    is_one_of(&BLANKS, text) || is_one_of(&HINTS, text) || is_reminder(text) || framed_words(text).is_some()
 }
 
 /// `...`, `TBD`, `<string>`, `[your city]`, or the name of a member in a frame.
@@ -222,7 +239,9 @@ fn can_only_be_a_mark(text: &str, names: &[String]) -> bool {
         let addressed = said.starts_with(" your ") || said.starts_with(" insert ");
         addressed || is_one_of(&HINTS, inner) || (said.len() > 3 && names.contains(&said))
     };
-    is_one_of(&BLANKS, text) || framed_words(text).is_some_and(|inner| is_one_of(&BLANKS, inner) || says_so(inner))
+    is_one_of(&BLANKS, text)
+        || is_reminder(text)
+        || framed_words(text).is_some_and(|inner| is_one_of(&BLANKS, inner) || says_so(inner))
 }
 
 #[cfg(test)]
@@ -252,6 +271,9 @@ mod tests {
             r#"{"name":"<string>","tags":["<string>"]}"#,
             r#"{"a":"TBD","b":"<date>"}"#,
             r#"{"to":"[Your Company]","from":"[sender]"}"#,
+            r#"{"report":"string","authors":[{"mail":"string","role":"string"}]}"#,
+            r#"{"heading":"TBD","notes":"TBD: ask them","labels":["label1","label2"]}"#,
+            r#"{"source_wallet":"YOUR_WALLET_ID","amount":5}"#,
         ] {
             assert!(is_form(form, &Value::Bool(true)), "{form}");
         }
@@ -276,6 +298,10 @@ mod tests {
             r#"{"claim":"[1]","source":"[2]"}"#,
             r#"{"open":"<b>","close":"</b>"}"#,
             r#"{"open":"<em>","close":"<i>"}"#,
+            r#"{"id":"string","title":"string","body":"string"}"#,
+            r#"{"heading":"Groceries","notes":"TBD: milk"}"#,
+            r#"{"steps":["step1","step2"]}"#,
+            r#"{"variable":"YOUR_WALLET_ID","line":5}"#,
         ] {
             assert!(!is_form(answer, &Value::Bool(true)), "{answer}");
         }

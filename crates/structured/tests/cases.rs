@@ -107,6 +107,13 @@ fn what_is_not_understood_of_the_fifth_blind_cases_is_refused() {
     assert!(wrong.len() * 50 <= cases.len(), "more than 2 % refused without need: {wrong:?}");
 }
 
+/// The sixth by one more author, who had four in ten refused.
+#[test]
+fn the_sixth_blind_cases_end_as_they_should() {
+    let wrong: Vec<String> = lines("blind_6.jsonl").iter().filter_map(|case| check(case).err()).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 fn order() -> Value {
     let item = serde_json::json!({"type": "object", "properties": {"sku": {"type": "string"}, "qty": {"type": "integer"}},
         "required": ["sku", "qty"], "additionalProperties": false});
@@ -178,6 +185,8 @@ fn a_reading_with_a_rival_is_refused() {
         (r#"Here is a mock response: {"name": "Ada", "age": 36}"#, &person),
         ("Please paste the text so that I can fill it in:\n{\"name\": \"Ada\", \"age\": 36}", &person),
         (r#"{"was_open": true}"#, &open),
+        (r#"{"was": {"open": true}, "result": {"open": true}, "final": {"open": false}}"#, &open),
+        (r#"{"price": 3, ...}"#, &serde_json::json!({"type": "object", "additionalProperties": {"type": "number"}})),
         (r#"[{"price": 1}, {"price": 2},"#, &prices),
         (r#"[34.0522, -118.2437"]"#, &Value::Bool(true)),
     ] {
@@ -213,6 +222,8 @@ fn a_reading_without_a_rival_is_taken() {
         ),
         (r#"{"full_name": "Ada", "age": "36 years"}"#, &person, serde_json::json!({"name": "Ada", "age": 36})),
         (r#"{"is_open": true}"#, &open, serde_json::json!({"open": true})),
+        (r#"{"name": "Ada", "age": 36, ...}"#, &person, serde_json::json!({"name": "Ada", "age": 36})),
+        ("The currency is: `EUR`.", &serde_json::json!({"enum": ["USD", "EUR"]}), "EUR".into()),
         (r#"{"currency": "€"}"#, &currency, serde_json::json!({"currency": "EUR"})),
         (r#"{""name"": ""Ada"", ""age"": 36}"#, &person, serde_json::json!({"name": "Ada", "age": 36})),
     ] {

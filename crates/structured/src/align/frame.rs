@@ -72,7 +72,8 @@ impl Aligner<'_> {
             [only] => only,
             several => {
                 let mut last = several.iter().filter(final_one);
-                last.next().filter(|_| last.next().is_none())?
+                let rival = several.iter().any(|part| part.is_answer);
+                last.next().filter(|_| last.next().is_none() && !rival)?
             }
         };
         match &part.text {
@@ -114,15 +115,16 @@ impl Aligner<'_> {
                 continue;
             }
             let is_final = FINAL.contains(&name.to_lowercase().as_str());
+            let is_answer = ANSWER.contains(&name.to_lowercase().as_str());
             if let Some(text) = value.as_str().filter(|text| text.contains(['{', '['])) {
                 let Some(inner) = crate::read::sole_document(&text) else { continue };
                 if let Some(price) = self.price_of_document(&inner, id) {
                     let text = Some(inner.into_text());
-                    parts.found.push(Part { node: value, text, price, is_final });
+                    parts.found.push(Part { node: value, text, price, is_final, is_answer });
                 }
             } else if matches!(value.kind(), Kind::Object | Kind::Array) && !value.is_empty() {
                 match self.price_of_part(value, id) {
-                    Some(price) => parts.found.push(Part { node: value, text: None, price, is_final }),
+                    Some(price) => parts.found.push(Part { node: value, text: None, price, is_final, is_answer }),
                     None => self.look_into(value, id, depth + 1, parts),
                 }
             }
@@ -235,6 +237,8 @@ struct Part<'d> {
     text: Option<String>,
     price: u32,
     is_final: bool,
+    /// It stands under a name that says that it is the answer, too.
+    is_answer: bool,
 }
 
 struct Parts<'d> {
@@ -250,6 +254,8 @@ const PARTS_MAX: usize = 256;
 const PARTS_DEPTH_MAX: usize = 8;
 
 /// Members that hold the answer where another holds one too.
+/// Names that say it of a part that a final one does not replace.
+const ANSWER: [&str; 4] = ["answer", "result", "output", "response"];
 const FINAL: [&str; 8] =
     ["final", "final_answer", "finalanswer", "corrected", "revised", "fixed", "final_output", "final_result"];
 

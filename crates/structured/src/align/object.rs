@@ -20,6 +20,8 @@ const KEY_PRICE_MAX: u32 = 9;
 const DROP: u32 = 3;
 /// The price of an `is` before the name of a boolean.
 const PREDICATE: u32 = 3;
+/// The price of a word behind the name of a member that says what kind of value it has.
+const GRADED: u32 = 6;
 /// The price of leaving out a null where the member may be absent.
 const NULL: u32 = 1;
 
@@ -86,7 +88,7 @@ impl Aligner<'_> {
                 Some(property) => price += self.member(node, member, property, depth)?,
                 None if shape.closed => {
                     dropped += 1;
-                    self.leave_out(node, shape, members, member)?;
+                    self.leave_out(node, shape, members, member, depth)?;
                     price += DROP;
                 }
                 None => {
@@ -133,6 +135,7 @@ impl Aligner<'_> {
         shape: &Shape,
         members: &[Member<'_>],
         member: &Member<'_>,
+        depth: usize,
     ) -> Result<(), Misfit> {
         let open = |i: usize| !members.iter().any(|m| m.property == Some(i));
         // What another member was renamed to may as well be this one, if they differ.
@@ -155,8 +158,13 @@ impl Aligner<'_> {
         }
         // Too short to be renamed, and still too near to be something else: `clas` for `class`.
         let slip = |p: &Property| member.parts.as_ref().is_some_and(|parts| parts.is_slip_of(&p.parts));
-        let disguised =
-            shape.properties.iter().enumerate().find(|(i, p)| open(*i) && (member.distance(p).is_some() || slip(p)));
+        // `date`, where nobody said `start_date` or `end_date`: it is one of them.
+        let part = |p: &Property| member.parts.as_ref().is_some_and(|parts| p.parts.says_all_of(parts));
+        let parted = shape.properties.iter().enumerate().filter(|(i, p)| open(*i) && part(p));
+        let parted: Vec<(usize, &Property)> = parted.collect();
+        let parted = parted.into_iter().find(|(_, p)| self.price_of(member.value, p, depth).is_some());
+        let near = |(i, p): &(usize, &Property)| open(*i) && (member.distance(p).is_some() || slip(p));
+        let disguised = shape.properties.iter().enumerate().find(near).or(parted);
         if let Some((_, p)) = disguised {
             return Err(Misfit::new(
                 member.value,
@@ -173,6 +181,19 @@ impl Aligner<'_> {
         let is_bool = self.shapes.shape(property.shape).is_some_and(|shape| shape.types.is_only(Types::BOOL));
         let parts = member.parts.as_ref().filter(|_| is_bool)?;
         (parts.is_predicate_of(&property.parts) || property.parts.is_predicate_of(parts)).then_some(PREDICATE)
+    }
+
+    /// `risk_level` for listed words, `confidence_score` for a number that has a bound.
+    fn is_graded(&self, member: &Member<'_>, property: &Property) -> Option<u32> {
+        const KINDS: [&str; 8] = ["level", "rating", "label", "class", "category", "type", "status", "grade"];
+        const GRADES: [&str; 3] = ["score", "level", "rating"];
+        let shape = self.shapes.shape(property.shape)?;
+        let kinds: &[&str] = match (&shape.listed, &shape.maximum) {
+            (Some(_), _) => &KINDS,
+            (None, Some(_)) => &GRADES,
+            (None, None) => return None,
+        };
+        member.parts.as_ref()?.is_kind_of(&property.parts, kinds).then_some(GRADED)
     }
 
     /// The number beside a forbidden member `unit` whose name says another one.
@@ -198,7 +219,7 @@ impl Aligner<'_> {
         for (m, member) in members.iter().enumerate().filter(|(_, m)| m.property.is_none()) {
             for (p, property) in shape.properties.iter().enumerate() {
                 let taken = || members.iter().any(|other| other.property == Some(p));
-                let told = || self.is_predicate(member, property);
+                let told = || self.is_predicate(member, property).or_else(|| self.is_graded(member, property));
                 let Some(name) = member.distance(property).or_else(told).filter(|_| !taken()) else { continue };
                 if !shape.closed && !property.required && name > STYLE {
                     continue;
@@ -275,7 +296,82 @@ fn contradicted<'m, 'd, 'p>(
 ) -> Option<(&'m Member<'d>, &'p Property)> {
     members.iter().filter(|other| other.parts.is_none()).find_map(|other| {
         let property = shape.properties.get(other.property?)?;
-        let differ = other.value.kind() == member.value.kind() && other.value.raw() != member.value.raw();
+        let differ =
+            !says_nothing(other.value) && !says_nothing(member.value) && !says_the_same(other.value, member.value);
         (member.distance(property) == Some(STYLE) && differ).then_some((other, property))
     })
+}
+
+fn says_nothing(value: Node<'_>) -> bool {
+    match value.kind() {
+        Kind::Null => true,
+        Kind::String => value.as_str().is_none_or(|text| text.trim().is_empty()),
+        Kind::Array | Kind::Object => value.is_empty(),
+        Kind::Bool | Kind::Number => false,
+    }
+}
+
+/// One value in two spellings: `90`, `90.0` and `"90"`.
+fn says_the_same(a: Node<'_>, b: Node<'_>) -> bool {
+    let text = |value: Node<'_>| value.as_str().map_or_else(|| value.raw().to_owned(), |text| text.trim().to_owned());
+    let (a, b) = (text(a), text(b));
+    let numbers = a.parse::<f64>().ok().zip(b.parse::<f64>().ok());
+    a == b || numbers.is_some_and(|(a, b)| a.total_cmp(&b).is_eq())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::document::Document;
+    use crate::schema::Shapes;
+    use serde_json::json;
+
+    /// What a closed object makes of the text: the members that are left, or why there are none.
+    fn aligned(schema: &serde_json::Value, text: &str) -> Result<String, &'static str> {
+        let document = Document::parse(text).expect("JSON");
+        let (edits, _) = crate::align::align(&document, &Shapes::of(schema)).map_err(|misfit| misfit.rule)?;
+        Ok(crate::record::apply(document.text(), &edits))
+    }
+
+    #[test]
+    fn two_spellings_of_one_member_have_to_say_the_same() {
+        let schema = json!({"type": "object", "properties": {"total": {"type": "number"}}, "required": ["total"],
+            "additionalProperties": false});
+        for (text, want) in [
+            (r#"{"total":90,"Total":"90"}"#, Ok(())),
+            (r#"{"total":90,"Total":90.0}"#, Ok(())),
+            (r#"{"total":90,"Total":null}"#, Ok(())),
+            (r#"{"total":90,"Total":" "}"#, Ok(())),
+            (r#"{"total":90,"Total":"100"}"#, Err("required")),
+            (r#"{"total":90,"Total":100}"#, Err("required")),
+            (r#"{"total":90,"TOTAL":[100]}"#, Err("required")),
+        ] {
+            let found = aligned(&schema, text);
+            assert_eq!(found.clone().map(|text| assert_eq!(text, r#"{"total":90}"#)), want, "{text}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_member_that_may_be_one_of_several_is_not_dropped() {
+        let text = json!({"type": "string"});
+        let schema = json!({"type": "object", "required": ["crew"], "additionalProperties": false,
+            "properties": {"crew": text, "first_port": text, "last_port": text, "max_load": {"type": "number"}}});
+        assert_eq!(aligned(&schema, r#"{"crew":"A","port":"Oslo"}"#), Err("additionalProperties"));
+        let filled = r#"{"crew":"A","first_port":"Oslo","last_port":"Rome"}"#;
+        assert_eq!(aligned(&schema, &filled.replace('}', r#","port":"Oslo"}"#)).as_deref(), Ok(filled));
+        // A text is no load.
+        assert_eq!(aligned(&schema, r#"{"crew":"A","load":"heavy"}"#).as_deref(), Ok(r#"{"crew":"A"}"#));
+    }
+
+    #[test]
+    fn a_word_that_only_says_what_kind_of_value_it_is_may_stand_behind_a_name() {
+        let schema = json!({"type": "object", "required": ["danger", "trust"], "additionalProperties": false,
+            "properties": {"danger": {"enum": ["low", "high"]}, "trust": {"type": "number", "maximum": 1}}});
+        assert_eq!(
+            aligned(&schema, r#"{"danger_level":"high","trust_score":0.5}"#).as_deref(),
+            Ok(r#"{"danger":"high","trust":0.5}"#)
+        );
+        let open = json!({"type": "object", "required": ["credit"], "additionalProperties": false,
+            "properties": {"credit": {"type": "number"}}});
+        assert!(aligned(&open, r#"{"credit_score":700}"#).is_err());
+    }
 }

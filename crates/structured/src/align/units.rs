@@ -306,6 +306,10 @@ mod tests {
             ("kg", "weight", false),
             ("%", "confidence", false),
             ("s", "timeout_ms", false),
+            ("mg/L", "result_mg_l", true),
+            ("mg/L", "result_mg_per_l", true),
+            ("mg/dL", "result_mg_l", false),
+            ("L/mg", "result_mg_l", false),
         ] {
             assert_eq!(belongs(mark, &words(member)), goes, "{mark} for {member}");
         }

@@ -22,7 +22,7 @@ impl Lexer<'_> {
         {
             return Ok(());
         }
-        if self.literal() || self.number() || self.tuple() {
+        if self.literal() || self.number() || self.tuple() || self.constructed() {
             return Ok(());
         }
         self.word()

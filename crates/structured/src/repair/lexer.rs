@@ -32,6 +32,8 @@ pub(crate) struct Junk {
     pub(crate) tokens: usize,
 }
 
+/// A doubt that a schema settles in which no object may have other members.
+pub(crate) const MEMBERS_LEFT_OUT: &str = "an omission of members";
 /// Room for so many tokens is made at once.
 const TOKENS_EXPECTED_MAX: usize = 1024;
 
@@ -211,6 +213,14 @@ impl<'a> Lexer<'a> {
         let between = !self.tokens.is_empty() && self.cursor.value_start(next);
         if self.stack.last() == Some(&Frame::Array) && (record || between) {
             self.left_out("the ellipsis stands for elements", "the ellipsis says nothing");
+        }
+        if self.stack.last() == Some(&Frame::Object) && !self.tokens.is_empty() {
+            self.ambiguous.push(Ambiguity {
+                at: self.i,
+                what: MEMBERS_LEFT_OUT,
+                first: "the ellipsis stands for members".to_owned(),
+                second: "the ellipsis says nothing".to_owned(),
+            });
         }
         self.drop_until(self.i + len, "", Code::Ellipsis);
     }

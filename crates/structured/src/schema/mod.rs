@@ -3,6 +3,7 @@
 //!
 //! What never happens here: nothing is fetched. A reference to another document is an error of the schema.
 
+mod dates;
 mod exact;
 mod flat;
 mod forced;
@@ -25,6 +26,8 @@ pub(crate) use shape::{Property, Shape, ShapeId, Shapes, Types};
 #[derive(Debug)]
 pub struct CompiledSchema {
     validator: jsonschema::Validator<Exact>,
+    /// The same where its dates have to be some, for a schema that asks for dates.
+    dated: Option<Box<jsonschema::Validator<Exact>>>,
     flat: Option<Flat>,
     shapes: Shapes,
 }
@@ -114,11 +117,17 @@ impl CompiledSchema {
         schema: &serde_json::Value,
         documents: BTreeMap<String, serde_json::Value>,
     ) -> Result<Self, SchemaError> {
-        let validator = jsonschema::options_for::<Exact>()
-            .with_retriever(Handed(documents))
-            .build(schema)
-            .map_err(|e| SchemaError::Schema { pointer: e.schema_path().to_string(), message: e.to_string() })?;
-        Ok(Self { validator, flat: Flat::of(schema), shapes: Shapes::of(schema) })
+        let failed = |e: jsonschema::ValidationError<'_>| SchemaError::Schema {
+            pointer: e.schema_path().to_string(),
+            message: e.to_string(),
+        };
+        let dated = dates::asks_for_dates(schema)
+            .then(|| dates::asserted().with_retriever(Handed(documents.clone())).build(schema).map(Box::new))
+            .transpose()
+            .map_err(failed)?;
+        let options = jsonschema::options_for::<Exact>().with_retriever(Handed(documents));
+        let validator = options.build(schema).map_err(failed)?;
+        Ok(Self { validator, dated, flat: Flat::of(schema), shapes: Shapes::of(schema) })
     }
 
     pub(crate) const fn shapes(&self) -> &Shapes {
@@ -131,6 +140,17 @@ impl CompiledSchema {
             root.listed.is_some()
                 || (!root.types.has(Types::STRING) && !root.types.has(Types::OBJECT) && !root.types.has(Types::ARRAY))
         })
+    }
+
+    /// The words that the root lists.
+    pub(crate) fn listed_words(&self) -> impl Iterator<Item = &str> {
+        let listed = self.shapes.shape(0).and_then(|root| root.listed.as_ref());
+        listed.into_iter().flatten().filter_map(serde_json::Value::as_str)
+    }
+
+    /// An object somewhere takes members that nobody declared.
+    pub(crate) fn has_maps(&self) -> bool {
+        self.shapes.has_maps()
     }
 
     /// The schema requires a member, at its root or of the elements of its root: prose does not satisfy it by chance.
@@ -163,6 +183,13 @@ impl CompiledSchema {
         fits
     }
 
+    /// The same, and every date in it is one.
+    fn suits(&self, document: &Document) -> bool {
+        let deep = document.depth() > DEPTH_MAX;
+        let dated = self.dated.as_ref().map(|dated| !deep && dated.is_valid(Place::Value(document.root())));
+        dated.unwrap_or_else(|| self.fits(document))
+    }
+
     pub(crate) fn judge(&self, document: Document, mut passes: Vec<Pass>, mode: Mode) -> Reading {
         if document.depth() > DEPTH_MAX {
             let message = format!("nested {} deep; with a schema, {DEPTH_MAX} is the limit", document.depth());
@@ -171,7 +198,7 @@ impl CompiledSchema {
         if let Some(words) = self.refusal(&document) {
             return Reading::Refused(words);
         }
-        if self.fits(&document) {
+        if self.suits(&document) {
             return unless_contradictory(document, passes);
         }
         if mode == Mode::Strict {
@@ -194,7 +221,7 @@ impl CompiledSchema {
             let Ok(next) = Document::parse(apply(current.text(), &edits)) else { break };
             passes.push(Pass { text: current.into_text(), edits });
             current = next;
-            if self.fits(&current) {
+            if self.suits(&current) {
                 return match self.refusal(&current) {
                     Some(words) => Reading::Refused(words),
                     None => Reading::Accepted(Accepted { document: current, passes }),
@@ -206,7 +233,10 @@ impl CompiledSchema {
     }
 
     /// The reading of a document that is known to satisfy the schema.
-    pub(crate) fn fitting(&self, document: Document, passes: Vec<Pass>) -> Reading {
+    pub(crate) fn fitting(&self, document: Document, passes: Vec<Pass>, mode: Mode) -> Reading {
+        if self.dated.is_some() {
+            return self.judge(document, passes, mode);
+        }
         match self.refusal(&document) {
             Some(words) => Reading::Refused(words),
             None => unless_contradictory(document, passes),
@@ -219,13 +249,15 @@ impl CompiledSchema {
         }
         let declared =
             |name: &str| self.shapes.shape(0).is_some_and(|root| root.properties.iter().any(|p| p.name == name));
-        refusal::in_document(document.root(), &declared)
+        refusal::in_document(document.root(), &declared).or_else(|| refusal::in_place_of_an_answer(document.root()))
     }
 
     /// All violations of the text as it stood, with what alignment says about the first obstacle.
     fn rejected(&self, document: Document, misfit: Option<(&Document, crate::align::Misfit)>) -> Rejected {
         let mut violations: Vec<Violation> = self
-            .validator
+            .dated
+            .as_deref()
+            .unwrap_or(&self.validator)
             .iter_errors(Place::Value(document.root()))
             .take(VIOLATIONS_MAX)
             .map(|error| Violation {

@@ -144,6 +144,18 @@ impl Shapes {
         Sieve::new(&self.skeleton)
     }
 
+    /// Whether a shape is a map of names that are not listed.
+    pub(crate) fn has_maps(&self) -> bool {
+        let map = |shape: &Shape| {
+            shape.additional.is_some()
+                || (shape.types.is_only(Types::OBJECT)
+                    && !shape.closed
+                    && shape.properties.is_empty()
+                    && shape.branches.is_empty())
+        };
+        self.all.iter().any(map)
+    }
+
     pub(crate) fn shape(&self, id: ShapeId) -> Option<&Shape> {
         self.all.get(id)
     }
@@ -236,7 +248,7 @@ impl<'s> Builder<'s> {
         let check = |keywords: &[&str]| {
             let own = keywords.iter().filter_map(|k| map.get(*k).map(|v| ((*k).to_owned(), v.clone())));
             let own: Map<String, Value> = own.collect();
-            let built = (!own.is_empty()).then(|| jsonschema::options_for::<Exact>().build(&Value::Object(own)));
+            let built = (!own.is_empty()).then(|| super::dates::asserted().build(&Value::Object(own)));
             built.and_then(Result::ok).map(Box::new)
         };
         shape.string_check = check(&["pattern", "format", "maxLength", "minLength"]).or(shape.string_check.take());
