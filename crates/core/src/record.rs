@@ -11,6 +11,8 @@ use crate::{Code, ContentHash, FinishReason, ModelName, ProviderName, RequestId,
 pub enum OutcomeKind {
     /// An answer was delivered.
     Accepted,
+    /// An answer was delivered, and the guard refused a call of it.
+    Guarded,
     /// The output broke a layer of validity.
     Rejected,
     /// The model, or a safety stop, declined.
@@ -25,14 +27,15 @@ pub enum OutcomeKind {
 
 impl OutcomeKind {
     /// All kinds, in the order of the console.
-    pub const ALL: [Self; 6] =
-        [Self::Accepted, Self::Rejected, Self::Refused, Self::Truncated, Self::Failed, Self::Cancelled];
+    pub const ALL: [Self; 7] =
+        [Self::Accepted, Self::Guarded, Self::Rejected, Self::Refused, Self::Truncated, Self::Failed, Self::Cancelled];
 
     /// The word, as stored and shown.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
+            Self::Guarded => "guarded",
             Self::Rejected => "rejected",
             Self::Refused => "refused",
             Self::Truncated => "truncated",

@@ -88,7 +88,7 @@ impl Live {
         {
             recording.lost_in_answer(self.streaming.relay.losses());
             if let Some(report) = self.streaming.relay.guard_report() {
-                recording.note("guard", report);
+                recording.guarded(report);
             }
             match self.streaming.relay.failure() {
                 None => {

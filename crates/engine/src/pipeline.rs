@@ -142,7 +142,7 @@ impl Engine {
         let attempted = self.attempt_in_phases(&mut prepared, inbound, head, &mut recording, deadline).await;
         // A stream that is still under way notes it at its end.
         if let Some(report) = prepared.guarded.as_ref().and_then(|guarded| guarded.report()) {
-            recording.note("guard", &report);
+            recording.guarded(&report);
         }
         if let Some(routed) = &prepared.routed {
             self.routes.settle(routed);

@@ -22,6 +22,7 @@ use crate::bulk::Reconciled;
 use crate::cache::Lease;
 use crate::checks::Checks;
 use crate::forms::Forms;
+use crate::guard::Report;
 use crate::losses::Losses;
 use crate::prepare::{Prepared, Target};
 use crate::rejection::Rejection;
@@ -52,6 +53,8 @@ pub(crate) struct Recording {
     admitted: Option<Admitted>,
     /// What it owes to those that ask the same.
     lease: Option<Lease>,
+    /// Whether the guard refused a call of the answer.
+    is_guarded: bool,
 }
 
 /// Whose record it is.
@@ -103,6 +106,7 @@ impl Recording {
             role: Role::Whole,
             admitted: None,
             lease: None,
+            is_guarded: false,
         };
         if inbound.waited_us > 0 {
             recording.note("queue", &serde_json::json!({ "waited_ms": inbound.waited_us / 1_000 }));
@@ -133,6 +137,7 @@ impl Recording {
             role: if self.role == Role::Apart { Role::Apart } else { Role::Aside },
             admitted: None,
             lease: None,
+            is_guarded: false,
         }
     }
 
@@ -260,6 +265,12 @@ impl Recording {
         record.notes.push(Note { room, content });
     }
 
+    /// Notes what the guard said of the answer.
+    pub(crate) fn guarded(&mut self, report: &Report) {
+        self.note("guard", report);
+        self.is_guarded = report.has_refused();
+    }
+
     /// Notes each change that was made to the answer.
     pub(crate) fn repaired(&mut self, repairs: Vec<Repair>) {
         self.repairs.extend(repairs);
@@ -358,6 +369,7 @@ impl Recording {
         let outcome = match &self.current {
             Some(attempt) if attempt.is_refusal() => OutcomeKind::Refused,
             Some(attempt) if attempt.finish_reason() == Some(FinishReason::Length) => OutcomeKind::Truncated,
+            _ if self.is_guarded => OutcomeKind::Guarded,
             _ => OutcomeKind::Accepted,
         };
         self.end_attempt(None);

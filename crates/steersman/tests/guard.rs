@@ -6,7 +6,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::{Answer, House, get, post_with};
+use support::{Answer, House, get, post_with, until};
 
 const OBEY: &str = "[default]\nanswer = \"obey\"\n";
 const CONTRACTS: &str = "
@@ -183,6 +183,7 @@ fn an_injected_effect_never_reaches_the_client_in_any_protocol() {
         asked += 1;
     }
     for row in house.log(asked) {
+        assert_eq!(row["outcome"], "guarded", "{row}");
         let story: Value =
             serde_json::from_str(&house.run(&["explain", row["id"].as_str().unwrap(), "--json"])).unwrap();
         let call = &story["notes"]["guard"]["calls"][0];
@@ -293,6 +294,9 @@ fn a_mode_for_each_task_and_each_way_to_deny() {
         for (task, header) in [("task/watch", Some("observe; ")), ("task/free", None)] {
             talk.body["model"] = json!(task);
             let answer = talk.ask(&house);
+            until("its record", || {
+                !house.run(&["log", "--json", "--outcome", "accepted", "--task", &task[5..]]).is_empty()
+            });
             assert_eq!(hear(&talk, &answer).calls.len(), 1, "{task}");
             assert_eq!(answer.header("x-steersman-guard").map(|value| &value[..9.min(value.len())]), header);
         }
@@ -403,4 +407,7 @@ fn the_console_shows_each_decision_with_its_witness() {
         page.body
     );
     assert!(get(house.address, "/console/guard?decision=allow").body.contains("No decision"));
+    let listed = |outcome: &str| get(house.address, &format!("/console/requests?outcome={outcome}")).body;
+    assert!(listed("guarded").contains("badge guarded") && !listed("accepted").contains("badge guarded"));
+    assert!(house.run(&["log", "--outcome", "guarded"]).contains("guarded"));
 }

@@ -136,7 +136,7 @@ impl Sum {
     pub(crate) fn add(&mut self, outcome: OutcomeKind, rollup: &Rollup) {
         self.all.merge(rollup);
         match outcome {
-            OutcomeKind::Accepted => {}
+            OutcomeKind::Accepted | OutcomeKind::Guarded => {}
             OutcomeKind::Rejected | OutcomeKind::Truncated | OutcomeKind::Failed => self.errors += rollup.requests,
             OutcomeKind::Refused => self.refused += rollup.requests,
             OutcomeKind::Cancelled => self.cancelled += rollup.requests,

@@ -78,7 +78,7 @@ impl Engine {
                 };
                 if let Some(report) = &acted.guard {
                     headers.push(("x-steersman-guard", report.header()));
-                    recording.note("guard", report);
+                    recording.guarded(report);
                 }
                 recording.release(&acted.body, true);
                 if let Some(cost) = recording.deliver() {
@@ -151,7 +151,7 @@ fn closing(outlet: &mut Outlet, acted: Result<Acted, Refusal>, mut recording: Re
     match acted {
         Ok(acted) => {
             if let Some(report) = &acted.guard {
-                recording.note("guard", report);
+                recording.guarded(report);
             }
             let bytes = outlet.close(&acted.events, acted.shown);
             recording.release(&bytes, !acted.shown);

@@ -103,6 +103,11 @@ impl Report {
         self.calls.iter().filter(|call| call.decision != "allow")
     }
 
+    /// Whether a call was refused, and not merely would have been.
+    pub(crate) fn has_refused(&self) -> bool {
+        self.mode == "on" && self.refused().next().is_some()
+    }
+
     fn count(&self, decision: &str) -> usize {
         self.calls.iter().filter(|call| call.decision == decision).count()
     }
