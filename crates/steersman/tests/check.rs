@@ -103,6 +103,79 @@ fn a_model_that_nobody_serves_is_told_before_the_start() {
 }
 
 #[test]
+fn a_wrong_value_of_the_right_kind_says_so_and_a_secret_is_not_repeated() {
+    insta::assert_snapshot!(verdict(b"[server]\nlisten = \"localhost:4180\"\n"), @r#"
+    error: `localhost:4180` is not an address and port such as `127.0.0.1:4180`
+     --> steersman.toml:2:10
+    hint: write it like `listen = "127.0.0.1:4180"`
+    "#);
+    insta::assert_snapshot!(verdict(b"[teams.a]\nusd_per_day = -3\n"), @r#"
+    error: `teams.a.usd_per_day` must not be negative
+     --> steersman.toml:2:15
+    hint: write it like `usd_per_day = 20`
+    "#);
+    let literal = b"[providers.openai]\nmodels = []\napi_key = \"sk-planted\"\n";
+    insta::assert_snapshot!(verdict(literal), @r#"
+    error: `providers.openai.api_key`: a secret must be written as `env:NAME` or `file:path`, never as the secret itself
+     --> steersman.toml:3:11
+    hint: put it into an environment variable, and write `api_key = "env:VARIABLE"`
+    "#);
+    let inline = b"[providers]\nbedrock = { region = \"r\", secret_access_key = \"planted\", api_key = \"planted\" }\n";
+    for text in [&literal[..], inline] {
+        assert!(!said(&["check"], text).1.contains("planted"), "{}", said(&["check"], text).1);
+    }
+}
+
+#[test]
+fn a_name_that_leads_nowhere_is_told_where_it_stands() {
+    insta::assert_snapshot!(verdict(b"[guard]\npolicy = \"nowhere.json\"\n"), @r#"
+    error: the policy `nowhere.json` cannot be read: No such file or directory (os error 2)
+     --> steersman.toml:2:10
+    hint: a path is taken from the folder of the configuration
+    "#);
+    insta::assert_snapshot!(verdict(b"[tasks.a]\nmodel = \"m\"\ntools = [\"shop/*\"]\n"), @r#"
+    error: there is no tool server `shop`
+     --> steersman.toml:3:9
+    hint: add `[tool_servers.shop]`; configured: none
+    "#);
+    let openai = "[providers.openai]\napi_key = \"env:K\"\n";
+    let itself = format!("{openai}[models.a]\nprovider = \"openai\"\nfallbacks = [\"a\"]\n");
+    insta::assert_snapshot!(verdict(itself.as_bytes()), @r#"
+    error: `models.a` falls back to itself
+     --> steersman.toml:5:13
+    hint: name other models; `retry.attempts` says how often the same one is tried
+    "#);
+    let ungraded = "[tasks.a.objective]\nreference = \"m\"\ncandidates = [\"n\"]\n";
+    insta::assert_snapshot!(verdict(ungraded.as_bytes()), @r#"
+    error: `tasks.a.objective` needs `evaluator`
+     --> steersman.toml:1:10
+    hint: no cheaper model is used without somebody who grades it: `agreement` (with the reference) or `truth` (`POST /v1/feedback`)
+    "#);
+    insta::assert_snapshot!(verdict(b"[tls]\nkey = \"k.pem\"\n"), @r#"
+    error: `[tls]` names only one of its two files
+     --> steersman.toml:1:2
+    hint: set both `tls.certificate` and `tls.key`, PEM files
+    "#);
+    insta::assert_snapshot!(verdict(b"[tool_servers.shop]\nprefix = \"x\"\n"), @r#"
+    error: `tool_servers.shop` does not say how it is reached
+     --> steersman.toml:1:15
+    hint: write `command` (an MCP server as a program), `url` (one over HTTP), or `openapi` with `url`
+    "#);
+}
+
+#[test]
+fn what_may_be_elsewhere_or_is_rarely_meant_is_a_warning_of_check() {
+    let text = b"[tool_servers.shop]\ncommand = \"no-such-program\"\n\
+        [tool_servers.api]\nurl = \"http://127.0.0.1:1\"\nopenapi = \"nowhere.yaml\"\n\
+        [limits]\nusd_per_day = 0\n";
+    let (fine, check) = said(&["check"], text);
+    assert!(fine, "{check}");
+    assert!(check.contains("warning: `tool_servers.shop`: the program `no-such-program` is not here"), "{check}");
+    assert!(check.contains("warning: `tool_servers.api`: the document `nowhere.yaml` is not here"), "{check}");
+    assert!(check.contains("warning: `limits.usd_per_day` is 0: whatever has a price is refused"), "{check}");
+}
+
+#[test]
 fn a_file_that_is_no_toml_is_told_so() {
     insta::assert_snapshot!(verdict(b"{\"server\": {\"listen\": \"127.0.0.1:4180\"}}\n"), @r#"
     error: invalid key-value pair, expected key

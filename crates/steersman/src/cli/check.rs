@@ -1,8 +1,8 @@
 //! `steersman check`: what `steersman up` would say of a configuration, without network and without touching the data
 //! folder.
 //!
-//! Whether a model is served is decided where `up` decides it. A secret or a certificate that is not here may be where
-//! the gateway runs, so that is a warning.
+//! Whether a model is served is decided where `up` decides it. A secret, a certificate or a program that is not
+//! here may be where the gateway runs, so that is a warning.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,7 +11,7 @@ use clap::Args;
 
 use super::{Command, Failure, config_file, parse};
 use crate::compose;
-use crate::config::Agent;
+use crate::config::{Agent, of_nothing};
 use crate::local::LocalModels;
 
 pub(crate) static COMMAND: Command = Command {
@@ -44,6 +44,9 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let mut missing = loaded.config.missing_secrets(compose::environment);
     let tls = loaded.config.surface.tls.as_ref().and_then(|files| files.load().err());
     missing.extend(tls.map(|error| format!("`[tls]`: {error}")));
+    let path = std::env::var_os("PATH");
+    missing.extend(loaded.config.tool_servers.iter().filter_map(|server| server.absent(path.as_deref())));
+    missing.extend(of_nothing(&loaded.config.admission));
     let providers: Vec<_> = loaded.config.providers.iter().map(|provider| provider.name.as_str()).collect();
     if arguments.json {
         let report = serde_json::json!({

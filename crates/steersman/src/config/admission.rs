@@ -22,6 +22,19 @@ pub(super) fn read(read: &Reader<'_>) -> Result<AdmitSettings, ConfigError> {
     })
 }
 
+/// Budgets of nothing, which are rarely meant.
+pub(crate) fn of_nothing(settings: &AdmitSettings) -> Vec<String> {
+    let named = |section: &'static str, budgets: &[(String, Usd)]| -> Vec<(String, Usd)> {
+        budgets.iter().map(|(name, usd)| (format!("{section}.{name}"), *usd)).collect()
+    };
+    let mut all: Vec<(String, Usd)> = settings.all.iter().map(|usd| ("limits".to_owned(), *usd)).collect();
+    all.extend(named("tasks", &settings.tasks));
+    all.extend(named("teams", &settings.teams));
+    all.retain(|(_, usd)| *usd == Usd::ZERO);
+    let told = |(place, _): (String, Usd)| format!("`{place}.usd_per_day` is 0: whatever has a price is refused");
+    all.into_iter().map(told).collect()
+}
+
 fn usd(read: &Reader<'_>, path: &[&str]) -> Result<Option<Usd>, ConfigError> {
     match read.document.find(path) {
         Some((Value::Number(usd), _)) => Usd::from_decimal(*usd)

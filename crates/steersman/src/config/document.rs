@@ -184,7 +184,12 @@ impl Document {
         };
         match read {
             Some(value) => Ok(Entry { path: path.to_vec(), value, span }),
-            None => Err(self.error(format!("`{dotted}` must be {}", key.kind.describe()), &span).hint(key.written())),
+            None => {
+                let negative = matches!(value, DeValue::Integer(_) | DeValue::Float(_))
+                    && self.source.get(span.clone()).is_some_and(|text| text.starts_with('-'));
+                let must = if negative { "not be negative".to_owned() } else { format!("be {}", key.kind.describe()) };
+                Err(self.error(format!("`{dotted}` must {must}"), &span).hint(key.written()))
+            }
         }
     }
 }

@@ -65,9 +65,7 @@ fn check_task(read: &Reader<'_>, config: &Config, task: &TaskConfig) -> Result<(
 }
 
 fn report(read: &Reader<'_>, place: &[&str], path: &str) -> Result<LiftReport, ConfigError> {
-    let file = read.document.folder().join(path);
-    let text = std::fs::read_to_string(&file)
-        .map_err(|error| read.wrong(place, &format!("the report `{}` cannot be read: {error}", file.display())))?;
+    let (text, file) = read.file(place, "report", path)?;
     LiftReport::read(&text).map_err(|error| {
         let message = format!("`{}`: {error}", file.display());
         read.wrong(place, &message)

@@ -36,6 +36,16 @@ impl ConfigError {
         self
     }
 
+    /// Shows this in place of the line, which may hold a secret.
+    #[must_use]
+    pub(crate) fn showing(mut self, name: &str) -> Self {
+        if let Some(Place { column, text, width, .. }) = &mut self.place {
+            let key = format!("{name} = ");
+            (*text, *width) = (format!("{key:>width$}...", width = *column), 3);
+        }
+        self
+    }
+
     /// Adds where it stands: a byte range of the file's text.
     #[must_use]
     pub(crate) fn at(mut self, file: &str, source: &str, span: &Range<usize>) -> Self {

@@ -52,9 +52,7 @@ fn bulk(read: &Reader<'_>, task: &str) -> Result<Option<BulkSettings>, ConfigErr
 pub(super) fn canaries(read: &Reader<'_>, task: &str) -> Result<Vec<Input>, ConfigError> {
     let place = ["tasks", task, "canaries"];
     let Some(file) = read.text(&place) else { return Ok(Vec::new()) };
-    let path = read.document.folder().join(&file);
-    let text = std::fs::read_to_string(&path)
-        .map_err(|error| read.wrong(&place, &format!("`{}` cannot be read: {error}", path.display())))?;
+    let (text, _) = read.file(&place, "file of fixed inputs", &file)?;
     canaries::inputs(&text).map_err(|error| {
         read.wrong(&place, &format!("`{file}` is no file of canaries: {error}"))
             .hint("write a line an input: `id`, `messages` and perhaps `response_format`, as in a chat request")

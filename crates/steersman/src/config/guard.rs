@@ -82,9 +82,7 @@ pub(super) fn read(read: &Reader<'_>) -> Result<(Vec<Contract>, GuardConfig), Co
 fn policy(read: &Reader<'_>) -> Result<Policy, ConfigError> {
     let place = ["guard", "policy"];
     let Some(file) = read.text(&place) else { return Ok(Policy::default()) };
-    let path = read.document.folder().join(&file);
-    let text = std::fs::read_to_string(&path)
-        .map_err(|error| read.wrong(&place, &format!("the policy `{}` cannot be read: {error}", path.display())))?;
+    let (text, path) = read.file(&place, "policy", &file)?;
     Policy::parse(&text).map_err(|error| {
         let cause = std::error::Error::source(&error).map_or_else(String::new, |cause| format!(": {cause}"));
         read.wrong(&place, &format!("`{}`: {error}{cause}", path.display()))

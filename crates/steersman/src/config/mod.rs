@@ -28,6 +28,7 @@ mod thought;
 mod tools;
 mod typed;
 
+pub(crate) use admission::of_nothing;
 pub(crate) use agents::Agent;
 pub(crate) use at_start::AtStart;
 pub(crate) use aws::{AwsAccount, ProfileFiles, container, container_token, instance};

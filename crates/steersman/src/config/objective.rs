@@ -61,8 +61,8 @@ pub(super) fn read(read: &Reader<'_>, task: &str) -> Result<Option<ObjectiveConf
     if keys.iter().all(|key| read.document.find(&at(key)).is_none()) {
         return Ok(None);
     }
-    let needs = |key: &str, hint: &str| {
-        ConfigError::new(format!("`tasks.{task}.objective` needs `{key}`")).hint(hint.to_owned())
+    let needs = |key: &'static str, hint: &str| {
+        read.wrong(&at(key), &format!("`tasks.{task}.objective` needs `{key}`")).hint(hint.to_owned())
     };
     let reference = read.text(&at("reference"));
     let reference = reference.ok_or_else(|| needs("reference", "name the model whose quality is the measure"))?;
@@ -152,9 +152,7 @@ fn share(read: &Reader<'_>, path: &[&str], default: f64) -> Result<f64, ConfigEr
 }
 
 fn router(read: &Reader<'_>, place: &[&str], path: &str) -> Result<RouterFile, ConfigError> {
-    let file = read.document.folder().join(path);
-    let text = std::fs::read_to_string(&file)
-        .map_err(|error| read.wrong(place, &format!("the router `{}` cannot be read: {error}", file.display())))?;
+    let (text, file) = read.file(place, "router", path)?;
     RouterFile::read(&text).map_err(|error| {
         read.wrong(place, &format!("`{}`: {error}", file.display())).hint("`steersman route fit` writes a router")
     })
@@ -175,7 +173,7 @@ mod tests {
     #[test]
     fn an_objective_needs_somebody_who_grades_it() {
         let bare = "reference = \"big\"\ncandidates = [\"small\"]\n";
-        assert_eq!(read_one(bare).unwrap_err(), "`tasks.triage.objective` needs `evaluator`");
+        assert!(read_one(bare).unwrap_err().starts_with("`tasks.triage.objective` needs `evaluator`\n --> "));
         let graded = read_one(&format!("{bare}evaluator = \"agreement\"\n")).unwrap().unwrap();
         assert_eq!((graded.plan.floor, graded.plan.confidence), (0.97, 0.95));
     }

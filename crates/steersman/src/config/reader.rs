@@ -28,10 +28,9 @@ fn schemas(read: &Reader<'_>) -> Result<BTreeMap<String, Arc<Value>>, ConfigErro
     for tool in read.document.names("tools") {
         let place = ["tools", tool, "reading"];
         let Some(file) = read.text(&place) else { continue };
-        let path = read.document.folder().join(&file);
+        let (text, path) = read.file(&place, "schema", &file)?;
         let unusable =
             |why: String| read.wrong(&place, &format!("the schema `{}` cannot be used: {why}", path.display()));
-        let text = std::fs::read_to_string(&path).map_err(|error| unusable(error.to_string()))?;
         let schema: Value = serde_json::from_str(&text).map_err(|error| unusable(error.to_string()))?;
         CompiledSchema::new(&schema).map_err(|error| unusable(error.to_string()))?;
         schemas.insert(tool.to_owned(), Arc::new(schema));
@@ -61,6 +60,6 @@ mod tests {
         };
         assert_eq!(verdict("mail.json"), "Some(\"r\"), 1 schemas");
         assert!(verdict("broken.json").contains("cannot be used"));
-        assert!(verdict("missing.json").contains("cannot be used"));
+        assert!(verdict("missing.json").contains("cannot be read"));
     }
 }

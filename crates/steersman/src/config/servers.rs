@@ -2,7 +2,8 @@
 //!
 //! What never happens here: no program is started, no document is read, no secret is fetched.
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
 use steersman_net::BaseUrl;
 
@@ -31,6 +32,25 @@ pub(crate) enum SourceKind {
 }
 
 impl SourceConfig {
+    /// What of it is not on this machine. It may be where the gateway runs.
+    pub(crate) fn absent(&self, path: Option<&OsStr>) -> Option<String> {
+        let place = format!("`tool_servers.{}`", self.name);
+        match &self.kind {
+            SourceKind::Command { command, .. } => {
+                let folders = || path.into_iter().flat_map(std::env::split_paths);
+                let found = match Path::new(command).components().count() {
+                    1 => folders().any(|folder| folder.join(command).is_file()),
+                    _ => Path::new(command).is_file(),
+                };
+                (!found).then(|| format!("{place}: the program `{command}` is not here"))
+            }
+            SourceKind::OpenApi { document, .. } => {
+                (!document.is_file()).then(|| format!("{place}: the document `{}` is not here", document.display()))
+            }
+            SourceKind::Http { .. } => None,
+        }
+    }
+
     /// Where its secrets are.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &SecretSource> {
         let (key, env) = match &self.kind {
@@ -61,7 +81,8 @@ fn source(read: &Reader<'_>, name: &str) -> Result<SourceConfig, ConfigError> {
         (None, Some(url), None) => SourceKind::Http { url, key },
         (None, Some(url), Some(file)) => SourceKind::OpenApi { document: read.document.folder().join(file), url, key },
         _ => {
-            return Err(ConfigError::new(format!("`tool_servers.{name}` does not say how it is reached"))
+            return Err(read
+                .wrong(&at(""), &format!("`tool_servers.{name}` does not say how it is reached"))
                 .hint("write `command` (an MCP server as a program), `url` (one over HTTP), or `openapi` with `url`"));
         }
     };

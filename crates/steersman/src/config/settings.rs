@@ -272,13 +272,19 @@ fn model(read: &Reader<'_>, name: &str, providers: &[ProviderConfig]) -> Result<
         (Some(input), Some(output)) => Some(Rates { input, output, cache_read, cache_write, long: None }),
         (None, None) if cache_read.is_none() && cache_write.is_none() => None,
         _ => {
-            return Err(ConfigError::new(format!("`models.{name}` gives only a part of its price"))
+            return Err(read
+                .wrong(&at(""), &format!("`models.{name}` gives only a part of its price"))
                 .hint("set both `input_usd_per_million` and `output_usd_per_million`"));
         }
     };
     let upstream = read.text(&at("upstream"));
     let targets = super::resilience::targets(read, name)?;
     let fallbacks = read.texts(&at("fallbacks")).unwrap_or_default();
+    if fallbacks.iter().any(|fallback| fallback == name) {
+        return Err(read
+            .wrong(&at("fallbacks"), &format!("`models.{name}` falls back to itself"))
+            .hint("name other models; `retry.attempts` says how often the same one is tried"));
+    }
     let thought = super::thought::read(read, name)?;
     let limits = super::objective::limits(read, name)?;
     Ok(ModelConfig { name: name.to_owned(), provider, upstream, rates, thought, limits, targets, fallbacks })
@@ -297,7 +303,7 @@ fn tasks(read: &Reader<'_>) -> Result<Vec<TaskConfig>, ConfigError> {
         let models = std::iter::once(model).chain(escalation).collect();
         let guard = read.word(&["tasks", name, "guard"], super::guard::MODES)?;
         let form = super::form::read(read, name)?;
-        let tools = read.texts(&["tasks", name, "tools"]).unwrap_or_default();
+        let tools = super::tools::of_task(read, name)?;
         if objective.is_some() {
             super::objective::stands_alone(read, name, !tools.is_empty())?;
         }
@@ -363,7 +369,7 @@ mod tests {
           |
         2 | listen = "here"
           |          ^^^^^^
-        hint: -
+        hint: write it like `listen = "127.0.0.1:4180"`
         "#);
         insta::assert_snapshot!(verdict("[retry]\nattempts = \"three\"\n"), @r#"
         `retry.attempts` must be a whole number

@@ -59,7 +59,8 @@ fn tls(read: &Reader<'_>) -> Result<Option<TlsFiles>, ConfigError> {
     match (file("certificate"), file("key")) {
         (None, None) => Ok(None),
         (Some(certificate), Some(key)) => Ok(Some(TlsFiles { certificate, key })),
-        _ => Err(ConfigError::new("`[tls]` names only one of its two files")
+        _ => Err(read
+            .wrong(&["tls", ""], "`[tls]` names only one of its two files")
             .hint("set both `tls.certificate` and `tls.key`, PEM files")),
     }
 }

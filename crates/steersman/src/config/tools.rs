@@ -15,6 +15,23 @@ pub(super) fn contracts(read: &Reader<'_>) -> Result<Vec<Contract>, ConfigError>
     read.document.names("tools").into_iter().map(|name| contract(read, name)).collect()
 }
 
+/// The tools of a task; `SERVER/*` is one of the file's servers.
+pub(super) fn of_task(read: &Reader<'_>, task: &str) -> Result<Vec<String>, ConfigError> {
+    let place = ["tasks", task, "tools"];
+    let tools = read.texts(&place).unwrap_or_default();
+    let servers = read.document.names("tool_servers");
+    let unknown = tools.iter().filter_map(|name| name.strip_suffix("/*")).find(|server| !servers.contains(server));
+    match unknown {
+        None => Ok(tools),
+        Some(server) => {
+            let known = if servers.is_empty() { "none".to_owned() } else { servers.join(", ") };
+            Err(read
+                .wrong(&place, &format!("there is no tool server `{server}`"))
+                .hint(format!("add `[tool_servers.{server}]`; configured: {known}")))
+        }
+    }
+}
+
 fn contract(read: &Reader<'_>, name: &str) -> Result<Contract, ConfigError> {
     let at = |key| ["tools", name, key];
     let list = |key| read.texts(&["tools", name, key]).unwrap_or_default();

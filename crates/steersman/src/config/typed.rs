@@ -3,13 +3,14 @@
 //! A document was held against the table of keys when it was parsed, so a value of another kind does not get here.
 
 use std::ops::Range;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use steersman_core::{Price, nearest};
 
 use super::document::{Document, Value};
 use super::error::ConfigError;
-use super::keys::default;
+use super::keys::{Key, default, find};
 use super::secret::SecretSource;
 
 /// Typed reads: the value in the file, else the default of the key's row.
@@ -35,7 +36,11 @@ impl Reader<'_> {
 
     pub(super) fn parsed<T: std::str::FromStr>(&self, path: &[&str], form: &str) -> Result<T, ConfigError> {
         let text = self.text(path).unwrap_or_default();
-        text.parse().map_err(|_| self.wrong(path, &format!("`{text}` is not {form}")))
+        text.parse().map_err(|_| {
+            let error = self.wrong(path, &format!("`{text}` is not {form}"));
+            let written = find(&path.iter().map(|step| (*step).to_owned()).collect::<Vec<_>>()).map(Key::written);
+            written.into_iter().fold(error, ConfigError::hint)
+        })
     }
 
     pub(super) fn integer(&self, path: &[&str]) -> Result<u64, ConfigError> {
@@ -69,8 +74,10 @@ impl Reader<'_> {
     pub(super) fn secret(&self, path: &[&str]) -> Result<Option<SecretSource>, ConfigError> {
         let Some(text) = self.text(path) else { return Ok(None) };
         SecretSource::parse(&text).map(Some).map_err(|error| {
-            // The caret line would print the secret itself.
-            ConfigError::new(format!("`{}`: {error}", path.join(".")))
+            let name = path.last().copied().unwrap_or_default();
+            self.wrong(path, &format!("`{}`: {error}", path.join(".")))
+                .showing(name)
+                .hint(format!("put it into an environment variable, and write `{name} = \"env:VARIABLE\"`"))
         })
     }
 
@@ -108,6 +115,17 @@ impl Reader<'_> {
                 .map(Some)
                 .ok_or_else(|| self.wrong(path, &format!("`{}` is no price", path.join(".")))),
             _ => Ok(None),
+        }
+    }
+
+    /// The text of a file that stands at this path, read from the configuration's folder, and where it is.
+    pub(super) fn file(&self, path: &[&str], what: &str, file: &str) -> Result<(String, PathBuf), ConfigError> {
+        let place = self.document.folder().join(file);
+        match std::fs::read_to_string(&place) {
+            Ok(text) => Ok((text, place)),
+            Err(error) => Err(self
+                .wrong(path, &format!("the {what} `{}` cannot be read: {error}", place.display()))
+                .hint("a path is taken from the folder of the configuration")),
         }
     }
 
