@@ -258,7 +258,7 @@ impl<'d> Node<'d> {
         })
     }
 
-    /// A cheap look at a small object: its keys are plain and all different.
+    /// Whether its keys are plain and all different: a cheap look at a small object, a sorted one at a large one.
     pub(crate) fn distinct_keys(self) -> bool {
         const FEW: usize = 12;
         let mut keys: [&str; FEW] = [""; FEW];
@@ -270,10 +270,17 @@ impl<'d> Node<'d> {
             }
             match keys.get_mut(n) {
                 Some(slot) => *slot = raw,
-                None => return false,
+                None => return self.many_distinct_keys(),
             }
         }
         true
+    }
+
+    fn many_distinct_keys(self) -> bool {
+        let plain = self.members().all(|(key, _)| !key.doc.rec(key.index).escaped);
+        let mut keys: Vec<&str> = self.members().map(|(key, _)| key.raw()).collect();
+        keys.sort_unstable();
+        plain && keys.windows(2).all(|pair| !matches!(pair, [a, b] if a == b))
     }
 
     /// The value for readers that speak `serde_json`. Numbers beyond `f64` saturate; the exact text stays here.

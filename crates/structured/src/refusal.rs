@@ -65,6 +65,30 @@ const OWN: [&str; 9] = [
 ];
 /// What was asked for, as whoever declines calls it, beside the name of the member.
 const ASKED: [&str; 9] = ["request", "task", "email", "query", "code", "document", "question", "content", "prompt"];
+/// What it would have been to do it.
+const ACTS: [&str; 21] = [
+    "assist",
+    "help",
+    "comply",
+    "fulfil",
+    "fulfill",
+    "complete",
+    "process",
+    "write",
+    "generate",
+    "create",
+    "provide",
+    "produce",
+    "answer",
+    "translate",
+    "summarize",
+    "summarise",
+    "extract",
+    "analyze",
+    "analyse",
+    "draft",
+    "respond",
+];
 /// Members that may well quote somebody who declines, or speak to somebody.
 const SPEAKING: [&str; 18] = [
     "reply",
@@ -120,7 +144,16 @@ fn declines_the_task(text: &str, name: &str) -> bool {
     }
     let head = spaced(&text.chars().take(HEAD_CHARS).collect::<String>());
     let says = |phrase: &str| head.contains(&format!(" {phrase} "));
-    let task = |word: &str| ["this", "that", "your", "the"].iter().any(|pointer| says(&format!("{pointer} {word}")));
+    // `I can't help with that request`, and not `I cannot accept the offer`.
+    let words: Vec<&str> = head.split_whitespace().collect();
+    let asked = |act: &str, pointer: &str, noun: &str, word: &str| {
+        ACTS.contains(&act) && ["this", "that", "the"].contains(&pointer) && noun == word
+    };
+    let task = |word: &str| {
+        let near = |three: &[&str]| matches!(three, [act, pointer, noun] if asked(act, pointer, noun, word));
+        let by = |four: &[&str]| matches!(four, [act, "with" | "to" | "on", pointer, noun] if asked(act, pointer, noun, word));
+        words.windows(3).any(near) || words.windows(4).any(by)
+    };
     OWN.iter().any(|phrase| says(phrase))
         || (!QUOTING.contains(&name) && (ASKED.iter().any(|word| task(word)) || task(name)))
 }
@@ -168,6 +201,7 @@ mod tests {
             r#"{"summary":"I cannot recommend this hotel.","stars":1}"#,
             r#"{"letter":"I can't accept the offer of the third of May, and I thank you.","to":"Bo"}"#,
             r#"{"summary":"I'm sorry, but I can't help with that request.","lines":["I asked for a refund and got none"]}"#,
+            r#"{"subject":"Friday","email":"I'm sorry, but I can't make it. The email came too late."}"#,
             r#"{"quote":"As an AI, I can't.","said_by":"bot"}"#,
         ] {
             assert!(!declined(answer), "{answer}");

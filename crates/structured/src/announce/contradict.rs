@@ -89,27 +89,31 @@ const OPEN: [&str; 14] = [
     "though",
 ];
 
-/// Whether the words around an answer say another value of a member than it has.
+/// Whether the words around an answer say another value of a member than it has. Linear in the words, for each member.
 pub(crate) fn contradicts(before: &str, behind: &str, facts: &[Fact]) -> bool {
-    let sides = [before, behind];
+    let sides = [before, behind].map(str::to_lowercase);
     if facts.is_empty() || !sides.iter().any(|words| words.contains(char::is_alphanumeric)) {
         return false;
     }
-    let prose = sides.map(spaced);
-    let clauses = || {
-        let sentences = sides.iter().flat_map(|words| words.split(['\n', ';', '!'])).flat_map(|part| part.split(". "));
-        sentences.filter(|sentence| !sentence.contains('?')).flat_map(parts)
+    let lines = sides.iter().flat_map(|words| words.split(['\n', ';', '!']));
+    let sentences = lines.flat_map(|line| line.split(". ")).filter(|sentence| !sentence.contains('?'));
+    let clauses: Vec<Vec<&str>> = sentences.flat_map(parts).filter(|clause| around_verb(clause).is_some()).collect();
+    // Who works towards an answer says others on the way to it.
+    let said = |fact: &Fact| match &fact.said {
+        Said::Number(own) => sides.iter().flat_map(|words| words.split_whitespace()).any(|word| {
+            number(&[word.trim_end_matches(['.', ',', ';', ':', ')'])]).is_some_and(|other| is_same(*own, other))
+        }),
+        Said::Bool(own) => clauses.iter().any(|clause| says_bool(clause, fact) == Some(*own)),
+        Said::Word(own, _) => sides.iter().any(|side| spaced(side).contains(own.as_str())),
     };
-    clauses().any(|clause| facts.iter().any(|fact| is_another(&clause, fact, facts, &prose)))
+    let another = |fact: &&Fact| clauses.iter().any(|clause| is_another(clause, fact, facts));
+    facts.iter().filter(another).any(|fact| !said(fact))
 }
 
-/// A sentence cut at its commas, but for those inside numbers; each part as its words, up to the first that leaves open
-/// what is.
+/// A sentence in small letters, cut at its commas, but for those inside numbers; each part as its words, up to the
+/// first that leaves open what is.
 fn parts(sentence: &str) -> Vec<Vec<&str>> {
-    let open = |word: &&str| {
-        let word = word.to_lowercase();
-        OPEN.contains(&word.as_str()) || word.ends_with("n't") || word.ends_with("n’t")
-    };
+    let open = |word: &&str| OPEN.contains(word) || word.ends_with("n't") || word.ends_with("n’t");
     let mut parts = vec![Vec::new()];
     for word in sentence.split_whitespace().take(SENTENCE_WORDS_MAX) {
         let ends = word.ends_with([',', ':']);
@@ -126,29 +130,35 @@ fn parts(sentence: &str) -> Vec<Vec<&str>> {
     parts
 }
 
-fn is_another(clause: &[&str], fact: &Fact, facts: &[Fact], prose: &[String; 2]) -> bool {
-    let lower: Vec<String> = clause.iter().map(|word| word.to_lowercase()).collect();
-    let words: Vec<&str> = lower.iter().map(String::as_str).collect();
-    let Some(verb) = words.iter().position(|word| IS.contains(word)) else { return false };
-    let (subject, behind) = (words.get(..verb).unwrap_or_default(), words.get(verb + 1..).unwrap_or_default());
+/// The subject and what is said of it.
+fn around_verb<'c>(clause: &'c [&str]) -> Option<(&'c [&'c str], &'c [&'c str])> {
+    let verb = clause.iter().position(|word| IS.contains(word))?;
+    Some((clause.get(..verb)?, clause.get(verb + 1..)?))
+}
+
+/// The yes or no that a clause says of a member.
+fn says_bool(clause: &[&str], fact: &Fact) -> Option<bool> {
+    let (subject, behind) = around_verb(clause)?;
+    let said = match behind {
+        ["yes" | "true"] => true,
+        ["no" | "false"] => false,
+        _ => return None,
+    };
+    names(subject, &fact.name).then_some(said)
+}
+
+fn is_another(clause: &[&str], fact: &Fact, facts: &[Fact]) -> bool {
+    let Some((subject, behind)) = around_verb(clause) else { return false };
     match &fact.said {
         Said::Number(own) => names(subject, &fact.name) && number(behind).is_some_and(|other| !is_same(*own, other)),
-        Said::Bool(own) => {
-            let said = match behind {
-                ["yes" | "true"] => Some(true),
-                ["no" | "false"] => Some(false),
-                _ => None,
-            };
-            names(subject, &fact.name) && said.is_some_and(|said| said != *own)
-        }
-        Said::Word(own, others) => {
+        Said::Bool(own) => says_bool(clause, fact).is_some_and(|said| said != *own),
+        Said::Word(_, others) => {
             let adverbs = behind.iter().take_while(|word| word.ends_with("ly") || **word == "very").count();
             let word = spaced(&behind.get(adverbs..).unwrap_or_default().join(" "));
             let judged = matches!(subject, ["it" | "this"] | ["this" | "the", _])
                 && subject.get(1).is_none_or(|noun| TEXTS.contains(noun))
                 && takers(&word, facts) == 1;
             others.contains(&word)
-                && !prose.iter().any(|side| side.contains(own.as_str()))
                 && !facts.iter().any(|other| matches!(&other.said, Said::Word(own, _) if *own == word))
                 && (judged || names(subject, &fact.name))
         }
@@ -193,7 +203,9 @@ fn is_same(own: f64, other: f64) -> bool {
         let scale = 10_f64.powi(digits);
         near((own * scale).round() / scale, other)
     });
-    rounded || (-POWERS..=POWERS).any(|power| near(own * 10_f64.powi(power), other))
+    rounded
+        || own.fract() == 0.0 && (own - other).abs() < 1.0
+        || (-POWERS..=POWERS).any(|power| near(own * 10_f64.powi(power), other))
 }
 
 #[cfg(test)]
@@ -247,6 +259,9 @@ mod tests {
             "This message is friendly. The reply is rude.",
             "It is rude to shout.",
             "This message is friendly, the one before is rude.",
+            "The price is 1250. With the fee of 49 that makes 1299.",
+            "At first the answer is yes, but then the answer is no. In the end the answer is no.",
+            "The weight kg is 23.5 or so.",
             "",
         ] {
             assert!(!contradicts(words, "", &facts()), "{words}");

@@ -124,7 +124,7 @@ pub(super) fn is_made_up_remark(clause: &str, answer: &Answer) -> bool {
 
 /// `I put in random numbers`, `I filled in typical values`: nothing that was found.
 pub(super) fn fills_in(words: &str) -> bool {
-    const FILLING: [&str; 13] = [
+    const FILLING: [&str; 10] = [
         "put in",
         "filled in",
         "filled",
@@ -135,20 +135,20 @@ pub(super) fn fills_in(words: &str) -> bool {
         "invented",
         "guessed",
         "substituted",
-        "supplied",
-        "picked",
-        "used",
     ];
-    const USUAL: [&str; 10] =
-        ["typical", "normal", "plausible", "realistic", "average", "generic", "likely", "usual", "random", "arbitrary"];
+    // What is usual may be what was asked for: `I used average values of the three columns`.
+    const TAKING: [&str; 3] = ["supplied", "picked", "used"];
+    const RANDOM: [&str; 3] = ["random", "arbitrary", "plausible"];
+    const USUAL: [&str; 7] = ["typical", "normal", "realistic", "average", "generic", "likely", "usual"];
     const ADVERBS: [&str; 7] = ["have", "ve", "just", "simply", "therefore", "then", "had"];
     const KINDS: [&str; 9] =
         ["value", "values", "number", "numbers", "figure", "figures", "data", "entries", "coordinates"];
     const ON_PURPOSE: [&str; 3] = ["as requested", "as you asked", "as instructed"];
     const NEAR_WORDS: usize = 8;
-    let random = |behind: &str| {
+    let made = |behind: &str, usual: &[&str]| {
         let near: Vec<&str> = behind.split_whitespace().take(NEAR_WORDS).collect();
-        near.windows(2).any(|two| matches!(two, [usual, kind] if USUAL.contains(usual) && KINDS.contains(kind)))
+        let told = |word: &str| RANDOM.contains(&word) || usual.contains(&word);
+        near.windows(2).any(|two| matches!(two, [word, kind] if told(word) && KINDS.contains(kind)))
             || near.windows(3).any(|three| matches!(three, [kind, "of" | "for", "a"] if KINDS.contains(kind)))
                 && near.contains(&"random")
     };
@@ -158,7 +158,9 @@ pub(super) fn fills_in(words: &str) -> bool {
         while let Some(next) = ADVERBS.iter().find_map(|adverb| leads(said, adverb)) {
             said = next;
         }
-        FILLING.iter().filter_map(|verb| leads(said, verb)).any(random) && !says(words, &ON_PURPOSE)
+        let filled = FILLING.iter().filter_map(|verb| leads(said, verb)).any(|behind| made(behind, &USUAL));
+        let taken = || TAKING.iter().filter_map(|verb| leads(said, verb)).any(|behind| made(behind, &[]));
+        (filled || taken()) && !says(words, &ON_PURPOSE)
     })
 }
 

@@ -442,6 +442,7 @@ mod tests {
             "If the rate changes, the previous total is wrong.",
             "When the team moves, the answer above would be wrong.",
             "I picked a random sample as you asked.",
+            "I used average values of the three columns.",
         ] {
             assert!(!taken_back(words, &members), "{words}");
         }

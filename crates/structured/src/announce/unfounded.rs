@@ -274,7 +274,7 @@ fn lacks_source(words: &str) -> bool {
     const ANOTHER: [&str; 5] = ["second", "third", "another", "earlier", "later"];
     const NEAR_WORDS: usize = 4;
     // `I have no doubt that the text is right`, `no issues with the file`: something else is lacking.
-    const ELSE: [&str; 20] = [
+    const ELSE: [&str; 19] = [
         "doubt",
         "doubts",
         "objection",
@@ -288,7 +288,6 @@ fn lacks_source(words: &str) -> bool {
         "in",
         "on",
         "with",
-        "of",
         "for",
         "from",
         "that",

@@ -18,6 +18,8 @@ const DRAFT_2020: &str = "https://json-schema.org/draft/2020-12/schema";
 /// Keywords that give a part of a schema an address, or look one up while validating.
 const ADDRESSED: [&str; 7] =
     ["$id", "$anchor", "$dynamicAnchor", "$dynamicRef", "$recursiveAnchor", "$recursiveRef", "$vocabulary"];
+/// Keywords whose members are names of schemas and no keywords.
+const NAMED: [&str; 5] = ["properties", "patternProperties", "$defs", "definitions", "dependentSchemas"];
 /// Keywords that speak to people.
 const REMARKS: [&str; 11] = [
     "$schema",
@@ -78,7 +80,7 @@ impl Flat {
     }
 }
 
-/// Whether any part of it has an address of its own or another draft.
+/// Whether any part of it has an address of its own or another draft. A member that is called `$id` has none.
 fn is_addressed(schema: &Value, root: bool) -> bool {
     let mut left = vec![(schema, root)];
     while let Some((value, root)) = left.pop() {
@@ -87,7 +89,12 @@ fn is_addressed(schema: &Value, root: bool) -> bool {
                 if ADDRESSED.iter().any(|key| map.contains_key(*key)) || (!root && map.contains_key("$schema")) {
                     return true;
                 }
-                left.extend(map.values().map(|value| (value, false)));
+                for (keyword, value) in map {
+                    match value.as_object().filter(|_| NAMED.contains(&keyword.as_str())) {
+                        Some(named) => left.extend(named.values().map(|value| (value, false))),
+                        None => left.push((value, false)),
+                    }
+                }
             }
             Value::Array(items) => left.extend(items.iter().map(|value| (value, false))),
             _ => {}
@@ -225,6 +232,12 @@ impl<'s> Builder<'s> {
         Some(())
     }
 
+    fn member(&mut self, name: &str, want: Want) -> Member {
+        let start = narrow(self.flat.names.len());
+        self.flat.names.push_str(name);
+        Member { name: (start, narrow(self.flat.names.len())), want }
+    }
+
     fn object(&mut self, rule: &mut Rule, map: &'s Map<String, Value>, depth: usize) -> Option<()> {
         let mut required: Vec<&str> =
             map.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
@@ -240,11 +253,16 @@ impl<'s> Builder<'s> {
                 rule.required |= bit;
                 required.retain(|other| other != name);
             }
-            let start = narrow(self.flat.names.len());
-            self.flat.names.push_str(name);
-            members.push(Member { name: (start, narrow(self.flat.names.len())), want });
+            members.push(self.member(name, want));
         }
-        let all_known = required.is_empty() && properties.is_none_or(|all| all.len() <= MEMBERS_MAX);
+        // What is required and not declared is what any other member is; a pattern may speak of it as well.
+        let other = if map.contains_key("patternProperties") { ANYTHING } else { rule.additional };
+        let declared = properties.map_or(0, Map::len);
+        let all_known = declared + required.len() <= MEMBERS_MAX;
+        for name in required.into_iter().filter(|_| all_known) {
+            rule.required |= 1_u64 << members.len();
+            members.push(self.member(name, other));
+        }
         if !all_known {
             // A member that has no entry here is no additional one.
             rule.additional = ANYTHING;

@@ -68,7 +68,7 @@ fn what_the_tables_do_not_hold_is_left_to_the_validator() {
         (json!({"format": "date"}), "\"x\""),
         (json!({"prefixItems": [true], "items": {"type": "string"}}), "[1]"),
         (json!({"patternProperties": {"^a": true}, "additionalProperties": false}), r#"{"a":1}"#),
-        (json!({"required": ["a"], "additionalProperties": false}), r#"{"a":1}"#),
+        (json!({"required": ["a"], "patternProperties": {"^a": true}, "additionalProperties": false}), r#"{"a":1}"#),
         (json!({"$ref": "#"}), "1"),
         (json!({"$schema": "http://json-schema.org/draft-04/schema#", "type": "integer"}), "1.0"),
         (json!({"$id": "http://x/y", "type": "integer"}), "1"),
@@ -87,8 +87,57 @@ fn what_the_tables_do_not_hold_is_left_to_the_validator() {
     assert_eq!(flat(&old, r#"{"a":"long"}"#), Verdict::Fits);
 }
 
+#[test]
+fn names_that_look_like_keywords_and_those_that_are_only_required_are_judged_as_well() {
+    let schema = json!({
+        "properties": {"$id": {"type": "string"}, "$schema": {"type": "integer"}}, "required": ["$id", "by"],
+        "additionalProperties": {"type": "boolean"}, "$defs": {"$anchor": {"type": "null"}},
+    });
+    assert_eq!(flat(&schema, r#"{"$id":"x","by":true,"$schema":2}"#), Verdict::Fits);
+    for bad in
+        [r#"{"$id":"x"}"#, r#"{"$id":1,"by":true}"#, r#"{"$id":"x","by":"me"}"#, r#"{"$id":"x","by":true,"z":1}"#]
+    {
+        assert_eq!(flat(&schema, bad), Verdict::Breaks, "{bad}");
+    }
+    assert_eq!(flat(&json!({"required": ["a"], "additionalProperties": false}), r#"{"a":1}"#), Verdict::Breaks);
+    assert_eq!(flat(&json!({"required": ["a"]}), r#"{"a":1}"#), Verdict::Fits);
+    assert_eq!(flat(&json!({"properties": {"a": {"$id": "http://x/y", "type": "string"}}}), "{}"), Verdict::Unknown);
+}
+
+/// An object with these members, each 1.
+fn numbered(n: usize) -> String {
+    format!("{{{}}}", (0..n).map(|i| format!("\"m{i}\":1")).collect::<Vec<_>>().join(","))
+}
+
+#[test]
+fn a_wide_object_is_judged_up_to_the_members_that_have_a_bit() {
+    let closed = |n: usize, kind: &str| {
+        let members: Map<String, Value> = (0..n).map(|i| (format!("m{i}"), json!({"type": kind}))).collect();
+        json!({"properties": members, "additionalProperties": false})
+    };
+    assert_eq!(flat(&closed(64, "integer"), &numbered(64)), Verdict::Fits);
+    assert_eq!(flat(&closed(64, "integer"), &numbered(65)), Verdict::Breaks);
+    assert_eq!(flat(&closed(64, "string"), &numbered(64)), Verdict::Breaks);
+    // The 65th has none: what is not declared here may be declared there.
+    assert_eq!(flat(&closed(65, "integer"), &numbered(65)), Verdict::Unknown);
+    let required: Vec<String> = (0..40).map(|i| format!("r{i}")).collect();
+    let mut both = closed(30, "integer");
+    both["required"] = json!(required);
+    assert_eq!(flat(&both, &numbered(30)), Verdict::Unknown);
+}
+
+#[test]
+fn what_would_take_more_steps_than_the_validator_is_left_to_it() {
+    // Each way holds as many ways of the same: the walk would double at each level.
+    let deep = (0..6)
+        .fold(json!({"type": "integer"}), |inner, _| json!({"anyOf": [{"allOf": [inner, {"minimum": 5}]}, inner]}));
+    assert_eq!(flat(&deep, "\"x\""), Verdict::Unknown);
+    let chain = (0..super::DEPTH_MAX + 1).fold(json!({"minimum": 5}), |inner, _| json!({"allOf": [inner]}));
+    assert_eq!(flat(&chain, "1"), Verdict::Unknown);
+}
+
 fn word() -> impl Strategy<Value = String> {
-    prop::sample::select(vec!["a", "b", "c", "é", "ab"]).prop_map(str::to_owned)
+    prop::sample::select(vec!["a", "b", "c", "é", "ab", "$id"]).prop_map(str::to_owned)
 }
 
 fn scalar() -> impl Strategy<Value = Value> {
@@ -198,6 +247,33 @@ fn spelt(value: &Value, dice: &mut impl Iterator<Item = u8>) -> String {
             format!("{{{}}}", members.join(","))
         }
         other => other.to_string(),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    /// More members than a cheap look takes, some of them twice, some only required.
+    #[test]
+    fn both_verdicts_on_wide_objects_are_one(
+        keys in prop::collection::vec((0..20_usize, scalar()), 8..24),
+        declared in prop::collection::btree_map(0..20_usize, schema(), 0..20),
+        required in prop::collection::btree_set(0..22_usize, 0..4),
+        additional in prop_oneof![Just(Value::Bool(true)), Just(Value::Bool(false)), Just(json!({"type": "string"}))],
+    ) {
+        let name = |n: &usize| format!("k{n}");
+        let schema = json!({
+            "properties": declared.iter().map(|(n, schema)| (name(n), schema.clone())).collect::<Map<String, Value>>(),
+            "required": required.iter().map(name).collect::<Vec<_>>(), "additionalProperties": additional,
+            "$defs": {"a": {"type": "integer"}},
+        });
+        let text = format!("{{{}}}", keys.iter().map(|(n, value)| format!("\"k{n}\":{value}")).collect::<Vec<_>>().join(","));
+        let document = Document::parse(text).expect("JSON");
+        let valid = CompiledSchema::new(&schema).expect("a schema").validator.is_valid(Place::Value(document.root()));
+        match flat(&schema, document.text()) {
+            Verdict::Unknown => {}
+            verdict => prop_assert_eq!(verdict == Verdict::Fits, valid, "{} {}", schema, document.text()),
+        }
     }
 }
 
