@@ -239,12 +239,21 @@ fn a_turn_that_goes_on_without_its_signed_thinking_has_no_budget_and_that_is_sai
         let encoded = encoded.encode_request(&asked("openai.chat", model, members)).unwrap();
         let body: Value = serde_json::from_slice(&encoded.body).unwrap();
         let said: Vec<_> = encoded.losses.iter().filter(|loss| loss.what.contains("has no signed thinking")).collect();
+        let of_thought = ["max_reasoning_tokens", "reasoning_effort"];
+        let all = encoded.losses.iter().filter(|loss| of_thought.contains(&loss.param.as_str())).count();
+        assert_eq!(all, said.len(), "nothing else is said of a budget that is not written: {:?}", encoded.losses);
+        let asked_for = if members.get("reasoning_effort").is_some() { of_thought[1] } else { of_thought[0] };
+        assert!(said.iter().all(|loss| loss.param == asked_for), "{said:?}");
         (body["thinking"]["type"].as_str().unwrap().to_owned(), said.len())
     };
     let unsigned = turns(json!({ "reasoning_content": "hm" }), result());
     assert_eq!(thinking("claude-sonnet-4-5", &unsigned), ("disabled".to_owned(), 1));
     assert_eq!(thinking("claude-sonnet-4-6", &unsigned), ("adaptive".to_owned(), 1), "words demand no seal");
     assert_eq!(thinking("claude-sonnet-4-5", &turns(json!({}), result())), ("disabled".to_owned(), 1));
+    let mut by_word = turns(json!({}), result());
+    by_word.as_object_mut().unwrap().remove("reasoning");
+    by_word["reasoning_effort"] = json!("high");
+    assert_eq!(thinking("claude-sonnet-4-5", &by_word), ("disabled".to_owned(), 1), "its budget has no room as well");
     let sealed = json!([{ "type": "thinking", "thinking": "hm", "signature": "c2VhbA==" }]);
     let sealed = turns(json!({ "thinking_blocks": sealed }), result());
     assert_eq!(thinking("claude-sonnet-4-5", &sealed), ("enabled".to_owned(), 0));

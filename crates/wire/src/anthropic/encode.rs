@@ -31,8 +31,8 @@ pub fn encode_request(request: &ChatRequest) -> Result<Encoded, EncodeError> {
     let mut losses = Vec::new();
     let extras = Extras::open(request, NAME, &mut losses)?;
     refuse_what_has_no_words(request)?;
-    let thinking = Thinking::of(request, effort::is_spelled(&extras), &mut losses)?;
-    let thinking = if goes_on_unsigned(request) { thinking.without_a_seal(request, &mut losses) } else { thinking };
+    let (spelled, unsigned) = (effort::is_spelled(&extras), goes_on_unsigned(request));
+    let thinking = Thinking::of(request, spelled, unsigned, &mut losses)?;
     let mut turns = Turns { extras: &extras, losses: &mut losses, native: request.dialect == Some(NAME) };
     let system = turns.system(request)?;
     let messages = turns.messages(request)?;

@@ -47,11 +47,17 @@ pub(super) enum Thinking<'r> {
 }
 
 impl<'r> Thinking<'r> {
-    /// What a request asks for, in the words of its model. `spelled`: the client's own words go back.
+    /// What a request asks for, in the words of its model. `spelled`: the client's own words go back. `unsigned`: it
+    /// goes on with a turn that began without signed thinking, where no budget may be written.
     ///
     /// # Errors
     /// [`EncodeError`] for a word that is no effort.
-    pub(super) fn of(request: &'r ChatRequest, spelled: bool, losses: &mut Vec<Loss>) -> Result<Self, EncodeError> {
+    pub(super) fn of(
+        request: &'r ChatRequest,
+        spelled: bool,
+        unsigned: bool,
+        losses: &mut Vec<Loss>,
+    ) -> Result<Self, EncodeError> {
         let asked = (request.reasoning_effort.as_deref(), request.max_reasoning_tokens);
         if spelled || asked == (None, None) {
             return Ok(Self::Unsaid);
@@ -75,6 +81,17 @@ impl<'r> Thinking<'r> {
             (Generation::Budgets, _) | (Generation::Both, (_, Some(_))) if is_forced(request) => {
                 lose("left out: a model with a budget to think cannot be made to call a tool");
                 Self::Disabled
+            }
+            (Generation::Budgets, (_, cap)) if unsigned => {
+                let param = if cap.is_some() { "max_reasoning_tokens" } else { "reasoning_effort" }.to_owned();
+                let what = "left out: the turn that goes on has no signed thinking, which a budget demands";
+                losses.push(Loss { param, what });
+                Self::Disabled
+            }
+            (Generation::Both, (_, Some(cap))) if unsigned => {
+                let what = "written as an effort: the turn that goes on has no signed thinking, which a budget demands";
+                losses.push(Loss { param: "max_reasoning_tokens".to_owned(), what });
+                Self::Adaptive(effort::nearest(cap).0)
             }
             (Generation::Budgets | Generation::Both, (_, Some(cap))) => within(cap, request.max_output_tokens, losses),
             (Generation::Budgets, (Some(word), None)) => {
@@ -100,21 +117,6 @@ impl<'r> Thinking<'r> {
                 Self::Adaptive(word)
             }
         })
-    }
-
-    /// What may be written in the middle of a turn that began without signed thinking: no budget.
-    pub(super) fn without_a_seal(self, request: &ChatRequest, losses: &mut Vec<Loss>) -> Self {
-        let Self::Enabled(budget) = self else { return self };
-        let param = || "max_reasoning_tokens".to_owned();
-        if Generation::of(&request.model) == Generation::Both {
-            let (word, _) = effort::nearest(budget);
-            let what = "written as an effort: the turn that goes on has no signed thinking, which a budget demands";
-            losses.push(Loss { param: param(), what });
-            return Self::Adaptive(word);
-        }
-        let what = "left out: the turn that goes on has no signed thinking, which a budget demands";
-        losses.push(Loss { param: param(), what });
-        Self::Disabled
     }
 
     /// Whether the model will think.
