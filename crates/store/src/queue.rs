@@ -29,8 +29,9 @@ pub(crate) struct Queue {
     sender: SyncSender<Box<RequestRecord>>,
     capacity: usize,
     max_bytes: usize,
-    /// Bytes that wait.
+    /// Bytes that wait, and the records that hold them; not what is in the writer's hands.
     bytes: AtomicUsize,
+    records: AtomicUsize,
     /// Requests that are inside [`Recorder::record`] at this moment.
     entering: AtomicUsize,
     closed: AtomicBool,
@@ -60,6 +61,7 @@ impl Queue {
             capacity,
             max_bytes,
             bytes: AtomicUsize::new(0),
+            records: AtomicUsize::new(0),
             entering: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
             hurry: AtomicBool::new(false),
@@ -137,15 +139,8 @@ impl Queue {
 
     /// Whether more than this part of its bytes or of its records is taken.
     fn holds_more_than_one_in(&self, part: usize) -> bool {
-        self.bytes.load(Ordering::SeqCst) > self.max_bytes / part || self.waiting() > (self.capacity / part) as u64
-    }
-
-    /// How many records are not settled.
-    fn waiting(&self) -> u64 {
-        // Settled before accepted: read the other way round, a record could be settled and not yet accepted.
-        let failed = self.mark.counters().failed.load(Ordering::SeqCst);
-        let settled = self.written.load(Ordering::SeqCst) + failed;
-        self.mark.counters().accepted.load(Ordering::SeqCst).saturating_sub(settled)
+        let (bytes, records) = (self.bytes.load(Ordering::SeqCst), self.records.load(Ordering::SeqCst));
+        bytes > self.max_bytes / part || records.saturating_mul(part) > self.capacity
     }
 
     /// Says whether the database keeps the writer waiting.
@@ -227,11 +222,13 @@ impl Queue {
         let waiting = self.bytes.fetch_add(size, Ordering::SeqCst);
         // One record larger than the whole limit is let in alone, else it could never be kept.
         let fits = waiting == 0 || waiting.saturating_add(size) <= self.max_bytes;
+        self.records.fetch_add(1, Ordering::SeqCst);
         let counters = self.mark.counters();
         if fits && self.sender.try_send(Box::new(record)).is_ok() {
             counters.accepted.fetch_add(1, Ordering::SeqCst);
         } else {
             self.bytes.fetch_sub(size, Ordering::SeqCst);
+            self.records.fetch_sub(1, Ordering::SeqCst);
             counters.dropped.fetch_add(1, Ordering::SeqCst);
         }
         if self.idle.swap(false, Ordering::SeqCst)
@@ -303,6 +300,7 @@ impl Intake {
             while let Some(record) = next.take().or_else(|| self.receiver.try_recv().ok()) {
                 let size = bytes_of(&record);
                 self.queue.bytes.fetch_sub(size, Ordering::SeqCst);
+                self.queue.records.fetch_sub(1, Ordering::SeqCst);
                 take(*record);
                 records += 1;
                 bytes += size;
@@ -375,9 +373,12 @@ mod tests {
 
     #[test]
     fn the_writer_hurries_first_and_then_has_the_right_of_way_unless_its_database_keeps_it_waiting() {
-        let (small, _receiver) = Queue::new(Mark::in_memory(), 12, 1 << 30);
+        let limits = BatchLimits { age: Duration::ZERO, records: 100, bytes: usize::MAX };
+        let (small, taken) = Queue::new(Mark::in_memory(), 12, 1 << 30);
         (0..7).for_each(|_| small.record(record(1)));
         assert!(small.is_pressed() && small.is_crowded(), "records are counted as well as bytes");
+        assert_eq!(Intake::new(Arc::clone(&small), taken).gather(limits, Duration::ZERO, drop), 7);
+        assert!(!small.is_pressed(), "what is in the writer's hands and not yet settled takes no place");
         let (queue, receiver) = Queue::new(Mark::in_memory(), 100, 12 * (RECORD_BYTES + 1_000));
         let offer = |records: u64| (0..records).for_each(|_| queue.record(record(1_000)));
         let now = || (queue.is_pressed(), queue.is_crowded());
@@ -393,7 +394,6 @@ mod tests {
         offer(6);
         assert_eq!((queue.stats().accepted, queue.stats().dropped), (12, 1));
         let mut intake = Intake::new(Arc::clone(&queue), receiver);
-        let limits = BatchLimits { age: Duration::ZERO, records: 100, bytes: usize::MAX };
         assert_eq!(intake.gather(limits, Duration::ZERO, drop), 12);
         assert_eq!(now(), (false, false));
     }
