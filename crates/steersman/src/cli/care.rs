@@ -31,8 +31,8 @@ const ROUND: Duration = Duration::from_millis(500);
 pub(super) struct Care<'a> {
     pub(super) surface: Arc<Surface>,
     pub(super) file: Option<PathBuf>,
-    /// When the file that is in force was changed.
-    pub(super) seen: Option<SystemTime>,
+    /// The file that is in force, as it looked.
+    pub(super) seen: Look,
     /// What the start took over for good.
     pub(super) at_start: &'a AtStart,
     pub(super) client: Client,
@@ -51,7 +51,7 @@ impl Care<'_> {
     /// Goes on until `stop`.
     pub(super) async fn until(self, stop: CancellationToken) -> Result<(), Failure> {
         let mut hang_up = signal(SignalKind::hangup())?;
-        let mut seen = self.seen;
+        let mut watched = Watched { in_force: self.seen, last: self.seen };
         let (mut aliases, state) = (self.aliases, self.surface.store.state());
         let mut drift = DriftKeeper::open(state, &self.surface.engine()).await?;
         loop {
@@ -63,9 +63,9 @@ impl Care<'_> {
                 _ = hang_up.recv() => true,
                 () = tokio::time::sleep(ROUND) => false,
             };
-            let now = changed_at(self.file.as_deref());
-            if asked || now != seen {
-                seen = now;
+            let now = look(self.file.as_deref());
+            if watched.has_settled(now) || asked {
+                watched.in_force = now;
                 aliases = self.reload().unwrap_or(aliases);
             }
             self.renew();
@@ -141,7 +141,44 @@ impl Care<'_> {
     }
 }
 
-/// When a file was last changed.
-pub(super) fn changed_at(file: Option<&Path>) -> Option<SystemTime> {
-    file.and_then(|file| std::fs::metadata(file).ok()?.modified().ok())
+/// When a file was last changed, and its length.
+pub(super) type Look = Option<(SystemTime, u64)>;
+
+/// How a file looks.
+pub(super) fn look(file: Option<&Path>) -> Look {
+    let known = std::fs::metadata(file?).ok()?;
+    Some((known.modified().ok()?, known.len()))
+}
+
+/// A file that somebody may be writing.
+struct Watched {
+    in_force: Look,
+    last: Look,
+}
+
+impl Watched {
+    /// Whether it is another one than that in force, and has not changed since the last look: the half of a file may be
+    /// a valid file.
+    fn has_settled(&mut self, now: Look) -> bool {
+        let is_still = std::mem::replace(&mut self.last, now) == now;
+        is_still && now != self.in_force
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_taken_over_once_nobody_writes_it_any_more() {
+        let at = |second: u64, bytes| Some((SystemTime::UNIX_EPOCH + Duration::from_secs(second), bytes));
+        let mut watched = Watched { in_force: at(1, 90), last: at(1, 90) };
+        assert!(!watched.has_settled(at(1, 90)), "it is in force");
+        assert!(!watched.has_settled(at(2, 40)), "the half of it may stand there");
+        assert!(!watched.has_settled(at(2, 95)), "within one tick of the clock it has grown");
+        assert!(watched.has_settled(at(2, 95)));
+        watched.in_force = at(2, 95);
+        assert!(!watched.has_settled(at(2, 95)));
+        assert!(!watched.has_settled(None) && watched.has_settled(None), "it is gone");
+    }
 }

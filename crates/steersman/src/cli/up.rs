@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, RwLock};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use steersman_core::Secret;
@@ -15,7 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::care::{Care, changed_at};
+use super::care::{Care, Look, look};
 use super::config_file::{Loaded, data_folder, load};
 use super::listeners::Listeners;
 use super::records::Where;
@@ -58,7 +58,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     }
     let data = data_folder(&config, arguments.place.data.as_deref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let seen = changed_at(file.as_deref());
+    let seen = look(file.as_deref());
     let up = Up { seen, at_start, config, file, data, json: arguments.json, started };
     let drained = runtime.block_on(up.serve())?;
     // A blocking call that hangs (a database on a dead disk) must not keep the process.
@@ -73,7 +73,7 @@ struct Up {
     data: PathBuf,
     json: bool,
     started: Instant,
-    seen: Option<SystemTime>,
+    seen: Look,
 }
 
 impl Up {
