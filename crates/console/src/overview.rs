@@ -67,6 +67,8 @@ fn tiles(total: &Aggregate) -> Markup {
     let unknown = total.cost_unknown_requests;
     let unknown = (unknown > 0).then(|| format!("{} of unknown cost", format::count(unknown)));
     let cached = format!("{} cached", format::share(total.tokens.cache_read, total.tokens.input));
+    let thought = format::share(total.tokens.reasoning, total.tokens.output);
+    let thought = (total.tokens.reasoning > 0).then(|| format!("{thought} reasoning"));
     let time =
         |name, p50, p99| tile(name, &format::maybe_duration(p50), Some(format!("p99 {}", format::maybe_duration(p99))));
     html! {
@@ -75,7 +77,7 @@ fn tiles(total: &Aggregate) -> Markup {
             (tile("Errors", &format::count(total.errors), Some(format::share(total.errors, total.requests))))
             (tile("Cost", &format::sum(total.cost_known), unknown))
             (tile("Tokens in", &format::count(total.tokens.input), Some(cached)))
-            (tile("Tokens out", &format::count(total.tokens.output), None))
+            (tile("Tokens out", &format::count(total.tokens.output), thought))
             (time("Latency p50", total.latency.p50_us, total.latency.p99_us))
             (time("First token p50", total.first_token.p50_us, total.first_token.p99_us))
         }

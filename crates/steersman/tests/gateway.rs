@@ -42,6 +42,16 @@ fn a_request_is_answered_recorded_priced_and_explained() {
 }
 
 #[test]
+fn what_was_thought_is_a_part_of_what_was_produced_and_shown_as_one() {
+    let house = House::start("[default]\nanswer = { text = \"one two three four\" }\nhidden_reasoning = 3.0\n");
+    house.ask(&hello("small"));
+    let usage = &house.log(1)[0]["usage"];
+    let (thought, all) = (usage["reasoning_tokens"].as_u64().unwrap(), usage["output_tokens"].as_u64().unwrap());
+    assert_eq!(thought * 4, all * 3, "{usage}");
+    assert!(get(house.address, "/console").body.contains("75.0 % reasoning"));
+}
+
+#[test]
 fn a_model_without_a_price_has_an_unknown_cost() {
     let house = House::start("");
     assert_eq!(house.ask(&hello("large")).status, 200);
