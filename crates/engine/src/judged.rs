@@ -58,7 +58,7 @@ impl Judge<'_> {
     ) -> Result<(), AttemptFailure> {
         let began = Instant::now();
         let mut frames = std::mem::take(&mut streaming.first).bytes.to_vec();
-        if self.read(streaming, &mut pieces, &mut frames, idle, recording).await? == Heard::Enough {
+        if self.read(streaming, &mut pieces, &mut frames, idle, recording).await? == Extent::Enough {
             streaming.first = Released { bytes: Bytes::from(frames), has_content: true };
             return Ok(());
         }
@@ -97,7 +97,7 @@ impl Judge<'_> {
         frames: &mut Vec<u8>,
         idle: Duration,
         recording: &mut Recording,
-    ) -> Result<Heard, AttemptFailure> {
+    ) -> Result<Extent, AttemptFailure> {
         let mut following = self.previews.map(|previews| Following::new(previews, self.checks, self.hearing));
         if let Some(following) = &mut following {
             following.push(Bytes::from(pieces.concat())).await;
@@ -105,7 +105,7 @@ impl Judge<'_> {
         let mut beginning = self.flows.then(|| Beginning::of(self.hearing, pieces)).transpose()?;
         while !streaming.relay.is_done() {
             if beginning.as_ref().is_some_and(|beginning| beginning.speaks == Some(true)) {
-                return Ok(Heard::Enough);
+                return Ok(Extent::Enough);
             }
             let piece = next_piece(&mut streaming.body, idle, "idle").await;
             let piece = piece.map_err(|error| AttemptFailure::from_upstream(&error))?;
@@ -123,14 +123,14 @@ impl Judge<'_> {
         }
         match streaming.relay.failure() {
             Some(words) => Err(AttemptFailure::cut(format!("the provider broke off: {words}"))),
-            None => Ok(Heard::All),
+            None => Ok(Extent::All),
         }
     }
 }
 
 /// How much of a held stream was read.
 #[derive(PartialEq, Eq)]
-enum Heard {
+enum Extent {
     All,
     /// It begins with text, which is let through.
     Enough,

@@ -8,8 +8,9 @@
 //!
 //! What never happens here: a text of somebody else's in what is shown, or a name that is given twice.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
+use futures_util::future::try_join_all;
 use serde_json::Value;
 use steersman_core::{ChatRequest, ContentHash, Contract, Message, Part, Role, ToolCall, ToolResult};
 
@@ -34,6 +35,17 @@ pub(super) struct Past {
     pub(super) notes: Vec<ReadNote>,
     /// Under what is kept what comes next.
     pub(super) link: Option<ContentHash>,
+}
+
+/// How many messages are looked up at once.
+const MOST_AHEAD: usize = 64;
+
+/// What stands hidden behind the messages that come next, as long as the handles are these.
+#[derive(Default)]
+struct Ahead {
+    under: Option<ContentHash>,
+    found: VecDeque<Option<Vec<Step>>>,
+    asked: usize,
 }
 
 /// One part that the model must not see.
@@ -61,13 +73,18 @@ impl Running<'_> {
         let (quoted, owner) = (crate::guard::quoted(self.inbound)?, self.owner());
         let (mut handles, mut calls) = (Handles::default(), Vec::new());
         let mut past = Past { hidden: Vec::new(), kept_away: KeptAway::default(), notes: Vec::new(), link: None };
+        let mut ahead = Ahead::default();
         for (at, (message, link)) in request.messages.iter().zip(chain).enumerate() {
-            let before = handles.bound_to(*link);
-            let hidden = hidden::find(self.room, self.inbound.dialect, message, before, answers).await?;
+            let rest = request.messages.iter().zip(chain).skip(at);
+            let hidden = self.find_ahead(&mut ahead, rest, &handles, answers).await?;
             let results = hidden.iter().flatten().flat_map(|step| step.results.iter().flatten());
             results.filter_map(|kept| kept.read.as_ref()).for_each(|read| handles.restore(&read.values));
             for (part_at, part) in message.parts.iter().enumerate() {
-                let is_quoted = |text: &str| message.role != Role::Assistant && quoted.contains_key(text);
+                // Nothing of an assistant's message is shown but what it is known to have said.
+                if message.role == Role::Assistant {
+                    break;
+                }
+                let is_quoted = |text: &str| quoted.contains_key(text);
                 let Some(wanted) = self.wanted(part, &calls, is_quoted) else { continue };
                 let name = format!("{}\0{part_at}\0{}", handles.bound_to(*link), wanted.text);
                 let name = format!("read_{}", ContentHash::of(name.as_bytes()));
@@ -97,6 +114,29 @@ impl Running<'_> {
         }
         past.link = chain.last().map(|link| handles.bound_to(*link));
         Ok(past)
+    }
+
+    /// The steps that stand hidden behind the first of these messages. Those behind the next ones are asked for with
+    /// it: twice as many each time, as long as no message brings handles, under which later ones stand elsewhere.
+    async fn find_ahead<'r>(
+        &self,
+        ahead: &mut Ahead,
+        rest: impl Iterator<Item = (&'r Message, &'r ContentHash)>,
+        handles: &Handles,
+        answers: bool,
+    ) -> Result<Option<Vec<Step>>, Refusal> {
+        let under = handles.bound_to(ContentHash::of(b"ahead"));
+        if ahead.under != Some(under) {
+            *ahead = Ahead { under: Some(under), found: VecDeque::new(), asked: 0 };
+        }
+        if ahead.found.is_empty() {
+            ahead.asked = (ahead.asked * 2).clamp(1, MOST_AHEAD);
+            let find = |(message, link): (&'r Message, &'r ContentHash)| {
+                hidden::find(self.room, self.inbound.dialect, message, handles.bound_to(*link), answers)
+            };
+            ahead.found = try_join_all(rest.take(ahead.asked).map(find)).await?.into();
+        }
+        Ok(ahead.found.pop_front().flatten())
     }
 
     /// The calls of a message by id, each with its tool and whether it was told what the model has not seen. An id that
