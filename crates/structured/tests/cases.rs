@@ -189,6 +189,8 @@ fn a_reading_with_a_rival_is_refused() {
         (r#"{"price": 3, ...}"#, &serde_json::json!({"type": "object", "additionalProperties": {"type": "number"}})),
         (r#"[{"price": 1}, {"price": 2},"#, &prices),
         (r#"[34.0522, -118.2437"]"#, &Value::Bool(true)),
+        (r#"["red, deep", sky\\u0021, light"]"#, &Value::Bool(true)),
+        (r#"['red', 'deep 'blue']"#, &Value::Bool(true)),
     ] {
         let answer = answer(&serde_json::json!({"id": 1, "input": input, "schema": schema}));
         assert_ne!(answer["outcome"], "accepted", "{input}: {answer}");

@@ -137,21 +137,45 @@ impl Lexer<'_> {
         if let Some((at, close, edits, inner)) = body.odd.take() {
             body.edits.truncate(edits);
             body.inner.truncate(inner);
+            // `["a", b"]`: one text, or two of which the second was never opened.
+            let comma = |at: &usize| self.cursor.comma(self.cursor.skip(at + 1).0).is_some();
+            if self.expect == Expect::Item
+                && let Some(at) = body.inner.first().copied().filter(|at| inner == 1 && comma(at))
+            {
+                self.doubt(at, "quote", "it ends the text", "it stands inside the text");
+            }
             self.finish(start, len, quote, at, close, body);
         }
     }
 
     /// The string `start..` ends with the quote at `i`.
     fn finish(&mut self, start: usize, len: usize, quote: Quote, i: usize, close: usize, mut body: Body) {
-        let plain = |at: usize, n: usize| n == 1 && self.cursor.at(at) == b'"';
+        let c = self.cursor;
+        let plain = |at: usize, n: usize| n == 1 && c.at(at) == b'"';
         if !plain(start, len) {
             self.edits.push(Edit::new(start, start + len, "\"", Code::Quotes));
+        }
+        if quote == Quote::Single && self.expect == Expect::Item {
+            self.doubt_elements_inside(start + len, i);
         }
         let closing = (!plain(i, close)).then(|| Edit::new(i, i + close, "\"", Code::Quotes));
         self.check_paths(start, i, quote, &mut body);
         self.edits.extend(body.edits);
         self.edits.extend(closing);
         self.string_done(start, i + close);
+    }
+
+    /// `['a', 'b 'c']`: what looks like the end of one text and the start of the next may be inside a text.
+    fn doubt_elements_inside(&mut self, from: usize, to: usize) {
+        let text = self.cursor.slice(from, to);
+        let mut quotes = text.match_indices('\'').filter(|(at, _)| {
+            let behind = text.get(at + 1..).unwrap_or("").trim_start();
+            let next = behind.strip_prefix(',').is_some_and(|rest| rest.trim_start().starts_with('\''));
+            next && !text.get(..*at).is_some_and(|before| before.ends_with('\\'))
+        });
+        if let Some((at, _)) = quotes.next() {
+            self.doubt(from + at, "quote", "it ends the text", "it stands inside the text");
+        }
     }
 
     /// A string token is complete: key or scalar, and `+` behind it.
