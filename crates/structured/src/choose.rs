@@ -53,9 +53,7 @@ impl Reader<'_> {
             Some("the words around the only document deny it or ask about it")
         } else if announce::is_supposed(before, after) {
             Some("the words around the only document suppose it")
-        } else if announce::has_no_source(before, after)
-            && self.leaves_nothing_open(accepted.document(), &[before, after])
-        {
+        } else if announce::has_no_source(before, after) && self.leaves_nothing_open(accepted.document()) {
             Some("the words around the only document say that there was nothing to take its values from")
         } else if announce::is_thought_up(before, &spoken_of(accepted.document())) {
             Some("the words before the only document say that its values were thought up")
@@ -92,18 +90,15 @@ impl Reader<'_> {
         Reading::Rejected(Rejected { best, ..Rejected::one(Layer::Syntax, TAKEN_BACK, String::new(), message) })
     }
 
-    /// No member is null or empty, and none that the schema declares at the root and the words speak of is left out; or
-    /// a value is nothing but an ellipsis.
-    fn leaves_nothing_open(&self, document: &Document, words: &[&str]) -> bool {
+    /// Every member that the schema declares at the root is there, and none is null or empty; or a value is nothing but
+    /// an ellipsis.
+    fn leaves_nothing_open(&self, document: &Document) -> bool {
         let root = document.root();
-        let said = words.iter().map(|words| announce::spaced(words)).collect::<String>();
-        let spoken_of =
-            |name: &str| announce::spaced(name).split_whitespace().any(|word| said.contains(&format!(" {word} ")));
         let empty = |(value, _): &(Node<'_>, Option<Node<'_>>)| matches!(value.raw(), "null" | "\"\"");
         let blank = |(value, _): &(Node<'_>, Option<Node<'_>>)| value.is_text("...") || value.is_text("…");
-        let mut absent = self.declared().filter(|property| root.get(&property.name).is_none());
+        let absent = self.declared().any(|property| root.get(&property.name).is_none());
         let leaves = template::leaves(document).unwrap_or_default();
-        leaves.iter().any(blank) || !(absent.any(|property| spoken_of(&property.name)) || leaves.iter().any(empty))
+        leaves.iter().any(blank) || !(absent || leaves.iter().any(empty))
     }
 
     /// The members that the schema declares at the root.

@@ -155,6 +155,8 @@ fn is_another(clause: &[&str], fact: &Fact, facts: &[Fact]) -> bool {
         Said::Word(_, others) => {
             let adverbs = behind.iter().take_while(|word| word.ends_with("ly") || **word == "very").count();
             let word = spaced(&behind.get(adverbs..).unwrap_or_default().join(" "));
+            let leads = |word: &&str| matches!(*word, "so" | "thus" | "hence" | "therefore" | "overall" | "and");
+            let subject = subject.get(subject.iter().take_while(|word| leads(word)).count()..).unwrap_or_default();
             let judged = matches!(subject, ["it" | "this"] | ["this" | "the", _])
                 && subject.get(1).is_none_or(|noun| TEXTS.contains(noun))
                 && takers(&word, facts) == 1;
@@ -234,6 +236,7 @@ mod tests {
             "The short answer is yes, which was not clear at first.",
             "Spam is false.",
             "This message is clearly rude.",
+            "Overall this text is rude.",
             "The tone is neutral.",
         ] {
             assert!(contradicts(words, "", &facts()), "{words}");

@@ -281,12 +281,23 @@ impl Answer {
 
 /// Whether a sentence finds fault with the answer.
 pub(super) fn finds_fault(sentence: &str, answer: &Answer) -> bool {
+    // `the answer above belongs to another letter`
+    const OF_ANOTHER: [&str; 6] = [
+        "belongs to another",
+        "belongs to a different",
+        "is for another",
+        "is for a different",
+        "is from another",
+        "is about another",
+    ];
     let whole = spaced(sentence);
     if is_conditional(&whole) {
         return false;
     }
+    let of_another = |clause: &str| around(clause, &OF_ANOTHER).any(|(before, _)| is_about_this_answer(&before));
     took_the_wrong_one(&whole)
         || fills_in(&whole)
+        || clauses(sentence).map(spaced).any(|clause| of_another(&clause))
         || says_otherwise(&whole, answer)
         || clauses(sentence).map(spaced).any(|clause| {
             says_otherwise(&clause, answer) || calls_it_wrong(&clause, answer) || calls_it_made_up(&clause, answer)

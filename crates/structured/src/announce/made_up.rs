@@ -119,7 +119,18 @@ pub(super) fn uses_made_up(clause: &str, answer: &Answer) -> bool {
 
 /// `(invented)`, `placeholder` alone on its line.
 pub(super) fn is_made_up_remark(clause: &str, answer: &Answer) -> bool {
-    !answer.judges && !answer.unmasks && NO_DATA.contains(&clause.trim())
+    !answer.judges && !answer.unmasks && (NO_DATA.contains(&clause.trim()) || stands_for_another(clause))
+}
+
+/// `but as a placeholder`, `just as an example`: the whole clause.
+pub(super) fn stands_for_another(clause: &str) -> bool {
+    let words = ["but", "and", "so", "just", "only", "merely"]
+        .iter()
+        .fold(clause.trim(), |words, word| leads(words, word).unwrap_or(words));
+    leads(words, "as").is_some_and(|rest| {
+        let bare = leads(rest, "a").or_else(|| leads(rest, "an")).unwrap_or(rest);
+        NO_DATA.contains(&rest) || NO_DATA.contains(&bare)
+    })
 }
 
 /// `I put in random numbers`, `I filled in typical values`: nothing that was found.

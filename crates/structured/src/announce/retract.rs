@@ -397,6 +397,7 @@ mod tests {
             "I entered random numbers for the total and the date.",
             "There was no date on it, so I put in a typical value.",
             "The above is only an illustration of the schema.",
+            "The answer above belongs to another match.",
         ] {
             assert!(taken_back(words, &members), "{words}");
         }
@@ -443,6 +444,7 @@ mod tests {
             "When the team moves, the answer above would be wrong.",
             "I picked a random sample as you asked.",
             "I used average values of the three columns.",
+            "This belongs to another department.",
         ] {
             assert!(!taken_back(words, &members), "{words}");
         }

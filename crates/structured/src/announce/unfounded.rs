@@ -8,8 +8,8 @@
 //! What never happens here: no model, no score. The phrases are listed, and the list is the documentation.
 
 use super::fault::{Answer, clauses};
-use super::made_up::{calls_it_made_up, is_made_up_remark, uses_made_up};
-use super::{ANSWERS, leads, says, spaced, words_from};
+use super::made_up::{calls_it_made_up, is_made_up_remark, stands_for_another, uses_made_up};
+use super::{ANSWERS, begins, leads, says, spaced, words_from};
 
 /// How a sentence begins that supposes something.
 const SUPPOSING: [&str; 17] = [
@@ -202,7 +202,11 @@ const NONE: [&str; 14] = [
 /// Who leaves something out tells of a customer; who is spoken to left the source out.
 const OTHERS: [&str; 8] = ["customer", "user", "client", "caller", "author", "applicant", "patient", "he"];
 /// An order not to use what follows.
-const UNUSABLE: [&str; 8] = [
+const UNUSABLE: [&str; 12] = [
+    "do not use the following",
+    "don t use the following",
+    "ignore the following",
+    "disregard the following",
     "do not use them",
     "do not use these",
     "do not use it",
@@ -240,11 +244,58 @@ pub(crate) fn has_no_source(before: &str, behind: &str) -> bool {
         let unseen = mine && UNABLE.iter().any(|unable| words.split_once(unable).is_some_and(|(_, rest)| verb(rest)));
         let missing = says(&words, &NONE) && says(&words, &NEVER_GIVEN) && !says(&words, &OTHERS);
         unseen
+            || is_unseen(&words)
+            || is_unreadable(&words)
             || (mine && (says(&words, &NO_ACCESS) || lacks_source(&words)))
             || missing
             || asks_for_source(&words)
             || says(&words, &UNABLE_ELSEWHERE)
     })
+}
+
+/// `I haven't actually read the letter`; `I have never seen such a letter before` has seen this one.
+fn is_unseen(words: &str) -> bool {
+    const NOT: [&str; 6] = ["i have not", "i haven t", "i have never", "i never", "i did not", "i didn t"];
+    const ADVERBS: [&str; 4] = ["actually", "really", "yet", "even"];
+    const SEEN: [&str; 7] = ["seen", "opened", "read", "accessed", "viewed", "received", "got"];
+    const BEFORE: [&str; 4] = ["before", "such", "like", "aloud"];
+    const NEAR_WORDS: usize = 3;
+    let unseen = |behind: &str| {
+        let mut rest = behind.split_whitespace().skip_while(|word| ADVERBS.contains(word));
+        let seen = rest.next().is_some_and(|verb| SEEN.contains(&verb));
+        seen && rest.take(NEAR_WORDS).any(is_source) && !says(&format!(" {behind}"), &BEFORE)
+    };
+    words_from(words).any(|(_, rest)| NOT.iter().filter_map(|phrase| leads(rest, phrase)).any(unseen))
+}
+
+/// `The scan is unreadable`, `the attachment could not be opened`; `the second page is blank` speaks of a part.
+fn is_unreadable(words: &str) -> bool {
+    const STATES: [&str; 12] = [
+        "is unreadable",
+        "was unreadable",
+        "is illegible",
+        "was illegible",
+        "is blank",
+        "was blank",
+        "is corrupted",
+        "was corrupted",
+        "could not be opened",
+        "could not be read",
+        "did not load",
+        "is not readable",
+    ];
+    let mut rest = words.split_whitespace().skip_while(|word| matches!(*word, "as" | "since" | "but" | "so"));
+    let (article, noun) = (rest.next().unwrap_or(""), rest.next().unwrap_or(""));
+    let state = spaced(&rest.collect::<Vec<_>>().join(" "));
+    matches!(article, "the" | "your" | "this")
+        && is_source(noun)
+        && STATES.iter().any(|phrase| begins(&state, phrase).is_some())
+}
+
+fn is_source(word: &str) -> bool {
+    const BESIDE: [&str; 10] =
+        ["attachment", "page", "receipt", "invoice", "letter", "email", "recording", "contract", "ticket", "report"];
+    SOURCES.contains(&word) || BESIDE.contains(&word)
 }
 
 /// `but from the text you pasted`; `but based on typical invoices` names no source.
@@ -259,7 +310,10 @@ fn has_another_source(words: &str) -> bool {
 
 /// `I don't have the report`, `I have no flight data`; `I have no further information` takes leave.
 fn lacks_source(words: &str) -> bool {
-    const LACKING: [&str; 7] = [
+    const LACKING: [&str; 10] = [
+        "i had no",
+        "i did not have",
+        "i didn t have",
         "i have no",
         "i don t have",
         "i do not have",
@@ -300,7 +354,11 @@ fn lacks_source(words: &str) -> bool {
         let has = |list: &[&str], words| {
             behind.split_whitespace().take(words).take_while(object).any(|word| list.contains(&word))
         };
-        let named = has(&SOURCES, NEAR_WORDS) || has(&RECORDS, NEAR_WORDS);
+        let at = || behind.split_whitespace().take(NEAR_WORDS).take_while(object).position(is_source);
+        // `the email address` is a member, and no source.
+        let whole =
+            |at: usize| !matches!(behind.split_whitespace().nth(at + 1), Some("address" | "number" | "id" | "name"));
+        let named = at().is_some_and(whole) || has(&RECORDS, NEAR_WORDS);
         named && !has(&MORE, NEAR_WORDS) && !has(&ANOTHER, NEAR_WORDS + 1)
     };
     words_from(words).any(|(_, rest)| LACKING.iter().filter_map(|phrase| leads(rest, phrase)).any(named))
@@ -326,6 +384,7 @@ pub(crate) fn is_thought_up(before: &str, answer: &Answer) -> bool {
                 || uses_made_up(&words, answer)
                 || calls_it_made_up(&words, answer)
                 || (remark && is_made_up_remark(&words, answer))
+                || stands_for_another(&words)
         })
     })
 }
@@ -369,6 +428,8 @@ mod tests {
             "Using made up numbers:\n",
             "Here is the record (invented):\n",
             "The scan is black. This is a wild guess:\n",
+            "I would have to see the letter, but as a placeholder:\n",
+            "Do not use the following, it is of the old form:\n",
         ] {
             assert!(is_thought_up(words, &answer("Acme")), "{words}");
         }
@@ -377,6 +438,7 @@ mod tests {
             "Here is the output using the sample data:\n",
             "A model that was trained with fake data is described:\n",
             "My guess is as good as yours. The record:\n",
+            "The ad uses a bag as a placeholder for the prize:\n",
         ] {
             assert!(!is_thought_up(words, &answer("Acme")), "{words}");
         }
@@ -396,6 +458,10 @@ mod tests {
             ("Da kein Dokument angehängt war: ", ""),
             ("I don't have the report, but the format would be:\n", ""),
             ("", "\nI have no flight data."),
+            ("", "\nI haven't actually read the letter."),
+            ("", "\n(I didn't have the email, so this is a likely one.)"),
+            ("As the attachment could not be opened:\n", ""),
+            ("", "\nThe scan was illegible."),
             ("I cannot open the attachment, but based on typical invoices it should be close:\n", ""),
             (
                 "I cannot read it all, but from what you typed:\n",
@@ -416,6 +482,10 @@ mod tests {
             ("", "\nI do not have any further information on this."),
             ("", "\nI have no doubt the text is positive."),
             ("", "\nI have no issues with the file."),
+            ("", "\nI have never seen such a letter before."),
+            ("", "\nThe second page is blank."),
+            ("", "\nI had no trouble with the scan."),
+            ("", "\nI don't have the email address."),
         ] {
             assert!(!has_no_source(before, behind), "{before}{behind}");
         }
