@@ -139,10 +139,12 @@ pub(crate) fn in_place_of_an_answer(root: crate::Node<'_>) -> Option<String> {
 /// `I cannot generate this query` under `query`, perhaps as a comment.
 fn declines_the_task(text: &str, name: &str) -> bool {
     let text = text.trim_start_matches(['-', '#', '/', '*', ' ']);
-    if SPEAKING.contains(&name) || !is_refusal(text) {
+    let head = spaced(&text.chars().take(HEAD_CHARS).collect::<String>());
+    let unable = ["cannot", "can t", "unable", "won t"].iter().any(|word| head.contains(&format!(" {word} ")));
+    let of_a_model = [" as an ai ", " as a language model ", " i am an ai "].iter().any(|own| head.starts_with(own));
+    if SPEAKING.contains(&name) || !(is_refusal(text) || (of_a_model && unable)) {
         return false;
     }
-    let head = spaced(&text.chars().take(HEAD_CHARS).collect::<String>());
     let says = |phrase: &str| head.contains(&format!(" {phrase} "));
     // `I can't help with that request`, and not `I cannot accept the offer`.
     let words: Vec<&str> = head.split_whitespace().collect();
@@ -191,6 +193,7 @@ mod tests {
             r##"{"code":"# I can't write this code, sorry.","language":"python"}"##,
             r#"{"headline":"Not possible","article":"I'm sorry, but I can't help with that request.","tags":[]}"#,
             r#"{"text":"As an AI language model, I cannot translate insults.","language":"de"}"#,
+            r#"{"rating_text":"As an AI language model I have no opinions and cannot rate this.","stars":3}"#,
             r#"{"poem":"I must decline to write this poem.","lines":0}"#,
         ] {
             assert!(declined(refusal), "{refusal}");

@@ -339,7 +339,13 @@ fn shows_a_form(spaced: &str) -> bool {
     const ANSWERS: [&str; 6] = ["output", "response", "answer", "json", "object", "result"];
     let likened =
         says(spaced, &["look like once", "look like when", "look like after", "look like as soon as", "look like if"]);
-    (says(spaced, &SHOWN) || likened) && says(spaced, &ANSWERS)
+    // `the shape of the answer:`
+    const SHAPES: [&str; 4] = ["shape", "structure", "format", "skeleton"];
+    let mut last = spaced.split_whitespace().rev();
+    let noun = last.next().filter(|noun| ANSWERS.contains(noun));
+    let of_the = noun.and_then(|_| last.next()) == Some("the") && last.next() == Some("of");
+    let shape = of_the && last.next().is_some_and(|word| SHAPES.contains(&word));
+    shape || ((says(spaced, &SHOWN) || likened) && says(spaced, &ANSWERS))
 }
 
 /// `would look like this`, `something like`.
@@ -514,6 +520,7 @@ mod tests {
             "Sample analysis of a positive review: ",
             "Sample 2 of what the output may contain: ",
             "Here is the answer in the mock response: ",
+            "This is the shape of the answer: ",
             "Here is what I made of the dummy data: ",
             "This is an example of how the answer will look like when you paste the letter: ",
         ] {

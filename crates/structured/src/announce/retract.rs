@@ -65,7 +65,7 @@ const SECOND_THOUGHTS: [&str; 48] = [
 const THEN: [&str; 13] =
     ["no", "not", "that", "this", "it", "i", "the", "there", "one", "sorry", "let", "which", "those"];
 /// What owns up to a fault, wherever it stands.
-const ADMISSIONS: [&str; 36] = [
+const ADMISSIONS: [&str; 37] = [
     "strike that",
     "correction to the above",
     "i cannot confirm that",
@@ -80,6 +80,7 @@ const ADMISSIONS: [&str; 36] = [
     "i misinterpreted",
     "i misunderstood",
     "i mixed up",
+    "i confused",
     "i swapped",
     "i forgot to",
     "i should have",
@@ -398,6 +399,7 @@ mod tests {
             "There was no date on it, so I put in a typical value.",
             "The above is only an illustration of the schema.",
             "The answer above belongs to another match.",
+            "I confused this match with the one in May.",
         ] {
             assert!(taken_back(words, &members), "{words}");
         }

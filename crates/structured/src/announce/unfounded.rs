@@ -293,8 +293,23 @@ fn is_unreadable(words: &str) -> bool {
 }
 
 fn is_source(word: &str) -> bool {
-    const BESIDE: [&str; 10] =
-        ["attachment", "page", "receipt", "invoice", "letter", "email", "recording", "contract", "ticket", "report"];
+    const BESIDE: [&str; 15] = [
+        "attachment",
+        "page",
+        "receipt",
+        "invoice",
+        "letter",
+        "email",
+        "recording",
+        "contract",
+        "ticket",
+        "report",
+        "review",
+        "article",
+        "conversation",
+        "thread",
+        "story",
+    ];
     SOURCES.contains(&word) || BESIDE.contains(&word)
 }
 
@@ -459,6 +474,7 @@ mod tests {
             ("I don't have the report, but the format would be:\n", ""),
             ("", "\nI have no flight data."),
             ("", "\nI haven't actually read the letter."),
+            ("", "\nI have not seen the article."),
             ("", "\n(I didn't have the email, so this is a likely one.)"),
             ("As the attachment could not be opened:\n", ""),
             ("", "\nThe scan was illegible."),
