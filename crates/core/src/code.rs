@@ -105,7 +105,7 @@ codes! {
     RUN_FORGOTTEN = "run_forgotten", 409, "invalid_request_error", false,
         "The run of this `Idempotency-Key` was begun and cannot go on: what it had read is not kept any more.", "Look at `/console/effects` for what it did, and use a new key.";
     RUNS_FULL = "runs_full", 503, "server_error", true,
-        "There is no room for what a new run would leave, so its model was not asked and no tool with an effect was called.", "Raise `store.runs_mb`, of which one key may take half, or wait: what is older than seven days makes room.";
+        "There is no room for what a new run would leave, and it was refused before a tool with an effect was called.", "Raise `store.runs_mb`, of which one key may take half, or wait: what is older than seven days makes room.";
     RUN_NOT_KEPT = "run_not_kept", 503, "server_error", true,
         "The state of a run with tools could not be written. No tool with an effect is called before it is.", "Look at the disk or the database; the same request with its `Idempotency-Key` goes on where it ended. Without one, look at `/console/effects` before you repeat it.";
     OVERLOADED = "overloaded", 503, "server_error", true,

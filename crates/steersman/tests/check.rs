@@ -114,6 +114,12 @@ fn a_wrong_value_of_the_right_kind_says_so_and_a_secret_is_not_repeated() {
      --> steersman.toml:2:15
     hint: write it like `usd_per_day = 20`
     "#);
+    insta::assert_snapshot!(verdict(b"[providers.openai]\nbase_url = \"https://h/v1/chat/completions/\"\n"), @r#"
+    error: `providers.openai.base_url` is the address of one endpoint
+     --> steersman.toml:2:12
+    hint: write it up to and including the version: `https://h/v1`
+    "#);
+    assert!(verdict(b"[tasks.a]\nmodel = \"\"\n").starts_with("error: `tasks.a` needs a `model`"));
     let literal = b"[providers.openai]\nmodels = []\napi_key = \"sk-planted\"\n";
     insta::assert_snapshot!(verdict(literal), @r#"
     error: `providers.openai.api_key`: a secret must be written as `env:NAME` or `file:path`, never as the secret itself
@@ -173,6 +179,9 @@ fn what_may_be_elsewhere_or_is_rarely_meant_is_a_warning_of_check() {
     assert!(check.contains("warning: `tool_servers.shop`: the program `no-such-program` is not here"), "{check}");
     assert!(check.contains("warning: `tool_servers.api`: the document `nowhere.yaml` is not here"), "{check}");
     assert!(check.contains("warning: `limits.usd_per_day` is 0: whatever has a price is refused"), "{check}");
+    let text = b"[providers.openai]\napi_key = \"env:K\"\n[tasks.a]\nmodel = \"gpt-4o\"\ntools = [\"send\"]\n";
+    let (fine, check) = said(&["check"], text);
+    assert!(fine && check.contains("warning: `tasks.a.tools`: there is no `[tool_servers.NAME]`"), "{check}");
 }
 
 #[test]

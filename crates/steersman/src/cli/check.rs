@@ -47,6 +47,10 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let path = std::env::var_os("PATH");
     missing.extend(loaded.config.tool_servers.iter().filter_map(|server| server.absent(path.as_deref())));
     missing.extend(of_nothing(&loaded.config.admission));
+    let acting = loaded.config.tasks.iter().filter(|task| !task.tools.is_empty());
+    missing.extend(acting.filter(|_| loaded.config.tool_servers.is_empty()).map(|task| {
+        format!("`tasks.{}.tools`: there is no `[tool_servers.NAME]`, so none of them is offered", task.name)
+    }));
     let providers: Vec<_> = loaded.config.providers.iter().map(|provider| provider.name.as_str()).collect();
     if arguments.json {
         let report = serde_json::json!({

@@ -211,6 +211,9 @@ fn providers(
     Ok(providers)
 }
 
+/// What a vendor's example may end with and no `base_url` does.
+const ENDPOINTS: &[&str] = &["/chat/completions", "/completions", "/responses", "/messages", "/embeddings"];
+
 fn provider(
     read: &Reader<'_>,
     name: &str,
@@ -236,6 +239,11 @@ fn provider(
         return Err(read
             .wrong(&at("kind"), &format!("`providers.{name}` needs a `base_url`"))
             .hint("write the address up to and including the version: `https://host/v1`"));
+    }
+    if let Some(base) = ENDPOINTS.iter().find_map(|end| address.trim_end_matches('/').strip_suffix(end)) {
+        return Err(read
+            .wrong(&at("base_url"), &format!("`providers.{name}.base_url` is the address of one endpoint"))
+            .hint(format!("write it up to and including the version: `{base}`")));
     }
     let base_url = BaseUrl::parse(&address).map_err(|error| read.wrong(&at("base_url"), &error.to_string()))?;
     let variable = vendor.key_env.filter(|variable| !cloud.has_account() || environment(variable).is_some());
@@ -294,7 +302,7 @@ fn tasks(read: &Reader<'_>) -> Result<Vec<TaskConfig>, ConfigError> {
     let task = |name: &str| {
         let objective = super::objective::read(read, name)?;
         let reference = || objective.as_ref().map(|objective| objective.plan.reference.clone());
-        let model = read.text(&["tasks", name, "model"]).or_else(reference);
+        let model = read.text(&["tasks", name, "model"]).filter(|model| !model.is_empty()).or_else(reference);
         let model = model.ok_or_else(|| {
             read.wrong(&["tasks", name, "model"], &format!("`tasks.{name}` needs a `model`"))
                 .hint("name the model that serves it, or give it an objective with a `reference`")
