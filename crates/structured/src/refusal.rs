@@ -112,12 +112,23 @@ const SPEAKING: [&str; 18] = [
 ];
 /// Members whose text may be anybody's: there only [`OWN`] tells.
 const QUOTING: [&str; 6] = ["text", "translation", "sentence", "content", "line", "body"];
+/// How a refusal may begin, perhaps as a comment.
+const FIRST: &[u8] = b"iIsSuUaAmM-#/* ";
+const SHORTEST_BYTES: usize = 12;
 /// A text of more words says something beside the refusal.
 const SAYS_NOTHING_WORDS: usize = 4;
 
 /// Whether the only text of a document is a refusal, in a member that the schema declares:
 /// `{"summary": "I can't help with that request.", "keywords": []}`.
 pub(crate) fn in_place_of_an_answer(root: crate::Node<'_>) -> Option<String> {
+    // No refusal is shorter or begins with another letter, but for the marks of a comment.
+    let may_decline = |value: crate::Node<'_>| {
+        let raw = value.raw().as_bytes();
+        raw.len() > SHORTEST_BYTES && raw.first() == Some(&b'"') && raw.get(1).is_some_and(|c| FIRST.contains(c))
+    };
+    if !root.members().any(|(_, value)| may_decline(value)) {
+        return None;
+    }
     let mut declined = None;
     for (key, value) in root.members() {
         let Some(text) = value.as_str() else {
@@ -139,10 +150,17 @@ pub(crate) fn in_place_of_an_answer(root: crate::Node<'_>) -> Option<String> {
 /// `I cannot generate this query` under `query`, perhaps as a comment.
 fn declines_the_task(text: &str, name: &str) -> bool {
     let text = text.trim_start_matches(['-', '#', '/', '*', ' ']);
+    if !text.as_bytes().first().is_some_and(|c| FIRST.contains(c)) || SPEAKING.contains(&name) {
+        return false;
+    }
+    let declines = ["can", "unable", "not", "decline", "won", "refuse"];
+    if !declines.iter().any(|word| text.contains(word)) {
+        return false;
+    }
     let head = spaced(&text.chars().take(HEAD_CHARS).collect::<String>());
     let unable = ["cannot", "can t", "unable", "won t"].iter().any(|word| head.contains(&format!(" {word} ")));
     let of_a_model = [" as an ai ", " as a language model ", " i am an ai "].iter().any(|own| head.starts_with(own));
-    if SPEAKING.contains(&name) || !(is_refusal(text) || (of_a_model && unable)) {
+    if !(is_refusal(text) || (of_a_model && unable)) {
         return false;
     }
     let says = |phrase: &str| head.contains(&format!(" {phrase} "));

@@ -116,6 +116,9 @@ fn says_only_string(values: &[Leaf<'_>]) -> bool {
 /// `{"type": "string"}` tells of one, and `{"id": "string", "name": "string"}` of columns.
 fn is_typed_form(document: &Document, values: &[Leaf<'_>]) -> bool {
     const NAMES_MIN: usize = 3;
+    if !says_only_string(values) {
+        return false;
+    }
     let texts = || values.iter().filter(|(node, _)| node.kind() == Kind::String).filter_map(|(_, key)| *key);
     let mut names: Vec<&str> = texts().map(Node::raw).collect();
     names.sort_unstable();
@@ -123,12 +126,13 @@ fn is_typed_form(document: &Document, values: &[Leaf<'_>]) -> bool {
     let at_root = |key: &Node<'_>| document.root().members().any(|(own, _)| own.span() == key.span());
     let mixed = values.iter().any(|(node, _)| node.kind() == Kind::Bool);
     let nested = texts().any(|key| at_root(&key)) && !texts().all(|key| at_root(&key));
-    says_only_string(values) && names.len() >= NAMES_MIN && (mixed || nested)
+    names.len() >= NAMES_MIN && (mixed || nested)
 }
 
 /// `TBD: ask them`, in capitals: what somebody has still to do.
 fn is_reminder(text: &str) -> bool {
-    let head = text.split_once(':').map_or("", |(head, _)| head);
+    let in_capitals = text.starts_with(['T', 'F']);
+    let head = text.split_once(':').filter(|_| in_capitals).map_or("", |(head, _)| head);
     is_one_of(&["tbd", "todo", "fixme"], head) && !head.contains(char::is_lowercase)
 }
 

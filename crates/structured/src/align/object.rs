@@ -187,13 +187,13 @@ impl Aligner<'_> {
     fn is_graded(&self, member: &Member<'_>, property: &Property) -> Option<u32> {
         const KINDS: [&str; 8] = ["level", "rating", "label", "class", "category", "type", "status", "grade"];
         const GRADES: [&str; 3] = ["score", "level", "rating"];
+        let kind = member.parts.as_ref()?.kind_of(&property.parts)?;
         let shape = self.shapes.shape(property.shape)?;
-        let kinds: &[&str] = match (&shape.listed, &shape.maximum) {
-            (Some(_), _) => &KINDS,
-            (None, Some(_)) => &GRADES,
-            (None, None) => return None,
+        let graded = match (&shape.listed, &shape.maximum) {
+            (Some(_), _) => KINDS.contains(&kind),
+            (None, maximum) => maximum.is_some() && GRADES.contains(&kind),
         };
-        member.parts.as_ref()?.is_kind_of(&property.parts, kinds).then_some(GRADED)
+        graded.then_some(GRADED)
     }
 
     /// The number beside a forbidden member `unit` whose name says another one.

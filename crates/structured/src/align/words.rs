@@ -276,10 +276,10 @@ impl Name {
         matches!(self.words.split_first(), Some((first, rest)) if first == "is" && rest == other.words.as_slice())
     }
 
-    /// Whether it is the other name with one of these words behind it.
-    pub(super) fn is_kind_of(&self, other: &Name, kinds: &[&str]) -> bool {
-        let (last, rest) = self.words.split_last().map_or(("", &[][..]), |(last, rest)| (last.as_str(), rest));
-        !rest.is_empty() && rest == other.words.as_slice() && kinds.contains(&last)
+    /// The one word behind the other name.
+    pub(super) fn kind_of(&self, other: &Name) -> Option<&str> {
+        let (last, rest) = self.words.split_last()?;
+        (!rest.is_empty() && rest == other.words.as_slice()).then_some(last.as_str())
     }
 
     /// Whether all words of the declared name stand in it, among others.

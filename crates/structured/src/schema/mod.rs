@@ -185,9 +185,10 @@ impl CompiledSchema {
 
     /// The same, and every date in it is one.
     fn suits(&self, document: &Document) -> bool {
-        let deep = document.depth() > DEPTH_MAX;
-        let dated = self.dated.as_ref().map(|dated| !deep && dated.is_valid(Place::Value(document.root())));
-        dated.unwrap_or_else(|| self.fits(document))
+        let Some(dated) = &self.dated else { return self.fits(document) };
+        // What breaks the tables needs no look at its dates.
+        let breaks = || self.flat.as_ref().is_some_and(|flat| flat.verdict(document) == Verdict::Breaks);
+        document.depth() <= DEPTH_MAX && !breaks() && dated.is_valid(Place::Value(document.root()))
     }
 
     pub(crate) fn judge(&self, document: Document, mut passes: Vec<Pass>, mode: Mode) -> Reading {
