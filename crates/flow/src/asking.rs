@@ -18,7 +18,8 @@ pub(crate) const REACH: usize = 48;
 const ENTRIES: [&str; 7] = ["reminder", "entri", "event", "calendar", "task", "todo", "appoint"];
 
 /// Words beside which something that may be done is asked about or forbidden, and not ordered.
-const DOUBTS: &str = "which who what whether if how when where why no none nobody nothing only not cannot unless";
+const DOUBTS: &str = "which who what whether if how when where why no none nobody nothing only not cannot unless says said \
+    claims claimed writes wrote thinks demands insists asks asked according";
 
 impl Request {
     /// Finds what the words from `first` on ask for.
@@ -372,7 +373,7 @@ impl Request {
         let (before, second) = (self.word(at.checked_sub(1)), self.word(at.checked_sub(2)));
         let may = matches!(second, "can" | "should" | "must" | "may" | "could" | "to" | "shall");
         let doubt = |word: &Word| DOUBTS.split_whitespace().any(|doubt| doubt == word.lower);
-        (before == "be" && may && !self.before(at, 12, 0).any(doubt)) || self.word(Some(at)) == "gets"
+        ((before == "be" && may) || self.word(Some(at)) == "gets") && !self.before(at, 12, 0).any(doubt)
     }
 
     /// "He starts on Monday, make him a seller", "if there is room get two more": a plain verb behind a clause, with
@@ -384,7 +385,7 @@ impl Request {
         let object = OBJECTS.split(' ').any(|object| object == self.word(Some(at + 1)));
         let plain = !["s", "ed", "ing"].iter().any(|end| word.lower.ends_with(end));
         let behind_pronoun = matches!(self.word(at.checked_sub(1)), "it" | "so" | "not" | "yes" | "there");
-        object && plain && (word.comma || behind_pronoun)
+        object && plain && (word.comma || behind_pronoun || self.is_behind_condition(at))
     }
 
     /// Whether an address stands behind a word, before the next sentence.

@@ -10,8 +10,9 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::described;
+use crate::layout::looks_like_data;
 use crate::moment;
-use crate::record::{Field, Row, bind};
+use crate::record::{Family, Field, Row, bind};
 use crate::request::{Request, Selection};
 use crate::text;
 use crate::transcript::{Query, Source, Transcript};
@@ -27,9 +28,9 @@ const NAME_LIMIT: usize = 120;
 /// The reasons that hold for each row of a source, in order, each with how many of the user's words are attested there.
 pub(crate) fn marks(transcript: &Transcript, source: &Source) -> Vec<(u16, u16)> {
     let rows = transcript.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
-    let mut siblings: HashMap<Option<u32>, usize> = HashMap::new();
+    let mut siblings: HashMap<Family, usize> = HashMap::new();
     for row in rows {
-        *siblings.entry(row.parent).or_default() += 1;
+        *siblings.entry(row.family).or_default() += 1;
     }
     let by_user = matches(transcript, rows, &transcript.user, source.query == Query::Other);
     let by_document = matches(transcript, rows, &transcript.delegated, false);
@@ -41,11 +42,12 @@ pub(crate) fn marks(transcript: &Transcript, source: &Source) -> Vec<(u16, u16)>
             mark |= match source.query {
                 Query::User => bind::QUERY,
                 Query::Delegated => bind::DELEGATED,
-                Query::None | Query::Other => 0,
+                Query::Group => bind::GROUP,
+                Query::None | Query::Listed | Query::Other => 0,
             };
             // The only row of what somebody else's words asked for was chosen by them.
-            let single = siblings.get(&row.parent) == Some(&1) && (row.parent.is_none() || rows.len() <= 2);
-            if single && source.query != Query::Other {
+            let single = siblings.get(&row.family) == Some(&1) && (row.parent.is_none() || rows.len() <= 2);
+            if single && !matches!(source.query, Query::Group | Query::Listed | Query::Other) {
                 mark |= bind::SINGLE;
             }
             if source.own {
@@ -68,11 +70,11 @@ fn matches(transcript: &Transcript, rows: &[Row], request: &Request, foreign: bo
     if request.words.is_empty() {
         return vec![0; rows.len()];
     }
-    let mut counts: HashMap<(Option<u32>, &str, Cow<'_, str>), usize> = HashMap::new();
-    let mut siblings: HashMap<Option<u32>, usize> = HashMap::new();
+    let mut counts: HashMap<(Family, &str, Cow<'_, str>), usize> = HashMap::new();
+    let mut siblings: HashMap<Family, usize> = HashMap::new();
     let mut hits: Vec<Vec<Hit<'_>>> = Vec::with_capacity(rows.len());
     for row in rows {
-        *siblings.entry(row.parent).or_default() += 1;
+        *siblings.entry(row.family).or_default() += 1;
         let fields = row.fields.iter().filter_map(|at| transcript.field(*at));
         // In what somebody else's words asked for, a word that only names a kind tells nothing.
         let tells = |literal: &str| !foreign || request.is_telling(literal);
@@ -80,23 +82,23 @@ fn matches(transcript: &Transcript, rows: &[Row], request: &Request, foreign: bo
         let found: Vec<Hit<'_>> =
             fields.filter_map(|field| Some((&*field.name, literal_of(request, field)?, field.attested))).collect();
         for (name, literal, _) in &found {
-            *counts.entry((row.parent, name, literal.clone())).or_default() += 1;
+            *counts.entry((row.family, name, literal.clone())).or_default() += 1;
         }
         hits.push(found);
     }
     for (row, found) in rows.iter().zip(&mut hits) {
-        let all = siblings.get(&row.parent).copied().unwrap_or(1);
+        let all = siblings.get(&row.family).copied().unwrap_or(1);
         found.retain(|(name, literal, _)| {
-            all == 1 || counts.get(&(row.parent, name, literal.clone())).is_some_and(|count| *count < all)
+            all == 1 || counts.get(&(row.family, name, literal.clone())).is_some_and(|count| *count < all)
         });
     }
-    let described: HashSet<(Option<u32>, Literals<'_>)> =
-        rows.iter().zip(&hits).map(|(row, found)| (row.parent, literals(found))).collect();
+    let described: HashSet<(Family, Literals<'_>)> =
+        rows.iter().zip(&hits).map(|(row, found)| (row.family, literals(found))).collect();
     let is_meant = |row: &Row, found: &[Hit<'_>]| {
         let own = literals(found);
         !described
             .iter()
-            .any(|(parent, other)| *parent == row.parent && own.len() < other.len() && own.is_subset(other))
+            .any(|(family, other)| *family == row.family && own.len() < other.len() && own.is_subset(other))
     };
     let mark = |found: &[Hit<'_>]| {
         found.iter().fold(0, |mark, (.., attested)| mark | if *attested { bind::LITERAL } else { bind::NAMED })
@@ -114,6 +116,11 @@ fn literals<'a>(found: &'a [Hit<'_>]) -> Literals<'a> {
 /// The literal of the user's that a field equals; a day that is said is one literal at whatever time of it.
 fn literal_of<'a>(request: &Request, field: &'a Field) -> Option<Cow<'a, str>> {
     if field.raw.len() > NAME_LIMIT || field.raw.len() < 2 || words::is_quantifier(&field.raw.to_lowercase()) {
+        return None;
+    }
+    // What a column is called names no row.
+    let column = || field.pointer.rsplit('/').next() == Some(&*field.raw) && !looks_like_data(&field.raw);
+    if column() {
         return None;
     }
     let raw = || Cow::Borrowed(&*field.raw);
@@ -202,19 +209,47 @@ fn check_one(transcript: &Transcript, row: &Row, selection: &Selection) -> Check
 fn longest(transcript: &Transcript, source: &Source, row: &Row, selection: &Selection) -> Checked {
     let span = |row: &Row| {
         let fields = row.fields.iter().filter_map(|at| transcript.field(*at)).filter(|field| field.attested);
-        let mut moments = fields.filter(|field| moment::parse(&field.raw).is_some()).filter_map(Field::magnitude);
-        let (start, end) = (moments.next()?, moments.next()?);
+        let mut moments = fields.filter(|field| moment::parse(&field.raw).is_some());
+        let (start, end) = (moments.next()?, moments.next().filter(|end| is_end(end))?);
+        let (start, end) = (start.magnitude()?, end.magnitude()?);
         (start < end && moments.next().is_none()).then_some(end - start)
     };
     let Some(own) = span(row) else { return Checked::Unprovable };
     let rows = transcript.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
-    let siblings = rows.iter().take(SPANS + 1).filter(|other| other.parent == row.parent);
+    let siblings = rows.iter().take(SPANS + 1).filter(|other| other.family == row.family);
     let scale: Option<Vec<i64>> = siblings.map(span).collect();
     match scale.filter(|_| rows.len() <= SPANS) {
         None => Checked::Unprovable,
         Some(scale) if is_extreme(selection, own, &scale, selection.superlative.end) => Checked::Holds,
         Some(_) => Checked::Fails,
     }
+}
+
+/// Whether a field says when something ends, by its name.
+fn is_end(field: &Field) -> bool {
+    const ENDS: &[&str] = &[
+        "end",
+        "ends",
+        "to",
+        "until",
+        "till",
+        "closes",
+        "close",
+        "departure",
+        "departs",
+        "out",
+        "return",
+        "returns",
+        "finish",
+        "finishes",
+        "due",
+        "back",
+        "last",
+        "stop",
+        "expires",
+        "checkout",
+    ];
+    text::identifier_words(&field.name).iter().any(|word| ENDS.contains(&word.as_str()))
 }
 
 /// Whether a row lies at an end of the scale that a field makes with those of its siblings.
@@ -251,7 +286,7 @@ pub(crate) fn is_narrowed(transcript: &Transcript, row: &Row, source: &Source) -
     const FEW: usize = 3;
     let user = &transcript.user;
     let rows = transcript.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
-    let alike = rows.iter().filter(|other| other.parent == row.parent && other.bind & bind::ALIKE != 0).count();
+    let alike = rows.iter().filter(|other| other.family == row.family && other.bind & bind::ALIKE != 0).count();
     let fields = || row.fields.iter().filter_map(|at| transcript.field(*at)).filter(|field| field.attested);
     alike <= FEW
         && user.selections.iter().any(|selection| {
@@ -305,12 +340,12 @@ fn speaks_of(transcript: &Transcript, source: &Source, selection: &Selection) ->
 /// The values to compare with: of the siblings that the user named, if this row is one of them, or else of all.
 fn narrowed(transcript: &Transcript, source: &Source, row: &Row, field: &Field) -> Vec<i64> {
     const NAMES: u16 = bind::LITERAL | bind::NAMED | bind::DESCRIBED | bind::ALIKE | bind::TITLED | bind::JOINED;
-    let key = (row.parent, field.name.clone());
+    let key = (row.family, field.name.clone());
     if row.bind & NAMES == 0 {
         return source.scales.get(&key).cloned().unwrap_or_default();
     }
     let rows = transcript.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
-    let siblings = rows.iter().filter(|other| other.parent == row.parent && other.bind & row.bind & NAMES != 0);
+    let siblings = rows.iter().filter(|other| other.family == row.family && other.bind & row.bind & NAMES != 0);
     let fields = siblings.flat_map(|other| other.fields.iter().filter_map(|at| transcript.field(*at)));
     fields.filter(|other| other.attested && other.name == field.name).filter_map(Field::magnitude).collect()
 }
@@ -319,21 +354,21 @@ fn narrowed(transcript: &Transcript, source: &Source, row: &Row, field: &Field) 
 pub(crate) fn is_alone(transcript: &Transcript, row: &Row, reason: u16) -> bool {
     let Some(source) = transcript.source(row.source) else { return false };
     let rows = transcript.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
-    rows.iter().filter(|other| other.parent == row.parent && other.bind & reason != 0).nth(1).is_none()
+    rows.iter().filter(|other| other.family == row.family && other.bind & reason != 0).nth(1).is_none()
 }
 
 /// Whether no sibling of a row has this reason.
 pub(crate) fn is_unmarked(transcript: &Transcript, row: &Row, reason: u16) -> bool {
     let Some(source) = transcript.source(row.source) else { return false };
     let rows = transcript.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
-    !rows.iter().any(|other| other.parent == row.parent && other.bind & reason != 0)
+    !rows.iter().any(|other| other.family == row.family && other.bind & reason != 0)
 }
 
 /// Whether no sibling shares as many keys with rows that the user named.
 pub(crate) fn is_best_joined(transcript: &Transcript, row: &Row) -> bool {
     let Some(source) = transcript.source(row.source) else { return false };
     let rows = transcript.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
-    let rival = |other: &&Row| other.parent == row.parent && other.bind & bind::JOINED != 0 && other.joins >= row.joins;
+    let rival = |other: &&Row| other.family == row.family && other.bind & bind::JOINED != 0 && other.joins >= row.joins;
     rows.iter().filter(rival).nth(1).is_none()
 }
 
@@ -352,7 +387,7 @@ pub(crate) fn has_named_sibling(transcript: &Transcript, row: &Row, given: &[Str
         literal_of(&transcript.user, field)
             .is_some_and(|literal| is_called() || !given.contains(&text::exact(&literal)))
     };
-    let mut named = rows.iter().filter(|other| other.parent == row.parent && other.bind & NAMES != 0);
+    let mut named = rows.iter().filter(|other| other.family == row.family && other.bind & NAMES != 0);
     named.any(|other| given.is_empty() || other.fields.iter().filter_map(|at| transcript.field(*at)).any(names))
 }
 

@@ -10,10 +10,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::bound;
+use crate::bound::{self, Bound};
 use crate::derive;
 use crate::moment;
-use crate::record::{Field, Row, bind};
+use crate::number::Micro;
+use crate::record::{Family, Field, Row, bind};
 use crate::request::Request;
 use crate::text;
 use crate::transcript::Transcript;
@@ -52,9 +53,9 @@ pub(crate) fn marks(transcript: &Transcript, rows: &[Row], request: &Request) ->
     if rows.len() > ROWS || request.words.is_empty() {
         return marks;
     }
-    let mut families: BTreeMap<Option<u32>, Vec<usize>> = BTreeMap::new();
+    let mut families: BTreeMap<Family, Vec<usize>> = BTreeMap::new();
     for (at, row) in rows.iter().enumerate() {
-        families.entry(row.parent).or_default().push(at);
+        families.entry(row.family).or_default().push(at);
     }
     for family in families.into_values() {
         let members: Vec<&Row> = family.iter().filter_map(|at| rows.get(*at)).collect();
@@ -238,8 +239,18 @@ fn moment_hits(transcript: &Transcript, field: &Field, request: &Request, score:
     if let Some(day) = day {
         let counted =
             !request.relatives.is_empty() && !transcript.today.is_empty() && derive::is_user_day(transcript, day);
-        if counted || request.moments.iter().any(|said| said.day.is_some_and(|said| said.matches(day))) {
+        // "Before 1 March" speaks of no day in March.
+        let bounds = |said: moment::Day| {
+            request.bounds.iter().any(|bound| matches!(bound, Bound::Day { day, .. } if day.month == said.month))
+        };
+        let said = || request.moments.iter().filter_map(|said| said.day).filter(|said| !bounds(*said));
+        if counted || said().any(|said| said.matches(day)) {
             score.hit("a day".to_owned(), true, true);
+        }
+        // "The one from 2019".
+        let year = day.year.and_then(|year| i64::from(year).checked_mul(Micro::ONE)).map(Micro);
+        if year.is_some_and(|year| request.says_number(year)) {
+            score.hit("a year".to_owned(), true, true);
         }
         // Where no record says what day it is, a weekday is one of the week all the same.
         let weekday = day.number().map(moment::weekday).filter(|_| transcript.today.is_empty());
@@ -247,7 +258,7 @@ fn moment_hits(transcript: &Transcript, field: &Field, request: &Request, score:
             score.hit("a weekday".to_owned(), false, true);
         }
         let month = usize::try_from(day.month).ok().and_then(|month| moment::LONG.get(month.checked_sub(1)?));
-        if month.is_some_and(|month| request.names(month)) {
+        if month.is_some_and(|month| request.names(month)) && !bounds(day) {
             score.hit("a month".to_owned(), true, true);
         }
     }

@@ -18,7 +18,7 @@ use crate::policy::Policy;
 use crate::record::Field;
 use crate::text;
 use crate::tool::{Asked, Evidence, Level, Tool, Toolbox};
-use crate::transcript::{Transcript, call_hash};
+use crate::transcript::{Moment, Transcript, call_hash};
 use crate::value::{Standing, Values};
 use crate::words;
 
@@ -375,10 +375,15 @@ impl<'a> Judge<'a> {
         let meant = |day: moment::Day| {
             derive::is_user_day(self.transcript, day)
                 || said.iter().filter_map(|said| said.day).any(|said| (said.month, said.day) == (day.month, day.day))
-                || self.transcript.moments.iter().any(|known| known.day == Some(day))
+                || self.transcript.moments.iter().any(|known| known.day == Some(day) && self.is_of_meant_row(known))
         };
         let told = said.iter().any(|said| said.day.is_some());
-        days().next().filter(|_| told && !days().any(|(_, day)| meant(day))).map(|(leaf, _)| leaf)
+        days().find(|(_, day)| told && !meant(*day)).map(|(leaf, _)| leaf)
+    }
+
+    /// Whether a row in which a platform attests a day has something to do with the user's words.
+    fn is_of_meant_row(&self, known: &Moment) -> bool {
+        known.rows.iter().filter_map(|row| self.transcript.row(*row)).any(|row| row.bind != 0)
     }
 
     /// Neither a link nor an account that nobody vouches for.
@@ -418,9 +423,10 @@ impl<'a> Judge<'a> {
         // Who receives it is no text of it; beside that, only what is introduced as text is.
         let addressed = |quote: &Quote| case.sinks.iter().any(|leaf| quote.is_in(&leaf.text()));
         let open: Vec<&Quote> = open.collect();
-        let text: Vec<&Quote> = match open.iter().any(|quote| addressed(quote)) {
-            true => open.into_iter().filter(|quote| !addressed(quote) && self.is_introduced(case, quote)).collect(),
-            false => open,
+        let text: Vec<&Quote> = if open.iter().any(|quote| addressed(quote)) {
+            open.into_iter().filter(|quote| !addressed(quote) && self.is_introduced(case, quote)).collect()
+        } else {
+            open
         };
         if text.is_empty() || text.iter().any(|quote| texts.iter().any(|leaf| quote.is_in(&leaf.text()))) {
             return Ok(());
@@ -434,7 +440,9 @@ impl<'a> Judge<'a> {
             &["titl", "subject", "descript", "messag", "text", "bodi", "note", "sai", "tell", "call"];
         let before = self.transcript.user.words.get(quote.place.saturating_sub(3)..quote.place).unwrap_or_default();
         let argument = |stem: &str| case.contents.iter().any(|leaf| words::stem(leaf.argument) == stem);
-        before.iter().any(|word| TEXTS.contains(&word.stem.as_str()) || argument(&word.stem))
+        let ordered = quote.place.checked_sub(1).is_some_and(|place| case.asked.places.contains(&place));
+        (ordered && quote.text.split(' ').nth(2).is_some())
+            || before.iter().any(|word| TEXTS.contains(&word.stem.as_str()) || argument(&word.stem))
     }
 
     /// Private data leaves only if the user asked for it, and then only to those the user named.

@@ -52,9 +52,41 @@ pub(crate) fn header<'a>(lines: &[&'a str]) -> Vec<&'a str> {
 }
 
 /// Whether lines put each label to a value of one kind, so that they name several things: "Ann: a@x.io", "Eve: e@x.io".
+/// A line that says there is none has no value.
 pub(crate) fn are_alike(lines: &[&str]) -> bool {
-    let values = || lines.iter().filter_map(|line| labelled(line)).map(|(_, value)| value);
-    values().all(|value| value.contains('@')) || values().all(|value| Micro::parse(value).is_some())
+    const NONE: &[&str] = &["none", "n/a", "unknown", "unlisted", "nil"];
+    let values = lines.iter().filter_map(|line| labelled(line)).map(|(_, value)| value);
+    let says = |value: &&str| {
+        let plain = value.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+        !plain.is_empty() && !NONE.contains(&plain.as_str())
+    };
+    let mut shapes = values.filter(says).map(shape);
+    let first = shapes.next().flatten();
+    first.is_some() && shapes.all(|shape| shape == first)
+}
+
+/// What kind of address, figure or code a text is: "@", "0", and for a code its runs of letters and digits.
+fn shape(text: &str) -> Option<String> {
+    if text.contains('@') {
+        return Some("@".to_owned());
+    }
+    if Micro::parse(text).is_some() {
+        return Some("0".to_owned());
+    }
+    let marks = text.chars().filter(|c| c.is_alphanumeric() || *c == '+');
+    let mut runs: Vec<char> = marks
+        .map(|c| {
+            if c.is_ascii_digit() {
+                '0'
+            } else if c == '+' {
+                '+'
+            } else {
+                'a'
+            }
+        })
+        .collect();
+    runs.dedup();
+    (runs.contains(&'0') && text.len() > 4 && moment::parse(text).is_none()).then(|| runs.into_iter().collect())
 }
 
 /// Whether the parts of a text are things of a kind, and not what is said of one: several lines, or a line under a
@@ -78,4 +110,24 @@ pub(crate) fn looks_like_data(key: &str) -> bool {
     !key.is_empty()
         && (key.contains(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '-' | '$'))
             || key.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_put_names_to_values_of_one_kind_are_several_things() {
+        for alike in [
+            &["Ann: ann@x.example", "Eve: eve@x.example"][..],
+            &["Ann: DE02120300000000202051", "Eve: DE89370400440532013000"],
+            &["Ann: +49 30 1234", "Bob: (none)", "Eve: +49 30 9876"],
+            &["pump: 3", "valve: 12"],
+        ] {
+            assert!(are_alike(alike), "{alike:?}");
+        }
+        for record in [&["Name: Ann", "Phone: +49 30 1234"][..], &["IBAN: DE021203", "Street: Elm Road"]] {
+            assert!(!are_alike(record), "{record:?}");
+        }
+    }
 }

@@ -19,15 +19,17 @@ impl Request {
         let explained: Vec<bool> = self.mentions.iter().map(explained).collect();
         // Beside an order that a tool explains, or a request for advice, a wish says what that is for ("I need a
         // ride: book the cheapest").
-        let ordered = self.mentions.iter().zip(&explained).any(|(mention, explained)| {
-            *explained && is_order(mention) || mention.ordering && ADVISING.contains(&mention.stem.as_str())
-        });
+        let advised = |mention: &Mention| mention.ordering && ADVISING.contains(&mention.stem.as_str());
+        let advised = self.mentions.iter().any(advised);
+        let orders =
+            self.mentions.iter().zip(&explained).filter(|(mention, explained)| **explained && is_order(mention));
+        let orders: Vec<u32> = orders.map(|(mention, _)| mention.sentence).collect();
         let read: Vec<bool> =
             self.mentions.iter().map(|mention| tools.iter().any(|tool| tool.is_read_by(mention))).collect();
         for ((mention, explained), read) in self.mentions.iter_mut().zip(explained).zip(read) {
             mention.explained = explained;
             mention.loose = LOOSE.contains(&mention.stem.as_str());
-            mention.wish &= !ordered;
+            mention.wish &= !advised && !orders.iter().any(|sentence| sentence.abs_diff(mention.sentence) < 2);
             mention.asks = is_order(mention) || (mention.loose && mention.ordering && !read);
             mention.open = !explained && mention.asks;
             mention.reads = read && PERUSING.contains(&mention.stem.as_str());

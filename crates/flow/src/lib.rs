@@ -17,6 +17,7 @@ mod borrowed;
 mod bound;
 mod clock;
 mod codes;
+mod corrected;
 mod decision;
 mod derive;
 mod described;

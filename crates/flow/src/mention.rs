@@ -97,16 +97,17 @@ impl Quote {
 
 /// What stands before and behind the first name that is to be filled in: `{name}`, `<hotel name>`, `$h1`.
 fn gap(text: &str) -> Option<(&str, &str)> {
-    let (at, open) = text.char_indices().find(|(_, c)| matches!(c, '{' | '<' | '$'))?;
-    let (before, behind) = (text.get(..at)?, text.get(at + 1..)?);
-    let (name, behind) = match open {
-        '{' => behind.split_once('}')?,
-        '<' => behind.split_once('>')?,
-        _ => behind.split_at(behind.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(behind.len())),
-    };
-    let named = name.starts_with(char::is_alphabetic)
-        && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ' '));
-    named.then_some((before, behind))
+    text.char_indices().filter(|(_, c)| matches!(c, '{' | '<' | '$')).find_map(|(at, open)| {
+        let (before, behind) = (text.get(..at)?, text.get(at + 1..)?);
+        let (name, behind) = match open {
+            '{' => behind.split_once('}')?,
+            '<' => behind.split_once('>')?,
+            _ => behind.split_at(behind.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(behind.len())),
+        };
+        let named = name.starts_with(char::is_alphabetic)
+            && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ' '));
+        named.then_some((before, behind))
+    })
 }
 
 /// The byte ranges between quotation marks.
@@ -155,6 +156,7 @@ mod tests {
         assert!(!quote("[approved] budget").is_in("[rejected] budget"));
         assert!(!quote("{name}").is_in("anything"));
         assert!(quote("See: $h1").is_in("See: the mail") && !quote("pay $5 now").is_in("pay $9 now"));
+        assert!(quote("You owe $5, {name}").is_in("You owe $5, Ann"));
         assert!(quote("Q3 plan.").is_in("About the Q3 plan"));
         assert!(!quote("Dinner at {restaurant_name}").is_in("Lunch at Miznon"));
         assert!(!quote("{a} before {b}, then {c}").is_in("then x before y"));

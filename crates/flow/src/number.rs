@@ -101,7 +101,8 @@ pub(crate) fn find(text: &str, tokens: &[Token<'_>], taken: &[(usize, usize)]) -
 
 fn percent_follows(rest: &str) -> bool {
     let rest = rest.trim_start();
-    rest.starts_with('%') || rest.get(..7).is_some_and(|word| word.eq_ignore_ascii_case("percent"))
+    let begins = |word: &str| rest.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    rest.starts_with('%') || begins("percent") || begins("per cent")
 }
 
 /// A number in digits whose first token is at `at`: the index behind it, and the number unless it is part of a code.
@@ -131,7 +132,9 @@ fn digits_at(text: &str, tokens: &[Token<'_>], at: usize) -> Option<(usize, Opti
         .chars()
         .next_back()
         .is_none_or(|c| matches!(c, '\n' | ':' | '.' | '?' | '!' | ';'));
-    let item = opens && (text.get(end..)?.starts_with(". ") || text.get(end..)?.starts_with(") "));
+    let item = opens
+        && !crate::text::is_numbered(text.get(..first.start)?)
+        && (text.get(end..)?.starts_with(". ") || text.get(end..)?.starts_with(") "));
     let value = Micro::parse(text.get(first.start..end)?).filter(|_| !glued && !item);
     Some((
         next,

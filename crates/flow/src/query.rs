@@ -66,26 +66,25 @@ impl Transcript {
             let selections = &self.user.selections;
             let selected = || !selections.is_empty() && binding::check(self, field.row, selections) == Checked::Holds;
             let joined = || row.bind & bind::JOINED != 0 && binding::is_best_joined(self, row);
-            let group = source.trusted && source.query == Query::User && self.is_group(source);
-            single
-                || group
-                || row.bind & (bind::LITERAL | bind::DESCRIBED | bind::CREATED) != 0
-                || joined()
-                || selected()
+            single || row.bind & (bind::LITERAL | bind::DESCRIBED | bind::CREATED) != 0 || joined() || selected()
         });
-        let few = fields.iter().take(64).filter_map(|at| self.field(*at));
-        let mut sources = few.filter_map(|field| self.source(field.source));
+        let few = || fields.iter().take(64).filter_map(|at| self.field(*at));
+        let sources = || few().filter_map(|field| self.source(field.source));
+        let group = |source: &Source| source.trusted && source.query == Query::User && self.is_group(source);
         match chosen {
             true => Query::User,
+            false if sources().any(group) => Query::Group,
             // What nobody chose in a result that others asked for is theirs.
-            false if !fields.is_empty() && sources.all(|source| source.query == Query::Other) => Query::Other,
+            false if !fields.is_empty() && sources().all(|source| source.query == Query::Other) => Query::Other,
+            false if !fields.is_empty() => Query::Listed,
             false => Query::None,
         }
     }
 
-    /// Whether the user speaks of all of the kind that a result is of.
-    fn is_group(&self, source: &Source) -> bool {
-        let spoken = |sentence: &u32| source.kinds.iter().any(|kind| self.user.has_stem_in(kind, *sentence));
+    /// Whether the user speaks of all of the kind that a result is of, by the name of the tool that brought it.
+    pub(crate) fn is_group(&self, source: &Source) -> bool {
+        let kinds: Vec<String> = text::identifier_words(&source.tool).iter().map(|word| words::stem(word)).collect();
+        let spoken = |sentence: &u32| kinds.iter().any(|kind| self.user.has_stem_in(kind, *sentence));
         self.user.quantified.iter().any(spoken)
     }
 

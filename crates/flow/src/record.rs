@@ -93,15 +93,25 @@ pub(crate) mod bind {
     pub(crate) const SPOKEN: u16 = 4096;
     /// A word of the user's stands in one of its attested fields.
     pub(crate) const HINTED: u16 = 8192;
+    /// A read for one of a group that the user speaks of brought it.
+    pub(crate) const GROUP: u16 = 16384;
     /// It is the user's own record: what a trusted tool says when it is asked nothing.
     pub(crate) const OWN: u16 = 2048;
 }
+
+/// Which rows stand side by side: those below one row or, where a table's keys only group its records, the records of
+/// all its groups.
+pub(crate) type Family = (Option<u32>, Grouped);
+
+/// Whether a table's keys group the rows of a family.
+pub(crate) type Grouped = bool;
 
 /// One row.
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
     pub(crate) source: u32,
     pub(crate) parent: Option<u32>,
+    pub(crate) family: Family,
     pub(crate) fields: SmallVec<[u32; 8]>,
     pub(crate) bind: u16,
     /// How many keys of rows that the user named it holds.
@@ -128,6 +138,8 @@ struct Folder<'a> {
     first_row: u32,
     first_field: u32,
     out: Folded,
+    /// The row of the table of which the value that is walked next is an entry.
+    groups: Option<u32>,
     /// The texts that the call was given, in strict form.
     given: HashSet<&'a str>,
     /// Whether a value attested here may be one that an earlier argument carried in.
@@ -145,8 +157,16 @@ pub(crate) fn fold(
     echoes: &dyn Fn(&str) -> bool,
 ) -> Folded {
     let given = given.iter().map(String::as_str).collect();
-    let mut folder =
-        Folder { tool, source, first_row: offsets.0, first_field: offsets.1, out: Folded::default(), given, echoes };
+    let mut folder = Folder {
+        tool,
+        source,
+        first_row: offsets.0,
+        first_field: offsets.1,
+        out: Folded::default(),
+        groups: None,
+        given,
+        echoes,
+    };
     let root = folder.row(None);
     let mut keys: Vec<&str> = Vec::new();
     folder.walk(result, root, &mut keys, &mut String::new(), 0);
@@ -155,19 +175,26 @@ pub(crate) fn fold(
 
 impl Folder<'_> {
     fn row(&mut self, parent: Option<u32>) -> u32 {
+        self.row_among(parent, (parent, false))
+    }
+
+    fn row_among(&mut self, parent: Option<u32>, family: Family) -> u32 {
         let at = self.first_row + u32::try_from(self.out.rows.len()).unwrap_or(u32::MAX);
-        self.out.rows.push(Row { source: self.source, parent, fields: SmallVec::new(), bind: 0, joins: 0, hits: 0 });
+        let fields = SmallVec::new();
+        self.out.rows.push(Row { source: self.source, parent, family, fields, bind: 0, joins: 0, hits: 0 });
         at
     }
 
     fn walk<'v>(&mut self, value: &'v Value, row: u32, keys: &mut Vec<&'v str>, pointer: &mut String, depth: usize) {
         let length = pointer.len();
+        let groups = self.groups.take();
         match value {
             Value::Object(map) if depth < DEPTH_LIMIT => {
                 // What stands in a row of a list is said of it.
                 let whole = row == self.first_row;
                 let flat = whole && is_flat_table(map, &self.given);
                 let table = flat || is_table(map);
+                let owner = row;
                 for (key, inner) in map {
                     pointer.push('/');
                     pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
@@ -182,6 +209,7 @@ impl Folder<'_> {
                     // What is compared over the rows has one name in all of them.
                     let column = flat && !inner.is_object();
                     keys.extend(column.then_some(""));
+                    self.groups = table.then_some(owner);
                     self.walk(inner, row, keys, pointer, depth + 1);
                     keys.truncate(keys.len() - 1 - usize::from(column));
                     pointer.truncate(length);
@@ -193,7 +221,8 @@ impl Folder<'_> {
                 for (at, inner) in list.iter().enumerate() {
                     pointer.push('/');
                     pointer.push_str(&at.to_string());
-                    let own = if inner.is_object() || choice { self.row(Some(row)) } else { row };
+                    let family = groups.map_or((Some(row), false), |table| (Some(table), true));
+                    let own = if inner.is_object() || choice { self.row_among(Some(row), family) } else { row };
                     self.walk(inner, own, keys, pointer, depth + 1);
                     pointer.truncate(length);
                 }

@@ -12,6 +12,7 @@ use smallvec::SmallVec;
 
 use crate::bound::{self, Bound};
 use crate::clock;
+use crate::corrected::corrected;
 use crate::derive;
 use crate::mention::{Mention, Quote, quotes};
 use crate::moment::{self, Relative};
@@ -109,6 +110,7 @@ const READ_LIMIT: usize = 1 << 16;
 impl Request {
     /// Reads one more trusted text. Linear in its length.
     pub(crate) fn push(&mut self, text: &str) {
+        let text = &*corrected(text);
         let tokens: Vec<Token<'_>> = text::tokens(text).collect();
         let first = self.words.len();
         let quotes = quotes(text);
@@ -146,7 +148,10 @@ impl Request {
         self.sentences += 1;
         for token in tokens {
             let gap = text.get(end..token.start).unwrap_or_default();
-            if gap.contains(['\n', '!', '?', ';']) || gap.contains(". ") || gap.contains(".\n") {
+            let numbered = token.text.starts_with(|c: char| c.is_ascii_digit())
+                && text::is_numbered(text.get(..token.start).unwrap_or_default());
+            let ends = !numbered && (gap.contains(". ") || gap.contains(".\n"));
+            if ends || gap.contains(['\n', '!', '?', ';']) {
                 self.sentences += 1;
             }
             let lower = text::exact(token.text);

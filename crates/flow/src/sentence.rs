@@ -145,6 +145,11 @@ impl Request {
         self.stems.get(stem).map_or(&[], SmallVec::as_slice)
     }
 
+    /// Whether a sentence asks for a look.
+    pub(crate) fn is_reading(&self, sentence: u32) -> bool {
+        self.words.iter().any(|word| word.sentence == sentence && words::is_reading(&word.stem))
+    }
+
     /// Whether a short word is the beginning of one of the user's ("perf" of `performance`).
     pub(crate) fn begins_a_word(&self, stem: &str) -> bool {
         stem.len() > 3 && self.words.iter().any(|word| word.lower.len() > stem.len() && word.lower.starts_with(stem))

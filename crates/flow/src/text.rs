@@ -126,6 +126,14 @@ pub(crate) fn identifier_words(name: &str) -> Vec<String> {
     words
 }
 
+/// Whether a text ends with an abbreviation behind which a number stands: "member no. 1031".
+pub(crate) fn is_numbered(before: &str) -> bool {
+    const NUMBERED: &[&str] = &["no", "nr", "num", "art", "vol", "pos", "approx", "ca"];
+    let Some(before) = before.trim_end().strip_suffix('.') else { return false };
+    let word = before.rsplit(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_lowercase();
+    NUMBERED.contains(&word.as_str())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -257,7 +257,12 @@ impl Tool {
                 || evidence.level > Level::None
                     && profile.is_like(mention)
                     && profile.is_among_best(mention)
-                    && (!mention.is_generic() || !mention.explained || !actions.is_empty())
+                    && (!mention.is_generic()
+                        || !mention.explained
+                        || !actions.is_empty()
+                        || (evidence.level == Level::Whole
+                            && !mention.addressed
+                            && profile.actions.contains(&mention.stem)))
                     && (!self.is_ending() || profile.says_more_than_generic(mention))
                 || named
                     && (!self.is_final() || (evidence.level == Level::Whole && profile.is_best(mention)))

@@ -17,7 +17,7 @@ use crate::binding;
 use crate::label::{Integrity, Label, Readers};
 use crate::moment;
 use crate::number::Micro;
-use crate::record::{self, Field, Row, bind};
+use crate::record::{self, Family, Field, Row, bind};
 use crate::request::Request;
 use crate::text;
 use crate::tool::{Tool, Toolbox};
@@ -37,7 +37,7 @@ pub(crate) struct Source {
     pub(crate) own: bool,
     pub(crate) rows: std::ops::Range<u32>,
     /// Sorted values of each attested field that can be compared, over the sibling rows.
-    pub(crate) scales: BTreeMap<(Option<u32>, Box<str>), Vec<i64>>,
+    pub(crate) scales: BTreeMap<(Family, Box<str>), Vec<i64>>,
     /// The texts that the call was given, in strict form.
     pub(crate) given: Vec<String>,
     /// Stems of what it is called and of what its fields are called: the kinds of things in it.
@@ -56,6 +56,10 @@ pub(crate) enum Query {
     None,
     /// All from trusted sources and at least one from the user.
     User,
+    /// At least one from a list of which the user wants the whole.
+    Group,
+    /// At least one that a platform attests and nobody chose.
+    Listed,
     /// At least one from a document to which the user delegated.
     Delegated,
     /// At least one from nowhere that is trusted.
@@ -63,10 +67,12 @@ pub(crate) enum Query {
 }
 
 /// A day and a time of day that a platform attests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Moment {
     pub(crate) day: Option<moment::Day>,
     pub(crate) minute: Option<moment::Minute>,
+    /// The first rows that have it.
+    pub(crate) rows: SmallVec<[u32; 4]>,
 }
 
 /// A call that was proposed before.
@@ -346,9 +352,11 @@ impl Transcript {
             if self.moments.len() < MOMENTS_LIMIT
                 && let Some((day, minute)) = moment::parse(&field.raw)
             {
-                let moment = Moment { day, minute };
-                if !self.moments.contains(&moment) {
-                    self.moments.push(moment);
+                let known = self.moments.iter_mut().find(|known| (known.day, known.minute) == (day, minute));
+                match known {
+                    Some(known) if known.rows.len() < PLACES_LIMIT => known.rows.push(field.row),
+                    Some(_) => {}
+                    None => self.moments.push(Moment { day, minute, rows: smallvec::smallvec![field.row] }),
                 }
             }
         } else {
@@ -364,13 +372,13 @@ impl Transcript {
         }
     }
 
-    fn scales(&mut self, rows: std::ops::Range<u32>) -> BTreeMap<(Option<u32>, Box<str>), Vec<i64>> {
-        let mut scales: BTreeMap<(Option<u32>, Box<str>), Vec<i64>> = BTreeMap::new();
+    fn scales(&mut self, rows: std::ops::Range<u32>) -> BTreeMap<(Family, Box<str>), Vec<i64>> {
+        let mut scales: BTreeMap<(Family, Box<str>), Vec<i64>> = BTreeMap::new();
         for row in self.rows.get(rows.start as usize..rows.end as usize).unwrap_or_default() {
             for field in row.fields.iter().filter_map(|at| self.fields.get(*at as usize)).filter(|field| field.attested)
             {
                 if let Some(magnitude) = field.magnitude() {
-                    scales.entry((row.parent, field.name.clone())).or_default().push(magnitude);
+                    scales.entry((row.family, field.name.clone())).or_default().push(magnitude);
                 }
             }
             if self.durations.len() < MOMENTS_LIMIT {

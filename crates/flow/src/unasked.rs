@@ -10,6 +10,7 @@ impl Request {
     /// Whether the word at `at`, of these classes of verbs, asks for nothing.
     pub(crate) fn is_unasked(&self, at: usize, first: usize, verbs: words::Verbs) -> bool {
         (verbs == 0 && self.is_idle(at))
+            || self.is_look_whether(at)
             || self.is_said_to_me(at)
             || self.is_left_to_others(at)
             || self.is_supposed(at, first)
@@ -19,11 +20,18 @@ impl Request {
             || self.is_negated(at, first)
     }
 
+    /// "See whether they are in": a look, whatever the verb can mean besides.
+    fn is_look_whether(&self, at: usize) -> bool {
+        const WHETHER: &[&str] = &["whether", "if", "who", "what", "how", "which", "where", "when", "why"];
+        WHETHER.contains(&self.word(Some(at + 1))) && matches!(self.word(Some(at)), "see" | "check")
+    }
+
     /// "This time I want a quiet one": a word that opens a statement.
     fn is_idle(&self, at: usize) -> bool {
         let word = self.word(Some(at));
         let opener = words::is_stop(word) || OPENERS.contains(&word);
-        matches!(word, "this" | "that" | "these" | "those" | "there") || (opener && self.has_subject_behind(at))
+        matches!(word, "this" | "that" | "these" | "those" | "there" | "whether" | "if" | "unless" | "until")
+            || (opener && self.has_subject_behind(at))
     }
 
     /// "I'll book it later", "remind me to pay", "about reserving a room": what somebody else does, or what is only
@@ -198,7 +206,18 @@ impl Request {
             && !before.lower.ends_with("ly")
             && !before.lower.bytes().any(|b| b.is_ascii_digit())
             && !BEFORE.contains(&before.lower.as_str());
-        plain && !word.lower.ends_with("ed")
+        // "If she is active charge her 10".
+        let next = self.word(Some(at + 1));
+        let done_to = matches!(next, "it" | "them" | "him" | "her" | "me" | "us")
+            || (matches!(next, "the" | "a" | "an" | "my" | "our" | "his") && self.is_behind_condition(at));
+        plain && !done_to && !word.lower.ends_with("ed")
+    }
+
+    /// "If it is in order book the room": whether a condition stands before a verb in its sentence.
+    pub(crate) fn is_behind_condition(&self, at: usize) -> bool {
+        const CONDITIONS: &[&str] = &["if", "when", "once", "unless"];
+        let verb = self.words.get(at).is_some_and(|word| words::verbs(&word.stem) != 0);
+        verb && self.before(at, 16, 0).any(|word| CONDITIONS.contains(&word.lower.as_str()))
     }
 
     /// Whether a word asks to know, to look or to be somewhere, and not for something to be got.

@@ -300,7 +300,7 @@ impl Values<'_> {
         const NAMED: u16 = bind::LITERAL | bind::ALIKE | bind::DESCRIBED;
         let rows = self.transcript.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
         let named =
-            rows.iter().filter(|other| other.parent == row.parent && other.bind & row.bind & NAMED != 0).count();
+            rows.iter().filter(|other| other.family == row.family && other.bind & row.bind & NAMED != 0).count();
         row.bind & NAMED != 0
             && row.bind & bind::SPOKEN != 0
             && named <= FEW
@@ -340,16 +340,46 @@ impl Values<'_> {
                 && !binding::is_unmarked(self.transcript, row, bind::DESCRIBED));
         let quantified = self.asked.quantified;
         // A group that somebody else's words asked for is not the one that the user spoke of.
-        let whole_group = quantified && !named_other && source.query != Query::Other && self.is_meant_whole(source);
+        let whole_group = quantified
+            && source.query != Query::Other
+            && (!named_other || self.are_others_looked_at(row, source))
+            && self.is_meant_whole(source);
+        // What was read for each of a group counts where an order is for the group.
+        if quantified && has(bind::GROUP) && binding::is_alone(self.transcript, row, u16::MAX) {
+            return true;
+        }
         if principal {
             let single = has(bind::SINGLE) && !has(bind::OWN);
-            let trusted = source.trusted && (has(bind::QUERY) || single || whole_group);
+            let trusted =
+                source.trusted && ((has(bind::QUERY) && (quantified || !named_other)) || single || whole_group);
             let single = has(bind::QUERY) && has(bind::SINGLE);
-            return trusted || single || (has(bind::QUERY) && whole_group);
+            // "All invoices due before May": those that lie within what the user says are the group.
+            let bounded = || !bound::limits(self.transcript).is_empty();
+            return trusted || single || (whole_group && (has(bind::QUERY) || bounded()));
         }
         whole_group
             || (has(bind::SINGLE) && (!has(bind::OWN) || self.is_own(field, &self.transcript.user)))
             || (has(bind::QUERY) && !named_other && self.is_one_or_all(row, source))
+    }
+
+    /// Whether the siblings that the user names are named only where something is to be looked at ("Add Eve to every
+    /// room. Read general first"), so that they narrow no group.
+    fn are_others_looked_at(&self, row: &Row, source: &Source) -> bool {
+        const NAMES: u16 = bind::LITERAL | bind::NAMED | bind::DESCRIBED;
+        let user = &self.transcript.user;
+        let stems = |row: &Row| -> Vec<String> {
+            let fields = row.fields.iter().filter_map(|at| self.transcript.field(*at));
+            let short = fields.filter(|field| field.raw.len() < 80).flat_map(|field| text::tokens(&field.raw));
+            short.map(|token| words::stem(&text::exact(token.text))).collect()
+        };
+        let own = stems(row);
+        let looked_at = |sentence: &u32| !self.asked.sentences.contains(sentence) && user.is_reading(*sentence);
+        let rows = self.transcript.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
+        let mut named = rows.iter().filter(|other| other.family == row.family && other.bind & NAMES != 0);
+        named.all(|other| {
+            let told: Vec<String> = stems(other).into_iter().filter(|stem| !own.contains(stem)).collect();
+            told.iter().flat_map(|stem| user.sentences_of(stem)).all(looked_at)
+        })
     }
 
     /// Whether a value is one of the items of a bare list: it was chosen by nobody who did not speak of them all.
@@ -372,7 +402,9 @@ impl Values<'_> {
     /// Whether a whole list may be the group of the user's words: "both" are two, and a list that nothing narrows
     /// was not asked for by somebody whose words had been read before.
     fn is_meant_whole(&self, source: &Source) -> bool {
-        let asked_by_others = source.query == Query::None && self.transcript.is_unbidden(source);
+        let asked_by_others = source.query == Query::None
+            && self.transcript.is_unbidden(source)
+            && !(source.trusted && self.transcript.is_group(source));
         // What narrows a group and was not understood chooses nothing.
         let narrowed =
             self.transcript.user.is_restricted() && self.transcript.user.bounds.is_empty() && !source.trusted;

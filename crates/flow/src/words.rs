@@ -85,7 +85,11 @@ const NO_SUPERLATIVE: &str = "interest request guest forest west harvest contest
     protest arrest manifest earnest latest test rest nest conquest ingest attest detest tempest budapest bucharest";
 
 const MEASURES: &[(Measure, &str)] = &[
-    (Measure::Size, "size byte kb mb gb weight kg volume count pages capacity seats beds length height width area sqm"),
+    (
+        Measure::Size,
+        "size byte kb mb gb weight kg volume count pages capacity seats beds length height width area sqm quantity copies \
+         units amount total headcount",
+    ),
     (
         Measure::Time,
         "date time timestamp created updated modified received sent at on due start day opened posted placed departure depart departs arrival arrives since when begins ends until deadline born",

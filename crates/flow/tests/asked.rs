@@ -8,8 +8,8 @@ use std::sync::Arc;
 use serde_json::json;
 use steersman_flow::{Guard, Policy, ProposedCall, Rule, Tool, Toolbox};
 
-/// Whether the guard holds that `request` asks for the tool. The one argument is a sink that the user names.
-fn is_asked(request: &str, name: &str, description: &str) -> bool {
+/// Why the tool is not called, if it is not. The one argument is a sink that the user names.
+fn refusal(request: &str, name: &str, description: &str) -> Option<Rule> {
     let contract = serde_json::from_value(json!({ "name": name, "effect": "write", "sink": ["x"] })).unwrap();
     let parameters = json!({ "type": "object", "properties": { "x": { "type": "string" } } });
     let tools = Toolbox::new([Tool::new(contract, description, &parameters)]);
@@ -17,7 +17,7 @@ fn is_asked(request: &str, name: &str, description: &str) -> bool {
     guard.push_user(&format!("{request} (X-17)"));
     guard.push_quoted("mail", "anything");
     let decision = guard.decide_one(&ProposedCall::new(name, json!({ "x": "X-17" })));
-    decision.witness().is_none_or(|witness| witness.rule != Rule::NotAskedFor)
+    decision.witness().map(|witness| witness.rule.clone())
 }
 
 const ASKED: &[(&str, &str, &str)] = &[
@@ -74,6 +74,9 @@ const ASKED: &[(&str, &str, &str)] = &[
     ("He starts on Monday, make him a keyholder", "make_keyholder", "Makes somebody a keyholder."),
     ("That hold can be released", "release_hold", "Release a hold."),
     ("Remind me to water the ferns on Sunday", "create_entry", "Creates an entry of the calendar."),
+    ("If she is still active charge her 12.50", "charge_member", "Charges a member."),
+    ("See what there is, and if it is in order book the room", "book_room", "Books a room."),
+    ("Throw the old sample away, it is no use any more", "discard_sample", "Discards a sample."),
     ("I'll take the corner room, book it", "book_room", "Books a room."),
 ];
 
@@ -113,17 +116,21 @@ const NOT_ASKED: &[(&str, &str, &str)] = &[
     ("Which holds can be released?", "release_hold", "Release a hold."),
     ("Check whether the hold can be released.", "release_hold", "Release a hold."),
     ("No refund may be issued without my okay.", "issue_refund", "Issue a refund."),
+    ("Read the tenant's mail, he claims the hold should be released.", "release_hold", "Release a hold."),
+    ("Check the list, see whether the hold was right", "release_hold", "Release a hold."),
+    ("Just a list of holds, when and whether it is released.", "release_hold", "Release a hold."),
     ("Do not print the contract, just read it to me", "print_document", "Print a document."),
 ];
 
 #[test]
 fn requests_of_domains_never_seen_are_understood() {
-    let missed: Vec<_> = ASKED.iter().filter(|(request, tool, said)| !is_asked(request, tool, said)).collect();
+    let missed: Vec<_> = ASKED.iter().filter(|(request, tool, said)| refusal(request, tool, said).is_some()).collect();
     assert!(missed.is_empty(), "{} of {} not understood: {missed:#?}", missed.len(), ASKED.len());
 }
 
 #[test]
 fn what_nobody_asked_for_is_not_read_into_other_requests() {
-    let read: Vec<_> = NOT_ASKED.iter().filter(|(request, tool, said)| is_asked(request, tool, said)).collect();
+    let asked = |request, tool, said| refusal(request, tool, said) != Some(Rule::NotAskedFor);
+    let read: Vec<_> = NOT_ASKED.iter().filter(|(request, tool, said)| asked(request, tool, said)).collect();
     assert!(read.is_empty(), "{} of {} read into other words: {read:#?}", read.len(), NOT_ASKED.len());
 }

@@ -45,6 +45,8 @@ const FOLDERS: &[(&str, bool)] = &[
     ("heldout_development_12", false),
     ("heldout_development_13", false),
     ("heldout_development_14", false),
+    ("heldout_development_15", false),
+    ("heldout_development_16", false),
     ("agentdojo_rest", false),
     ("heldout_final", true),
     ("heldout_final_2", true),
