@@ -10,11 +10,8 @@ use std::net::SocketAddr;
 use std::process::Child;
 
 use serde_json::{Value, json};
-use support::shop::Shop;
+use support::shop::{CALLS, Shop, hang_at};
 use support::{Answer, get, post_with, read_until, spawn};
-
-/// Calls the one tool; the words after it take longer than it takes to be killed.
-const SLOW: &str = "[default]\nanswer = { tool_call = 1 }\n[[rules]]\nwhen = { contains = \"tool_call_id\" }\nthen = { answer = { text = \"it is done\" }, latency = { constant_ms = 1000 } }\n";
 
 /// A second gateway with a data folder of its own.
 struct Second {
@@ -58,7 +55,9 @@ fn what_one_gateway_began_and_was_killed_in_another_ends_and_nothing_happens_twi
     let file = secret.path().join("database_url");
     std::fs::write(&file, runtime.block_on(postgres::new_database())).unwrap();
     let store = format!("[store]\ndatabase_url = \"file:{}\"\n", file.display());
-    let mut shop = Shop::start_with(SLOW, &store, "[\"send_mail\"]", "", "mode = \"off\"");
+    // The first run asks twice; the second hangs at its second question, the fourth in all.
+    let script = format!("{CALLS}{}", hang_at(3));
+    let mut shop = Shop::start_with(&script, &store, "[\"send_mail\"]", "", "mode = \"off\"");
     let second = Second::beside(&shop);
 
     // Both at once, under one key: one run, one answer.
@@ -80,6 +79,7 @@ fn what_one_gateway_began_and_was_killed_in_another_ends_and_nothing_happens_twi
     let body = body("write to Bob", true);
     let headers = "idempotency-key: k\r\nx-steersman-events: tools\r\n";
     let left = read_until(shop.house.address, headers, &body.to_string(), "\"status\":\"done\"");
+    shop.wait_for_calls("small", 4);
     shop.house.gateway.kill().unwrap();
     shop.house.gateway.wait().unwrap();
     drop(left);
