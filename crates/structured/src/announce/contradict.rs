@@ -91,10 +91,10 @@ const OPEN: [&str; 14] = [
 
 /// Whether the words around an answer say another value of a member than it has. Linear in the words, for each member.
 pub(crate) fn contradicts(before: &str, behind: &str, facts: &[Fact]) -> bool {
-    let sides = [before, behind].map(str::to_lowercase);
-    if facts.is_empty() || !sides.iter().any(|words| words.contains(char::is_alphanumeric)) {
+    if facts.is_empty() {
         return false;
     }
+    let sides = [before, behind].map(str::to_lowercase);
     let lines = sides.iter().flat_map(|words| words.split(['\n', ';', '!']));
     let sentences = lines.flat_map(|line| line.split(". ")).filter(|sentence| !sentence.contains('?'));
     let clauses: Vec<Vec<&str>> = sentences.flat_map(parts).filter(|clause| around_verb(clause).is_some()).collect();

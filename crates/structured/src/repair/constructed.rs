@@ -55,9 +55,13 @@ impl Lexer<'_> {
 /// The listed name at the offset without its module, and where its bracket opens.
 fn constructor(c: Cursor<'_>, at: usize) -> Option<(&str, usize)> {
     const LONGEST: usize = 32;
-    let head = c.slice(at, (at + LONGEST).min(c.len()));
-    let end = head.find('(')?;
-    let path = head.get(..end)?;
+    // How the names and modules begin.
+    const FIRST: &[u8] = b"DNBIUOTPWdubp";
+    if !FIRST.contains(&c.at(at)) {
+        return None;
+    }
+    let end = c.bytes.get(at..)?.iter().take(LONGEST).position(|byte| *byte == b'(')?;
+    let path = c.slice(at, at + end);
     let name = path.split_once('.').filter(|(module, _)| MODULES.contains(module)).map_or(path, |(_, name)| name);
     let dated = name == "date" && path.starts_with("datetime.");
     (dated || NUMBERS.contains(&name) || TEXTS.contains(&name)).then_some((name, at + end))
@@ -82,8 +86,8 @@ fn single_quoted(c: Cursor<'_>, at: usize) -> Option<usize> {
 /// `2024, 3, 15`: year, month and day.
 fn day(c: Cursor<'_>, at: usize) -> Option<(String, usize)> {
     const LONGEST: usize = 16;
-    let head = c.slice(at, (at + LONGEST).min(c.len()));
-    let inner = head.get(..head.find(')')?)?;
+    let end = c.bytes.get(at..)?.iter().take(LONGEST).position(|byte| *byte == b')')?;
+    let inner = c.slice(at, at + end);
     let mut parts = inner.split(',').map(str::trim);
     let mut part = |digits: usize| {
         parts
@@ -107,6 +111,7 @@ mod tests {
         };
         for (text, want) in [
             ("{'price': Decimal('7.50'), 'n': 1}", r#"{"price": 7.50, "n": 1}"#),
+            ("{'price': Decimal('7.50'), 'by': '€€€€€€€€€€'}", r#"{"price": 7.50, "by": "€€€€€€€€€€"}"#),
             ("{'price': decimal.Decimal(\"-3\")}", r#"{"price": -3}"#),
             ("[NumberLong(5), NumberInt('6')]", "[5, 6]"),
             (
