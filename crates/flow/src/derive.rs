@@ -176,8 +176,13 @@ fn is_apart(transcript: &Transcript, target: Micro) -> bool {
         figures.iter().enumerate().any(|(at, a)| figures.iter().skip(at + 1).any(|b| near(a * b)))
     };
     target.0 > 0
-        && (figures.iter().any(|a| figures.iter().any(|b| a - b == target.0 || a.checked_add(*b) == Some(target.0)))
-            || transcript.rows.iter().filter(|row| row.bind & MEANT != 0).take(FIGURES).any(product))
+        && (figures.iter().enumerate().any(|(at, a)| {
+            // Of two figures, and never of one with itself.
+            figures
+                .iter()
+                .skip(at + 1)
+                .any(|b| a.abs_diff(*b) == target.0.unsigned_abs() || a.checked_add(*b) == Some(target.0))
+        }) || transcript.rows.iter().filter(|row| row.bind & MEANT != 0).take(FIGURES).any(product))
 }
 
 /// Whether a quantity is a bounded change of an attested value by a number of a document to which the user delegated.

@@ -363,14 +363,17 @@ impl Values<'_> {
     }
 
     /// Whether the siblings that the user names are named only where something is to be looked at ("Add Eve to every
-    /// room. Read general first"), so that they narrow no group.
+    /// room. Read general first"), so that they narrow no group. Told by attested words alone.
     fn are_others_looked_at(&self, row: &Row, source: &Source) -> bool {
         const NAMES: u16 = bind::LITERAL | bind::NAMED | bind::DESCRIBED;
         let user = &self.transcript.user;
         let stems = |row: &Row| -> Vec<String> {
             let fields = row.fields.iter().filter_map(|at| self.transcript.field(*at));
-            let short = fields.filter(|field| field.raw.len() < 80).flat_map(|field| text::tokens(&field.raw));
-            short.map(|token| words::stem(&text::exact(token.text))).collect()
+            let short = fields.filter(|field| field.attested && field.raw.len() < 80);
+            short
+                .flat_map(|field| text::tokens(&field.raw))
+                .map(|token| words::stem(&text::exact(token.text)))
+                .collect()
         };
         let own = stems(row);
         let looked_at = |sentence: &u32| !self.asked.sentences.contains(sentence) && user.is_reading(*sentence);
@@ -378,7 +381,8 @@ impl Values<'_> {
         let mut named = rows.iter().filter(|other| other.family == row.family && other.bind & NAMES != 0);
         named.all(|other| {
             let told: Vec<String> = stems(other).into_iter().filter(|stem| !own.contains(stem)).collect();
-            told.iter().flat_map(|stem| user.sentences_of(stem)).all(looked_at)
+            let mut sentences = told.iter().flat_map(|stem| user.sentences_of(stem)).peekable();
+            sentences.peek().is_some() && sentences.all(looked_at)
         })
     }
 
