@@ -27,7 +27,7 @@ const NAME_LIMIT: usize = 120;
 
 /// The reasons that hold for each row of a source, in order, each with how many of the user's words are attested there.
 pub(crate) fn marks(transcript: &Transcript, source: &Source) -> Vec<(u16, u16)> {
-    let rows = transcript.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
+    let rows = transcript.rows_of(source);
     let mut siblings: HashMap<Family, usize> = HashMap::new();
     for row in rows {
         *siblings.entry(row.family).or_default() += 1;
@@ -200,13 +200,13 @@ fn check_one(transcript: &Transcript, row: &Row, selection: &Selection) -> Check
         };
     }
     if checked == Checked::Unprovable && selection.superlative.measure == Measure::Length {
-        checked = longest(transcript, source, row, selection);
+        checked = longest(transcript, row, selection);
     }
     checked
 }
 
 /// Checks "the longest" by the time between the two moments of each row, where each has two.
-fn longest(transcript: &Transcript, source: &Source, row: &Row, selection: &Selection) -> Checked {
+fn longest(transcript: &Transcript, row: &Row, selection: &Selection) -> Checked {
     let span = |row: &Row| {
         let fields = row.fields.iter().filter_map(|at| transcript.field(*at)).filter(|field| field.attested);
         let mut moments = fields.filter(|field| moment::parse(&field.raw).is_some());
@@ -215,10 +215,8 @@ fn longest(transcript: &Transcript, source: &Source, row: &Row, selection: &Sele
         (start < end && moments.next().is_none()).then_some(end - start)
     };
     let Some(own) = span(row) else { return Checked::Unprovable };
-    let rows = transcript.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
-    let siblings = rows.iter().take(SPANS + 1).filter(|other| other.family == row.family);
-    let scale: Option<Vec<i64>> = siblings.map(span).collect();
-    match scale.filter(|_| rows.len() <= SPANS) {
+    let scale: Option<Vec<i64>> = transcript.family_of(row).take(SPANS + 1).map(span).collect();
+    match scale.filter(|scale| scale.len() <= SPANS) {
         None => Checked::Unprovable,
         Some(scale) if is_extreme(selection, own, &scale, selection.superlative.end) => Checked::Holds,
         Some(_) => Checked::Fails,
@@ -282,11 +280,10 @@ fn is_extreme(selection: &Selection, own: i64, scale: &[i64], end: End) -> bool 
 
 /// Whether the user's words narrow a result to a few rows of which this is one, and a selection that no field can prove
 /// is to tell them apart: it stands in a sentence with a word of the row.
-pub(crate) fn is_narrowed(transcript: &Transcript, row: &Row, source: &Source) -> bool {
+pub(crate) fn is_narrowed(transcript: &Transcript, row: &Row) -> bool {
     const FEW: usize = 3;
     let user = &transcript.user;
-    let rows = transcript.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
-    let alike = rows.iter().filter(|other| other.family == row.family && other.bind & bind::ALIKE != 0).count();
+    let alike = transcript.family_of(row).filter(|other| other.bind & bind::ALIKE != 0).count();
     let fields = || row.fields.iter().filter_map(|at| transcript.field(*at)).filter(|field| field.attested);
     alike <= FEW
         && user.selections.iter().any(|selection| {
@@ -305,7 +302,7 @@ pub(crate) fn is_narrowed(transcript: &Transcript, row: &Row, source: &Source) -
 pub(crate) fn counted(transcript: &Transcript, value: &str) -> bool {
     let value = text::exact(value);
     let size = |source: &Source| {
-        let rows = transcript.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
+        let rows = transcript.rows_of(source);
         if rows.len() > 1 { rows.len() - 1 } else { rows.first().map_or(0, |row| row.fields.len()) }
     };
     let by_count = |selection: &&Selection| matches!(selection.superlative.measure, Measure::Named | Measure::Size);
@@ -344,32 +341,25 @@ fn narrowed(transcript: &Transcript, source: &Source, row: &Row, field: &Field) 
     if row.bind & NAMES == 0 {
         return source.scales.get(&key).cloned().unwrap_or_default();
     }
-    let rows = transcript.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
-    let siblings = rows.iter().filter(|other| other.family == row.family && other.bind & row.bind & NAMES != 0);
+    let siblings = transcript.family_of(row).filter(|other| other.bind & row.bind & NAMES != 0);
     let fields = siblings.flat_map(|other| other.fields.iter().filter_map(|at| transcript.field(*at)));
     fields.filter(|other| other.attested && other.name == field.name).filter_map(Field::magnitude).collect()
 }
 
 /// Whether no sibling of a row has this reason too.
 pub(crate) fn is_alone(transcript: &Transcript, row: &Row, reason: u16) -> bool {
-    let Some(source) = transcript.source(row.source) else { return false };
-    let rows = transcript.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
-    rows.iter().filter(|other| other.family == row.family && other.bind & reason != 0).nth(1).is_none()
+    transcript.family_of(row).filter(|other| other.bind & reason != 0).nth(1).is_none()
 }
 
 /// Whether no sibling of a row has this reason.
 pub(crate) fn is_unmarked(transcript: &Transcript, row: &Row, reason: u16) -> bool {
-    let Some(source) = transcript.source(row.source) else { return false };
-    let rows = transcript.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
-    !rows.iter().any(|other| other.family == row.family && other.bind & reason != 0)
+    !transcript.family_of(row).any(|other| other.bind & reason != 0)
 }
 
 /// Whether no sibling shares as many keys with rows that the user named.
 pub(crate) fn is_best_joined(transcript: &Transcript, row: &Row) -> bool {
-    let Some(source) = transcript.source(row.source) else { return false };
-    let rows = transcript.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
-    let rival = |other: &&Row| other.family == row.family && other.bind & bind::JOINED != 0 && other.joins >= row.joins;
-    rows.iter().filter(rival).nth(1).is_none()
+    let rival = |other: &&Row| other.bind & bind::JOINED != 0 && other.joins >= row.joins;
+    transcript.family_of(row).filter(rival).nth(1).is_none()
 }
 
 /// The last words of fields that hold what a thing is called.
@@ -379,15 +369,13 @@ const CALLED: &[&str] = &["label", "name", "subject", "title"];
 /// puts somewhere names no row, unless it is what a row is called: "make Tom a seller" is not about those who are
 /// sellers.
 pub(crate) fn has_named_sibling(transcript: &Transcript, row: &Row, given: &[String]) -> bool {
-    let Some(source) = transcript.source(row.source) else { return false };
-    let rows = transcript.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
     let names = |field: &Field| {
         let is_called =
             || text::identifier_words(&field.name).last().is_some_and(|word| CALLED.contains(&word.as_str()));
         literal_of(&transcript.user, field)
             .is_some_and(|literal| is_called() || !given.contains(&text::exact(&literal)))
     };
-    let mut named = rows.iter().filter(|other| other.family == row.family && other.bind & NAMES != 0);
+    let mut named = transcript.family_of(row).filter(|other| other.bind & NAMES != 0);
     named.any(|other| given.is_empty() || other.fields.iter().filter_map(|at| transcript.field(*at)).any(names))
 }
 

@@ -162,9 +162,8 @@ impl<'a> Judge<'a> {
     /// Whether what stands at this place of a result is attested.
     fn attests_at(&self, place: &Place) -> bool {
         let came = self.transcript.sources.iter().filter(|source| *source.call == *place.call);
-        let rows =
-            came.filter_map(|source| self.transcript.rows.get(source.rows.start as usize..source.rows.end as usize));
-        let mut fields = rows.flatten().flat_map(|row| &row.fields).filter_map(|at| self.transcript.field(*at));
+        let rows = came.flat_map(|source| self.transcript.rows_of(source));
+        let mut fields = rows.flat_map(|row| &row.fields).filter_map(|at| self.transcript.field(*at));
         fields.any(|field| *field.pointer == *place.pointer && field.attested)
     }
 

@@ -42,6 +42,7 @@ mod record;
 mod replay;
 mod request;
 mod rivals;
+mod rows;
 mod sentence;
 mod suite;
 mod text;

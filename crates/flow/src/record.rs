@@ -101,10 +101,14 @@ pub(crate) mod bind {
 
 /// Which rows stand side by side: those below one row or, where a table's keys only group its records, the records of
 /// all its groups.
-pub(crate) type Family = (Option<u32>, Grouped);
-
-/// Whether a table's keys group the rows of a family.
-pub(crate) type Grouped = bool;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Family {
+    /// All that stands for itself.
+    Root,
+    Below(u32),
+    /// Below all entries of the table that this row is.
+    Grouped(u32),
+}
 
 /// One row.
 #[derive(Debug, Clone)]
@@ -175,7 +179,7 @@ pub(crate) fn fold(
 
 impl Folder<'_> {
     fn row(&mut self, parent: Option<u32>) -> u32 {
-        self.row_among(parent, (parent, false))
+        self.row_among(parent, parent.map_or(Family::Root, Family::Below))
     }
 
     fn row_among(&mut self, parent: Option<u32>, family: Family) -> u32 {
@@ -221,7 +225,7 @@ impl Folder<'_> {
                 for (at, inner) in list.iter().enumerate() {
                     pointer.push('/');
                     pointer.push_str(&at.to_string());
-                    let family = groups.map_or((Some(row), false), |table| (Some(table), true));
+                    let family = groups.map_or(Family::Below(row), Family::Grouped);
                     let own = if inner.is_object() || choice { self.row_among(Some(row), family) } else { row };
                     self.walk(inner, own, keys, pointer, depth + 1);
                     pointer.truncate(length);

@@ -7,6 +7,7 @@
 //! it may say is the join of what stood before it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -35,7 +36,7 @@ pub(crate) struct Source {
     pub(crate) query: Query,
     /// Whether it is the user's own record: what a trusted tool says when it is asked nothing, in one row.
     pub(crate) own: bool,
-    pub(crate) rows: std::ops::Range<u32>,
+    pub(crate) rows: Range<u32>,
     /// Sorted values of each attested field that can be compared, over the sibling rows.
     pub(crate) scales: BTreeMap<(Family, Box<str>), Vec<i64>>,
     /// The texts that the call was given, in strict form.
@@ -314,7 +315,7 @@ impl Transcript {
         self.fields.extend(folded.fields);
         let rows = offsets.0..size(self.rows.len());
         let scales = self.scales(rows.clone());
-        let kinds = self.kinds(&header.tool.contract.name, rows.clone());
+        let kinds = self.kinds(&header.tool.contract.name, &rows);
         self.sources.push(Source {
             call: header.call.into(),
             message: self.messages.saturating_sub(1),
@@ -336,9 +337,8 @@ impl Transcript {
     }
 
     /// What a result is of, by its tool's name and the names of its fields.
-    fn kinds(&self, tool: &str, rows: std::ops::Range<u32>) -> BTreeSet<String> {
-        let rows = self.rows.get(rows.start as usize..rows.end as usize).unwrap_or_default();
-        let fields = rows.iter().flat_map(|row| &row.fields).filter_map(|at| self.field(*at));
+    fn kinds(&self, tool: &str, rows: &Range<u32>) -> BTreeSet<String> {
+        let fields = self.rows_at(rows).iter().flat_map(|row| &row.fields).filter_map(|at| self.field(*at));
         let names: BTreeSet<&str> = fields.map(|field| &*field.name).chain([tool]).collect();
         names.into_iter().flat_map(text::identifier_words).map(|word| crate::words::stem(&word)).collect()
     }
@@ -372,7 +372,7 @@ impl Transcript {
         }
     }
 
-    fn scales(&mut self, rows: std::ops::Range<u32>) -> BTreeMap<(Family, Box<str>), Vec<i64>> {
+    fn scales(&mut self, rows: Range<u32>) -> BTreeMap<(Family, Box<str>), Vec<i64>> {
         let mut scales: BTreeMap<(Family, Box<str>), Vec<i64>> = BTreeMap::new();
         for row in self.rows.get(rows.start as usize..rows.end as usize).unwrap_or_default() {
             for field in row.fields.iter().filter_map(|at| self.fields.get(*at as usize)).filter(|field| field.attested)
@@ -457,22 +457,10 @@ impl Transcript {
     /// Whether a link stands in what a tool that nobody else writes into said of an effect of this run.
     pub(crate) fn is_link_made(&self, link: &str) -> bool {
         let made = self.sources.iter().filter(|source| source.created && source.trusted);
-        made.flat_map(|source| self.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default())
+        made.flat_map(|source| self.rows_of(source))
             .flat_map(|row| &row.fields)
             .filter_map(|at| self.field(*at))
             .any(|field| field.attested && crate::egress::links(&field.raw).iter().any(|found| found.whole == link))
-    }
-
-    pub(crate) fn field(&self, at: u32) -> Option<&Field> {
-        self.fields.get(at as usize)
-    }
-
-    pub(crate) fn row(&self, at: u32) -> Option<&Row> {
-        self.rows.get(at as usize)
-    }
-
-    pub(crate) fn source(&self, at: u32) -> Option<&Source> {
-        self.sources.get(at as usize)
     }
 
     /// Whether a value is a day or time that the user named.

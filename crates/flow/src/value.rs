@@ -298,9 +298,7 @@ impl Values<'_> {
     /// named.
     fn is_spoken_of(&self, row: &Row, source: &Source) -> bool {
         const NAMED: u16 = bind::LITERAL | bind::ALIKE | bind::DESCRIBED;
-        let rows = self.transcript.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
-        let named =
-            rows.iter().filter(|other| other.family == row.family && other.bind & row.bind & NAMED != 0).count();
+        let named = self.transcript.family_of(row).filter(|other| other.bind & row.bind & NAMED != 0).count();
         row.bind & NAMED != 0
             && row.bind & bind::SPOKEN != 0
             && named <= FEW
@@ -321,7 +319,7 @@ impl Values<'_> {
                 && (reason.names || (!outdone && (named || !named_other)))
         });
         // "The younger of the two": the words narrow the rows to these, and what tells them apart stands in no field.
-        let narrowed = || has(bind::ALIKE) && !named_other && binding::is_narrowed(self.transcript, row, source);
+        let narrowed = || has(bind::ALIKE) && !named_other && binding::is_narrowed(self.transcript, row);
         let group = has(bind::ALIKE) || (has(bind::MENTIONED) && !principal);
         let joined = || has(bind::JOINED) && (quantified || binding::is_best_joined(self.transcript, row));
         single
@@ -342,7 +340,7 @@ impl Values<'_> {
         // A group that somebody else's words asked for is not the one that the user spoke of.
         let whole_group = quantified
             && source.query != Query::Other
-            && (!named_other || self.are_others_looked_at(row, source))
+            && (!named_other || self.are_others_looked_at(row))
             && self.is_meant_whole(source);
         // What was read for each of a group counts where an order is for the group.
         if quantified && has(bind::GROUP) && binding::is_alone(self.transcript, row, u16::MAX) {
@@ -354,7 +352,8 @@ impl Values<'_> {
                 source.trusted && ((has(bind::QUERY) && (quantified || !named_other)) || single || whole_group);
             let single = has(bind::QUERY) && has(bind::SINGLE);
             // "All invoices due before May": those that lie within what the user says are the group.
-            let bounded = || !bound::limits(self.transcript).is_empty();
+            let limits = || bound::limits(self.transcript);
+            let bounded = || !limits().is_empty() && bound::holds(self.transcript, row, &limits());
             return trusted || single || (whole_group && (has(bind::QUERY) || bounded()));
         }
         whole_group
@@ -364,7 +363,7 @@ impl Values<'_> {
 
     /// Whether the siblings that the user names are named only where something is to be looked at ("Add Eve to every
     /// room. Read general first"), so that they narrow no group. Told by attested words alone.
-    fn are_others_looked_at(&self, row: &Row, source: &Source) -> bool {
+    fn are_others_looked_at(&self, row: &Row) -> bool {
         const NAMES: u16 = bind::LITERAL | bind::NAMED | bind::DESCRIBED;
         let user = &self.transcript.user;
         let stems = |row: &Row| -> Vec<String> {
@@ -377,8 +376,7 @@ impl Values<'_> {
         };
         let own = stems(row);
         let looked_at = |sentence: &u32| !self.asked.sentences.contains(sentence) && user.is_reading(*sentence);
-        let rows = self.transcript.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
-        let mut named = rows.iter().filter(|other| other.family == row.family && other.bind & NAMES != 0);
+        let mut named = self.transcript.family_of(row).filter(|other| other.bind & NAMES != 0);
         named.all(|other| {
             let told: Vec<String> = stems(other).into_iter().filter(|stem| !own.contains(stem)).collect();
             let mut sentences = told.iter().flat_map(|stem| user.sentences_of(stem)).peekable();
