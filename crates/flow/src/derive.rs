@@ -62,10 +62,16 @@ const CUES: &[&str] = &[
     "enough",
     "up",
     "down",
-    "rais",
     "cut",
     "boost",
     "top",
+    "surplus",
+    "overpaid",
+    "owe",
+    "owed",
+    "balanc",
+    "outstand",
+    "left",
 ];
 /// How many of the user's numbers take part.
 const OPERANDS: usize = 12;
@@ -75,11 +81,11 @@ pub(crate) fn is_computed(transcript: &Transcript, target: Micro) -> bool {
     let user = &transcript.user;
     let percents: Vec<f64> =
         user.numbers.iter().filter(|found| found.percent).map(|found| micro(found.value)).collect();
-    if is_apart(transcript, target) {
-        return true;
-    }
     if percents.is_empty() && !CUES.iter().any(|cue| user.has_stem(cue)) {
         return false;
+    }
+    if is_apart(transcript, target) {
+        return true;
     }
     let mut terms: Vec<f64> =
         user.numbers.iter().filter(|found| !found.percent).map(|found| micro(found.value)).take(OPERANDS).collect();
