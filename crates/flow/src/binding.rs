@@ -334,9 +334,10 @@ fn speaks_of(transcript: &Transcript, source: &Source, selection: &Selection) ->
     lists(source) || ((anaphor() || !transcript.is_unbidden(source)) && !others().any(lists))
 }
 
-/// The values to compare with: of the siblings that the user named, if this row is one of them, or else of all.
+/// The values to compare with: of the siblings that the user named, if this row is one of them, or else of all. By what
+/// a platform attests alone: whoever writes a title does not say among which rows his own is the largest.
 fn narrowed(transcript: &Transcript, source: &Source, row: &Row, field: &Field) -> Vec<i64> {
-    const NAMES: u16 = bind::LITERAL | bind::NAMED | bind::DESCRIBED | bind::ALIKE | bind::TITLED | bind::JOINED;
+    const NAMES: u16 = bind::LITERAL | bind::DESCRIBED | bind::ALIKE | bind::JOINED;
     let key = (row.family, field.name.clone());
     if row.bind & NAMES == 0 {
         return source.scales.get(&key).cloned().unwrap_or_default();
