@@ -65,13 +65,11 @@ const CUES: &[&str] = &[
     "cut",
     "boost",
     "top",
-    "surplus",
-    "overpaid",
-    "owe",
-    "owed",
-    "balanc",
-    "outstand",
-    "left",
+];
+/// Words that ask for what two figures make, or what lies between them.
+const APART: &[&str] = &[
+    "differ", "total", "sum", "rest", "remain", "surplus", "overpaid", "owe", "owed", "balanc", "outstand", "plus",
+    "minus", "less", "more", "extra", "add", "each", "per", "multipli", "enough", "up", "top", "fill", "reach", "twic",
 ];
 /// How many of the user's numbers take part.
 const OPERANDS: usize = 12;
@@ -81,11 +79,12 @@ pub(crate) fn is_computed(transcript: &Transcript, target: Micro) -> bool {
     let user = &transcript.user;
     let percents: Vec<f64> =
         user.numbers.iter().filter(|found| found.percent).map(|found| micro(found.value)).collect();
-    if percents.is_empty() && !CUES.iter().any(|cue| user.has_stem(cue)) {
-        return false;
-    }
-    if is_apart(transcript, target) {
+    let asks = |cues: &[&str]| cues.iter().any(|cue| user.has_stem(cue));
+    if asks(APART) && is_apart(transcript, target) {
         return true;
+    }
+    if percents.is_empty() && !asks(CUES) {
+        return false;
     }
     let mut terms: Vec<f64> =
         user.numbers.iter().filter(|found| !found.percent).map(|found| micro(found.value)).take(OPERANDS).collect();
