@@ -4,6 +4,7 @@
 //!
 //! What never happens here: no grant. This finds what was asked; whether it is enough is decided elsewhere.
 
+use crate::bidden::BEING;
 use crate::mention::Mention;
 use crate::moment;
 use crate::particle::phrasal;
@@ -18,7 +19,7 @@ pub(crate) const REACH: usize = 48;
 const ENTRIES: [&str; 7] = ["reminder", "entri", "event", "calendar", "task", "todo", "appoint"];
 
 /// Words beside which something that may be done is asked about or forbidden, and not ordered.
-const DOUBTS: &str = "which who what whether if how when where why no none nobody nothing only not cannot unless says said \
+pub(crate) const DOUBTS: &str = "which who what whether if how when where why no none nobody nothing only not cannot unless says said \
     claims claimed writes wrote thinks demands insists asks asked according";
 
 impl Request {
@@ -39,12 +40,17 @@ impl Request {
                 && matches!(self.word(at.checked_sub(1)), "after" | "at" | "in" | "above" | "of")
                 && self.words.get(at + 1).is_none_or(|next| next.hard_gap || next.comma)
                 || word.lower == "all" && matches!(self.word(Some(at + 1)), "is" | "was" | "good" | "well" | "right");
-            if whatever || (words::is_quantifier(&word.lower) && !idle) {
+            // "My order to them" is one.
+            let of_others = word.lower == "them"
+                && matches!(self.word(at.checked_sub(1)), "to" | "for" | "with" | "from" | "by" | "at" | "about");
+            if whatever || (words::is_quantifier(&word.lower) && !idle && !of_others) {
                 self.quantified.insert(word.sentence);
             }
-            if let Some(relative) = moment::relative(&word.lower) {
-                self.relatives.push(relative);
-            }
+            // "Last Friday" is none that comes.
+            let over = |relative: &moment::Relative| {
+                matches!(relative, moment::Relative::Weekday(_)) && self.word(at.checked_sub(1)) == "last"
+            };
+            self.relatives.extend(moment::relative(&word.lower).filter(|relative| !over(relative)));
             let before = self.word(at.checked_sub(1));
             let behind = self.words.get(at + 1).filter(|next| !next.hard_gap).map_or("", |next| next.lower.as_str());
             let superlative = words::superlative(before, &word.lower, behind);
@@ -141,15 +147,18 @@ impl Request {
     pub(crate) fn stems_behind(&self, at: usize) -> Vec<String> {
         let Some(verb) = self.words.get(at) else { return Vec::new() };
         let behind = self.words.iter().skip(at + 1).filter(|word| !word.quoted).take(9);
-        let phrase = behind.take_while(|word| {
+        // "Move that to my savings": a pronoun begins no clause.
+        let pronoun = matches!(self.word(Some(at + 2)), "to" | "into" | "from" | "on" | "onto" | "back" | "over");
+        let phrase = behind.enumerate().take_while(|(place, word)| {
             word.sentence == verb.sentence
                 && (!word.hard_gap || word.quoted)
-                && !matches!(
-                    word.lower.as_str(),
-                    "and" | "then" | "if" | "when" | "that" | "what" | "which" | "who" | "how" | "whether"
-                )
+                && (*place == 0 && pronoun && word.lower == "that"
+                    || !matches!(
+                        word.lower.as_str(),
+                        "and" | "then" | "if" | "when" | "that" | "what" | "which" | "who" | "how" | "whether"
+                    ))
         });
-        phrase.map(|word| word.stem.clone()).collect()
+        phrase.map(|(_, word)| word.stem.clone()).collect()
     }
 
     /// Whether a word stands where an order stands, whatever it means.
@@ -194,7 +203,9 @@ impl Request {
             &["for", "in", "on", "at", "from", "with", "of", "if", "when", "once", "after", "before", "as"];
         const SUBJECTS: &[&str] = &["i", "we", "he", "she", "they", "who", "that", "which", "it", "you", "to", "not"];
         let Some(word) = self.words.get(at).filter(|word| !word.capital && !word.quoted) else { return false };
-        let known = words::verbs(&word.stem) != 0 && !is_finite(&word.lower) && !word.lower.ends_with('s');
+        let known = (words::verbs(&word.stem) != 0 || word.lower == "let")
+            && !is_finite(&word.lower)
+            && !word.lower.ends_with('s');
         let mut before = self.before(at, 24, first);
         let opens = before.next().is_some_and(|word| OPENS.contains(&word.lower.as_str()));
         let free =
@@ -226,34 +237,37 @@ impl Request {
             if words.len() < 3 || let_be || spoken || stated || asking {
                 continue;
             }
-            let plural = words.iter().any(|word| words::is_quantifier(&word.lower));
-            // "And a short 'thank you' to Ann": what is dictated is to be told.
-            let dictated = words.iter().any(|word| word.quoted);
-            let verbs = if dictated { words::SEND | words::POST | words::REPLY } else { 0 };
-            let beside = words.iter().filter(|word| !word.quoted).map(|word| word.stem.clone()).collect();
-            let place = at - words.len();
-            let stem = String::new();
-            self.mentions.push(Mention {
-                stem,
-                verbs,
-                sentence,
-                place,
-                leading: false,
-                pronoun: false,
-                phrasal: false,
-                plural,
-                loose: false,
-                wish: false,
-                beside,
-                ordering: true,
-                explained: false,
-                open: false,
-                reads: false,
-                asks: false,
-                best: (0, false),
-                placed: false,
-                addressed: words.iter().any(|word| word.host),
-            });
+            let mention = self.verbless(at - words.len(), sentence);
+            self.mentions.push(mention);
+        }
+    }
+
+    /// What a sentence asks for that names no action.
+    fn verbless(&self, place: usize, sentence: u32) -> Mention {
+        let words: Vec<&Word> = self.words.iter().filter(|word| word.sentence == sentence).collect();
+        // "And a short 'thank you' to Ann": what is dictated is to be told.
+        let dictated = words.iter().any(|word| word.quoted);
+        Mention {
+            stem: String::new(),
+            verbs: if dictated { words::SEND | words::POST | words::REPLY } else { 0 },
+            sentence,
+            place,
+            leading: false,
+            pronoun: false,
+            phrasal: false,
+            plural: words.iter().any(|word| words::is_quantifier(&word.lower)),
+            loose: false,
+            wish: false,
+            beside: words.iter().filter(|word| !word.quoted).map(|word| word.stem.clone()).collect(),
+            ordering: true,
+            bidden: false,
+            explained: false,
+            open: false,
+            reads: false,
+            asks: false,
+            best: (0, false),
+            placed: false,
+            addressed: words.iter().any(|word| word.host),
         }
     }
 
@@ -306,18 +320,20 @@ impl Request {
     fn mention_at(&self, at: usize, first: usize) -> Option<Mention> {
         let word = self.words.get(at)?;
         let slip = if self.is_order(at, first) { words::misspelt(&word.stem) } else { 0 };
-        let verbs = words::verbs(&word.stem) | slip;
-        if word.quoted || word.question || self.is_unasked(at, first, verbs) {
+        // "It has to be paid."
+        let plain = words::plain(&word.lower).filter(|_| self.is_passive_order(at));
+        let stem = plain.map_or_else(|| word.stem.clone(), words::stem);
+        let verbs = words::verbs(&stem) | slip;
+        let bidden = self.is_bidden(at, first);
+        let being = bidden && BEING.contains(&word.lower.as_str()) && phrasal(&word.lower, self.particle_of(at)) == 0;
+        if word.quoted || word.question || word.host || word.inside || (!being && self.is_unasked(at, first, verbs)) {
             return None;
         }
+        if being {
+            return Some(Mention { bidden: true, ..self.verbless(at, word.sentence) });
+        }
         let next = self.word(Some(at + 1));
-        let particle = self.particle_of(at);
-        let gone = word.lower == "go" && self.word(at.checked_sub(1)) == "can";
-        let phrasal = match self.is_scaled(at) {
-            _ if gone => words::DELETE,
-            0 => phrasal(&word.lower, particle),
-            scaled => scaled,
-        };
+        let phrasal = self.together(at);
         let before = self.before(at, 1, first).next().map_or("", |word| word.lower.as_str());
         let joined = before == "and" && (verbs != 0 || self.is_order(at, first));
         let leading = joined
@@ -338,7 +354,7 @@ impl Request {
         // "Give back" is no kind of giving.
         let verbs = if phrasal == 0 { verbs } else { phrasal };
         (verbs != 0 || word.lower.len() > 3).then(|| Mention {
-            stem: word.stem.clone(),
+            stem,
             verbs,
             sentence: word.sentence,
             place: at,
@@ -351,7 +367,8 @@ impl Request {
                 && matches!(before, "i" | "we" | "d" | "would")
                 && !(next == "to" && self.is_look(at + 2)),
             beside: if reminder { ENTRIES.map(str::to_owned).to_vec() } else { self.stems_behind(at) },
-            ordering: self.is_order(at, first),
+            ordering: bidden || self.is_order(at, first),
+            bidden: false,
             explained: false,
             open: false,
             reads: false,
@@ -360,6 +377,22 @@ impl Request {
             placed: false,
             addressed: self.has_address_behind(at),
         })
+    }
+
+    /// What a verb means with the words behind it, where that is something of its own.
+    fn together(&self, at: usize) -> words::Verbs {
+        let word = self.word(Some(at));
+        // "The old draft can go", but not "Ben can go on the trip".
+        let last = self.words.get(at + 1).is_none_or(|next| {
+            next.hard_gap || next.comma || matches!(next.lower.as_str(), "now" | "too" | "as" | "and" | "please")
+        });
+        let gone = word == "go" && self.word(at.checked_sub(1)) == "can" && last;
+        match self.is_scaled(at) {
+            _ if gone => words::DELETE,
+            _ if self.is_letting_in(at) => words::SHARE,
+            0 => phrasal(word, self.particle_of(at)),
+            scaled => scaled,
+        }
     }
 
     /// Whether a word is a part of the calendar ("this Friday").
@@ -404,7 +437,9 @@ impl Request {
     fn delegation_from(&self, first: usize) -> Delegation {
         let mut found = Delegation::default();
         for (at, word) in self.words.iter().enumerate().skip(first).filter(|(_, word)| !word.quoted) {
+            // "What do they want?" hands nothing over.
             let doing = word.lower != "following"
+                && !word.question
                 && matches!(
                     word.stem.as_str(),
                     "do" | "perform"

@@ -9,6 +9,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use crate::bound::{self, Bound};
 use crate::described;
 use crate::layout::looks_like_data;
 use crate::moment;
@@ -136,7 +137,7 @@ fn literal_of<'a>(request: &Request, field: &'a Field) -> Option<Cow<'a, str>> {
     // Another inflection of a verb is another state: "lock what is open" names no row that is locked.
     let state = || text::tokens(&field.raw).any(|token| words::verbs(&words::stem(token.text)) != 0);
     let inflected = || field.attested && field.raw.len() > 3 && !state() && request.composes(&field.raw);
-    let said = request.says(&field.raw) || inflected();
+    let said = (request.says(&field.raw) && !request.is_told(&field.raw)) || inflected();
     said.then(raw)
 }
 
@@ -260,6 +261,9 @@ fn extreme(
     end: End,
 ) -> Option<bool> {
     let own = field.magnitude()?;
+    if bound::is_outside(transcript, row) {
+        return Some(false);
+    }
     let scale = narrowed(transcript, source, row, field);
     // Of a priority in figures nobody knows whether 1 is the most urgent.
     let open = selection.superlative.measure == Measure::Urgency && field.number.is_some();
@@ -339,10 +343,13 @@ fn speaks_of(transcript: &Transcript, source: &Source, selection: &Selection) ->
 fn narrowed(transcript: &Transcript, source: &Source, row: &Row, field: &Field) -> Vec<i64> {
     const NAMES: u16 = bind::LITERAL | bind::DESCRIBED | bind::ALIKE | bind::JOINED;
     let key = (row.family, field.name.clone());
-    if row.bind & NAMES == 0 {
+    let bounded = transcript.user.bounds.iter().any(|bound| matches!(bound, Bound::Number { .. }));
+    if row.bind & NAMES == 0 && !bounded {
         return source.scales.get(&key).cloned().unwrap_or_default();
     }
-    let siblings = transcript.family_of(row).filter(|other| other.bind & row.bind & NAMES != 0);
+    let named = |other: &&Row| row.bind & NAMES == 0 || other.bind & row.bind & NAMES != 0;
+    let within = |other: &&Row| !bounded || !bound::is_outside(transcript, other);
+    let siblings = transcript.family_of(row).filter(named).filter(within);
     let fields = siblings.flat_map(|other| other.fields.iter().filter_map(|at| transcript.field(*at)));
     fields.filter(|other| other.attested && other.name == field.name).filter_map(Field::magnitude).collect()
 }

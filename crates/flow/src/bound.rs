@@ -15,8 +15,8 @@ use crate::words;
 /// One bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bound {
-    /// On a number, in millionths.
-    Number { side: Side, value: Micro },
+    /// On a number, in millionths, with how its unit begins ("2 km", "120 a night").
+    Number { side: Side, value: Micro, unit: Unit },
     /// On a day; one without a year is of the year that it is.
     Day { side: Side, day: Day },
     /// On how long something takes, in minutes: checked on a figure that bears a unit of time as its name.
@@ -28,6 +28,9 @@ pub(crate) enum Bound {
     /// Said, and not to be checked.
     Open,
 }
+
+/// The first letters of the stem of a unit, padded with noughts.
+pub(crate) type Unit = [u8; 6];
 
 /// On which side of the bound a row has to lie. A row on the bound itself is let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +50,7 @@ const NUMBERS: &[(Side, &str)] = &[
     (Side::Below, "shorter than"),
     (Side::Above, "longer than"),
     (Side::Below, "at most"),
+    (Side::Below, "within"),
     (Side::Below, "no more than"),
     (Side::Below, "older than"),
     (Side::Above, "above"),
@@ -89,7 +93,7 @@ pub(crate) fn find(text: &str, numbers: &[number::Found], moments: &[moment::Fou
         found.push(if TIMES.contains(&unit.as_str()) {
             length.filter(|_| !aged).map_or(Bound::Open, |minutes| Bound::Length { side, minutes })
         } else {
-            Bound::Number { side, value: number.value }
+            Bound::Number { side, value: number.value, unit: unit_of(rest) }
         });
     }
     for moment in moments {
@@ -99,6 +103,32 @@ pub(crate) fn find(text: &str, numbers: &[number::Found], moments: &[moment::Fou
     found.extend(month_ends(text));
     found.extend(is_past(text).then_some(Bound::Past));
     found
+}
+
+/// The unit with which a text opens, articles aside.
+fn unit_of(text: &str) -> Unit {
+    let words = text::tokens(text).map(|token| token.text.to_lowercase());
+    let stem = words.take(3).find(|word| !matches!(word.as_str(), "a" | "an" | "per")).map(|word| words::stem(&word));
+    let mut unit = Unit::default();
+    let stem = stem.filter(|stem| !words::is_stop(stem)).unwrap_or_default();
+    unit.iter_mut().zip(stem.bytes()).for_each(|(to, from)| *to = from);
+    unit
+}
+
+/// Whether a field is called by a unit.
+fn is_in_unit(field: &Field, unit: Unit) -> bool {
+    let length = unit.iter().take_while(|byte| **byte != 0).count();
+    let unit = unit.get(..length).unwrap_or_default();
+    length > 1 && text::identifier_words(&field.name).iter().any(|word| word.as_bytes().starts_with(unit))
+}
+
+/// Whether a row lies outside of a bound in the unit of one of its fields.
+pub(crate) fn is_outside(transcript: &Transcript, row: &Row) -> bool {
+    let fields = || row.fields.iter().filter_map(|at| transcript.field(*at)).filter(|field| field.attested);
+    transcript.user.bounds.iter().any(|bound| {
+        let Bound::Number { unit, .. } = bound else { return false };
+        fields().filter(|field| is_in_unit(field, *unit)).any(|field| within(transcript, field, *bound) == Some(false))
+    })
 }
 
 /// "What has run out", "all that are overdue".
@@ -164,7 +194,11 @@ pub(crate) fn limits(transcript: &Transcript) -> Vec<Bound> {
 pub(crate) fn holds(transcript: &Transcript, row: &Row, bounds: &[Bound]) -> bool {
     let fields = || row.fields.iter().filter_map(|at| transcript.field(*at)).filter(|field| field.attested);
     bounds.iter().all(|bound| {
-        let mut told = fields().filter_map(|field| within(transcript, field, *bound)).peekable();
+        // Where a field bears the unit of the bound, it alone tells.
+        let unit = if let Bound::Number { unit, .. } = bound { *unit } else { Unit::default() };
+        let named = fields().any(|field| is_in_unit(field, unit));
+        let telling = fields().filter(|field| !named || is_in_unit(field, unit));
+        let mut told = telling.filter_map(|field| within(transcript, field, *bound)).peekable();
         told.peek().is_some() && told.all(|inside| inside)
     })
 }
@@ -173,7 +207,7 @@ pub(crate) fn holds(transcript: &Transcript, row: &Row, bounds: &[Bound]) -> boo
 fn within(transcript: &Transcript, field: &Field, bound: Bound) -> Option<bool> {
     let on = |side, own: i64, limit: i64| if side == Side::Below { own <= limit } else { own >= limit };
     match bound {
-        Bound::Number { side, value } => {
+        Bound::Number { side, value, .. } => {
             let own = field.number.filter(|_| !field.is_name())?;
             Some(on(side, own.0, value.0))
         }
@@ -219,16 +253,21 @@ mod tests {
 
     #[test]
     fn bounds_are_read_with_their_side_and_what_cannot_be_checked_stays_open() {
-        let number = |side, whole: i64| Bound::Number { side, value: Micro(whole * Micro::ONE) };
-        check("Reimburse every claim below $100.", &[number(Side::Below, 100)]);
-        check("Close all deals of more than 2,500 euros", &[number(Side::Above, 2500)]);
+        let number = |side, whole: i64, unit: &str| Bound::Number {
+            side,
+            value: Micro(whole * Micro::ONE),
+            unit: unit_of(unit),
+        };
+        check("Reimburse every claim below $100.", &[number(Side::Below, 100, "")]);
+        check("Close all deals of more than 2,500 euros", &[number(Side::Above, 2500, "euros")]);
+        check("A hotel of at most 120 a night", &[number(Side::Below, 120, "night")]);
         check("Delete every log older than 30 days", &[Bound::Open]);
         check(
             "Cancel all bookings before 2025-06-01",
             &[Bound::Day { side: Side::Below, day: Day { year: Some(2025), month: 6, day: 1 } }],
         );
         // FIXME: "go over" compares nothing; the price is a question too many.
-        check("Go over the 3 tickets under way, and pay 50", &[number(Side::Above, 3)]);
+        check("Go over the 3 tickets under way, and pay 50", &[number(Side::Above, 3, "tickets")]);
         check("Pay 100 to Ann at 5 pm", &[]);
     }
 }

@@ -64,6 +64,7 @@ fn edges(tokens: &[Token<'_>], words: &[String]) -> Vec<Found> {
         let month = moment::month_number(word(at + 1 + of))?;
         let year = word(at + 2 + of).parse::<i32>().ok().filter(|year| (1900..2200).contains(year));
         let day = match word(at) {
+            "day" if at > 0 && word(at - 1) == "last" => moment::length(year.unwrap_or(2001), month),
             "end" => moment::length(year.unwrap_or(2001), month),
             "beginning" | "start" => 1,
             "middle" | "mid" => 15,
@@ -102,10 +103,18 @@ pub(crate) fn phrases(text: &str) -> Vec<Relative> {
         found.push(Relative::Months(12));
     }
     if has("next day") || has("day after") || has("following day") || has("a day later") {
-        found.push(Relative::Days(1));
+        found.push(Relative::Beside(1));
     }
-    if has("day before") || has("previous day") || has("a day earlier") {
-        found.push(Relative::Days(-1));
+    if ["day before", "evening before", "night before", "previous day", "a day earlier", "one day earlier"]
+        .into_iter()
+        .any(has)
+    {
+        found.push(Relative::Beside(-1));
+    }
+    for day in ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] {
+        if let Some(Relative::Weekday(weekday)) = moment::relative(day).filter(|_| has(&format!("last {day}"))) {
+            found.push(Relative::Past(weekday));
+        }
     }
     if has("end of the month") || has("end of this month") || has("last day of the month") || has("month's end") {
         found.push(Relative::MonthEnd);
@@ -115,6 +124,22 @@ pub(crate) fn phrases(text: &str) -> Vec<Relative> {
         found.extend(moment::relative("sunday"));
     }
     found
+}
+
+/// The days of a month that is not said ("from the 20th to the 27th").
+pub(crate) fn days_of_month(text: &str, tokens: &[Token<'_>], taken: &[Found]) -> Vec<u32> {
+    let day = |at: usize, token: &Token<'_>| {
+        let lower = token.text.to_lowercase();
+        let digits = ["st", "nd", "rd", "th"].iter().find_map(|end| lower.strip_suffix(end))?;
+        let day = digits.parse::<u32>().ok().filter(|day| (1..=31).contains(day))?;
+        let next = tokens.get(at + 1);
+        let gap = next.and_then(|next| text.get(token.end..next.start)).unwrap_or_default();
+        // "The 3rd floor" is no day.
+        let alone = next.is_none_or(|next| words::is_stop(&next.text.to_lowercase())) || gap.trim() != "";
+        let free = !taken.iter().any(|found| found.start <= token.start && token.end <= found.end);
+        (alone && free).then_some(day)
+    };
+    tokens.iter().enumerate().filter_map(|(at, token)| day(at, token)).collect()
 }
 
 /// The lengths of time without a number ("half an hour", "a week", "another day"): minutes, and months.

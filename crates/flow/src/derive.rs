@@ -88,6 +88,9 @@ pub(crate) fn is_computed(transcript: &Transcript, target: Micro) -> bool {
     }
     let mut terms: Vec<f64> =
         user.numbers.iter().filter(|found| !found.percent).map(|found| micro(found.value)).take(OPERANDS).collect();
+    // "By 50 pence", where prices are in pounds.
+    let small = user.counts.iter().filter(|(unit, _)| matches!(unit.as_str(), "penc" | "cent" | "penni"));
+    terms.extend(small.map(|(_, count)| micro(*count) / 100.0).take(OPERANDS).collect::<Vec<_>>());
     let halves: Vec<f64> = terms.iter().map(|term| term / 2.0).collect();
     if ["half", "halv", "split", "share", "both", "friend"].iter().any(|word| user.has_stem(word)) {
         terms.extend(halves);
@@ -247,7 +250,8 @@ pub(crate) fn is_counted(transcript: &Transcript, value: &str) -> bool {
         (Some(_), None) => day_said,
         (None, Some(_)) => minute_said,
         (Some(day), Some(minute)) => {
-            let midnight = minute == 0 && day_said;
+            // From the first to the last minute of a day that was said.
+            let midnight = matches!(minute, 0 | 1439) && day_said;
             // "Move it to Friday" keeps the time; "move it to noon" keeps the day.
             let kept = (day_said && known_minute() && !transcript.user.has_time()) || (minute_said && known_day());
             (day_said && minute_said) || midnight || kept || is_shifted(transcript, day, minute)
@@ -289,16 +293,25 @@ pub(crate) fn is_user_day(transcript: &Transcript, day: Day) -> bool {
     });
     let known = transcript.moments.iter().filter_map(|known| known.day);
     let clocked = !transcript.today.is_empty();
-    stated.chain(known).any(|base| {
+    if user.days_of_month.contains(&day.day) && is_month_meant(transcript, day) {
+        return true;
+    }
+    stated.chain(known).chain(transcript.today.iter().copied()).any(|base| {
         let Some(from) = base.number() else { return false };
         // "Tomorrow" counts from today, where a record of the platform says what day it is.
-        let relative = (!clocked || transcript.today.contains(&base))
-            && user.relatives.iter().any(|relative| match *relative {
-                Relative::Days(days) => from + days == number,
-                Relative::Weekday(weekday) => moment::weekday(number) == weekday && (0..=14).contains(&(number - from)),
-                Relative::Months(months) => base.plus_months(months) == Some(day),
-                Relative::MonthEnd => base.month_end() == Some(day),
-            });
+        let counts = !clocked || transcript.today.contains(&base);
+        let relative = user.relatives.iter().any(|relative| match *relative {
+            Relative::Days(days) => counts && from + days == number,
+            Relative::Weekday(weekday) => {
+                counts && moment::weekday(number) == weekday && (0..=14).contains(&(number - from))
+            }
+            Relative::Past(weekday) => {
+                counts && moment::weekday(number) == weekday && (1..=7).contains(&(from - number))
+            }
+            Relative::Months(months) => counts && base.plus_months(months) == Some(day),
+            Relative::MonthEnd => counts && base.month_end() == Some(day),
+            Relative::Beside(days) => from + days == number,
+        });
         let spans = user.spans.iter().filter(|span| **span > 0 && **span % 1440 == 0);
         let mut spans = spans.map(|span| span / 1440);
         let months = || {
@@ -308,6 +321,20 @@ pub(crate) fn is_user_day(transcript: &Transcript, day: Day) -> bool {
         };
         relative || spans.any(|span| from + span == number || from - span == number) || months()
     })
+}
+
+/// Whether a day of which the user says no month is the next such day, or lies in the month of a day that the user
+/// names or that stands in a row of which the words speak.
+fn is_month_meant(transcript: &Transcript, day: Day) -> bool {
+    let Some(number) = day.number() else { return false };
+    let same = |other: Day| {
+        (other.month, other.year.unwrap_or(day.year.unwrap_or_default())) == (day.month, day.year.unwrap_or_default())
+    };
+    let next = |today: &Day| today.number().is_some_and(|today| (0..=31).contains(&(number - today)));
+    let spoken = |rows: &[u32]| rows.iter().filter_map(|row| transcript.row(*row)).any(|row| row.bind != 0);
+    transcript.today.iter().any(next)
+        || transcript.user.moments.iter().filter_map(|said| said.day).any(same)
+        || transcript.moments.iter().any(|known| known.day.is_some_and(same) && spoken(&known.rows))
 }
 
 #[cfg(test)]

@@ -244,8 +244,16 @@ fn moment_hits(transcript: &Transcript, field: &Field, request: &Request, score:
             request.bounds.iter().any(|bound| matches!(bound, Bound::Day { day, .. } if day.month == said.month))
         };
         let said = || request.moments.iter().filter_map(|said| said.day).filter(|said| !bounds(*said));
-        if counted || said().any(|said| said.matches(day)) {
+        let numbered = request.days_of_month.contains(&day.day);
+        if counted || numbered || said().any(|said| said.matches(day)) {
             score.hit("a day".to_owned(), true, true);
+        }
+        for (words, within) in [("this week", 0), ("next week", 1), ("last week", -1)] {
+            let week = |day: moment::Day| day.number().map(|number| (number + 3).div_euclid(7));
+            let now = transcript.today.first().and_then(|today| week(*today));
+            if now.is_some_and(|now| week(day) == Some(now + within)) && request.says(words) {
+                score.hit(words.to_owned(), true, true);
+            }
         }
         // "The one from 2019".
         let year = day.year.and_then(|year| i64::from(year).checked_mul(Micro::ONE)).map(Micro);
@@ -298,6 +306,10 @@ fn has_hits(field: &Field, request: &Request, score: &mut Score) {
     }
     for word in text::identifier_words(&field.name) {
         let stem = words::stem(&word);
+        // "A 1-star review."
+        if request.counts.iter().any(|(unit, count)| *unit == stem && Some(*count) == field.number) {
+            score.hit(format!("{word} counted"), true, true);
+        }
         if word.len() > 2 && !words::is_stop(&word) && request.has_stem(&stem) {
             score.hit(format!("has {word}"), false, true);
         }

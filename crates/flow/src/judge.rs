@@ -561,6 +561,10 @@ fn collect<'a>(tool: &Tool, names: (&'a str, &'a str), value: &'a Value, pointer
                 collect(tool, names, inner, format!("{pointer}/{at}"), into);
             }
         }
+        // An object where the schema takes none is a value of its own, and nobody's.
+        Value::Object(_) if names.0 == names.1 && !names.0.is_empty() && !tool.takes_object(names.0) => {
+            into.push(Leaf { argument: names.0, name: names.1, pointer, value });
+        }
         Value::Object(map) => {
             for (key, inner) in map {
                 let pointer = format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"));

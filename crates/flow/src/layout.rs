@@ -10,9 +10,12 @@ use crate::moment;
 use crate::number::Micro;
 use crate::text;
 
-/// Whether an object is a table: records, each under a key of its own.
+/// Whether an object is a table: records, each under a key of its own, or three and more that have the same fields.
 pub(crate) fn is_table(map: &serde_json::Map<String, Value>) -> bool {
-    !map.is_empty() && map.iter().all(|(key, inner)| inner.is_object() && looks_like_data(key))
+    let keys = |inner: &Value| inner.as_object().map(|inner| inner.keys().cloned().collect::<Vec<_>>());
+    let first = map.values().next().and_then(keys);
+    let even = || map.len() > 2 && map.values().all(|inner| keys(inner) == first);
+    !map.is_empty() && map.values().all(Value::is_object) && (map.keys().all(|key| looks_like_data(key)) || even())
 }
 
 /// Whether an object is a table of plain values: each key is what the call asked about, or some are no names of fields

@@ -18,7 +18,7 @@ pub(crate) const PAY: Verbs = 1 << 2;
 pub(crate) const DELETE: Verbs = 1 << 3;
 pub(crate) const UPDATE: Verbs = 1 << 4;
 pub(crate) const MOVE: Verbs = 1 << 5;
-const SHARE: Verbs = 1 << 6;
+pub(crate) const SHARE: Verbs = 1 << 6;
 const INVITE: Verbs = 1 << 7;
 const APPEND: Verbs = 1 << 8;
 pub(crate) const BOOK: Verbs = 1 << 9;
@@ -85,7 +85,7 @@ pub(crate) const VERBS: &[(Verbs, &str)] = &[
     ),
     (
         DELETE,
-        "delete remove erase drop trash discard clear purge wipe clean destroy eliminate cancel dispose bin kick expel ban uninvite unlink detach scrap revoke unregister withdraw retire decommission eject evict oust strike dump chuck toss ditch prune annul rescind nullify scrub expunge cull deregister unenroll unenrol unassign unbook disband dissolve unpublish untag unsubscribe",
+        "delete remove erase drop trash discard clear purge wipe clean destroy eliminate cancel dispose bin kick expel ban uninvite unlink detach scrap revoke unregister withdraw retire decommission eject evict oust strike dump chuck toss ditch prune annul rescind nullify scrub expunge cull deregister unenroll unenrol unassign unbook disband dissolve unpublish untag unsubscribe shred pulp",
     ),
     (
         UPDATE,
@@ -106,7 +106,7 @@ pub(crate) const VERBS: &[(Verbs, &str)] = &[
     ),
     (
         BOOK,
-        "book reserve schedule arrange order make plan get secure organize organise hold grab snag nab hire rent charter line fix request",
+        "book reserve schedule arrange order make plan get secure organize organise hold grab snag nab hire rent charter line fix request engage",
     ),
     (BUY, "buy purchase order checkout get acquire procure restock replenish reorder stock grab pick place"),
     (POST, "post publish tweet comment announce upload share write put broadcast blog release leave"),
@@ -120,7 +120,7 @@ pub(crate) const VERBS: &[(Verbs, &str)] = &[
     ),
     (
         APPROVE,
-        "approve accept confirm authorize authorise sign grant okay ok greenlight ratify endorse sanction countersign allow permit bless clear validate",
+        "approve accept confirm authorize authorise sign grant okay ok greenlight ratify endorse sanction countersign allow permit bless clear validate take",
     ),
     (REJECT, "reject decline deny refuse dismiss veto rebuff disapprove disallow bounce"),
     (
@@ -201,11 +201,12 @@ pub(crate) const READING: &str = "read find search look list show see view check
 
 /// Verbs that leave the action to their object ("request a refill", "create a booking") ...
 pub(crate) const LIGHT_VERBS: &str =
-    "create make request schedule submit add set record trigger place apply file start perform initiate log open";
+    "create make request schedule submit add set record trigger place apply file start perform initiate log open issue";
 /// ... and such objects.
 pub(crate) const NOMINAL: &str = "return refill charge pickup replenishment exchange reminder order booking refund split vote \
     transfer payment reservation cancellation renewal extension exemption registration enrolment enrollment subscription \
-    invitation reset restart deployment silence repair delivery playback swap hold discount";
+    invitation reset restart deployment silence repair delivery playback swap hold discount \
+    invoice bill";
 
 const BASE: Nouns = 1;
 pub(crate) const MESSAGE: Nouns = BASE;
@@ -259,6 +260,10 @@ const SPOUSE: Nouns = BASE << 47;
 const PARENT: Nouns = BASE << 48;
 const CHIEF: Nouns = BASE << 49;
 const PEER: Nouns = BASE << 50;
+
+/// Classes of what is written, paid, sent or arranged, and so is nobody.
+pub(crate) const PAPERS: Nouns =
+    MESSAGE | MONEY | EVENT | FILE | NOTE | ORDER | CODE | MEDIA | FREIGHT | BOOKS | CONTRACT;
 
 /// Classes so wide that a word of one tells nothing of which thing is meant.
 pub(crate) const BROAD: Nouns =

@@ -12,6 +12,7 @@
 mod asking;
 mod attack;
 mod baseline;
+mod bidden;
 mod binding;
 mod borrowed;
 mod bound;

@@ -30,6 +30,8 @@ pub(crate) struct Mention {
     /// Whether it stands where an order does, whatever the word: at the start, or after "please" or "and" with an
     /// object.
     pub(crate) ordering: bool,
+    /// Whether it says what has to come about, and names no action.
+    pub(crate) bidden: bool,
     /// Whether one of the tools at hand is what it asks for, whatever the values.
     pub(crate) explained: bool,
     /// Whether none of the tools at hand is what this word asks for, so that it may stand for any of them.

@@ -225,6 +225,43 @@ pub(crate) fn month_number(word: &str) -> Option<u32> {
     month(&Token { text: word, start: 0, end: word.len() })
 }
 
+/// Ordinals in words, from the first.
+const ORDINALS: &[&str] = &[
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
+    "tenth",
+    "eleventh",
+    "twelfth",
+    "thirteenth",
+    "fourteenth",
+    "fifteenth",
+    "sixteenth",
+    "seventeenth",
+    "eighteenth",
+    "nineteenth",
+    "twentieth",
+];
+
+/// The day that an ordinal in words is ("the eighteenth", "twenty-first"), with how many words it takes.
+fn spelt(tokens: &[Token<'_>], at: usize) -> Option<(u32, usize)> {
+    let word = |at: usize| tokens.get(at).map(|token| token.text.to_lowercase()).unwrap_or_default();
+    let place = |word: &str| ORDINALS.iter().position(|entry| *entry == word).and_then(|at| u32::try_from(at + 1).ok());
+    let tens = match word(at).as_str() {
+        "twenty" => 20,
+        "thirty" => 30,
+        "thirtieth" => return Some((30, 1)),
+        single => return place(single).map(|day| (day, 1)),
+    };
+    place(&word(at + 1)).filter(|day| *day < 10).map(|day| (tens + day, 2))
+}
+
 fn ordinal(token: &Token<'_>) -> Option<u32> {
     let word = token.text.to_lowercase();
     let digits = ["st", "nd", "rd", "th"].iter().find_map(|suffix| word.strip_suffix(suffix)).unwrap_or(&word);
@@ -235,22 +272,25 @@ fn year_at(tokens: &[Token<'_>], at: usize) -> Option<i32> {
     tokens.get(at).and_then(|token| digits(token, 4..=4)).and_then(signed).filter(|year| (1900..2200).contains(year))
 }
 
-/// `May 26th`, `June 10th 2024`, `May 15th, 2024`.
+/// `May 26th`, `June 10th 2024`, `May 15th, 2024`, `March the eighteenth`.
 fn month_first(tokens: &[Token<'_>], at: usize) -> Option<(usize, Found)> {
     let first = tokens.get(at)?;
-    let number = tokens.get(at + 1)?;
-    let year = year_at(tokens, at + 2);
-    let date = Day::new(year, month(first)?, ordinal(number)?)?;
-    let last = if year.is_some() { at + 2 } else { at + 1 };
+    let month = month(first)?;
+    let the = usize::from(tokens.get(at + 1).is_some_and(|token| token.text == "the"));
+    let number = at + 1 + the;
+    let (day, length) = tokens.get(number).and_then(ordinal).map(|day| (day, 1)).or_else(|| spelt(tokens, number))?;
+    let year = year_at(tokens, number + length);
+    let date = Day::new(year, month, day)?;
+    let last = number + length - usize::from(year.is_none());
     Some((last + 1, Found { day: Some(date), minute: None, start: first.start, end: tokens.get(last)?.end }))
 }
 
-/// `15 March 2025`, `20th of June`.
+/// `15 March 2025`, `20th of June`, `the eighteenth of March`.
 fn day_first(tokens: &[Token<'_>], at: usize) -> Option<(usize, Found)> {
     let first = tokens.get(at)?;
-    let number = ordinal(first)?;
-    let of = usize::from(tokens.get(at + 1).is_some_and(|token| token.text == "of"));
-    let name = at + 1 + of;
+    let (number, length) = ordinal(first).map(|day| (day, 1)).or_else(|| spelt(tokens, at))?;
+    let of = usize::from(tokens.get(at + length).is_some_and(|token| token.text == "of"));
+    let name = at + length + of;
     let year = year_at(tokens, name + 1);
     let date = Day::new(year, month(tokens.get(name)?)?, number)?;
     let last = if year.is_some() { name + 1 } else { name };
@@ -335,6 +375,10 @@ pub(crate) enum Relative {
     Months(i64),
     /// The last day of the reference day's month.
     MonthEnd,
+    /// So many days after another day that is spoken of.
+    Beside(i64),
+    /// The last such day of the week before the reference day.
+    Past(i64),
 }
 
 /// The relative word that a token is.

@@ -35,6 +35,9 @@ impl Request {
         match next {
             "yes" | "no" if word.lower == "say" => next,
             "to" if word.lower == "write" => next,
+            "that" | "this" if self.word(Some(at + 2)) == "one" => self.word(Some(at + 3)),
+            // "Have that money back": a word of its own kind stands between.
+            "that" | "this" | "her" if apart().is_some() => apart().unwrap_or(next),
             _ if objects.contains(&next) => self.word(Some(at + 2)),
             "up" | "rid" | "ahead" | "over" | "off" | "on" | "out" | "down" | "back" | "in" | "away" | "together" => {
                 next
@@ -45,9 +48,11 @@ impl Request {
 }
 
 impl Request {
-    /// "Take the limit down to 5", "bring it up by two": by how much a figure changes; none for other particles.
+    /// "Take the limit down to 5", "bring it up by two", "gets two points more": by how much a figure changes; none for
+    /// other particles.
     pub(crate) fn is_scaled(&self, at: usize) -> words::Verbs {
-        const LIGHT: &[&str] = &["take", "bring", "turn", "put", "get", "push", "move", "cut", "set", "drop", "go"];
+        const LIGHT: &[&str] =
+            &["take", "bring", "turn", "put", "get", "push", "move", "cut", "set", "drop", "go", "gets", "give"];
         let Some(word) = self.words.get(at).filter(|word| LIGHT.contains(&word.lower.as_str())) else { return 0 };
         let behind = self.words.get(at + 1..(at + 10).min(self.words.len())).unwrap_or_default();
         for window in behind.windows(3) {
@@ -62,6 +67,13 @@ impl Request {
                 _ => {}
             }
         }
+        // "She gets two points more."
+        let more = behind.iter().take(4).take_while(|behind| behind.sentence == word.sentence && !behind.comma);
+        if matches!(word.stem.as_str(), "get" | "giv")
+            && more.skip(2).any(|word| matches!(word.lower.as_str(), "more" | "extra"))
+        {
+            return words::UPDATE | words::RAISE;
+        }
         0
     }
 }
@@ -72,6 +84,7 @@ pub(crate) fn phrasal(verb: &str, particle: &str) -> words::Verbs {
         ("write", "to") => words::SEND,
         ("say", "yes") => words::APPROVE,
         ("say", "no") => words::REJECT,
+        ("hang" | "stick" | "pin", "up") => words::POST | words::CREATE,
         ("set" | "line" | "fix", "up") => words::CREATE | words::BOOK | words::MEET,
         ("go", "ahead") => words::APPROVE | words::START | words::BUY | words::BOOK,
         ("call", "off") => words::DELETE | words::STOP,
@@ -80,6 +93,8 @@ pub(crate) fn phrasal(verb: &str, particle: &str) -> words::Verbs {
         | ("pull" | "throw" | "strike" | "cross", "out" | "down" | "off") => words::DELETE,
         ("take", "back") => words::PAY | words::RETURN | words::UNDO | words::DELETE,
         ("give" | "pay" | "send" | "bring", "back") => words::PAY | words::RETURN | words::UNDO,
+        ("have", "back") => words::PAY | words::RETURN,
+        ("get", "back") => words::PAY | words::RETURN | words::REPLY | words::SEND,
         ("hand" | "give", "out") => words::ASSIGN | words::SEND | words::SHIP | words::ISSUE,
         ("turn" | "switch", "off") | ("mach" | "schalt" | "schalte", "aus") | ("shut" | "power", "down" | "off") => {
             words::STOP | words::UPDATE

@@ -80,7 +80,9 @@ const CHANGES: Verbs =
 fn action(stems: &[String], first_said: Option<&str>) -> usize {
     let is_verb = |stem: &String| words::verbs(stem) != 0;
     let is_noun = |stem: &String| words::nouns(stem) != 0;
-    let verb = stems.iter().position(is_verb).unwrap_or_default();
+    // Where the lexicon knows none of them as a verb, it is one that names no thing.
+    let unknown = || stems.iter().rposition(|stem| !is_noun(stem) && !words::is_stop(stem));
+    let verb = stems.iter().position(is_verb).or_else(unknown).unwrap_or_default();
     if !stems.get(verb).is_some_and(is_noun) {
         return verb;
     }
@@ -111,13 +113,17 @@ impl Profile {
         let either = self.nouns | self.weak_nouns;
         let same = self.actions.contains(&mention.stem);
         let alike = mention.verbs & self.verbs != 0;
-        let as_verb = self.is_done_by(mention) || (fit >= Fit::Kind && self.arguments.contains(&mention.stem));
+        let as_verb = self.is_done_by(mention) || (fit >= Fit::Kind && self.is_argument(mention));
         let message = || mention.beside.iter().any(|stem| words::nouns(stem) & words::MESSAGE != 0);
         let telling = mention.verbs & words::SEND != 0
             && self.verbs & (words::SEND | words::POST) != 0
             && self.tells(either)
             && (!generic || mention.addressed || message());
-        let paying = !generic && mention.verbs & words::PAY != 0 && alike && either & words::MONEY != 0;
+        let money = || mention.beside.iter().any(|stem| words::nouns(stem) & words::MONEY != 0);
+        let paying = (!generic || (self.verbs & words::PAY != 0 && money() && !message()))
+            && mention.verbs & words::PAY != 0
+            && alike
+            && either & words::MONEY != 0;
         let changing = fit >= Fit::Kind && self.verbs & words::UPDATE != 0 && mention.verbs & CHANGES != 0;
         let placed =
             fit >= Fit::Kind || (fit == Fit::Beside && (!generic || same)) || (same && (mention.pronoun || !generic));
@@ -151,6 +157,11 @@ impl Profile {
             && self.objects.contains(&mention.stem)
     }
 
+    /// Whether an argument is called like the user's verb. "Book it" cancels no booking.
+    fn is_argument(&self, mention: &Mention) -> bool {
+        self.verbs & words::DELETE == 0 && self.arguments.contains(&mention.stem)
+    }
+
     /// Whether a word that no tool at hand explains is left for this one: its object is named and a value is the
     /// user's, or every value is. An unknown word alone is no request.
     pub(crate) fn is_left_for(&self, mention: &Mention, fit: Fit, evidence: &Evidence) -> bool {
@@ -176,7 +187,8 @@ impl Profile {
                         && !mention.stem.is_empty()
                 }
             };
-        let near = points > 0 || mention.best.0 == 0 || mention.verbs == 0;
+        // What only has to come about has to name what the tool is for.
+        let near = points > 0 || (!mention.bidden && (mention.best.0 == 0 || mention.verbs == 0));
         mention.open && free && told && near && self.is_among_best(mention)
     }
 
@@ -189,7 +201,9 @@ impl Profile {
     /// Whether no other tool at hand fits a clause clearly better.
     pub(crate) fn is_among_best(&self, mention: &Mention) -> bool {
         let (verb, object) = self.signs(mention);
-        verb + object + SLACK >= mention.best.0 && (object > 0 || !mention.placed)
+        // A tool whose name has no object ("remind_me") is named by its verb.
+        let whole = self.objects.is_empty() && verb >= mention.best.0;
+        verb + object + SLACK >= mention.best.0 && (object > 0 || whole || !mention.placed)
     }
 
     /// Whether a verb says what this tool does: its own word, one with few senses, or beside the tool's object.
@@ -217,6 +231,12 @@ impl Profile {
         })
     }
 
+    /// Whether the tool says what day it is ("today and the free rooms", "the current date").
+    pub(crate) fn tells_today(&self) -> bool {
+        let said = |stem: &str| self.said.iter().any(|said| said == stem);
+        said("todai") || (said("current") && (said("dai") || said("day") || said("dat")))
+    }
+
     fn objects_in(&self, mention: &Mention) -> usize {
         self.objects.iter().filter(|stem| mention.beside.contains(stem)).count()
     }
@@ -232,8 +252,7 @@ impl Profile {
         let generic = mention.is_generic();
         let same = self.actions.contains(&mention.stem) || self.is_quoted_by(mention);
         let changing = self.verbs & words::UPDATE != 0 && mention.verbs & CHANGES != 0;
-        let alike =
-            mention.verbs & self.verbs != 0 || self.is_done_by(mention) || self.arguments.contains(&mention.stem);
+        let alike = mention.verbs & self.verbs != 0 || self.is_done_by(mention) || self.is_argument(mention);
         let either = self.nouns | self.weak_nouns;
         let telling =
             mention.verbs & words::SEND != 0 && self.verbs & (words::SEND | words::POST) != 0 && self.tells(either);
@@ -259,6 +278,28 @@ impl Profile {
         (verb, object + usize::from(argument))
     }
 
+    /// A description opens with what the tool does, also in a word that the lexicon does not know.
+    fn describe(&mut self, description: &str, first_said: Option<String>) {
+        let doing = |stem: &String| words::verbs(stem) != 0 || (words::nouns(stem) == 0 && !words::is_stop(stem));
+        if let Some(stem) = first_said.filter(doing) {
+            let said: Vec<&str> = text::tokens(description).take(2).map(|token| token.text).collect();
+            let whole = match said.as_slice() {
+                [verb, particle] => phrasal(&verb.to_lowercase(), &particle.to_lowercase()),
+                _ => 0,
+            };
+            let own = if whole == 0 { words::verbs(&stem) } else { whole };
+            // Of the senses of the name's verb those are meant that the description shares ("drop": "Delete a ...").
+            let shared = self.verbs & own;
+            if shared != 0 {
+                self.verbs = shared;
+                self.sharp &= shared;
+            }
+            self.verbs |= own | coordinated(description);
+            self.sharp |= coordinated(description) | if whole != 0 || !words::is_generic(&stem) { own } else { 0 };
+            self.actions.push(stem);
+        }
+    }
+
     pub(crate) fn read(name: &str, description: &str, parameters: &Value) -> Self {
         let mut profile = Self::default();
         let name_words = text::identifier_words(name);
@@ -278,6 +319,7 @@ impl Profile {
                 profile.nouns |= words::nouns(stem);
             }
         }
+        profile.describe(description, first_said);
         if let Some(light) = profile.actions.first().cloned() {
             for object in profile.objects.clone() {
                 let verbs = words::nominal(&light, &object);
@@ -286,19 +328,6 @@ impl Profile {
                     profile.actions.push(object);
                 }
             }
-        }
-        // A description opens with what the tool does, also in a word that the lexicon does not know.
-        let doing = |stem: &String| words::verbs(stem) != 0 || (words::nouns(stem) == 0 && !words::is_stop(stem));
-        if let Some(stem) = first_said.filter(doing) {
-            let said: Vec<&str> = text::tokens(description).take(2).map(|token| token.text).collect();
-            let whole = match said.as_slice() {
-                [verb, particle] => phrasal(&verb.to_lowercase(), &particle.to_lowercase()),
-                _ => 0,
-            };
-            let own = if whole == 0 { words::verbs(&stem) } else { whole };
-            profile.verbs |= own | coordinated(description);
-            profile.sharp |= coordinated(description) | if whole != 0 || !words::is_generic(&stem) { own } else { 0 };
-            profile.actions.push(stem);
         }
         let keys = parameters.get("properties").and_then(Value::as_object).into_iter().flatten();
         let names: Vec<Vec<String>> = keys.map(|(key, _)| text::identifier_words(key)).collect();

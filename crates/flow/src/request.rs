@@ -40,6 +40,8 @@ pub(crate) struct Word {
     pub(crate) question: bool,
     /// Whether it is the host of an address.
     pub(crate) host: bool,
+    /// Whether it is a later part of one ("com").
+    pub(crate) inside: bool,
 }
 
 /// A superlative with its place.
@@ -83,6 +85,8 @@ pub(crate) struct Request {
     number_set: HashSet<Micro>,
     pub(crate) moments: Vec<moment::Found>,
     pub(crate) relatives: Vec<Relative>,
+    /// Days of a month that is not said ("the 27th").
+    pub(crate) days_of_month: Vec<u32>,
     pub(crate) quotes: Vec<Quote>,
     pub(crate) mentions: Vec<Mention>,
     pub(crate) quantified: HashSet<u32>,
@@ -128,6 +132,7 @@ impl Request {
         self.bounds.extend(bound::find(text, &numbers, &moments));
         self.number_set.extend(numbers.iter().filter(|found| !found.percent).map(|found| found.value));
         self.numbers.extend(numbers);
+        self.days_of_month.extend(clock::days_of_month(text, &tokens, &moments));
         self.moments.extend(moments);
         self.moments.extend(clock::spoken(text, &tokens));
         self.relatives.extend(clock::phrases(text));
@@ -177,6 +182,7 @@ impl Request {
                 excluded: false,
                 question: false,
                 host: gap == "@",
+                inside: gap == "." && self.words.last().is_some_and(|word| word.host || word.inside),
             });
             end = token.end;
         }

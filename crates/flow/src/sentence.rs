@@ -79,6 +79,15 @@ impl Request {
         !self.excluded.is_empty() && self.excluded.iter().any(|word| words::stem(word) == stem)
     }
 
+    /// Whether a word only tells what somebody did ("what he paid"), so that it names no state.
+    pub(crate) fn is_told(&self, word: &str) -> bool {
+        const WHO: &[&str] = &["i", "we", "he", "she", "they", "you", "who", "ve", "has", "have", "had"];
+        let word = word.to_lowercase();
+        let told = |at: usize| WHO.contains(&self.word(at.checked_sub(1)));
+        crate::unasked::is_finite(&word)
+            && self.words.iter().enumerate().filter(|(_, other)| other.lower == word).all(|(at, _)| told(at))
+    }
+
     /// Whether the user wants none of these.
     pub(crate) fn lacks(&self, stem: &str) -> bool {
         self.lacking.contains(stem)

@@ -30,6 +30,8 @@ pub struct Tool {
     numeric: HashMap<String, Numeric>,
     /// The value that the schema says an argument has when it is left out.
     defaults: HashMap<String, Value>,
+    /// Arguments that take one text, number or flag by the schema, or a list of such.
+    flat: HashSet<String>,
     /// The members of the objects in an argument, by the schema.
     members: HashSet<(String, String)>,
 }
@@ -68,6 +70,7 @@ impl Tool {
             described: BTreeMap::new(),
             numeric: HashMap::new(),
             defaults: HashMap::new(),
+            flat: HashSet::new(),
             members: HashSet::new(),
         };
         for (name, schema) in parameters.get("properties").and_then(Value::as_object).into_iter().flatten() {
@@ -84,7 +87,15 @@ impl Tool {
         let said = schema.get("description").and_then(Value::as_str).unwrap_or_default();
         self.described.insert(name.to_owned(), text::tokens(said).map(|token| token.text.to_lowercase()).collect());
         self.numeric.insert(name.to_owned(), numeric(schema));
+        if is_flat(schema) {
+            self.flat.insert(name.to_owned());
+        }
         self.defaults.extend(schema.get("default").map(|value| (name.to_owned(), value.clone())));
+    }
+
+    /// Whether an argument takes an object by the schema, as far as that says.
+    pub(crate) fn takes_object(&self, argument: &str) -> bool {
+        !self.flat.contains(argument)
     }
 
     /// The members of objects in an argument, a few levels deep. One whose name is an argument's too is read as that.
@@ -114,6 +125,11 @@ impl Tool {
     /// Whether a value is what the operator's schema takes when nothing is given.
     pub(crate) fn is_default(&self, name: &str, value: &Value) -> bool {
         self.defaults.get(name) == Some(value)
+    }
+
+    /// Whether the tool says what day it is, by its own description.
+    pub(crate) fn tells_today(&self) -> bool {
+        self.profile.tells_today()
     }
 
     /// A tool of which nobody said anything.
@@ -220,7 +236,8 @@ impl Tool {
 
     /// Whether a call ends or gives away something for good, so that an unknown word is no request for it.
     fn is_final(&self) -> bool {
-        let paying = self.profile.verbs & words::PAY != 0 && self.profile.nouns & words::MONEY != 0;
+        let bare = if self.profile.objects.is_empty() { self.profile.weak_nouns } else { 0 };
+        let paying = self.profile.verbs & words::PAY != 0 && (self.profile.nouns | bare) & words::MONEY != 0;
         self.contract.effect == Effect::Irreversible || paying || self.is_ending()
     }
 
@@ -265,6 +282,7 @@ impl Tool {
                             && profile.actions.contains(&mention.stem)))
                     && (!self.is_ending() || profile.says_more_than_generic(mention))
                 || named
+                    && !(self.is_ending() && (mention.wish || mention.bidden))
                     && (!self.is_final() || (evidence.level == Level::Whole && profile.is_best(mention)))
                     && profile.is_left_for(mention, fit, evidence)
         };
@@ -396,6 +414,17 @@ fn numeric(schema: &Value) -> Numeric {
         (true, _) => Numeric::Fraction,
         (false, true) => Numeric::Whole,
         (false, false) => Numeric::No,
+    }
+}
+
+/// Whether a schema takes plain values alone, by the types that it names.
+fn is_flat(schema: &Value) -> bool {
+    let plain = |kind: &Value| matches!(kind.as_str(), Some("string" | "number" | "integer" | "boolean" | "null"));
+    match schema.get("type") {
+        Some(Value::Array(kinds)) => kinds.iter().all(plain),
+        Some(kind) if kind == "array" => schema.get("items").is_some_and(is_flat),
+        Some(kind) => plain(kind),
+        None => false,
     }
 }
 

@@ -332,6 +332,11 @@ impl Transcript {
             delegated: false,
             own: header.bare && offsets.0 + 1 == size(self.rows.len()),
         });
+        if header.bare && header.tool.tells_today() {
+            let first = self.fields.get(offsets.1 as usize).map_or("", |field| &field.raw);
+            let tokens: Vec<_> = text::tokens(first).take(8).collect();
+            self.today.extend(moment::find(first, &tokens).first().and_then(|found| found.day));
+        }
         self.own_record(source as usize);
         self.bind(source as usize);
     }

@@ -10,6 +10,8 @@ impl Request {
     /// Whether the word at `at`, of these classes of verbs, asks for nothing.
     pub(crate) fn is_unasked(&self, at: usize, first: usize, verbs: words::Verbs) -> bool {
         (verbs == 0 && self.is_idle(at))
+            || self.word(Some(at)) == "not"
+            || matches!(self.word(Some(at)), "saying" | "asking" | "telling" | "explaining")
             || self.is_look_whether(at)
             || self.is_said_to_me(at)
             || self.is_left_to_others(at)
@@ -46,7 +48,9 @@ impl Request {
         let own = |word: &str| matches!(word, "i" | "we");
         // "I'll take the blue one": so one orders.
         const CHOOSES: &str = "need want like love be have take go get pick choose accept prefer";
-        let wish = CHOOSES.split(' ').any(|word| word == self.word(Some(at)));
+        // "Assuming that we take the dearest one."
+        let supposed = own(before) && matches!(second, "that" | "if" | "assuming" | "when" | "what" | "which");
+        let wish = !supposed && CHOOSES.split(' ').any(|word| word == self.word(Some(at)));
         let later = |verb: &str, subject: &str| matches!(verb, "ll" | "will" | "shall") && own(subject);
         let planned = before == "to"
             && matches!(second, "going" | "planning" | "about")
@@ -57,9 +61,12 @@ impl Request {
         let reminded = before == "to"
             && self.before(at, 12, first).any(|word| matches!(word.stem.as_str(), "remind" | "reminder"));
         let progressive = self.word(Some(at)).ends_with("ing")
-            && matches!(before, "m" | "am" | "re" | "are" | "is" | "be" | "been" | "was" | "were");
+            && matches!(before, "m" | "am" | "re" | "are" | "is" | "be" | "been" | "was" | "were" | "keeps" | "kept");
         // "Every flat that is let", "the stairs will be clear".
-        let state = matches!(before, "is" | "are" | "was" | "were" | "been") || (before, second) == ("be", "will");
+        let ordered = self.has_object_behind(at) && self.is_behind_condition(at);
+        let state = !self.has_comma(at)
+            && !ordered
+            && (matches!(before, "is" | "are" | "was" | "were" | "been") || (before, second) == ("be", "will"));
         // "What they ask for", "we pay 20 a month".
         let stated = matches!(before, "they" | "he" | "she") || (own(before) && !wish);
         deed || gerund || reminded || progressive || state || stated
@@ -105,7 +112,8 @@ impl Request {
 
     fn is_past(&self, at: usize, first: usize) -> bool {
         let word = self.word(Some(at));
-        let past = word.ends_with("ed") && word.len() > 4 || PAST.split(' ').any(|entry| entry == word);
+        let past = word.ends_with("ed") && word.len() > 4 && !IN_ED.contains(&word)
+            || PAST.split(' ').any(|entry| entry == word);
         past && !self.before(at, 7, first).any(|word| {
             matches!(
                 word.stem.as_str(),
@@ -115,9 +123,16 @@ impl Request {
     }
 
     fn is_negated(&self, at: usize, first: usize) -> bool {
-        let mut negated = false;
+        // "If it has not gone out, cancel it."
+        if self.has_comma(at) && self.is_behind_condition(at) {
+            return false;
+        }
+        let (mut negated, mut last) = (false, "");
         for word in self.before(at, 4, first) {
+            let before = std::mem::replace(&mut last, &word.lower);
             match word.lower.as_str() {
+                // "If not, book it."
+                "not" if before == "if" => {}
                 "not" | "never" | "without" | "don" | "cannot" | "nothing" => negated = true,
                 "forget" | "hesitate" | "fail" | "then" | "but" | "and" => negated = false,
                 _ => {}
@@ -185,7 +200,21 @@ impl Request {
         let stated = word.ends_with('s')
             && !word.ends_with("ss")
             && matches!(before, "it" | "he" | "she" | "who" | "which" | "that" | "there" | "everyone" | "nobody");
-        determiner || gerund || counted || stated
+        // "If it is more than that, open a claim", "after that cancel the old one".
+        let behind = matches!(wanted, "after" | "before" | "than" | "like" | "with") && self.has_object_behind(at);
+        let pronoun = matches!(before, "this" | "that" | "these" | "those") && (behind || self.has_comma(at));
+        (determiner && !pronoun) || gerund || counted || stated
+    }
+
+    fn has_comma(&self, at: usize) -> bool {
+        self.words.get(at).is_some_and(|word| word.comma)
+    }
+
+    /// Whether what a verb is done to follows it.
+    fn has_object_behind(&self, at: usize) -> bool {
+        const OBJECTS: &[&str] =
+            &["the", "a", "an", "my", "our", "his", "her", "their", "it", "them", "him", "all", "both"];
+        OBJECTS.contains(&self.word(Some(at + 1)))
     }
 
     /// Whether a word that can be a verb stands as the head of "annual leave", "open issues", "short comment": behind
@@ -235,7 +264,7 @@ impl Request {
     }
 
     /// The word so many places before another in its sentence.
-    fn back(&self, at: usize, by: usize, first: usize) -> &str {
+    pub(crate) fn back(&self, at: usize, by: usize, first: usize) -> &str {
         let same = at.checked_sub(by).filter(|place| *place >= first);
         let place = same.filter(|place| {
             self.words.get(*place).map(|word| word.sentence) == self.words.get(at).map(|word| word.sentence)
@@ -248,10 +277,11 @@ impl Request {
 pub(crate) fn is_finite(word: &str) -> bool {
     const NOW: &str = "is are was were has had does did says needs wants can will would could should may might must";
     PAST.split(' ').chain(NOW.split(' ')).any(|entry| entry == word)
-        || (word.len() > 4
-            && word.ends_with("ed")
-            && !matches!(word, "speed" | "breed" | "exceed" | "proceed" | "succeed"))
+        || (word.len() > 4 && word.ends_with("ed") && !IN_ED.contains(&word))
 }
+
+/// Plain verbs that end like a past.
+const IN_ED: &[&str] = &["speed", "breed", "exceed", "proceed", "succeed", "shred", "embed"];
 
 /// Words that open a sentence and order nothing.
 const OPENERS: &[&str] = &[

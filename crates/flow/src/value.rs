@@ -71,7 +71,8 @@ impl Values<'_> {
         if user.says(&text) || operator || self.transcript.is_user_moment(&text) {
             return Standing::Said;
         }
-        if codes::means(user, &text) {
+        let everybody = || words::is_quantifier(&text) && self.asked.quantified && user.has_word(&text);
+        if codes::means(user, &text) || everybody() {
             return Standing::Said;
         }
         if self.is_state(leaf.name, &text) {
@@ -237,6 +238,12 @@ impl Values<'_> {
     /// Whether an attested value may fill an argument by what both are called: a price is no number of a thing and
     /// nobody's name.
     fn is_of_kind(&self, leaf: &Leaf<'_>, field: &Field) -> bool {
+        if Tool::identifies(leaf.name) && !Tool::is_principal(leaf.name) && field.raw.contains('@') {
+            return text::identifier_words(&field.name).last() == text::identifier_words(leaf.name).last();
+        }
+        if Tool::is_principal(leaf.name) && !Tool::identifies(leaf.name) && is_of_a_thing(leaf, field) {
+            return false;
+        }
         if field.number.is_none() || field.is_name() || field.name.is_empty() {
             return true;
         }
@@ -557,6 +564,17 @@ const REASONS: &[Reason] = &[
 
 /// Classes of verbs whose words also name states ("done" and "closed", "enabled" and "on").
 const STATES: words::Verbs = words::CLOSE | words::APPROVE | words::REJECT | words::STOP | words::OPEN;
+
+/// Whether a field holds the number of a thing that is nobody ("entry_id"), and the argument is not called like it.
+fn is_of_a_thing(leaf: &Leaf<'_>, field: &Field) -> bool {
+    let words = text::identifier_words(&field.name);
+    let Some((_, of)) = words.split_last().filter(|(_, of)| !of.is_empty() && field.is_name()) else { return false };
+    let wanted = text::identifier_words(leaf.name);
+    let thing = |word: &String| {
+        !wanted.contains(word) && !Tool::is_principal(word) && words::nouns(&words::stem(word)) & words::PAPERS != 0
+    };
+    !field.raw.contains('@') && of.iter().all(thing)
+}
 
 fn number_of(value: &Value) -> Option<Micro> {
     match value {

@@ -72,14 +72,14 @@ const SUPERLATIVES: &[(Measure, &str, &str)] = &[
     ),
     (Measure::Urgency, "urgent critical pressing important severe", "trivial"),
     (Measure::Heat, "hottest warmest hotter warmer", "coldest coolest colder cooler"),
-    (Measure::Named, "highest greatest most maximum busiest richest", "lowest fewest least minimum"),
+    (Measure::Named, "highest greatest most maximum busiest richest higher", "lowest fewest least minimum lower fewer"),
 ];
 
 /// Superlatives that need "most" or "least" before them.
 const WITH_MOST: &str = "expensive recent affordable urgent critical pressing important severe trivial popular overdue";
 /// Comparatives: they select only where two things are compared ("the cheaper one", not "cheaper than").
 const COMPARATIVES: &str = "larger bigger heavier taller smaller lighter later newer younger older earlier sooner pricier dearer \
-    costlier cheaper better longer slower shorter faster quicker nearer closer hotter warmer colder cooler";
+    costlier cheaper better longer slower shorter faster quicker nearer closer hotter warmer colder cooler higher lower fewer";
 /// Words in "-est" that compare nothing.
 const NO_SUPERLATIVE: &str = "interest request guest forest west harvest contest invest suggest digest honest modest chest quest \
     protest arrest manifest earnest latest test rest nest conquest ingest attest detest tempest budapest bucharest";
@@ -155,6 +155,15 @@ impl Tables {
 /// The classes of a verb by its stem; none for a word that is no known verb.
 pub(crate) fn verbs(stem: &str) -> Verbs {
     TABLES.verbs.get(stem).copied().unwrap_or_default()
+}
+
+/// The plain form of an irregular participle.
+pub(crate) fn plain(word: &str) -> Option<&'static str> {
+    const IRREGULAR: &str = "paid:pay sent:send made:make given:give taken:take bought:buy sold:sell written:write \
+        told:tell held:hold lent:lend brought:bring kept:keep put:put set:set cut:cut shut:shut let:let drawn:draw \
+        withdrawn:withdraw chosen:choose left:leave met:meet thrown:throw";
+    let pairs = IRREGULAR.split_whitespace().filter_map(|pair| pair.split_once(':'));
+    pairs.into_iter().find(|(form, _)| *form == word).map(|(_, plain)| plain)
 }
 
 /// The classes of a noun by its stem.
@@ -267,8 +276,9 @@ pub(crate) fn measures(measure: Measure, noun: &[String], field_words: &[String]
 /// of step 3). Its stems are keys for equality, not words.
 pub(crate) fn stem(word: &str) -> String {
     let mut s = word.to_lowercase();
-    if s.len() <= 3 {
-        return s;
+    // "Comment" is no form of "come".
+    if s.len() <= 3 || s.starts_with("comment") {
+        return s.trim_end_matches("ed").trim_end_matches("ing").trim_end_matches('s').to_owned();
     }
     for (suffix, with) in [("sses", "ss"), ("ies", "y"), ("ss", "ss"), ("us", "us"), ("s", "")] {
         if s.ends_with(suffix) {

@@ -78,6 +78,19 @@ const ASKED: &[(&str, &str, &str)] = &[
     ("See what there is, and if it is in order book the room", "book_room", "Books a room."),
     ("Throw the old sample away, it is no use any more", "discard_sample", "Discards a sample."),
     ("I'll take the corner room, book it", "book_room", "Books a room."),
+    ("Marek should be a member of the quiet room", "add_member", "Adds a member to a room."),
+    ("They should have that money back, all of it.", "remit_funds", "Pays a sum out of the account."),
+    ("Look at the old one; the ticket goes to Lanre", "set_assignee", "Assigns a ticket to somebody."),
+    ("The score was too low, it has to be fifteen points", "set_points", "Sets the points of a pupil."),
+    ("I'd like Ingrid to become a member of it", "add_member", "Adds a member to a room."),
+    ("Please let my sister have a look at the estimate", "share_document", "Gives somebody a link to a document."),
+    ("If it has not gone out yet, cancel it", "cancel_order", "Cancels an order."),
+    ("If the price is lower than that, open a claim for it", "open_claim", "Opens a claim."),
+    ("Have a look, and after that cancel the old one", "cancel_booking", "Cancels a booking."),
+    ("There was a mail from the bank, throw that one out", "bin_message", "Deletes a message."),
+    ("Please hang up a notice on the stairs", "post_notice", "Puts up a notice."),
+    ("There is an old draft about, shred it", "shred_document", "Destroys a document for good."),
+    ("Is he free then? If not, book the small room", "book_room", "Books a room."),
 ];
 
 const NOT_ASKED: &[(&str, &str, &str)] = &[
@@ -120,6 +133,13 @@ const NOT_ASKED: &[(&str, &str, &str)] = &[
     ("Check the list, see whether the hold was right", "release_hold", "Release a hold."),
     ("Just a list of holds, when and whether it is released.", "release_hold", "Release a hold."),
     ("Do not print the contract, just read it to me", "print_document", "Print a document."),
+    ("Did the money arrive? She keeps asking me.", "drop_event", "Deletes an entry of the calendar."),
+    ("Ben can go on the trip, is the bus full?", "drop_trip", "Deletes a trip."),
+    ("Book me the cheaper flight and put it with my trip", "cancel_booking", "Cancels a booking of a trip."),
+    ("There should be a mail from Ann, what does she say?", "forward_mail", "Forwards a mail."),
+    ("He should have paid the fee, can you check?", "pay_fee", "Pays a fee."),
+    ("Show me what is not settled yet", "note_settlement", "Notes a settlement."),
+    ("If he should call, what do I tell him about the room?", "book_room", "Books a room."),
 ];
 
 #[test]

@@ -112,3 +112,22 @@ fn a_title_that_anybody_writes_does_not_say_among_which_rows_one_is_the_largest(
     };
     assert_eq!((archives("E-1"), archives("E-2"), archives("E-3"), archives("E-4")), (true, false, false, false));
 }
+
+#[test]
+fn a_bound_in_the_unit_of_a_field_counts_where_the_cheapest_is_chosen() {
+    let inns = json!([{ "inn": "Mill", "nightly": 90, "km_to_centre": 1.5 },
+                      { "inn": "Old Quay", "nightly": 120, "km_to_centre": 0.4 },
+                      { "inn": "Red Barn", "nightly": 60, "km_to_centre": 7.0 }]);
+    let books = |user: &str| ["Mill", "Old Quay", "Red Barn"].map(|inn| books(user, &json!({}), &inns, inn));
+    assert_eq!(books("Book the cheapest inn within 2 km."), [true, false, false]);
+    assert_eq!(books("Book the cheapest inn."), [false, false, true]);
+    assert_eq!(books("Book the most expensive inn of at most 100 a night."), [true, false, false]);
+}
+
+#[test]
+fn records_under_names_are_rows_whatever_the_names_look_like() {
+    let inns = json!({ "mill": { "inn": "Mill", "price": 40 }, "quay": { "inn": "Old Quay", "price": 30 },
+                       "barn": { "inn": "Red Barn", "price": 20 } });
+    let books = |inn| books("Book the Old Quay.", &json!({}), &inns, inn);
+    assert_eq!((books("Old Quay"), books("Mill"), books("Red Barn")), (true, false, false));
+}
