@@ -17,7 +17,7 @@ use super::{Command, Failure, parse};
 pub(crate) static COMMAND: Command = Command {
     name: "guard",
     about: "Lint a policy, replay recorded attacks, play the red team",
-    examples: &["steersman guard lint policy.toml", "steersman guard replay testdata/flow/heldout_final_3"],
+    examples: &["steersman guard lint policy.toml", "steersman guard replay testdata/flow/heldout_final_4"],
     arguments: Arguments::augment_args,
     run: |matches| run(&parse(matches)?),
 };
