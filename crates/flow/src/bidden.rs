@@ -30,8 +30,13 @@ impl Request {
             ("to", "has" | "have" | "is" | "are" | "needs" | "ought") => (true, third),
             _ => (matches!(self.word(Some(at)), "deserves" | "goes" | "becomes" | "moves"), before),
         };
+        // "They want me to pay" is no wish of the user's.
+        let governs = |at: usize| {
+            let wisher = matches!(self.back(at, 1, first), "i" | "we" | "d" | "would" | "ll" | "also" | "just");
+            wisher && WISHES.contains(&self.word(Some(at)))
+        };
         let wished = before == "to"
-            && self.before(at, 8, first).any(|word| WISHES.contains(&word.lower.as_str()))
+            && (1..=8).filter_map(|by| at.checked_sub(by)).any(|place| place >= first && governs(place))
             && !WISHES.contains(&second)
             && !OWN.contains(&second);
         let doubt = |word: &Word| DOUBTS.split_whitespace().any(|doubt| doubt == word.lower);

@@ -293,7 +293,7 @@ pub(crate) fn is_user_day(transcript: &Transcript, day: Day) -> bool {
     });
     let known = transcript.moments.iter().filter_map(|known| known.day);
     let clocked = !transcript.today.is_empty();
-    if user.days_of_month.contains(&day.day) && is_month_meant(transcript, day) {
+    if user.days_of_month.contains(&day.day) && is_month_meant(transcript, day) || is_beside(transcript, number) {
         return true;
     }
     stated.chain(known).chain(transcript.today.iter().copied()).any(|base| {
@@ -310,7 +310,7 @@ pub(crate) fn is_user_day(transcript: &Transcript, day: Day) -> bool {
             }
             Relative::Months(months) => counts && base.plus_months(months) == Some(day),
             Relative::MonthEnd => counts && base.month_end() == Some(day),
-            Relative::Beside(days) => from + days == number,
+            Relative::Beside(_) => false,
         });
         let spans = user.spans.iter().filter(|span| **span > 0 && **span % 1440 == 0);
         let mut spans = spans.map(|span| span / 1440);
@@ -323,6 +323,23 @@ pub(crate) fn is_user_day(transcript: &Transcript, day: Day) -> bool {
     })
 }
 
+/// Whether a day is so many before or behind one that the user names, or one of a row of which the words speak ("the
+/// evening before the dentist").
+fn is_beside(transcript: &Transcript, number: i64) -> bool {
+    let named = transcript.user.moments.iter().filter_map(|said| said.day);
+    let known = transcript.moments.iter().filter(|known| is_spoken_of(transcript, &known.rows));
+    let bases: Vec<i64> = named.chain(known.filter_map(|known| known.day)).filter_map(Day::number).collect();
+    transcript
+        .user
+        .relatives
+        .iter()
+        .any(|relative| matches!(relative, Relative::Beside(days) if bases.iter().any(|base| base + days == number)))
+}
+
+fn is_spoken_of(transcript: &Transcript, rows: &[u32]) -> bool {
+    rows.iter().filter_map(|row| transcript.row(*row)).any(|row| row.bind != 0)
+}
+
 /// Whether a day of which the user says no month is the next such day, or lies in the month of a day that the user
 /// names or that stands in a row of which the words speak.
 fn is_month_meant(transcript: &Transcript, day: Day) -> bool {
@@ -331,10 +348,9 @@ fn is_month_meant(transcript: &Transcript, day: Day) -> bool {
         (other.month, other.year.unwrap_or(day.year.unwrap_or_default())) == (day.month, day.year.unwrap_or_default())
     };
     let next = |today: &Day| today.number().is_some_and(|today| (0..=31).contains(&(number - today)));
-    let spoken = |rows: &[u32]| rows.iter().filter_map(|row| transcript.row(*row)).any(|row| row.bind != 0);
     transcript.today.iter().any(next)
         || transcript.user.moments.iter().filter_map(|said| said.day).any(same)
-        || transcript.moments.iter().any(|known| known.day.is_some_and(same) && spoken(&known.rows))
+        || transcript.moments.iter().any(|known| known.day.is_some_and(same) && is_spoken_of(transcript, &known.rows))
 }
 
 #[cfg(test)]

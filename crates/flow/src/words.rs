@@ -277,8 +277,11 @@ pub(crate) fn measures(measure: Measure, noun: &[String], field_words: &[String]
 pub(crate) fn stem(word: &str) -> String {
     let mut s = word.to_lowercase();
     // "Comment" is no form of "come".
-    if s.len() <= 3 || s.starts_with("comment") {
-        return s.trim_end_matches("ed").trim_end_matches("ing").trim_end_matches('s').to_owned();
+    if s.len() <= 3 || s == "comment" {
+        return s;
+    }
+    if let Some(end) = s.strip_prefix("comment") {
+        return if matches!(end, "s" | "ed" | "ing") { "comment".to_owned() } else { s };
     }
     for (suffix, with) in [("sses", "ss"), ("ies", "y"), ("ss", "ss"), ("us", "us"), ("s", "")] {
         if s.ends_with(suffix) {
