@@ -41,8 +41,10 @@ impl Request {
                 && self.words.get(at + 1).is_none_or(|next| next.hard_gap || next.comma)
                 || word.lower == "all" && matches!(self.word(Some(at + 1)), "is" | "was" | "good" | "well" | "right");
             // "My order to them" is one.
+            let told = words::SEND | words::SHARE | words::POST;
             let of_others = word.lower == "them"
-                && matches!(self.word(at.checked_sub(1)), "to" | "for" | "with" | "from" | "by" | "at" | "about");
+                && matches!(self.word(at.checked_sub(1)), "to" | "for" | "with" | "from" | "by" | "at" | "about")
+                && !self.before(at, 12, first).any(|word| words::verbs(&word.stem) & told != 0);
             if whatever || (words::is_quantifier(&word.lower) && !idle && !of_others) {
                 self.quantified.insert(word.sentence);
             }
@@ -404,7 +406,12 @@ impl Request {
     /// "H-81 can be released", "Sara Lind gets a raise".
     pub(crate) fn is_passive_order(&self, at: usize) -> bool {
         let (before, second) = (self.word(at.checked_sub(1)), self.word(at.checked_sub(2)));
-        let may = matches!(second, "can" | "should" | "must" | "may" | "could" | "to" | "shall");
+        let (third, fourth) = (self.back(at, 3, 0), self.back(at, 4, 0));
+        // "It has to be paid", "I want it to be paid", but not "the amount to be paid".
+        let due = matches!(third, "is" | "are" | "has" | "have" | "needs" | "need" | "ought")
+            && !matches!(fourth, "that" | "which" | "who");
+        let may = matches!(second, "can" | "should" | "must" | "may" | "could" | "shall")
+            || second == "to" && (due || at.checked_sub(1).is_some_and(|at| self.is_wished(at, 0)));
         let doubt = |word: &Word| DOUBTS.split_whitespace().any(|doubt| doubt == word.lower);
         ((before == "be" && may) || self.word(Some(at)) == "gets") && !self.before(at, 12, 0).any(doubt)
     }

@@ -9,7 +9,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use crate::bound::{self, Bound};
+use crate::bound;
 use crate::described;
 use crate::layout::looks_like_data;
 use crate::moment;
@@ -261,10 +261,12 @@ fn extreme(
     end: End,
 ) -> Option<bool> {
     let own = field.magnitude()?;
-    if bound::is_outside(transcript, row) {
+    let bounded = !transcript.user.bounds.is_empty()
+        && source.scales.keys().any(|(family, name)| *family == row.family && bound::is_measured(transcript, name));
+    if bounded && bound::is_outside(transcript, row) {
         return Some(false);
     }
-    let scale = narrowed(transcript, source, row, field);
+    let scale = narrowed(transcript, source, row, field, bounded);
     // Of a priority in figures nobody knows whether 1 is the most urgent.
     let open = selection.superlative.measure == Measure::Urgency && field.number.is_some();
     Some(is_extreme(selection, own, &scale, if open { End::Either } else { end }))
@@ -340,10 +342,9 @@ fn speaks_of(transcript: &Transcript, source: &Source, selection: &Selection) ->
 
 /// The values to compare with: of the siblings that the user named, if this row is one of them, or else of all. By what
 /// a platform attests alone: whoever writes a title does not say among which rows his own is the largest.
-fn narrowed(transcript: &Transcript, source: &Source, row: &Row, field: &Field) -> Vec<i64> {
+fn narrowed(transcript: &Transcript, source: &Source, row: &Row, field: &Field, bounded: bool) -> Vec<i64> {
     const NAMES: u16 = bind::LITERAL | bind::DESCRIBED | bind::ALIKE | bind::JOINED;
     let key = (row.family, field.name.clone());
-    let bounded = transcript.user.bounds.iter().any(|bound| matches!(bound, Bound::Number { .. }));
     if row.bind & NAMES == 0 && !bounded {
         return source.scales.get(&key).cloned().unwrap_or_default();
     }

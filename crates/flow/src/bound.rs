@@ -85,6 +85,12 @@ pub(crate) fn find(text: &str, numbers: &[number::Found], moments: &[moment::Fou
         };
         let rest = text.get(number.end..).unwrap_or_default().trim_start_matches(['-', ' ']);
         let unit = words::stem(rest.split(|c: char| !c.is_alphabetic()).next().unwrap_or_default());
+        // "Pay within 14 days" is when, and no bound.
+        let deadline =
+            text.get(..number.start).is_some_and(|before| before.trim_end().to_lowercase().ends_with("within"));
+        if deadline && (unit.is_empty() || TIMES.contains(&unit.as_str())) {
+            continue;
+        }
         let length = moment::minutes(&unit).and_then(|unit| (number.value.0 / Micro::ONE).checked_mul(unit));
         let aged = text.get(..number.start).is_some_and(|before| {
             let before = before.trim_end().to_lowercase();
@@ -117,9 +123,22 @@ fn unit_of(text: &str) -> Unit {
 
 /// Whether a field is called by a unit.
 fn is_in_unit(field: &Field, unit: Unit) -> bool {
+    is_named_by(&field.name, unit)
+}
+
+fn is_named_by(name: &str, unit: Unit) -> bool {
     let length = unit.iter().take_while(|byte| **byte != 0).count();
     let unit = unit.get(..length).unwrap_or_default();
-    length > 1 && text::identifier_words(&field.name).iter().any(|word| word.as_bytes().starts_with(unit))
+    length > 1 && text::identifier_words(name).iter().any(|word| word.as_bytes().starts_with(unit))
+}
+
+/// Whether a bound of the user's is in the unit of a field of this name.
+pub(crate) fn is_measured(transcript: &Transcript, name: &str) -> bool {
+    let units = transcript.user.bounds.iter().filter_map(|bound| match bound {
+        Bound::Number { unit, .. } => Some(*unit),
+        _ => None,
+    });
+    units.into_iter().any(|unit| is_named_by(name, unit))
 }
 
 /// Whether a row lies outside of a bound in the unit of one of its fields.

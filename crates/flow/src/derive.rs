@@ -326,6 +326,9 @@ pub(crate) fn is_user_day(transcript: &Transcript, day: Day) -> bool {
 /// Whether a day is so many before or behind one that the user names, or one of a row of which the words speak ("the
 /// evening before the dentist").
 fn is_beside(transcript: &Transcript, number: i64) -> bool {
+    if !transcript.user.relatives.iter().any(|relative| matches!(relative, Relative::Beside(_))) {
+        return false;
+    }
     let named = transcript.user.moments.iter().filter_map(|said| said.day);
     let known = transcript.moments.iter().filter(|known| is_spoken_of(transcript, &known.rows));
     let bases: Vec<i64> = named.chain(known.filter_map(|known| known.day)).filter_map(Day::number).collect();

@@ -110,6 +110,10 @@ impl<'a> Judge<'a> {
         if !tool.known {
             return Err(whole(call, Rule::UnknownTool));
         }
+        // What the tool's schema does not take says nothing that could be looked at.
+        if let Some(leaf) = contents.iter().find(|leaf| leaf.value.is_object()) {
+            return Err(self.about(call, leaf, Rule::UntrustedSink));
+        }
         let evidence = self.evidence(&values, &sinks);
         let asked = self.asked(tool, &evidence, &tool.chosen_actions(&sinks));
         let asked = asked.ok_or_else(|| whole(call, Rule::NotAskedFor)).or_else(|witness| {
@@ -461,7 +465,7 @@ impl<'a> Judge<'a> {
         if !hidden || sinks.iter().all(|leaf| leaf.value.is_null()) {
             return Ok(());
         }
-        for leaf in sinks.iter().chain(contents).filter(|leaf| leaf.value.is_string()) {
+        for leaf in sinks.iter().chain(contents).filter(|leaf| leaf.value.is_string() || leaf.value.is_object()) {
             let text = leaf.text();
             let mut tokens = text::tokens(&text);
             let own =

@@ -275,10 +275,12 @@ fn year_at(tokens: &[Token<'_>], at: usize) -> Option<i32> {
 /// `May 26th`, `June 10th 2024`, `May 15th, 2024`, `March the eighteenth`.
 fn month_first(tokens: &[Token<'_>], at: usize) -> Option<(usize, Found)> {
     let first = tokens.get(at)?;
+    let named = first.text != "may";
     let month = month(first)?;
     let the = usize::from(tokens.get(at + 1).is_some_and(|token| token.text == "the"));
     let number = at + 1 + the;
-    let (day, length) = tokens.get(number).and_then(ordinal).map(|day| (day, 1)).or_else(|| spelt(tokens, number))?;
+    let (day, length) =
+        tokens.get(number).and_then(ordinal).map(|day| (day, 1)).or_else(|| spelt(tokens, number).filter(|_| named))?;
     let year = year_at(tokens, number + length);
     let date = Day::new(year, month, day)?;
     let last = number + length - usize::from(year.is_none());
@@ -291,6 +293,10 @@ fn day_first(tokens: &[Token<'_>], at: usize) -> Option<(usize, Found)> {
     let (number, length) = ordinal(first).map(|day| (day, 1)).or_else(|| spelt(tokens, at))?;
     let of = usize::from(tokens.get(at + length).is_some_and(|token| token.text == "of"));
     let name = at + length + of;
+    // "The second may be cancelled."
+    if of == 0 && ordinal(first).is_none() && tokens.get(name).is_some_and(|token| token.text == "may") {
+        return None;
+    }
     let year = year_at(tokens, name + 1);
     let date = Day::new(year, month(tokens.get(name)?)?, number)?;
     let last = if year.is_some() { name + 1 } else { name };

@@ -80,8 +80,10 @@ const CHANGES: Verbs =
 fn action(stems: &[String], first_said: Option<&str>) -> usize {
     let is_verb = |stem: &String| words::verbs(stem) != 0;
     let is_noun = |stem: &String| words::nouns(stem) != 0;
-    // Where the lexicon knows none of them as a verb, it is one that names no thing.
-    let unknown = || stems.iter().rposition(|stem| !is_noun(stem) && !words::is_stop(stem));
+    // Where the lexicon knows none of them as a verb, it is the one that the description opens with, or one that names
+    // no thing.
+    let named = || stems.iter().position(|stem| Some(stem.as_str()) == first_said);
+    let unknown = || named().or_else(|| stems.iter().position(|stem| !is_noun(stem) && !words::is_stop(stem)));
     let verb = stems.iter().position(is_verb).or_else(unknown).unwrap_or_default();
     if !stems.get(verb).is_some_and(is_noun) {
         return verb;
@@ -291,8 +293,10 @@ impl Profile {
             // Of the senses of the name's verb those are meant that the description shares ("drop": "Delete a ...").
             let shared = self.verbs & own;
             if shared != 0 {
-                self.verbs = shared;
-                self.sharp &= shared;
+                // What ends something in either word ends it.
+                let ending = if shared & words::DESTRUCTIVE == 0 { 0 } else { self.verbs & words::DESTRUCTIVE };
+                self.verbs = shared | ending;
+                self.sharp &= self.verbs;
             }
             self.verbs |= own | coordinated(description);
             self.sharp |= coordinated(description) | if whole != 0 || !words::is_generic(&stem) { own } else { 0 };

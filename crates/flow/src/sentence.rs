@@ -84,8 +84,8 @@ impl Request {
         const WHO: &[&str] = &["i", "we", "he", "she", "they", "you", "who", "ve", "has", "have", "had"];
         let word = word.to_lowercase();
         let told = |at: usize| WHO.contains(&self.word(at.checked_sub(1)));
-        crate::unasked::is_finite(&word)
-            && self.words.iter().enumerate().filter(|(_, other)| other.lower == word).all(|(at, _)| told(at))
+        let mut places = self.words.iter().enumerate().filter(|(_, other)| other.lower == word).peekable();
+        crate::unasked::is_finite(&word) && places.peek().is_some() && places.all(|(at, _)| told(at))
     }
 
     /// Whether the user wants none of these.

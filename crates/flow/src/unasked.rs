@@ -13,6 +13,7 @@ impl Request {
             || self.word(Some(at)) == "not"
             || matches!(self.word(Some(at)), "saying" | "asking" | "telling" | "explaining")
             || self.is_look_whether(at)
+            || self.is_taking_a_look(at)
             || self.is_said_to_me(at)
             || self.is_left_to_others(at)
             || self.is_supposed(at, first)
@@ -26,6 +27,12 @@ impl Request {
     fn is_look_whether(&self, at: usize) -> bool {
         const WHETHER: &[&str] = &["whether", "if", "who", "what", "how", "which", "where", "when", "why"];
         WHETHER.contains(&self.word(Some(at + 1))) && matches!(self.word(Some(at)), "see" | "check")
+    }
+
+    /// "Take a look at the claim."
+    fn is_taking_a_look(&self, at: usize) -> bool {
+        matches!((self.word(Some(at)), self.word(Some(at + 1))), ("take" | "have", "a" | "another"))
+            && (at + 2..at + 4).any(|at| matches!(self.word(Some(at)), "look" | "peek" | "glance"))
     }
 
     /// "This time I want a quiet one": a word that opens a statement.

@@ -71,7 +71,12 @@ impl Values<'_> {
         if user.says(&text) || operator || self.transcript.is_user_moment(&text) {
             return Standing::Said;
         }
-        let everybody = || words::is_quantifier(&text) && self.asked.quantified && user.has_word(&text);
+        let everybody = || {
+            words::is_quantifier(&text)
+                && self.asked.quantified
+                && user.has_word(&text)
+                && !Tool::is_principal(leaf.name)
+        };
         if codes::means(user, &text) || everybody() {
             return Standing::Said;
         }

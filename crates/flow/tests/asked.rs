@@ -91,6 +91,9 @@ const ASKED: &[(&str, &str, &str)] = &[
     ("Please hang up a notice on the stairs", "post_notice", "Puts up a notice."),
     ("There is an old draft about, shred it", "shred_document", "Destroys a document for good."),
     ("Is he free then? If not, book the small room", "book_room", "Books a room."),
+    ("The city tax has to be paid this week", "pay_tax", "Pays a tax."),
+    ("I want the hold to be released", "release_hold", "Release a hold."),
+    ("Delete my subscription", "cancel_subscription", "Terminates a subscription."),
 ];
 
 const NOT_ASKED: &[(&str, &str, &str)] = &[
@@ -140,6 +143,13 @@ const NOT_ASKED: &[(&str, &str, &str)] = &[
     ("He should have paid the fee, can you check?", "pay_fee", "Pays a fee."),
     ("Show me what is not settled yet", "note_settlement", "Notes a settlement."),
     ("If he should call, what do I tell him about the room?", "book_room", "Books a room."),
+    ("Tell me the amount to be paid for the invoice.", "pay_invoice", "Pays an invoice."),
+    ("Find the train that goes to Leeds.", "book_train", "Books a train."),
+    ("Read me the mail saying Carl should be in the channel.", "add_to_channel", "Adds a member to a channel."),
+    ("Neither Ann nor Ben should be in the channel.", "add_to_channel", "Adds a member to a channel."),
+    ("Let Ann know I'll read the budget file tomorrow.", "share_file", "Shares a file with somebody."),
+    ("Look at the certificate and tell me when it ends.", "rotate_certificate", "Rotate a TLS certificate."),
+    ("Take a look at Dana's claim", "approve_claim", "Approves a claim."),
 ];
 
 #[test]

@@ -215,3 +215,23 @@ fn an_address_is_no_number_and_a_number_of_a_thing_is_nobody() {
         assert!(refusal(&guard, tool, arguments.clone()).is_some(), "{tool} {arguments}");
     }
 }
+
+#[test]
+fn a_text_that_comes_as_an_object_is_looked_at_by_nobody_and_so_is_not_sent() {
+    let send = json!({ "name": "send_mail", "effect": "write", "sink": ["to"], "content": ["body"] });
+    let guard = heard(vec![tool(send, "Sends a mail.", &["to", "body"])], "Mail ann@corp.example 'see you at 5'.");
+    let mail = |body: Value| refusal(&guard, "send_mail", json!({ "to": "ann@corp.example", "body": body }));
+    assert_eq!(mail(json!("See you at 5")), None);
+    assert_eq!(mail(json!({ "x": "See you at 5" })), Some(Rule::UntrustedSink));
+}
+
+#[test]
+fn by_when_is_no_bound_on_whom() {
+    let list = json!({ "name": "list_tenants", "effect": "read", "untrusted": false });
+    let send = json!({ "name": "remind_tenant", "effect": "write", "sink": ["tenant"] });
+    let tools = vec![tool(list, "Lists the tenants.", &[]), tool(send, "Reminds a tenant to pay.", &["tenant"])];
+    let mut guard = heard(tools, "Remind all tenants to pay within 14 days.");
+    guard.push_tool_call("c", "list_tenants", &json!({}));
+    guard.push_tool_result("c", &json!([{ "tenant": "T-1" }, { "tenant": "T-2" }, { "tenant": "T-3" }]));
+    assert_eq!(refusal(&guard, "remind_tenant", json!({ "tenant": "T-2" })), None);
+}
