@@ -371,6 +371,16 @@ pub(crate) fn is_best_joined(transcript: &Transcript, row: &Row) -> bool {
     transcript.family_of(row).filter(rival).nth(1).is_none()
 }
 
+/// Whether all that a row has of the user's words are figures.
+pub(crate) fn is_of_figures(transcript: &Transcript, row: &Row) -> bool {
+    let said = |field: &&Field| field.number.is_some_and(|number| transcript.user.says_number(number));
+    let fields = row.fields.iter().filter_map(|at| transcript.field(*at)).filter(|field| field.attested);
+    let figures = fields.filter(|field| !field.is_name()).filter(said).count();
+    row.bind & bind::LITERAL != 0
+        && row.bind & (bind::NAMED | bind::JOINED) == 0
+        && figures >= usize::from(row.hits.max(1))
+}
+
 /// The last words of fields that hold what a thing is called.
 const CALLED: &[&str] = &["label", "name", "subject", "title"];
 

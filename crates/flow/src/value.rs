@@ -280,6 +280,10 @@ impl Values<'_> {
         let principal = Tool::is_principal(leaf.argument) || value.contains('@') || value.contains("://");
         // Where the user named who receives, nobody else is chosen by what row an address stands in.
         let stranger = principal && !self.asked.quantified && self.transcript.is_stranger(value);
+        // Nobody is chosen by a figure alone: the amount to be paid may stand in anybody's row.
+        if principal && !self.asked.quantified && binding::is_of_figures(self.transcript, row) {
+            return false;
+        }
         let many = source.rows.len() > 2;
         if many && !stranger && !user.selections.is_empty() {
             match binding::check(self.transcript, field.row, &user.selections) {
