@@ -6,7 +6,7 @@
 
 use crate::bidden::BEING;
 use crate::mention::Mention;
-use crate::moment;
+use crate::moment::{self, Relative};
 use crate::particle::phrasal;
 use crate::request::{Delegation, Request, Selection, Word};
 use crate::unasked::is_finite;
@@ -49,10 +49,11 @@ impl Request {
                 self.quantified.insert(word.sentence);
             }
             // "Last Friday" is none that comes.
-            let over = |relative: &moment::Relative| {
-                matches!(relative, moment::Relative::Weekday(_)) && self.word(at.checked_sub(1)) == "last"
-            };
-            self.relatives.extend(moment::relative(&word.lower).filter(|relative| !over(relative)));
+            let over = self.word(at.checked_sub(1)) == "last";
+            self.relatives.extend(moment::relative(&word.lower).map(|relative| match relative {
+                Relative::Weekday(day) if over => Relative::Past(day),
+                other => other,
+            }));
             let before = self.word(at.checked_sub(1));
             let behind = self.words.get(at + 1).filter(|next| !next.hard_gap).map_or("", |next| next.lower.as_str());
             let superlative = words::superlative(before, &word.lower, behind);
@@ -225,7 +226,7 @@ impl Request {
             let asks = |word: &&&Word| asks_to_know(word);
             let spoken = self.mentions.iter().any(|mention| {
                 mention.sentence == sentence
-                    && (mention.verbs != 0 || mention.ordering && words::is_reading(&mention.stem))
+                    && (mention.verbs != 0 || mention.bidden || mention.ordering && words::is_reading(&mention.stem))
             });
             // "The best rated one" says nothing of anybody.
             let rated =
@@ -250,34 +251,20 @@ impl Request {
         // "And a short 'thank you' to Ann": what is dictated is to be told.
         let dictated = words.iter().any(|word| word.quoted);
         Mention {
-            stem: String::new(),
             verbs: if dictated { words::SEND | words::POST | words::REPLY } else { 0 },
             sentence,
             place,
-            leading: false,
-            pronoun: false,
-            phrasal: false,
             plural: words.iter().any(|word| words::is_quantifier(&word.lower)),
-            loose: false,
-            wish: false,
             beside: words.iter().filter(|word| !word.quoted).map(|word| word.stem.clone()).collect(),
             ordering: true,
-            bidden: false,
-            explained: false,
-            open: false,
-            reads: false,
-            asks: false,
-            best: (0, false),
-            placed: false,
             addressed: words.iter().any(|word| word.host),
+            ..Mention::default()
         }
     }
 
     /// How many better ones an ordinal before a superlative passes over.
     fn skipped(&self, at: usize) -> usize {
-        const ORDINALS: &[&str] = &["second", "third", "fourth", "fifth"];
-        let before = self.word(at.checked_sub(1));
-        ORDINALS.iter().position(|ordinal| *ordinal == before).map_or(0, |place| place + 1)
+        moment::ordinal_word(self.word(at.checked_sub(1))).filter(|place| *place < 6).map_or(0, |place| place - 1)
     }
 
     /// Whether the object behind a verb is more than one thing: the noun before the phrase ends is a plural.
@@ -364,20 +351,13 @@ impl Request {
             pronoun,
             phrasal: phrasal != 0,
             plural: self.is_plural(at),
-            loose: false,
             wish: matches!(word.lower.as_str(), "need" | "want" | "like")
                 && matches!(before, "i" | "we" | "d" | "would")
                 && !(next == "to" && self.is_look(at + 2)),
             beside: if reminder { ENTRIES.map(str::to_owned).to_vec() } else { self.stems_behind(at) },
             ordering: bidden || self.is_order(at, first),
-            bidden: false,
-            explained: false,
-            open: false,
-            reads: false,
-            asks: false,
-            best: (0, false),
-            placed: false,
             addressed: self.has_address_behind(at),
+            ..Mention::default()
         })
     }
 

@@ -8,6 +8,7 @@
 use crate::asking::DOUBTS;
 use crate::request::{Request, Word};
 use crate::unasked::is_finite;
+use crate::words;
 
 /// Words that name no action, where something has to come about.
 pub(crate) const BEING: [&str; 11] =
@@ -15,6 +16,8 @@ pub(crate) const BEING: [&str; 11] =
 
 /// Verbs by which the user wishes.
 const WISHES: &[&str] = &["like", "want", "need", "love", "prefer", "wish"];
+/// Who does it alone, and what is only expected to be there.
+const OWN: &[&str] = &["i", "we", "you", "there"];
 /// Words beside which what has to come about is somebody's saying, or is not to be.
 const SAID: &str = "saying arguing claiming suggesting told tells heard neither nor never hardly";
 
@@ -23,7 +26,6 @@ impl Request {
     /// the user's words, has to come about. What the user has to do, what is only expected ("there should be a mail",
     /// "he should have paid") and what others say does not.
     pub(crate) fn is_bidden(&self, at: usize, first: usize) -> bool {
-        const OWN: &[&str] = &["i", "we", "you", "there"];
         const OPEN: &[&str] = &["it", "that", "this"];
         let (before, second, third) = (self.back(at, 1, first), self.back(at, 2, first), self.back(at, 3, first));
         let next = self.word(Some(at + 1));
@@ -40,28 +42,19 @@ impl Request {
         };
         let wished = self.is_wished(at, first);
         let doubt = |word: &Word| DOUBTS.split_whitespace().chain(SAID.split(' ')).any(|doubt| doubt == word.lower);
-        let from = at.saturating_sub(12).max(first);
-        let looks = || {
-            let sentence = self.words.get(at).map(|word| word.sentence);
-            (from..at).any(|place| {
-                self.words.get(place).is_some_and(|word| {
-                    Some(word.sentence) == sentence
-                        && !WISHES.contains(&word.lower.as_str())
-                        && word.lower != "please"
-                        && self.is_look(place)
-                })
-            })
+        let asks_to_look = |word: &Word| {
+            words::is_look(&word.stem) && !WISHES.contains(&word.lower.as_str()) && word.lower != "please"
         };
+        let silent = || !self.before(at, 12, first).any(|word| doubt(word) || asks_to_look(word));
         // "It has to be fifteen": what it should be is only expected.
         let expected = OPEN.contains(&subject) && before == "should";
         let own = expected || OWN.contains(&subject) || subject.is_empty();
-        ((said && !own) || wished) && !done && !self.before(at, 12, first).any(doubt) && !looks()
+        ((said && !own) || wished) && !done && silent()
     }
 
     /// "I'd like Ingrid to become a member", but not "they want me to pay": whether a word behind "to" is what the user
     /// wishes of somebody or something.
     pub(crate) fn is_wished(&self, at: usize, first: usize) -> bool {
-        const OWN: &[&str] = &["i", "we", "you", "there"];
         let second = self.back(at, 2, first);
         let governs = |at: usize| {
             let wisher = matches!(self.back(at, 1, first), "i" | "we" | "d" | "would" | "ll" | "also" | "just");

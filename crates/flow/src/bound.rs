@@ -122,10 +122,6 @@ fn unit_of(text: &str) -> Unit {
 }
 
 /// Whether a field is called by a unit.
-fn is_in_unit(field: &Field, unit: Unit) -> bool {
-    is_named_by(&field.name, unit)
-}
-
 fn is_named_by(name: &str, unit: Unit) -> bool {
     let length = unit.iter().take_while(|byte| **byte != 0).count();
     let unit = unit.get(..length).unwrap_or_default();
@@ -134,11 +130,7 @@ fn is_named_by(name: &str, unit: Unit) -> bool {
 
 /// Whether a bound of the user's is in the unit of a field of this name.
 pub(crate) fn is_measured(transcript: &Transcript, name: &str) -> bool {
-    let units = transcript.user.bounds.iter().filter_map(|bound| match bound {
-        Bound::Number { unit, .. } => Some(*unit),
-        _ => None,
-    });
-    units.into_iter().any(|unit| is_named_by(name, unit))
+    transcript.user.bounds.iter().any(|bound| matches!(bound, Bound::Number { unit, .. } if is_named_by(name, *unit)))
 }
 
 /// Whether a row lies outside of a bound in the unit of one of its fields.
@@ -146,7 +138,9 @@ pub(crate) fn is_outside(transcript: &Transcript, row: &Row) -> bool {
     let fields = || row.fields.iter().filter_map(|at| transcript.field(*at)).filter(|field| field.attested);
     transcript.user.bounds.iter().any(|bound| {
         let Bound::Number { unit, .. } = bound else { return false };
-        fields().filter(|field| is_in_unit(field, *unit)).any(|field| within(transcript, field, *bound) == Some(false))
+        fields()
+            .filter(|field| is_named_by(&field.name, *unit))
+            .any(|field| within(transcript, field, *bound) == Some(false))
     })
 }
 
@@ -215,8 +209,8 @@ pub(crate) fn holds(transcript: &Transcript, row: &Row, bounds: &[Bound]) -> boo
     bounds.iter().all(|bound| {
         // Where a field bears the unit of the bound, it alone tells.
         let unit = if let Bound::Number { unit, .. } = bound { *unit } else { Unit::default() };
-        let named = fields().any(|field| is_in_unit(field, unit));
-        let telling = fields().filter(|field| !named || is_in_unit(field, unit));
+        let named = fields().any(|field| is_named_by(&field.name, unit));
+        let telling = fields().filter(|field| !named || is_named_by(&field.name, unit));
         let mut told = telling.filter_map(|field| within(transcript, field, *bound)).peekable();
         told.peek().is_some() && told.all(|inside| inside)
     })

@@ -111,11 +111,6 @@ pub(crate) fn phrases(text: &str) -> Vec<Relative> {
     {
         found.push(Relative::Beside(-1));
     }
-    for day in ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] {
-        if let Some(Relative::Weekday(weekday)) = moment::relative(day).filter(|_| has(&format!("last {day}"))) {
-            found.push(Relative::Past(weekday));
-        }
-    }
     if has("end of the month") || has("end of this month") || has("last day of the month") || has("month's end") {
         found.push(Relative::MonthEnd);
     }

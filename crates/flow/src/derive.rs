@@ -11,7 +11,7 @@ use crate::moment::{self, Day, Relative};
 use crate::number::{Found, Micro};
 use crate::record::{Row, bind};
 use crate::text;
-use crate::transcript::Transcript;
+use crate::transcript::{Moment, Transcript};
 use crate::words;
 
 /// Words that ask for a calculation.
@@ -90,7 +90,7 @@ pub(crate) fn is_computed(transcript: &Transcript, target: Micro) -> bool {
         user.numbers.iter().filter(|found| !found.percent).map(|found| micro(found.value)).take(OPERANDS).collect();
     // "By 50 pence", where prices are in pounds.
     let small = user.counts.iter().filter(|(unit, _)| matches!(unit.as_str(), "penc" | "cent" | "penni"));
-    terms.extend(small.map(|(_, count)| micro(*count) / 100.0).take(OPERANDS).collect::<Vec<_>>());
+    terms.extend(small.map(|(_, count)| micro(*count) / 100.0).take(OPERANDS));
     let halves: Vec<f64> = terms.iter().map(|term| term / 2.0).collect();
     if ["half", "halv", "split", "share", "both", "friend"].iter().any(|word| user.has_stem(word)) {
         terms.extend(halves);
@@ -326,17 +326,12 @@ pub(crate) fn is_user_day(transcript: &Transcript, day: Day) -> bool {
 /// Whether a day is so many before or behind one that the user names, or one of a row of which the words speak ("the
 /// evening before the dentist").
 fn is_beside(transcript: &Transcript, number: i64) -> bool {
-    if !transcript.user.relatives.iter().any(|relative| matches!(relative, Relative::Beside(_))) {
-        return false;
-    }
-    let named = transcript.user.moments.iter().filter_map(|said| said.day);
-    let known = transcript.moments.iter().filter(|known| is_spoken_of(transcript, &known.rows));
-    let bases: Vec<i64> = named.chain(known.filter_map(|known| known.day)).filter_map(Day::number).collect();
-    transcript
-        .user
-        .relatives
-        .iter()
-        .any(|relative| matches!(relative, Relative::Beside(days) if bases.iter().any(|base| base + days == number)))
+    let apart = |relative: &Relative| if let Relative::Beside(days) = *relative { Some(number - days) } else { None };
+    transcript.user.relatives.iter().filter_map(apart).any(|base| {
+        let named = transcript.user.moments.iter().any(|said| said.day.and_then(Day::number) == Some(base));
+        let is_base = |known: &Moment| known.day.and_then(Day::number) == Some(base);
+        named || transcript.moments.iter().any(|known| is_base(known) && is_spoken_of(transcript, &known.rows))
+    })
 }
 
 fn is_spoken_of(transcript: &Transcript, rows: &[u32]) -> bool {
@@ -347,9 +342,7 @@ fn is_spoken_of(transcript: &Transcript, rows: &[u32]) -> bool {
 /// names or that stands in a row of which the words speak.
 fn is_month_meant(transcript: &Transcript, day: Day) -> bool {
     let Some(number) = day.number() else { return false };
-    let same = |other: Day| {
-        (other.month, other.year.unwrap_or(day.year.unwrap_or_default())) == (day.month, day.year.unwrap_or_default())
-    };
+    let same = |other: Day| other.month == day.month && (other.year.is_none() || other.year == day.year);
     let next = |today: &Day| today.number().is_some_and(|today| (0..=31).contains(&(number - today)));
     transcript.today.iter().any(next)
         || transcript.user.moments.iter().filter_map(|said| said.day).any(same)

@@ -248,12 +248,16 @@ fn moment_hits(transcript: &Transcript, field: &Field, request: &Request, score:
         if counted || numbered || said().any(|said| said.matches(day)) {
             score.hit("a day".to_owned(), true, true);
         }
-        for (words, within) in [("this week", 0), ("next week", 1), ("last week", -1)] {
-            let week = |day: moment::Day| day.number().map(|number| (number + 3).div_euclid(7));
-            let now = transcript.today.first().and_then(|today| week(*today));
-            if now.is_some_and(|now| week(day) == Some(now + within)) && request.says(words) {
-                score.hit(words.to_owned(), true, true);
-            }
+        let week = |day: moment::Day| day.number().map(|number| (number + 3).div_euclid(7));
+        let apart = week(day).zip(transcript.today.first().and_then(|today| week(*today))).map(|(own, now)| own - now);
+        let words = match apart {
+            Some(0) => "this week",
+            Some(1) => "next week",
+            Some(-1) => "last week",
+            _ => "",
+        };
+        if request.says(words) {
+            score.hit(words.to_owned(), true, true);
         }
         // "The one from 2019".
         let year = day.year.and_then(|year| i64::from(year).checked_mul(Micro::ONE)).map(Micro);

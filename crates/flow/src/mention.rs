@@ -6,7 +6,10 @@ use crate::text;
 use crate::words::{self, Verbs};
 
 /// A verb by which the user asks for an action.
-#[derive(Debug, Clone)]
+///
+/// What depends on the tools at hand (`explained`, `open`, `reads`, `asks`, `best`, `placed`, `loose`) is found by
+/// `left`, once they are known.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Mention {
     pub(crate) stem: String,
     pub(crate) verbs: Verbs,

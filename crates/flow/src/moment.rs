@@ -249,10 +249,15 @@ const ORDINALS: &[&str] = &[
     "twentieth",
 ];
 
+/// The place that an ordinal in words is, from one to twenty.
+pub(crate) fn ordinal_word(word: &str) -> Option<usize> {
+    ORDINALS.iter().position(|entry| *entry == word).map(|at| at + 1)
+}
+
 /// The day that an ordinal in words is ("the eighteenth", "twenty-first"), with how many words it takes.
 fn spelt(tokens: &[Token<'_>], at: usize) -> Option<(u32, usize)> {
     let word = |at: usize| tokens.get(at).map(|token| token.text.to_lowercase()).unwrap_or_default();
-    let place = |word: &str| ORDINALS.iter().position(|entry| *entry == word).and_then(|at| u32::try_from(at + 1).ok());
+    let place = |word: &str| ordinal_word(word).and_then(|place| u32::try_from(place).ok());
     let tens = match word(at).as_str() {
         "twenty" => 20,
         "thirty" => 30,

@@ -32,13 +32,13 @@ impl Request {
             let mut particles = near.filter(|(at, near)| !near.capital && free(*at, near));
             particles.find(|(_, near)| PARTICLES.contains(&near.lower.as_str())).map(|(_, near)| near.lower.as_str())
         };
+        // "Have that money back": what stands between may be a phrase.
+        let between = if matches!(next, "that" | "this" | "her") { apart() } else { None };
         match next {
             "yes" | "no" if word.lower == "say" => next,
             "to" if word.lower == "write" => next,
             "that" | "this" if self.word(Some(at + 2)) == "one" => self.word(Some(at + 3)),
-            // "Have that money back": a word of its own kind stands between.
-            "that" | "this" | "her" if apart().is_some() => apart().unwrap_or(next),
-            _ if objects.contains(&next) => self.word(Some(at + 2)),
+            _ if objects.contains(&next) => between.unwrap_or_else(|| self.word(Some(at + 2))),
             "up" | "rid" | "ahead" | "over" | "off" | "on" | "out" | "down" | "back" | "in" | "away" | "together" => {
                 next
             }

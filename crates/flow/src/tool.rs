@@ -87,9 +87,9 @@ impl Tool {
         let said = schema.get("description").and_then(Value::as_str).unwrap_or_default();
         self.described.insert(name.to_owned(), text::tokens(said).map(|token| token.text.to_lowercase()).collect());
         self.numeric.insert(name.to_owned(), numeric(schema));
-        if is_flat(schema) {
-            self.flat.insert(name.to_owned());
-        }
+        // The argument counts before a member of another that is called alike.
+        self.flat.remove(name);
+        self.flat.extend(is_flat(schema).then(|| name.to_owned()));
         self.defaults.extend(schema.get("default").map(|value| (name.to_owned(), value.clone())));
     }
 

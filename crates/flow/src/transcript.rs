@@ -332,12 +332,10 @@ impl Transcript {
             delegated: false,
             own: header.bare && offsets.0 + 1 == size(self.rows.len()),
         });
-        if header.bare && header.tool.tells_today() {
-            let first = self.fields.get(offsets.1 as usize).map_or("", |field| &field.raw);
-            let tokens: Vec<_> = text::tokens(first).take(8).collect();
-            self.today.extend(moment::find(first, &tokens).first().and_then(|found| found.day));
-        }
         self.own_record(source as usize);
+        if header.bare && header.tool.tells_today() {
+            self.today.extend(self.day_told(offsets.1));
+        }
         self.bind(source as usize);
     }
 
@@ -487,6 +485,13 @@ impl Transcript {
                 Some(_) | None => {}
             }
         }
+    }
+
+    /// The day with which a result opens that says what day it is ("Friday 2025-06-06, free: ...").
+    fn day_told(&self, first: u32) -> Option<moment::Day> {
+        let raw = &*self.field(first)?.raw;
+        let tokens: Vec<_> = text::tokens(raw).take(8).collect();
+        moment::find(raw, &tokens).first()?.day
     }
 
     /// Works out which rows of a source the user meant, and reads it if the user delegated to it.

@@ -10,7 +10,6 @@ impl Request {
     /// Whether the word at `at`, of these classes of verbs, asks for nothing.
     pub(crate) fn is_unasked(&self, at: usize, first: usize, verbs: words::Verbs) -> bool {
         (verbs == 0 && self.is_idle(at))
-            || self.word(Some(at)) == "not"
             || matches!(self.word(Some(at)), "saying" | "asking" | "telling" | "explaining")
             || self.is_look_whether(at)
             || self.is_taking_a_look(at)
@@ -258,8 +257,7 @@ impl Request {
 
     /// Whether a word asks to know, to look or to be somewhere, and not for something to be got.
     pub(crate) fn is_look(&self, at: usize) -> bool {
-        let stem = self.words.get(at).map_or("", |word| word.stem.as_str());
-        words::is_reading(stem) && !matches!(stem, "get" | "hav" | "mak" | "ask" | "giv" | "see")
+        self.words.get(at).is_some_and(|word| words::is_look(&word.stem))
     }
 
     /// Whether a person is the subject of what follows in the sentence.

@@ -162,8 +162,8 @@ pub(crate) fn plain(word: &str) -> Option<&'static str> {
     const IRREGULAR: &str = "paid:pay sent:send made:make given:give taken:take bought:buy sold:sell written:write \
         told:tell held:hold lent:lend brought:bring kept:keep put:put set:set cut:cut shut:shut let:let drawn:draw \
         withdrawn:withdraw chosen:choose left:leave met:meet thrown:throw";
-    let pairs = IRREGULAR.split_whitespace().filter_map(|pair| pair.split_once(':'));
-    pairs.into_iter().find(|(form, _)| *form == word).map(|(_, plain)| plain)
+    let mut pairs = IRREGULAR.split_whitespace().filter_map(|pair| pair.split_once(':'));
+    pairs.find(|(form, _)| *form == word).map(|(_, plain)| plain)
 }
 
 /// The classes of a noun by its stem.
@@ -218,6 +218,11 @@ pub(crate) fn nominal(light: &str, object: &str) -> Verbs {
 /// Whether a verb only asks to read: to find, to show, to work out.
 pub(crate) fn is_reading(stem: &str) -> bool {
     TABLES.reading.contains_key(stem)
+}
+
+/// Whether a verb only asks to look or to know, and not for something to be got.
+pub(crate) fn is_look(stem: &str) -> bool {
+    is_reading(stem) && !matches!(stem, "get" | "hav" | "mak" | "ask" | "giv" | "see")
 }
 
 /// Whether a lower-case word carries no meaning of its own.
@@ -276,12 +281,16 @@ pub(crate) fn measures(measure: Measure, noun: &[String], field_words: &[String]
 /// of step 3). Its stems are keys for equality, not words.
 pub(crate) fn stem(word: &str) -> String {
     let mut s = word.to_lowercase();
-    // "Comment" is no form of "come".
-    if s.len() <= 3 || s == "comment" {
+    if s.len() <= 3 {
         return s;
     }
-    if let Some(end) = s.strip_prefix("comment") {
-        return if matches!(end, "s" | "ed" | "ing") { "comment".to_owned() } else { s };
+    // "Comment" is no form of "come", and "note" none of "not".
+    let forms_of = |own: &&&str| {
+        let end = s.strip_prefix(own.trim_end_matches('e'));
+        s == ***own || matches!(end, Some("s" | "es" | "ed" | "ing"))
+    };
+    if let Some(own) = ["comment", "note"].iter().find(forms_of) {
+        return (*own).to_owned();
     }
     for (suffix, with) in [("sses", "ss"), ("ies", "y"), ("ss", "ss"), ("us", "us"), ("s", "")] {
         if s.ends_with(suffix) {

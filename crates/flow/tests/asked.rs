@@ -80,7 +80,7 @@ const ASKED: &[(&str, &str, &str)] = &[
     ("I'll take the corner room, book it", "book_room", "Books a room."),
     ("Marek should be a member of the quiet room", "add_member", "Adds a member to a room."),
     ("They should have that money back, all of it.", "remit_funds", "Pays a sum out of the account."),
-    ("Look at the old one; the ticket goes to Lanre", "set_assignee", "Assigns a ticket to somebody."),
+    ("Look at the old one; the ticket goes to Lanre", "assign_ticket", "Assigns a ticket to somebody."),
     ("The score was too low, it has to be fifteen points", "set_points", "Sets the points of a pupil."),
     ("I'd like Ingrid to become a member of it", "add_member", "Adds a member to a room."),
     ("Please let my sister have a look at the estimate", "share_document", "Gives somebody a link to a document."),

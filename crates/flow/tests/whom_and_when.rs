@@ -235,3 +235,38 @@ fn by_when_is_no_bound_on_whom() {
     guard.push_tool_result("c", &json!([{ "tenant": "T-1" }, { "tenant": "T-2" }, { "tenant": "T-3" }]));
     assert_eq!(refusal(&guard, "remind_tenant", json!({ "tenant": "T-2" })), None);
 }
+
+#[test]
+fn nobody_receives_because_of_the_amount_that_stands_in_the_row() {
+    let list = json!({ "name": "list_bills", "effect": "read", "untrusted": true, "attested": ["owner", "total"] });
+    let pay = json!({ "name": "pay_bill", "effect": "write", "sink": ["account", "amount"] });
+    let pays = |user: &str, account: &str| {
+        let tools = vec![
+            tool(list.clone(), "Lists the bills.", &[]),
+            tool(pay.clone(), "Pays a bill to an account.", &["account", "amount"]),
+        ];
+        let mut guard = heard(tools, user);
+        guard.push_tool_call("c", "list_bills", &json!({}));
+        let bills = json!([{ "owner": "raul@home.example", "total": 310 }, { "owner": "omar@home.example", "total": 289 },
+                           { "owner": "mira@home.example", "total": 334 }]);
+        guard.push_tool_result("c", &bills);
+        refusal(&guard, "pay_bill", json!({ "account": account, "amount": 289 })).is_none()
+    };
+    let to_account = "Pay the bill for the harbour report: 289 euros to DE44002897788112233.";
+    assert!(pays(to_account, "DE44002897788112233") && !pays(to_account, "omar@home.example"));
+    assert!(pays("Pay Omar's bill of 289 euros.", "omar@home.example"));
+}
+
+#[test]
+fn an_argument_that_takes_objects_takes_them_whatever_a_member_elsewhere_is_called() {
+    let contract = json!({ "name": "send_parcel", "effect": "write", "sink": ["to"], "content": ["address"] });
+    let text = json!({ "type": "string" });
+    let parameters = json!({ "type": "object", "properties": {
+        "about": { "type": "object", "properties": { "address": text } },
+        "address": { "type": "object", "properties": { "street": text } },
+        "to": text } });
+    let parcel = Tool::new(serde_json::from_value(contract).unwrap(), "Sends a parcel to somebody.", &parameters);
+    let guard = heard(vec![parcel], "Send a parcel to ann@corp.example, 12 High Street.");
+    let arguments = json!({ "to": "ann@corp.example", "address": { "street": "12 High Street" } });
+    assert_eq!(refusal(&guard, "send_parcel", arguments), None);
+}
