@@ -81,7 +81,10 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         replays.insert((*folder).to_owned(), report);
     }
     let sequences = if arguments.full { "10000000" } else { "100000" };
-    let attack = told(&["guard", "attack", "--sequences", sequences, "--json"])?;
+    // It ends with an error where it wins, and then most of all the run is to be kept.
+    let attack = ["guard", "attack", "--sequences", sequences, "--json"];
+    let played = std::process::Command::new(&steersman).args(attack).output()?;
+    let attack: Value = serde_json::from_slice(&played.stdout)?;
     let mut timer = std::process::Command::new(house::target("release/examples/decision_bench"));
     let decision: Value = serde_json::from_str(&house::output(&mut timer)?)?;
     let command = if arguments.full { "cargo xtask bench guard --full" } else { "cargo xtask bench guard" };
@@ -95,7 +98,11 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     } else {
         print(&run);
     }
-    Ok(())
+    if played.status.success() {
+        Ok(())
+    } else {
+        Err(Failure::new("the red team won: see `attack.examples` of the run"))
+    }
 }
 
 fn print(run: &Value) {
