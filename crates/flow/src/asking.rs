@@ -4,11 +4,10 @@
 //!
 //! What never happens here: no grant. This finds what was asked; whether it is enough is decided elsewhere.
 
-use crate::bidden::BEING;
 use crate::mention::Mention;
 use crate::moment::{self, Relative};
 use crate::particle::phrasal;
-use crate::request::{Delegation, Request, Selection, Word};
+use crate::request::{Delegation, Request, Word};
 use crate::unasked::is_finite;
 use crate::words;
 
@@ -54,96 +53,43 @@ impl Request {
                 Relative::Weekday(day) if over => Relative::Past(day),
                 other => other,
             }));
-            let before = self.word(at.checked_sub(1));
-            let behind = self.words.get(at + 1).filter(|next| !next.hard_gap).map_or("", |next| next.lower.as_str());
-            let superlative = words::superlative(before, &word.lower, behind);
-            if let Some(superlative) = superlative.filter(|_| !self.is_time_phrase(at)) {
-                let nouns = self.stems_beside(at);
-                let sentence = self.words.get(at).map_or(0, |word| word.sentence);
-                let (count, skipped) = (self.count_near(at), self.skipped(at));
-                let selection = Selection { superlative, count, skipped, nouns, sentence };
-                self.selections.push(selection);
-            }
+            self.selections.extend(self.selection_at(at));
         }
+        self.read_ranking(first);
         self.read_verbless(first);
         let delegation = self.delegation_from(first);
         self.delegation.actions |= delegation.actions;
         self.delegation.figures |= delegation.figures;
     }
 
-    /// Whether "last", "next" or "first" speaks of the calendar or of an order of work, and selects nothing.
-    fn is_time_phrase(&self, at: usize) -> bool {
-        const EVENTS: &str = "due expires expiring ends ending starts starting leaves leaving arrives arriving departs \
-            departing comes coming runs began started ended closes opens falls";
-        let before = self.word(at.checked_sub(1));
-        if EVENTS.split_whitespace().any(|event| event == before) {
-            return false;
-        }
-        // "But first check ...": what comes first in the work, not of a list.
-        let behind = self.words.get(at + 1).filter(|next| !next.hard_gap);
-        let order = matches!(self.word(Some(at)), "first" | "next" | "last")
-            && matches!(before, "" | "but" | "and" | "then" | "so" | "do" | "please")
-            && behind.is_none_or(|next| words::verbs(&next.stem) != 0 || words::is_reading(&next.stem) || next.comma);
-        if order {
+    /// "Change the rent to match", "see that the amount fits": a figure that follows from what stands elsewhere.
+    fn is_matched(&self, at: usize) -> bool {
+        let last = self.words.get(at + 1).is_none_or(|next| next.hard_gap || next.sentence != self.sentence_of(at));
+        let around = (self.word(at.checked_sub(1)), self.word(Some(at)), self.word(Some(at + 1)));
+        if matches!(around, ("into" | "in", "line", "with")) {
             return true;
         }
-        // "the lease that runs out first"
-        let sentence = self.words.get(at).map_or(0, |word| word.sentence);
-        let relative =
-            |word: &Word| word.sentence == sentence && matches!(word.lower.as_str(), "that" | "which" | "who");
-        if matches!(self.word(Some(at)), "last" | "first" | "next" | "most" | "least")
-            && self.words.get(at.saturating_sub(5)..at).unwrap_or_default().iter().any(relative)
-        {
-            return false;
-        }
-        let Some(next) = self.words.get(at + 1) else { return true };
-        let loose = matches!(self.word(Some(at)), "last" | "next" | "first" | "recent");
-        let unit = matches!(
-            next.stem.as_str(),
-            "week"
-                | "month"
-                | "year"
-                | "dai"
-                | "day"
-                | "tim"
-                | "night"
-                | "quarter"
-                | "name"
-                | "nam"
-                | "minut"
-                | "hour"
-                | "few"
-        );
-        loose
-            && (unit
-                || next.hard_gap
-                || moment::relative(&next.lower).is_some()
-                || next.lower.parse::<u32>().is_ok()
-                || (words::is_stop(&next.lower) && next.lower != "two"))
-            || (self.word(Some(at)) == "best" && next.stem == "regard")
+        last && (matches!(self.word(Some(at)), "fits" | "matches")
+            || (self.word(Some(at)), self.word(at.checked_sub(1))) == ("match", "to"))
+    }
+
+    fn sentence_of(&self, at: usize) -> u32 {
+        self.words.get(at).map_or(0, |word| word.sentence)
+    }
+
+    /// "Make that list a file": whether a word points at the thing that is named behind it.
+    fn is_demonstrative(&self, at: usize) -> bool {
+        let plain = |at: usize| {
+            let word = self.words.get(at).filter(|word| !word.hard_gap && !word.comma);
+            word.filter(|word| !words::is_stop(&word.lower) && !word.quoted)
+        };
+        let named = |at: usize| plain(at).is_some_and(|word| words::nouns(&word.stem) != 0);
+        matches!(self.word(Some(at)), "that" | "this" | "these" | "those")
+            && (named(at + 1) || (plain(at + 1).is_some() && named(at + 2)))
     }
 
     pub(crate) fn word(&self, at: Option<usize>) -> &str {
         at.and_then(|at| self.words.get(at)).map_or("", |word| word.lower.as_str())
-    }
-
-    /// The stems of what a superlative speaks of: the words behind it up to the end of the phrase, or the one before
-    /// it.
-    fn stems_beside(&self, at: usize) -> Vec<String> {
-        let behind = self.words.get(at + 1..(at + 7).min(self.words.len())).unwrap_or_default();
-        let phrase = behind.iter().take_while(|word| !word.hard_gap);
-        let behind: Vec<String> = phrase
-            .enumerate()
-            .take_while(|(place, word)| {
-                *place < 3 || behind.first().is_some_and(|first| first.lower == "of") && !word.comma
-            })
-            .map(|(_, word)| word.stem.clone())
-            .collect();
-        if behind.is_empty() {
-            at.checked_sub(1).map(|at| words::stem(self.word(Some(at)))).into_iter().collect()
-        } else {
-            behind
-        }
     }
 
     /// The stems of the words behind a verb, up to the end of the clause.
@@ -151,7 +97,8 @@ impl Request {
         let Some(verb) = self.words.get(at) else { return Vec::new() };
         let behind = self.words.iter().skip(at + 1).filter(|word| !word.quoted).take(9);
         // "Move that to my savings": a pronoun begins no clause.
-        let pronoun = matches!(self.word(Some(at + 2)), "to" | "into" | "from" | "on" | "onto" | "back" | "over");
+        let pronoun = self.is_demonstrative(at + 1)
+            || matches!(self.word(Some(at + 2)), "to" | "into" | "from" | "on" | "onto" | "back" | "over");
         let phrase = behind.enumerate().take_while(|(place, word)| {
             word.sentence == verb.sentence
                 && (!word.hard_gap || word.quoted)
@@ -166,7 +113,7 @@ impl Request {
 
     /// Whether a word stands where an order stands, whatever it means.
     fn is_order(&self, at: usize, first: usize) -> bool {
-        const OPEN: &[&str] = &["please", "pls", "now", "also", "just", "kindly", "you", "then", "and"];
+        const OPEN: &[&str] = &["please", "pls", "now", "also", "just", "kindly", "you", "then", "and", "case"];
         const OBJECTS: &str = "the a an my his her their our your its it them this that these those all every each both up \
             out off down over back in on me him us";
         const WISHES: &[&str] = &["want", "need", "like", "love", "have", "wish", "you"];
@@ -231,13 +178,19 @@ impl Request {
             // "The best rated one" says nothing of anybody.
             let rated =
                 |at: usize| words.get(at).is_some_and(|word| matches!(word.lower.as_str(), "best" | "top" | "highest"));
-            let stated = words
-                .iter()
-                .enumerate()
-                .any(|(at, word)| !word.quoted && is_finite(&word.lower) && !at.checked_sub(1).is_some_and(rated));
+            // "It's Tuesday."
+            let start = at - words.len();
+            let contracted =
+                |at: usize| self.word((start + at).checked_sub(1)) == "it" && self.is_dated(start + at + 1);
+            let stated = words.iter().enumerate().any(|(at, word)| {
+                let finite = is_finite(&word.lower) && !at.checked_sub(1).is_some_and(rated);
+                !word.quoted && (finite || (word.lower == "s" && contracted(at)))
+            });
+            // What is dictated whole asks for nothing itself.
+            let dictated = words.iter().all(|word| word.quoted || word.question);
             let asking = words.iter().filter(|word| !word.quoted).any(|word| asks(&word));
             let let_be = (at - words.len()..at).any(|at| self.is_let_be(at));
-            if words.len() < 3 || let_be || spoken || stated || asking {
+            if words.len() < 3 || let_be || spoken || stated || asking || dictated {
                 continue;
             }
             let mention = self.verbless(at - words.len(), sentence);
@@ -262,11 +215,6 @@ impl Request {
         }
     }
 
-    /// How many better ones an ordinal before a superlative passes over.
-    fn skipped(&self, at: usize) -> usize {
-        moment::ordinal_word(self.word(at.checked_sub(1))).filter(|place| *place < 6).map_or(0, |place| place - 1)
-    }
-
     /// Whether the object behind a verb is more than one thing: the noun before the phrase ends is a plural.
     fn is_plural(&self, at: usize) -> bool {
         const ENDS: &str = "and then to from with for in on at by of that which who whose into onto if when as because \
@@ -289,21 +237,6 @@ impl Request {
         })
     }
 
-    /// The number word within two words of a superlative ("the three largest", "top 5"); one if there is none.
-    fn count_near(&self, at: usize) -> usize {
-        let near = [at.checked_sub(1), at.checked_add(1), at.checked_sub(2)];
-        let number = |word: &str| match word {
-            "two" | "couple" => Some(2),
-            "three" => Some(3),
-            "four" => Some(4),
-            "five" => Some(5),
-            "six" => Some(6),
-            "ten" => Some(10),
-            _ => word.parse().ok().filter(|count| *count <= 100),
-        };
-        near.into_iter().find_map(|at| number(self.word(at))).unwrap_or(1)
-    }
-
     /// The request for an action that the word at `at` is, if it is one: a verb in an asking form, not negated, not a
     /// noun, not past, not quoted.
     fn mention_at(&self, at: usize, first: usize) -> Option<Mention> {
@@ -314,12 +247,14 @@ impl Request {
         let stem = plain.map_or_else(|| word.stem.clone(), words::stem);
         let verbs = words::verbs(&stem) | slip;
         let bidden = self.is_bidden(at, first);
-        let being = bidden && BEING.contains(&word.lower.as_str()) && phrasal(&word.lower, self.particle_of(at)) == 0;
+        let being = bidden && self.is_being(at);
         if word.quoted || word.question || word.host || word.inside || (!being && self.is_unasked(at, first, verbs)) {
             return None;
         }
         if being {
-            return Some(Mention { bidden: true, ..self.verbless(at, word.sentence) });
+            let verbless = self.verbless(at, word.sentence);
+            let pronoun = verbless.beside.iter().any(|stem| matches!(stem.as_str(), "it" | "them" | "ther"));
+            return Some(Mention { bidden: true, verbs: 0, pronoun, ..verbless });
         }
         let next = self.word(Some(at + 1));
         let phrasal = self.together(at);
@@ -333,9 +268,9 @@ impl Request {
                 "" | "then" | "please" | "to" | "now" | "also" | "just" | "kindly" | "you" | "should" | "can"
             );
         let pronoun = matches!(next, "it" | "them" | "that" | "this" | "those" | "these" | "one" | "everything")
-            && !(matches!(next, "this" | "that") && self.is_dated(at + 2));
-        // "Make it Nil's", "set it to done": that changes what is there and creates nothing.
-        let changing = pronoun && words::is_generic(&word.stem);
+            && !(matches!(next, "this" | "that") && self.is_dated(at + 2))
+            && !self.is_demonstrative(at + 1);
+        let changing = pronoun && self.is_changing(at);
         let verbs = if changing { (verbs & !words::CREATE) | words::UPDATE | words::ASSIGN } else { verbs };
         // "Remind me" asks for an entry, and tells nobody.
         let reminder = word.stem == "remind" && matches!(next, "me" | "us");
@@ -351,26 +286,42 @@ impl Request {
             pronoun,
             phrasal: phrasal != 0,
             plural: self.is_plural(at),
-            wish: matches!(word.lower.as_str(), "need" | "want" | "like")
-                && matches!(before, "i" | "we" | "d" | "would")
-                && !(next == "to" && self.is_look(at + 2)),
-            beside: if reminder { ENTRIES.map(str::to_owned).to_vec() } else { self.stems_behind(at) },
+            wish: self.is_wish(at, before),
+            beside: match word.lower.as_str() {
+                _ if reminder => ENTRIES.map(str::to_owned).to_vec(),
+                "go" | "come" if self.is_going(at) => {
+                    self.before(at, 12, first).map(|word| word.stem.clone()).collect()
+                }
+                _ => self.stems_behind(at),
+            },
             ordering: bidden || self.is_order(at, first),
             addressed: self.has_address_behind(at),
             ..Mention::default()
         })
     }
 
+    /// "I need Friday off", "I should like an hour", but not "I want to see it".
+    fn is_wish(&self, at: usize, before: &str) -> bool {
+        let word = self.word(Some(at));
+        let own = matches!(before, "i" | "we" | "d" | "would" | "should") || (word == "need" && before.is_empty());
+        let look = self.word(Some(at + 1)) == "to" && self.is_look(at + 2);
+        matches!(word, "need" | "want" | "like") && own && !look
+    }
+
+    /// "Make it Nil's", "set it to done": that changes what is there and creates nothing. "Put that into a document of
+    /// its own" makes one.
+    fn is_changing(&self, at: usize) -> bool {
+        let anew = matches!(self.word(Some(at + 2)), "into" | "in" | "as")
+            && matches!(self.word(Some(at + 3)), "a" | "an" | "another");
+        !anew && self.words.get(at).is_some_and(|word| words::is_generic(&word.stem))
+    }
+
     /// What a verb means with the words behind it, where that is something of its own.
     fn together(&self, at: usize) -> words::Verbs {
         let word = self.word(Some(at));
-        // "The old draft can go", but not "Ben can go on the trip".
-        let last = self.words.get(at + 1).is_none_or(|next| {
-            next.hard_gap || next.comma || matches!(next.lower.as_str(), "now" | "too" | "as" | "and" | "please")
-        });
-        let gone = word == "go" && self.word(at.checked_sub(1)) == "can" && last;
         match self.is_scaled(at) {
-            _ if gone => words::DELETE,
+            _ if self.is_going(at) => words::DELETE,
+            _ if self.is_line(at) => words::SEND | words::POST,
             _ if self.is_letting_in(at) => words::SHARE,
             0 => phrasal(word, self.particle_of(at)),
             scaled => scaled,
@@ -385,10 +336,13 @@ impl Request {
 
     /// "H-81 can be released", "Sara Lind gets a raise".
     pub(crate) fn is_passive_order(&self, at: usize) -> bool {
-        let (before, second) = (self.word(at.checked_sub(1)), self.word(at.checked_sub(2)));
+        let before = self.word(at.checked_sub(1));
+        let adverb = before == "be" && matches!(self.word(at.checked_sub(2)), "then" | "also" | "now");
+        let second = self.word(at.checked_sub(if adverb { 3 } else { 2 }));
         let (third, fourth) = (self.back(at, 3, 0), self.back(at, 4, 0));
         // "It has to be paid", "I want it to be paid", but not "the amount to be paid".
-        let due = matches!(third, "is" | "are" | "has" | "have" | "needs" | "need" | "ought")
+        let due = (matches!(third, "is" | "are" | "has" | "have" | "needs" | "need" | "ought")
+            || (third == "s" && fourth == "it"))
             && !matches!(fourth, "that" | "which" | "who");
         let may = matches!(second, "can" | "should" | "must" | "may" | "could" | "shall")
             || second == "to" && (due || at.checked_sub(1).is_some_and(|at| self.is_wished(at, 0)));
@@ -470,7 +424,7 @@ impl Request {
             found.figures |= matches!(
                 word.lower.as_str(),
                 "accordingly" | "according" | "specified" | "instructed" | "stated" | "described"
-            );
+            ) || self.is_matched(at);
         }
         found.figures |= found.actions;
         found

@@ -6,13 +6,19 @@
 //! What never happens here: no expectation ("there should be a mail"), no plan of the user's own, no word of others.
 
 use crate::asking::DOUBTS;
+use crate::particle::phrasal;
 use crate::request::{Request, Word};
 use crate::unasked::is_finite;
 use crate::words;
 
 /// Words that name no action, where something has to come about.
-pub(crate) const BEING: [&str; 11] =
-    ["be", "have", "become", "go", "come", "get", "receive", "deserves", "goes", "becomes", "moves"];
+const BEING: [&str; 14] = [
+    "be", "have", "become", "go", "come", "get", "receive", "hear", "deserves", "goes", "becomes", "moves", "gets",
+    "receives",
+];
+
+/// Those that say it without another word.
+const COMING: &[&str] = &["deserves", "goes", "becomes", "moves", "gets", "receives"];
 
 /// Verbs by which the user wishes.
 const WISHES: &[&str] = &["like", "want", "need", "love", "prefer", "wish"];
@@ -33,23 +39,49 @@ impl Request {
             matches!(self.word(Some(at)), "have" | "be") && (is_finite(next) || next.ends_with("ed") || next == "been");
         let (said, subject) = match (before, second) {
             ("should" | "must" | "shall", subject) => (true, subject),
-            ("to", "has" | "have" | "is" | "are" | "needs" | "ought") => (true, third),
+            ("to", "has" | "have" | "is" | "are" | "need" | "needs" | "ought") => (true, third),
             // "The train that goes to Leeds" is only described.
             _ => {
-                let of_thing = !matches!(before, "that" | "which" | "who" | "it" | "this" | "these" | "those");
-                (of_thing && matches!(self.word(Some(at)), "deserves" | "goes" | "becomes" | "moves"), before)
+                let described = matches!(before, "that" | "which" | "who" | "it" | "this" | "these" | "those");
+                (!described && COMING.contains(&self.word(Some(at))), before)
             }
         };
         let wished = self.is_wished(at, first);
+        // "It has to be fifteen": what it should be is only expected.
+        // "It should be in the calendar" is none such.
+        let placed =
+            matches!(self.word(Some(at + 1)), "in" | "on") && matches!(self.word(Some(at + 2)), "the" | "my" | "our");
+        let expected = OPEN.contains(&subject) && before == "should" && !placed;
+        let own = expected || OWN.contains(&subject) || subject.is_empty();
+        ((said && !own) || wished) && !done && !self.is_doubted(at, first)
+    }
+
+    /// Whether words before what has to come about make it a question, a saying or a look.
+    fn is_doubted(&self, at: usize, first: usize) -> bool {
         let doubt = |word: &Word| DOUBTS.split_whitespace().chain(SAID.split(' ')).any(|doubt| doubt == word.lower);
         let asks_to_look = |word: &Word| {
             words::is_look(&word.stem) && !WISHES.contains(&word.lower.as_str()) && word.lower != "please"
         };
-        let silent = || !self.before(at, 12, first).any(|word| doubt(word) || asks_to_look(word));
-        // "It has to be fifteen": what it should be is only expected.
-        let expected = OPEN.contains(&subject) && before == "should";
-        let own = expected || OWN.contains(&subject) || subject.is_empty();
-        ((said && !own) || wished) && !done && silent()
+        // "When that's there, Ann should be able to view it", "what he has paid has to go back to him".
+        let opens = |word: &Word| {
+            let start = self.before(at, 40, first).next().is_some_and(|opener| std::ptr::eq(opener, word));
+            let behind = || self.before(at, 12, first).any(|other| other.comma);
+            let clause = word.lower == "what" || (matches!(&*word.lower, "when" | "if" | "once") && behind());
+            start && !word.question && clause
+        };
+        // "See how much came in, and whatever is over should go back": what stands before is spoken of apart.
+        let near = (first..at).rev().take(12);
+        let is_apart = |at: &usize| self.word(Some(*at)) == "and" && self.words.get(*at).is_some_and(|word| word.comma);
+        let from = near.into_iter().find(is_apart).unwrap_or(first);
+        self.before(at, 12, from).any(|word| (doubt(word) && !opens(word)) || asks_to_look(word))
+    }
+
+    /// Whether what has to come about names no action. "Ann gets a raise" is an order of its own.
+    pub(crate) fn is_being(&self, at: usize) -> bool {
+        let message = |stem: &String| words::nouns(stem) & words::MESSAGE != 0;
+        let raised = self.word(Some(at)) == "gets" && !self.stems_behind(at).iter().take(4).any(message);
+        let word = self.word(Some(at));
+        !raised && BEING.contains(&word) && phrasal(word, self.particle_of(at)) == 0
     }
 
     /// "I'd like Ingrid to become a member", but not "they want me to pay": whether a word behind "to" is what the user
@@ -64,6 +96,23 @@ impl Request {
             && (1..=8).filter_map(|by| at.checked_sub(by)).any(|place| place >= first && governs(place))
             && !WISHES.contains(&second)
             && !OWN.contains(&second)
+    }
+
+    /// "The old draft can go", "the dentist can come out of the diary", but not "Ben can go on the trip".
+    pub(crate) fn is_going(&self, at: usize) -> bool {
+        let last = self.words.get(at + 1).is_none_or(|next| {
+            next.hard_gap || next.comma || matches!(next.lower.as_str(), "now" | "too" | "as" | "and" | "please")
+        });
+        let (word, next) = (self.word(Some(at)), self.word(Some(at + 1)));
+        let goes = (word == "go" && last) || (matches!(word, "go" | "come") && matches!(next, "out" | "off"));
+        goes && self.word(at.checked_sub(1)) == "can"
+    }
+
+    /// "Drop him a line", "drop them all one mail".
+    pub(crate) fn is_line(&self, at: usize) -> bool {
+        const LINES: &[&str] = &["line", "note", "message", "mail", "email", "text", "letter"];
+        let near = |from: usize, words: &[&str]| (at + from..at + 6).any(|at| words.contains(&self.word(Some(at))));
+        self.word(Some(at)) == "drop" && near(2, LINES) && near(1, &["a", "an", "one", "short", "quick"])
     }
 
     /// "Let my sister have a look at it", "let ann@corp.com view it".

@@ -7,14 +7,15 @@
 //! What never happens here: no similarity, no threshold. A reason holds or it does not.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::bound;
 use crate::described;
 use crate::layout::looks_like_data;
 use crate::moment;
 use crate::record::{Family, Field, Row, bind};
-use crate::request::{Request, Selection};
+use crate::request::Request;
+use crate::selection::Selection;
 use crate::text;
 use crate::transcript::{Query, Source, Transcript};
 use crate::words::{self, End, Measure};
@@ -303,38 +304,87 @@ pub(crate) fn is_narrowed(transcript: &Transcript, row: &Row) -> bool {
         })
 }
 
-/// Whether a value was asked about in one of several reads of a kind, and what came back is the most or the least of
-/// all, as the user's words select ("the channel with the most members").
+/// Whether a value is the one that the user's words select by how much there is of it: what came back where it was
+/// asked about ("the channel with the most members"), or the records that bear it ("who wrote the most messages").
 pub(crate) fn counted(transcript: &Transcript, value: &str) -> bool {
+    let by_count = |selection: &&Selection| matches!(selection.superlative.measure, Measure::Named | Measure::Size);
+    let mut selections = transcript.user.selections.iter().filter(by_count);
+    selections.any(|selection| {
+        if selection.of_whom {
+            is_most_borne(transcript, value, selection)
+        } else {
+            is_most_returned(transcript, value, selection, &|_| true)
+        }
+    })
+}
+
+/// Whether a value that no platform attests is selected so by reads that are named like its argument, where the user
+/// speaks of that kind: a room in a list of rooms, since others may write the names of rooms, but not how many are in.
+pub(crate) fn counted_by_name(transcript: &Transcript, argument: &str, value: &str) -> bool {
+    let user = &transcript.user;
+    let kinds: Vec<String> = text::identifier_words(argument).iter().map(|word| words::stem(word)).collect();
+    let named = |source: &Source| {
+        let words: Vec<String> = text::identifier_words(&source.tool).iter().map(|word| words::stem(word)).collect();
+        kinds.iter().any(|kind| words.contains(kind) && user.has_stem(kind))
+    };
+    let by_count = |selection: &&Selection| matches!(selection.superlative.measure, Measure::Named | Measure::Size);
+    let mut selections = user.selections.iter().filter(by_count).filter(|selection| !selection.of_whom);
+    !value.contains(['@', '/', ':']) && selections.any(|one| is_most_returned(transcript, value, one, &named))
+}
+
+/// Whether a value was asked about in one of several reads of a kind, and what came back is the most or the least of
+/// all.
+fn is_most_returned(
+    transcript: &Transcript,
+    value: &str,
+    selection: &Selection,
+    of_kind: &dyn Fn(&Source) -> bool,
+) -> bool {
     let value = text::exact(value);
     let size = |source: &Source| {
         let rows = transcript.rows_of(source);
-        if rows.len() > 1 { rows.len() - 1 } else { rows.first().map_or(0, |row| row.fields.len()) }
+        let size = if rows.len() > 1 { rows.len() - 1 } else { rows.first().map_or(0, |row| row.fields.len()) };
+        i64::try_from(size).unwrap_or(i64::MAX)
     };
-    let by_count = |selection: &&Selection| matches!(selection.superlative.measure, Measure::Named | Measure::Size);
-    let ends = || transcript.user.selections.iter().filter(by_count).map(|selection| selection.superlative.end);
-    let own = transcript.sources.iter().filter(|source| source.trusted && source.given == [value.as_str()]);
-    ends().next().is_some()
-        && own.into_iter().any(|source| {
-            let others: Vec<usize> = transcript
-                .sources
-                .iter()
-                .filter(|other| other.tool == source.tool && other.given.len() == 1 && other.given != source.given)
-                .map(size)
-                .collect();
-            let own = size(source);
-            !others.is_empty()
-                && ends().any(|end| {
-                    (end != End::Least && others.iter().all(|other| own > *other))
-                        || (end != End::Greatest && others.iter().all(|other| own < *other))
-                })
-        })
+    let reads = |tool: &str| -> Vec<i64> {
+        let alike = |source: &&Source| &*source.tool == tool && source.given.len() == 1;
+        transcript.sources.iter().filter(alike).map(size).collect()
+    };
+    // How many records there are is the platform's word where it attests something of each.
+    let attested = |row: &Row| row.fields.iter().filter_map(|at| transcript.field(*at)).any(|field| field.attested);
+    let tells = |source: &Source| source.trusted || transcript.rows_of(source).iter().skip(1).all(attested);
+    let asked = |source: &&Source| source.given == [value.as_str()] && of_kind(source) && tells(source);
+    let mut own = transcript.sources.iter().filter(asked);
+    own.any(|source| {
+        let scale = reads(&source.tool);
+        scale.iter().any(|other| *other != size(source))
+            && is_extreme(selection, size(source), &scale, selection.superlative.end)
+    })
+}
+
+/// Whether more records of a kind bear a value, in one attested field, than bear any other.
+fn is_most_borne(transcript: &Transcript, value: &str, selection: &Selection) -> bool {
+    let own = transcript.attested(value).iter().filter_map(|at| transcript.field(*at)).filter(|field| field.attested);
+    own.take(64).any(|own| {
+        let Some(source) = transcript.source(own.source) else { return false };
+        let mut borne: BTreeMap<String, i64> = BTreeMap::new();
+        let alike = transcript.sources.iter().filter(|other| other.tool == source.tool);
+        let rows = alike.flat_map(|other| transcript.rows_of(other));
+        let fields = rows.flat_map(|row| &row.fields).filter_map(|at| transcript.field(*at));
+        for field in fields.filter(|field| field.attested && field.name == own.name) {
+            *borne.entry(text::exact(&field.raw)).or_default() += 1;
+        }
+        let scale: Vec<i64> = borne.values().copied().collect();
+        let most = borne.get(&text::exact(value)).copied().unwrap_or_default();
+        scale.len() > 1 && is_extreme(selection, most, &scale, selection.superlative.end)
+    })
 }
 
 /// Whether a selection speaks of the rows of this result: not if its noun names what another result is of, and not this
 /// one, nor if somebody else's words may have asked for a result that it does not name.
 fn speaks_of(transcript: &Transcript, source: &Source, selection: &Selection) -> bool {
-    let lists = |source: &Source| selection.nouns.iter().any(|noun| source.kinds.contains(noun));
+    let nouns = || selection.nouns.iter().filter(|noun| !words::is_stop(noun));
+    let lists = |source: &Source| nouns().any(|noun| source.kinds.contains(noun));
     let others = || transcript.sources.iter().filter(|other| other.rows.len() > 1 && other.tool != source.tool);
     let anaphor = || selection.nouns.iter().any(|noun| noun == "one" || noun == "ones");
     lists(source) || ((anaphor() || !transcript.is_unbidden(source)) && !others().any(lists))
@@ -396,6 +446,13 @@ pub(crate) fn has_named_sibling(transcript: &Transcript, row: &Row, given: &[Str
     };
     let mut named = transcript.family_of(row).filter(|other| other.bind & NAMES != 0);
     named.any(|other| given.is_empty() || other.fields.iter().filter_map(|at| transcript.field(*at)).any(names))
+}
+
+/// Whether what others write calls one of these rows by a name that the user gave, be it all of them: whoever adds one
+/// more so called widens no group.
+pub(crate) fn is_called(transcript: &Transcript, rows: &[Row]) -> bool {
+    let mut fields = rows.iter().flat_map(|row| &row.fields).filter_map(|at| transcript.field(*at));
+    fields.any(|field| !field.attested && literal_of(&transcript.user, field).is_some())
 }
 
 /// Whether a value carries a name that the user wrote ("Mark" in `mark.davies@hotmail.com`).

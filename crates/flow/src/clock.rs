@@ -130,7 +130,10 @@ pub(crate) fn days_of_month(text: &str, tokens: &[Token<'_>], taken: &[Found]) -
         let next = tokens.get(at + 1);
         let gap = next.and_then(|next| text.get(token.end..next.start)).unwrap_or_default();
         // "The 3rd floor" is no day.
-        let alone = next.is_none_or(|next| words::is_stop(&next.text.to_lowercase())) || gap.trim() != "";
+        let alone = next.is_none_or(|next| {
+            let (lower, stem) = (next.text.to_lowercase(), words::stem(next.text));
+            words::is_stop(&lower) || (words::verbs(&stem) != 0 && words::nouns(&stem) == 0)
+        }) || gap.trim() != "";
         let free = !taken.iter().any(|found| found.start <= token.start && token.end <= found.end);
         (alone && free).then_some(day)
     };

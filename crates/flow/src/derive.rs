@@ -118,7 +118,8 @@ pub(crate) fn is_computed(transcript: &Transcript, target: Micro) -> bool {
     offsets.extend(terms.iter().flat_map(|term| [*term, -term]));
     let attested = |value: f64| {
         let near = |value| {
-            Micro::from_f64(value).is_some_and(|n| !transcript.attested_number(n).is_empty() || user.says_number(n))
+            Micro::from_f64(value)
+                .is_some_and(|n| transcript.attested_figure(n).next().is_some() || user.says_number(n))
         };
         value > 0.0 && near(cents(value)) && value.is_finite()
     };

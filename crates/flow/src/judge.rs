@@ -10,6 +10,7 @@ use steersman_core::Effect;
 
 use crate::decision::{Origin, Place, PlanSlot, ProposedCall, Rule, Witness};
 use crate::derive;
+use crate::dictated;
 use crate::egress;
 use crate::guard::Grant;
 use crate::mention::Quote;
@@ -116,6 +117,7 @@ impl<'a> Judge<'a> {
         }
         let evidence = self.evidence(&values, &sinks);
         let asked = self.asked(tool, &evidence, &tool.chosen_actions(&sinks));
+        let asked = asked.or_else(|| dictated::asked(&values, &evidence, &contents, sinks.is_empty()));
         let asked = asked.ok_or_else(|| whole(call, Rule::NotAskedFor)).or_else(|witness| {
             if self.is_granted(call, &Rule::NotAskedFor) { Ok(Asked::once()) } else { Err(witness) }
         })?;
@@ -332,8 +334,12 @@ impl<'a> Judge<'a> {
         let fresh = |leaf: &Leaf<'_>| {
             let text = text::exact(&leaf.text());
             match values.standing(leaf) {
+                // A word that the schema lists names no other thing.
+                Standing::Said if case.tool.constants(leaf.name).contains(&leaf.text()) => false,
                 Standing::Said => !done().any(|past| past.literals.contains(&text)),
-                Standing::Chosen(row) => values.is_identified(row) && !done().any(|past| past.touched.contains(&text)),
+                Standing::Chosen(row) => {
+                    !case.asked.single && values.is_identified(row) && !done().any(|past| past.touched.contains(&text))
+                }
                 _ => false,
             }
         };

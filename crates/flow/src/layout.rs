@@ -33,7 +33,11 @@ pub(crate) fn is_flat_table(map: &serde_json::Map<String, Value>, given: &HashSe
 fn is_column(map: &serde_json::Map<String, Value>) -> bool {
     let label = |value: &Value| value.as_str().and_then(labelled).map(|(label, _)| label.to_owned());
     let first = map.values().next().and_then(label);
+    let mut shapes = map.values().map(|value| value.as_str().and_then(shape));
+    let alike =
+        map.len() > 2 && shapes.next().flatten().is_some_and(|first| shapes.all(|own| own.as_ref() == Some(&first)));
     map.values().all(Value::is_array)
+        || alike
         || map.iter().all(|(key, value)| value.is_number() && !crate::tool::is_quantity_name(key))
         || first.is_some() && map.values().all(|value| label(value) == first)
 }

@@ -57,9 +57,9 @@ impl Mention {
         words::is_generic(&self.stem) && !self.phrasal
     }
 
-    /// Whether it is an order to one of the tools at hand.
+    /// Whether it is an order to one of the tools at hand. What only has to be so ("the text shall be") is none.
     pub(crate) const fn acts(&self) -> bool {
-        (self.explained || self.open) && (self.leading || self.ordering)
+        !self.bidden && (self.explained || self.open) && (self.leading || self.ordering)
     }
 }
 

@@ -138,10 +138,42 @@ pub(crate) fn find(text: &str, tokens: &[Token<'_>]) -> Vec<Found> {
                 found.push(hit);
                 at = next;
             }
-            None => at += 1,
+            None => {
+                found.extend(first_of_two(text, tokens, at));
+                found.extend(found.last().and_then(|before| second_of_two(tokens, at, before)));
+                at += 1;
+            }
         }
     }
     found
+}
+
+/// Whether a word stands between two days of one month.
+fn joins_days(token: &Token<'_>) -> bool {
+    ["and", "or", "to", "till", "until", "through"].iter().any(|word| token.text.eq_ignore_ascii_case(word))
+}
+
+/// `20` of `20 and 21 September 2025`, `17` of `17-19 October`.
+fn first_of_two(text: &str, tokens: &[Token<'_>], at: usize) -> Option<Found> {
+    let (first, next) = (tokens.get(at)?, tokens.get(at + 1)?);
+    let number = ordinal(first)?;
+    let dash = matches!(gap(text, first, next).trim(), "-" | "–");
+    let joined = joins_days(next);
+    let the = usize::from(joined && tokens.get(at + 2).is_some_and(|token| token.text == "the"));
+    let (_, last) = (dash || joined).then(|| day_first(tokens, at + 1 + usize::from(joined) + the)).flatten()?;
+    let day = last.day?;
+    (number < day.day).then_some(())?;
+    Some(Found { day: Some(Day { day: number, ..day }), minute: None, start: first.start, end: first.end })
+}
+
+/// `5th` of `May 3rd and 5th`.
+fn second_of_two(tokens: &[Token<'_>], at: usize, before: &Found) -> Option<Found> {
+    let joined = at.checked_sub(1).and_then(|at| tokens.get(at)).is_some_and(|token| token.end == before.end)
+        && joins_days(tokens.get(at)?);
+    let next = tokens.get(at + 1).filter(|next| joined && next.text.ends_with(char::is_alphabetic))?;
+    let (number, day) = (ordinal(next)?, before.day?);
+    let date = Day::new(day.year, day.month, number).filter(|_| number > day.day)?;
+    Some(Found { day: Some(date), minute: None, start: next.start, end: next.end })
 }
 
 fn gap<'a>(text: &'a str, left: &Token<'_>, right: &Token<'_>) -> &'a str {
@@ -445,6 +477,20 @@ mod tests {
         for text in ["May", "version 2.0.1", "2024-05-19 at home", "12", "10.0.0.1"] {
             assert_eq!(parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn two_days_of_one_month_are_both_read() {
+        let days = |text: &str| -> Vec<u32> {
+            find(text, &crate::text::tokens(text).collect::<Vec<_>>())
+                .iter()
+                .filter_map(|at| Some(at.day?.day))
+                .collect()
+        };
+        assert_eq!(days("for 20 and 21 September 2025"), [20, 21]);
+        assert_eq!(days("17-19 October, then from the 3rd to the 5th of May"), [17, 19, 3, 5]);
+        assert_eq!(days("May 3rd and 5th"), [3, 5]);
+        assert_eq!(days("pay 50 and 3 May"), [3]);
     }
 
     #[test]

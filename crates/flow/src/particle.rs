@@ -26,7 +26,7 @@ impl Request {
         };
         let apart = || {
             const PARTICLES: &[&str] = &["off", "on", "out", "down", "back", "over", "up", "aus", "ein", "go"];
-            let near = (at + 1..at + 8).map_while(|at| Some((at, self.words.get(at)?)));
+            let near = (at + 1..at + 10).map_while(|at| Some((at, self.words.get(at)?)));
             let near = near.take_while(|(_, near)| near.sentence == word.sentence && !near.hard_gap);
             let free = |at: usize, near: &Word| matches!(near.lower.as_str(), "go" | "off" | "out") || ends(at);
             let mut particles = near.filter(|(at, near)| !near.capital && free(*at, near));
@@ -90,11 +90,12 @@ pub(crate) fn phrasal(verb: &str, particle: &str) -> words::Verbs {
         ("call", "off") => words::DELETE | words::STOP,
         ("get", "rid")
         | ("take", "out" | "off" | "down")
-        | ("pull" | "throw" | "strike" | "cross", "out" | "down" | "off") => words::DELETE,
+        | ("pull" | "throw" | "strike" | "cross" | "kick", "out" | "down" | "off") => words::DELETE,
         ("take", "back") => words::PAY | words::RETURN | words::UNDO | words::DELETE,
         ("give" | "pay" | "send" | "bring", "back") => words::PAY | words::RETURN | words::UNDO,
         ("have", "back") => words::PAY | words::RETURN,
         ("get", "back") => words::PAY | words::RETURN | words::REPLY | words::SEND,
+        ("hand" | "turn", "in") => words::CREATE | words::CLAIM | words::SEND,
         ("hand" | "give", "out") => words::ASSIGN | words::SEND | words::SHIP | words::ISSUE,
         ("turn" | "switch", "off") | ("mach" | "schalt" | "schalte", "aus") | ("shut" | "power", "down" | "off") => {
             words::STOP | words::UPDATE

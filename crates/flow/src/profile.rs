@@ -85,6 +85,12 @@ fn action(stems: &[String], first_said: Option<&str>) -> usize {
     let named = || stems.iter().position(|stem| Some(stem.as_str()) == first_said);
     let unknown = || named().or_else(|| stems.iter().position(|stem| !is_noun(stem) && !words::is_stop(stem)));
     let verb = stems.iter().position(is_verb).or_else(unknown).unwrap_or_default();
+    // "asks_settle": "Pay or turn down a request" is what the second word says.
+    let meant = first_said.map_or(0, words::verbs);
+    let means = |stem: &String| words::verbs(stem) & meant != 0;
+    if let Some(other) = stems.iter().position(means).filter(|_| !stems.get(verb).is_some_and(means)) {
+        return other;
+    }
     if !stems.get(verb).is_some_and(is_noun) {
         return verb;
     }
@@ -190,7 +196,9 @@ impl Profile {
                 }
             };
         // What only has to come about has to name what the tool is for.
-        let near = points > 0 || (!mention.bidden && (mention.best.0 == 0 || mention.verbs == 0));
+        let whole = evidence.level == Level::Whole && mention.pronoun;
+        let near =
+            points > 0 || (mention.bidden && whole) || (!mention.bidden && (mention.best.0 == 0 || mention.verbs == 0));
         mention.open && free && told && near && self.is_among_best(mention)
     }
 
@@ -205,12 +213,28 @@ impl Profile {
         let (verb, object) = self.signs(mention);
         // A tool whose name has no object ("remind_me") is named by its verb.
         let whole = self.objects.is_empty() && verb >= mention.best.0;
-        verb + object + SLACK >= mention.best.0 && (object > 0 || whole || !mention.placed)
+        let going = matches!(mention.stem.as_str(), "go" | "com");
+        let slack = if object == 0 && going && self.ends() { 0 } else { SLACK };
+        verb + object + slack >= mention.best.0 && (object > 0 || whole || !mention.placed)
+    }
+
+    /// Whether the tool ends something: what "can go" is what stands before, and goes by the tool that fits it best.
+    const fn ends(&self) -> bool {
+        self.verbs & (words::DELETE | words::STOP) != 0 && self.verbs & words::UPDATE == 0
     }
 
     /// Whether a verb says what this tool does: its own word, one with few senses, or beside the tool's object.
     pub(crate) fn says_more_than_generic(&self, mention: &Mention) -> bool {
         !mention.is_generic() || self.actions.contains(&mention.stem) || self.signs(mention).1 > 0
+    }
+
+    /// Whether a word that ends something, and that no tool at hand explains, has all values of the call in its
+    /// sentence ("cancel the demo on the 20th").
+    pub(crate) fn ends_alike(&self, mention: &Mention, evidence: &Evidence) -> bool {
+        mention.open
+            && mention.verbs & self.verbs & (words::DELETE | words::STOP) != 0
+            && evidence.level == Level::Whole
+            && evidence.sentences.contains(&mention.sentence)
     }
 
     /// Whether this tool alone fits a clause best.
@@ -284,11 +308,19 @@ impl Profile {
     fn describe(&mut self, description: &str, first_said: Option<String>) {
         let doing = |stem: &String| words::verbs(stem) != 0 || (words::nouns(stem) == 0 && !words::is_stop(stem));
         if let Some(stem) = first_said.filter(doing) {
-            let said: Vec<&str> = text::tokens(description).take(2).map(|token| token.text).collect();
-            let whole = match said.as_slice() {
-                [verb, particle] => phrasal(&verb.to_lowercase(), &particle.to_lowercase()),
-                _ => 0,
+            // "Take a viewing off the calendar."
+            let said: Vec<String> = text::tokens(description).take(7).map(|token| token.text.to_lowercase()).collect();
+            let particles = said.iter().skip(1).enumerate().filter(|(at, word)| {
+                let apart = matches!(word.as_str(), "off" | "out" | "back" | "down" | "away" | "over");
+                *at == 0 || (apart && words::is_generic(&stem))
+            });
+            // "Takes", like "take".
+            let verb = said.first().map_or("", String::as_str);
+            let together = |particle: &str| match phrasal(verb, particle) {
+                0 => phrasal(verb.strip_suffix('s').unwrap_or(verb), particle),
+                verbs => verbs,
             };
+            let whole = particles.map(|(_, particle)| together(particle)).find(|verbs| *verbs != 0).unwrap_or(0);
             let own = if whole == 0 { words::verbs(&stem) } else { whole };
             // Of the senses of the name's verb those are meant that the description shares ("drop": "Delete a ...").
             let shared = self.verbs & own;
@@ -300,7 +332,9 @@ impl Profile {
             }
             self.verbs |= own | coordinated(description);
             self.sharp |= coordinated(description) | if whole != 0 || !words::is_generic(&stem) { own } else { 0 };
-            self.actions.push(stem);
+            if whole == 0 || said.get(1).is_some_and(|next| together(next) != 0) {
+                self.actions.push(stem);
+            }
         }
     }
 

@@ -32,6 +32,7 @@ impl Transcript {
             Query::None
         } else if leaf.len() < 200 && stems().all(|stem| self.user.has_stem(&stem) || self.user.has_kin(&stem))
             || codes::means(&self.user, leaf)
+            || self.user.runs_together(leaf)
         {
             Query::User
         } else if self.delegated.says(leaf) {

@@ -14,11 +14,13 @@ use crate::bound::{self, Bound};
 use crate::clock;
 use crate::corrected::corrected;
 use crate::derive;
+use crate::dictated;
 use crate::mention::{Mention, Quote, quotes};
 use crate::moment::{self, Relative};
 use crate::number::{self, Micro};
+use crate::selection::Selection;
 use crate::text::{self, Token};
-use crate::words::{self, Nouns, Superlative, Verbs};
+use crate::words::{self, Nouns, Verbs};
 
 /// One word of a trusted text.
 #[derive(Debug, Clone)]
@@ -42,19 +44,6 @@ pub(crate) struct Word {
     pub(crate) host: bool,
     /// Whether it is a later part of one ("com").
     pub(crate) inside: bool,
-}
-
-/// A superlative with its place.
-#[derive(Debug, Clone)]
-pub(crate) struct Selection {
-    pub(crate) superlative: Superlative,
-    /// How many are selected.
-    pub(crate) count: usize,
-    /// How many better ones are passed over ("the second largest").
-    pub(crate) skipped: usize,
-    /// Stems of the words beside it.
-    pub(crate) nouns: Vec<String>,
-    pub(crate) sentence: u32,
 }
 
 /// How far the user handed the choice of actions or values to a document.
@@ -88,6 +77,8 @@ pub(crate) struct Request {
     /// Days of a month that is not said ("the 27th").
     pub(crate) days_of_month: Vec<u32>,
     pub(crate) quotes: Vec<Quote>,
+    /// What the user dictates, with or without quotation marks, in strict form and with its sentence.
+    pub(crate) dictations: Vec<(String, u32)>,
     pub(crate) mentions: Vec<Mention>,
     pub(crate) quantified: HashSet<u32>,
     pub(crate) selections: Vec<Selection>,
@@ -141,9 +132,15 @@ impl Request {
             let place = first + at;
             let sentence = self.words.get(place).map_or(0, |word| word.sentence);
             let quote = text.get(start..end).map(text::exact);
+            self.dictations.extend(quote.clone().map(|text| (text, sentence)));
             self.quotes.extend(quote.map(|text| Quote { text, sentence, place }));
         }
         if text.len() <= READ_LIMIT {
+            for (own, start) in dictated::find(text) {
+                let at = tokens.iter().position(|token| token.start >= start).unwrap_or_default();
+                let sentence = self.words.get(first + at).map_or(0, |word| word.sentence);
+                self.dictations.push((own, sentence));
+            }
             self.read(first);
         }
     }
@@ -162,7 +159,9 @@ impl Request {
             let lower = text::exact(token.text);
             let stem = words::stem(&lower);
             self.nouns |= words::nouns(&stem);
-            self.verbs |= words::verbs(&stem);
+            // "Take eleven instead" approves of nothing.
+            let taken = if stem == words::stem("take") { words::APPROVE } else { 0 };
+            self.verbs |= words::verbs(&stem) & !taken;
             self.beginnings.extend(beginning(&stem));
             let sentences = self.stems.entry(stem.clone()).or_default();
             if sentences.last() != Some(&self.sentences) {

@@ -4,12 +4,19 @@
 
 use std::ops::Range;
 
+use crate::number::Micro;
 use crate::record::{Field, Row};
 use crate::transcript::{Source, Transcript};
 
 impl Transcript {
     pub(crate) fn field(&self, at: u32) -> Option<&Field> {
         self.fields.get(at as usize)
+    }
+
+    /// The attested fields with this number, whichever its sign: what was paid stands below nought on an account.
+    pub(crate) fn attested_figure(&self, value: Micro) -> impl Iterator<Item = u32> {
+        let negative = value.0.checked_neg().filter(|_| value.0 > 0).map(Micro);
+        self.attested_number(value).iter().chain(negative.map_or(&[][..], |value| self.attested_number(value))).copied()
     }
 
     pub(crate) fn row(&self, at: u32) -> Option<&Row> {

@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use smallvec::SmallVec;
 
 use crate::request::{Request, Word};
+use crate::text;
 use crate::text::Token;
 use crate::words;
 
@@ -101,6 +102,8 @@ impl Request {
     /// Marks the sentences that only ask to know: "Which ...?", "did ...?", but not "could you ...?".
     pub(crate) fn find_questions(&mut self, first: usize, text: &str, tokens: &[Token<'_>]) {
         const ASKING: &str = "who what which why how where when did does is are was were has have whats whos hows any";
+        const LEADS: &str = "ok okay so well hi hey hiya hello oh ooh";
+        const THINGS: &str = "anything anybody anyone something somebody someone nothing everything everybody everyone";
         const SURE: &str = "who what which why how where whats whos hows";
         let has = |list: &str, word: &str| list.split(' ').any(|entry| entry == word);
         let mut at = first;
@@ -112,6 +115,9 @@ impl Request {
                 text.get(end..).is_some_and(|rest| rest.trim_start_matches(['"', '\'', ')', ' ']).starts_with('?'));
             let range = at..at + count;
             let words = self.words.get_mut(range).unwrap_or_default();
+            let lead = words.iter().take_while(|word| has(LEADS, &word.lower)).count();
+            let lead = if lead < words.len() { lead } else { 0 };
+            let words = words.get_mut(lead..).unwrap_or_default();
             let opens = words.first().map_or("", |word| word.lower.as_str());
             let polite =
                 words.iter().any(|word| matches!(word.lower.as_str(), "please" | "pls" | "could" | "can" | "would"));
@@ -125,7 +131,9 @@ impl Request {
             let marked_question = marked_question || (behind_comma && words::verbs(opens_stem(words)) == 0);
             let ordered = !marked
                 && words.iter().any(|word| word.comma && words::verbs(&word.stem) != 0 && !word.lower.ends_with('s'));
-            let asks = !polite && (marked_question || (has(SURE, opens) && !ordered));
+            // "Anything on 14 June?"
+            let bare = marked && words::verbs(opens_stem(words)) == 0 && has(THINGS, opens);
+            let asks = !polite && (marked_question || bare || (has(SURE, opens) && !ordered));
             words.iter_mut().for_each(|word| word.question = asks);
             at += count.max(1);
         }
@@ -157,6 +165,20 @@ impl Request {
     /// Whether a sentence asks for a look.
     pub(crate) fn is_reading(&self, sentence: u32) -> bool {
         self.words.iter().any(|word| word.sentence == sentence && words::is_reading(&word.stem))
+    }
+
+    /// Whether a word is some of the user's written as one ("surveyorsgazette").
+    pub(crate) fn runs_together(&self, word: &str) -> bool {
+        let word = text::exact(word);
+        word.len() > 7
+            && (0..self.words.len()).any(|first| {
+                let mut rest = word.as_str();
+                self.words.iter().skip(first).take(4).enumerate().any(|(at, own)| {
+                    let shorter = rest.strip_prefix(own.lower.as_str()).filter(|_| at == 0 || !own.hard_gap);
+                    rest = shorter.unwrap_or("-");
+                    rest.is_empty()
+                })
+            })
     }
 
     /// Whether a short word is the beginning of one of the user's ("perf" of `performance`).

@@ -47,6 +47,8 @@ pub(crate) struct Asked {
     pub(crate) sentences: Vec<u32>,
     /// By the orders at these places.
     pub(crate) places: Vec<usize>,
+    /// Whether every order for it is done to one thing that it points back at ("pay it").
+    pub(crate) single: bool,
     /// Whether only a document to which the user delegated asks for it.
     pub(crate) delegated: bool,
 }
@@ -54,7 +56,7 @@ pub(crate) struct Asked {
 impl Asked {
     /// Asked for once, by something other than words.
     pub(crate) const fn once() -> Self {
-        Self { times: 1, quantified: false, sentences: Vec::new(), places: Vec::new(), delegated: false }
+        Self { times: 1, quantified: false, sentences: Vec::new(), places: Vec::new(), single: false, delegated: false }
     }
 }
 
@@ -235,7 +237,7 @@ impl Tool {
     }
 
     /// Whether a call ends or gives away something for good, so that an unknown word is no request for it.
-    fn is_final(&self) -> bool {
+    pub(crate) fn is_final(&self) -> bool {
         let bare = if self.profile.objects.is_empty() { self.profile.weak_nouns } else { 0 };
         let paying = self.profile.verbs & words::PAY != 0 && (self.profile.nouns | bare) & words::MONEY != 0;
         self.contract.effect == Effect::Irreversible || paying || self.is_ending()
@@ -280,20 +282,24 @@ impl Tool {
                         || (evidence.level == Level::Whole
                             && !mention.addressed
                             && profile.actions.contains(&mention.stem)))
-                    && (!self.is_ending() || profile.says_more_than_generic(mention))
+                    && (!self.is_ending()
+                        || profile.says_more_than_generic(mention)
+                        || profile.ends_alike(mention, evidence))
                 || named
                     && !(self.is_ending() && (mention.wish || mention.bidden))
                     && (!self.is_final() || (evidence.level == Level::Whole && profile.is_best(mention)))
                     && profile.is_left_for(mention, fit, evidence)
         };
         let (mut times, mut quantified, mut sentences, mut places) = (0, false, Vec::new(), Vec::new());
+        let mut single = true;
         for mention in request.mentions.iter().filter(meant) {
             times += 1;
+            single &= mention.pronoun && request.word(Some(mention.place + 1)) == "it";
             quantified |= mention.plural || request.is_quantified(mention.sentence);
             sentences.push(mention.sentence);
             places.push(mention.place);
         }
-        (times > 0).then_some(Asked { times, quantified, sentences, places, delegated: false })
+        (times > 0).then_some(Asked { times, quantified, sentences, places, single, delegated: false })
     }
 
     /// Whether a word of the request is a request for this tool, whatever the values of a call are.
@@ -317,6 +323,12 @@ impl Tool {
     pub(crate) fn is_placed_by(&self, mention: &Mention) -> bool {
         let head = self.profile.objects.last().is_some_and(|head| mention.beside.contains(head));
         head && self.profile.is_like(mention)
+    }
+
+    /// Whether a word names this tool's object, or what its description says that it is for.
+    pub(crate) fn is_for(&self, stem: &str) -> bool {
+        let has = |words: &[String]| words.iter().any(|word| word == stem);
+        ENTRIES.contains(&stem) && (has(&self.profile.objects) || has(&self.profile.weak))
     }
 
     /// Whether this tool reads what a word of the user's stands beside.
@@ -347,6 +359,9 @@ impl Tool {
     }
 }
 
+/// Stems of what holds entries with a day, and of the entries.
+pub(crate) const ENTRIES: &[&str] =
+    &["calendar", "diari", "agenda", "schedul", "reminder", "entri", "event", "appoint"];
 const IDENTIFYING: &str = "id number no num code pin key ref referenc index iban phone zip";
 const QUANTITIES: &str = "amount pric total quantit quantiti quantity qti qty count sum cost fe limit budget valu rat percent \
     percentag duration dur night guest peopl siz hour minut dai day week month replica euro dollar usd eur gbp \

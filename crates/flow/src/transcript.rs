@@ -45,6 +45,8 @@ pub(crate) struct Source {
     pub(crate) kinds: BTreeSet<String>,
     /// The most of the user's words that an attested row has.
     pub(crate) most: u16,
+    /// Whether others call a row of it by a name that the user gave.
+    pub(crate) called: bool,
     created: bool,
     delegated: bool,
 }
@@ -327,6 +329,7 @@ impl Transcript {
             rows,
             kinds,
             most: 0,
+            called: false,
             given: header.given.clone(),
             created: header.created,
             delegated: false,
@@ -500,6 +503,7 @@ impl Transcript {
         let range = source.rows.start as usize..source.rows.end as usize;
         let marks = binding::marks(self, &source);
         let rows = self.rows.get(range.clone()).unwrap_or_default();
+        let named = binding::is_called(self, rows);
         let called = rows.iter().flat_map(|row| row.fields.iter().copied()).filter(|at| {
             self.field(*at).is_some_and(|field| {
                 field.attested && field.raw.contains('@') && binding::carries_name(&self.user, &field.raw)
@@ -526,7 +530,7 @@ impl Transcript {
             parents.insert(number, if text { 0 } else { row.bind });
         }
         if let Some(source) = self.sources.get_mut(at) {
-            source.most = most;
+            (source.most, source.called) = (most, named);
         }
         crate::joined::mark(self, at);
         let wanted =

@@ -3,15 +3,17 @@
 //! What never happens here: no reading of an object. That a verb asks is decided by where it stands alone.
 
 use crate::asking::REACH;
-use crate::request::Request;
+use crate::request::{Request, Word};
 use crate::words;
 
 impl Request {
     /// Whether the word at `at`, of these classes of verbs, asks for nothing.
     pub(crate) fn is_unasked(&self, at: usize, first: usize, verbs: words::Verbs) -> bool {
         (verbs == 0 && self.is_idle(at))
+            || (self.word(Some(at)), self.word(Some(at + 1))) == ("thank", "you")
             || matches!(self.word(Some(at)), "saying" | "asking" | "telling" | "explaining")
             || self.is_look_whether(at)
+            || self.is_tie_break(at)
             || self.is_taking_a_look(at)
             || self.is_said_to_me(at)
             || self.is_left_to_others(at)
@@ -28,6 +30,16 @@ impl Request {
         WHETHER.contains(&self.word(Some(at + 1))) && matches!(self.word(Some(at)), "see" | "check")
     }
 
+    /// "Which is the best? If two are level, take the pricier one": what says which one is asked about.
+    fn is_tie_break(&self, at: usize) -> bool {
+        let Some(word) = self.words.get(at) else { return false };
+        const TIES: &[&str] = &["tie", "tied", "level", "equal", "several", "draw", "share"];
+        let opens = || self.before(at, 24, 0).next().is_some_and(|word| word.lower == "if");
+        let asked = || self.words.iter().any(|other| other.question && other.sentence + 1 == word.sentence);
+        let tied = || self.before(at, 12, 0).any(|word| TIES.contains(&word.lower.as_str()));
+        matches!(word.lower.as_str(), "take" | "pick" | "choose") && (tied() || (opens() && asked()))
+    }
+
     /// "Take a look at the claim."
     fn is_taking_a_look(&self, at: usize) -> bool {
         matches!((self.word(Some(at)), self.word(Some(at + 1))), ("take" | "have", "a" | "another"))
@@ -38,7 +50,10 @@ impl Request {
     fn is_idle(&self, at: usize) -> bool {
         let word = self.word(Some(at));
         let opener = words::is_stop(word) || OPENERS.contains(&word);
-        matches!(word, "this" | "that" | "these" | "those" | "there" | "whether" | "if" | "unless" | "until")
+        let adverb = word.len() > 4 && word.ends_with("ly") && word != "reply";
+        adverb
+            || CLOSED.split_whitespace().any(|entry| entry == word)
+            || matches!(word, "this" | "that" | "these" | "those" | "there" | "whether" | "if" | "unless" | "until")
             || (opener && self.has_subject_behind(at))
     }
 
@@ -82,10 +97,18 @@ impl Request {
     /// effect.
     fn is_said_to_me(&self, at: usize) -> bool {
         const RIGHTS: &[&str] = &["access", "permission", "right", "role", "leav", "credit", "refund", "discount"];
+        const SECRETS: &[&str] = &["password", "pin", "passphras", "passcod"];
         let me = |at| matches!(self.word(Some(at)), "me" | "us");
         match self.word(Some(at)) {
             "tell" | "show" | "inform" | "brief" | "advise" | "alert" | "find" | "list" | "name" | "read" => me(at + 1),
-            "give" => me(at + 1) && !self.stems_behind(at).iter().any(|stem| RIGHTS.contains(&stem.as_str())),
+            // "Give me another password: 'x'", which nobody who asks for one would know.
+            "give" => {
+                let behind = self.stems_behind(at);
+                let has = |list: &[&str]| behind.iter().any(|stem| list.contains(&stem.as_str()));
+                let sentence = self.words.get(at).map(|word| word.sentence);
+                let dictated = || self.words.iter().skip(at).any(|word| word.quoted && Some(word.sentence) == sentence);
+                me(at + 1) && !has(RIGHTS) && !(has(SECRETS) && dictated())
+            }
             "let" => me(at + 1) && self.word(Some(at + 2)) == "know",
             _ => false,
         }
@@ -157,42 +180,10 @@ impl Request {
             ];
             return !asking.contains(&words::stem(wanted).as_str());
         }
-        if self.is_joined_noun(at) || (before == "in" && self.word(Some(at)) == "advance") {
+        if self.is_listed(at) || self.is_joined_noun(at) || (before == "in" && self.word(Some(at)) == "advance") {
             return true;
         }
-        let determiner = matches!(
-            before,
-            "the"
-                | "into"
-                | "onto"
-                | "under"
-                | "within"
-                | "as"
-                | "my"
-                | "your"
-                | "his"
-                | "her"
-                | "their"
-                | "our"
-                | "this"
-                | "that"
-                | "these"
-                | "those"
-                | "any"
-                | "some"
-                | "s"
-                | "of"
-                | "no"
-                | "its"
-                | "each"
-                | "every"
-                | "all"
-                | "both"
-                | "last"
-                | "latest"
-                | "next"
-                | "open"
-        );
+        let determiner = DETERMINERS.split_whitespace().any(|entry| entry == before);
         // "20 shares", "how many shares": what is counted is no verb.
         let word = self.word(Some(at));
         let counted = word.ends_with('s')
@@ -212,6 +203,22 @@ impl Request {
         (determiner && !pronoun) || gerund || counted || stated
     }
 
+    /// "Ten days to spare", "the hotels, hire firms and restaurants": nouns, whatever they can mean elsewhere.
+    fn is_listed(&self, at: usize) -> bool {
+        let before = self.word(at.checked_sub(1));
+        let next = self.words.get(at + 1);
+        if (before, self.word(Some(at))) == ("to", "spare") {
+            return next.is_none_or(|next| next.hard_gap || next.comma);
+        }
+        let plural = |word: &Word| {
+            !word.comma && !word.quoted && !word.capital && word.lower.len() > 3 && word.lower.ends_with('s')
+        };
+        self.has_comma(at)
+            && before.ends_with('s')
+            && words::nouns(&words::stem(before)) != 0
+            && next.is_some_and(plural)
+    }
+
     fn has_comma(&self, at: usize) -> bool {
         self.words.get(at).is_some_and(|word| word.comma)
     }
@@ -229,7 +236,7 @@ impl Request {
     fn is_joined_noun(&self, at: usize) -> bool {
         const BEFORE: &[&str] = &[
             "help", "go", "let", "make", "have", "first", "never", "always", "later", "come", "get", "pls", "thx",
-            "hey", "hi",
+            "hey", "hi", "case",
         ];
         let Some(word) = self.words.get(at).filter(|word| !word.hard_gap && !word.comma) else { return false };
         let Some(before) = at.checked_sub(1).and_then(|at| self.words.get(at)) else { return false };
@@ -244,7 +251,8 @@ impl Request {
         // "If she is active charge her 10".
         let next = self.word(Some(at + 1));
         let done_to = matches!(next, "it" | "them" | "him" | "her" | "me" | "us")
-            || (matches!(next, "the" | "a" | "an" | "my" | "our" | "his") && self.is_behind_condition(at));
+            || (matches!(next, "the" | "a" | "an" | "my" | "our" | "his")
+                && (self.is_behind_condition(at) || matches!(self.word(at.checked_sub(2)), "each" | "every")));
         plain && !done_to && !word.lower.ends_with("ed")
     }
 
@@ -280,13 +288,23 @@ impl Request {
 
 /// Whether a word says of somebody what is or was, so that its sentence states.
 pub(crate) fn is_finite(word: &str) -> bool {
-    const NOW: &str = "is are was were has had does did says needs wants can will would could should may might must";
+    const NOW: &str =
+        "is are was were has had does did says needs wants can will would could should may might must ought";
     PAST.split(' ').chain(NOW.split(' ')).any(|entry| entry == word)
         || (word.len() > 4 && word.ends_with("ed") && !IN_ED.contains(&word))
 }
 
 /// Plain verbs that end like a past.
 const IN_ED: &[&str] = &["speed", "breed", "exceed", "proceed", "succeed", "shred", "embed"];
+
+/// Words behind which a noun stands.
+const DETERMINERS: &str = "the into onto under within as my your his her their our this that these those any some s of no \
+    its each every all both last latest next open";
+
+/// Words that never order: pronouns, numbers, interjections, adverbs of time.
+const CLOSED: &str = "anything anybody anyone something somebody someone nothing nobody everything everybody everyone \
+    one two three four five six seven eight nine ten eleven twelve where which whichever whatever whoever ok okay ooh oh \
+    hiya well so afterwards afterward soon later meanwhile otherwise besides";
 
 /// Words that open a sentence and order nothing.
 const OPENERS: &[&str] = &[

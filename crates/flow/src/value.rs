@@ -110,7 +110,7 @@ impl Values<'_> {
             }
             // Where the user says how many, no other number is what the user wants.
             let counted = self.is_counted(leaf.name);
-            let figures = self.transcript.attested_number(number).iter().filter_map(|at| self.transcript.field(*at));
+            let figures = self.transcript.attested_figure(number).filter_map(|at| self.transcript.field(at));
             let mut rows = figures.filter_map(|field| self.transcript.row(field.row));
             let attested = !counted && rows.any(|row| row.bind != 0) && !derive::is_part_asked(self.transcript);
             if attested || derive::is_computed(self.transcript, number) {
@@ -195,7 +195,7 @@ impl Values<'_> {
             let words = text::identifier_words(&constant);
             let user = &self.transcript.user;
             let meant = |word: &String| {
-                let stem = words::stem(word);
+                let stem = words::stem(words::plain(word).unwrap_or(word));
                 user.has_stem(&stem) || words::verbs(&stem) & user.verbs & STATES != 0
             };
             words.iter().any(meant)
@@ -219,6 +219,7 @@ impl Values<'_> {
             None if fields().next().is_some() && self.transcript.is_around_touched(text) => Standing::Said,
             None if fields().next().is_some() && binding::counted(self.transcript, text) => Standing::Said,
             None if fields().next().is_some() => Standing::NotChosen,
+            None if binding::counted_by_name(self.transcript, leaf.name, text) => Standing::Said,
             None => self.confirmed(leaf.argument, text).map_or(Standing::Untrusted, Standing::Chosen),
         }
     }
@@ -279,7 +280,8 @@ impl Values<'_> {
         }
         let principal = Tool::is_principal(leaf.argument) || value.contains('@') || value.contains("://");
         // Where the user named who receives, nobody else is chosen by what row an address stands in.
-        let stranger = principal && !self.asked.quantified && self.transcript.is_stranger(value);
+        let looked_up = source.trusted && source.query == Query::User && has(bind::SINGLE | bind::LITERAL);
+        let stranger = principal && !self.asked.quantified && !looked_up && self.transcript.is_stranger(value);
         // Nobody is chosen by a figure alone: the amount to be paid may stand in anybody's row.
         if principal && !self.asked.quantified && binding::is_of_figures(self.transcript, row) {
             return false;
@@ -340,7 +342,7 @@ impl Values<'_> {
         let joined = || has(bind::JOINED) && (quantified || binding::is_best_joined(self.transcript, row));
         single
             || narrowed()
-            || (group && quantified && (!principal || !named_other))
+            || (group && quantified && source.query != Query::Other && (!principal || !named_other))
             || (joined() && (!principal || source.trusted))
     }
 
@@ -370,7 +372,8 @@ impl Values<'_> {
             // "All invoices due before May": those that lie within what the user says are the group.
             let limits = || bound::limits(self.transcript);
             let bounded = || !limits().is_empty() && bound::holds(self.transcript, row, &limits());
-            return trusted || single || (whole_group && (has(bind::QUERY) || bounded()));
+            let group = || whole_group && !source.called;
+            return trusted || single || (group() && (has(bind::QUERY) || bounded()));
         }
         whole_group
             || (has(bind::SINGLE) && (!has(bind::OWN) || self.is_own(field, &self.transcript.user)))

@@ -161,7 +161,7 @@ pub(crate) fn verbs(stem: &str) -> Verbs {
 pub(crate) fn plain(word: &str) -> Option<&'static str> {
     const IRREGULAR: &str = "paid:pay sent:send made:make given:give taken:take bought:buy sold:sell written:write \
         told:tell held:hold lent:lend brought:bring kept:keep put:put set:set cut:cut shut:shut let:let drawn:draw \
-        withdrawn:withdraw chosen:choose left:leave met:meet thrown:throw";
+        withdrawn:withdraw chosen:choose left:leave met:meet thrown:throw frozen:freeze broken:break hidden:hide";
     let mut pairs = IRREGULAR.split_whitespace().filter_map(|pair| pair.split_once(':'));
     pairs.find(|(form, _)| *form == word).map(|(_, plain)| plain)
 }
@@ -249,7 +249,8 @@ pub(crate) fn superlative(before: &str, word: &str, behind: &str) -> Option<Supe
     });
     let Some(found) = known else {
         let unknown = word.len() > 5 && word.ends_with("est") && !is_in(NO_SUPERLATIVE, word);
-        let rare = before == "most" && word.len() > 4 && !is_stop(word);
+        // "The most space" is the most of a thing.
+        let rare = before == "most" && word.len() > 4 && !is_stop(word) && nouns(&stem(word)) == 0;
         return (unknown || rare).then_some(Superlative { end: End::Either, measure: Measure::Named });
     };
     let reversed = Superlative { end: if found.end == End::Greatest { End::Least } else { End::Greatest }, ..found };

@@ -1,0 +1,122 @@
+//! Calls in which nothing is anybody else's: every text is dictated, or the call touches nobody on the day that the
+//! user wishes.
+//!
+//! Such a call is asked for whatever the verb is ("That person deserves a note: Well done!"): whoever proposes it can
+//! only choose which of the user's own texts goes to which of those whom the user named.
+//!
+//! What never happens here: no effect that ends, pays or gives away something, and no text of others.
+
+use crate::judge::Leaf;
+use crate::moment;
+use crate::request::{Request, Word};
+use crate::text;
+use crate::tool::{Asked, ENTRIES, Evidence, Level, Tool};
+use crate::value::{Standing, Values};
+use crate::words;
+
+/// Words by which a sentence wishes.
+const WISHES: &[&str] =
+    &["want", "would", "d", "like", "need", "should", "must", "nice", "lovely", "great", "remember", "forget"];
+/// Words by which it wishes to know.
+const LOOKS: &[&str] = &[
+    "see", "know", "check", "look", "show", "tell", "view", "find", "hear", "read", "list", "free", "is", "are",
+    "what", "which", "when", "whether",
+];
+
+/// What the user asks for by giving all that is in a call.
+pub(crate) fn asked(values: &Values<'_>, evidence: &Evidence, contents: &[Leaf<'_>], bare: bool) -> Option<Asked> {
+    let tool = values.tool;
+    if tool.is_final() || (tool.gives_away() && !bare) {
+        return None;
+    }
+    let user = &values.transcript.user;
+    let dictated = || -> Option<Vec<u32>> {
+        let mut sentences = Vec::new();
+        for leaf in contents.iter().filter(|leaf| leaf.value.is_string()) {
+            match user.dictates(&leaf.text()) {
+                Some(sentence) => sentences.push(sentence),
+                None if values.standing(leaf) == Standing::Said => {}
+                None => return None,
+            }
+        }
+        (!sentences.is_empty() && (bare || evidence.level == Level::Whole)).then_some(sentences)
+    };
+    let sentences = dictated().or_else(|| bare.then(|| wished(user, tool, contents)).flatten())?;
+    let quantified = sentences.iter().any(|sentence| user.is_quantified(*sentence));
+    Some(Asked { quantified, sentences, ..Asked::once() })
+}
+
+/// The sentence in which the user wishes for an entry on a day, where that is the day in a call that touches nobody
+/// ("I want something in my diary on May 3rd").
+fn wished(user: &Request, tool: &Tool, contents: &[Leaf<'_>]) -> Option<Vec<u32>> {
+    let said = |day: moment::Day| user.moments.iter().filter_map(|said| said.day).any(|said| said.matches(day));
+    let days = contents.iter().filter_map(|leaf| moment::parse(&leaf.text())?.0);
+    if !days.into_iter().any(said) {
+        return None;
+    }
+    let sentence = |sentence: u32| {
+        let words = || user.words.iter().filter(move |word| word.sentence == sentence && !word.quoted);
+        words().any(|word| tool.is_for(&word.stem))
+            && (words().any(|word| WISHES.contains(&word.lower.as_str())) || demands(words()))
+            && !words().any(|word| word.question || word.excluded)
+            && !words().any(|word| LOOKS.contains(&word.lower.as_str()))
+    };
+    let last = user.words.last().map_or(0, |word| word.sentence);
+    let found: Vec<u32> = (0..=last).filter(|at| sentence(*at)).collect();
+    (!found.is_empty()).then_some(found)
+}
+
+/// "Then an agenda entry on May 20th": whether a sentence opens with what is to be made.
+fn demands<'a>(words: impl Iterator<Item = &'a Word>) -> bool {
+    const LEADS: &[&str] = &["then", "also", "and", "plus", "finally", "lastly"];
+    let mut words = words.skip_while(|word| LEADS.contains(&word.lower.as_str()));
+    words.next().is_some_and(|word| matches!(word.lower.as_str(), "a" | "an" | "one"))
+        && words.take(3).any(|word| ENTRIES.contains(&word.stem.as_str()))
+}
+
+impl Request {
+    /// The sentence in which the user dictates a text of some words: between quotation marks, behind a colon
+    /// or as a paragraph of its own, and to its end.
+    pub(crate) fn dictates(&self, text: &str) -> Option<u32> {
+        let text = text::exact(text);
+        let plain = text.trim_end_matches(['.', '!', '?']);
+        let several = text::tokens(plain).filter(|token| !words::is_stop(token.text)).nth(1).is_some();
+        let mut own = self.dictations.iter().filter(|_| several);
+        own.find(|(own, _)| own.trim_end_matches(['.', '!', '?']) == plain).map(|(_, at)| *at)
+    }
+}
+
+/// The texts that are dictated without quotation marks, with the place of their first byte: what stands behind a colon
+/// up to the end of its line, and lines of their own.
+pub(crate) fn find(text: &str) -> Vec<(String, usize)> {
+    let mut found = Vec::new();
+    let mut start = 0;
+    for line in text.split('\n') {
+        let colon = line.rfind(": ").map(|at| at + 2).into_iter();
+        for from in colon.chain([0]) {
+            let part = line.get(from..).unwrap_or_default();
+            found.push((text::exact(part.trim()), start + from));
+        }
+        start += line.len() + 1;
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_dictated_in_quotes_behind_a_colon_or_as_a_paragraph_and_whole() {
+        let mut request = Request::default();
+        request.push(
+            "She gets a note: Nobody writes more than you!\n\nHello from the desk\n\nTitle it 'Second round', please.",
+        );
+        for text in ["Nobody writes more than you", "Hello from the desk", "second round"] {
+            assert!(request.dictates(text).is_some(), "`{text}`");
+        }
+        for text in ["Nobody writes more", "from the desk", "Title it", "She gets a note", "round"] {
+            assert!(request.dictates(text).is_none(), "`{text}`");
+        }
+    }
+}
