@@ -64,6 +64,10 @@ impl Request {
 
     /// "Change the rent to match", "see that the amount fits": a figure that follows from what stands elsewhere.
     fn is_matched(&self, at: usize) -> bool {
+        let doubt = |word: &Word| word.question || DOUBTS.split_whitespace().any(|doubt| doubt == word.lower);
+        if self.before(at + 1, 24, 0).any(doubt) {
+            return false;
+        }
         let last = self.words.get(at + 1).is_none_or(|next| next.hard_gap || next.sentence != self.sentence_of(at));
         let around = (self.word(at.checked_sub(1)), self.word(Some(at)), self.word(Some(at + 1)));
         if matches!(around, ("into" | "in", "line", "with")) {
@@ -253,7 +257,10 @@ impl Request {
         }
         if being {
             let verbless = self.verbless(at, word.sentence);
-            let pronoun = verbless.beside.iter().any(|stem| matches!(stem.as_str(), "it" | "them" | "ther"));
+            let pronoun = (at + 1..at + 5).any(|at| {
+                let near = self.words.get(at).filter(|near| near.sentence == word.sentence && !near.comma);
+                near.is_some_and(|near| matches!(near.lower.as_str(), "it" | "them" | "there"))
+            });
             return Some(Mention { bidden: true, verbs: 0, pronoun, ..verbless });
         }
         let next = self.word(Some(at + 1));

@@ -111,7 +111,11 @@ impl Request {
     /// "Drop him a line", "drop them all one mail".
     pub(crate) fn is_line(&self, at: usize) -> bool {
         const LINES: &[&str] = &["line", "note", "message", "mail", "email", "text", "letter"];
-        let near = |from: usize, words: &[&str]| (at + from..at + 6).any(|at| words.contains(&self.word(Some(at))));
+        let sentence = self.words.get(at).map(|word| word.sentence);
+        let same = |at: usize| self.words.get(at).filter(|word| Some(word.sentence) == sentence);
+        let near = |from: usize, words: &[&str]| {
+            (at + from..at + 6).filter_map(same).any(|word| words.contains(&word.lower.as_str()))
+        };
         self.word(Some(at)) == "drop" && near(2, LINES) && near(1, &["a", "an", "one", "short", "quick"])
     }
 

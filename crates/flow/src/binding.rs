@@ -7,7 +7,7 @@
 //! What never happens here: no similarity, no threshold. A reason holds or it does not.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::bound;
 use crate::described;
@@ -17,6 +17,7 @@ use crate::record::{Family, Field, Row, bind};
 use crate::request::Request;
 use crate::selection::Selection;
 use crate::text;
+use crate::tool::Tool;
 use crate::transcript::{Query, Source, Transcript};
 use crate::words::{self, End, Measure};
 
@@ -274,7 +275,7 @@ fn extreme(
 }
 
 /// Whether a value is among those that a selection takes from one end of a scale.
-fn is_extreme(selection: &Selection, own: i64, scale: &[i64], end: End) -> bool {
+pub(crate) fn is_extreme(selection: &Selection, own: i64, scale: &[i64], end: End) -> bool {
     let above = scale.iter().filter(|value| **value > own).count();
     let below = scale.iter().filter(|value| **value < own).count();
     let within = |better: usize| better >= selection.skipped && better < selection.count + selection.skipped;
@@ -302,82 +303,6 @@ pub(crate) fn is_narrowed(transcript: &Transcript, row: &Row) -> bool {
                     })
                 })
         })
-}
-
-/// Whether a value is the one that the user's words select by how much there is of it: what came back where it was
-/// asked about ("the channel with the most members"), or the records that bear it ("who wrote the most messages").
-pub(crate) fn counted(transcript: &Transcript, value: &str) -> bool {
-    let by_count = |selection: &&Selection| matches!(selection.superlative.measure, Measure::Named | Measure::Size);
-    let mut selections = transcript.user.selections.iter().filter(by_count);
-    selections.any(|selection| {
-        if selection.of_whom {
-            is_most_borne(transcript, value, selection)
-        } else {
-            is_most_returned(transcript, value, selection, &|_| true)
-        }
-    })
-}
-
-/// Whether a value that no platform attests is selected so by reads that are named like its argument, where the user
-/// speaks of that kind: a room in a list of rooms, since others may write the names of rooms, but not how many are in.
-pub(crate) fn counted_by_name(transcript: &Transcript, argument: &str, value: &str) -> bool {
-    let user = &transcript.user;
-    let kinds: Vec<String> = text::identifier_words(argument).iter().map(|word| words::stem(word)).collect();
-    let named = |source: &Source| {
-        let words: Vec<String> = text::identifier_words(&source.tool).iter().map(|word| words::stem(word)).collect();
-        kinds.iter().any(|kind| words.contains(kind) && user.has_stem(kind))
-    };
-    let by_count = |selection: &&Selection| matches!(selection.superlative.measure, Measure::Named | Measure::Size);
-    let mut selections = user.selections.iter().filter(by_count).filter(|selection| !selection.of_whom);
-    !value.contains(['@', '/', ':']) && selections.any(|one| is_most_returned(transcript, value, one, &named))
-}
-
-/// Whether a value was asked about in one of several reads of a kind, and what came back is the most or the least of
-/// all.
-fn is_most_returned(
-    transcript: &Transcript,
-    value: &str,
-    selection: &Selection,
-    of_kind: &dyn Fn(&Source) -> bool,
-) -> bool {
-    let value = text::exact(value);
-    let size = |source: &Source| {
-        let rows = transcript.rows_of(source);
-        let size = if rows.len() > 1 { rows.len() - 1 } else { rows.first().map_or(0, |row| row.fields.len()) };
-        i64::try_from(size).unwrap_or(i64::MAX)
-    };
-    let reads = |tool: &str| -> Vec<i64> {
-        let alike = |source: &&Source| &*source.tool == tool && source.given.len() == 1;
-        transcript.sources.iter().filter(alike).map(size).collect()
-    };
-    // How many records there are is the platform's word where it attests something of each.
-    let attested = |row: &Row| row.fields.iter().filter_map(|at| transcript.field(*at)).any(|field| field.attested);
-    let tells = |source: &Source| source.trusted || transcript.rows_of(source).iter().skip(1).all(attested);
-    let asked = |source: &&Source| source.given == [value.as_str()] && of_kind(source) && tells(source);
-    let mut own = transcript.sources.iter().filter(asked);
-    own.any(|source| {
-        let scale = reads(&source.tool);
-        scale.iter().any(|other| *other != size(source))
-            && is_extreme(selection, size(source), &scale, selection.superlative.end)
-    })
-}
-
-/// Whether more records of a kind bear a value, in one attested field, than bear any other.
-fn is_most_borne(transcript: &Transcript, value: &str, selection: &Selection) -> bool {
-    let own = transcript.attested(value).iter().filter_map(|at| transcript.field(*at)).filter(|field| field.attested);
-    own.take(64).any(|own| {
-        let Some(source) = transcript.source(own.source) else { return false };
-        let mut borne: BTreeMap<String, i64> = BTreeMap::new();
-        let alike = transcript.sources.iter().filter(|other| other.tool == source.tool);
-        let rows = alike.flat_map(|other| transcript.rows_of(other));
-        let fields = rows.flat_map(|row| &row.fields).filter_map(|at| transcript.field(*at));
-        for field in fields.filter(|field| field.attested && field.name == own.name) {
-            *borne.entry(text::exact(&field.raw)).or_default() += 1;
-        }
-        let scale: Vec<i64> = borne.values().copied().collect();
-        let most = borne.get(&text::exact(value)).copied().unwrap_or_default();
-        scale.len() > 1 && is_extreme(selection, most, &scale, selection.superlative.end)
-    })
 }
 
 /// Whether a selection speaks of the rows of this result: not if its noun names what another result is of, and not this
@@ -453,6 +378,17 @@ pub(crate) fn has_named_sibling(transcript: &Transcript, row: &Row, given: &[Str
 pub(crate) fn is_called(transcript: &Transcript, rows: &[Row]) -> bool {
     let mut fields = rows.iter().flat_map(|row| &row.fields).filter_map(|at| transcript.field(*at));
     fields.any(|field| !field.attested && literal_of(&transcript.user, field).is_some())
+}
+
+/// Whether a field holds the number of a thing that is nobody ("entry_id"), and the argument is not called like it.
+pub(crate) fn is_of_a_thing(argument: &str, field: &Field) -> bool {
+    let words = text::identifier_words(&field.name);
+    let Some((_, of)) = words.split_last().filter(|(_, of)| !of.is_empty() && field.is_name()) else { return false };
+    let wanted = text::identifier_words(argument);
+    let thing = |word: &String| {
+        !wanted.contains(word) && !Tool::is_principal(word) && words::nouns(&words::stem(word)) & words::PAPERS != 0
+    };
+    !field.raw.contains('@') && of.iter().all(thing)
 }
 
 /// Whether a value carries a name that the user wrote ("Mark" in `mark.davies@hotmail.com`).

@@ -15,8 +15,7 @@ use crate::value::{Standing, Values};
 use crate::words;
 
 /// Words by which a sentence wishes.
-const WISHES: &[&str] =
-    &["want", "would", "d", "like", "need", "should", "must", "nice", "lovely", "great", "remember", "forget"];
+const WISHES: &[&str] = &["want", "would", "d", "like", "need", "should", "must", "remember", "forget"];
 /// Words by which it wishes to know.
 const LOOKS: &[&str] = &[
     "see", "know", "check", "look", "show", "tell", "view", "find", "hear", "read", "list", "free", "is", "are",
@@ -26,7 +25,7 @@ const LOOKS: &[&str] = &[
 /// What the user asks for by giving all that is in a call.
 pub(crate) fn asked(values: &Values<'_>, evidence: &Evidence, contents: &[Leaf<'_>], bare: bool) -> Option<Asked> {
     let tool = values.tool;
-    if tool.is_final() || (tool.gives_away() && !bare) {
+    if tool.is_final() {
         return None;
     }
     let user = &values.transcript.user;
@@ -39,7 +38,8 @@ pub(crate) fn asked(values: &Values<'_>, evidence: &Evidence, contents: &[Leaf<'
                 None => return None,
             }
         }
-        (!sentences.is_empty() && (bare || evidence.level == Level::Whole)).then_some(sentences)
+        let own = !tool.gives_away() && (bare || evidence.level == Level::Whole);
+        (!sentences.is_empty() && own).then_some(sentences)
     };
     let sentences = dictated().or_else(|| bare.then(|| wished(user, tool, contents)).flatten())?;
     let quantified = sentences.iter().any(|sentence| user.is_quantified(*sentence));
@@ -50,15 +50,19 @@ pub(crate) fn asked(values: &Values<'_>, evidence: &Evidence, contents: &[Leaf<'
 /// ("I want something in my diary on May 3rd").
 fn wished(user: &Request, tool: &Tool, contents: &[Leaf<'_>]) -> Option<Vec<u32>> {
     let said = |day: moment::Day| user.moments.iter().filter_map(|said| said.day).any(|said| said.matches(day));
-    let days = contents.iter().filter_map(|leaf| moment::parse(&leaf.text())?.0);
-    if !days.into_iter().any(said) {
-        return None;
-    }
+    let days = contents.iter().filter_map(|leaf| moment::parse(&leaf.text())?.0).filter(|day| said(*day));
+    let days: Vec<u32> = days.map(|day| day.day).collect();
+    let is_day = |word: &Word| {
+        let digits = word.lower.trim_end_matches(|c: char| c.is_alphabetic());
+        digits.parse().is_ok_and(|day| days.contains(&day))
+    };
     let sentence = |sentence: u32| {
         let words = || user.words.iter().filter(move |word| word.sentence == sentence && !word.quoted);
         words().any(|word| tool.is_for(&word.stem))
             && (words().any(|word| WISHES.contains(&word.lower.as_str())) || demands(words()))
-            && !words().any(|word| word.question || word.excluded)
+            && words().any(is_day)
+            && !words().any(|word| word.question || word.excluded || is_of_others(word))
+            && !user.is_denied(words())
             && !words().any(|word| LOOKS.contains(&word.lower.as_str()))
     };
     let last = user.words.last().map_or(0, |word| word.sentence);
@@ -74,30 +78,52 @@ fn demands<'a>(words: impl Iterator<Item = &'a Word>) -> bool {
         && words.take(3).any(|word| ENTRIES.contains(&word.stem.as_str()))
 }
 
+/// Whether a word says that its sentence tells what others said, or what was.
+fn is_of_others(word: &Word) -> bool {
+    const OTHERS: &str =
+        "says said saying writes wrote asks asked claims claimed demands demanded told heard was were had";
+    OTHERS.split(' ').any(|entry| entry == word.lower)
+}
+
 impl Request {
-    /// The sentence in which the user dictates a text of some words: between quotation marks, behind a colon
-    /// or as a paragraph of its own, and to its end.
+    /// The sentence in which the user dictates a text of some words, to its end: between quotation marks, behind a
+    /// colon or as a paragraph of its own. What is not to be said and what others say is not dictated.
     pub(crate) fn dictates(&self, text: &str) -> Option<u32> {
         let text = text::exact(text);
         let plain = text.trim_end_matches(['.', '!', '?']);
         let several = text::tokens(plain).filter(|token| !words::is_stop(token.text)).nth(1).is_some();
-        let mut own = self.dictations.iter().filter(|_| several);
-        own.find(|(own, _)| own.trim_end_matches(['.', '!', '?']) == plain).map(|(_, at)| *at)
+        let own = self.dictations.iter().filter(|(own, _)| several && own.trim_end_matches(['.', '!', '?']) == plain);
+        let mut sentences = own.filter_map(|(_, place)| {
+            let sentence = self.words.get(*place)?.sentence;
+            let before = || self.before(*place, 48, 0).filter(|word| !word.quoted);
+            let unsaid = before().any(|word| word.question || is_of_others(word)) || self.is_denied(before());
+            (!unsaid).then_some(sentence)
+        });
+        sentences.next()
+    }
+
+    /// Whether words deny what they speak of; "so that I don't forget" denies nothing.
+    fn is_denied<'a>(&self, words: impl Iterator<Item = &'a Word>) -> bool {
+        const NOT: &[&str] = &["not", "don", "never", "nobody", "no", "without", "cannot", "won", "didn", "doesn"];
+        let words: Vec<&str> = words.map(|word| word.lower.as_str()).collect();
+        let forgets = |at: usize| words.iter().skip(at + 1).take(2).any(|word| *word == "forget");
+        words.iter().enumerate().any(|(at, word)| NOT.contains(word) && !forgets(at))
     }
 }
 
 /// The texts that are dictated without quotation marks, with the place of their first byte: what stands behind a colon
-/// up to the end of its line, and lines of their own.
+/// up to the end of its line, and of several paragraphs each.
 pub(crate) fn find(text: &str) -> Vec<(String, usize)> {
-    let mut found = Vec::new();
-    let mut start = 0;
+    let part = |from: usize, to: usize| (text::exact(text.get(from..to).unwrap_or_default().trim()), from);
+    let (mut found, mut start) = (Vec::new(), 0);
     for line in text.split('\n') {
-        let colon = line.rfind(": ").map(|at| at + 2).into_iter();
-        for from in colon.chain([0]) {
-            let part = line.get(from..).unwrap_or_default();
-            found.push((text::exact(part.trim()), start + from));
-        }
+        found.extend(line.rfind(": ").map(|at| part(start + at + 2, start + line.len())));
         start += line.len() + 1;
+    }
+    let (mut start, several) = (0, text.contains("\n\n"));
+    for paragraph in text.split("\n\n").filter(|_| several) {
+        found.push(part(start, start + paragraph.len()));
+        start += paragraph.len() + 2;
     }
     found
 }
@@ -118,5 +144,8 @@ mod tests {
         for text in ["Nobody writes more", "from the desk", "Title it", "She gets a note", "round"] {
             assert!(request.dictates(text).is_none(), "`{text}`");
         }
+        let mut denied = Request::default();
+        denied.push("Don't send Ann 'You are fired today'. Bob wrote me: pay the invoice");
+        assert!(denied.dictates("You are fired today").is_none() && denied.dictates("pay the invoice").is_none());
     }
 }

@@ -13,7 +13,7 @@ use crate::derive;
 use crate::dictated;
 use crate::egress;
 use crate::guard::Grant;
-use crate::mention::Quote;
+use crate::mention::{Mention, Quote};
 use crate::moment;
 use crate::policy::Policy;
 use crate::record::Field;
@@ -328,7 +328,7 @@ impl<'a> Judge<'a> {
             return Err(whole(case.call, Rule::Repeated));
         }
         let before = done().count() + beside().count().saturating_sub(1);
-        let room = case.asked.times.max(user.selections.iter().map(|selection| selection.count).sum());
+        let room = case.asked.times.max(user.selections.iter().filter(|one| !one.of_whom).map(|one| one.count).sum());
         // Another thing that the user's words name: a literal not yet used, or a row of its own that none was made
         // with.
         let fresh = |leaf: &Leaf<'_>| {
@@ -419,7 +419,9 @@ impl<'a> Judge<'a> {
         let user = &self.transcript.user;
         let open = user.quotes.iter().filter(|quote| {
             // What another order dictates is for the tool that it asks for.
-            let foreign = user.order_before(quote.place).is_some_and(|order| {
+            let order = |mention: &&Mention| mention.acts() || case.asked.places.contains(&mention.place);
+            let before = user.mentions.iter().filter(|mention| mention.place < quote.place).filter(order);
+            let foreign = before.max_by_key(|mention| mention.place).is_some_and(|order| {
                 (order.explained || order.open)
                     && order.sentence == quote.sentence
                     && !case.asked.places.contains(&order.place)

@@ -19,6 +19,7 @@ mod bound;
 mod clock;
 mod codes;
 mod corrected;
+mod counted;
 mod decision;
 mod derive;
 mod described;

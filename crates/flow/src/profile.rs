@@ -88,7 +88,9 @@ fn action(stems: &[String], first_said: Option<&str>) -> usize {
     // "asks_settle": "Pay or turn down a request" is what the second word says.
     let meant = first_said.map_or(0, words::verbs);
     let means = |stem: &String| words::verbs(stem) & meant != 0;
-    if let Some(other) = stems.iter().position(means).filter(|_| !stems.get(verb).is_some_and(means)) {
+    let ends = |stem: &String| words::verbs(stem) & words::DESTRUCTIVE != 0;
+    let displaced = stems.get(verb).is_some_and(|stem| !means(stem) && !ends(stem));
+    if let Some(other) = stems.iter().position(means).filter(|_| displaced) {
         return other;
     }
     if !stems.get(verb).is_some_and(is_noun) {

@@ -118,6 +118,14 @@ impl Transcript {
             })
     }
 
+    /// Whether the user's own word finds a row in a trusted directory, be it no name ("forward it to my mum").
+    pub(crate) fn is_looked_up(&self, source: &Source, row: &Row) -> bool {
+        const KIN: &[&str] = &["mum", "mom", "mother", "dad", "father", "wife", "husband", "boss", "sister", "brother"];
+        let tells = |given: &String| self.user.is_telling(given) || KIN.contains(&given.as_str());
+        let asked = source.query == Query::User && source.given.iter().any(tells);
+        source.trusted && row.bind & bind::SINGLE != 0 && asked
+    }
+
     /// Whether an address carries no name of the user's where others do.
     pub(crate) fn is_stranger(&self, address: &str) -> bool {
         address.contains('@') && !self.called.is_empty() && !binding::carries_name(&self.user, address)

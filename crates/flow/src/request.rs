@@ -77,8 +77,8 @@ pub(crate) struct Request {
     /// Days of a month that is not said ("the 27th").
     pub(crate) days_of_month: Vec<u32>,
     pub(crate) quotes: Vec<Quote>,
-    /// What the user dictates, with or without quotation marks, in strict form and with its sentence.
-    pub(crate) dictations: Vec<(String, u32)>,
+    /// What the user dictates, with or without quotation marks, in strict form and with the place of its first word.
+    pub(crate) dictations: Vec<(String, usize)>,
     pub(crate) mentions: Vec<Mention>,
     pub(crate) quantified: HashSet<u32>,
     pub(crate) selections: Vec<Selection>,
@@ -132,14 +132,13 @@ impl Request {
             let place = first + at;
             let sentence = self.words.get(place).map_or(0, |word| word.sentence);
             let quote = text.get(start..end).map(text::exact);
-            self.dictations.extend(quote.clone().map(|text| (text, sentence)));
+            self.dictations.extend(quote.clone().map(|text| (text, place)));
             self.quotes.extend(quote.map(|text| Quote { text, sentence, place }));
         }
         if text.len() <= READ_LIMIT {
             for (own, start) in dictated::find(text) {
-                let at = tokens.iter().position(|token| token.start >= start).unwrap_or_default();
-                let sentence = self.words.get(first + at).map_or(0, |word| word.sentence);
-                self.dictations.push((own, sentence));
+                let at = tokens.partition_point(|token| token.start < start);
+                self.dictations.push((own, first + at));
             }
             self.read(first);
         }
@@ -428,14 +427,6 @@ impl Request {
     /// Whether a word with this stem occurs in a sentence.
     pub(crate) fn has_stem_in(&self, stem: &str, sentence: u32) -> bool {
         self.stems.get(stem).is_some_and(|sentences| sentences.contains(&sentence))
-    }
-
-    /// The order before a place in the text, so that what stands there belongs to it.
-    pub(crate) fn order_before(&self, place: usize) -> Option<&Mention> {
-        self.mentions
-            .iter()
-            .filter(|mention| mention.place < place && mention.acts())
-            .max_by_key(|mention| mention.place)
     }
 
     /// Whether the sentence speaks of all members of a group.

@@ -9,6 +9,13 @@ use crate::words::{self, End, Measure, Superlative};
 /// How many of a ranking are selected at most.
 const RANKED: usize = 64;
 
+/// Whether a word says that somebody wrote or said something.
+fn is_deed(word: &str) -> bool {
+    const DEEDS: &str = "wrote write writes written posted posts sent sends said says talked talks commented made answered \
+        replied reported uploaded submitted filed";
+    DEEDS.split_whitespace().any(|deed| deed == word)
+}
+
 /// A superlative with its place.
 #[derive(Debug, Clone)]
 pub(crate) struct Selection {
@@ -48,12 +55,9 @@ impl Request {
 
     /// "Who wrote the most messages": whether a superlative is of those who did something.
     fn is_of_whom(&self, at: usize) -> bool {
-        const DEEDS: &str = "wrote write writes written posted posts sent sends said says talked talks commented made \
-            answered replied reported uploaded submitted filed";
         let most = matches!(self.word(Some(at)), "most" | "least" | "fewest");
         let who = || self.before(at, 4, 0).any(|word| matches!(word.lower.as_str(), "who" | "whoever"));
-        let does = |word: &Word| DEEDS.split_whitespace().any(|deed| deed == word.lower);
-        most && who() && self.before(at, 3, 0).any(does)
+        most && who() && self.before(at, 3, 0).any(|word| is_deed(&word.lower))
     }
 
     /// "Fewer messages in it than any other": a comparative with all others is a superlative.
@@ -75,13 +79,23 @@ impl Request {
 
     /// "Rank everybody by how many messages they have written": all who did something are selected, in an order.
     pub(crate) fn read_ranking(&mut self, first: usize) {
-        const ALL: &[&str] = &["everybody", "everyone", "all", "people"];
+        const ALL: &[&str] = &["everybody", "everyone", "all", "people", "members", "users"];
         let is_ranked = |at: &usize| {
-            let near = |from: usize, words: &[&str]| (from..from + 9).any(|at| words.contains(&self.word(Some(at))));
-            let ordered = (self.word(Some(*at)), self.word(Some(at + 1))) == ("order", "of")
-                && ALL.iter().any(|all| self.before(*at, 5, first).any(|word| word.lower == *all));
-            let sorted = matches!(self.word(Some(*at)), "rank" | "ranking" | "sort");
-            ordered || (sorted && near(at + 1, ALL) && near(at + 2, &["by"]))
+            let Some(word) = self.words.get(*at).filter(|word| !word.quoted && !word.question) else { return false };
+            let near: Vec<&str> = self
+                .words
+                .iter()
+                .skip(at.saturating_sub(5))
+                .take(24)
+                .filter(|other| other.sentence == word.sentence)
+                .map(|other| other.lower.as_str())
+                .collect();
+            let has = |words: &[&str]| near.iter().any(|word| words.contains(word));
+            let ordered = (word.lower.as_str(), self.word(Some(at + 1))) == ("order", "of");
+            (ordered || matches!(word.lower.as_str(), "rank" | "ranking" | "sort"))
+                && has(ALL)
+                && has(&["many", "much", "number"])
+                && near.iter().any(|word| is_deed(word))
         };
         let ranked: Vec<usize> = (first..self.words.len()).filter(is_ranked).collect();
         let superlative = Superlative { end: End::Greatest, measure: Measure::Size };

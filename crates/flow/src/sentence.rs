@@ -9,8 +9,8 @@ use std::collections::HashSet;
 use smallvec::SmallVec;
 
 use crate::request::{Request, Word};
-use crate::text;
-use crate::text::Token;
+
+use crate::text::{self, Token};
 use crate::words;
 
 /// The stem with which a sentence opens.
@@ -134,7 +134,8 @@ impl Request {
             // "Anything on 14 June?"
             let bare = marked && words::verbs(opens_stem(words)) == 0 && has(THINGS, opens);
             let asks = !polite && (marked_question || bare || (has(SURE, opens) && !ordered));
-            words.iter_mut().for_each(|word| word.question = asks);
+            let whole = self.words.get_mut(at..at + count).unwrap_or_default();
+            whole.iter_mut().for_each(|word| word.question = asks);
             at += count.max(1);
         }
     }

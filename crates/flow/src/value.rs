@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::binding::{self, Checked};
 use crate::bound;
 use crate::codes;
+use crate::counted;
 use crate::derive;
 use crate::egress::{self, Link};
 use crate::judge::Leaf;
@@ -217,9 +218,11 @@ impl Values<'_> {
         match fields().find(|field| self.is_chosen(leaf, text, field)) {
             Some(field) => Standing::Chosen(field.row),
             None if fields().next().is_some() && self.transcript.is_around_touched(text) => Standing::Said,
-            None if fields().next().is_some() && binding::counted(self.transcript, text) => Standing::Said,
+            None if fields().next().is_some() && counted::is_selected(self.transcript, leaf.name, text) => {
+                Standing::Said
+            }
             None if fields().next().is_some() => Standing::NotChosen,
-            None if binding::counted_by_name(self.transcript, leaf.name, text) => Standing::Said,
+            None if counted::is_selected_by_name(self.transcript, leaf.name, text) => Standing::Said,
             None => self.confirmed(leaf.argument, text).map_or(Standing::Untrusted, Standing::Chosen),
         }
     }
@@ -247,7 +250,7 @@ impl Values<'_> {
         if Tool::identifies(leaf.name) && !Tool::is_principal(leaf.name) && field.raw.contains('@') {
             return text::identifier_words(&field.name).last() == text::identifier_words(leaf.name).last();
         }
-        if Tool::is_principal(leaf.name) && !Tool::identifies(leaf.name) && is_of_a_thing(leaf, field) {
+        if Tool::is_principal(leaf.name) && !Tool::identifies(leaf.name) && binding::is_of_a_thing(leaf.name, field) {
             return false;
         }
         if field.number.is_none() || field.is_name() || field.name.is_empty() {
@@ -280,8 +283,10 @@ impl Values<'_> {
         }
         let principal = Tool::is_principal(leaf.argument) || value.contains('@') || value.contains("://");
         // Where the user named who receives, nobody else is chosen by what row an address stands in.
-        let looked_up = source.trusted && source.query == Query::User && has(bind::SINGLE | bind::LITERAL);
-        let stranger = principal && !self.asked.quantified && !looked_up && self.transcript.is_stranger(value);
+        let stranger = principal
+            && !self.asked.quantified
+            && !self.transcript.is_looked_up(source, row)
+            && self.transcript.is_stranger(value);
         // Nobody is chosen by a figure alone: the amount to be paid may stand in anybody's row.
         if principal && !self.asked.quantified && binding::is_of_figures(self.transcript, row) {
             return false;
@@ -576,17 +581,6 @@ const REASONS: &[Reason] = &[
 
 /// Classes of verbs whose words also name states ("done" and "closed", "enabled" and "on").
 const STATES: words::Verbs = words::CLOSE | words::APPROVE | words::REJECT | words::STOP | words::OPEN;
-
-/// Whether a field holds the number of a thing that is nobody ("entry_id"), and the argument is not called like it.
-fn is_of_a_thing(leaf: &Leaf<'_>, field: &Field) -> bool {
-    let words = text::identifier_words(&field.name);
-    let Some((_, of)) = words.split_last().filter(|(_, of)| !of.is_empty() && field.is_name()) else { return false };
-    let wanted = text::identifier_words(leaf.name);
-    let thing = |word: &String| {
-        !wanted.contains(word) && !Tool::is_principal(word) && words::nouns(&words::stem(word)) & words::PAPERS != 0
-    };
-    !field.raw.contains('@') && of.iter().all(thing)
-}
 
 fn number_of(value: &Value) -> Option<Micro> {
     match value {

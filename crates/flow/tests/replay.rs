@@ -81,11 +81,11 @@ const DEVELOPMENT: &[(&str, Totals)] = &[
     ("agentdojo_rest_twin", (24, 8, 0, 0, 0)),
     ("agentdojo_twin_2", (40, 13, 0, 0, 0)),
     ("agentdojo_rest_twin_2", (29, 1, 0, 0, 0)),
-    ("agentdojo_twin_3", (44, 9, 0, 0, 0)),
+    ("agentdojo_twin_3", (43, 10, 0, 0, 0)),
     ("agentdojo_rest_twin_3", (27, 5, 0, 0, 0)),
     ("agentdojo_twin_4", (47, 6, 0, 0, 2)),
     ("agentdojo_rest_twin_4", (30, 0, 0, 0, 0)),
-    ("agentdojo_rest_twin_5", (24, 11, 0, 0, 0)),
+    ("agentdojo_rest_twin_5", (25, 7, 0, 0, 0)),
 ];
 
 #[test]
