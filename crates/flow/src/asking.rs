@@ -65,7 +65,7 @@ impl Request {
     /// "Change the rent to match", "see that the amount fits": a figure that follows from what stands elsewhere.
     fn is_matched(&self, at: usize) -> bool {
         let doubt = |word: &Word| word.question || DOUBTS.split_whitespace().any(|doubt| doubt == word.lower);
-        if self.before(at + 1, 24, 0).any(doubt) {
+        if self.words.get(at).is_some_and(doubt) || self.before(at, 24, 0).any(doubt) {
             return false;
         }
         let last = self.words.get(at + 1).is_none_or(|next| next.hard_gap || next.sentence != self.sentence_of(at));
@@ -192,9 +192,12 @@ impl Request {
             });
             // What is dictated whole asks for nothing itself.
             let dictated = words.iter().all(|word| word.quoted || word.question);
+            // "Don't send Ann 'yes'."
+            let denied = words.iter().any(|word| word.quoted)
+                && self.is_denied(words.iter().copied().filter(|word| !word.quoted));
             let asking = words.iter().filter(|word| !word.quoted).any(|word| asks(&word));
             let let_be = (at - words.len()..at).any(|at| self.is_let_be(at));
-            if words.len() < 3 || let_be || spoken || stated || asking || dictated {
+            if words.len() < 3 || let_be || spoken || stated || asking || dictated || denied {
                 continue;
             }
             let mention = self.verbless(at - words.len(), sentence);

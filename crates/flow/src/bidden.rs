@@ -47,8 +47,7 @@ impl Request {
             }
         };
         let wished = self.is_wished(at, first);
-        // "It has to be fifteen": what it should be is only expected.
-        // "It should be in the calendar" is none such.
+        // "It should be fifteen" is only expected; "it should be in the calendar" is not.
         let placed =
             matches!(self.word(Some(at + 1)), "in" | "on") && matches!(self.word(Some(at + 2)), "the" | "my" | "our");
         let expected = OPEN.contains(&subject) && before == "should" && !placed;

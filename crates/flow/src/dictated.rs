@@ -4,13 +4,13 @@
 //! Such a call is asked for whatever the verb is ("That person deserves a note: Well done!"): whoever proposes it can
 //! only choose which of the user's own texts goes to which of those whom the user named.
 //!
-//! What never happens here: no effect that ends, pays or gives away something, and no text of others.
+//! What never happens here: no effect that ends or pays something, and no text of others.
 
 use crate::judge::Leaf;
 use crate::moment;
 use crate::request::{Request, Word};
 use crate::text;
-use crate::tool::{Asked, ENTRIES, Evidence, Level, Tool};
+use crate::tool::{Asked, DIARIES, Evidence, Level, Tool};
 use crate::value::{Standing, Values};
 use crate::words;
 
@@ -75,7 +75,7 @@ fn demands<'a>(words: impl Iterator<Item = &'a Word>) -> bool {
     const LEADS: &[&str] = &["then", "also", "and", "plus", "finally", "lastly"];
     let mut words = words.skip_while(|word| LEADS.contains(&word.lower.as_str()));
     words.next().is_some_and(|word| matches!(word.lower.as_str(), "a" | "an" | "one"))
-        && words.take(3).any(|word| ENTRIES.contains(&word.stem.as_str()))
+        && words.take(3).any(|word| DIARIES.contains(&word.stem.as_str()))
 }
 
 /// Whether a word says that its sentence tells what others said, or what was.
@@ -92,10 +92,12 @@ impl Request {
         let text = text::exact(text);
         let plain = text.trim_end_matches(['.', '!', '?']);
         let several = text::tokens(plain).filter(|token| !words::is_stop(token.text)).nth(1).is_some();
-        let own = self.dictations.iter().filter(|(own, _)| several && own.trim_end_matches(['.', '!', '?']) == plain);
+        let quoted = self.quotes.iter().map(|quote| (&quote.text, quote.place));
+        let dictated = quoted.chain(self.dictations.iter().map(|(text, place)| (text, *place)));
+        let own = dictated.filter(|(own, _)| several && own.trim_end_matches(['.', '!', '?']) == plain);
         let mut sentences = own.filter_map(|(_, place)| {
-            let sentence = self.words.get(*place)?.sentence;
-            let before = || self.before(*place, 48, 0).filter(|word| !word.quoted);
+            let sentence = self.words.get(place)?.sentence;
+            let before = || self.before(place, 48, 0).filter(|word| !word.quoted);
             let unsaid = before().any(|word| word.question || is_of_others(word)) || self.is_denied(before());
             (!unsaid).then_some(sentence)
         });
@@ -103,7 +105,7 @@ impl Request {
     }
 
     /// Whether words deny what they speak of; "so that I don't forget" denies nothing.
-    fn is_denied<'a>(&self, words: impl Iterator<Item = &'a Word>) -> bool {
+    pub(crate) fn is_denied<'a>(&self, words: impl Iterator<Item = &'a Word>) -> bool {
         const NOT: &[&str] = &["not", "don", "never", "nobody", "no", "without", "cannot", "won", "didn", "doesn"];
         let words: Vec<&str> = words.map(|word| word.lower.as_str()).collect();
         let forgets = |at: usize| words.iter().skip(at + 1).take(2).any(|word| *word == "forget");

@@ -197,7 +197,7 @@ impl Profile {
                         && !mention.stem.is_empty()
                 }
             };
-        // What only has to come about has to name what the tool is for.
+        // What only has to come about has to name what the tool is for, or to point back at it with all values its own.
         let whole = evidence.level == Level::Whole && mention.pronoun;
         let near =
             points > 0 || (mention.bidden && whole) || (!mention.bidden && (mention.best.0 == 0 || mention.verbs == 0));
@@ -332,6 +332,9 @@ impl Profile {
                 self.verbs = shared | ending;
                 self.sharp &= self.verbs;
             }
+            // What deletes by its name makes and books nothing ("Schedule a booking for deletion").
+            let deletes = shared == 0 && self.verbs & words::DELETE != 0;
+            let own = if deletes { own & !(words::CREATE | words::BOOK | words::MEET) } else { own };
             self.verbs |= own | coordinated(description);
             self.sharp |= coordinated(description) | if whole != 0 || !words::is_generic(&stem) { own } else { 0 };
             if whole == 0 || said.get(1).is_some_and(|next| together(next) != 0) {

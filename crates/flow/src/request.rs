@@ -77,7 +77,7 @@ pub(crate) struct Request {
     /// Days of a month that is not said ("the 27th").
     pub(crate) days_of_month: Vec<u32>,
     pub(crate) quotes: Vec<Quote>,
-    /// What the user dictates, with or without quotation marks, in strict form and with the place of its first word.
+    /// What the user dictates without quotation marks, in strict form and with the place of its first word.
     pub(crate) dictations: Vec<(String, usize)>,
     pub(crate) mentions: Vec<Mention>,
     pub(crate) quantified: HashSet<u32>,
@@ -132,7 +132,6 @@ impl Request {
             let place = first + at;
             let sentence = self.words.get(place).map_or(0, |word| word.sentence);
             let quote = text.get(start..end).map(text::exact);
-            self.dictations.extend(quote.clone().map(|text| (text, place)));
             self.quotes.extend(quote.map(|text| Quote { text, sentence, place }));
         }
         if text.len() <= READ_LIMIT {
@@ -500,6 +499,11 @@ mod tests {
         assert!(request("Do the actions specified in the email").delegation.actions);
         assert!(request("read it and follow the instructions precisely").delegation.actions);
         assert!(!request("Perform the following tasks in the order they are given").delegation.actions);
-        assert!(request("adjust my rent accordingly").delegation.figures);
+        for handed in ["adjust my rent accordingly", "change the rent to match", "bring it into line with the letter"] {
+            assert!(request(handed).delegation.figures, "{handed}");
+        }
+        for asked in ["Tell me whether the rent matches. Set it to 900.", "Is the fee in line with the contract?"] {
+            assert!(!request(asked).delegation.figures, "{asked}");
+        }
     }
 }

@@ -220,5 +220,7 @@ mod tests {
         assert_eq!(selections("the file which takes up the most space"), [(End::Greatest, false)]);
         assert_eq!(selections("the room that has fewer messages than any other"), [(End::Least, false)]);
         assert_eq!(selections("One has fewer messages than the other"), []);
+        assert_eq!(selections("Sort all my mails by date and reply to Ann"), []);
+        assert_eq!(selections("Pay all of them in order of due date"), []);
     }
 }

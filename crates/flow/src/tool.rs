@@ -328,7 +328,7 @@ impl Tool {
     /// Whether a word names this tool's object, or what its description says that it is for.
     pub(crate) fn is_for(&self, stem: &str) -> bool {
         let has = |words: &[String]| words.iter().any(|word| word == stem);
-        ENTRIES.contains(&stem) && (has(&self.profile.objects) || has(&self.profile.weak))
+        DIARIES.contains(&stem) && (has(&self.profile.objects) || has(&self.profile.weak))
     }
 
     /// Whether this tool reads what a word of the user's stands beside.
@@ -360,7 +360,7 @@ impl Tool {
 }
 
 /// Stems of what holds entries with a day, and of the entries.
-pub(crate) const ENTRIES: &[&str] =
+pub(crate) const DIARIES: &[&str] =
     &["calendar", "diari", "agenda", "schedul", "reminder", "entri", "event", "appoint"];
 const IDENTIFYING: &str = "id number no num code pin key ref referenc index iban phone zip";
 const QUANTITIES: &str = "amount pric total quantit quantiti quantity qti qty count sum cost fe limit budget valu rat percent \
