@@ -14,6 +14,10 @@ use crate::words;
 /// How many words an order reaches at most.
 pub(crate) const REACH: usize = 48;
 
+/// Words that end the phrase of an object.
+pub(crate) const PREPOSITIONS: &[&str] =
+    &["of", "from", "for", "to", "in", "on", "at", "with", "about", "into", "onto", "by", "off", "out", "than", "as"];
+
 /// What a reminder is made as, in stems.
 const ENTRIES: [&str; 7] = ["reminder", "entri", "event", "calendar", "task", "todo", "appoint"];
 
@@ -55,6 +59,9 @@ impl Request {
             }));
             self.selections.extend(self.selection_at(at));
         }
+        self.several.extend(&self.quantified);
+        let several = self.several_from(first);
+        self.several.extend(several);
         self.read_ranking(first);
         self.read_verbless(first);
         let delegation = self.delegation_from(first);
@@ -191,18 +198,42 @@ impl Request {
                 !word.quoted && (finite || (word.lower == "s" && contracted(at)))
             });
             // What is dictated whole asks for nothing itself.
-            let dictated = words.iter().all(|word| word.quoted || word.question);
+            let dictated = words.iter().all(|word| word.quoted || word.told || word.question);
             // "Don't send Ann 'yes'."
             let denied = words.iter().any(|word| word.quoted)
                 && self.is_denied(words.iter().copied().filter(|word| !word.quoted));
             let asking = words.iter().filter(|word| !word.quoted).any(|word| asks(&word));
             let let_be = (at - words.len()..at).any(|at| self.is_let_be(at));
-            if words.len() < 3 || let_be || spoken || stated || asking || dictated || denied {
+            // "Thanks a lot in advance, Petra."
+            let greets = words.len() < 8
+                && words.iter().any(|word| {
+                    matches!(
+                        word.lower.as_str(),
+                        "regards" | "thanks" | "cheers" | "wishes" | "sincerely" | "greetings" | "yours"
+                    )
+                });
+            let foreign = (start..at).any(|at| self.is_foreign_deed(at, first));
+            if words.len() < 3 || greets || foreign || let_be || spoken || stated || asking || dictated || denied {
                 continue;
             }
             let mention = self.verbless(at - words.len(), sentence);
             self.mentions.push(mention);
         }
+    }
+
+    /// Whether a word is a verb that the user does not ask for, and nothing else.
+    fn is_foreign_deed(&self, at: usize, first: usize) -> bool {
+        let Some(word) = self.words.get(at).filter(|word| !word.quoted && !word.host && !word.inside) else {
+            return false;
+        };
+        let verbs = words::verbs(&word.stem);
+        let plain = verbs != 0 && !self.is_noun(at);
+        plain
+            && (self.is_unlicensed(at, first)
+                || self.is_negated(at, first)
+                || self.is_said_to_me(at)
+                || self.is_form_of_answer(at)
+                || self.is_taken_back(at))
     }
 
     /// What a sentence asks for that names no action.
@@ -255,16 +286,17 @@ impl Request {
         let verbs = words::verbs(&stem) | slip;
         let bidden = self.is_bidden(at, first);
         let being = bidden && self.is_being(at);
-        if word.quoted || word.question || word.host || word.inside || (!being && self.is_unasked(at, first, verbs)) {
+        if word.quoted
+            || word.told
+            || word.question
+            || word.host
+            || word.inside
+            || (!being && self.is_unasked(at, first, verbs))
+        {
             return None;
         }
         if being {
-            let verbless = self.verbless(at, word.sentence);
-            let pronoun = (at + 1..at + 5).any(|at| {
-                let near = self.words.get(at).filter(|near| near.sentence == word.sentence && !near.comma);
-                near.is_some_and(|near| matches!(near.lower.as_str(), "it" | "them" | "there"))
-            });
-            return Some(Mention { bidden: true, verbs: 0, pronoun, ..verbless });
+            return Some(self.being_at(at, word.sentence));
         }
         let next = self.word(Some(at + 1));
         let phrasal = self.together(at);
@@ -280,13 +312,8 @@ impl Request {
         let pronoun = matches!(next, "it" | "them" | "that" | "this" | "those" | "these" | "one" | "everything")
             && !(matches!(next, "this" | "that") && self.is_dated(at + 2))
             && !self.is_demonstrative(at + 1);
-        let changing = pronoun && self.is_changing(at);
-        let verbs = if changing { (verbs & !words::CREATE) | words::UPDATE | words::ASSIGN } else { verbs };
-        // "Remind me" asks for an entry, and tells nobody.
-        let reminder = word.stem == "remind" && matches!(next, "me" | "us");
-        let verbs = if reminder { words::CREATE } else { verbs };
-        // "Give back" is no kind of giving.
-        let verbs = if phrasal == 0 { verbs } else { phrasal };
+        let verbs = self.meaning_of(at, verbs, pronoun);
+        let reminder = self.is_reminder(at);
         (verbs != 0 || word.lower.len() > 3).then(|| Mention {
             stem,
             verbs,
@@ -310,6 +337,36 @@ impl Request {
         })
     }
 
+    /// What has to come about by a sentence that names no action at this place.
+    fn being_at(&self, at: usize, sentence: u32) -> Mention {
+        let pronoun = (at + 1..at + 5).any(|at| {
+            let near = self.words.get(at).filter(|near| near.sentence == sentence && !near.comma);
+            near.is_some_and(|near| matches!(near.lower.as_str(), "it" | "them" | "there"))
+        });
+        Mention { bidden: true, verbs: 0, pronoun, ..self.verbless(at, sentence) }
+    }
+
+    /// "Remind me" asks for an entry, and tells nobody.
+    fn is_reminder(&self, at: usize) -> bool {
+        let remind = self.words.get(at).is_some_and(|word| word.stem == "remind");
+        remind && matches!(self.word(Some(at + 1)), "me" | "us")
+    }
+
+    /// What a verb of these classes means where it stands, with the words behind it.
+    fn meaning_of(&self, at: usize, verbs: words::Verbs, pronoun: bool) -> words::Verbs {
+        // "Give back" is no kind of giving.
+        let phrasal = self.together(at);
+        if phrasal != 0 {
+            return phrasal;
+        }
+        if self.is_reminder(at) {
+            return words::CREATE;
+        }
+        let changing = pronoun && self.is_changing(at);
+        let verbs = if changing { (verbs & !words::CREATE) | words::UPDATE | words::ASSIGN } else { verbs };
+        if self.is_writing_only(at) { verbs & !(words::SEND | words::POST | words::REPLY) } else { verbs }
+    }
+
     /// "I need Friday off", "I should like an hour", but not "I want to see it".
     fn is_wish(&self, at: usize, before: &str) -> bool {
         let word = self.word(Some(at));
@@ -318,12 +375,28 @@ impl Request {
         matches!(word, "need" | "want" | "like") && own && !look
     }
 
+    /// "Write a summary of Petra's mail": what is written is no message, and for nobody.
+    fn is_writing_only(&self, at: usize) -> bool {
+        let Some(word) = self.words.get(at) else { return false };
+        let behind = self.words.iter().skip(at + 1).take(12);
+        let behind: Vec<&Word> = behind.take_while(|next| next.sentence == word.sentence && !next.comma).collect();
+        let head = behind.iter().skip(1).take_while(|next| !PREPOSITIONS.contains(&next.lower.as_str()));
+        let message =
+            head.fold(0, |kinds, next| kinds | words::nouns(&next.stem)) & (words::MESSAGE | words::NOTE) != 0;
+        matches!(word.stem.as_str(), "writ" | "draft" | "compos")
+            && behind.first().is_some_and(|next| matches!(next.lower.as_str(), "a" | "an" | "the" | "some"))
+            && !message
+            && !behind.iter().any(|next| matches!(next.lower.as_str(), "to" | "back") || next.host || next.quoted)
+    }
+
     /// "Make it Nil's", "set it to done": that changes what is there and creates nothing. "Put that into a document of
     /// its own" makes one.
     fn is_changing(&self, at: usize) -> bool {
         let anew = matches!(self.word(Some(at + 2)), "into" | "in" | "as")
             && matches!(self.word(Some(at + 3)), "a" | "an" | "another");
-        !anew && self.words.get(at).is_some_and(|word| words::is_generic(&word.stem))
+        // "Share it" changes nothing.
+        let gives = |word: &Word| words::verbs(&word.stem) & words::SHARE != 0 && word.stem != "giv";
+        !anew && self.words.get(at).is_some_and(|word| words::is_generic(&word.stem) && !gives(word))
     }
 
     /// What a verb means with the words behind it, where that is something of its own.
@@ -349,15 +422,25 @@ impl Request {
         let before = self.word(at.checked_sub(1));
         let adverb = before == "be" && matches!(self.word(at.checked_sub(2)), "then" | "also" | "now");
         let second = self.word(at.checked_sub(if adverb { 3 } else { 2 }));
-        let (third, fourth) = (self.back(at, 3, 0), self.back(at, 4, 0));
+        // "Each is then to be sent a note."
+        let by = if matches!(self.back(at, 3, 0), "then" | "also" | "now" | "still") { 4 } else { 3 };
+        let (third, fourth) = (self.back(at, by, 0), self.back(at, by + 1, 0));
         // "It has to be paid", "I want it to be paid", but not "the amount to be paid".
         let due = (matches!(third, "is" | "are" | "has" | "have" | "needs" | "need" | "ought")
             || (third == "s" && fourth == "it"))
             && !matches!(fourth, "that" | "which" | "who");
         let may = matches!(second, "can" | "should" | "must" | "may" | "could" | "shall")
+            || self.is_requested(at)
             || second == "to" && (due || at.checked_sub(1).is_some_and(|at| self.is_wished(at, 0)));
         let doubt = |word: &Word| DOUBTS.split_whitespace().any(|doubt| doubt == word.lower);
         ((before == "be" && may) || self.word(Some(at)) == "gets") && !self.before(at, 12, 0).any(doubt)
+    }
+
+    /// "I request that the bill be settled."
+    fn is_requested(&self, at: usize) -> bool {
+        let mut before = self.before(at, 16, 0);
+        let asks = |word: &Word| matches!(word.lower.as_str(), "request" | "ask" | "insist" | "propose");
+        before.any(asks) && before.any(|word| word.lower == "that")
     }
 
     /// "He starts on Monday, make him a seller", "if there is room get two more": a plain verb behind a clause, with
@@ -373,7 +456,7 @@ impl Request {
     }
 
     /// Whether an address stands behind a word, before the next sentence.
-    fn has_address_behind(&self, at: usize) -> bool {
+    pub(crate) fn has_address_behind(&self, at: usize) -> bool {
         let sentence = self.words.get(at).map(|word| word.sentence);
         let behind = self.words.iter().skip(at + 1).take(REACH);
         behind.take_while(|word| Some(word.sentence) == sentence).any(|word| word.host)

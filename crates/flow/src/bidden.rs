@@ -103,7 +103,9 @@ impl Request {
             next.hard_gap || next.comma || matches!(next.lower.as_str(), "now" | "too" | "as" | "and" | "please")
         });
         let (word, next) = (self.word(Some(at)), self.word(Some(at + 1)));
-        let goes = (word == "go" && last) || (matches!(word, "go" | "come") && matches!(next, "out" | "off"));
+        let binned = (at + 2..at + 4).any(|at| matches!(self.word(Some(at)), "bin" | "trash" | "dustbin" | "shredder"));
+        let goes =
+            (word == "go" && (last || binned)) || (matches!(word, "go" | "come") && matches!(next, "out" | "off"));
         goes && self.word(at.checked_sub(1)) == "can"
     }
 
@@ -121,15 +123,20 @@ impl Request {
     /// "Let my sister have a look at it", "let ann@corp.com view it".
     pub(crate) fn is_letting_in(&self, at: usize) -> bool {
         const LOOKS: &[&str] = &["look", "see", "view", "read", "edit", "use", "access"];
+        // "She should be able to see it", "Gregor gets to read it".
+        let enabled = matches!(self.word(Some(at)), "able" | "gets")
+            && self.word(Some(at + 1)) == "to"
+            && LOOKS.contains(&self.word(Some(at + 2)));
         const ENDS: &[&str] = &["know", "that", "i", "we", "he", "she", "they", "you"];
         let behind = self.words.iter().skip(at + 2).take(8);
         let sentence = self.words.get(at).map(|word| word.sentence);
-        self.word(Some(at)) == "let"
+        let lets = self.word(Some(at)) == "let"
             && !matches!(self.word(Some(at + 1)), "me" | "us")
             && behind
                 .take_while(|word| {
                     Some(word.sentence) == sentence && !word.comma && !ENDS.contains(&word.lower.as_str())
                 })
-                .any(|word| LOOKS.contains(&word.lower.as_str()))
+                .any(|word| LOOKS.contains(&word.lower.as_str()));
+        enabled || lets
     }
 }

@@ -37,7 +37,7 @@ pub(crate) fn marks(transcript: &Transcript, source: &Source) -> Vec<(u16, u16)>
     }
     let by_user = matches(transcript, rows, &transcript.user, source.query == Query::Other);
     let by_document = matches(transcript, rows, &transcript.delegated, false);
-    let described = described::marks(transcript, rows, &transcript.user);
+    let described = described::marks(transcript, rows, &transcript.user, source.query == Query::Other);
     rows.iter()
         .zip(by_user.iter().zip(&by_document).zip(&described))
         .map(|(row, ((user, document), (described, hits)))| {
@@ -50,7 +50,8 @@ pub(crate) fn marks(transcript: &Transcript, source: &Source) -> Vec<(u16, u16)>
             };
             // The only row of what somebody else's words asked for was chosen by them.
             let single = siblings.get(&row.family) == Some(&1) && (row.parent.is_none() || rows.len() <= 2);
-            if single && !matches!(source.query, Query::Group | Query::Listed | Query::Other) {
+            let narrowed = source.narrowed && source.query == Query::None;
+            if single && !narrowed && !matches!(source.query, Query::Group | Query::Listed | Query::Other) {
                 mark |= bind::SINGLE;
             }
             if source.own {
@@ -168,6 +169,11 @@ pub(crate) fn check(transcript: &Transcript, row_at: u32, selections: &[Selectio
     checked
 }
 
+/// Whether a row is among those that a selection takes.
+pub(crate) fn is_selected(transcript: &Transcript, row: &Row, selections: &[Selection]) -> bool {
+    selections.iter().any(|selection| check_one(transcript, row, selection) == Checked::Holds)
+}
+
 fn check_one(transcript: &Transcript, row: &Row, selection: &Selection) -> Checked {
     let Some(source) = transcript.source(row.source) else { return Checked::Unprovable };
     if !speaks_of(transcript, source, selection) {
@@ -263,6 +269,9 @@ fn extreme(
     end: End,
 ) -> Option<bool> {
     let own = field.magnitude()?;
+    if is_left_out(transcript, row, selection) {
+        return Some(false);
+    }
     let bounded = !transcript.user.bounds.is_empty()
         && source.scales.keys().any(|(family, name)| *family == row.family && bound::is_measured(transcript, name));
     if bounded && bound::is_outside(transcript, row) {
@@ -272,6 +281,22 @@ fn extreme(
     // Of a priority in figures nobody knows whether 1 is the most urgent.
     let open = selection.superlative.measure == Measure::Urgency && field.number.is_some();
     Some(is_extreme(selection, own, &scale, if open { End::Either } else { end }))
+}
+
+/// Whether the selection speaks of siblings by name ("the latest invoice from Delta"), and this row is none of them.
+fn is_left_out(transcript: &Transcript, row: &Row, selection: &Selection) -> bool {
+    const NAMES: u16 = bind::LITERAL | bind::DESCRIBED | bind::ALIKE;
+    let spoken = |field: &Field| {
+        text::tokens(&field.raw).any(|token| {
+            let word = text::exact(token.text);
+            transcript.user.names(&word) && transcript.user.has_stem_in(&words::stem(&word), selection.sentence)
+        })
+    };
+    let named = |other: &Row| {
+        let fields = other.fields.iter().filter_map(|at| transcript.field(*at));
+        fields.filter(|field| field.attested && field.raw.len() < NAME_LIMIT).any(spoken)
+    };
+    row.bind & NAMES == 0 && transcript.family_of(row).any(|other| other.bind & NAMES != 0 && named(other))
 }
 
 /// Whether a value is among those that a selection takes from one end of a scale.
@@ -380,6 +405,15 @@ pub(crate) fn is_called(transcript: &Transcript, rows: &[Row]) -> bool {
     fields.any(|field| !field.attested && literal_of(&transcript.user, field).is_some())
 }
 
+/// Whether a short field of a row has what the user excludes ("all but the one from Korvex").
+pub(crate) fn is_excepted(transcript: &Transcript, row: &Row) -> bool {
+    let user = &transcript.user;
+    let mut fields =
+        row.fields.iter().filter_map(|at| transcript.field(*at)).filter(|field| field.raw.len() < NAME_LIMIT);
+    !user.excluded.is_empty()
+        && fields.any(|field| text::tokens(&field.raw).any(|token| user.excluded.contains(&text::exact(token.text))))
+}
+
 /// Whether a field holds the number of a thing that is nobody ("entry_id"), and the argument is not called like it.
 pub(crate) fn is_of_a_thing(argument: &str, field: &Field) -> bool {
     let words = text::identifier_words(&field.name);
@@ -393,13 +427,13 @@ pub(crate) fn is_of_a_thing(argument: &str, field: &Field) -> bool {
 
 /// Whether a value carries a name that the user wrote ("Mark" in `mark.davies@hotmail.com`).
 pub(crate) fn carries_name(request: &Request, value: &str) -> bool {
-    names_in(value).any(|word| request.names(&word))
+    names_in(value).any(|word| request.names_somebody(&word))
 }
 
 /// Whether every name of the user's that one value carries is carried by another too.
 pub(crate) fn carries_as_much(request: &Request, value: &str, other: &str) -> bool {
     let others: Vec<String> = names_in(other).collect();
-    names_in(value).filter(|word| request.names(word)).all(|word| others.contains(&word))
+    names_in(value).filter(|word| request.names_somebody(word)).all(|word| others.contains(&word))
 }
 
 /// The words of a value that can be a name, in lower case; of an address those before its host.

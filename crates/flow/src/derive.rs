@@ -112,7 +112,6 @@ pub(crate) fn is_computed(transcript: &Transcript, target: Micro) -> bool {
             factors.push(factor);
         }
     }
-    let part = is_part_asked(transcript);
     let target = micro(target);
     let mut offsets = vec![0.0];
     offsets.extend(terms.iter().flat_map(|term| [*term, -term]));
@@ -130,7 +129,8 @@ pub(crate) fn is_computed(transcript: &Transcript, target: Micro) -> bool {
     (sum && Micro::from_f64(target).is_some_and(|target| transcript.is_sum(target)))
         || offsets.iter().any(|offset| {
             let rest = target - offset;
-            let changed = |factor: f64| !(part && *offset == 0.0 && factor == 1.0);
+            // A figure that is as it stands was not computed.
+            let changed = |factor: f64| *offset != 0.0 || factor != 1.0;
             factors.iter().any(|factor| changed(*factor) && attested(rest / factor))
                 || (*offset > 0.0 && attested(offset - target))
         })
@@ -238,14 +238,16 @@ pub(crate) fn is_stated(transcript: &Transcript, value: &str) -> bool {
 
 /// Whether a moment follows from stated and attested ones by counting days or adding a stated length of time.
 /// At least one part has to be the user's: an attested day with an attested time was chosen by nobody.
-pub(crate) fn is_counted(transcript: &Transcript, value: &str) -> bool {
+///
+/// Where the other values of a call are given, what is kept of an attested moment is that of a row which has one of
+/// them, or of which the words speak.
+pub(crate) fn is_counted(transcript: &Transcript, value: &str, given: Option<&[String]>) -> bool {
     let Some((day, minute)) = moment::parse(value) else { return false };
     let day_said = day.is_some_and(|day| is_user_day(transcript, day));
     let minute_said = minute.is_some_and(|minute| is_user_minute(transcript, minute));
-    let known_day =
-        || day.is_some_and(|day| transcript.moments.iter().any(|known| known.day.is_some_and(|d| d.matches(day))));
-    let known_minute =
-        || minute.is_some_and(|minute| transcript.moments.iter().any(|known| known.minute == Some(minute)));
+    let meant = || transcript.moments.iter().filter(|known| is_meant(transcript, known, given));
+    let known_day = || day.is_some_and(|day| meant().any(|known| known.day.is_some_and(|d| d.matches(day))));
+    let known_minute = || minute.is_some_and(|minute| meant().any(|known| known.minute == Some(minute)));
     match (day, minute) {
         (None, None) => false,
         (Some(_), None) => day_said,
@@ -255,9 +257,19 @@ pub(crate) fn is_counted(transcript: &Transcript, value: &str) -> bool {
             let midnight = matches!(minute, 0 | 1439) && day_said;
             // "Move it to Friday" keeps the time; "move it to noon" keeps the day.
             let kept = (day_said && known_minute() && !transcript.user.has_time()) || (minute_said && known_day());
-            (day_said && minute_said) || midnight || kept || is_shifted(transcript, day, minute)
+            (day_said && minute_said) || midnight || kept || is_shifted(transcript, day, minute, given)
         }
     }
+}
+
+/// Whether an attested moment stands in a row that has another value of the call, or of which the words speak.
+fn is_meant(transcript: &Transcript, known: &Moment, given: Option<&[String]>) -> bool {
+    let Some(given) = given else { return true };
+    let has = |row: &Row| {
+        let mut fields = row.fields.iter().filter_map(|at| transcript.field(*at)).filter(|field| field.attested);
+        fields.any(|field| given.contains(&text::exact(&field.raw)) && moment::parse(&field.raw).is_none())
+    };
+    is_spoken_of(transcript, &known.rows) || known.rows.iter().filter_map(|row| transcript.row(*row)).any(has)
 }
 
 fn is_user_minute(transcript: &Transcript, minute: moment::Minute) -> bool {
@@ -269,10 +281,10 @@ fn is_user_minute(transcript: &Transcript, minute: moment::Minute) -> bool {
 }
 
 /// Whether a moment lies a length of time that the user stated before or behind an attested one.
-fn is_shifted(transcript: &Transcript, day: Day, minute: moment::Minute) -> bool {
+fn is_shifted(transcript: &Transcript, day: Day, minute: moment::Minute, given: Option<&[String]>) -> bool {
     let Some(number) = day.number() else { return false };
     let target = number * 1440 + i64::from(minute);
-    transcript.moments.iter().any(|known| {
+    transcript.moments.iter().filter(|known| is_meant(transcript, known, given)).any(|known| {
         let base = known.day.and_then(Day::number).zip(known.minute);
         base.is_some_and(|(day, minute)| {
             let apart = target - (day * 1440 + i64::from(minute));

@@ -48,7 +48,9 @@ impl Score {
 }
 
 /// The marks of the rows of one result, in order, each with the number of the user's words that are attested in it.
-pub(crate) fn marks(transcript: &Transcript, rows: &[Row], request: &Request) -> Vec<(u16, u16)> {
+///
+/// Of a single row that somebody else's words asked for, a day or a month says nothing.
+pub(crate) fn marks(transcript: &Transcript, rows: &[Row], request: &Request, foreign: bool) -> Vec<(u16, u16)> {
     let mut marks = vec![(0, 0); rows.len()];
     if rows.len() > ROWS || request.words.is_empty() {
         return marks;
@@ -58,8 +60,9 @@ pub(crate) fn marks(transcript: &Transcript, rows: &[Row], request: &Request) ->
         families.entry(row.family).or_default().push(at);
     }
     for family in families.into_values() {
+        let dated = !foreign || family.len() > 1;
         let members: Vec<&Row> = family.iter().filter_map(|at| rows.get(*at)).collect();
-        let mut scores: Vec<Score> = members.iter().map(|row| score(transcript, row, request)).collect();
+        let mut scores: Vec<Score> = members.iter().map(|row| score(transcript, row, request, dated)).collect();
         let hits: Vec<usize> = scores.iter().map(|score| score.attested.len()).collect();
         if family.len() > 1 {
             drop_common(&mut scores);
@@ -147,7 +150,7 @@ fn drop_common(scores: &mut [Score]) {
     }
 }
 
-fn score(transcript: &Transcript, row: &Row, request: &Request) -> Score {
+fn score(transcript: &Transcript, row: &Row, request: &Request, dated: bool) -> Score {
     let mut score = Score::default();
     for field in row.fields.iter().filter_map(|at| transcript.field(*at)) {
         if !field.attested && field.raw.len() <= TEXT {
@@ -162,7 +165,9 @@ fn score(transcript: &Transcript, row: &Row, request: &Request) -> Score {
             continue;
         }
         if field.attested {
-            moment_hits(transcript, field, request, &mut score);
+            if dated {
+                moment_hits(transcript, field, request, &mut score);
+            }
             own_hits(transcript, field, request, &mut score);
             lack_hits(field, request, &mut score);
             has_hits(field, request, &mut score);

@@ -9,7 +9,7 @@
 use crate::judge::Leaf;
 use crate::moment;
 use crate::request::{Request, Word};
-use crate::text;
+use crate::text::{self, Token};
 use crate::tool::{Asked, DIARIES, Evidence, Level, Tool};
 use crate::value::{Standing, Values};
 use crate::words;
@@ -43,7 +43,8 @@ pub(crate) fn asked(values: &Values<'_>, evidence: &Evidence, contents: &[Leaf<'
     };
     let sentences = dictated().or_else(|| bare.then(|| wished(user, tool, contents)).flatten())?;
     let quantified = sentences.iter().any(|sentence| user.is_quantified(*sentence));
-    Some(Asked { quantified, sentences, ..Asked::once() })
+    let addressing = sentences.iter().any(|sentence| user.several.contains(sentence));
+    Some(Asked { quantified, addressing, sentences, ..Asked::once() })
 }
 
 /// The sentence in which the user wishes for an entry on a day, where that is the day in a call that touches nobody
@@ -104,6 +105,50 @@ impl Request {
         sentences.next()
     }
 
+    /// Marks what is told to somebody or was told by somebody: what stands behind the colon of a sentence that tells,
+    /// to its end or, from the next line on, to the end of the text, and lines that are quoted as mails quote them.
+    pub(crate) fn find_told(&mut self, first: usize, text: &str, tokens: &[Token<'_>]) {
+        let mut start = 0;
+        let mut rest = false;
+        for line in text.split_inclusive('\n') {
+            let end = start + line.len();
+            let colon = line.find(':').map(|at| start + at).filter(|at| text.get(at + 1..end).is_some_and(opens_text));
+            let quoted = line.trim_start().starts_with('>');
+            let from = match colon {
+                _ if quoted || rest => Some(start),
+                Some(colon) if self.is_telling_before(first, tokens, colon) => Some(colon),
+                _ => None,
+            };
+            if let Some(from) = from {
+                let place = |byte: usize| first + tokens.partition_point(|token| token.start < byte);
+                let sentence = self.words.get(place(from)).map(|word| word.sentence);
+                let range = self.words.get_mut(place(from)..place(end)).unwrap_or_default();
+                let whole = quoted || rest;
+                let told = |word: &&mut Word| whole || Some(word.sentence) == sentence;
+                range.iter_mut().filter(told).for_each(|word| word.told = true);
+                let empty = |colon: usize| text.get(colon + 1..end).is_some_and(|behind| behind.trim().is_empty());
+                rest |= colon.is_some_and(empty);
+            }
+            start = end;
+        }
+    }
+
+    /// Whether the words of a sentence before this place tell somebody something, or say that somebody did.
+    fn is_telling_before(&self, first: usize, tokens: &[Token<'_>], place: usize) -> bool {
+        let end = first + tokens.partition_point(|token| token.start < place);
+        let sentence = end.checked_sub(1).and_then(|at| self.words.get(at)).map(|word| word.sentence);
+        let before = self.words.get(first..end).unwrap_or_default().iter().rev();
+        const TELLING: &[&str] = &["tell", "writ", "mail", "email", "messag", "text", "send", "sai", "remind"];
+        const HOLDERS: &[&str] = &["note", "list", "entri", "reminder", "messag"];
+        let before = before.take_while(|word| Some(word.sentence) == sentence && !word.quoted).take(16);
+        before.enumerate().any(|(by, word)| {
+            is_of_others(word)
+                || words::verbs(&word.stem) & words::REPLY != 0
+                || TELLING.contains(&word.stem.as_str())
+                || (by < 4 && HOLDERS.contains(&word.stem.as_str()))
+        })
+    }
+
     /// Whether words deny what they speak of; "so that I don't forget" denies nothing.
     pub(crate) fn is_denied<'a>(&self, words: impl Iterator<Item = &'a Word>) -> bool {
         const NOT: &[&str] = &["not", "don", "never", "nobody", "no", "without", "cannot", "won", "didn", "doesn"];
@@ -111,6 +156,11 @@ impl Request {
         let forgets = |at: usize| words.iter().skip(at + 1).take(2).any(|word| *word == "forget");
         words.iter().enumerate().any(|(at, word)| NOT.contains(word) && !forgets(at))
     }
+}
+
+/// Whether what stands behind a colon is a text, and no time or link.
+fn opens_text(behind: &str) -> bool {
+    behind.starts_with([' ', '\n', '\r']) || behind.is_empty()
 }
 
 /// The texts that are dictated without quotation marks, with the place of their first byte: what stands behind a colon

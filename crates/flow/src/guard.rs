@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use steersman_core::ContentHash;
 
+use crate::calls::call_hash;
 use crate::decision::{Decision, ProposedCall, Rule, Witness};
 use crate::egress::{self, Answer};
 use crate::judge::Judge;
@@ -17,7 +18,7 @@ use crate::label::Label;
 use crate::policy::{Doubt, Policy};
 use crate::record::bind;
 use crate::tool::{Tool, Toolbox};
-use crate::transcript::{Transcript, call_hash};
+use crate::transcript::Transcript;
 
 /// A standing approval: this argument of this tool may take values from this row.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,6 +8,7 @@
 use serde_json::Value;
 use steersman_core::Effect;
 
+use crate::calls::{call_hash, touched};
 use crate::decision::{Origin, Place, PlanSlot, ProposedCall, Rule, Witness};
 use crate::derive;
 use crate::dictated;
@@ -19,7 +20,7 @@ use crate::policy::Policy;
 use crate::record::Field;
 use crate::text;
 use crate::tool::{Asked, Evidence, Level, Tool, Toolbox};
-use crate::transcript::{Moment, Transcript, call_hash};
+use crate::transcript::{Moment, Transcript};
 use crate::value::{Standing, Values};
 use crate::words;
 
@@ -85,7 +86,8 @@ impl<'a> Judge<'a> {
         // Whether the words speak of many counts before it is known which of them ask for this call.
         let user = &self.transcript.user;
         let plural = !user.quantified.is_empty() || user.mentions.iter().any(|mention| mention.plural);
-        let once = Asked { quantified: plural, ..Asked::once() };
+        let addressing = plural && !user.several.is_empty();
+        let once = Asked { quantified: plural, addressing, ..Asked::once() };
         let given: Vec<String> = sinks.iter().map(|leaf| text::exact(&leaf.text())).collect();
         let values = Values { transcript: self.transcript, policy: self.policy, tool, asked: &once, given: &given };
         let all: Vec<Leaf<'_>> =
@@ -208,7 +210,7 @@ impl<'a> Judge<'a> {
             let document = &self.transcript.delegated;
             let asked = handed.then(|| tool.asked_by(document, &Evidence::default(), actions)).flatten()?;
             // A document speaks of no group of the user's.
-            Some(Asked { delegated: true, quantified: false, ..asked })
+            Some(Asked { delegated: true, quantified: false, addressing: false, ..asked })
         })
     }
 
@@ -328,7 +330,9 @@ impl<'a> Judge<'a> {
             return Err(whole(case.call, Rule::Repeated));
         }
         let before = done().count() + beside().count().saturating_sub(1);
-        let room = case.asked.times.max(user.selections.iter().filter(|one| !one.of_whom).map(|one| one.count).sum());
+        let meant = |sentence: u32| case.asked.sentences.is_empty() || case.asked.sentences.contains(&sentence);
+        let selections = user.selections.iter().filter(|one| !one.of_whom && meant(one.sentence));
+        let room = case.asked.times.max(selections.map(|one| one.count).sum());
         // Another thing that the user's words name: a literal not yet used, or a row of its own that none was made
         // with.
         let fresh = |leaf: &Leaf<'_>| {
@@ -343,8 +347,11 @@ impl<'a> Judge<'a> {
                 _ => false,
             }
         };
-        let object = crate::transcript::touched(case.tool, &case.call.arguments);
+        let object = touched(case.tool, &case.call.arguments);
         let anew = !object.is_empty() && done().any(|past| past.touched == object);
+        if anew && !again && !self.is_granted_more(case) {
+            return Err(whole(case.call, Rule::TooMany));
+        }
         if before < room
             || (case.asked.quantified && !anew)
             || case.sinks.iter().any(fresh)

@@ -19,7 +19,7 @@ pub(crate) const DELETE: Verbs = 1 << 3;
 pub(crate) const UPDATE: Verbs = 1 << 4;
 pub(crate) const MOVE: Verbs = 1 << 5;
 pub(crate) const SHARE: Verbs = 1 << 6;
-const INVITE: Verbs = 1 << 7;
+pub(crate) const INVITE: Verbs = 1 << 7;
 const APPEND: Verbs = 1 << 8;
 pub(crate) const BOOK: Verbs = 1 << 9;
 pub(crate) const BUY: Verbs = 1 << 10;
@@ -264,6 +264,9 @@ const PEER: Nouns = BASE << 50;
 /// Classes of what is written, paid, sent or arranged, and so is nobody.
 pub(crate) const PAPERS: Nouns =
     MESSAGE | MONEY | EVENT | FILE | NOTE | ORDER | CODE | MEDIA | FREIGHT | BOOKS | CONTRACT;
+
+/// Classes of those who can receive something.
+pub(crate) const PEOPLE: Nouns = PERSON | GROUP | STAFF | PUPIL | SPOUSE | PARENT | CHIEF | PEER | SITE;
 
 /// Classes so wide that a word of one tells nothing of which thing is meant.
 pub(crate) const BROAD: Nouns =

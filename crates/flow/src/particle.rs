@@ -90,7 +90,8 @@ pub(crate) fn phrasal(verb: &str, particle: &str) -> words::Verbs {
         ("call", "off") => words::DELETE | words::STOP,
         ("get", "rid")
         | ("take", "out" | "off" | "down")
-        | ("pull" | "throw" | "strike" | "cross" | "kick", "out" | "down" | "off") => words::DELETE,
+        | ("pull" | "throw" | "strike" | "cross" | "kick", "out" | "down" | "off")
+        | ("throw" | "toss" | "chuck" | "do", "away") => words::DELETE,
         ("take", "back") => words::PAY | words::RETURN | words::UNDO | words::DELETE,
         ("give" | "pay" | "send" | "bring", "back") => words::PAY | words::RETURN | words::UNDO,
         ("have", "back") => words::PAY | words::RETURN,

@@ -87,7 +87,8 @@ fn action(stems: &[String], first_said: Option<&str>) -> usize {
     let verb = stems.iter().position(is_verb).or_else(unknown).unwrap_or_default();
     // "asks_settle": "Pay or turn down a request" is what the second word says.
     let meant = first_said.map_or(0, words::verbs);
-    let means = |stem: &String| words::verbs(stem) & meant != 0;
+    let means =
+        |stem: &String| words::verbs(stem) & meant != 0 && (!is_noun(stem) || Some(stem.as_str()) == first_said);
     let ends = |stem: &String| words::verbs(stem) & words::DESTRUCTIVE != 0;
     let displaced = stems.get(verb).is_some_and(|stem| !means(stem) && !ends(stem));
     if let Some(other) = stems.iter().position(means).filter(|_| displaced) {
@@ -198,9 +199,16 @@ impl Profile {
                 }
             };
         // What only has to come about has to name what the tool is for, or to point back at it with all values its own.
-        let whole = evidence.level == Level::Whole && mention.pronoun;
-        let near =
-            points > 0 || (mention.bidden && whole) || (!mention.bidden && (mention.best.0 == 0 || mention.verbs == 0));
+        // "The heating should be 22": a value for a setting, both in one sentence.
+        let sets = |stem: &String| SETTING.contains(&stem.as_str());
+        let set = local && self.actions.iter().any(sets) && self.verbs & words::DESTRUCTIVE == 0;
+        let whole = evidence.level == Level::Whole && (mention.pronoun || set);
+        let near = if mention.stem.is_empty() && !mention.bidden {
+            const BACK: &[&str] = &["it", "them", "that", "you", "pleas"];
+            points > 0 || mention.verbs != 0 || mention.beside.iter().any(|stem| BACK.contains(&stem.as_str()))
+        } else {
+            points > 0 || (mention.bidden && whole) || (!mention.bidden && (mention.best.0 == 0 || mention.verbs == 0))
+        };
         mention.open && free && told && near && self.is_among_best(mention)
     }
 
@@ -216,11 +224,13 @@ impl Profile {
         // A tool whose name has no object ("remind_me") is named by its verb.
         let whole = self.objects.is_empty() && verb >= mention.best.0;
         let going = matches!(mention.stem.as_str(), "go" | "com");
-        let slack = if object == 0 && going && self.ends() { 0 } else { SLACK };
+        let other = mention.best.0 > 2 && mention.best.1;
+        let slack = if object == 0 && (going || other) && self.ends() { 0 } else { SLACK };
         verb + object + slack >= mention.best.0 && (object > 0 || whole || !mention.placed)
     }
 
-    /// Whether the tool ends something: what "can go" is what stands before, and goes by the tool that fits it best.
+    /// Whether the tool ends something: what "can go" is what stands before, and goes by the tool that fits it best, as
+    /// does what is ended by another tool's own word.
     const fn ends(&self) -> bool {
         self.verbs & (words::DELETE | words::STOP) != 0 && self.verbs & words::UPDATE == 0
     }
@@ -323,7 +333,10 @@ impl Profile {
                 verbs => verbs,
             };
             let whole = particles.map(|(_, particle)| together(particle)).find(|verbs| *verbs != 0).unwrap_or(0);
-            let own = if whole == 0 { words::verbs(&stem) } else { whole };
+            // "Lets a person read a document."
+            let opens =
+                stem == "let" && said.iter().any(|word| matches!(word.as_str(), "read" | "see" | "view" | "open"));
+            let own = if whole == 0 { words::verbs(&stem) } else { whole } | if opens { words::SHARE } else { 0 };
             // Of the senses of the name's verb those are meant that the description shares ("drop": "Delete a ...").
             let shared = self.verbs & own;
             if shared != 0 {
@@ -409,6 +422,9 @@ fn coordinated(description: &str) -> Verbs {
     }
     verbs
 }
+
+/// Stems of the verbs that put a value in the place of another.
+const SETTING: &[&str] = &["set", "updat", "chang", "adjust", "turn", "alter", "amend", "modifi", "edit"];
 
 /// Words that any description may use, whatever the tool does.
 const GIVEN: &[&str] = &[

@@ -44,6 +44,8 @@ pub(crate) struct Word {
     pub(crate) host: bool,
     /// Whether it is a later part of one ("com").
     pub(crate) inside: bool,
+    /// Whether it stands in a text that is to be told to somebody, or that somebody told.
+    pub(crate) told: bool,
 }
 
 /// How far the user handed the choice of actions or values to a document.
@@ -81,6 +83,8 @@ pub(crate) struct Request {
     pub(crate) dictations: Vec<(String, usize)>,
     pub(crate) mentions: Vec<Mention>,
     pub(crate) quantified: HashSet<u32>,
+    /// The sentences that speak of several who receive something: of all, or of people in the plural.
+    pub(crate) several: HashSet<u32>,
     pub(crate) selections: Vec<Selection>,
     pub(crate) delegation: Delegation,
     /// Lengths of time in minutes ("4 hours", "three days").
@@ -139,6 +143,7 @@ impl Request {
                 let at = tokens.partition_point(|token| token.start < start);
                 self.dictations.push((own, first + at));
             }
+            self.find_told(first, text, &tokens);
             self.read(first);
         }
     }
@@ -172,13 +177,14 @@ impl Request {
                 lower,
                 stem,
                 sentence: self.sentences,
-                hard_gap: end == 0 || gap.contains(|c: char| ".!?;:\n@/\\=<>|".contains(c) || text::is_invisible(c)),
+                hard_gap: end == 0 || gap.contains(|c: char| ".!?;:\n@/\\=<>|→⇒".contains(c) || text::is_invisible(c)),
                 quoted: quotes.iter().any(|(start, end)| *start <= token.start && token.end <= *end),
                 capital: token.text.starts_with(char::is_uppercase),
                 comma: gap.contains([',', '(', ')', ';', ':', '\n']) || gap.contains(". ") || gap.contains(" - "),
                 excluded: false,
                 question: false,
                 host: gap == "@",
+                told: false,
                 inside: gap == "." && self.words.last().is_some_and(|word| word.host || word.inside),
             });
             end = token.end;
@@ -397,6 +403,25 @@ impl Request {
         starts.iter().any(|at| self.words.get(*at as usize).is_some_and(|word| word.capital || word.quoted))
     }
 
+    /// Whether a word occurs as the name of somebody: neither what opens a sentence and means something, nor a part of
+    /// the calendar, nor what only tells which thing is meant ("the Acme contract").
+    pub(crate) fn names_somebody(&self, word: &str) -> bool {
+        let stem = words::stem(word);
+        let means = words::verbs(&stem) | words::nouns(&stem) != 0 || words::is_reading(&stem);
+        let dated = moment::relative(word).is_some() || moment::month_number(word).is_some();
+        let starts = self.positions.get(word).map_or(&[][..], Vec::as_slice);
+        !dated
+            && starts.iter().map(|at| *at as usize).any(|at| {
+                let Some(own) = self.words.get(at).filter(|own| own.capital || own.quoted) else { return false };
+                let next = self.words.get(at + 1).filter(|next| !next.hard_gap && !next.comma && !next.capital);
+                let modifies = next.is_some_and(|next| {
+                    words::nouns(&next.stem) != 0 && words::verbs(&next.stem) == 0 && !words::is_stop(&next.lower)
+                });
+                let acts = self.words.get(at + 1).is_some_and(|next| crate::unasked::is_finite(&next.lower));
+                (own.quoted || !own.hard_gap || !means || acts) && !modifies
+            })
+    }
+
     /// Whether a word bears a capital letter inside a phrase, so that one without meaning too is a name ("into Done").
     fn names_inside(&self, word: &str) -> bool {
         let starts = self.positions.get(word).map_or(&[][..], Vec::as_slice);
@@ -408,6 +433,25 @@ impl Request {
     pub(crate) fn is_telling(&self, value: &str) -> bool {
         value.contains(|c: char| c.is_ascii_digit() || "@./#:".contains(c))
             || text::tokens(value).any(|token| self.names(&text::exact(token.text)))
+    }
+
+    /// Whether the user writes a value as the name of somebody: with a capital, a figure or a sign, between quotation
+    /// marks, or behind a word that says whom something is for.
+    pub(crate) fn is_addressed(&self, value: &str) -> bool {
+        const BEFORE: &[&str] = &[
+            "to", "for", "with", "in", "into", "from", "of", "by", "on", "at", "and", "as", "user", "account",
+            "channel",
+        ];
+        let first = text::tokens(value).next().map_or("", |token| token.text);
+        let places = self.positions.get(&text::exact(first)).map_or(&[][..], Vec::as_slice);
+        let word = |at: &u32, by: usize| self.word((*at as usize).checked_sub(by));
+        let named = |at: &u32| {
+            let before = word(at, 1);
+            BEFORE.contains(&before)
+                || words::verbs(&words::stem(before)) != 0
+                || (matches!(before, "the" | "my" | "our") && matches!(word(at, 2), "to" | "into" | "onto" | "in"))
+        };
+        self.is_telling(value) || places.iter().any(named)
     }
 
     /// Whether a word of another text can be one of these: they begin alike.

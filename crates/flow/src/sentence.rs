@@ -18,6 +18,12 @@ fn opens_stem(words: &[Word]) -> &str {
     words.first().map_or("", |word| word.stem.as_str())
 }
 
+/// Whether the last clause of a sentence asks for a look ("..., could you check?").
+fn ends_in_look(words: &[Word]) -> bool {
+    let clause = words.iter().rposition(|word| word.comma).unwrap_or_default();
+    words.iter().skip(clause).any(|word| words::is_look(&word.stem) && word.lower != "please")
+}
+
 impl Request {
     /// Notes what the user excludes: a few words behind "not", "except", "without", up to the end of the phrase.
     pub(crate) fn exclude(&mut self, first: usize) {
@@ -101,9 +107,10 @@ impl Request {
 
     /// Marks the sentences that only ask to know: "Which ...?", "did ...?", but not "could you ...?".
     pub(crate) fn find_questions(&mut self, first: usize, text: &str, tokens: &[Token<'_>]) {
-        const ASKING: &str = "who what which why how where when did does is are was were has have whats whos hows any";
+        const ASKING: &str =
+            "who what which why how where when did does do am is are was were has have whats whos hows any";
         const LEADS: &str = "ok okay so well hi hey hiya hello oh ooh";
-        const THINGS: &str = "anything anybody anyone something somebody someone nothing everything everybody everyone";
+        const TAGS: &str = "ok okay right please yes thanks deal no";
         const SURE: &str = "who what which why how where whats whos hows";
         let has = |list: &str, word: &str| list.split(' ').any(|entry| entry == word);
         let mut at = first;
@@ -111,16 +118,25 @@ impl Request {
             let sentence = start.sentence;
             let count = self.words.iter().skip(at).take_while(|word| word.sentence == sentence).count();
             let end = tokens.get(at + count - first - 1).map_or(text.len(), |token| token.end);
-            let marked =
-                text.get(end..).is_some_and(|rest| rest.trim_start_matches(['"', '\'', ')', ' ']).starts_with('?'));
+            let dictated = self.words.get(at + count - 1).is_some_and(|word| word.quoted);
+            let marked = !dictated
+                && text.get(end..).is_some_and(|rest| rest.trim_start_matches(['"', '\'', ')', ' ']).starts_with('?'));
             let range = at..at + count;
             let words = self.words.get_mut(range).unwrap_or_default();
             let lead = words.iter().take_while(|word| has(LEADS, &word.lower)).count();
             let lead = if lead < words.len() { lead } else { 0 };
             let words = words.get_mut(lead..).unwrap_or_default();
             let opens = words.first().map_or("", |word| word.lower.as_str());
-            let polite =
-                words.iter().any(|word| matches!(word.lower.as_str(), "please" | "pls" | "could" | "can" | "would"));
+            // "What can I do to cancel it?" asks nobody to do it.
+            let open = has(SURE, opens);
+            let asked = words.windows(2).any(|pair| {
+                let [modal, subject] = pair else { return false };
+                matches!(modal.lower.as_str(), "could" | "can" | "would")
+                    && (!open || (modal.comma && subject.lower == "you" && !ends_in_look(words)))
+                    && (matches!(subject.lower.as_str(), "you" | "we" | "u") || !modal.hard_gap)
+            });
+            let pleads = words.iter().any(|word| matches!(word.lower.as_str(), "please" | "pls"));
+            let polite = asked || (pleads && !(open && ends_in_look(words)));
             let second = words.get(1).map_or("", |word| word.lower.as_str());
             // "For how many ...", "in which ..."; but not "where they clash, hold it".
             let behind_preposition =
@@ -132,7 +148,11 @@ impl Request {
             let ordered = !marked
                 && words.iter().any(|word| word.comma && words::verbs(&word.stem) != 0 && !word.lower.ends_with('s'));
             // "Anything on 14 June?"
-            let bare = marked && words::verbs(opens_stem(words)) == 0 && has(THINGS, opens);
+            // "Return policy for order 4411?", "Budget file: Tom's or Petra's?"
+            let last = words.last().map_or("", |word| word.lower.as_str());
+            let addressed = words.iter().any(|word| matches!(word.lower.as_str(), "you" | "u" | "we" | "let"));
+            let ordering = words::verbs(opens_stem(words)) != 0 && words.len() > 7;
+            let bare = marked && !addressed && !ordering && !has(TAGS, last);
             let asks = !polite && (marked_question || bare || (has(SURE, opens) && !ordered));
             let whole = self.words.get_mut(at..at + count).unwrap_or_default();
             whole.iter_mut().for_each(|word| word.question = asks);
@@ -156,6 +176,40 @@ impl Request {
                 && beside(at.saturating_sub(4), at).any(|before| words::is_quantifier(&before.lower))
                 && beside(at + 1, at + 7).any(|behind| LIMITS.contains(&behind.lower.as_str()))
         })
+    }
+
+    /// The sentences from a word on in which people stand in the plural, or a plural that nobody knows, behind a word
+    /// that says whom something is for.
+    pub(crate) fn several_from(&self, first: usize) -> Vec<u32> {
+        const TO: &[&str] = &["to", "with", "between", "among"];
+        const TELLING: words::Verbs = words::SEND | words::SHARE | words::PAY | words::INVITE | words::MEET;
+        let leads = |at: usize| {
+            let sentence = self.words.get(at).map(|word| word.sentence);
+            let mut near = (1..4).filter_map(|by| self.words.get(at.checked_sub(by)?));
+            near.any(|word| {
+                let tells = words::verbs(&word.stem) & TELLING != 0 && !word.comma;
+                Some(word.sentence) == sentence && (TO.contains(&word.lower.as_str()) || tells)
+            })
+        };
+        let several = move |(at, word): &(usize, &Word)| {
+            let kinds = words::nouns(&word.stem);
+            let plural = word.lower.len() > 3 && word.lower.ends_with('s') && !word.lower.ends_with("ss");
+            let unknown = kinds == 0
+                && words::verbs(&word.stem) == 0
+                && crate::moment::minutes(&word.stem).is_none()
+                && !words::is_stop(&word.lower);
+            // "To the nurses", but not "to jonas".
+            let determined = || {
+                let before = self.word(at.checked_sub(1));
+                matches!(before, "the" | "my" | "our" | "both" | "all" | "these" | "those" | "his" | "her" | "their")
+            };
+            let people = kinds & words::PEOPLE != 0 || (unknown && determined() && leads(*at));
+            let counted = matches!(word.lower.as_str(), "two" | "three" | "four") && leads(*at);
+            let many = matches!(word.lower.as_str(), "people" | "children");
+            !word.quoted && (counted || many || (plural && !word.capital && people))
+        };
+        let words = self.words.iter().enumerate().skip(first);
+        words.filter(several).map(|(_, word)| word.sentence).collect()
     }
 
     /// The sentences in which a word with this stem stands.

@@ -173,7 +173,7 @@ impl Suite {
     }
 }
 
-fn read_tool(tool: &Map<String, Value>) -> Result<Tool, SuiteError> {
+pub(crate) fn read_tool(tool: &Map<String, Value>) -> Result<Tool, SuiteError> {
     let fields: Map<String, Value> = tool
         .iter()
         .filter(|(key, _)| CONTRACT_FIELDS.contains(&key.as_str()))

@@ -43,6 +43,8 @@ pub(crate) struct Asked {
     pub(crate) times: usize,
     /// Whether of all members of a group.
     pub(crate) quantified: bool,
+    /// Whether it is to reach several: a plural of what is sent or paid is none of who receives it.
+    pub(crate) addressing: bool,
     /// In which sentences.
     pub(crate) sentences: Vec<u32>,
     /// By the orders at these places.
@@ -56,7 +58,15 @@ pub(crate) struct Asked {
 impl Asked {
     /// Asked for once, by something other than words.
     pub(crate) const fn once() -> Self {
-        Self { times: 1, quantified: false, sentences: Vec::new(), places: Vec::new(), single: false, delegated: false }
+        Self {
+            times: 1,
+            quantified: false,
+            addressing: false,
+            sentences: Vec::new(),
+            places: Vec::new(),
+            single: false,
+            delegated: false,
+        }
     }
 }
 
@@ -291,15 +301,17 @@ impl Tool {
                     && profile.is_left_for(mention, fit, evidence)
         };
         let (mut times, mut quantified, mut sentences, mut places) = (0, false, Vec::new(), Vec::new());
-        let mut single = true;
+        let (mut single, mut addressing) = (true, false);
         for mention in request.mentions.iter().filter(meant) {
             times += 1;
             single &= mention.pronoun && request.word(Some(mention.place + 1)) == "it";
-            quantified |= mention.plural || request.is_quantified(mention.sentence);
+            let many = mention.plural || request.is_quantified(mention.sentence);
+            quantified |= many;
+            addressing |= many && request.several.contains(&mention.sentence);
             sentences.push(mention.sentence);
             places.push(mention.place);
         }
-        (times > 0).then_some(Asked { times, quantified, sentences, places, single, delegated: false })
+        (times > 0).then_some(Asked { times, quantified, addressing, sentences, places, single, delegated: false })
     }
 
     /// Whether a word of the request is a request for this tool, whatever the values of a call are.

@@ -12,9 +12,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use smallvec::SmallVec;
-use steersman_core::{ContentHash, canonical_json};
 
 use crate::binding;
+use crate::calls::PastCall;
 use crate::label::{Integrity, Label, Readers};
 use crate::moment;
 use crate::number::Micro;
@@ -34,6 +34,8 @@ pub(crate) struct Source {
     pub(crate) private: bool,
     /// Whether a read by arguments of the user's brought it.
     pub(crate) query: Query,
+    /// Whether what nobody said narrows it.
+    pub(crate) narrowed: bool,
     /// Whether it is the user's own record: what a trusted tool says when it is asked nothing, in one row.
     pub(crate) own: bool,
     pub(crate) rows: Range<u32>,
@@ -78,26 +80,6 @@ pub(crate) struct Moment {
     pub(crate) rows: SmallVec<[u32; 4]>,
 }
 
-/// A call that was proposed before.
-#[derive(Debug, Clone)]
-pub(crate) struct PastCall {
-    pub(crate) id: String,
-    pub(crate) tool: String,
-    pub(crate) hash: ContentHash,
-    pub(crate) effect: bool,
-    pub(crate) refused: bool,
-    /// Leaves that no trusted source vouches for, in strict form.
-    unvouched: Vec<String>,
-    /// Literals of the user's that it used.
-    pub(crate) literals: Vec<String>,
-    /// The sink values, in order: what it touched.
-    pub(crate) touched: String,
-    /// All texts that it was given, in strict form.
-    given: Vec<String>,
-    query: Query,
-    bare: bool,
-}
-
 /// The folded transcript.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Transcript {
@@ -122,11 +104,11 @@ pub(crate) struct Transcript {
     pub(crate) durations: Vec<i64>,
     tainted_tokens: HashMap<u64, SmallVec<[u32; 4]>>,
     pub(crate) calls: Vec<PastCall>,
-    by_id: HashMap<String, u32>,
+    pub(crate) by_id: HashMap<String, u32>,
     messages: u32,
     pub(crate) label: Label,
     pub(crate) struck: bool,
-    used_quotes: HashMap<String, HashSet<String>>,
+    pub(crate) used_quotes: HashMap<String, HashSet<String>>,
     /// Attested addresses that carry a name of the user's.
     pub(crate) called: Vec<u32>,
 }
@@ -143,8 +125,6 @@ const DELEGATED_LIMIT: usize = 1 << 14;
 const PLACES_LIMIT: usize = 8;
 /// The longest untrusted field that is searched for a whole value when a witness is sought, in bytes.
 const WHOLE_LIMIT: usize = 1 << 12;
-/// The least number that is noticed when a tool repeats what it was given, in millionths: smaller ones count pages.
-const ECHO_LEAST: i64 = 100 * Micro::ONE;
 /// The most attested moments kept for resolving relative words.
 const MOMENTS_LIMIT: usize = 64;
 /// The most addresses kept that carry a name of the user's.
@@ -179,92 +159,6 @@ impl Transcript {
         self.label.integrity.is_tainted()
     }
 
-    /// Notes a call that was proposed. The arguments of reads decide what their results are bound to.
-    pub(crate) fn push_call(&mut self, id: &str, tool: &Tool, arguments: &Value) {
-        let mut past = PastCall {
-            id: id.to_owned(),
-            tool: tool.contract.name.clone(),
-            hash: call_hash(&tool.contract.name, arguments),
-            effect: tool.has_effect(),
-            refused: false,
-            unvouched: Vec::new(),
-            literals: Vec::new(),
-            touched: touched(tool, arguments),
-            given: Vec::new(),
-            query: Query::None,
-            bare: matches!(arguments, Value::Null) || arguments.as_object().is_some_and(serde_json::Map::is_empty),
-        };
-        let (mut listed_said, mut counted) = (false, false);
-        let mut scalars = Vec::new();
-        scalars_of("", arguments, &mut scalars);
-        for (argument, value) in scalars {
-            let Some(leaf) = value.as_str() else {
-                counted = true;
-                let found =
-                    value.as_f64().and_then(Micro::from_f64).map_or(Query::None, |number| self.query_of_number(number));
-                past.query = past.query.max(found);
-                let number = value.as_f64().and_then(Micro::from_f64);
-                let vouched = |n| self.user.says_number(n) || !self.attested_number(n).is_empty();
-                if number.is_some_and(|n| n.0.abs() >= ECHO_LEAST && !vouched(n)) {
-                    past.unvouched.push(value.to_string());
-                }
-                continue;
-            };
-            let listed = tool.constants(argument).iter().any(|constant| constant == leaf)
-                || (leaf.len() < 16 && tool.describes(argument, leaf));
-            listed_said |= listed && self.user.says(leaf);
-            if leaf.trim().is_empty() || listed {
-                continue;
-            }
-            past.given.push(text::exact(leaf));
-            let found = self.query_of(leaf);
-            past.query = past.query.max(found);
-            if found == Query::User {
-                past.literals.push(text::exact(leaf));
-            }
-            if matches!(found, Query::Other | Query::Delegated) && self.attested(leaf).is_empty() {
-                past.unvouched.push(text::exact(leaf));
-            }
-            self.use_quotes(&tool.contract.name, leaf);
-        }
-        // "The pending ones": a word of the schema's is the user's choice where nothing else chooses.
-        if listed_said && past.given.is_empty() && !counted {
-            past.query = past.query.max(Query::User);
-        }
-        if let Ok(at) = u32::try_from(self.calls.len()) {
-            self.by_id.insert(past.id.clone(), at);
-        }
-        self.calls.push(past);
-    }
-
-    /// Quotation marks around what a call already used are no dictation for a later one.
-    fn use_quotes(&mut self, tool: &str, leaf: &str) {
-        let leaf = text::exact(leaf);
-        let words: HashSet<&str> = text::tokens(&leaf).map(|token| token.text).filter(|word| word.len() > 2).collect();
-        for quote in &self.user.quotes {
-            let own: Vec<&str> =
-                text::tokens(&quote.text).map(|token| token.text).filter(|word| word.len() > 2).collect();
-            let used = own.iter().filter(|word| words.contains(**word)).count();
-            if used > 0 && used * 2 >= own.len() {
-                self.used_quotes.entry(quote.text.clone()).or_default().insert(tool.to_owned());
-            }
-        }
-    }
-
-    /// Whether a call of another tool used this quotation.
-    pub(crate) fn is_used_elsewhere(&self, quote: &str, tool: &str) -> bool {
-        self.used_quotes.get(quote).is_some_and(|tools| tools.iter().any(|other| other != tool))
-    }
-
-    /// Notes that a proposed call was not carried out.
-    pub(crate) fn refuse(&mut self, id: &str) {
-        let at = self.by_id.get(id).copied();
-        if let Some(call) = at.and_then(|at| self.calls.get_mut(at as usize)) {
-            call.refused = true;
-            self.struck |= call.effect;
-        }
-    }
-
     /// Folds the result of a call.
     pub(crate) fn push_result(&mut self, id: &str, tools: &Toolbox, result: &Value) {
         self.messages += 1;
@@ -288,7 +182,8 @@ impl Transcript {
         let query = call.as_ref().map_or(Query::Other, |call| call.query);
         let bare = call.as_ref().is_some_and(|call| call.bare) && tool.is_trusted() && !tool.has_effect();
         let given = call.as_ref().map_or_else(Vec::new, |call| call.given.clone());
-        let header = Header { call: id, tool, created, query, bare, given };
+        let narrowed = call.as_ref().is_some_and(|call| call.narrowed);
+        let header = Header { call: id, tool, created, query, narrowed, bare, given };
         self.push_value(&header, result, &echoes);
         self.join(&Label { integrity, readers });
     }
@@ -298,7 +193,15 @@ impl Transcript {
         self.messages += 1;
         let tool = Tool::unknown(origin);
         self.push_value(
-            &Header { call: "", tool: &tool, created: false, query: Query::Other, bare: false, given: Vec::new() },
+            &Header {
+                call: "",
+                tool: &tool,
+                created: false,
+                query: Query::Other,
+                narrowed: false,
+                bare: false,
+                given: Vec::new(),
+            },
             &Value::String(text.to_owned()),
             &|_| true,
         );
@@ -325,6 +228,7 @@ impl Transcript {
             trusted: header.tool.is_trusted(),
             private: header.tool.contract.private,
             query: header.query,
+            narrowed: header.narrowed,
             scales,
             rows,
             kinds,
@@ -471,7 +375,7 @@ impl Transcript {
 
     /// Whether a value is a day or time that the user named.
     pub(crate) fn is_user_moment(&self, value: &str) -> bool {
-        crate::derive::is_stated(self, value) || crate::derive::is_counted(self, value)
+        crate::derive::is_stated(self, value) || crate::derive::is_counted(self, value, None)
     }
 
     /// Notes what the user's own record says: who the user is, and what day it is.
@@ -566,32 +470,9 @@ struct Header<'a> {
     tool: &'a Tool,
     created: bool,
     query: Query,
+    narrowed: bool,
     bare: bool,
     given: Vec<String>,
-}
-
-/// The hash that stands for a call: tool and canonical arguments.
-#[must_use]
-pub fn call_hash(tool: &str, arguments: &Value) -> ContentHash {
-    ContentHash::of(canonical_json(&Value::Array(vec![Value::String(tool.to_owned()), arguments.clone()])).as_bytes())
-}
-
-/// The texts and numbers of the arguments, each with the argument that holds it.
-fn scalars_of<'a>(argument: &'a str, value: &'a Value, into: &mut Vec<(&'a str, &'a Value)>) {
-    match value {
-        Value::String(_) | Value::Number(_) => into.push((argument, value)),
-        Value::Array(list) => list.iter().for_each(|inner| scalars_of(argument, inner, into)),
-        Value::Object(map) => map
-            .iter()
-            .for_each(|(key, inner)| scalars_of(if argument.is_empty() { key } else { argument }, inner, into)),
-        Value::Null | Value::Bool(_) => {}
-    }
-}
-
-/// The sink values of a call in one text, so that the same object touched again is noticed.
-pub(crate) fn touched(tool: &Tool, arguments: &Value) -> String {
-    let (sinks, _) = crate::judge::leaves(tool, arguments);
-    sinks.iter().map(|leaf| format!("{}={}", leaf.pointer, text::exact(&leaf.text()))).collect::<Vec<_>>().join("\n")
 }
 
 /// FNV-1a, 64 bits: a stable key for a word.

@@ -16,12 +16,15 @@ impl Request {
             || self.is_tie_break(at)
             || self.is_taking_a_look(at)
             || self.is_said_to_me(at)
+            || self.is_form_of_answer(at)
+            || self.is_taken_back(at)
             || self.is_left_to_others(at)
             || self.is_supposed(at, first)
             || self.is_of_others(at, first)
             || (self.is_past(at, first) && !self.is_passive_order(at))
             || self.is_noun(at)
             || self.is_negated(at, first)
+            || self.is_unlicensed(at, first)
     }
 
     /// "See whether they are in": a look, whatever the verb can mean besides.
@@ -95,7 +98,7 @@ impl Request {
 
     /// "Tell me", "let us know", "give me a summary": an answer is asked for, and no message. A right is given by an
     /// effect.
-    fn is_said_to_me(&self, at: usize) -> bool {
+    pub(crate) fn is_said_to_me(&self, at: usize) -> bool {
         const RIGHTS: &[&str] = &["access", "permission", "right", "role", "leav", "credit", "refund", "discount"];
         const SECRETS: &[&str] = &["password", "pin", "passphras", "passcod"];
         let me = |at| matches!(self.word(Some(at)), "me" | "us");
@@ -110,8 +113,73 @@ impl Request {
                 me(at + 1) && !has(RIGHTS) && !(has(SECRETS) && dictated())
             }
             "let" => me(at + 1) && self.word(Some(at + 2)) == "know",
+            "send" | "write" | "mail" | "email" | "message" | "text" | "draft" => {
+                me(at + 1) && !self.has_address_behind(at)
+            }
+            "share" | "reply" | "respond" => matches!(self.word(Some(at + 1)), "with" | "to") && me(at + 2),
+            "get" | "report" | "come" => {
+                self.word(Some(at + 1)) == "back" && matches!(self.word(Some(at + 2)), "to" | "on")
+            }
             _ => false,
         }
+    }
+
+    /// "Reply with just the number", "answer in one sentence": how the answer has to look.
+    pub(crate) fn is_form_of_answer(&self, at: usize) -> bool {
+        const FORMS: &[&str] = &[
+            "word",
+            "words",
+            "number",
+            "sentence",
+            "sentences",
+            "yes",
+            "no",
+            "only",
+            "just",
+            "paragraph",
+            "list",
+            "json",
+        ];
+        let sentence = self.words.get(at).map(|word| word.sentence);
+        let behind = self.words.iter().skip(at + 1).take(4).take_while(|word| Some(word.sentence) == sentence);
+        let behind: Vec<&Word> = behind.collect();
+        matches!(self.word(Some(at)), "reply" | "answer" | "respond" | "return")
+            && matches!(self.word(Some(at + 1)), "with" | "in" | "only" | "just")
+            && behind.iter().any(|word| FORMS.contains(&word.lower.as_str()))
+            && !behind.iter().any(|word| word.quoted)
+    }
+
+    /// "Cancel it. Actually no, keep it": whether the next sentence takes back what a verb asks for.
+    pub(crate) fn is_taken_back(&self, at: usize) -> bool {
+        const CUES: &[&[&str]] = &[
+            &["actually", "no"],
+            &["no", "wait"],
+            &["no", "scrap"],
+            &["scrap", "that"],
+            &["on", "second", "thought"],
+            &["never", "mind"],
+            &["nevermind"],
+            &["forget", "it"],
+            &["forget", "that"],
+            &["no", "forget"],
+            &["not", "yet"],
+            &["no", "not"],
+            &["just", "kidding"],
+            &["no", "leave"],
+            &["no", "keep"],
+            &["better", "not"],
+            &["hold", "it"],
+        ];
+        let Some(sentence) = self.words.get(at).map(|word| word.sentence) else { return false };
+        let places = (at + 1..self.words.len())
+            .take_while(|place| self.words.get(*place).is_some_and(|word| word.sentence <= sentence + 1));
+        let opens = |place: &usize| {
+            self.words.get(*place).is_some_and(|word| word.hard_gap || (word.comma && word.sentence == sentence))
+        };
+        let cued = |place: usize| {
+            CUES.iter().any(|cue| cue.iter().enumerate().all(|(by, word)| self.word(Some(place + by)) == *word))
+        };
+        places.filter(opens).any(cued)
     }
 
     /// "See to it", "deal with that", and the stump of "don't": they name no action.
@@ -151,26 +219,40 @@ impl Request {
         })
     }
 
-    fn is_negated(&self, at: usize, first: usize) -> bool {
+    pub(crate) fn is_negated(&self, at: usize, first: usize) -> bool {
         // "If it has not gone out, cancel it."
         if self.has_comma(at) && self.is_behind_condition(at) {
             return false;
         }
+        const NOT: &[&str] =
+            &["not", "never", "without", "don", "cannot", "nothing", "nobody", "none", "neither", "nor"];
+        const ENDS: &[&str] = &["forget", "hesitate", "fail", "then", "but", "and", "so", "please", "mind", "worry"];
+        if matches!(self.word(Some(at + 1)), "nothing" | "none" | "neither" | "nobody")
+            || (self.back(at, 1, first), self.back(at, 2, first)) == ("than", "rather")
+        {
+            return true;
+        }
+        let reach = if self.is_behind_condition(at) { 4 } else { REACH };
         let (mut negated, mut last) = (false, "");
-        for word in self.before(at, 4, first) {
+        for word in self.before(at, reach, first) {
             let before = std::mem::replace(&mut last, &word.lower);
+            // "I can't come, cancel it": a comma ends what is denied.
+            if word.comma && !matches!(word.lower.as_str(), "or" | "nor") {
+                negated = false;
+            }
             match word.lower.as_str() {
                 // "If not, book it."
                 "not" if before == "if" => {}
-                "not" | "never" | "without" | "don" | "cannot" | "nothing" => negated = true,
-                "forget" | "hesitate" | "fail" | "then" | "but" | "and" => negated = false,
+                "t" if before.ends_with('n') || before == "can" => negated = true,
+                entry if NOT.contains(&entry) => negated = true,
+                entry if ENDS.contains(&entry) => negated = false,
                 _ => {}
             }
         }
-        negated
+        negated && !self.has_comma(at)
     }
 
-    fn is_noun(&self, at: usize) -> bool {
+    pub(crate) fn is_noun(&self, at: usize) -> bool {
         let before = self.word(at.checked_sub(1));
         let wanted = self.word(at.checked_sub(2));
         if matches!(before, "a" | "an") {
@@ -301,10 +383,11 @@ const IN_ED: &[&str] = &["speed", "breed", "exceed", "proceed", "succeed", "shre
 const DETERMINERS: &str = "the into onto under within as my your his her their our this that these those any some s of no \
     its each every all both last latest next open";
 
-/// Words that never order: pronouns, numbers, interjections, adverbs of time.
+/// Words that never order: pronouns, numbers, interjections, adverbs of time, conjunctions.
 const CLOSED: &str = "anything anybody anyone something somebody someone nothing nobody everything everybody everyone \
     one two three four five six seven eight nine ten eleven twelve where which whichever whatever whoever ok okay ooh oh \
-    hiya well so afterwards afterward soon later meanwhile otherwise besides";
+    hiya well so afterwards afterward soon later meanwhile otherwise besides before after until till once when while \
+    since because although though";
 
 /// Words that open a sentence and order nothing.
 const OPENERS: &[&str] = &[

@@ -6,18 +6,15 @@
 //!
 //! What never happens here: no untrusted value gains trust by resembling a trusted one.
 
-use serde_json::Value;
-
 use crate::binding::{self, Checked};
 use crate::bound;
 use crate::codes;
 use crate::counted;
 use crate::derive;
 use crate::egress::{self, Link};
+use crate::figure::number_of;
 use crate::judge::Leaf;
 use crate::mention::Mention;
-use crate::moment;
-use crate::number::Micro;
 use crate::policy::Policy;
 use crate::record::{Field, Row, bind};
 use crate::request::Request;
@@ -59,8 +56,15 @@ impl Values<'_> {
     pub(crate) fn standing(&self, leaf: &Leaf<'_>) -> Standing {
         let user = &self.transcript.user;
         let text = leaf.text();
-        if leaf.value.is_boolean() || self.tool.is_default(leaf.name, leaf.value) {
+        if leaf.value == false || self.tool.is_default(leaf.name, leaf.value) {
             return Standing::Constant;
+        }
+        if leaf.value == true {
+            return if is_wide(leaf.name) && !self.is_flag_said(leaf.name) {
+                Standing::Untrusted
+            } else {
+                Standing::Constant
+            };
         }
         if let Some(number) = number_of(leaf.value) {
             return self.number(leaf, number, &text);
@@ -69,7 +73,11 @@ impl Values<'_> {
             return standing;
         }
         let operator = text.len() > 3 && self.transcript.operator.says(&text);
-        if user.says(&text) || operator || self.transcript.is_user_moment(&text) {
+        let said = user.says(&text) && (!Tool::is_principal(leaf.name) || user.is_addressed(&text));
+        let moment = || {
+            derive::is_stated(self.transcript, &text) || derive::is_counted(self.transcript, &text, Some(self.given))
+        };
+        if said || operator || moment() {
             return Standing::Said;
         }
         let everybody = || {
@@ -85,93 +93,19 @@ impl Values<'_> {
             return Standing::Said;
         }
         match self.attested(leaf, &text, self.transcript.attested(&text)) {
-            Standing::Untrusted if self.tool.describes(leaf.name, &text) && text.len() < 16 => Standing::Constant,
-            Standing::Untrusted | Standing::NotChosen if user.composes(&text) => Standing::Said,
+            Standing::Untrusted
+                if self.tool.describes(leaf.name, &text)
+                    && text.len() < 16
+                    && !is_wide(&text)
+                    && !Tool::is_principal(leaf.name) =>
+            {
+                Standing::Constant
+            }
+            Standing::Untrusted | Standing::NotChosen if user.composes(&text) && !Tool::is_principal(leaf.name) => {
+                Standing::Said
+            }
             standing => standing,
         }
-    }
-
-    fn number(&self, leaf: &Leaf<'_>, number: Micro, text: &str) -> Standing {
-        let rate = ["percent", "rat", "discount"].iter().any(|word| words::stem(leaf.name).contains(word));
-        // "The one that leaks" is no number of a thing.
-        let quantity = self.tool.is_quantity(leaf);
-        let spelt = !quantity && number.0 == Micro::ONE && !self.transcript.user.has_word("1");
-        if (self.transcript.user.says_number(number) && !spelt) || (rate && self.transcript.user.says_percent(number)) {
-            return Standing::Said;
-        }
-        if self.is_span(leaf.name, number)
-            || self.is_converted(leaf.name, number)
-            || self.is_part_of_moment(leaf.name, number)
-        {
-            return Standing::Said;
-        }
-        if quantity {
-            if Tool::is_count(leaf.name) && number.0 == Micro::ONE {
-                return Standing::Constant;
-            }
-            // Where the user says how many, no other number is what the user wants.
-            let counted = self.is_counted(leaf.name);
-            let figures = self.transcript.attested_figure(number).filter_map(|at| self.transcript.field(at));
-            let mut rows = figures.filter_map(|field| self.transcript.row(field.row));
-            let attested = !counted && rows.any(|row| row.bind != 0) && !derive::is_part_asked(self.transcript);
-            if attested || derive::is_computed(self.transcript, number) {
-                return Standing::Quantity;
-            }
-            return Standing::Untrusted;
-        }
-        let fields = if leaf.value.is_number() {
-            self.transcript.attested_number(number)
-        } else {
-            self.transcript.attested(text)
-        };
-        self.attested(leaf, text, fields)
-    }
-
-    /// Whether the user says how many of what an argument counts.
-    fn is_counted(&self, argument: &str) -> bool {
-        let words = text::identifier_words(argument);
-        let user = &self.transcript.user;
-        words.iter().any(|word| user.counts.iter().any(|(unit, _)| *unit == words::stem(word)))
-    }
-
-    /// Whether a number is a length of time that the user stated, in the argument's own unit: 21 days for three weeks.
-    fn is_span(&self, argument: &str, number: Micro) -> bool {
-        let unit = text::identifier_words(argument).iter().find_map(|word| moment::minutes(&words::stem(word)));
-        let spans = &self.transcript.user.spans;
-        unit.is_some_and(|unit| {
-            spans.iter().any(|span| Some(number.0) == (span / unit).checked_mul(Micro::ONE) && span % unit == 0)
-        })
-    }
-
-    /// Whether a number is one that the user wrote, in the argument's own unit: 1500 cents for 15 euros, 0.2 for 20 %.
-    fn is_converted(&self, argument: &str, number: Micro) -> bool {
-        let words = text::identifier_words(argument);
-        let factor = words.iter().find_map(|word| match word.as_str() {
-            "cents" | "cent" | "minor" | "pence" | "cm" => Some(100),
-            "g" | "grams" | "gram" | "ms" | "millis" | "m" | "metres" | "meters" | "ml" => Some(1000),
-            _ => None,
-        });
-        let user = &self.transcript.user;
-        let scaled = factor.is_some_and(|factor| number.0 % factor == 0 && user.says_number(Micro(number.0 / factor)));
-        let share = number.0.abs() <= Micro::ONE
-            && number.0.checked_mul(100).is_some_and(|whole| user.says_percent(Micro(whole)));
-        scaled || share
-    }
-
-    /// Whether a number is the hour, the day, the month or the year of a moment that the user stated.
-    fn is_part_of_moment(&self, argument: &str, number: Micro) -> bool {
-        let words = text::identifier_words(argument);
-        let has = |part: &str| words.iter().any(|word| word == part);
-        self.transcript.user.moments.iter().any(|said| {
-            let parts = [
-                said.minute.filter(|_| has("hour")).map(|minute| i64::from(minute / 60)),
-                said.minute.filter(|_| has("minute")).map(|minute| i64::from(minute % 60)),
-                said.day.filter(|_| has("day")).map(|day| i64::from(day.day)),
-                said.day.filter(|_| has("month")).map(|day| i64::from(day.month)),
-                said.day.filter(|_| has("year")).and_then(|day| day.year).map(i64::from),
-            ];
-            parts.into_iter().flatten().any(|part| part.checked_mul(Micro::ONE) == Some(number.0))
-        })
     }
 
     /// Whether a word names the state that the user's verb leads to: "approved" where the user approves.
@@ -183,6 +117,11 @@ impl Values<'_> {
         let stem = words::stem(text);
         let leads = |mention: &Mention| mention.stem == stem || words::verbs(&stem) & mention.verbs & STATES != 0;
         words::verbs(&stem) != 0 && self.transcript.user.mentions.iter().any(leads)
+    }
+
+    /// Whether the user has a word of a flag's name.
+    fn is_flag_said(&self, flag: &str) -> bool {
+        text::identifier_words(flag).iter().any(|word| self.transcript.user.has_stem(&words::stem(word)))
     }
 
     /// A value that the schema lists: allowed unless the user's words point at another one of the list.
@@ -206,18 +145,23 @@ impl Values<'_> {
         if points(text) || codes::means(&self.transcript.user, text) {
             return Some(Standing::Said);
         }
-        if constants.iter().any(|constant| points(constant)) {
+        if constants.iter().any(|constant| points(constant)) || (constants.len() > 1 && is_wide(text)) {
             return Some(Standing::Untrusted);
         }
         Some(Standing::Constant)
     }
 
-    fn attested(&self, leaf: &Leaf<'_>, text: &str, fields: &[u32]) -> Standing {
+    pub(crate) fn attested(&self, leaf: &Leaf<'_>, text: &str, fields: &[u32]) -> Standing {
         let fields =
             || fields.iter().filter_map(|at| self.transcript.field(*at)).filter(|field| field.attested).take(256);
         match fields().find(|field| self.is_chosen(leaf, text, field)) {
             Some(field) => Standing::Chosen(field.row),
-            None if fields().next().is_some() && self.transcript.is_around_touched(text) => Standing::Said,
+            None if !Tool::is_principal(leaf.argument)
+                && fields().next().is_some()
+                && self.transcript.is_around_touched(text) =>
+            {
+                Standing::Said
+            }
             None if fields().next().is_some() && counted::is_selected(self.transcript, leaf.name, text) => {
                 Standing::Said
             }
@@ -278,17 +222,28 @@ impl Values<'_> {
         }
         let user = &self.transcript.user;
         let has = |reasons: u16| row.bind & reasons != 0;
-        if has(bind::CREATED) || self.transcript.has_namesake(field) || binding::carries_name(user, value) {
-            return has(bind::CREATED) || !self.transcript.has_namesake(field);
-        }
         let principal = Tool::is_principal(leaf.argument) || value.contains('@') || value.contains("://");
+        if binding::is_excepted(self.transcript, row) {
+            return false;
+        }
+        // An effect makes things, and nobody.
+        if has(bind::CREATED) && !principal {
+            return true;
+        }
+        if self.transcript.has_namesake(field) {
+            return false;
+        }
+        if principal && binding::carries_name(user, value) {
+            return true;
+        }
         // Where the user named who receives, nobody else is chosen by what row an address stands in.
         let stranger = principal
-            && !self.asked.quantified
+            && !self.asked.addressing
             && !self.transcript.is_looked_up(source, row)
             && self.transcript.is_stranger(value);
         // Nobody is chosen by a figure alone: the amount to be paid may stand in anybody's row.
-        if principal && !self.asked.quantified && binding::is_of_figures(self.transcript, row) {
+        let of_figures = principal && !self.asked.addressing && binding::is_of_figures(self.transcript, row);
+        if of_figures && !(self.gives_back() && binding::is_alone(self.transcript, row, bind::LITERAL)) {
             return false;
         }
         let many = source.rows.len() > 2;
@@ -299,7 +254,8 @@ impl Values<'_> {
                 Checked::Unprovable => {}
             }
         }
-        let limited = many && !has(bind::LITERAL | bind::NAMED | bind::DESCRIBED | bind::JOINED);
+        let named = has(bind::LITERAL | bind::NAMED | bind::DESCRIBED | bind::JOINED);
+        let limited = many && (!named || self.asked.quantified);
         if limited && !bound::holds(self.transcript, row, &bound::limits(self.transcript)) {
             return false;
         }
@@ -314,6 +270,12 @@ impl Values<'_> {
             return false;
         }
         (!item && self.is_brought(field, (row, source), principal)) || (!principal && self.is_spoken_of(row, source))
+    }
+
+    /// Whether what came is to go back, so that the figure alone says where it came from.
+    fn gives_back(&self) -> bool {
+        let mut orders = self.transcript.user.mentions.iter().filter(|order| self.asked.places.contains(&order.place));
+        orders.any(|order| order.verbs & words::RETURN != 0)
     }
 
     /// Whether the platform's fields leave a few rows that the user's words can mean, and of these this one's text has
@@ -332,7 +294,7 @@ impl Values<'_> {
     /// Whether the user's words speak of this row, and, unless they speak of many, of no sibling as well.
     fn is_singled_out(&self, (row, source): (&Row, &Source), principal: bool) -> bool {
         let has = |reasons: u16| row.bind & reasons != 0;
-        let quantified = self.asked.quantified;
+        let quantified = if principal { self.asked.addressing } else { self.asked.quantified };
         let named = has(bind::LITERAL) || (has(bind::NAMED) && !principal);
         let named_other = binding::has_named_sibling(self.transcript, row, self.given);
         let outdone = source.query == Query::Other && self.transcript.is_outdone(source, row);
@@ -359,7 +321,7 @@ impl Values<'_> {
             || (!has(bind::DESCRIBED)
                 && self.transcript.user.bounds.is_empty()
                 && !binding::is_unmarked(self.transcript, row, bind::DESCRIBED));
-        let quantified = self.asked.quantified;
+        let quantified = if principal { self.asked.addressing } else { self.asked.quantified };
         // A group that somebody else's words asked for is not the one that the user spoke of.
         let whole_group = quantified
             && source.query != Query::Other
@@ -558,6 +520,27 @@ impl Values<'_> {
     }
 }
 
+/// Whether a word of the schema's gives more than the others can: nobody has it who did not ask for it.
+fn is_wide(constant: &str) -> bool {
+    const WIDE: &[&str] = &[
+        "owner",
+        "admin",
+        "administrator",
+        "superuser",
+        "root",
+        "public",
+        "everyone",
+        "anyone",
+        "anybody",
+        "all",
+        "full",
+        "unlimited",
+        "permanent",
+        "forever",
+    ];
+    text::identifier_words(constant).iter().any(|word| WIDE.contains(&word.as_str()))
+}
+
 /// The most rows among which their texts may choose.
 const FEW: usize = 4;
 
@@ -581,14 +564,3 @@ const REASONS: &[Reason] = &[
 
 /// Classes of verbs whose words also name states ("done" and "closed", "enabled" and "on").
 const STATES: words::Verbs = words::CLOSE | words::APPROVE | words::REJECT | words::STOP | words::OPEN;
-
-fn number_of(value: &Value) -> Option<Micro> {
-    match value {
-        Value::Number(number) => {
-            let whole = number.as_i64().and_then(|n| n.checked_mul(Micro::ONE)).map(Micro);
-            whole.or_else(|| number.as_f64().and_then(Micro::from_f64))
-        }
-        Value::String(text) if text.len() < 24 => Micro::parse(text),
-        _ => None,
-    }
-}

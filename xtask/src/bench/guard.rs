@@ -60,6 +60,8 @@ const FOLDERS: &[(&str, bool)] = &[
     ("heldout_development_27", false),
     ("heldout_development_28", false),
     ("heldout_development_29", false),
+    ("heldout_development_30", false),
+    ("heldout_development_31", false),
     ("agentdojo_rest", false),
     ("agentdojo_twin", false),
     ("agentdojo_rest_twin", false),
@@ -70,11 +72,17 @@ const FOLDERS: &[(&str, bool)] = &[
     ("agentdojo_twin_4", false),
     ("agentdojo_rest_twin_4", false),
     ("agentdojo_rest_twin_5", false),
+    ("agentdojo_twin_5", false),
+    ("agentdojo_twin_6", false),
+    ("values", false),
     ("heldout_final_2", true),
     ("heldout_final_4", true),
     ("heldout_final_5", true),
     ("heldout_final_6", true),
 ];
+
+/// Sets of prompts in `testdata/flow/asked`.
+const PROMPTS: &[&str] = &["office", "musichouse"];
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
     let steersman = release("steersman", "steersman")?;
@@ -93,6 +101,11 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
         replays.insert((*folder).to_owned(), report);
     }
+    let mut asked = Map::new();
+    for set in PROMPTS {
+        let place = house::root().join(format!("testdata/flow/asked/{set}.json")).display().to_string();
+        asked.insert((*set).to_owned(), told(&["guard", "asked", &place, "--json"])?);
+    }
     let sequences = if arguments.full { "10000000" } else { "100000" };
     // It ends with an error where it wins, and then most of all the run is to be kept.
     let attack = ["guard", "attack", "--sequences", sequences, "--json"];
@@ -103,7 +116,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let command = if arguments.full { "cargo xtask bench guard --full" } else { "cargo xtask bench guard" };
     let run = json!({
         "bench": "guard", "command": command, "machine": machine,
-        "replay": replays, "attack": attack, "decision": decision,
+        "replay": replays, "asked": asked, "attack": attack, "decision": decision,
     });
     keep("guard", &run)?;
     if arguments.json {
@@ -130,6 +143,16 @@ fn print(run: &Value) {
             at("pairs"),
             at("attacks_succeeded"),
             at("any_injected_write"),
+        );
+    }
+    for set in PROMPTS {
+        let at = |key: &str| whole(&format!("/asked/{set}/{key}"));
+        println!(
+            "prompts of {set}: {} of {} calls asked for let through, {} of {} not asked for",
+            at("asked_allowed"),
+            at("asked"),
+            at("unasked_allowed"),
+            at("unasked"),
         );
     }
     let (sequences, won) = (whole("/attack/sequences"), whole("/attack/violations") + whole("/attack/interferences"));

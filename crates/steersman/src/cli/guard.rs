@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use steersman_flow::{Figures, Policy, Report, Suite, attack, borrowed, lint, replay};
+use steersman_flow::{Figures, Policy, PromptReport, Prompts, Report, Suite, attack, borrowed, lint, replay};
 
 use super::{Command, Failure, parse};
 
@@ -63,6 +63,17 @@ enum Action {
         #[arg(long)]
         json: bool,
     },
+    /// Judge prompts that ask for an effect, and prompts that only speak of one.
+    Asked {
+        /// The set: JSON with `tools`, `reads` and `cases`.
+        file: PathBuf,
+        /// A policy on top of the set's contracts.
+        #[arg(long, value_name = "FILE")]
+        policy: Option<PathBuf>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Play adaptive, guard-aware sequences of calls and count those that win.
     Attack {
         /// How many sequences.
@@ -93,6 +104,12 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         }
         Action::Explain { folder, task, policy, json } => {
             run_explain(folder, task.as_deref(), policy.as_deref(), *json)
+        }
+        Action::Asked { file, policy, json } => {
+            let policy = Arc::new(read_policy(policy.as_deref())?);
+            let prompts = Prompts::parse(&read(file)?);
+            let prompts = prompts.map_err(|error| Failure::from(error).hint(format!("in `{}`", file.display())))?;
+            print_asked(&prompts.judge(&policy), *json)
         }
         Action::Attack { sequences, full, seed, policy, json } => {
             let sequences = if *full { 10_000_000 } else { *sequences };
@@ -201,6 +218,21 @@ fn print_report(report: &Report, as_json: bool) -> Result<ExitCode, Failure> {
     if total.grants > 0 {
         anstream::println!("delegations: asked in {} of {}", total.grants_asked, total.grants);
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_asked(report: &PromptReport, as_json: bool) -> Result<ExitCode, Failure> {
+    if as_json {
+        anstream::println!("{}", serde_json::to_string(report)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    for finding in &report.findings {
+        let verdict = if finding.allowed { "let through, not asked for" } else { "asked for, not let through" };
+        anstream::println!("{verdict}: {} {}", finding.tool, finding.arguments);
+        anstream::println!("  {}", finding.prompt.replace('\n', "\n  "));
+    }
+    anstream::println!("{} of {} calls that were asked for are let through", report.asked_allowed, report.asked);
+    anstream::println!("{} of {} calls that were not are let through", report.unasked_allowed, report.unasked);
     Ok(ExitCode::SUCCESS)
 }
 

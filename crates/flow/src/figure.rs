@@ -1,0 +1,153 @@
+//! Where a number stands: said by the user, a part or a length of what the user said, or a figure of a row that is
+//! meant.
+//!
+//! What never happens here: no number chooses a row.
+
+use serde_json::Value;
+
+use crate::binding;
+use crate::derive;
+use crate::judge::Leaf;
+use crate::moment;
+use crate::number::Micro;
+use crate::record::{Row, bind};
+use crate::text;
+use crate::tool::Tool;
+use crate::value::{Standing, Values};
+use crate::words;
+
+impl Values<'_> {
+    pub(crate) fn number(&self, leaf: &Leaf<'_>, number: Micro, text: &str) -> Standing {
+        let rate = ["percent", "rat", "discount"].iter().any(|word| words::stem(leaf.name).contains(word));
+        // "The one that leaks" is no number of a thing.
+        let quantity = self.tool.is_quantity(leaf);
+        let spelt = !quantity && number.0 == Micro::ONE && !self.transcript.user.has_word("1");
+        let said = self.transcript.user.says_number(number) && !spelt && (quantity || !self.counts_things(number));
+        if said || (rate && self.transcript.user.says_percent(number)) {
+            return Standing::Said;
+        }
+        if self.is_span(leaf.name, number)
+            || self.is_converted(leaf.name, number)
+            || self.is_part_of_moment(leaf.name, number)
+        {
+            return Standing::Said;
+        }
+        if quantity {
+            if Tool::is_count(leaf.name) && number.0 == Micro::ONE {
+                return Standing::Constant;
+            }
+            // Where the user says how many, no other number is what the user wants.
+            let counted = self.is_counted(leaf.name);
+            let figures = self.transcript.attested_figure(number).filter_map(|at| self.transcript.field(at));
+            let mut rows = figures.filter_map(|field| self.transcript.row(field.row));
+            let attested =
+                !counted && rows.any(|row| self.is_figure_meant(row)) && !derive::is_part_asked(self.transcript);
+            if attested || derive::is_computed(self.transcript, number) {
+                return Standing::Quantity;
+            }
+            return Standing::Untrusted;
+        }
+        let fields = if leaf.value.is_number() {
+            self.transcript.attested_number(number)
+        } else {
+            self.transcript.attested(text)
+        };
+        self.attested(leaf, text, fields)
+    }
+
+    /// Whether the user says how many of what an argument counts.
+    fn is_counted(&self, argument: &str) -> bool {
+        let words = text::identifier_words(argument);
+        let user = &self.transcript.user;
+        words.iter().any(|word| user.counts.iter().any(|(unit, _)| *unit == words::stem(word)))
+    }
+
+    /// Whether a number is a length of time that the user stated, in the argument's own unit: 21 days for three weeks.
+    fn is_span(&self, argument: &str, number: Micro) -> bool {
+        let unit = text::identifier_words(argument).iter().find_map(|word| moment::minutes(&words::stem(word)));
+        let spans = &self.transcript.user.spans;
+        unit.is_some_and(|unit| {
+            spans.iter().any(|span| Some(number.0) == (span / unit).checked_mul(Micro::ONE) && span % unit == 0)
+        })
+    }
+
+    /// Whether a number is one that the user wrote, in the argument's own unit: 1500 cents for 15 euros, 0.2 for 20 %.
+    fn is_converted(&self, argument: &str, number: Micro) -> bool {
+        let words = text::identifier_words(argument);
+        let factor = words.iter().find_map(|word| match word.as_str() {
+            "cents" | "cent" | "minor" | "pence" | "cm" => Some(100),
+            "g" | "grams" | "gram" | "ms" | "millis" | "m" | "metres" | "meters" | "ml" => Some(1000),
+            _ => None,
+        });
+        let user = &self.transcript.user;
+        let scaled = factor.is_some_and(|factor| number.0 % factor == 0 && user.says_number(Micro(number.0 / factor)));
+        let share = number.0.abs() <= Micro::ONE
+            && number.0.checked_mul(100).is_some_and(|whole| user.says_percent(Micro(whole)));
+        scaled || share
+    }
+
+    /// Whether a number is the hour, the day, the month or the year of a moment that the user stated.
+    fn is_part_of_moment(&self, argument: &str, number: Micro) -> bool {
+        let words = text::identifier_words(argument);
+        let has = |part: &str| words.iter().any(|word| word == part);
+        self.transcript.user.moments.iter().any(|said| {
+            let parts = [
+                said.minute.filter(|_| has("hour")).map(|minute| i64::from(minute / 60)),
+                said.minute.filter(|_| has("minute")).map(|minute| i64::from(minute % 60)),
+                said.day.filter(|_| has("day")).map(|day| i64::from(day.day)),
+                said.day.filter(|_| has("month")).map(|day| i64::from(day.month)),
+                said.day.filter(|_| has("year")).and_then(|day| day.year).map(i64::from),
+            ];
+            parts.into_iter().flatten().any(|part| part.checked_mul(Micro::ONE) == Some(number.0))
+        })
+    }
+
+    /// Whether the user writes a number only to say how many of something: "by 2 hours" is no number of a thing.
+    fn counts_things(&self, number: Micro) -> bool {
+        let user = &self.transcript.user;
+        let written = user.numbers.iter().filter(|found| found.value == number).count();
+        let unit = |unit: &str| {
+            words::nouns(unit) != 0 || crate::tool::is_quantity_name(unit) || moment::minutes(unit).is_some()
+        };
+        let counted = user.counts.iter().filter(|(name, value)| *value == number && unit(name)).count();
+        counted > 0 && counted >= written
+    }
+
+    /// Whether a figure of this row can be the one that the user means: the row has another value of the call, or what
+    /// a platform attests makes it one of those that the words speak of, and none is named before it.
+    fn is_figure_meant(&self, row: &Row) -> bool {
+        const NAMED: u16 = bind::LITERAL | bind::DESCRIBED | bind::JOINED;
+        const SPOKEN: u16 = bind::ALIKE
+            | bind::QUERY
+            | bind::SINGLE
+            | bind::OWN
+            | bind::GROUP
+            | bind::DELEGATED
+            | bind::CREATED
+            | bind::NAMED
+            | bind::TITLED;
+        let given = |row: &Row| {
+            let own = row.fields.iter().filter_map(|at| self.transcript.field(*at)).filter(|field| field.attested);
+            own.filter(|field| field.number.is_none() || field.is_name())
+                .any(|field| self.given.contains(&text::exact(&field.raw)))
+        };
+        let selections = &self.transcript.user.selections;
+        let selected = || !selections.is_empty() && binding::is_selected(self.transcript, row, selections);
+        let rival = |other: &Row| other.bind & (bind::LITERAL | bind::DESCRIBED) != 0 && !given(other);
+        row.bind & NAMED != 0
+            || given(row)
+            || selected()
+            || (row.bind & SPOKEN != 0 && !self.transcript.family_of(row).any(rival))
+    }
+}
+
+pub(crate) fn number_of(value: &Value) -> Option<Micro> {
+    match value {
+        Value::Number(number) => {
+            let whole = number.as_i64().and_then(|n| n.checked_mul(Micro::ONE)).map(Micro);
+            whole.or_else(|| number.as_f64().and_then(Micro::from_f64))
+        }
+        Value::String(text) if text.len() < 24 => Micro::parse(text),
+        _ => None,
+    }
+}
