@@ -74,7 +74,7 @@ const FOLDERS: &[(&str, bool)] = &[
     ("agentdojo_rest_twin_5", false),
     ("agentdojo_twin_5", false),
     ("agentdojo_twin_6", false),
-    ("values", false),
+    ("values", true),
     ("heldout_final_2", true),
     ("heldout_final_4", true),
     ("heldout_final_5", true),
@@ -104,7 +104,11 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut asked = Map::new();
     for set in PROMPTS {
         let place = house::root().join(format!("testdata/flow/asked/{set}.json")).display().to_string();
-        asked.insert((*set).to_owned(), told(&["guard", "asked", &place, "--json"])?);
+        let mut report = told(&["guard", "asked", &place, "--json"])?;
+        if let Some(report) = report.as_object_mut() {
+            report.remove("findings");
+        }
+        asked.insert((*set).to_owned(), report);
     }
     let sequences = if arguments.full { "10000000" } else { "100000" };
     // It ends with an error where it wins, and then most of all the run is to be kept.
