@@ -141,6 +141,7 @@ impl Values<'_> {
     }
 }
 
+/// The number that a value is or spells.
 pub(crate) fn number_of(value: &Value) -> Option<Micro> {
     match value {
         Value::Number(number) => {

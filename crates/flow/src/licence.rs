@@ -15,6 +15,8 @@ const MODALS: &[&str] =
     &["can", "could", "will", "would", "shall", "should", "may", "might", "must", "ll", "d", "do", "does", "did"];
 /// Verbs by which somebody wants something done.
 const WISHES: &[&str] = &["want", "need", "like", "love", "wish", "prefer", "ask", "request", "trust", "expect", "beg"];
+/// Forms by which somebody else wants something.
+const OTHERS_WISHES: &[&str] = &["wants", "want", "asked", "asks", "wishes", "like", "hopes", "needs", "requested"];
 /// Words that stand before the infinitive of what is not to be left out.
 const CARES: &[&str] =
     &["forget", "remember", "sure", "try", "kind", "please", "proceed", "help", "hesitate", "fail", "certain", "good"];
@@ -37,11 +39,12 @@ impl Request {
                 && !self.comes_about(at)
                 && lead.is_some_and(|modal| self.is_of_another(modal, first)))
             || (!self.comes_about(at) && self.is_asked_of_another(at, first))
-            || (self.is_gerund(at, first))
+            || self.is_gerund(at, first)
             || (before == "you" && self.is_awaited(at, first))
-            || (self.is_told_of_names(at, first) || self.is_told_of_things(at, first))
-            || (self.is_made_to(at, first))
-            || (self.is_alternative(at))
+            || self.is_told_of_names(at, first)
+            || self.is_told_of_things(at, first)
+            || self.is_made_to(at, first)
+            || self.is_alternative(at)
     }
 
     /// "They should have it back", "could she get a key", "I would like": what has to come about, or is wished for.
@@ -83,7 +86,8 @@ impl Request {
         {
             return true;
         }
-        if self.is_agreed(to) {
+        let wanted = |word: &&Word| OTHERS_WISHES.contains(&word.lower.as_str());
+        if before.iter().any(wanted) && self.is_agreed(to) {
             return true;
         }
         let wish = before.iter().rposition(|word| WISHES.contains(&word.lower.as_str()));
