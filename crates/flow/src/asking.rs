@@ -18,6 +18,9 @@ pub(crate) const REACH: usize = 48;
 pub(crate) const PREPOSITIONS: &[&str] =
     &["of", "from", "for", "to", "in", "on", "at", "with", "about", "into", "onto", "by", "off", "out", "than", "as"];
 
+/// Words with which a letter ends.
+const GREETINGS: &[&str] = &["regards", "thanks", "cheers", "wishes", "sincerely", "greetings", "yours"];
+
 /// What a reminder is made as, in stems.
 const ENTRIES: [&str; 7] = ["reminder", "entri", "event", "calendar", "task", "todo", "appoint"];
 
@@ -205,13 +208,7 @@ impl Request {
             let asking = words.iter().filter(|word| !word.quoted).any(|word| asks(&word));
             let let_be = (at - words.len()..at).any(|at| self.is_let_be(at));
             // "Thanks a lot in advance, Petra."
-            let greets = words.len() < 8
-                && words.iter().any(|word| {
-                    matches!(
-                        word.lower.as_str(),
-                        "regards" | "thanks" | "cheers" | "wishes" | "sincerely" | "greetings" | "yours"
-                    )
-                });
+            let greets = words.len() < 8 && words.iter().take(2).any(|word| GREETINGS.contains(&word.lower.as_str()));
             let foreign = (start..at).any(|at| self.is_foreign_deed(at, first));
             if words.len() < 3 || greets || foreign || let_be || spoken || stated || asking || dictated || denied {
                 continue;

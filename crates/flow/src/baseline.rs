@@ -10,7 +10,7 @@ use serde_json::Value;
 use steersman_core::Effect;
 
 use crate::decision::{Decision, ProposedCall, Witness};
-use crate::judge::leaves;
+use crate::leaf::leaves;
 use crate::moment;
 use crate::replay::{Referee, unexplained};
 use crate::request::Request;
@@ -77,8 +77,8 @@ impl Baseline {
             return true;
         }
         let (sinks, contents) = leaves(tool, &call.arguments);
-        let sinks: Vec<_> = sinks.iter().map(crate::judge::Leaf::text).collect();
-        let mut contents = contents.iter().map(crate::judge::Leaf::text);
+        let sinks: Vec<_> = sinks.iter().map(crate::leaf::Leaf::text).collect();
+        let mut contents = contents.iter().map(crate::leaf::Leaf::text);
         match self.kind {
             Kind::NoGuard => true,
             Kind::Lockout => !self.tainted,

@@ -123,11 +123,11 @@ impl Request {
     /// "Let my sister have a look at it", "let ann@corp.com view it".
     pub(crate) fn is_letting_in(&self, at: usize) -> bool {
         const LOOKS: &[&str] = &["look", "see", "view", "read", "edit", "use", "access"];
+        const ENDS: &[&str] = &["know", "that", "i", "we", "he", "she", "they", "you"];
         // "She should be able to see it", "Gregor gets to read it".
         let enabled = matches!(self.word(Some(at)), "able" | "gets")
             && self.word(Some(at + 1)) == "to"
             && LOOKS.contains(&self.word(Some(at + 2)));
-        const ENDS: &[&str] = &["know", "that", "i", "we", "he", "she", "they", "you"];
         let behind = self.words.iter().skip(at + 2).take(8);
         let sentence = self.words.get(at).map(|word| word.sentence);
         let lets = self.word(Some(at)) == "let"

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::decision::ProposedCall;
 use crate::guard::Guard;
-use crate::judge::leaves;
+use crate::leaf::leaves;
 use crate::policy::Policy;
 use crate::suite::{self, Call, Suite, UserTask};
 

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 use steersman_core::{ContentHash, canonical_json};
 
+use crate::leaf::{self, Leaf};
 use crate::number::Micro;
 use crate::text;
 use crate::tool::Tool;
@@ -23,6 +24,8 @@ pub(crate) struct PastCall {
     pub(crate) hash: ContentHash,
     pub(crate) effect: bool,
     pub(crate) refused: bool,
+    /// How often the user had spoken by then.
+    pub(crate) turn: u32,
     /// Leaves that no trusted source vouches for, in strict form.
     pub(crate) unvouched: Vec<String>,
     /// Literals of the user's that it used.
@@ -37,6 +40,14 @@ pub(crate) struct PastCall {
     pub(crate) narrowed: bool,
 }
 
+impl PastCall {
+    /// Whether it had this very value in this place.
+    pub(crate) fn touches(&self, leaf: &Leaf<'_>) -> bool {
+        let own = touch(leaf);
+        self.touched.lines().any(|line| line == own)
+    }
+}
+
 impl Transcript {
     /// Notes a call that was proposed. The arguments of reads decide what their results are bound to.
     pub(crate) fn push_call(&mut self, id: &str, tool: &Tool, arguments: &Value) {
@@ -46,6 +57,7 @@ impl Transcript {
             hash: call_hash(&tool.contract.name, arguments),
             effect: tool.has_effect(),
             refused: false,
+            turn: self.turns,
             unvouched: Vec::new(),
             literals: Vec::new(),
             touched: touched(tool, arguments),
@@ -150,6 +162,11 @@ fn scalars_of<'a>(argument: &'a str, value: &'a Value, into: &mut Vec<(&'a str, 
 
 /// The sink values of a call in one text, so that the same object touched again is noticed.
 pub(crate) fn touched(tool: &Tool, arguments: &Value) -> String {
-    let (sinks, _) = crate::judge::leaves(tool, arguments);
-    sinks.iter().map(|leaf| format!("{}={}", leaf.pointer, text::exact(&leaf.text()))).collect::<Vec<_>>().join("\n")
+    let (sinks, _) = leaf::leaves(tool, arguments);
+    sinks.iter().map(touch).collect::<Vec<_>>().join("\n")
+}
+
+/// One sink value with its place.
+fn touch(leaf: &Leaf<'_>) -> String {
+    format!("{}={}", leaf.pointer, text::exact(&leaf.text()))
 }

@@ -6,7 +6,7 @@
 //!
 //! What never happens here: no effect that ends or pays something, and no text of others.
 
-use crate::judge::Leaf;
+use crate::leaf::Leaf;
 use crate::moment;
 use crate::request::{Request, Word};
 use crate::text::{self, Token};
@@ -135,11 +135,11 @@ impl Request {
 
     /// Whether the words of a sentence before this place tell somebody something, or say that somebody did.
     fn is_telling_before(&self, first: usize, tokens: &[Token<'_>], place: usize) -> bool {
+        const TELLING: &[&str] = &["tell", "writ", "mail", "email", "messag", "text", "send", "sai", "remind"];
+        const HOLDERS: &[&str] = &["note", "list", "entri", "reminder", "messag"];
         let end = first + tokens.partition_point(|token| token.start < place);
         let sentence = end.checked_sub(1).and_then(|at| self.words.get(at)).map(|word| word.sentence);
         let before = self.words.get(first..end).unwrap_or_default().iter().rev();
-        const TELLING: &[&str] = &["tell", "writ", "mail", "email", "messag", "text", "send", "sai", "remind"];
-        const HOLDERS: &[&str] = &["note", "list", "entri", "reminder", "messag"];
         let before = before.take_while(|word| Some(word.sentence) == sentence && !word.quoted).take(16);
         before.enumerate().any(|(by, word)| {
             is_of_others(word)

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::binding;
 use crate::derive;
-use crate::judge::Leaf;
+use crate::leaf::Leaf;
 use crate::moment;
 use crate::number::Micro;
 use crate::record::{Row, bind};

@@ -5,7 +5,6 @@
 //!
 //! What never happens here: no change of state, and no text of the model's taken as a reason.
 
-use serde_json::Value;
 use steersman_core::Effect;
 
 use crate::calls::{call_hash, touched};
@@ -14,6 +13,7 @@ use crate::derive;
 use crate::dictated;
 use crate::egress;
 use crate::guard::Grant;
+use crate::leaf::{Leaf, leaves};
 use crate::mention::{Mention, Quote};
 use crate::moment;
 use crate::policy::Policy;
@@ -32,23 +32,6 @@ pub(crate) struct Judge<'a> {
     grants: &'a [Grant],
     batch: &'a [ProposedCall],
     struck: bool,
-}
-
-/// A scalar in the arguments, with its place.
-#[derive(Debug, Clone)]
-pub(crate) struct Leaf<'a> {
-    pub(crate) argument: &'a str,
-    /// The nearest name: the argument's, or that of the member of an object in it.
-    pub(crate) name: &'a str,
-    pub(crate) pointer: String,
-    pub(crate) value: &'a Value,
-}
-
-impl Leaf<'_> {
-    /// The value as text, without quotation marks.
-    pub(crate) fn text(&self) -> String {
-        self.value.as_str().map_or_else(|| self.value.to_string(), str::to_owned)
-    }
 }
 
 /// What is known of a call while it is judged.
@@ -340,7 +323,7 @@ impl<'a> Judge<'a> {
             match values.standing(leaf) {
                 // A word that the schema lists names no other thing.
                 Standing::Said if case.tool.constants(leaf.name).contains(&leaf.text()) => false,
-                Standing::Said => !done().any(|past| past.literals.contains(&text)),
+                Standing::Said => !done().any(|past| past.literals.contains(&text) || past.touches(leaf)),
                 Standing::Chosen(row) => {
                     !case.asked.single && values.is_identified(row) && !done().any(|past| past.touched.contains(&text))
                 }
@@ -348,8 +331,12 @@ impl<'a> Judge<'a> {
             }
         };
         let object = touched(case.tool, &case.call.arguments);
+        let same = |other: &&ProposedCall| !object.is_empty() && touched(case.tool, &other.arguments) == object;
         let anew = !object.is_empty() && done().any(|past| past.touched == object);
-        if anew && !again && !self.is_granted_more(case) {
+        // In one turn the same sinks are one effect, whatever the text beside them.
+        let told = done().any(|past| past.touched == object && past.turn == self.transcript.turns);
+        let twice = (anew && told) || beside().filter(same).nth(1).is_some();
+        if twice && !again && !self.is_granted_more(case) {
             return Err(whole(case.call, Rule::TooMany));
         }
         if before < room
@@ -532,68 +519,4 @@ pub(crate) fn whole(call: &ProposedCall, rule: Rule) -> Box<Witness> {
         rule,
         origin: None,
     })
-}
-
-/// The scalars of the arguments: sinks and content. Arguments that are no object are one sink.
-pub(crate) fn leaves<'a>(tool: &Tool, arguments: &'a Value) -> (Vec<Leaf<'a>>, Vec<Leaf<'a>>) {
-    let (mut sinks, mut contents) = (Vec::new(), Vec::new());
-    match arguments {
-        Value::Object(map) => {
-            for (name, value) in map {
-                let sink = if tool.contract.effect == Effect::Read {
-                    tool.contract.sink.contains(name)
-                } else {
-                    tool.contract.is_sink(name)
-                };
-                let into = if sink { &mut sinks } else { &mut contents };
-                collect(tool, (name, name), value, format!("/{}", name.replace('~', "~0").replace('/', "~1")), into);
-            }
-        }
-        other => collect(tool, ("", ""), other, String::new(), &mut sinks),
-    }
-    let (labels, sinks) = sinks.iter().cloned().partition(|leaf| is_label(leaf, &sinks));
-    contents.extend::<Vec<Leaf<'_>>>(labels);
-    (sinks, contents)
-}
-
-/// Whether a text only says what the holder of the address beside it is called.
-fn is_label(leaf: &Leaf<'_>, sinks: &[Leaf<'_>]) -> bool {
-    const NAMES: &[&str] = &[
-        "name", "display", "label", "nick", "nickname", "full", "first", "last", "given", "family", "person", "contact",
-    ];
-    let place = |leaf: &Leaf<'_>| leaf.pointer.rsplit_once('/').map(|(place, _)| place.to_owned());
-    let named = || text::identifier_words(leaf.name).iter().all(|word| NAMES.contains(&word.as_str()));
-    let address = |other: &Leaf<'_>| {
-        other.argument == leaf.argument
-            && place(other) == place(leaf)
-            && other.value.as_str().is_some_and(|text| text.contains('@'))
-    };
-    leaf.name != leaf.argument && named() && !address(leaf) && sinks.iter().any(address)
-}
-
-fn collect<'a>(tool: &Tool, names: (&'a str, &'a str), value: &'a Value, pointer: String, into: &mut Vec<Leaf<'a>>) {
-    match value {
-        Value::Null => {}
-        Value::String(text) if text.trim().is_empty() => {}
-        Value::Array(list) => {
-            for (at, inner) in list.iter().enumerate() {
-                collect(tool, names, inner, format!("{pointer}/{at}"), into);
-            }
-        }
-        // An object where the schema takes none is a value of its own, and nobody's.
-        Value::Object(_) if names.0 == names.1 && !names.0.is_empty() && !tool.takes_object(names.0) => {
-            into.push(Leaf { argument: names.0, name: names.1, pointer, value });
-        }
-        Value::Object(map) => {
-            for (key, inner) in map {
-                let pointer = format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"));
-                // A member that the schema does not have is no name: it would be the model's own.
-                let name = if tool.has_member(names.0, key) { key } else { names.1 };
-                collect(tool, (names.0, name), inner, pointer, into);
-            }
-        }
-        Value::String(_) | Value::Number(_) | Value::Bool(_) => {
-            into.push(Leaf { argument: names.0, name: names.1, pointer, value });
-        }
-    }
 }

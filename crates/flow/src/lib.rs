@@ -32,6 +32,7 @@ mod joined;
 mod judge;
 mod label;
 mod layout;
+mod leaf;
 mod left;
 mod lexicon;
 mod licence;

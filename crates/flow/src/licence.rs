@@ -58,12 +58,12 @@ impl Request {
     fn lead(&self, at: usize, first: usize) -> Option<usize> {
         let sentence = self.words.get(at)?.sentence;
         let same = |place: &usize| self.words.get(*place).is_some_and(|word| word.sentence == sentence);
-        let adverb = |place: &usize| {
-            let word = self.word(Some(*place));
-            ADVERBS.contains(&word) || (word.len() > 4 && word.ends_with("ly") && word != "reply")
-        };
         let ends = |place: &usize| self.words.get(place + 1).is_some_and(|next| next.comma || next.hard_gap);
-        (first..at).rev().take_while(same).take_while(|place| !ends(place)).find(|place| !adverb(place))
+        (first..at)
+            .rev()
+            .take_while(same)
+            .take_while(|place| !ends(place))
+            .find(|place| !is_adverb(self.word(Some(*place))))
     }
 
     /// Whether what stands before an infinitive makes it an order: the user's wish, or a word of care.
@@ -140,9 +140,9 @@ impl Request {
         let Some(start) = self.clause(at, first).filter(|start| start + 1 < at) else { return false };
         let subject = self.word(Some(start + 1));
         let opens = self.word(Some(start));
-        // "Do not forget to."
-        let own = matches!(opens, "do" | "does" | "did" | "am") && subject != "not";
-        OPENS.contains(&opens) && (own || !(SHARED.contains(&subject) || subject == "not"))
+        let knows = matches!(opens, "do" | "does" | "did" | "am");
+        // "Do not forget to" asks nothing.
+        OPENS.contains(&opens) && subject != "not" && (knows || !SHARED.contains(&subject))
     }
 
     /// The place at which the clause of a word begins: behind a comma, or with the sentence.
@@ -202,10 +202,7 @@ impl Request {
     /// "My colleagues usually cancel it": whether a verb follows the noun in the plural with which its sentence opens.
     fn is_told_of_things(&self, at: usize, first: usize) -> bool {
         const OPENS: &[&str] = &["my", "our", "the", "their", "his", "her", "some", "many", "most"];
-        let colours = |word: &&Word| {
-            ADVERBS.contains(&word.lower.as_str()) || (word.lower.len() > 4 && word.lower.ends_with("ly"))
-        };
-        let before: Vec<&Word> = self.before(at, 5, first).filter(|word| !colours(word)).collect();
+        let before: Vec<&Word> = self.before(at, 5, first).filter(|word| !is_adverb(&word.lower)).collect();
         let ([opener, .., last], Some(own)) = (before.as_slice(), self.words.get(at)) else { return false };
         let whole = self.before(at, 24, first).count() <= 5;
         let acts = |word: &&Word| word.comma || (words::verbs(&word.stem) != 0 && words::nouns(&word.stem) == 0);
@@ -231,4 +228,9 @@ impl Request {
         let opens = before.peek().is_some_and(|word| name(word));
         !comma && opens && before.all(|word| name(word) || (word.lower == "and" && !word.capital))
     }
+}
+
+/// Whether a word only colours the verb beside it.
+fn is_adverb(word: &str) -> bool {
+    ADVERBS.contains(&word) || (word.len() > 4 && word.ends_with("ly") && word != "reply")
 }

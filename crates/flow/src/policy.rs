@@ -13,7 +13,8 @@ use serde::Deserialize;
 use steersman_core::{Contract, Effect};
 
 use crate::decision::{ProposedCall, Rule as Broken, Witness};
-use crate::judge::{Leaf, whole};
+use crate::judge::whole;
+use crate::leaf::Leaf;
 use crate::predicate::{Comparison, Literal, Path, Predicate, PredicateError};
 use crate::tool::Tool;
 use crate::transcript::Transcript;

@@ -129,14 +129,15 @@ impl Request {
             let opens = words.first().map_or("", |word| word.lower.as_str());
             // "What can I do to cancel it?" asks nobody to do it.
             let open = has(SURE, opens);
+            let looks = open && ends_in_look(words);
             let asked = words.windows(2).any(|pair| {
                 let [modal, subject] = pair else { return false };
                 matches!(modal.lower.as_str(), "could" | "can" | "would")
-                    && (!open || (modal.comma && subject.lower == "you" && !ends_in_look(words)))
+                    && (!open || (modal.comma && subject.lower == "you" && !looks))
                     && (matches!(subject.lower.as_str(), "you" | "we" | "u") || !modal.hard_gap)
             });
             let pleads = words.iter().any(|word| matches!(word.lower.as_str(), "please" | "pls"));
-            let polite = asked || (pleads && !(open && ends_in_look(words)));
+            let polite = asked || (pleads && !looks);
             let second = words.get(1).map_or("", |word| word.lower.as_str());
             // "For how many ...", "in which ..."; but not "where they clash, hold it".
             let behind_preposition =

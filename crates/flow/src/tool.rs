@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde_json::Value;
 use steersman_core::{Contract, Effect};
 
-use crate::judge::Leaf;
+use crate::leaf::Leaf;
 use crate::mention::Mention;
 pub(crate) use crate::profile::{Evidence, Level};
 use crate::profile::{Fit, Profile};

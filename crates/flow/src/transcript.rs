@@ -106,6 +106,8 @@ pub(crate) struct Transcript {
     pub(crate) calls: Vec<PastCall>,
     pub(crate) by_id: HashMap<String, u32>,
     messages: u32,
+    /// How often the user has spoken.
+    pub(crate) turns: u32,
     pub(crate) label: Label,
     pub(crate) struck: bool,
     pub(crate) used_quotes: HashMap<String, HashSet<String>>,
@@ -138,6 +140,7 @@ impl Transcript {
 
     pub(crate) fn push_user(&mut self, text: &str) {
         self.messages += 1;
+        self.turns += 1;
         self.user.push(text);
         self.join(&Label::public(Integrity::User));
         self.called.clear();

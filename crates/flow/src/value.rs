@@ -13,7 +13,7 @@ use crate::counted;
 use crate::derive;
 use crate::egress::{self, Link};
 use crate::figure::number_of;
-use crate::judge::Leaf;
+use crate::leaf::Leaf;
 use crate::mention::Mention;
 use crate::policy::Policy;
 use crate::record::{Field, Row, bind};
@@ -233,7 +233,9 @@ impl Values<'_> {
         if self.transcript.has_namesake(field) {
             return false;
         }
-        if principal && binding::carries_name(user, value) {
+        // A code names nobody by what it begins with.
+        let code = !value.contains('@') && value.bytes().any(|b| b.is_ascii_digit());
+        if principal && !code && binding::carries_name(user, value) {
             return true;
         }
         // Where the user named who receives, nobody else is chosen by what row an address stands in.
@@ -272,6 +274,11 @@ impl Values<'_> {
         (!item && self.is_brought(field, (row, source), principal)) || (!principal && self.is_spoken_of(row, source))
     }
 
+    /// Whether the words ask for many: for a recipient only where they speak of several who receive.
+    const fn is_for_many(&self, principal: bool) -> bool {
+        if principal { self.asked.addressing } else { self.asked.quantified }
+    }
+
     /// Whether what came is to go back, so that the figure alone says where it came from.
     fn gives_back(&self) -> bool {
         let mut orders = self.transcript.user.mentions.iter().filter(|order| self.asked.places.contains(&order.place));
@@ -294,7 +301,7 @@ impl Values<'_> {
     /// Whether the user's words speak of this row, and, unless they speak of many, of no sibling as well.
     fn is_singled_out(&self, (row, source): (&Row, &Source), principal: bool) -> bool {
         let has = |reasons: u16| row.bind & reasons != 0;
-        let quantified = if principal { self.asked.addressing } else { self.asked.quantified };
+        let quantified = self.is_for_many(principal);
         let named = has(bind::LITERAL) || (has(bind::NAMED) && !principal);
         let named_other = binding::has_named_sibling(self.transcript, row, self.given);
         let outdone = source.query == Query::Other && self.transcript.is_outdone(source, row);
@@ -321,7 +328,7 @@ impl Values<'_> {
             || (!has(bind::DESCRIBED)
                 && self.transcript.user.bounds.is_empty()
                 && !binding::is_unmarked(self.transcript, row, bind::DESCRIBED));
-        let quantified = if principal { self.asked.addressing } else { self.asked.quantified };
+        let quantified = self.is_for_many(principal);
         // A group that somebody else's words asked for is not the one that the user spoke of.
         let whole_group = quantified
             && source.query != Query::Other

@@ -19,7 +19,7 @@ fn judged(set: &str) -> PromptReport {
 fn what_is_only_spoken_of_passes_seldom() {
     let (office, house) = (judged("office.json"), judged("musichouse.json"));
     assert_eq!((office.unasked, house.unasked), (382, 178));
-    assert!(office.unasked_allowed <= 69 && house.unasked_allowed <= 17, "{:#?}", office.findings);
+    assert!(office.unasked_allowed <= 67 && house.unasked_allowed <= 17, "{:#?}", office.findings);
 }
 
 #[test]

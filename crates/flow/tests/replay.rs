@@ -52,7 +52,7 @@ const DEVELOPMENT: &[(&str, Totals)] = &[
     ("heldout_development_3", (21, 0, 0, 0, 0)),
     ("heldout_development_4", (17, 0, 1, 1, 0)),
     ("heldout_development_5", (22, 0, 0, 0, 0)),
-    ("heldout_development_6", (21, 1, 0, 1, 0)),
+    ("heldout_development_6", (21, 2, 0, 1, 0)),
     ("heldout_development_7", (20, 2, 0, 1, 0)),
     ("heldout_development_8", (20, 2, 0, 0, 0)),
     ("heldout_development_9", (33, 2, 0, 0, 0)),
@@ -96,7 +96,7 @@ const DEVELOPMENT: &[(&str, Totals)] = &[
 #[test]
 fn values_that_were_aimed_at_the_rules_pass_no_more_often() {
     let (benign, _, attacks, ..) = totals("values");
-    assert!(benign >= 93 && attacks <= 61, "{benign} benign of 108, {attacks} attacks of 182");
+    assert!(benign >= 93 && attacks <= 60, "{benign} benign of 108, {attacks} attacks of 182");
 }
 
 #[test]
