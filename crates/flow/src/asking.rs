@@ -9,6 +9,7 @@ use crate::moment::{self, Relative};
 use crate::particle::phrasal;
 use crate::request::{Delegation, Request, Word};
 use crate::unasked::is_finite;
+use crate::wordlist::WordList;
 use crate::words;
 
 /// How many words an order reaches at most.
@@ -25,8 +26,10 @@ const GREETINGS: &[&str] = &["regards", "thanks", "cheers", "wishes", "sincerely
 const ENTRIES: [&str; 7] = ["reminder", "entri", "event", "calendar", "task", "todo", "appoint"];
 
 /// Words beside which something that may be done is asked about or forbidden, and not ordered.
-pub(crate) const DOUBTS: &str = "which who what whether if how when where why no none nobody nothing only not cannot unless says said \
-    claims claimed writes wrote thinks demands insists asks asked according";
+pub(crate) static DOUBTS: WordList = WordList::new(
+    "which who what whether if how when where why no none nobody nothing only not cannot unless says said \
+    claims claimed writes wrote thinks demands insists asks asked according",
+);
 
 impl Request {
     /// Finds what the words from `first` on ask for.
@@ -74,7 +77,7 @@ impl Request {
 
     /// "Change the rent to match", "see that the amount fits": a figure that follows from what stands elsewhere.
     fn is_matched(&self, at: usize) -> bool {
-        let doubt = |word: &Word| word.question || DOUBTS.split_whitespace().any(|doubt| doubt == word.lower);
+        let doubt = |word: &Word| word.question || DOUBTS.has(&word.lower);
         if self.words.get(at).is_some_and(doubt) || self.before(at, 24, 0).any(doubt) {
             return false;
         }
@@ -128,8 +131,10 @@ impl Request {
     /// Whether a word stands where an order stands, whatever it means.
     fn is_order(&self, at: usize, first: usize) -> bool {
         const OPEN: &[&str] = &["please", "pls", "now", "also", "just", "kindly", "you", "then", "and", "case"];
-        const OBJECTS: &str = "the a an my his her their our your its it them this that these those all every each both up \
-            out off down over back in on me him us";
+        static OBJECTS: WordList = WordList::new(
+            "the a an my his her their our your its it them this that these those all every each both up \
+            out off down over back in on me him us",
+        );
         const WISHES: &[&str] = &["want", "need", "like", "love", "have", "wish", "you"];
         let Some(word) = self.words.get(at).filter(|word| !word.quoted) else { return false };
         let start = !self.before(at, 1, first).any(|_| true);
@@ -139,7 +144,7 @@ impl Request {
         let object = next.is_some_and(|next| {
             next.capital
                 || next.quoted
-                || OBJECTS.split_whitespace().any(|object| object == next.lower)
+                || OBJECTS.has(&next.lower)
                 || next.lower.starts_with(|c: char| c.is_ascii_digit())
         });
         // "Yusuf's post is old", "Yusuf wrote me": what opens a statement is its subject.
@@ -243,23 +248,25 @@ impl Request {
             sentence,
             place,
             plural: words.iter().any(|word| words::is_quantifier(&word.lower)),
-            beside: words.iter().filter(|word| !word.quoted).map(|word| word.stem.clone()).collect(),
             ordering: true,
             addressed: words.iter().any(|word| word.host),
             ..Mention::default()
         }
+        .beside(words.iter().filter(|word| !word.quoted).map(|word| word.stem.clone()).collect())
     }
 
     /// Whether the object behind a verb is more than one thing: the noun before the phrase ends is a plural.
     fn is_plural(&self, at: usize) -> bool {
-        const ENDS: &str = "and then to from with for in on at by of that which who whose into onto if when as because \
-            before after until about a an this one me us him her it what how if whether why where";
+        static ENDS: WordList = WordList::new(
+            "and then to from with for in on at by of that which who whose into onto if when as because \
+            before after until about a an this one me us him her it what how if whether why where",
+        );
         let Some(verb) = self.words.get(at) else { return false };
         let behind = self.words.get(at + 1..(at + 6).min(self.words.len())).unwrap_or_default();
         let phrase: Vec<&Word> = behind
             .iter()
             .take_while(|word| word.sentence == verb.sentence && !word.hard_gap && !word.quoted)
-            .take_while(|word| !ENDS.split_whitespace().any(|end| end == word.lower))
+            .take_while(|word| !ENDS.has(&word.lower))
             .collect();
         let owner = |at: usize| phrase.get(at + 1).is_some_and(|next| next.lower == "s");
         phrase.iter().enumerate().any(|(at, word)| {
@@ -311,26 +318,28 @@ impl Request {
             && !self.is_demonstrative(at + 1);
         let verbs = self.meaning_of(at, verbs, pronoun);
         let reminder = self.is_reminder(at);
-        (verbs != 0 || word.lower.len() > 3).then(|| Mention {
-            stem,
-            verbs,
-            sentence: word.sentence,
-            place: at,
-            leading,
-            pronoun,
-            phrasal: phrasal != 0,
-            plural: self.is_plural(at),
-            wish: self.is_wish(at, before),
-            beside: match word.lower.as_str() {
+        (verbs != 0 || word.lower.len() > 3).then(|| {
+            Mention {
+                stem,
+                verbs,
+                sentence: word.sentence,
+                place: at,
+                leading,
+                pronoun,
+                phrasal: phrasal != 0,
+                plural: self.is_plural(at),
+                wish: self.is_wish(at, before),
+                ordering: bidden || self.is_order(at, first),
+                addressed: self.has_address_behind(at),
+                ..Mention::default()
+            }
+            .beside(match word.lower.as_str() {
                 _ if reminder => ENTRIES.map(str::to_owned).to_vec(),
                 "go" | "come" if self.is_going(at) => {
                     self.before(at, 12, first).map(|word| word.stem.clone()).collect()
                 }
                 _ => self.stems_behind(at),
-            },
-            ordering: bidden || self.is_order(at, first),
-            addressed: self.has_address_behind(at),
-            ..Mention::default()
+            })
         })
     }
 
@@ -429,7 +438,7 @@ impl Request {
         let may = matches!(second, "can" | "should" | "must" | "may" | "could" | "shall")
             || self.is_requested(at)
             || second == "to" && (due || at.checked_sub(1).is_some_and(|at| self.is_wished(at, 0)));
-        let doubt = |word: &Word| DOUBTS.split_whitespace().any(|doubt| doubt == word.lower);
+        let doubt = |word: &Word| DOUBTS.has(&word.lower);
         ((before == "be" && may) || self.word(Some(at)) == "gets") && !self.before(at, 12, 0).any(doubt)
     }
 
@@ -443,10 +452,11 @@ impl Request {
     /// "He starts on Monday, make him a seller", "if there is room get two more": a plain verb behind a clause, with
     /// what it is done to behind it.
     fn is_behind_clause(&self, at: usize) -> bool {
-        const OBJECTS: &str =
-            "it them him her me us this that these those the a an my our his their all both two three rid";
+        static OBJECTS: WordList = WordList::new(
+            "it them him her me us this that these those the a an my our his their all both two three rid",
+        );
         let Some(word) = self.words.get(at) else { return false };
-        let object = OBJECTS.split(' ').any(|object| object == self.word(Some(at + 1)));
+        let object = OBJECTS.has(self.word(Some(at + 1)));
         let plain = !["s", "ed", "ing"].iter().any(|end| word.lower.ends_with(end));
         let behind_pronoun = matches!(self.word(at.checked_sub(1)), "it" | "so" | "not" | "yes" | "there");
         object && plain && (word.comma || behind_pronoun || self.is_behind_condition(at))
@@ -523,7 +533,7 @@ impl Request {
 
 /// Whether a word asks to know or to read, so that its sentence orders nothing.
 fn asks_to_know(word: &Word) -> bool {
-    const ASKING: &str = "who what which when where why how is are was were do does did has any";
+    static ASKING: WordList = WordList::new("who what which when where why how is are was were do does did has any");
     let polite = matches!(word.lower.as_str(), "please" | "thanks");
-    ASKING.split(' ').any(|entry| entry == word.lower) || (words::is_reading(&word.stem) && !polite)
+    ASKING.has(&word.lower) || (words::is_reading(&word.stem) && !polite)
 }

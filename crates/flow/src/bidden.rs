@@ -9,6 +9,7 @@ use crate::asking::DOUBTS;
 use crate::particle::phrasal;
 use crate::request::{Request, Word};
 use crate::unasked::is_finite;
+use crate::wordlist::WordList;
 use crate::words;
 
 /// Words that name no action, where something has to come about.
@@ -25,7 +26,7 @@ const WISHES: &[&str] = &["like", "want", "need", "love", "prefer", "wish"];
 /// Who does it alone, and what is only expected to be there.
 const OWN: &[&str] = &["i", "we", "you", "there"];
 /// Words beside which what has to come about is somebody's saying, or is not to be.
-const SAID: &str = "saying arguing claiming suggesting told tells heard neither nor never hardly";
+static SAID: WordList = WordList::new("saying arguing claiming suggesting told tells heard neither nor never hardly");
 
 impl Request {
     /// "Marek should be in it", "it is to go to Ann", "I'd like Ingrid to become a member": whether a word is what, by
@@ -57,7 +58,7 @@ impl Request {
 
     /// Whether words before what has to come about make it a question, a saying or a look.
     fn is_doubted(&self, at: usize, first: usize) -> bool {
-        let doubt = |word: &Word| DOUBTS.split_whitespace().chain(SAID.split(' ')).any(|doubt| doubt == word.lower);
+        let doubt = |word: &Word| DOUBTS.has(&word.lower) || SAID.has(&word.lower);
         let asks_to_look = |word: &Word| {
             words::is_look(&word.stem) && !WISHES.contains(&word.lower.as_str()) && word.lower != "please"
         };

@@ -12,12 +12,11 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use crate::bound;
 use crate::described;
 use crate::layout::looks_like_data;
-use crate::moment;
+use crate::naming::{Name, Naming};
 use crate::record::{Family, Field, Row, bind};
 use crate::request::Request;
 use crate::selection::Selection;
 use crate::text;
-use crate::tool::Tool;
 use crate::transcript::{Query, Source, Transcript};
 use crate::words::{self, End, Measure};
 
@@ -25,6 +24,8 @@ use crate::words::{self, End, Measure};
 const NAMES: u16 = bind::LITERAL | bind::NAMED;
 /// The most rows whose lengths of time are compared.
 const SPANS: usize = 400;
+/// Longer than any word for all of a group, in bytes.
+const QUANTIFIER_LIMIT: usize = 16;
 /// The longest field that can be a name, in bytes.
 const NAME_LIMIT: usize = 120;
 
@@ -84,7 +85,7 @@ fn matches(transcript: &Transcript, rows: &[Row], request: &Request, foreign: bo
         let tells = |literal: &str| !foreign || request.is_telling(literal);
         let fields = fields.filter(|field| tells(&field.raw));
         let found: Vec<Hit<'_>> =
-            fields.filter_map(|field| Some((&*field.name, literal_of(request, field)?, field.attested))).collect();
+            fields.filter_map(|field| Some((&*field.name.text, literal_of(request, field)?, field.attested))).collect();
         for (name, literal, _) in &found {
             *counts.entry((row.family, name, literal.clone())).or_default() += 1;
         }
@@ -119,7 +120,8 @@ fn literals<'a>(found: &'a [Hit<'_>]) -> Literals<'a> {
 
 /// The literal of the user's that a field equals; a day that is said is one literal at whatever time of it.
 fn literal_of<'a>(request: &Request, field: &'a Field) -> Option<Cow<'a, str>> {
-    if field.raw.len() > NAME_LIMIT || field.raw.len() < 2 || words::is_quantifier(&field.raw.to_lowercase()) {
+    let quantifier = || field.raw.len() < QUANTIFIER_LIMIT && words::is_quantifier(&field.raw.to_lowercase());
+    if field.raw.len() > NAME_LIMIT || field.raw.len() < 2 || quantifier() {
         return None;
     }
     // What a column is called names no row.
@@ -132,14 +134,14 @@ fn literal_of<'a>(request: &Request, field: &'a Field) -> Option<Cow<'a, str>> {
         if let Some(number) = field.number {
             return request.says_number(number).then(raw);
         }
-        if let Some((Some(day), _)) = moment::parse(&field.raw) {
+        if let Some((Some(day), _)) = field.moment {
             let said = request.moments.iter().any(|said| said.day.is_some_and(|said| said.matches(day)));
             return said.then(|| Cow::Owned(format!("{day:?}")));
         }
     }
     // Another inflection of a verb is another state: "lock what is open" names no row that is locked.
     let state = || text::tokens(&field.raw).any(|token| words::verbs(&words::stem(token.text)) != 0);
-    let inflected = || field.attested && field.raw.len() > 3 && !state() && request.composes(&field.raw);
+    let inflected = || field.attested && field.raw.len() > 3 && request.composes(&field.raw) && !state();
     let said = (request.says(&field.raw) && !request.is_told(&field.raw)) || inflected();
     said.then(raw)
 }
@@ -182,13 +184,12 @@ fn check_one(transcript: &Transcript, row: &Row, selection: &Selection) -> Check
     let fields = || row.fields.iter().filter_map(|at| transcript.field(*at)).filter(|field| field.attested);
     // A price is no day, and a day no price.
     let timed = selection.superlative.measure == Measure::Time;
-    let is_day = |field: &Field| field.number.is_none() && moment::parse(&field.raw).is_some();
+    let is_day = |field: &Field| field.number.is_none() && field.moment.is_some();
     let of_kind = |field: &&Field| !field.is_name() && field.magnitude().is_some() && (timed || !is_day(field));
     let comparable = || fields().filter(of_kind);
     let named = |field: &&Field| {
-        let name = text::identifier_words(&field.name);
-        let as_moment = selection.superlative.measure == Measure::Time && moment::parse(&field.raw).is_some();
-        as_moment || words::measures(selection.superlative.measure, &selection.nouns, &name)
+        let as_moment = selection.superlative.measure == Measure::Time && field.moment.is_some();
+        as_moment || words::measures(selection.superlative.measure, &selection.nouns, &field.name.stems)
     };
     let mut checked = Checked::Unprovable;
     for field in fields().filter(named) {
@@ -218,7 +219,7 @@ fn check_one(transcript: &Transcript, row: &Row, selection: &Selection) -> Check
 fn longest(transcript: &Transcript, row: &Row, selection: &Selection) -> Checked {
     let span = |row: &Row| {
         let fields = row.fields.iter().filter_map(|at| transcript.field(*at)).filter(|field| field.attested);
-        let mut moments = fields.filter(|field| moment::parse(&field.raw).is_some());
+        let mut moments = fields.filter(|field| field.moment.is_some());
         let (start, end) = (moments.next()?, moments.next().filter(|end| is_end(end))?);
         let (start, end) = (start.magnitude()?, end.magnitude()?);
         (start < end && moments.next().is_none()).then_some(end - start)
@@ -256,7 +257,7 @@ fn is_end(field: &Field) -> bool {
         "expires",
         "checkout",
     ];
-    text::identifier_words(&field.name).iter().any(|word| ENDS.contains(&word.as_str()))
+    field.name.words.iter().any(|word| ENDS.contains(&word.as_str()))
 }
 
 /// Whether a row lies at an end of the scale that a field makes with those of its siblings.
@@ -388,14 +389,17 @@ const CALLED: &[&str] = &["label", "name", "subject", "title"];
 /// puts somewhere names no row, unless it is what a row is called: "make Tom a seller" is not about those who are
 /// sellers.
 pub(crate) fn has_named_sibling(transcript: &Transcript, row: &Row, given: &[String]) -> bool {
-    let names = |field: &Field| {
-        let is_called =
-            || text::identifier_words(&field.name).last().is_some_and(|word| CALLED.contains(&word.as_str()));
-        literal_of(&transcript.user, field)
-            .is_some_and(|literal| is_called() || !given.contains(&text::exact(&literal)))
-    };
+    let elsewhere = |(literal, is_called): &(String, bool)| *is_called || !given.contains(literal);
     let mut named = transcript.family_of(row).filter(|other| other.bind & NAMES != 0);
-    named.any(|other| given.is_empty() || other.fields.iter().filter_map(|at| transcript.field(*at)).any(names))
+    named.any(|other| given.is_empty() || other.literals.iter().any(elsewhere))
+}
+
+/// The literals of the user's that a row holds, in strict form, each with whether it is what a thing is called.
+pub(crate) fn literals_of(transcript: &Transcript, row: &Row) -> Vec<(String, bool)> {
+    let fields = row.fields.iter().filter_map(|at| transcript.field(*at));
+    let found = fields
+        .filter_map(|field| Some((text::exact(&literal_of(&transcript.user, field)?), field.name.ends_in(CALLED))));
+    found.collect()
 }
 
 /// Whether what others write calls one of these rows by a name that the user gave, be it all of them: whoever adds one
@@ -415,12 +419,14 @@ pub(crate) fn is_excepted(transcript: &Transcript, row: &Row) -> bool {
 }
 
 /// Whether a field holds the number of a thing that is nobody ("entry_id"), and the argument is not called like it.
-pub(crate) fn is_of_a_thing(argument: &str, field: &Field) -> bool {
-    let words = text::identifier_words(&field.name);
-    let Some((_, of)) = words.split_last().filter(|(_, of)| !of.is_empty() && field.is_name()) else { return false };
-    let wanted = text::identifier_words(argument);
+pub(crate) fn is_of_a_thing(argument: &Name, field: &Field) -> bool {
+    let Some((_, of)) = field.name.words.split_last().filter(|(_, of)| !of.is_empty() && field.is_name()) else {
+        return false;
+    };
     let thing = |word: &String| {
-        !wanted.contains(word) && !Tool::is_principal(word) && words::nouns(&words::stem(word)) & words::PAPERS != 0
+        !argument.words.contains(word)
+            && !Naming::of(word).is_principal()
+            && words::nouns(&words::stem(word)) & words::PAPERS != 0
     };
     !field.raw.contains('@') && of.iter().all(thing)
 }

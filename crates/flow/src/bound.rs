@@ -6,6 +6,7 @@
 //! What never happens here: no bound is guessed from untrusted text.
 
 use crate::moment::{self, Day};
+use crate::naming::Name;
 use crate::number::{self, Micro};
 use crate::record::{Field, Row};
 use crate::text;
@@ -122,14 +123,14 @@ fn unit_of(text: &str) -> Unit {
 }
 
 /// Whether a field is called by a unit.
-fn is_named_by(name: &str, unit: Unit) -> bool {
+fn is_named_by(name: &Name, unit: Unit) -> bool {
     let length = unit.iter().take_while(|byte| **byte != 0).count();
     let unit = unit.get(..length).unwrap_or_default();
-    length > 1 && text::identifier_words(name).iter().any(|word| word.as_bytes().starts_with(unit))
+    length > 1 && name.words.iter().any(|word| word.as_bytes().starts_with(unit))
 }
 
 /// Whether a bound of the user's is in the unit of a field of this name.
-pub(crate) fn is_measured(transcript: &Transcript, name: &str) -> bool {
+pub(crate) fn is_measured(transcript: &Transcript, name: &Name) -> bool {
     transcript.user.bounds.iter().any(|bound| matches!(bound, Bound::Number { unit, .. } if is_named_by(name, *unit)))
 }
 
@@ -225,27 +226,25 @@ fn within(transcript: &Transcript, field: &Field, bound: Bound) -> Option<bool> 
             Some(on(side, own.0, value.0))
         }
         Bound::Day { side, day } => {
-            let (own, _) = moment::parse(&field.raw)?;
+            let (own, _) = field.moment?;
             let year = day.year.or_else(|| transcript.today.first().and_then(|today| today.year));
             Some(on(side, own?.number()?, Day { year, ..day }.number()?))
         }
         Bound::Length { side, minutes } => {
             let own = field.number?;
-            let name = text::identifier_words(&field.name);
-            let unit = name.iter().find_map(|word| moment::minutes(&words::stem(word)))?;
+            let unit = field.name.stems.iter().find_map(|stem| moment::minutes(stem))?;
             Some(on(side, (own.0 / Micro::ONE).checked_mul(unit)?, minutes))
         }
         Bound::Room { least } => {
             const ROOM: &[&str] =
                 &["seat", "capaciti", "capac", "sleep", "persons", "pax", "people", "places", "occupanc"];
             let own = field.number?;
-            let name = text::identifier_words(&field.name);
-            let fits =
-                name.iter().any(|word| ROOM.contains(&words::stem(word).as_str()) || ROOM.contains(&word.as_str()));
+            let words = field.name.words.iter().chain(&field.name.stems);
+            let fits = words.map(String::as_str).any(|word| ROOM.contains(&word));
             fits.then_some(own.0 >= least.0)
         }
         Bound::Past => {
-            let (day, _) = moment::parse(&field.raw)?;
+            let (day, _) = field.moment?;
             let today = transcript.today.iter().filter_map(|today| today.number()).max()?;
             Some(day?.number()? < today)
         }

@@ -77,7 +77,7 @@ impl Transcript {
                 let own = number.is_none_or(vouched);
                 let found = number.map_or(Query::None, |number| self.query_of_number(number));
                 // Which thing is looked up is a choice; how many things are is none.
-                let chosen = if !own && Tool::identifies(argument) { Query::Other } else { found };
+                let chosen = if !own && tool.name_of(argument).naming.is_identifier() { Query::Other } else { found };
                 past.query = past.query.max(chosen);
                 past.narrowed |= !own;
                 if number.is_some_and(|n| n.0.abs() >= ECHO_LEAST && !own) {

@@ -8,6 +8,7 @@
 
 use crate::moment::{self, Found, Minute, Relative};
 use crate::text::{self, Token};
+use crate::wordlist::WordList;
 use crate::words;
 
 const HOURS: &[&str] =
@@ -15,8 +16,10 @@ const HOURS: &[&str] =
 /// Words behind which a bare number is a time of day.
 const BEFORE: &[&str] = &["at", "from", "until", "till", "to", "by", "around", "about", "before", "after", "past"];
 /// Words that make the number before them something else.
-const NO_TIME: &str = "percent euro euros dollar dollars pound pounds people person persons guests guest of days day weeks \
-    week months month minutes min hours hour degrees items copies seats times points st nd rd th units unit kg km";
+static NO_TIME: WordList = WordList::new(
+    "percent euro euros dollar dollars pound pounds people person persons guests guest of days day weeks \
+    week months month minutes min hours hour degrees items copies seats times points st nd rd th units unit kg km",
+);
 
 /// The times of day that are spoken without a colon and without "am".
 pub(crate) fn spoken(text: &str, tokens: &[Token<'_>]) -> Vec<Found> {
@@ -39,7 +42,7 @@ pub(crate) fn spoken(text: &str, tokens: &[Token<'_>]) -> Vec<Found> {
             _ if clock => Some(0),
             _ => {
                 let taken = gap.contains([':', '.', '/', '-', '%', '€', '$']) && !gap.starts_with(". ");
-                let other = NO_TIME.split_whitespace().any(|unit| unit == word(at + 1));
+                let other = NO_TIME.has(word(at + 1));
                 let money =
                     text.get(..token.start).is_some_and(|text| text.ends_with(['$', '€', '£', '#', '-', '.', ':']));
                 (BEFORE.contains(&before) && !taken && !other && !money).then_some(0)

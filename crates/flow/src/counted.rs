@@ -7,38 +7,39 @@
 //! What never happens here: nobody who receives is chosen by a name that no platform attests.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::binding::{self, Checked};
+use crate::leaf::Leaf;
+use crate::naming::Name;
 use crate::record::{Field, Row};
 use crate::selection::Selection;
 use crate::text;
-use crate::tool::Tool;
 use crate::transcript::{Source, Transcript};
 use crate::words::{self, Measure};
 
 /// Whether an attested value is what came back most or least where it was asked about ("the channel with the most
 /// members") or, for somebody who receives, who wrote the most. Not where a field proves that another is meant.
-pub(crate) fn is_selected(transcript: &Transcript, argument: &str, value: &str) -> bool {
+pub(crate) fn is_selected(transcript: &Transcript, leaf: &Leaf<'_>, value: &str) -> bool {
     let user = &transcript.user;
     let fields = || transcript.attested(value).iter().filter_map(|at| transcript.field(*at)).take(64);
     let fails = |field: &Field| binding::check(transcript, field.row, &user.selections) == Checked::Fails;
     by_count(transcript).any(|selection| match selection.of_whom {
-        true => Tool::is_principal(argument) && is_most_borne(transcript, value, selection),
+        true => leaf.named.naming.is_principal() && is_most_borne(transcript, value, selection),
         false => is_most_returned(transcript, value, selection, &|_| true) && !fields().any(fails),
     })
 }
 
 /// Whether a value that no platform attests is selected so by trusted reads that are named like its argument, where the
 /// user speaks of that kind: a room, since others may write the names of rooms, but not how many are in.
-pub(crate) fn is_selected_by_name(transcript: &Transcript, argument: &str, value: &str) -> bool {
-    let kinds: Vec<String> = text::identifier_words(argument).iter().map(|word| words::stem(word)).collect();
+pub(crate) fn is_selected_by_name(transcript: &Transcript, leaf: &Leaf<'_>, value: &str) -> bool {
     let named = |source: &Source| {
         let words: Vec<String> = text::identifier_words(&source.tool).iter().map(|word| words::stem(word)).collect();
-        let spoken = kinds.iter().any(|kind| words.contains(kind) && transcript.user.has_stem(kind));
+        let spoken = leaf.named.stems.iter().any(|kind| words.contains(kind) && transcript.user.has_stem(kind));
         source.trusted && size(transcript, source) > 0 && spoken
     };
     let mut selections = by_count(transcript).filter(|selection| !selection.of_whom);
-    !Tool::is_principal(argument)
+    !leaf.named.naming.is_principal()
         && !value.contains(['@', '/', ':'])
         && selections.any(|selection| is_most_returned(transcript, value, selection, &named))
 }
@@ -99,15 +100,15 @@ fn is_most_returned(
 /// Whether more records of a kind bear a name as that of their author than bear any other.
 fn is_most_borne(transcript: &Transcript, value: &str, selection: &Selection) -> bool {
     let own = transcript.attested(value).iter().filter_map(|at| transcript.field(*at)).take(256);
-    let kinds: BTreeSet<(&str, &str)> = own
+    let kinds: BTreeSet<(&str, &Arc<Name>)> = own
         .filter(|field| field.attested && is_author(field))
-        .filter_map(|field| Some((&*transcript.source(field.source)?.tool, &*field.name)))
+        .filter_map(|field| Some((&*transcript.source(field.source)?.tool, &field.name)))
         .collect();
     kinds.into_iter().any(|(tool, name)| {
         let mut borne: BTreeMap<String, i64> = BTreeMap::new();
         let rows = reads(transcript, tool).into_iter().flat_map(|source| transcript.rows_of(source));
         let fields = rows.flat_map(|row| &row.fields).filter_map(|at| transcript.field(*at));
-        for field in fields.filter(|field| field.attested && *field.name == *name) {
+        for field in fields.filter(|field| field.attested && field.name == *name) {
             *borne.entry(text::exact(&field.raw)).or_default() += 1;
         }
         let scale: Vec<i64> = borne.values().copied().collect();
@@ -122,6 +123,6 @@ fn is_most_borne(transcript: &Transcript, value: &str, selection: &Selection) ->
 fn is_author(field: &Field) -> bool {
     const AUTHORS: &[&str] =
         &["author", "sender", "from", "by", "who", "writer", "poster", "user", "member", "written", "posted", "handle"];
-    let words = text::identifier_words(&field.name);
+    let words = &field.name.words;
     !field.is_name() && words.iter().any(|word| AUTHORS.contains(&word.as_str()))
 }

@@ -267,7 +267,7 @@ fn is_meant(transcript: &Transcript, known: &Moment, given: Option<&[String]>) -
     let Some(given) = given else { return true };
     let has = |row: &Row| {
         let mut fields = row.fields.iter().filter_map(|at| transcript.field(*at)).filter(|field| field.attested);
-        fields.any(|field| given.contains(&text::exact(&field.raw)) && moment::parse(&field.raw).is_none())
+        fields.any(|field| given.contains(&text::exact(&field.raw)) && field.moment.is_none())
     };
     is_spoken_of(transcript, &known.rows) || known.rows.iter().filter_map(|row| transcript.row(*row)).any(has)
 }

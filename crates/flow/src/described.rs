@@ -18,10 +18,11 @@ use crate::record::{Family, Field, Row, bind};
 use crate::request::Request;
 use crate::text;
 use crate::transcript::Transcript;
+use crate::vocabulary::Reading;
 use crate::words;
 
 /// The longest field that is read, in bytes: names, titles, labels, states.
-const SHORT: usize = 80;
+pub(crate) const SHORT: usize = 80;
 /// The longest text in which the user's words are looked for, in bytes.
 const TEXT: usize = 2000;
 /// The most rows whose siblings are compared.
@@ -55,6 +56,7 @@ pub(crate) fn marks(transcript: &Transcript, rows: &[Row], request: &Request, fo
     if rows.len() > ROWS || request.words.is_empty() {
         return marks;
     }
+    let of_self = OfSelf::of(request);
     let mut families: BTreeMap<Family, Vec<usize>> = BTreeMap::new();
     for (at, row) in rows.iter().enumerate() {
         families.entry(row.family).or_default().push(at);
@@ -62,7 +64,8 @@ pub(crate) fn marks(transcript: &Transcript, rows: &[Row], request: &Request, fo
     for family in families.into_values() {
         let dated = !foreign || family.len() > 1;
         let members: Vec<&Row> = family.iter().filter_map(|at| rows.get(*at)).collect();
-        let mut scores: Vec<Score> = members.iter().map(|row| score(transcript, row, request, dated)).collect();
+        let mut scores: Vec<Score> =
+            members.iter().map(|row| score(transcript, row, request, dated, &of_self)).collect();
         let hits: Vec<usize> = scores.iter().map(|score| score.attested.len()).collect();
         if family.len() > 1 {
             drop_common(&mut scores);
@@ -150,15 +153,15 @@ fn drop_common(scores: &mut [Score]) {
     }
 }
 
-fn score(transcript: &Transcript, row: &Row, request: &Request, dated: bool) -> Score {
+fn score(transcript: &Transcript, row: &Row, request: &Request, dated: bool, of_self: &OfSelf) -> Score {
     let mut score = Score::default();
+    let vocabulary = &transcript.vocabulary;
     for field in row.fields.iter().filter_map(|at| transcript.field(*at)) {
+        let known =
+            field.words.iter().map(|own| (own, vocabulary.reading(own.word))).filter(|(_, read)| !read.is_idle());
         if !field.attested && field.raw.len() <= TEXT {
-            let near = text::tokens(&field.raw).filter(|token| token.text.len() > 2 && request.may_have(token.text));
-            let stems = near.map(|token| text::exact(token.text));
-            let stems =
-                stems.filter(|lower| lower.len() > 2 && !words::is_stop(lower)).map(|lower| words::stem(&lower));
-            score.text.extend(stems.filter(|stem| request.has_stem(stem) && !request.opens_order(stem)));
+            let spoken = known.clone().filter(|(_, read)| read.has(Reading::SPOKEN));
+            score.text.extend(spoken.map(|(own, _)| vocabulary.stem(own.word).to_owned()));
         }
         // The parts of an address are no words: a name in one is looked for where the address itself is asked for.
         if field.raw.len() > SHORT || field.raw.contains("://") {
@@ -168,38 +171,24 @@ fn score(transcript: &Transcript, row: &Row, request: &Request, dated: bool) -> 
             if dated {
                 moment_hits(transcript, field, request, &mut score);
             }
-            own_hits(transcript, field, request, &mut score);
+            own_hits(transcript, field, of_self, &mut score);
             lack_hits(field, request, &mut score);
             has_hits(field, request, &mut score);
         }
-        if !field.attested && is_speech(&field.raw) {
+        if field.speech {
             continue;
         }
-        // A flag that is not set is spoken of by what it is not ("unpaid").
-        let raw =
-            field.raw.strip_prefix("not ").and_then(|raw| raw.split_once("; ")).map_or(&*field.raw, |(_, raw)| raw);
-        for token in text::tokens(raw) {
-            let lower = text::exact(token.text);
-            let digits = lower.bytes().all(|b| b.is_ascii_digit());
-            let dated = field.raw.contains('-') && field.raw.len() == 10;
-            let figure = digits && (lower.len() < 3 || dated || is_fraction(raw, &token));
-            if words::is_stop(&lower) || lower.len() < 2 || figure {
+        for (own, read) in known.filter(|(own, _)| !own.figure) {
+            if read.has(Reading::EXCLUDED) || (!field.attested && read.has(Reading::ORDERS)) {
                 continue;
             }
-            let stem = words::stem(&lower);
-            if request.is_excluded(&stem) || (!field.attested && request.orders(&stem)) {
-                continue;
-            }
-            if request.has_stem(&stem) || (digits && request.has_word(&lower)) {
-                score.hit(stem, digits || request.names(&lower), field.attested);
-            } else if field.attested && field.raw.len() < 16 && !digits && is_alike(request, &stem) {
+            let (stem, digits) = (vocabulary.stem(own.word), read.has(Reading::DIGITS));
+            if read.has(Reading::SAID) {
+                score.hit(stem.to_owned(), read.has(Reading::TELLING), field.attested);
+            } else if field.attested && field.raw.len() < 16 && read.has(Reading::ALIKE) {
                 score.hit(format!("~{stem}"), false, true);
-            } else if field.attested
-                && field.raw.len() < 24
-                && !digits
-                && (request.has_kin(&stem) || request.is_coded(&lower))
-            {
-                score.hit(stem, false, true);
+            } else if field.attested && field.raw.len() < 24 && !digits && read.has(Reading::KIN) {
+                score.hit(stem.to_owned(), false, true);
             }
         }
     }
@@ -214,31 +203,9 @@ fn score(transcript: &Transcript, row: &Row, request: &Request, dated: bool) -> 
     score
 }
 
-/// Whether digits are those of a figure with nothing but noughts behind its point ("500.0"), and no part of a name.
-fn is_fraction(text: &str, digits: &text::Token<'_>) -> bool {
-    let behind = text.get(digits.end..).and_then(|behind| behind.strip_prefix('.')).unwrap_or_default();
-    let noughts = behind.bytes().take_while(|b| *b == b'0').count();
-    noughts > 0 && !behind.get(noughts..).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphanumeric()))
-}
-
-/// Whether a text is a sentence, or long enough to be one, and so no name of a row.
-fn is_speech(text: &str) -> bool {
-    let marks =
-        text.contains(['.', '!', '?', ';']) && (text.contains(". ") || text.trim_end().ends_with(['.', '!', '?', ';']));
-    let short = !text.contains(". ") && text.split_whitespace().nth(6).is_none();
-    (marks && !short) || text.split_whitespace().nth(8).is_some()
-}
-
-/// Whether the user spoke of a thing of this kind in another word ("the place" for a hotel, "my wife" for a spouse).
-fn is_alike(request: &Request, stem: &str) -> bool {
-    let kinds = words::nouns(stem) & !words::BROAD;
-    kinds != 0
-        && request.words.iter().any(|word| words::nouns(&word.stem) & kinds != 0 && words::verbs(&word.stem) == 0)
-}
-
 /// The day, the month, the time or the part of the day that the user named.
 fn moment_hits(transcript: &Transcript, field: &Field, request: &Request, score: &mut Score) {
-    let Some((day, minute)) = moment::parse(&field.raw) else {
+    let Some((day, minute)) = field.moment else {
         return;
     };
     if let Some(day) = day {
@@ -299,11 +266,24 @@ fn moment_hits(transcript: &Transcript, field: &Field, request: &Request, score:
     }
 }
 
+/// How the user speaks of the own person.
+struct OfSelf {
+    person: bool,
+    things: bool,
+}
+
+impl OfSelf {
+    fn of(request: &Request) -> Self {
+        let person = ["me", "myself", "i"].iter().any(|word| request.has_word(word));
+        Self { person, things: request.speaks_of_self() }
+    }
+}
+
 /// What is the user's own: a row that holds a value of the own record, or says "self".
-fn own_hits(transcript: &Transcript, field: &Field, request: &Request, score: &mut Score) {
-    let value = text::exact(&field.raw);
-    let person = SELF.contains(&value.as_str()) && ["me", "myself", "i"].iter().any(|word| request.has_word(word));
-    if person || (request.speaks_of_self() && transcript.own.contains(&value)) {
+fn own_hits(transcript: &Transcript, field: &Field, of_self: &OfSelf, score: &mut Score) {
+    let person = || of_self.person && SELF.iter().any(|word| field.raw.trim().eq_ignore_ascii_case(word));
+    let own = || of_self.things && !transcript.own.is_empty() && transcript.own.contains(&text::exact(&field.raw));
+    if person() || own() {
         score.hit("my".to_owned(), true, true);
     }
 }
@@ -313,13 +293,12 @@ fn has_hits(field: &Field, request: &Request, score: &mut Score) {
     if field.number.is_none_or(|number| number.0 == 0) || field.is_name() {
         return;
     }
-    for word in text::identifier_words(&field.name) {
-        let stem = words::stem(&word);
+    for (word, stem) in field.name.words.iter().zip(&field.name.stems) {
         // "A 1-star review."
-        if request.counts.iter().any(|(unit, count)| *unit == stem && Some(*count) == field.number) {
+        if request.counts.iter().any(|(unit, count)| unit == stem && Some(*count) == field.number) {
             score.hit(format!("{word} counted"), true, true);
         }
-        if word.len() > 2 && !words::is_stop(&word) && request.has_stem(&stem) {
+        if word.len() > 2 && !words::is_stop(word) && request.has_stem(stem) {
             score.hit(format!("has {word}"), false, true);
         }
     }
@@ -330,10 +309,9 @@ fn lack_hits(field: &Field, request: &Request, score: &mut Score) {
     if field.number.is_none_or(|number| number.0 != 0) {
         return;
     }
-    for word in text::identifier_words(&field.name) {
-        let direct =
-            words::stem(&word) == "stop" && ["direct", "nonstop", "non"].iter().any(|said| request.has_word(said));
-        if direct || request.lacks(&words::stem(&word)) {
+    for (word, stem) in field.name.words.iter().zip(&field.name.stems) {
+        let direct = stem == "stop" && ["direct", "nonstop", "non"].iter().any(|said| request.has_word(said));
+        if direct || request.lacks(stem) {
             score.hit(format!("no {word}"), false, true);
         }
     }

@@ -12,6 +12,7 @@ use crate::request::{Request, Word};
 use crate::text::{self, Token};
 use crate::tool::{Asked, DIARIES, Evidence, Level, Tool};
 use crate::value::{Standing, Values};
+use crate::wordlist::WordList;
 use crate::words;
 
 /// Words by which a sentence wishes.
@@ -81,9 +82,10 @@ fn demands<'a>(words: impl Iterator<Item = &'a Word>) -> bool {
 
 /// Whether a word says that its sentence tells what others said, or what was.
 fn is_of_others(word: &Word) -> bool {
-    const OTHERS: &str =
-        "says said saying writes wrote asks asked claims claimed demands demanded told heard was were had";
-    OTHERS.split(' ').any(|entry| entry == word.lower)
+    static OTHERS: WordList = WordList::new(
+        "says said saying writes wrote asks asked claims claimed demands demanded told heard was were had",
+    );
+    OTHERS.has(&word.lower)
 }
 
 impl Request {

@@ -9,35 +9,36 @@ use crate::binding;
 use crate::derive;
 use crate::leaf::Leaf;
 use crate::moment;
+use crate::naming::{Name, Naming};
 use crate::number::Micro;
 use crate::record::{Row, bind};
 use crate::text;
-use crate::tool::Tool;
 use crate::value::{Standing, Values};
 use crate::words;
 
 impl Values<'_> {
     pub(crate) fn number(&self, leaf: &Leaf<'_>, number: Micro, text: &str) -> Standing {
-        let rate = ["percent", "rat", "discount"].iter().any(|word| words::stem(leaf.name).contains(word));
+        let rate = || {
+            let stem = words::stem(leaf.name);
+            ["percent", "rat", "discount"].iter().any(|word| stem.contains(word))
+        };
         // "The one that leaks" is no number of a thing.
         let quantity = self.tool.is_quantity(leaf);
         let spelt = !quantity && number.0 == Micro::ONE && !self.transcript.user.has_word("1");
         let said = self.transcript.user.says_number(number) && !spelt && (quantity || !self.counts_things(number));
-        if said || (rate && self.transcript.user.says_percent(number)) {
+        if said || (self.transcript.user.says_percent(number) && rate()) {
             return Standing::Said;
         }
-        if self.is_span(leaf.name, number)
-            || self.is_converted(leaf.name, number)
-            || self.is_part_of_moment(leaf.name, number)
-        {
+        let name = &leaf.named;
+        if self.is_span(name, number) || self.is_converted(name, number) || self.is_part_of_moment(name, number) {
             return Standing::Said;
         }
         if quantity {
-            if Tool::is_count(leaf.name) && number.0 == Micro::ONE {
+            if leaf.named.naming.is_count() && number.0 == Micro::ONE {
                 return Standing::Constant;
             }
             // Where the user says how many, no other number is what the user wants.
-            let counted = self.is_counted(leaf.name);
+            let counted = self.is_counted(name);
             let figures = self.transcript.attested_figure(number).filter_map(|at| self.transcript.field(at));
             let mut rows = figures.filter_map(|field| self.transcript.row(field.row));
             let attested =
@@ -56,25 +57,23 @@ impl Values<'_> {
     }
 
     /// Whether the user says how many of what an argument counts.
-    fn is_counted(&self, argument: &str) -> bool {
-        let words = text::identifier_words(argument);
-        let user = &self.transcript.user;
-        words.iter().any(|word| user.counts.iter().any(|(unit, _)| *unit == words::stem(word)))
+    fn is_counted(&self, argument: &Name) -> bool {
+        let counts = &self.transcript.user.counts;
+        argument.stems.iter().any(|stem| counts.iter().any(|(unit, _)| unit == stem))
     }
 
     /// Whether a number is a length of time that the user stated, in the argument's own unit: 21 days for three weeks.
-    fn is_span(&self, argument: &str, number: Micro) -> bool {
-        let unit = text::identifier_words(argument).iter().find_map(|word| moment::minutes(&words::stem(word)));
+    fn is_span(&self, argument: &Name, number: Micro) -> bool {
         let spans = &self.transcript.user.spans;
+        let unit = argument.stems.iter().find_map(|stem| moment::minutes(stem)).filter(|_| !spans.is_empty());
         unit.is_some_and(|unit| {
             spans.iter().any(|span| Some(number.0) == (span / unit).checked_mul(Micro::ONE) && span % unit == 0)
         })
     }
 
     /// Whether a number is one that the user wrote, in the argument's own unit: 1500 cents for 15 euros, 0.2 for 20 %.
-    fn is_converted(&self, argument: &str, number: Micro) -> bool {
-        let words = text::identifier_words(argument);
-        let factor = words.iter().find_map(|word| match word.as_str() {
+    fn is_converted(&self, argument: &Name, number: Micro) -> bool {
+        let factor = argument.words.iter().find_map(|word| match word.as_str() {
             "cents" | "cent" | "minor" | "pence" | "cm" => Some(100),
             "g" | "grams" | "gram" | "ms" | "millis" | "m" | "metres" | "meters" | "ml" => Some(1000),
             _ => None,
@@ -87,9 +86,8 @@ impl Values<'_> {
     }
 
     /// Whether a number is the hour, the day, the month or the year of a moment that the user stated.
-    fn is_part_of_moment(&self, argument: &str, number: Micro) -> bool {
-        let words = text::identifier_words(argument);
-        let has = |part: &str| words.iter().any(|word| word == part);
+    fn is_part_of_moment(&self, argument: &Name, number: Micro) -> bool {
+        let has = |part: &str| argument.words.iter().any(|word| word == part);
         self.transcript.user.moments.iter().any(|said| {
             let parts = [
                 said.minute.filter(|_| has("hour")).map(|minute| i64::from(minute / 60)),
@@ -106,9 +104,8 @@ impl Values<'_> {
     fn counts_things(&self, number: Micro) -> bool {
         let user = &self.transcript.user;
         let written = user.numbers.iter().filter(|found| found.value == number).count();
-        let unit = |unit: &str| {
-            words::nouns(unit) != 0 || crate::tool::is_quantity_name(unit) || moment::minutes(unit).is_some()
-        };
+        let unit =
+            |unit: &str| words::nouns(unit) != 0 || Naming::of(unit).is_quantity() || moment::minutes(unit).is_some();
         let counted = user.counts.iter().filter(|(name, value)| *value == number && unit(name)).count();
         counted > 0 && counted >= written
     }

@@ -55,7 +55,7 @@ impl Guard {
     /// [`Guard::push_quoted`].
     pub fn push_user(&mut self, text: &str) {
         self.transcript.push_user(text);
-        self.transcript.user.leave_open(&self.tools);
+        self.transcript.leave_open(&self.tools);
     }
 
     /// A segment of a user message that somebody else wrote, a file or an image's text; `origin` names it in witnesses.

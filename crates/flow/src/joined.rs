@@ -38,7 +38,7 @@ pub(crate) fn mark(transcript: &mut Transcript, at: usize) {
             for other in others {
                 let other_named = transcript.row(other.row).is_some_and(|row| row.bind & NAMED != 0 || alone(row));
                 let key = |a: &Field, b: &Field| {
-                    is_key(a) || &*b.name == crate::record::KEY || (a.name == b.name && is_reference(a))
+                    is_key(a) || &*b.name.text == crate::record::KEY || (a.name == b.name && is_reference(a))
                 };
                 // Either side can be the one that the value identifies: "her tickets", "the maker of these pots".
                 let linked = || stands_once(transcript, field) || stands_once(transcript, other);
@@ -63,14 +63,14 @@ pub(crate) fn mark(transcript: &mut Transcript, at: usize) {
 /// Whether a value can be a key of its row: attested, short, and a name by its field or an address.
 fn is_key(field: &Field) -> bool {
     const NAMES: &[&str] = &["handle", "login", "user", "username", "email", "mail", "sku", "slug", "account", "uid"];
-    let named = || text::identifier_words(&field.name).last().is_some_and(|word| NAMES.contains(&word.as_str()));
+    let named = || field.name.ends_in(NAMES);
     field.attested && (2..64).contains(&field.raw.len()) && (field.is_name() || named())
 }
 
 /// Whether a value can be the key of another row, by whatever name ("assignedDriver"): no figure, and not too short to
 /// be one.
 fn is_link(field: &Field) -> bool {
-    (3..64).contains(&field.raw.len()) && !crate::tool::is_quantity_name(&field.name) && is_plain(&field.raw)
+    (3..64).contains(&field.raw.len()) && !field.name.naming.is_quantity() && is_plain(&field.raw)
 }
 
 fn is_plain(raw: &str) -> bool {
@@ -84,8 +84,8 @@ fn is_reference(field: &Field) -> bool {
         && is_plain(&field.raw)
         && digit
         && field.attested
-        && !crate::tool::is_quantity_name(&field.name)
-        && crate::moment::parse(&field.raw).is_none()
+        && !field.name.naming.is_quantity()
+        && field.moment.is_none()
 }
 
 /// Whether a value stands in one row of its result alone.

@@ -5,6 +5,8 @@
 //!
 //! What never happens here: no change of state, and no text of the model's taken as a reason.
 
+use std::cell::LazyCell;
+
 use steersman_core::Effect;
 
 use crate::calls::{call_hash, touched};
@@ -64,7 +66,6 @@ impl<'a> Judge<'a> {
             unknown = Tool::unknown(&call.tool);
             &unknown
         };
-        let hash = call_hash(&call.tool, &call.arguments);
         let (sinks, contents) = leaves(tool, &call.arguments);
         // Whether the words speak of many counts before it is known which of them ask for this call.
         let user = &self.transcript.user;
@@ -76,9 +77,7 @@ impl<'a> Judge<'a> {
         let all: Vec<Leaf<'_>> =
             if self.policy.rules.is_empty() { Vec::new() } else { sinks.iter().chain(&contents).cloned().collect() };
         let ruling = self.policy.check(call, &all, &values);
-        if self.grants.iter().any(|grant| grant.call == hash)
-            && !ruling.as_ref().is_err_and(|witness| matches!(witness.rule, Rule::Policy(_)))
-        {
+        if self.is_approved(call) && !ruling.as_ref().is_err_and(|witness| matches!(witness.rule, Rule::Policy(_))) {
             return Ok(());
         }
         if ruling?.is_some() {
@@ -111,7 +110,7 @@ impl<'a> Judge<'a> {
             Values { transcript: self.transcript, policy: self.policy, tool, asked: &case.asked, given: &given };
         let mut chosen = Vec::new();
         self.sinks(&case, &values, &mut chosen)?;
-        self.times(&case, &values, hash)?;
+        self.times(&case, &values)?;
         self.contents(&case, &values)?;
         self.private(call, &case.sinks, &case.contents)
     }
@@ -162,9 +161,8 @@ impl<'a> Judge<'a> {
     fn evidence(&self, values: &Values<'_>, sinks: &[Leaf<'_>]) -> Evidence {
         let (mut bound, mut loose) = (0, 0);
         let mut sentences = Vec::new();
-        for leaf in sinks {
+        for (leaf, standing) in sinks.iter().zip(values.standings(sinks)) {
             let own = leaf.value.is_string() || leaf.text().len() > 2;
-            let standing = values.standing(leaf);
             match standing {
                 Standing::Said if own => {
                     bound += 1;
@@ -195,6 +193,11 @@ impl<'a> Judge<'a> {
             // A document speaks of no group of the user's.
             Some(Asked { delegated: true, quantified: false, addressing: false, ..asked })
         })
+    }
+
+    fn is_approved(&self, call: &ProposedCall) -> bool {
+        let hash = LazyCell::new(|| call_hash(&call.tool, &call.arguments));
+        self.grants.iter().any(|grant| grant.call == *hash)
     }
 
     fn is_granted(&self, call: &ProposedCall, rule: &Rule) -> bool {
@@ -238,7 +241,7 @@ impl<'a> Judge<'a> {
     }
 
     fn sinks(&self, case: &Case<'_>, values: &Values<'_>, chosen: &mut Vec<u32>) -> Result<(), Box<Witness>> {
-        let standings: Vec<Standing> = case.sinks.iter().map(|leaf| values.standing(leaf)).collect();
+        let standings: Vec<Standing> = values.standings(&case.sinks);
         for standing in &standings {
             if let Standing::Chosen(row) = standing {
                 chosen.push(*row);
@@ -297,19 +300,15 @@ impl<'a> Judge<'a> {
     }
 
     /// How often: no effect twice, and no more calls of one tool than the user's words have room for.
-    fn times(
-        &self,
-        case: &Case<'_>,
-        values: &Values<'_>,
-        hash: steersman_core::ContentHash,
-    ) -> Result<(), Box<Witness>> {
+    fn times(&self, case: &Case<'_>, values: &Values<'_>) -> Result<(), Box<Witness>> {
         let done =
             || self.transcript.calls.iter().filter(|past| past.effect && !past.refused && past.tool == case.call.tool);
         let beside = || self.batch.iter().filter(|other| other.tool == case.call.tool);
         let user = &self.transcript.user;
         let again = user.has_word("twice") || user.has_word("again") || user.has_stem("tim");
         let twin = |other: &&ProposedCall| other.arguments == case.call.arguments;
-        if !again && (beside().filter(twin).nth(1).is_some() || done().any(|past| past.hash == hash)) {
+        let hash = LazyCell::new(|| call_hash(&case.call.tool, &case.call.arguments));
+        if !again && (beside().filter(twin).nth(1).is_some() || done().any(|past| past.hash == *hash)) {
             return Err(whole(case.call, Rule::Repeated));
         }
         let before = done().count() + beside().count().saturating_sub(1);

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use crate::moment;
+use crate::naming::Naming;
 use crate::number::Micro;
 use crate::text;
 
@@ -38,7 +39,7 @@ fn is_column(map: &serde_json::Map<String, Value>) -> bool {
         map.len() > 2 && shapes.next().flatten().is_some_and(|first| shapes.all(|own| own.as_ref() == Some(&first)));
     map.values().all(Value::is_array)
         || alike
-        || map.iter().all(|(key, value)| value.is_number() && !crate::tool::is_quantity_name(key))
+        || map.iter().all(|(key, value)| value.is_number() && !Naming::of(key).is_quantity())
         || first.is_some() && map.values().all(|value| label(value) == first)
 }
 

@@ -2,10 +2,12 @@
 //!
 //! What never happens here: no value is judged.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use steersman_core::Effect;
 
-use crate::text;
+use crate::naming::{Name, Naming};
 use crate::tool::Tool;
 
 /// A scalar in the arguments, with its place.
@@ -14,6 +16,10 @@ pub(crate) struct Leaf<'a> {
     pub(crate) argument: &'a str,
     /// The nearest name: the argument's, or that of the member of an object in it.
     pub(crate) name: &'a str,
+    /// What the argument's name says of it.
+    pub(crate) argument_naming: Naming,
+    /// The nearest name, read.
+    pub(crate) named: Arc<Name>,
     pub(crate) pointer: String,
     pub(crate) value: &'a Value,
 }
@@ -37,10 +43,16 @@ pub(crate) fn leaves<'a>(tool: &Tool, arguments: &'a Value) -> (Vec<Leaf<'a>>, V
                     tool.contract.is_sink(name)
                 };
                 let into = if sink { &mut sinks } else { &mut contents };
-                collect(tool, (name, name), value, format!("/{}", name.replace('~', "~0").replace('/', "~1")), into);
+                collect(
+                    tool,
+                    Names::of_argument(tool, name),
+                    value,
+                    format!("/{}", name.replace('~', "~0").replace('/', "~1")),
+                    into,
+                );
             }
         }
-        other => collect(tool, ("", ""), other, String::new(), &mut sinks),
+        other => collect(tool, Names::of_argument(tool, ""), other, String::new(), &mut sinks),
     }
     let (labels, sinks) = sinks.iter().cloned().partition(|leaf| is_label(leaf, &sinks));
     contents.extend::<Vec<Leaf<'_>>>(labels);
@@ -49,42 +61,59 @@ pub(crate) fn leaves<'a>(tool: &Tool, arguments: &'a Value) -> (Vec<Leaf<'a>>, V
 
 /// Whether a text only says what the holder of the address beside it is called.
 fn is_label(leaf: &Leaf<'_>, sinks: &[Leaf<'_>]) -> bool {
-    const NAMES: &[&str] = &[
-        "name", "display", "label", "nick", "nickname", "full", "first", "last", "given", "family", "person", "contact",
-    ];
     let place = |leaf: &Leaf<'_>| leaf.pointer.rsplit_once('/').map(|(place, _)| place.to_owned());
-    let named = || text::identifier_words(leaf.name).iter().all(|word| NAMES.contains(&word.as_str()));
     let address = |other: &Leaf<'_>| {
         other.argument == leaf.argument
             && place(other) == place(leaf)
             && other.value.as_str().is_some_and(|text| text.contains('@'))
     };
-    leaf.name != leaf.argument && named() && !address(leaf) && sinks.iter().any(address)
+    leaf.name != leaf.argument && leaf.named.naming.is_label() && !address(leaf) && sinks.iter().any(address)
 }
 
-fn collect<'a>(tool: &Tool, names: (&'a str, &'a str), value: &'a Value, pointer: String, into: &mut Vec<Leaf<'a>>) {
+/// The argument that a value stands in, and the nearest name, each with what it says.
+#[derive(Clone)]
+struct Names<'a> {
+    argument: (&'a str, Naming),
+    own: (&'a str, Arc<Name>),
+}
+
+impl<'a> Names<'a> {
+    fn of_argument(tool: &Tool, name: &'a str) -> Self {
+        let named = tool.name_of(name);
+        Self { argument: (name, named.naming), own: (name, named) }
+    }
+
+    fn leaf(self, pointer: String, value: &'a Value) -> Leaf<'a> {
+        let ((argument, argument_naming), (name, named)) = (self.argument, self.own);
+        Leaf { argument, name, argument_naming, named, pointer, value }
+    }
+}
+
+fn collect<'a>(tool: &Tool, names: Names<'a>, value: &'a Value, pointer: String, into: &mut Vec<Leaf<'a>>) {
+    let argument = names.argument.0;
     match value {
         Value::Null => {}
         Value::String(text) if text.trim().is_empty() => {}
         Value::Array(list) => {
             for (at, inner) in list.iter().enumerate() {
-                collect(tool, names, inner, format!("{pointer}/{at}"), into);
+                collect(tool, names.clone(), inner, format!("{pointer}/{at}"), into);
             }
         }
         // An object where the schema takes none is a value of its own, and nobody's.
-        Value::Object(_) if names.0 == names.1 && !names.0.is_empty() && !tool.takes_object(names.0) => {
-            into.push(Leaf { argument: names.0, name: names.1, pointer, value });
+        Value::Object(_) if argument == names.own.0 && !argument.is_empty() && !tool.takes_object(argument) => {
+            into.push(names.leaf(pointer, value));
         }
         Value::Object(map) => {
             for (key, inner) in map {
                 let pointer = format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"));
                 // A member that the schema does not have is no name: it would be the model's own.
-                let name = if tool.has_member(names.0, key) { key } else { names.1 };
-                collect(tool, (names.0, name), inner, pointer, into);
+                let own =
+                    if tool.has_member(argument, key) { (key.as_str(), tool.name_of(key)) } else { names.own.clone() };
+                collect(tool, Names { own, argument: names.argument }, inner, pointer, into);
             }
         }
         Value::String(_) | Value::Number(_) | Value::Bool(_) => {
-            into.push(Leaf { argument: names.0, name: names.1, pointer, value });
+            into.push(names.leaf(pointer, value));
         }
     }
 }

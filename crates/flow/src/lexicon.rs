@@ -7,6 +7,8 @@
 //!
 //! What never happens here: no tool set's own words, no code.
 
+use crate::wordlist::WordList;
+
 /// A set of classes of verbs.
 pub(crate) type Verbs = u64;
 /// A set of classes of objects.
@@ -359,16 +361,20 @@ pub(crate) const NOUNS: &[(Nouns, &str)] = &[
     (PEER, "colleague coworker teammate"),
 ];
 
-pub(crate) const STOP_WORDS: &str = "a an the of to in on at by for from with and or but if then so as is are was were be been it its this \
+pub(crate) static STOP_WORDS: WordList = WordList::new(
+    "a an the of to in on at by for from with and or but if then so as is are was were be been it its this \
     that these those i me my mine we us our you your he him his she her they them their there here what which who whom \
     whose when where why how do does did done doing have has had having can could will would shall should may might \
     must not no yes please also just only very too any some all every each both either neither more most less least \
-    other another than into about over under up down out off again once same s t re ll ve d m am pm im id ok okay new";
+    other another than into about over under up down out off again once same s t re ll ve d m am pm im id ok okay new",
+);
 
-pub(crate) const QUANTIFIERS: &str = "all every each both everyone everybody everything individually respective any these those them \
-    alle allen aller jeden jede jedem beide beiden tous toutes chaque todos todas cada";
-pub(crate) const TLD_OR_PROVIDER: &str =
-    "com org net io gmail hotmail yahoo outlook mail email www http https example info";
+pub(crate) static QUANTIFIERS: WordList = WordList::new(
+    "all every each both everyone everybody everything individually respective any these those them \
+    alle allen aller jeden jede jedem beide beiden tous toutes chaque todos todas cada",
+);
+pub(crate) static TLD_OR_PROVIDER: WordList =
+    WordList::new("com org net io gmail hotmail yahoo outlook mail email www http https example info");
 
 /// Orders in other languages, by their plain forms; their objects are known by the values of the call.
 pub(crate) const FOREIGN: &[(Verbs, &str)] = &[

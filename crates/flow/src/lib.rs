@@ -39,7 +39,9 @@ mod licence;
 mod lint;
 mod mention;
 mod moment;
+mod naming;
 mod number;
+mod parameter;
 mod particle;
 mod policy;
 mod predicate;
@@ -59,6 +61,8 @@ mod tool;
 mod transcript;
 mod unasked;
 mod value;
+mod vocabulary;
+mod wordlist;
 mod words;
 
 pub use attack::{AttackReport, attack};

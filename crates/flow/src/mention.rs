@@ -3,7 +3,7 @@
 //! What never happens here: no judgement. These are places in the text with what stands beside them.
 
 use crate::text;
-use crate::words::{self, Verbs};
+use crate::words::{self, Nouns, Verbs};
 
 /// A verb by which the user asks for an action.
 ///
@@ -30,6 +30,8 @@ pub(crate) struct Mention {
     pub(crate) wish: bool,
     /// Stems of the words behind it, up to the end of the phrase.
     pub(crate) beside: Vec<String>,
+    /// The kinds of things that they are.
+    pub(crate) nouns: Nouns,
     /// Whether it stands where an order does, whatever the word: at the start, or after "please" or "and" with an
     /// object.
     pub(crate) ordering: bool,
@@ -52,6 +54,12 @@ pub(crate) struct Mention {
 }
 
 impl Mention {
+    /// With the words that stand beside it.
+    pub(crate) fn beside(self, beside: Vec<String>) -> Self {
+        let nouns = beside.iter().fold(0, |nouns, stem| nouns | words::nouns(stem));
+        Self { beside, nouns, ..self }
+    }
+
     /// Whether its verb says nothing of what is done: one of many senses, with no particle to tell which.
     pub(crate) fn is_generic(&self) -> bool {
         words::is_generic(&self.stem) && !self.phrasal

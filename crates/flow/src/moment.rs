@@ -90,6 +90,9 @@ pub(crate) const fn length(year: i32, month: u32) -> u32 {
 /// Minutes since midnight.
 pub(crate) type Minute = u32;
 
+/// What a whole value can be: a day, a time of day, or both.
+pub(crate) type Parsed = (Option<Day>, Option<Minute>);
+
 /// A day, a time of day, or both, found in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Found {
@@ -104,7 +107,7 @@ pub(crate) struct Found {
 }
 
 /// The day and time that a whole value spells; none if anything is left over.
-pub(crate) fn parse(value: &str) -> Option<(Option<Day>, Option<Minute>)> {
+pub(crate) fn parse(value: &str) -> Option<Parsed> {
     let value = value.trim();
     if value.len() > 40 || !value.contains(|c: char| c.is_ascii_digit()) {
         return None;

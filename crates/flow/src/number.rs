@@ -25,10 +25,14 @@ impl Micro {
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let (negative, text) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
-        let digits = text.trim_matches(|c: char| "$€£¥ ".contains(c));
-        let digits = digits.trim_end_matches(|c: char| c.is_alphabetic()).trim_end();
-        let suffix = text.get(text.find(digits)? + digits.len()..)?.trim();
-        let factor = match suffix.trim_matches(|c: char| "$€£¥ ".contains(c)).to_lowercase().as_str() {
+        let sign = |c: char| matches!(c, '$' | '€' | '£' | '¥' | ' ');
+        let unsigned = text.trim_start_matches(sign);
+        if !unsigned.starts_with(|c: char| c.is_ascii_digit()) {
+            return None;
+        }
+        let digits = unsigned.trim_end_matches(sign).trim_end_matches(char::is_alphabetic).trim_end();
+        let suffix = unsigned.get(digits.len()..)?.trim();
+        let factor = match suffix.trim_matches(sign).to_lowercase().as_str() {
             "" | "eur" | "usd" | "gbp" | "chf" | "euro" | "euros" | "dollar" | "dollars" | "pounds" | "yen" => 1,
             "k" => 1000,
             "m" | "mio" | "million" => 1_000_000,

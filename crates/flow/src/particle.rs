@@ -6,6 +6,7 @@
 //! What never happens here: no meaning is guessed. Pairs that the table does not have keep the verb's own.
 
 use crate::request::{Request, Word};
+use crate::wordlist::WordList;
 use crate::words;
 
 impl Request {
@@ -17,12 +18,9 @@ impl Request {
         // "turn the sprinklers off": a particle ends its phrase, where a preposition begins one ("on Friday").
         let ends = |at: usize| {
             let Some(next) = self.words.get(at + 1) else { return true };
-            const BEHIND: &str =
-                "and then to for please again now so at by until till when before after if or with from";
-            next.sentence != word.sentence
-                || next.hard_gap
-                || next.comma
-                || BEHIND.split(' ').any(|word| word == next.lower)
+            static BEHIND: WordList =
+                WordList::new("and then to for please again now so at by until till when before after if or with from");
+            next.sentence != word.sentence || next.hard_gap || next.comma || BEHIND.has(&next.lower)
         };
         let apart = || {
             const PARTICLES: &[&str] = &["off", "on", "out", "down", "back", "over", "up", "aus", "ein", "go"];

@@ -125,12 +125,12 @@ impl Profile {
         let same = self.actions.contains(&mention.stem);
         let alike = mention.verbs & self.verbs != 0;
         let as_verb = self.is_done_by(mention) || (fit >= Fit::Kind && self.is_argument(mention));
-        let message = || mention.beside.iter().any(|stem| words::nouns(stem) & words::MESSAGE != 0);
+        let message = || mention.nouns & words::MESSAGE != 0;
         let telling = mention.verbs & words::SEND != 0
             && self.verbs & (words::SEND | words::POST) != 0
             && self.tells(either)
             && (!generic || mention.addressed || message());
-        let money = || mention.beside.iter().any(|stem| words::nouns(stem) & words::MONEY != 0);
+        let money = || mention.nouns & words::MONEY != 0;
         let paying = (!generic || (self.verbs & words::PAY != 0 && money() && !message()))
             && mention.verbs & words::PAY != 0
             && alike
@@ -306,7 +306,7 @@ impl Profile {
         let own = self.objects.last().map_or(0, |head| words::nouns(head)) & words::MESSAGE;
         let paying = if self.verbs & words::PAY == 0 { 0 } else { words::MONEY };
         let kinds = (self.nouns & !words::BROAD) | own | paying;
-        let kind = || mention.beside.iter().any(|stem| words::nouns(stem) & kinds != 0);
+        let kind = || mention.nouns & kinds != 0;
         // The last word of a compound names the thing.
         let object = match self.objects.last() {
             Some(head) if mention.beside.contains(head) => 2,

@@ -9,15 +9,19 @@
 //! source.
 
 use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
 use serde_json::Value;
 use smallvec::SmallVec;
 
+use crate::described::SHORT;
 use crate::layout::{are_alike, header, is_flat_table, is_list, is_table, labelled, looks_like_data, tidy};
 use crate::moment;
+use crate::naming::{Name, Names};
 use crate::number::Micro;
 use crate::text;
 use crate::tool::Tool;
+use crate::vocabulary::Occurrence;
 
 /// One leaf of a tool result.
 #[derive(Debug, Clone)]
@@ -25,12 +29,18 @@ pub(crate) struct Field {
     pub(crate) source: u32,
     pub(crate) row: u32,
     /// The nearest object key; empty for a bare value.
-    pub(crate) name: Box<str>,
+    pub(crate) name: Arc<Name>,
     /// RFC 6901 pointer into the result.
     pub(crate) pointer: Box<str>,
     pub(crate) raw: Box<str>,
     pub(crate) number: Option<Micro>,
+    /// The day and the time of day that the value is.
+    pub(crate) moment: Option<moment::Parsed>,
     pub(crate) attested: bool,
+    /// Whether somebody else wrote it, and it is a sentence: no name of a row.
+    pub(crate) speech: bool,
+    /// Its words, each once, as far as it is searched for the user's.
+    pub(crate) words: Box<[Occurrence]>,
     /// Whether it would be attested, were it not what the call was given: a look-up confirms it, and vouches no
     /// further.
     pub(crate) confirmed: bool,
@@ -48,20 +58,14 @@ impl Field {
         if let Some(least) = least_of_range(&self.raw) {
             return Some(least.0);
         }
-        let (day, minute) = moment::parse(&self.raw)?;
+        let (day, minute) = self.moment?;
         let days = day.map_or(Some(0), moment::Day::number)?;
         Some(days * 1440 + i64::from(minute.unwrap_or_default()))
     }
 
     /// Whether the value names its row, so that it is no figure that could be compared.
     pub(crate) fn is_name(&self) -> bool {
-        let words = text::identifier_words(&self.name);
-        words.last().is_some_and(|word| {
-            matches!(
-                word.as_str(),
-                "id" | "number" | "no" | "nr" | "code" | "ref" | "key" | "phone" | "zip" | "iban" | "fax"
-            )
-        })
+        self.name.naming.is_key()
     }
 }
 
@@ -118,6 +122,8 @@ pub(crate) struct Row {
     pub(crate) family: Family,
     pub(crate) fields: SmallVec<[u32; 8]>,
     pub(crate) bind: u16,
+    /// Where the user names it: the literals, in strict form, each with whether it is what a thing is called.
+    pub(crate) literals: Vec<(String, bool)>,
     /// How many keys of rows that the user named it holds.
     pub(crate) joins: u16,
     /// How many of the user's words its attested fields hold.
@@ -144,6 +150,7 @@ struct Folder<'a> {
     out: Folded,
     /// The row of the table of which the value that is walked next is an entry.
     groups: Option<u32>,
+    names: &'a mut Names,
     /// The texts that the call was given, in strict form.
     given: HashSet<&'a str>,
     /// Whether a value attested here may be one that an earlier argument carried in.
@@ -159,6 +166,7 @@ pub(crate) fn fold(
     offsets: (u32, u32),
     given: &[String],
     echoes: &dyn Fn(&str) -> bool,
+    names: &mut Names,
 ) -> Folded {
     let given = given.iter().map(String::as_str).collect();
     let mut folder = Folder {
@@ -168,6 +176,7 @@ pub(crate) fn fold(
         first_field: offsets.1,
         out: Folded::default(),
         groups: None,
+        names,
         given,
         echoes,
     };
@@ -185,7 +194,16 @@ impl Folder<'_> {
     fn row_among(&mut self, parent: Option<u32>, family: Family) -> u32 {
         let at = self.first_row + u32::try_from(self.out.rows.len()).unwrap_or(u32::MAX);
         let fields = SmallVec::new();
-        self.out.rows.push(Row { source: self.source, parent, family, fields, bind: 0, joins: 0, hits: 0 });
+        self.out.rows.push(Row {
+            source: self.source,
+            parent,
+            family,
+            fields,
+            bind: 0,
+            literals: Vec::new(),
+            joins: 0,
+            hits: 0,
+        });
         at
     }
 
@@ -323,14 +341,18 @@ impl Folder<'_> {
         // An answer may repeat what it was given, and that of an effect quote the object that it touched at length.
         let quotes = self.tool.has_effect() && raw.split_whitespace().nth(8).is_some();
         let repeats = quotes || (self.echoes)(raw);
+        let attested = vouched && !repeats;
         self.out.fields.push(Field {
             source: self.source,
             row,
-            name: name.into(),
+            name: self.names.get(name),
             pointer: pointer.into(),
             raw: raw.into(),
             number,
-            attested: vouched && !repeats,
+            moment: moment::parse(raw),
+            attested,
+            speech: !attested && raw.len() <= SHORT && is_speech(raw),
+            words: Box::default(),
             confirmed: vouched && repeats && !self.tool.has_effect(),
         });
         let local = row.checked_sub(self.first_row).and_then(|at| self.out.rows.get_mut(at as usize));
@@ -338,6 +360,14 @@ impl Folder<'_> {
             row.fields.push(at);
         }
     }
+}
+
+/// Whether a text is a sentence, or long enough to be one, and so no name of a row.
+fn is_speech(text: &str) -> bool {
+    let marks =
+        text.contains(['.', '!', '?', ';']) && (text.contains(". ") || text.trim_end().ends_with(['.', '!', '?', ';']));
+    let short = !text.contains(". ") && text.split_whitespace().nth(6).is_none();
+    (marks && !short) || text.split_whitespace().nth(8).is_some()
 }
 
 /// The name of the field that a table's key is.
@@ -351,7 +381,7 @@ pub(crate) fn duration(row: &Row, fields: &[Field]) -> Option<i64> {
     let mut times =
         row.fields.iter().filter_map(|at| fields.get(*at as usize)).filter(|field| field.attested).filter_map(
             |field| {
-                let (day, minute) = moment::parse(&field.raw)?;
+                let (day, minute) = field.moment?;
                 Some(day.map_or(Some(0), moment::Day::number)? * 1440 + i64::from(minute?))
             },
         );
@@ -391,7 +421,7 @@ mod tests {
     }
 
     fn attested(tool: &Tool, result: &Value) -> Vec<String> {
-        let folded = fold(tool, result, 0, (0, 0), &[], &|_| false);
+        let folded = fold(tool, result, 0, (0, 0), &[], &|_| false, &mut Names::default());
         folded.fields.iter().filter(|field| field.attested).map(|field| field.raw.to_string()).collect()
     }
 
@@ -417,10 +447,10 @@ mod tests {
 
     /// The rows of a result, each as the names and values of its fields.
     fn rows(result: &Value, given: &[String]) -> Vec<Vec<String>> {
-        let folded = fold(&tool(false, &["*"]), result, 0, (0, 0), given, &|_| false);
+        let folded = fold(&tool(false, &["*"]), result, 0, (0, 0), given, &|_| false, &mut Names::default());
         let field = |at: &u32| {
             let field = &folded.fields[*at as usize];
-            format!("{}={}", field.name, field.raw)
+            format!("{}={}", field.name.text, field.raw)
         };
         folded.rows.iter().map(|row| row.fields.iter().map(field).collect()).collect()
     }
@@ -465,8 +495,15 @@ mod tests {
 
     #[test]
     fn a_list_of_objects_gives_a_row_for_each_and_nested_objects_stay_in_theirs() {
-        let folded =
-            fold(&tool(true, &[]), &json!({"hits": [{"p": {"id": 1}}, {"p": {"id": 2}}]}), 0, (0, 0), &[], &|_| false);
+        let folded = fold(
+            &tool(true, &[]),
+            &json!({"hits": [{"p": {"id": 1}}, {"p": {"id": 2}}]}),
+            0,
+            (0, 0),
+            &[],
+            &|_| false,
+            &mut Names::default(),
+        );
         assert_eq!(folded.rows.len(), 3);
         assert_eq!(folded.fields.iter().map(|field| field.row).collect::<Vec<_>>(), [1, 2]);
     }

@@ -67,7 +67,7 @@ pub(crate) struct Request {
     /// The sentences in which each stem stands.
     pub(crate) stems: HashMap<String, SmallVec<[u32; 2]>>,
     /// How the words begin, so that most of another text's words need not be stemmed.
-    beginnings: HashSet<[u8; 3]>,
+    beginnings: Beginnings,
     pub(crate) nouns: Nouns,
     pub(crate) verbs: Verbs,
     /// Objects that literals imply: an address something to send, an account or a currency money.
@@ -165,7 +165,7 @@ impl Request {
             // "Take eleven instead" approves of nothing.
             let taken = if stem == words::stem("take") { words::APPROVE } else { 0 };
             self.verbs |= words::verbs(&stem) & !taken;
-            self.beginnings.extend(beginning(&stem));
+            self.beginnings.insert(&stem);
             let sentences = self.stems.entry(stem.clone()).or_default();
             if sentences.last() != Some(&self.sentences) {
                 sentences.push(self.sentences);
@@ -456,7 +456,7 @@ impl Request {
 
     /// Whether a word of another text can be one of these: they begin alike.
     pub(crate) fn may_have(&self, word: &str) -> bool {
-        beginning(word).is_none_or(|beginning| self.beginnings.contains(&beginning))
+        self.beginnings.may_hold(word)
     }
 
     /// Whether the user has a word of the same family as this one ("plumbers" for `plumbing`).
@@ -478,10 +478,37 @@ impl Request {
     }
 }
 
-/// The first three letters of an ASCII word, in lower case.
-fn beginning(word: &str) -> Option<[u8; 3]> {
-    let first: [u8; 3] = word.as_bytes().get(..3)?.try_into().ok()?;
-    first.is_ascii().then(|| first.map(|byte| byte.to_ascii_lowercase()))
+/// How words begin, in a filter of 4 KiB (Bloom, "Space/time trade-offs in hash coding with allowable errors", 1970,
+/// with one hash): it may take a word for one that begins so, and never misses one.
+#[derive(Debug, Clone)]
+struct Beginnings(Box<[u64; 512]>);
+
+impl Default for Beginnings {
+    fn default() -> Self {
+        Self(Box::new([0; 512]))
+    }
+}
+
+impl Beginnings {
+    /// The place of the first three letters of an ASCII word, whatever their case.
+    fn place(word: &str) -> Option<(usize, u64)> {
+        let [a, b, c, ..] = word.as_bytes() else { return None };
+        let (a, b, c) = (a | 0x20, b | 0x20, c | 0x20);
+        let hash = usize::from(a & 31) << 10 | usize::from(b & 31) << 5 | usize::from(c & 31);
+        (a | b | c).is_ascii().then_some((hash / 64, 1 << (hash % 64)))
+    }
+
+    fn insert(&mut self, word: &str) {
+        if let Some((at, bit)) = Self::place(word)
+            && let Some(bits) = self.0.get_mut(at)
+        {
+            *bits |= bit;
+        }
+    }
+
+    fn may_hold(&self, word: &str) -> bool {
+        Self::place(word).is_none_or(|(at, bit)| self.0.get(at).is_some_and(|bits| bits & bit != 0))
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 use crate::moment;
 use crate::request::{Request, Word};
+use crate::wordlist::WordList;
 use crate::words::{self, End, Measure, Superlative};
 
 /// How many of a ranking are selected at most.
@@ -11,9 +12,11 @@ const RANKED: usize = 64;
 
 /// Whether a word says that somebody wrote or said something.
 fn is_deed(word: &str) -> bool {
-    const DEEDS: &str = "wrote write writes written posted posts sent sends said says talked talks commented made answered \
-        replied reported uploaded submitted filed";
-    DEEDS.split_whitespace().any(|deed| deed == word)
+    static DEEDS: WordList = WordList::new(
+        "wrote write writes written posted posts sent sends said says talked talks commented made answered \
+        replied reported uploaded submitted filed",
+    );
+    DEEDS.has(word)
 }
 
 /// A superlative with its place.
@@ -111,10 +114,12 @@ impl Request {
 
     /// Whether "last", "next" or "first" speaks of the calendar or of an order of work, and selects nothing.
     fn is_time_phrase(&self, at: usize) -> bool {
-        const EVENTS: &str = "due expires expiring ends ending starts starting leaves leaving arrives arriving departs \
-            departing comes coming runs began started ended closes opens falls";
+        static EVENTS: WordList = WordList::new(
+            "due expires expiring ends ending starts starting leaves leaving arrives arriving departs \
+            departing comes coming runs began started ended closes opens falls",
+        );
         let before = self.word(at.checked_sub(1));
-        if EVENTS.split_whitespace().any(|event| event == before) {
+        if EVENTS.has(before) {
             return false;
         }
         // "But first check ...": what comes first in the work, not of a list.

@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 use crate::request::{Request, Word};
 
 use crate::text::{self, Token};
+use crate::wordlist::WordList;
 use crate::words;
 
 /// The stem with which a sentence opens.
@@ -107,12 +108,12 @@ impl Request {
 
     /// Marks the sentences that only ask to know: "Which ...?", "did ...?", but not "could you ...?".
     pub(crate) fn find_questions(&mut self, first: usize, text: &str, tokens: &[Token<'_>]) {
-        const ASKING: &str =
-            "who what which why how where when did does do am is are was were has have whats whos hows any";
-        const LEADS: &str = "ok okay so well hi hey hiya hello oh ooh";
-        const TAGS: &str = "ok okay right please yes thanks deal no";
-        const SURE: &str = "who what which why how where whats whos hows";
-        let has = |list: &str, word: &str| list.split(' ').any(|entry| entry == word);
+        static ASKING: WordList = WordList::new(
+            "who what which why how where when did does do am is are was were has have whats whos hows any",
+        );
+        static LEADS: WordList = WordList::new("ok okay so well hi hey hiya hello oh ooh");
+        static TAGS: WordList = WordList::new("ok okay right please yes thanks deal no");
+        static SURE: WordList = WordList::new("who what which why how where whats whos hows");
         let mut at = first;
         while let Some(start) = self.words.get(at) {
             let sentence = start.sentence;
@@ -123,12 +124,12 @@ impl Request {
                 && text.get(end..).is_some_and(|rest| rest.trim_start_matches(['"', '\'', ')', ' ']).starts_with('?'));
             let range = at..at + count;
             let words = self.words.get_mut(range).unwrap_or_default();
-            let lead = words.iter().take_while(|word| has(LEADS, &word.lower)).count();
+            let lead = words.iter().take_while(|word| LEADS.has(&word.lower)).count();
             let lead = if lead < words.len() { lead } else { 0 };
             let words = words.get_mut(lead..).unwrap_or_default();
             let opens = words.first().map_or("", |word| word.lower.as_str());
             // "What can I do to cancel it?" asks nobody to do it.
-            let open = has(SURE, opens);
+            let open = SURE.has(opens);
             let looks = open && ends_in_look(words);
             let asked = words.windows(2).any(|pair| {
                 let [modal, subject] = pair else { return false };
@@ -142,9 +143,9 @@ impl Request {
             // "For how many ...", "in which ..."; but not "where they clash, hold it".
             let behind_preposition =
                 matches!(opens, "for" | "in" | "at" | "on" | "to" | "from" | "by" | "with" | "of" | "and" | "so");
-            let marked_question = marked && (has(ASKING, opens) || (behind_preposition && has(SURE, second)));
+            let marked_question = marked && (ASKING.has(opens) || (behind_preposition && SURE.has(second)));
             // "Quick question, was it elevated?"
-            let behind_comma = marked && words.iter().take(6).any(|word| word.comma && has(ASKING, &word.lower));
+            let behind_comma = marked && words.iter().take(6).any(|word| word.comma && ASKING.has(&word.lower));
             let marked_question = marked_question || (behind_comma && words::verbs(opens_stem(words)) == 0);
             let ordered = !marked
                 && words.iter().any(|word| word.comma && words::verbs(&word.stem) != 0 && !word.lower.ends_with('s'));
@@ -153,8 +154,8 @@ impl Request {
             let last = words.last().map_or("", |word| word.lower.as_str());
             let addressed = words.iter().any(|word| matches!(word.lower.as_str(), "you" | "u" | "we" | "let"));
             let ordering = words::verbs(opens_stem(words)) != 0 && words.len() > 7;
-            let bare = marked && !addressed && !ordering && !has(TAGS, last);
-            let asks = !polite && (marked_question || bare || (has(SURE, opens) && !ordered));
+            let bare = marked && !addressed && !ordering && !TAGS.has(last);
+            let asks = !polite && (marked_question || bare || (SURE.has(opens) && !ordered));
             let whole = self.words.get_mut(at..at + count).unwrap_or_default();
             whole.iter_mut().for_each(|word| word.question = asks);
             at += count.max(1);
@@ -240,6 +241,14 @@ impl Request {
     /// Whether a short word is the beginning of one of the user's ("perf" of `performance`).
     pub(crate) fn begins_a_word(&self, stem: &str) -> bool {
         stem.len() > 3 && self.words.iter().any(|word| word.lower.len() > stem.len() && word.lower.starts_with(stem))
+    }
+
+    /// Whether the user speaks of a thing of this kind in another word ("the place" for a hotel, "my wife" for a
+    /// spouse).
+    pub(crate) fn has_alike(&self, stem: &str) -> bool {
+        let kinds = words::nouns(stem) & !words::BROAD;
+        let alike = |word: &Word| words::nouns(&word.stem) & kinds != 0 && words::verbs(&word.stem) == 0;
+        kinds & self.nouns != 0 && self.words.iter().any(alike)
     }
 
     /// Whether a code is short for a word of the user's ("MOR10" for morphine).

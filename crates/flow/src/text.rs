@@ -20,7 +20,7 @@ pub(crate) const fn is_invisible(c: char) -> bool {
 /// The strict form: NFC, lower case, each run of blanks one space, no blanks at the ends.
 pub(crate) fn exact(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    let push = |c: char, out: &mut String| {
+    let mut push = |c: char| {
         if c.is_whitespace() {
             if !out.is_empty() && !out.ends_with(' ') {
                 out.push(' ');
@@ -32,9 +32,15 @@ pub(crate) fn exact(text: &str) -> String {
         }
     };
     if text.is_ascii() {
-        text.chars().for_each(|c| push(c, &mut out));
+        let is_blank = |byte: u8| char::from(byte).is_whitespace();
+        let is_plain = |pair: &[u8]| !matches!(pair, [a, b] if is_blank(*a) && (is_blank(*b) || *a != b' '));
+        let text = text.trim();
+        if text.as_bytes().windows(2).all(is_plain) {
+            return text.to_ascii_lowercase();
+        }
+        text.bytes().for_each(|byte| push(char::from(byte)));
     } else {
-        text.nfc().for_each(|c| push(c, &mut out));
+        text.nfc().for_each(push);
     }
     out.truncate(out.trim_end().len());
     out
@@ -91,14 +97,12 @@ pub(crate) struct Token<'a> {
 
 /// The runs of letters and digits of a text, in order.
 pub(crate) fn tokens(text: &str) -> impl Iterator<Item = Token<'_>> {
-    let mut rest = text.char_indices().peekable();
+    let mut from = 0;
     std::iter::from_fn(move || {
-        while rest.next_if(|(_, c)| !c.is_alphanumeric()).is_some() {}
-        let (start, _) = *rest.peek()?;
-        let mut end = start;
-        while let Some((at, c)) = rest.next_if(|(_, c)| c.is_alphanumeric()) {
-            end = at + c.len_utf8();
-        }
+        let start = from + text.get(from..)?.find(char::is_alphanumeric)?;
+        let rest = text.get(start..)?;
+        let end = rest.find(|c: char| !c.is_alphanumeric()).map_or(text.len(), |length| start + length);
+        from = end;
         Some(Token { text: text.get(start..end)?, start, end })
     })
 }

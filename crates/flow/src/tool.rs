@@ -5,17 +5,19 @@
 //!
 //! What never happens here: nothing is learnt from results, and a tool without a contract earns no trust.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use serde_json::Value;
 use steersman_core::{Contract, Effect};
 
 use crate::leaf::Leaf;
 use crate::mention::Mention;
+use crate::naming::Name;
+use crate::parameter::{Numeric, Parameter};
 pub(crate) use crate::profile::{Evidence, Level};
 use crate::profile::{Fit, Profile};
 use crate::request::Request;
-use crate::text;
 use crate::words::{self, Verbs};
 
 /// A tool with its contract and the reading of its description.
@@ -25,13 +27,8 @@ pub struct Tool {
     pub contract: Contract,
     pub(crate) known: bool,
     profile: Profile,
-    constants: HashMap<String, Vec<String>>,
-    described: BTreeMap<String, Vec<String>>,
-    numeric: HashMap<String, Numeric>,
-    /// The value that the schema says an argument has when it is left out.
-    defaults: HashMap<String, Value>,
-    /// Arguments that take one text, number or flag by the schema, or a list of such.
-    flat: HashSet<String>,
+    /// Arguments, and members of the objects in them, by their names.
+    parameters: HashMap<String, Parameter>,
     /// The members of the objects in an argument, by the schema.
     members: HashSet<(String, String)>,
 }
@@ -78,36 +75,20 @@ impl Tool {
             profile: Profile::read(&contract.name, description, parameters),
             contract,
             known: true,
-            constants: HashMap::new(),
-            described: BTreeMap::new(),
-            numeric: HashMap::new(),
-            defaults: HashMap::new(),
-            flat: HashSet::new(),
+            parameters: HashMap::new(),
             members: HashSet::new(),
         };
         for (name, schema) in parameters.get("properties").and_then(Value::as_object).into_iter().flatten() {
-            tool.read_argument(name, schema, parameters);
+            // An argument counts before a member of another that is called alike.
+            tool.parameters.insert(name.clone(), Parameter::read(name, schema, parameters));
             tool.read_members(name, schema, parameters, 0);
         }
         tool
     }
 
-    fn read_argument(&mut self, name: &str, schema: &Value, root: &Value) {
-        let mut constants = Vec::new();
-        enumerated(schema, root, 0, &mut constants);
-        self.constants.insert(name.to_owned(), constants);
-        let said = schema.get("description").and_then(Value::as_str).unwrap_or_default();
-        self.described.insert(name.to_owned(), text::tokens(said).map(|token| token.text.to_lowercase()).collect());
-        self.numeric.insert(name.to_owned(), numeric(schema));
-        // The argument counts before a member of another that is called alike.
-        self.flat.remove(name);
-        self.flat.extend(is_flat(schema).then(|| name.to_owned()));
-        self.defaults.extend(schema.get("default").map(|value| (name.to_owned(), value.clone())));
-    }
-
     /// Whether an argument takes an object by the schema, as far as that says.
     pub(crate) fn takes_object(&self, argument: &str) -> bool {
-        !self.flat.contains(argument)
+        self.parameters.get(argument).is_none_or(|parameter| !parameter.flat)
     }
 
     /// The members of objects in an argument, a few levels deep. One whose name is an argument's too is read as that.
@@ -122,9 +103,7 @@ impl Tool {
         }
         for (name, member) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
             self.members.insert((argument.to_owned(), name.clone()));
-            if !self.numeric.contains_key(name) {
-                self.read_argument(name, member, root);
-            }
+            self.parameters.entry(name.clone()).or_insert_with(|| Parameter::read(name, member, root));
             self.read_members(argument, member, root, depth + 1);
         }
     }
@@ -136,7 +115,7 @@ impl Tool {
 
     /// Whether a value is what the operator's schema takes when nothing is given.
     pub(crate) fn is_default(&self, name: &str, value: &Value) -> bool {
-        self.defaults.get(name) == Some(value)
+        self.parameters.get(name).is_some_and(|parameter| parameter.default.as_ref() == Some(value))
     }
 
     /// Whether the tool says what day it is, by its own description.
@@ -173,52 +152,41 @@ impl Tool {
 
     /// The values that the schema lists for an argument, in order.
     pub(crate) fn constants(&self, argument: &str) -> &[String] {
-        self.constants.get(argument).map_or(&[], Vec::as_slice)
+        self.parameters.get(argument).map_or(&[], |parameter| &parameter.constants)
     }
 
     /// Whether a single word stands in the operator's own description of an argument (a discriminator such as "file").
     pub(crate) fn describes(&self, argument: &str, word: &str) -> bool {
         let word = word.to_lowercase();
-        self.described.get(argument).is_some_and(|words| words.contains(&word))
+        self.parameters.get(argument).is_some_and(|parameter| parameter.described.contains(&word))
     }
 
     /// Whether a value is a quantity: something one calculates with, and no name or number of a thing.
     pub(crate) fn is_quantity(&self, leaf: &Leaf<'_>) -> bool {
-        let words = text::identifier_words(leaf.name);
-        let stems: Vec<String> = words.iter().map(|word| words::stem(word)).collect();
-        if stems.iter().any(|word| is_in(IDENTIFYING, word)) {
+        if leaf.named.naming.is_identifying() {
             return false;
         }
-        match self.numeric.get(leaf.name) {
+        match self.parameters.get(leaf.name).map(|parameter| parameter.numeric) {
             Some(Numeric::No) => false,
             Some(Numeric::Fraction) => true,
-            Some(Numeric::Whole) | None => stems.iter().any(|word| is_in(QUANTITIES, word)),
+            Some(Numeric::Whole) | None => leaf.named.naming.is_quantity(),
         }
+    }
+
+    /// The name of an argument, read.
+    pub(crate) fn name_of(&self, argument: &str) -> Arc<Name> {
+        self.parameters.get(argument).map_or_else(|| Name::of(argument), |parameter| Arc::clone(&parameter.name))
     }
 
     /// Whether an argument holds a number, by the schema or by what is in it.
     pub(crate) fn takes_number(&self, leaf: &Leaf<'_>) -> bool {
-        leaf.value.is_number() || self.numeric.get(leaf.name).is_some_and(|numeric| *numeric != Numeric::No)
+        leaf.value.is_number()
+            || self.parameters.get(leaf.name).is_some_and(|parameter| parameter.numeric != Numeric::No)
     }
 
     /// Whether the schema has this argument; one without arguments says nothing.
     pub(crate) fn has_argument(&self, argument: &str) -> bool {
-        self.numeric.is_empty() || self.numeric.contains_key(argument)
-    }
-
-    /// Whether an argument is the number or code of a thing, by its name.
-    pub(crate) fn identifies(argument: &str) -> bool {
-        text::identifier_words(argument).last().is_some_and(|word| is_in(IDENTIFYING, &words::stem(word)))
-    }
-
-    /// Whether an argument counts whole things, so that one of them is the least that can be asked for.
-    pub(crate) fn is_count(argument: &str) -> bool {
-        text::identifier_words(argument).iter().any(|word| is_in(COUNTS, &words::stem(word)))
-    }
-
-    /// Whether an argument says who receives or is addressed.
-    pub(crate) fn is_principal(argument: &str) -> bool {
-        text::identifier_words(argument).iter().any(|word| is_in(PRINCIPALS, &words::stem(word)))
+        self.parameters.is_empty() || self.parameters.contains_key(argument)
     }
 
     /// The actions that the arguments of a call choose among those that the tool can do ("operation": "revoke"): each
@@ -374,86 +342,6 @@ impl Tool {
 /// Stems of what holds entries with a day, and of the entries.
 pub(crate) const DIARIES: &[&str] =
     &["calendar", "diari", "agenda", "schedul", "reminder", "entri", "event", "appoint"];
-const IDENTIFYING: &str = "id number no num code pin key ref referenc index iban phone zip";
-const QUANTITIES: &str = "amount pric total quantit quantiti quantity qti qty count sum cost fe limit budget valu rat percent \
-    percentag duration dur night guest peopl siz hour minut dai day week month replica euro dollar usd eur gbp \
-    cent celsiu degre temperatur level scor star discount tip weight kg km mil pag copi credit point mark \
-    capaciti volum length width height distanc speed dos mg ml gram liter litr unit item piec tim repeat \
-    interval timeout threshold balanc deposit rent salari wag fin charg interest bonu seat adult parti pack \
-    target goal min max minimum maximum brightnes humiditi hr second sec stock reorder portion serving share \
-    monthli yearli daili hourli";
-const COUNTS: &str = "quantit quantiti quantity qti qty count guest peopl siz night adult seat parti copi unit item piec pack \
-    portion";
-const PRINCIPALS: &str = "recipient addressee addresse to cc bcc user email mail phon phone account iban paye payee addres participant invite invitee \
-    member assigne assignee owner destination contact attende attendee guest url link webhook host domain \
-    receiver target login handl usernam holder approver colleagu peopl employe collabor";
-
-/// Whether a name is that of a quantity.
-pub(crate) fn is_quantity_name(name: &str) -> bool {
-    text::identifier_words(name).iter().any(|word| is_in(QUANTITIES, &words::stem(word)))
-}
-
-/// Whether a word stands in a list of words.
-fn is_in(list: &str, word: &str) -> bool {
-    list.split_whitespace().any(|entry| entry == word)
-}
-
-fn enumerated(schema: &Value, root: &Value, depth: usize, into: &mut Vec<String>) {
-    if depth > 4 {
-        return;
-    }
-    for value in schema.get("enum").and_then(Value::as_array).into_iter().flatten() {
-        into.extend(value.as_str().map(str::to_owned));
-    }
-    let reference = schema.get("$ref").and_then(Value::as_str).and_then(|reference| reference.strip_prefix('#'));
-    if let Some(inner) = reference.and_then(|pointer| root.pointer(pointer)) {
-        enumerated(inner, root, depth + 1, into);
-    }
-    into.extend(schema.get("const").and_then(Value::as_str).map(str::to_owned));
-    for key in ["anyOf", "oneOf", "allOf"] {
-        for inner in schema.get(key).and_then(Value::as_array).into_iter().flatten() {
-            enumerated(inner, root, depth + 1, into);
-        }
-    }
-    if let Some(items) = schema.get("items") {
-        enumerated(items, root, depth + 1, into);
-    }
-}
-
-/// What the schema says of a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Numeric {
-    No,
-    Whole,
-    Fraction,
-}
-
-fn numeric(schema: &Value) -> Numeric {
-    let kinds = |schema: &Value| -> Vec<String> {
-        let kind = schema.get("type");
-        let several = kind.and_then(Value::as_array).into_iter().flatten();
-        kind.into_iter().chain(several).filter_map(Value::as_str).map(str::to_owned).collect()
-    };
-    let inner = schema.get("anyOf").or_else(|| schema.get("oneOf")).and_then(Value::as_array).into_iter().flatten();
-    let all: Vec<String> = kinds(schema).into_iter().chain(inner.flat_map(kinds)).collect();
-    let has = |kind: &str| all.iter().any(|entry| entry == kind);
-    match (has("number"), has("integer")) {
-        (true, _) => Numeric::Fraction,
-        (false, true) => Numeric::Whole,
-        (false, false) => Numeric::No,
-    }
-}
-
-/// Whether a schema takes plain values alone, by the types that it names.
-fn is_flat(schema: &Value) -> bool {
-    let plain = |kind: &Value| matches!(kind.as_str(), Some("string" | "number" | "integer" | "boolean" | "null"));
-    match schema.get("type") {
-        Some(Value::Array(kinds)) => kinds.iter().all(plain),
-        Some(kind) if kind == "array" => schema.get("items").is_some_and(is_flat),
-        Some(kind) => plain(kind),
-        None => false,
-    }
-}
 
 /// The tools of an agent.
 #[derive(Debug, Clone, Default)]

@@ -17,11 +17,13 @@ use crate::binding;
 use crate::calls::PastCall;
 use crate::label::{Integrity, Label, Readers};
 use crate::moment;
+use crate::naming::{Name, Names};
 use crate::number::Micro;
 use crate::record::{self, Family, Field, Row, bind};
 use crate::request::Request;
 use crate::text;
 use crate::tool::{Tool, Toolbox};
+use crate::vocabulary::Vocabulary;
 
 /// One tool result or one marked segment.
 #[derive(Debug, Clone)]
@@ -40,7 +42,7 @@ pub(crate) struct Source {
     pub(crate) own: bool,
     pub(crate) rows: Range<u32>,
     /// Sorted values of each attested field that can be compared, over the sibling rows.
-    pub(crate) scales: BTreeMap<(Family, Box<str>), Vec<i64>>,
+    pub(crate) scales: BTreeMap<(Family, Arc<Name>), Vec<i64>>,
     /// The texts that the call was given, in strict form.
     pub(crate) given: Vec<String>,
     /// Stems of what it is called and of what its fields are called: the kinds of things in it.
@@ -89,6 +91,8 @@ pub(crate) struct Transcript {
     pub(crate) sources: Vec<Source>,
     pub(crate) rows: Vec<Row>,
     pub(crate) fields: Vec<Field>,
+    pub(crate) vocabulary: Vocabulary,
+    names: Names,
     attested: HashMap<String, SmallVec<[u32; 2]>>,
     numbers: HashMap<Micro, SmallVec<[u32; 2]>>,
     /// What look-ups by values that nobody vouched for gave back of them.
@@ -102,7 +106,6 @@ pub(crate) struct Transcript {
     pub(crate) own: HashSet<String>,
     /// Minutes between two attested moments of one row: how long something takes.
     pub(crate) durations: Vec<i64>,
-    tainted_tokens: HashMap<u64, SmallVec<[u32; 4]>>,
     pub(crate) calls: Vec<PastCall>,
     pub(crate) by_id: HashMap<String, u32>,
     messages: u32,
@@ -123,10 +126,10 @@ impl Default for Label {
 
 /// The most of a document that is read when the user delegates to it, in bytes.
 const DELEGATED_LIMIT: usize = 1 << 14;
-/// How many places of one word of untrusted text are kept.
-const PLACES_LIMIT: usize = 8;
 /// The longest untrusted field that is searched for a whole value when a witness is sought, in bytes.
 const WHOLE_LIMIT: usize = 1 << 12;
+/// How many rows of one attested moment are kept.
+const ROWS_LIMIT: usize = 8;
 /// The most attested moments kept for resolving relative words.
 const MOMENTS_LIMIT: usize = 64;
 /// The most addresses kept that carry a name of the user's.
@@ -144,9 +147,16 @@ impl Transcript {
         self.user.push(text);
         self.join(&Label::public(Integrity::User));
         self.called.clear();
+        self.vocabulary.forget();
         for source in 0..self.sources.len() {
             self.bind(source);
         }
+    }
+
+    /// Notes which words of the user's no tool at hand explains.
+    pub(crate) fn leave_open(&mut self, tools: &Toolbox) {
+        self.user.leave_open(tools);
+        self.vocabulary.forget();
     }
 
     pub(crate) fn push_assistant(&mut self) {
@@ -171,6 +181,9 @@ impl Transcript {
         let tool = tools.named(name).unwrap_or(&unknown);
         let unvouched = call.as_ref().map_or(&[][..], |call| call.unvouched.as_slice());
         let echoes = |raw: &str| {
+            if unvouched.is_empty() {
+                return false;
+            }
             let raw = text::exact(raw);
             let within = |leaf: &str| tool.has_effect() && leaf.len() > 3 && raw.contains(leaf);
             unvouched.iter().any(|leaf| raw == *leaf || within(leaf))
@@ -215,8 +228,9 @@ impl Transcript {
         let size = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
         let source = size(self.sources.len());
         let offsets = (size(self.rows.len()), size(self.fields.len()));
-        let folded = record::fold(header.tool, value, source, offsets, &header.given, echoes);
-        for (at, field) in (offsets.1..).zip(&folded.fields) {
+        let mut folded = record::fold(header.tool, value, source, offsets, &header.given, echoes, &mut self.names);
+        for (at, field) in (offsets.1..).zip(&mut folded.fields) {
+            field.words = self.vocabulary.occurrences(field);
             self.index(at, field);
         }
         self.rows.extend(folded.rows);
@@ -252,8 +266,8 @@ impl Transcript {
     /// What a result is of, by its tool's name and the names of its fields.
     fn kinds(&self, tool: &str, rows: &Range<u32>) -> BTreeSet<String> {
         let fields = self.rows_at(rows).iter().flat_map(|row| &row.fields).filter_map(|at| self.field(*at));
-        let names: BTreeSet<&str> = fields.map(|field| &*field.name).chain([tool]).collect();
-        names.into_iter().flat_map(text::identifier_words).map(|word| crate::words::stem(&word)).collect()
+        let own = text::identifier_words(tool).into_iter().map(|word| crate::words::stem(&word));
+        fields.flat_map(|field| field.name.stems.iter().cloned()).chain(own).collect()
     }
 
     fn index(&mut self, at: u32, field: &Field) {
@@ -263,11 +277,11 @@ impl Transcript {
                 self.numbers.entry(number).or_default().push(at);
             }
             if self.moments.len() < MOMENTS_LIMIT
-                && let Some((day, minute)) = moment::parse(&field.raw)
+                && let Some((day, minute)) = field.moment
             {
                 let known = self.moments.iter_mut().find(|known| (known.day, known.minute) == (day, minute));
                 match known {
-                    Some(known) if known.rows.len() < PLACES_LIMIT => known.rows.push(field.row),
+                    Some(known) if known.rows.len() < ROWS_LIMIT => known.rows.push(field.row),
                     Some(_) => {}
                     None => self.moments.push(Moment { day, minute, rows: smallvec::smallvec![field.row] }),
                 }
@@ -276,17 +290,12 @@ impl Transcript {
             if field.confirmed {
                 self.confirmed.entry(text::exact(&field.raw)).or_default().push(at);
             }
-            for token in text::tokens(&text::folded(&field.raw)) {
-                let places = self.tainted_tokens.entry(fingerprint(token.text)).or_default();
-                if places.len() < PLACES_LIMIT && places.last() != Some(&at) {
-                    places.push(at);
-                }
-            }
+            self.vocabulary.place(at, field);
         }
     }
 
-    fn scales(&mut self, rows: Range<u32>) -> BTreeMap<(Family, Box<str>), Vec<i64>> {
-        let mut scales: BTreeMap<(Family, Box<str>), Vec<i64>> = BTreeMap::new();
+    fn scales(&mut self, rows: Range<u32>) -> BTreeMap<(Family, Arc<Name>), Vec<i64>> {
+        let mut scales: BTreeMap<(Family, Arc<Name>), Vec<i64>> = BTreeMap::new();
         for row in self.rows.get(rows.start as usize..rows.end as usize).unwrap_or_default() {
             for field in row.fields.iter().filter_map(|at| self.fields.get(*at as usize)).filter(|field| field.attested)
             {
@@ -341,8 +350,7 @@ impl Transcript {
         let places: Vec<&Field> = words
             .iter()
             .take(8)
-            .filter_map(|word| self.tainted_tokens.get(&fingerprint(word)))
-            .flatten()
+            .flat_map(|word| self.vocabulary.places(word))
             .filter_map(|at| self.field(*at))
             .collect();
         let whole = places.iter().find(|field| field.raw.contains(value));
@@ -387,7 +395,7 @@ impl Transcript {
         let rows = self.rows.get(source.rows.start as usize..source.rows.end as usize).unwrap_or_default();
         let fields = rows.iter().flat_map(|row| &row.fields).filter_map(|at| self.fields.get(*at as usize));
         for field in fields.filter(|field| field.attested) {
-            match moment::parse(&field.raw) {
+            match field.moment {
                 Some((Some(day), _)) => self.today.push(day),
                 None if field.number.is_none() || field.is_name() => {
                     self.own.insert(text::exact(&field.raw));
@@ -406,9 +414,13 @@ impl Transcript {
 
     /// Works out which rows of a source the user meant, and reads it if the user delegated to it.
     fn bind(&mut self, at: usize) {
-        let Some(source) = self.sources.get(at).cloned() else { return };
-        let range = source.rows.start as usize..source.rows.end as usize;
-        let marks = binding::marks(self, &source);
+        self.vocabulary.read(&self.user);
+        let Some(source) = self.sources.get(at) else { return };
+        let (first, created) = (source.rows.start, source.created);
+        let range = first as usize..source.rows.end as usize;
+        let wanted =
+            self.user.delegation.figures && !source.delegated && source.query == Query::User && !source.trusted;
+        let marks = binding::marks(self, source);
         let rows = self.rows.get(range.clone()).unwrap_or_default();
         let named = binding::is_called(self, rows);
         let called = rows.iter().flat_map(|row| row.fields.iter().copied()).filter(|at| {
@@ -420,15 +432,13 @@ impl Transcript {
         self.called.extend(called);
         let mut parents: HashMap<u32, u16> = HashMap::new();
         let mut most = 0;
-        for (number, (row, mark)) in
-            (source.rows.start..).zip(self.rows.get_mut(range.clone()).into_iter().flatten().zip(marks))
-        {
+        for (number, (row, mark)) in (first..).zip(self.rows.get_mut(range.clone()).into_iter().flatten().zip(marks)) {
             let inherited = row.parent.and_then(|parent| parents.get(&parent)).copied().unwrap_or_default();
             let (mark, hits) = mark;
             row.hits = hits;
             most = most.max(hits);
             row.bind = mark | (inherited & (bind::LITERAL | bind::NAMED | bind::DESCRIBED));
-            if source.created {
+            if created {
                 row.bind |= bind::CREATED;
             }
             // What a text holds says nothing of its parts.
@@ -436,12 +446,17 @@ impl Transcript {
             let text = row.parent.is_none() && row.fields.len() == 1 && row.fields.iter().all(whole);
             parents.insert(number, if text { 0 } else { row.bind });
         }
+        for at in range.clone() {
+            let named = self.rows.get(at).filter(|row| row.bind & (bind::LITERAL | bind::NAMED) != 0);
+            let literals = named.map_or_else(Vec::new, |row| binding::literals_of(self, row));
+            if let Some(row) = self.rows.get_mut(at) {
+                row.literals = literals;
+            }
+        }
         if let Some(source) = self.sources.get_mut(at) {
             (source.most, source.called) = (most, named);
         }
         crate::joined::mark(self, at);
-        let wanted =
-            self.user.delegation.figures && !source.delegated && source.query == Query::User && !source.trusted;
         if wanted {
             self.delegate(at, range);
         }
@@ -476,9 +491,4 @@ struct Header<'a> {
     narrowed: bool,
     bare: bool,
     given: Vec<String>,
-}
-
-/// FNV-1a, 64 bits: a stable key for a word.
-fn fingerprint(word: &str) -> u64 {
-    word.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

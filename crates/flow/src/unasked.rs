@@ -4,6 +4,7 @@
 
 use crate::asking::REACH;
 use crate::request::{Request, Word};
+use crate::wordlist::WordList;
 use crate::words;
 
 impl Request {
@@ -55,7 +56,7 @@ impl Request {
         let opener = words::is_stop(word) || OPENERS.contains(&word);
         let adverb = word.len() > 4 && word.ends_with("ly") && word != "reply";
         adverb
-            || CLOSED.split_whitespace().any(|entry| entry == word)
+            || CLOSED.has(word)
             || matches!(word, "this" | "that" | "these" | "those" | "there" | "whether" | "if" | "unless" | "until")
             || (opener && self.has_subject_behind(at))
     }
@@ -71,10 +72,10 @@ impl Request {
             (self.back(at, 1, first), self.back(at, 2, first), self.back(at, 3, first), self.back(at, 4, first));
         let own = |word: &str| matches!(word, "i" | "we");
         // "I'll take the blue one": so one orders.
-        const CHOOSES: &str = "need want like love be have take go get pick choose accept prefer";
+        static CHOOSES: WordList = WordList::new("need want like love be have take go get pick choose accept prefer");
         // "Assuming that we take the dearest one."
         let supposed = own(before) && matches!(second, "that" | "if" | "assuming" | "when" | "what" | "which");
-        let wish = !supposed && CHOOSES.split(' ').any(|word| word == self.word(Some(at)));
+        let wish = !supposed && CHOOSES.has(self.word(Some(at)));
         let later = |verb: &str, subject: &str| matches!(verb, "ll" | "will" | "shall") && own(subject);
         let planned = before == "to"
             && matches!(second, "going" | "planning" | "about")
@@ -209,8 +210,7 @@ impl Request {
 
     fn is_past(&self, at: usize, first: usize) -> bool {
         let word = self.word(Some(at));
-        let past = word.ends_with("ed") && word.len() > 4 && !IN_ED.contains(&word)
-            || PAST.split(' ').any(|entry| entry == word);
+        let past = word.ends_with("ed") && word.len() > 4 && !IN_ED.contains(&word) || PAST.has(word);
         past && !self.before(at, 7, first).any(|word| {
             matches!(
                 word.stem.as_str(),
@@ -265,7 +265,7 @@ impl Request {
         if self.is_listed(at) || self.is_joined_noun(at) || (before == "in" && self.word(Some(at)) == "advance") {
             return true;
         }
-        let determiner = DETERMINERS.split_whitespace().any(|entry| entry == before);
+        let determiner = DETERMINERS.has(before);
         // "20 shares", "how many shares": what is counted is no verb.
         let word = self.word(Some(at));
         let counted = word.ends_with('s')
@@ -370,24 +370,28 @@ impl Request {
 
 /// Whether a word says of somebody what is or was, so that its sentence states.
 pub(crate) fn is_finite(word: &str) -> bool {
-    const NOW: &str =
-        "is are was were has had does did says needs wants can will would could should may might must ought";
-    PAST.split(' ').chain(NOW.split(' ')).any(|entry| entry == word)
-        || (word.len() > 4 && word.ends_with("ed") && !IN_ED.contains(&word))
+    static NOW: WordList = WordList::new(
+        "is are was were has had does did says needs wants can will would could should may might must ought",
+    );
+    PAST.has(word) || NOW.has(word) || (word.len() > 4 && word.ends_with("ed") && !IN_ED.contains(&word))
 }
 
 /// Plain verbs that end like a past.
 const IN_ED: &[&str] = &["speed", "breed", "exceed", "proceed", "succeed", "shred", "embed"];
 
 /// Words behind which a noun stands.
-const DETERMINERS: &str = "the into onto under within as my your his her their our this that these those any some s of no \
-    its each every all both last latest next open";
+static DETERMINERS: WordList = WordList::new(
+    "the into onto under within as my your his her their our this that these those any some s of no \
+    its each every all both last latest next open",
+);
 
 /// Words that never order: pronouns, numbers, interjections, adverbs of time, conjunctions.
-const CLOSED: &str = "anything anybody anyone something somebody someone nothing nobody everything everybody everyone \
+static CLOSED: WordList = WordList::new(
+    "anything anybody anyone something somebody someone nothing nobody everything everybody everyone \
     one two three four five six seven eight nine ten eleven twelve where which whichever whatever whoever ok okay ooh oh \
     hiya well so afterwards afterward soon later meanwhile otherwise besides before after until till once when while \
-    since because although though";
+    since because although though",
+);
 
 /// Words that open a sentence and order nothing.
 const OPENERS: &[&str] = &[
@@ -410,6 +414,8 @@ const OPENERS: &[&str] = &[
 ];
 
 /// Irregular forms that tell of what was.
-const PAST: &str = "sent paid made written wrote given gave bought left booked told said sold got took taken went gone came \
+static PAST: WordList = WordList::new(
+    "sent paid made written wrote given gave bought left booked told said sold got took taken went gone came \
     brought found kept lost met spoke spoken chose chosen forgot forgotten held heard knew known lent meant ran sat saw seen \
-    stood taught thought understood won asked did done was were had";
+    stood taught thought understood won asked did done was were had",
+);

@@ -52,6 +52,19 @@ pub(crate) struct Values<'a> {
 }
 
 impl Values<'_> {
+    /// The standings of several sink values, in order; what stands twice is judged once.
+    pub(crate) fn standings(&self, leaves: &[Leaf<'_>]) -> Vec<Standing> {
+        let mut standings: Vec<Standing> = Vec::with_capacity(leaves.len());
+        for leaf in leaves {
+            let same = |other: &Leaf<'_>| {
+                (other.argument, other.name) == (leaf.argument, leaf.name) && other.value == leaf.value
+            };
+            let known = leaves.iter().zip(&standings).find(|(other, _)| same(other)).map(|(_, standing)| *standing);
+            standings.push(known.unwrap_or_else(|| self.standing(leaf)));
+        }
+        standings
+    }
+
     /// The standing of one sink value. Cost: hash look-ups, and a scan of one result for a selection.
     pub(crate) fn standing(&self, leaf: &Leaf<'_>) -> Standing {
         let user = &self.transcript.user;
@@ -60,7 +73,7 @@ impl Values<'_> {
             return Standing::Constant;
         }
         if leaf.value == true {
-            return if is_wide(leaf.name) && !self.is_flag_said(leaf.name) {
+            return if is_wide(leaf.name) && !self.is_flag_said(leaf) {
                 Standing::Untrusted
             } else {
                 Standing::Constant
@@ -73,7 +86,7 @@ impl Values<'_> {
             return standing;
         }
         let operator = text.len() > 3 && self.transcript.operator.says(&text);
-        let said = user.says(&text) && (!Tool::is_principal(leaf.name) || user.is_addressed(&text));
+        let said = user.says(&text) && (!leaf.named.naming.is_principal() || user.is_addressed(&text));
         let moment = || {
             derive::is_stated(self.transcript, &text) || derive::is_counted(self.transcript, &text, Some(self.given))
         };
@@ -84,12 +97,12 @@ impl Values<'_> {
             words::is_quantifier(&text)
                 && self.asked.quantified
                 && user.has_word(&text)
-                && !Tool::is_principal(leaf.name)
+                && !leaf.named.naming.is_principal()
         };
         if codes::means(user, &text) || everybody() {
             return Standing::Said;
         }
-        if self.is_state(leaf.name, &text) {
+        if self.is_state(leaf, &text) {
             return Standing::Said;
         }
         match self.attested(leaf, &text, self.transcript.attested(&text)) {
@@ -97,11 +110,11 @@ impl Values<'_> {
                 if self.tool.describes(leaf.name, &text)
                     && text.len() < 16
                     && !is_wide(&text)
-                    && !Tool::is_principal(leaf.name) =>
+                    && !leaf.named.naming.is_principal() =>
             {
                 Standing::Constant
             }
-            Standing::Untrusted | Standing::NotChosen if user.composes(&text) && !Tool::is_principal(leaf.name) => {
+            Standing::Untrusted | Standing::NotChosen if user.composes(&text) && !leaf.named.naming.is_principal() => {
                 Standing::Said
             }
             standing => standing,
@@ -109,9 +122,9 @@ impl Values<'_> {
     }
 
     /// Whether a word names the state that the user's verb leads to: "approved" where the user approves.
-    fn is_state(&self, argument: &str, text: &str) -> bool {
+    fn is_state(&self, leaf: &Leaf<'_>, text: &str) -> bool {
         let plain = (4..=16).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase());
-        if !plain || Tool::is_principal(argument) {
+        if !plain || leaf.named.naming.is_principal() {
             return false;
         }
         let stem = words::stem(text);
@@ -120,8 +133,8 @@ impl Values<'_> {
     }
 
     /// Whether the user has a word of a flag's name.
-    fn is_flag_said(&self, flag: &str) -> bool {
-        text::identifier_words(flag).iter().any(|word| self.transcript.user.has_stem(&words::stem(word)))
+    fn is_flag_said(&self, flag: &Leaf<'_>) -> bool {
+        flag.named.stems.iter().any(|stem| self.transcript.user.has_stem(stem))
     }
 
     /// A value that the schema lists: allowed unless the user's words point at another one of the list.
@@ -156,25 +169,23 @@ impl Values<'_> {
             || fields.iter().filter_map(|at| self.transcript.field(*at)).filter(|field| field.attested).take(256);
         match fields().find(|field| self.is_chosen(leaf, text, field)) {
             Some(field) => Standing::Chosen(field.row),
-            None if !Tool::is_principal(leaf.argument)
+            None if !leaf.argument_naming.is_principal()
                 && fields().next().is_some()
                 && self.transcript.is_around_touched(text) =>
             {
                 Standing::Said
             }
-            None if fields().next().is_some() && counted::is_selected(self.transcript, leaf.name, text) => {
-                Standing::Said
-            }
+            None if fields().next().is_some() && counted::is_selected(self.transcript, leaf, text) => Standing::Said,
             None if fields().next().is_some() => Standing::NotChosen,
-            None if counted::is_selected_by_name(self.transcript, leaf.name, text) => Standing::Said,
-            None => self.confirmed(leaf.argument, text).map_or(Standing::Untrusted, Standing::Chosen),
+            None if counted::is_selected_by_name(self.transcript, leaf, text) => Standing::Said,
+            None => self.confirmed(leaf, text).map_or(Standing::Untrusted, Standing::Chosen),
         }
     }
 
     /// The row that a look-up gave for a value that nobody vouched for, if what the platform says there is what the
     /// user's words name: the number of the order that is Lindqvist's, wherever it came from. No recipient is found so.
-    fn confirmed(&self, argument: &str, text: &str) -> Option<u32> {
-        if Tool::is_principal(argument) || text.contains('@') || text.contains("://") {
+    fn confirmed(&self, leaf: &Leaf<'_>, text: &str) -> Option<u32> {
+        if leaf.argument_naming.is_principal() || text.contains('@') || text.contains("://") {
             return None;
         }
         let meant = |field: &Field| {
@@ -191,24 +202,26 @@ impl Values<'_> {
     /// Whether an attested value may fill an argument by what both are called: a price is no number of a thing and
     /// nobody's name.
     fn is_of_kind(&self, leaf: &Leaf<'_>, field: &Field) -> bool {
-        if Tool::identifies(leaf.name) && !Tool::is_principal(leaf.name) && field.raw.contains('@') {
-            return text::identifier_words(&field.name).last() == text::identifier_words(leaf.name).last();
+        if leaf.named.naming.is_identifier() && !leaf.named.naming.is_principal() && field.raw.contains('@') {
+            return field.name.words.last() == leaf.named.words.last();
         }
-        if Tool::is_principal(leaf.name) && !Tool::identifies(leaf.name) && binding::is_of_a_thing(leaf.name, field) {
+        if leaf.named.naming.is_principal()
+            && !leaf.named.naming.is_identifier()
+            && binding::is_of_a_thing(&leaf.named, field)
+        {
             return false;
         }
         if field.number.is_none() || field.is_name() || field.name.is_empty() {
             return true;
         }
-        let quantity = crate::tool::is_quantity_name(&field.name);
-        if Tool::is_principal(leaf.argument) && quantity {
+        let quantity = field.name.naming.is_quantity();
+        if leaf.argument_naming.is_principal() && quantity {
             return false;
         }
-        if !Tool::identifies(leaf.name) || !(self.tool.takes_number(leaf) || quantity) {
+        if !leaf.named.naming.is_identifier() || !(self.tool.takes_number(leaf) || quantity) {
             return true;
         }
-        let wanted: Vec<String> = text::identifier_words(leaf.name).iter().map(|word| words::stem(word)).collect();
-        text::identifier_words(&field.name).iter().any(|word| wanted.contains(&words::stem(word)))
+        field.name.stems.iter().any(|stem| leaf.named.stems.contains(stem))
     }
 
     /// Whether the user's words choose the row in which this attested value stands.
@@ -222,7 +235,7 @@ impl Values<'_> {
         }
         let user = &self.transcript.user;
         let has = |reasons: u16| row.bind & reasons != 0;
-        let principal = Tool::is_principal(leaf.argument) || value.contains('@') || value.contains("://");
+        let principal = leaf.argument_naming.is_principal() || value.contains('@') || value.contains("://");
         if binding::is_excepted(self.transcript, row) {
             return false;
         }
@@ -408,8 +421,7 @@ impl Values<'_> {
 
     /// Whether the user speaks of this field of the own record ("my manager").
     fn is_own(&self, field: &Field, user: &Request) -> bool {
-        let mut words = text::identifier_words(&field.name).into_iter();
-        user.speaks_of_self() && words.any(|word| user.has_stem(&words::stem(&word)))
+        user.speaks_of_self() && field.name.stems.iter().any(|stem| user.has_stem(stem))
     }
 
     /// Whether the row of a chosen value bears the user's own words or is what they select, so that it says something
@@ -463,13 +475,12 @@ impl Values<'_> {
     /// Whether a quantity is a bounded change, by a document to which the user delegated, of what the chosen row holds.
     pub(crate) fn is_adjustment(&self, leaf: &Leaf<'_>, chosen: &[u32]) -> bool {
         let (Some(target), true) = (number_of(leaf.value), self.tool.is_quantity(leaf)) else { return false };
-        let wanted = text::identifier_words(leaf.name);
         self.transcript.user.delegation.figures
             && chosen.iter().filter_map(|row| self.transcript.row(*row)).any(|row| {
                 let fields =
                     row.fields.iter().filter_map(|at| self.transcript.field(*at)).filter(|field| field.attested);
                 let mut alike =
-                    fields.filter(|field| text::identifier_words(&field.name).iter().any(|word| wanted.contains(word)));
+                    fields.filter(|field| field.name.words.iter().any(|word| leaf.named.words.contains(word)));
                 alike.any(|field| {
                     field.number.is_some_and(|current| derive::is_adjusted(self.transcript, target, current))
                 })

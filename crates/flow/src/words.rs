@@ -6,10 +6,11 @@
 //!
 //! What never happens here: no look at untrusted text, no statistics, no model.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 pub(crate) use crate::lexicon::*;
+use crate::wordlist::WordList;
 
 /// The direction in which a superlative points, and what it measures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,13 +77,18 @@ const SUPERLATIVES: &[(Measure, &str, &str)] = &[
 ];
 
 /// Superlatives that need "most" or "least" before them.
-const WITH_MOST: &str = "expensive recent affordable urgent critical pressing important severe trivial popular overdue";
+static WITH_MOST: WordList =
+    WordList::new("expensive recent affordable urgent critical pressing important severe trivial popular overdue");
 /// Comparatives: they select only where two things are compared ("the cheaper one", not "cheaper than").
-const COMPARATIVES: &str = "larger bigger heavier taller smaller lighter later newer younger older earlier sooner pricier dearer \
-    costlier cheaper better longer slower shorter faster quicker nearer closer hotter warmer colder cooler higher lower fewer";
+static COMPARATIVES: WordList = WordList::new(
+    "larger bigger heavier taller smaller lighter later newer younger older earlier sooner pricier dearer \
+    costlier cheaper better longer slower shorter faster quicker nearer closer hotter warmer colder cooler higher lower fewer",
+);
 /// Words in "-est" that compare nothing.
-const NO_SUPERLATIVE: &str = "interest request guest forest west harvest contest invest suggest digest honest modest chest quest \
-    protest arrest manifest earnest latest test rest nest conquest ingest attest detest tempest budapest bucharest";
+static NO_SUPERLATIVE: WordList = WordList::new(
+    "interest request guest forest west harvest contest invest suggest digest honest modest chest quest \
+    protest arrest manifest earnest latest test rest nest conquest ingest attest detest tempest budapest bucharest",
+);
 
 const MEASURES: &[(Measure, &str)] = &[
     (
@@ -122,9 +128,14 @@ static TABLES: LazyLock<Tables> = LazyLock::new(Tables::build);
 struct Tables {
     verbs: HashMap<String, Verbs>,
     nouns: HashMap<String, Nouns>,
-    stop: HashMap<&'static str, ()>,
-    generic: HashMap<String, ()>,
-    reading: HashMap<String, ()>,
+    generic: HashSet<String>,
+    reading: HashSet<String>,
+    light: HashSet<String>,
+    nominal: HashSet<String>,
+    /// Superlatives and comparatives, with the end that each means.
+    superlatives: HashMap<&'static str, Superlative>,
+    /// What fields are called that hold what is compared, by their stems.
+    measured: HashSet<(Measure, String)>,
 }
 
 impl Tables {
@@ -146,9 +157,29 @@ impl Tables {
                 *nouns.entry(stem(word)).or_default() |= class;
             }
         }
-        let stop = STOP_WORDS.split_whitespace().map(|word| (word, ())).collect();
-        let set = |words: &str| words.split_whitespace().map(|word| (stem(word), ())).collect();
-        Self { verbs, nouns, stop, generic: set(GENERIC), reading: set(READING) }
+        let set = |words: &str| words.split_whitespace().map(stem).collect();
+        let mut superlatives = HashMap::new();
+        for (measure, greatest, least) in SUPERLATIVES {
+            for (end, words) in [(End::Greatest, greatest), (End::Least, least)] {
+                for word in words.split_whitespace() {
+                    superlatives.entry(word).or_insert(Superlative { end, measure: *measure });
+                }
+            }
+        }
+        let fields = |(measure, words): &(Measure, &'static str)| {
+            let measure = *measure;
+            words.split_whitespace().map(move |word| (measure, stem(word)))
+        };
+        Self {
+            verbs,
+            nouns,
+            generic: set(GENERIC),
+            reading: set(READING),
+            light: set(LIGHT_VERBS),
+            nominal: set(NOMINAL),
+            superlatives,
+            measured: MEASURES.iter().flat_map(fields).collect(),
+        }
     }
 }
 
@@ -159,11 +190,13 @@ pub(crate) fn verbs(stem: &str) -> Verbs {
 
 /// The plain form of an irregular participle.
 pub(crate) fn plain(word: &str) -> Option<&'static str> {
-    const IRREGULAR: &str = "paid:pay sent:send made:make given:give taken:take bought:buy sold:sell written:write \
-        told:tell held:hold lent:lend brought:bring kept:keep put:put set:set cut:cut shut:shut let:let drawn:draw \
-        withdrawn:withdraw chosen:choose left:leave met:meet thrown:throw frozen:freeze broken:break hidden:hide";
-    let mut pairs = IRREGULAR.split_whitespace().filter_map(|pair| pair.split_once(':'));
-    pairs.find(|(form, _)| *form == word).map(|(_, plain)| plain)
+    static PLAIN: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| {
+        const IRREGULAR: &str = "paid:pay sent:send made:make given:give taken:take bought:buy sold:sell written:write \
+            told:tell held:hold lent:lend brought:bring kept:keep put:put set:set cut:cut shut:shut let:let drawn:draw \
+            withdrawn:withdraw chosen:choose left:leave met:meet thrown:throw frozen:freeze broken:break hidden:hide";
+        IRREGULAR.split_whitespace().filter_map(|pair| pair.split_once(':')).collect()
+    });
+    PLAIN.get(word).copied()
 }
 
 /// The classes of a noun by its stem.
@@ -206,18 +239,17 @@ pub(crate) fn are_kin(a: &str, b: &str) -> bool {
 
 /// Whether a verb says nothing about its object.
 pub(crate) fn is_generic(stem: &str) -> bool {
-    TABLES.generic.contains_key(stem)
+    TABLES.generic.contains(stem)
 }
 
 /// The verb that the object of a light verb is ("refill" in "request a refill"): its classes, none for other pairs.
 pub(crate) fn nominal(light: &str, object: &str) -> Verbs {
-    let is_in = |list: &str, word: &str| list.split_whitespace().any(|entry| stem(entry) == word);
-    if is_in(LIGHT_VERBS, light) && is_in(NOMINAL, object) { verbs(object) } else { 0 }
+    if TABLES.light.contains(light) && TABLES.nominal.contains(object) { verbs(object) } else { 0 }
 }
 
 /// Whether a verb only asks to read: to find, to show, to work out.
 pub(crate) fn is_reading(stem: &str) -> bool {
-    TABLES.reading.contains_key(stem)
+    TABLES.reading.contains(stem)
 }
 
 /// Whether a verb only asks to look or to know, and not for something to be got.
@@ -227,28 +259,23 @@ pub(crate) fn is_look(stem: &str) -> bool {
 
 /// Whether a lower-case word carries no meaning of its own.
 pub(crate) fn is_stop(word: &str) -> bool {
-    TABLES.stop.contains_key(word)
+    STOP_WORDS.has(word)
 }
 
 /// Whether a word speaks of all members of a group.
 pub(crate) fn is_quantifier(word: &str) -> bool {
-    QUANTIFIERS.split(' ').any(|entry| entry == word)
+    QUANTIFIERS.has(word)
 }
 
 /// Whether a part of an address names nobody in particular.
 pub(crate) fn is_address_noise(word: &str) -> bool {
-    TLD_OR_PROVIDER.split(' ').any(|entry| entry == word)
+    TLD_OR_PROVIDER.has(word)
 }
 
 /// The superlative that a word expresses, given the words around it.
 pub(crate) fn superlative(before: &str, word: &str, behind: &str) -> Option<Superlative> {
-    let is_in = |list: &str, word: &str| list.split_whitespace().any(|entry| entry == word);
-    let known = SUPERLATIVES.iter().find_map(|(measure, greatest, least)| {
-        let end = if is_in(greatest, word) { End::Greatest } else { End::Least };
-        (is_in(greatest, word) || is_in(least, word)).then_some(Superlative { end, measure: *measure })
-    });
-    let Some(found) = known else {
-        let unknown = word.len() > 5 && word.ends_with("est") && !is_in(NO_SUPERLATIVE, word);
+    let Some(found) = TABLES.superlatives.get(word).copied() else {
+        let unknown = word.len() > 5 && word.ends_with("est") && !NO_SUPERLATIVE.has(word);
         // "The most space" is the most of a thing.
         let rare = before == "most" && word.len() > 4 && !is_stop(word) && nouns(&stem(word)) == 0;
         return (unknown || rare).then_some(Superlative { end: End::Either, measure: Measure::Named });
@@ -256,11 +283,11 @@ pub(crate) fn superlative(before: &str, word: &str, behind: &str) -> Option<Supe
     let reversed = Superlative { end: if found.end == End::Greatest { End::Least } else { End::Greatest }, ..found };
     match word {
         "most" | "least" => {
-            (matches!(before, "the" | "with" | "has" | "have") && !is_stop(behind) && !is_in(WITH_MOST, behind))
+            (matches!(before, "the" | "with" | "has" | "have") && !is_stop(behind) && !WITH_MOST.has(behind))
                 .then_some(found)
         }
-        _ if is_in(COMPARATIVES, word) => (before == "the" && behind != "than").then_some(found),
-        _ if !is_in(WITH_MOST, word) => Some(found),
+        _ if COMPARATIVES.has(word) => (before == "the" && behind != "than").then_some(found),
+        _ if !WITH_MOST.has(word) => Some(found),
         _ if before == "most" => Some(found),
         _ if before == "least" => Some(reversed),
         _ => None,
@@ -268,20 +295,14 @@ pub(crate) fn superlative(before: &str, word: &str, behind: &str) -> Option<Supe
 }
 
 /// Whether a field by this name holds what `measure` compares. `noun` is the word that the superlative stands beside.
-pub(crate) fn measures(measure: Measure, noun: &[String], field_words: &[String]) -> bool {
-    let named = field_words.iter().any(|word| noun.contains(&stem(word)));
-    named
-        || MEASURES
-            .iter()
-            .filter(|(entry, _)| *entry == measure)
-            .flat_map(|(_, words)| words.split(' '))
-            .any(|entry| field_words.iter().any(|word| word == entry || stem(word) == stem(entry)))
+pub(crate) fn measures(measure: Measure, noun: &[String], field_stems: &[String]) -> bool {
+    field_stems.iter().any(|stem| noun.contains(stem) || TABLES.measured.contains(&(measure, stem.clone())))
 }
 
 /// A light suffix stemmer (after Porter, "An algorithm for suffix stripping", 1980, steps 1a to 1c and a few endings
 /// of step 3). Its stems are keys for equality, not words.
 pub(crate) fn stem(word: &str) -> String {
-    let mut s = word.to_lowercase();
+    let mut s = if word.is_ascii() { word.to_ascii_lowercase() } else { word.to_lowercase() };
     if s.len() <= 3 {
         return s;
     }
