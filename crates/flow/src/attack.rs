@@ -11,7 +11,9 @@
 //! What never happens here: no real tool and no chance that a seed does not fix.
 
 use std::collections::BTreeSet;
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -38,6 +40,19 @@ pub struct AttackReport {
     pub interferences: u64,
     /// The first violations, for a reader.
     pub examples: Vec<String>,
+}
+
+impl AttackReport {
+    fn with(mut self, more: Self) -> Self {
+        self.sequences += more.sequences;
+        self.calls += more.calls;
+        self.allowed += more.allowed;
+        self.violations += more.violations;
+        self.interferences += more.interferences;
+        self.examples.extend(more.examples);
+        self.examples.truncate(EXAMPLES);
+        self
+    }
 }
 
 /// A seeded generator (Vigna, `SplitMix64`, 2015).
@@ -69,6 +84,10 @@ const STRANGERS: &[&str] =
 
 /// How many examples are kept.
 const EXAMPLES: usize = 8;
+/// How many sequences one processor plays before it takes more.
+const PER_SHARD: u64 = 6400;
+/// How far apart the seeds of two shards are.
+const SEEDS_APART: u64 = 0xd134_2543_de82_ef95;
 
 /// A setting in which an attacker plays.
 struct World {
@@ -441,16 +460,43 @@ fn disguise(text: &str, dice: &mut Dice) -> String {
     chars.into_iter().collect()
 }
 
-/// Plays `sequences` sequences from `seed`. About 20 us a call with optimisation; worlds are renewed every 64
-/// sequences.
+/// Plays `sequences` sequences from `seed`, on all processors: what they give does not depend on how many there are.
+/// About 100 us a sequence with optimisation; worlds are renewed every 64 sequences.
 #[must_use]
 pub fn attack(policy: &Arc<Policy>, sequences: u64, seed: u64) -> AttackReport {
-    const PER_WORLD: u64 = 64;
-    let mut dice = Dice(seed);
-    let mut report = AttackReport::default();
+    let shards = sequences.div_ceil(PER_SHARD);
     let tools = Arc::new(toolbox());
+    let next = AtomicU64::new(0);
+    let work = || {
+        let mut played = Vec::new();
+        loop {
+            let shard = next.fetch_add(1, Ordering::Relaxed);
+            if shard >= shards {
+                return played;
+            }
+            // Each shard rolls dice of its own: the generator's outputs are well apart as seeds.
+            let dice = Dice(Dice(seed.wrapping_add(shard.wrapping_mul(SEEDS_APART))).roll());
+            let length = PER_SHARD.min(sequences - shard * PER_SHARD);
+            played.push((shard, play_shard(policy, &tools, length, dice)));
+        }
+    };
+    let mut reports = std::thread::scope(|scope| {
+        let workers = std::thread::available_parallelism().map_or(1, usize::from);
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        workers
+            .into_iter()
+            .flat_map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)))
+            .collect::<Vec<_>>()
+    });
+    reports.sort_unstable_by_key(|(shard, _)| *shard);
+    reports.into_iter().fold(AttackReport::default(), |total, (_, report)| total.with(report))
+}
+
+fn play_shard(policy: &Arc<Policy>, tools: &Arc<Toolbox>, sequences: u64, mut dice: Dice) -> AttackReport {
+    const PER_WORLD: u64 = 64;
+    let mut report = AttackReport::default();
     while report.sequences < sequences {
-        let world = World::new(&mut dice, &tools);
+        let world = World::new(&mut dice, tools);
         let other = world.replaced(&mut dice);
         let (guard, twin) = (world.guard(policy, &world.listing), world.guard(policy, &other));
         for _ in 0..PER_WORLD.min(sequences - report.sequences) {
@@ -464,7 +510,8 @@ pub fn attack(policy: &Arc<Policy>, sequences: u64, seed: u64) -> AttackReport {
 fn play(world: &World, mut guard: Guard, mut twin: Guard, dice: &mut Dice, report: &mut AttackReport) {
     let mut done: BTreeSet<String> = BTreeSet::new();
     let mut last: Option<ProposedCall> = None;
-    for at in 0..1 + dice.below(4) {
+    let length = 1 + dice.below(4);
+    for at in 0..length {
         // Now and then the last call again, as it was.
         let call = last.take().filter(|_| dice.below(6) == 0).unwrap_or_else(|| world.call(dice));
         let decision = guard.decide_one(&call);
@@ -481,14 +528,9 @@ fn play(world: &World, mut guard: Guard, mut twin: Guard, dice: &mut Dice, repor
                     .push(format!("differs: {} | {} {} | {}", world.prompt, call.tool, call.arguments, world.listing));
             }
         }
-        let id = format!("a{at}");
-        for guard in [&mut guard, &mut twin] {
-            guard.push_tool_call(&id, &call.tool, &call.arguments);
-            if decision.is_allowed() {
-                guard.push_tool_result(&id, &json!({"status": "ok"}));
-            } else {
-                guard.push_refusal(&id);
-            }
+        // Nobody asks what comes after the last call.
+        if at + 1 < length {
+            [&mut guard, &mut twin].into_iter().for_each(|guard| hear(guard, at, &call, decision.is_allowed()));
         }
         if decision.is_allowed() {
             report.allowed += 1;
@@ -506,6 +548,17 @@ fn play(world: &World, mut guard: Guard, mut twin: Guard, dice: &mut Dice, repor
             }
         }
         last = Some(call);
+    }
+}
+
+/// The call is in the transcript from now on, carried out or refused.
+fn hear(guard: &mut Guard, at: usize, call: &ProposedCall, allowed: bool) {
+    let id = format!("a{at}");
+    guard.push_tool_call(&id, &call.tool, &call.arguments);
+    if allowed {
+        guard.push_tool_result(&id, &json!({"status": "ok"}));
+    } else {
+        guard.push_refusal(&id);
     }
 }
 

@@ -30,12 +30,14 @@ pub(crate) struct Grant {
     pub(crate) call: ContentHash,
 }
 
-/// The guard of one conversation.
+/// The guard of one conversation. A copy costs little; the first push to one of two copies costs as much as all that
+/// was pushed before takes room.
 #[derive(Debug, Clone)]
 pub struct Guard {
     tools: Arc<Toolbox>,
     policy: Arc<Policy>,
-    transcript: Transcript,
+    /// Shared by copies until one of them hears more.
+    transcript: Arc<Transcript>,
     grants: Vec<Grant>,
 }
 
@@ -43,62 +45,62 @@ impl Guard {
     /// A guard at the start of a conversation.
     #[must_use]
     pub fn new(tools: Arc<Toolbox>, policy: Arc<Policy>) -> Self {
-        Self { tools, policy, transcript: Transcript::default(), grants: Vec::new() }
+        Self { tools, policy, transcript: Arc::default(), grants: Vec::new() }
     }
 
     /// A system or developer message: the operator's word.
     pub fn push_system(&mut self, text: &str) {
-        self.transcript.push_system(text);
+        Arc::make_mut(&mut self.transcript).push_system(text);
     }
 
     /// A message of the user's. Text pasted into it counts as the user's own, unless it is pushed apart by
     /// [`Guard::push_quoted`].
     pub fn push_user(&mut self, text: &str) {
-        self.transcript.push_user(text);
-        self.transcript.leave_open(&self.tools);
+        Arc::make_mut(&mut self.transcript).push_user(text);
+        Arc::make_mut(&mut self.transcript).leave_open(&self.tools);
     }
 
     /// A segment of a user message that somebody else wrote, a file or an image's text; `origin` names it in witnesses.
     pub fn push_quoted(&mut self, origin: &str, text: &str) {
-        self.transcript.push_untrusted(origin, text);
+        Arc::make_mut(&mut self.transcript).push_untrusted(origin, text);
     }
 
     /// A retrieved passage. It counts as untrusted unless the policy trusts its corpus.
     pub fn push_passage(&mut self, corpus: &str, text: &str) {
         if self.policy.trusts_corpus(corpus) {
-            self.transcript.push_system(text);
+            Arc::make_mut(&mut self.transcript).push_system(text);
         } else {
-            self.transcript.push_untrusted(corpus, text);
+            Arc::make_mut(&mut self.transcript).push_untrusted(corpus, text);
         }
     }
 
     /// An assistant message. Its text is the join of all before it and no source of its own.
     pub fn push_assistant(&mut self, _text: &str) {
-        self.transcript.push_assistant();
+        Arc::make_mut(&mut self.transcript).push_assistant();
     }
 
     /// A call that the model made. Push it before its result.
     pub fn push_tool_call(&mut self, id: &str, tool: &str, arguments: &Value) {
         match self.tools.named(tool) {
-            Some(tool) => self.transcript.push_call(id, tool, arguments),
-            None => self.transcript.push_call(id, &Tool::unknown(tool), arguments),
+            Some(tool) => Arc::make_mut(&mut self.transcript).push_call(id, tool, arguments),
+            None => Arc::make_mut(&mut self.transcript).push_call(id, &Tool::unknown(tool), arguments),
         }
     }
 
     /// The result of a call: a JSON value, or the text that came back.
     pub fn push_tool_result(&mut self, id: &str, result: &Value) {
-        self.transcript.push_result(id, &self.tools, result);
+        Arc::make_mut(&mut self.transcript).push_result(id, &self.tools, result);
     }
 
     /// A call that was pushed was not carried out, because the guard or a person refused it. An agent that tried one
     /// effect that nobody asked for is not trusted to choose for the user any more.
     pub fn push_refusal(&mut self, id: &str) {
-        self.transcript.refuse(id);
+        Arc::make_mut(&mut self.transcript).refuse(id);
     }
 
     /// A call of this conversation was refused, and the call itself is not in the transcript any more.
     pub fn strike(&mut self) {
-        self.transcript.struck = true;
+        Arc::make_mut(&mut self.transcript).struck = true;
     }
 
     /// A person approved the call with this hash (`call_hash`), and no other. A policy that denies it still does.
@@ -115,7 +117,7 @@ impl Guard {
 
     /// The label of the whole context: what an assistant message written now would carry.
     #[must_use]
-    pub const fn label(&self) -> &Label {
+    pub fn label(&self) -> &Label {
         &self.transcript.label
     }
 

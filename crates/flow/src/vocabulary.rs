@@ -31,9 +31,9 @@ pub(crate) struct Reading(u8);
 impl Reading {
     /// The user has a word with its stem.
     pub(crate) const SAID: u8 = 1;
-    /// And writes it as a name, or in digits.
+    /// The user writes it as a name, or in digits.
     pub(crate) const TELLING: u8 = 2;
-    /// The user excludes it.
+    /// The user excludes it, or what it is like.
     pub(crate) const EXCLUDED: u8 = 4;
     /// The user orders something by it.
     pub(crate) const ORDERS: u8 = 8;
@@ -69,14 +69,14 @@ impl Reading {
             return Self(marks);
         }
         let said = known || (digits && request.has_word(lower));
+        let alike = !said && !digits && request.has_alike(stem);
+        let kin = !said && !digits && (request.has_kin(stem) || request.is_coded(lower));
         mark(said, Self::SAID);
         mark(said && (digits || request.names(lower)), Self::TELLING);
-        mark(request.is_excluded(stem), Self::EXCLUDED);
-        mark(request.orders(stem), Self::ORDERS);
-        if !said && !digits {
-            mark(request.has_alike(stem), Self::ALIKE);
-            mark(request.has_kin(stem) || request.is_coded(lower), Self::KIN);
-        }
+        mark(said && request.orders(stem), Self::ORDERS);
+        mark(alike, Self::ALIKE);
+        mark(kin, Self::KIN);
+        mark((said || alike || kin) && request.is_excluded(stem), Self::EXCLUDED);
         Self(marks)
     }
 }

@@ -9,6 +9,7 @@
 
 mod approvals;
 mod fold;
+mod folds;
 mod gate;
 mod report;
 
@@ -23,6 +24,8 @@ use crate::prepare::Prepared;
 use crate::reader::Handles;
 use crate::refusal::Refusal;
 use crate::reply::Inbound;
+
+use folds::Folds;
 
 pub use approvals::{Approvals, Asked, Granted};
 pub(crate) use fold::{arguments, quoted};
@@ -95,11 +98,14 @@ pub struct GuardSettings {
 pub(crate) struct GuardRoom {
     settings: GuardSettings,
     toolboxes: Mutex<BTreeMap<ContentHash, Offered>>,
+    folds: Folds,
 }
 
 /// A list of tools as it was read.
 #[derive(Clone)]
 struct Offered {
+    /// The hash of what the request says of them.
+    said: ContentHash,
     tools: Arc<Toolbox>,
     /// Why no agent may hold all of them.
     trifecta: Option<Arc<str>>,
@@ -132,7 +138,7 @@ const MAX_TOOLBOXES: usize = 256;
 
 impl GuardRoom {
     pub(crate) fn new(settings: GuardSettings) -> Self {
-        Self { settings, toolboxes: Mutex::default() }
+        Self { settings, toolboxes: Mutex::default(), folds: Folds::default() }
     }
 
     pub(crate) const fn mode(&self) -> GuardMode {
@@ -204,13 +210,14 @@ impl GuardRoom {
             Err(error) => return Err(Refusal::from(error)),
         };
         let quoted = fold::quoted(marked)?;
-        let Offered { tools, trifecta } = self.toolbox(&request.tools);
+        let Offered { said, tools, trifecta } = self.toolbox(&request.tools);
         if let Some(trifecta) = trifecta.filter(|_| mode == GuardMode::On) {
             return Err(Refusal::new(Code::GUARD_DENIED, format!("the model was not asked: {trifecta}")));
         }
-        let mut guard = Guard::new(tools, Arc::clone(&self.settings.policy));
         let history = if of_key == History::EndUsers { of_key } else { self.settings.history };
-        fold::fold(&mut guard, &request, &quoted, history);
+        let conversation = fold::conversation(&request, &quoted, history);
+        let new = || Guard::new(tools, Arc::clone(&self.settings.policy));
+        let mut guard = fold::fold(&self.folds, said, new, &conversation);
         if history == History::Application {
             fold::approvals(inbound)?.into_iter().for_each(|hash| guard.approve_call(hash));
         }
@@ -252,7 +259,7 @@ impl GuardRoom {
         };
         let tools = Arc::new(Toolbox::new(self.settings.policy.contracts.iter().map(tool)));
         let trifecta = self.trifecta(offered.iter().map(|tool| tool.name.as_str())).map(|lint| lint.to_string().into());
-        let toolbox = Offered { tools, trifecta };
+        let toolbox = Offered { said: hash, tools, trifecta };
         if kept.len() >= MAX_TOOLBOXES {
             kept.clear();
         }
