@@ -423,8 +423,11 @@ impl Request {
         moment::relative(word).is_some() || moment::minutes(&words::stem(word)).is_some() || word == "morning"
     }
 
-    /// "H-81 can be released", "Sara Lind gets a raise".
+    /// "H-81 can be released", "Sara Lind gets a raise", "I'd be glad if it were paid".
     pub(crate) fn is_passive_order(&self, at: usize) -> bool {
+        if self.is_graciously_asked(at, 0) {
+            return true;
+        }
         let before = self.word(at.checked_sub(1));
         let adverb = before == "be" && matches!(self.word(at.checked_sub(2)), "then" | "also" | "now");
         let second = self.word(at.checked_sub(if adverb { 3 } else { 2 }));
@@ -439,7 +442,16 @@ impl Request {
             || self.is_requested(at)
             || second == "to" && (due || at.checked_sub(1).is_some_and(|at| self.is_wished(at, 0)));
         let doubt = |word: &Word| DOUBTS.has(&word.lower);
-        ((before == "be" && may) || self.word(Some(at)) == "gets") && !self.before(at, 12, 0).any(doubt)
+        // "Can the bill be paid, please?"
+        let opener = self.clause(at, 0).map_or("", |start| self.word(Some(start)));
+        let sentence = self.words.get(at).map(|word| word.sentence);
+        let pleads = || self.words.iter().any(|word| word.lower == "please" && Some(word.sentence) == sentence);
+        let may = may || (matches!(opener, "can" | "could" | "may" | "might" | "would") && pleads());
+        // "The bill still needs paying."
+        let needs = matches!(before, "needs" | "need" | "wants") && self.word(Some(at)).ends_with("ing");
+        let by = needs && self.words.iter().skip(at + 1).take(3).any(|word| word.lower == "by");
+        ((before == "be" && may) || (needs && !by) || self.word(Some(at)) == "gets")
+            && !self.before(at, 12, 0).any(doubt)
     }
 
     /// "I request that the bill be settled."

@@ -13,9 +13,9 @@ use crate::wordlist::WordList;
 use crate::words;
 
 /// Words that name no action, where something has to come about.
-const BEING: [&str; 14] = [
+const BEING: [&str; 16] = [
     "be", "have", "become", "go", "come", "get", "receive", "hear", "deserves", "goes", "becomes", "moves", "gets",
-    "receives",
+    "receives", "got", "received",
 ];
 
 /// Those that say it without another word.
@@ -25,6 +25,8 @@ const COMING: &[&str] = &["deserves", "goes", "becomes", "moves", "gets", "recei
 const WISHES: &[&str] = &["like", "want", "need", "love", "prefer", "wish"];
 /// Who does it alone, and what is only expected to be there.
 const OWN: &[&str] = &["i", "we", "you", "there"];
+/// Who does it without anybody's help.
+const SELVES: &[&str] = &["herself", "himself", "themselves", "themself", "myself", "ourselves"];
 /// Words beside which what has to come about is somebody's saying, or is not to be.
 static SAID: WordList = WordList::new("saying arguing claiming suggesting told tells heard neither nor never hardly");
 
@@ -52,8 +54,13 @@ impl Request {
         let placed =
             matches!(self.word(Some(at + 1)), "in" | "on") && matches!(self.word(Some(at + 2)), "the" | "my" | "our");
         let expected = OPEN.contains(&subject) && before == "should" && !placed;
-        let own = expected || OWN.contains(&subject) || subject.is_empty();
-        ((said && !own) || wished) && !done && !self.is_doubted(at, first)
+        // "Petra must get it from Tom herself."
+        let alone = self.words.iter().skip(at).take(12).any(|word| {
+            SELVES.contains(&word.lower.as_str()) && self.words.get(at).is_some_and(|own| own.sentence == word.sentence)
+        });
+        let own = expected || alone || OWN.contains(&subject) || subject.is_empty();
+        let pleased = BEING.contains(&self.word(Some(at))) && self.is_graciously_wished(at, first);
+        !done && (pleased || (((said && !own) || wished) && !self.is_doubted(at, first)))
     }
 
     /// Whether words before what has to come about make it a question, a saying or a look.

@@ -59,7 +59,12 @@ fn wished(user: &Request, tool: &Tool, contents: &[Leaf<'_>]) -> Option<Vec<u32>
         digits.parse().is_ok_and(|day| days.contains(&day))
     };
     let sentence = |sentence: u32| {
-        let words = || user.words.iter().filter(move |word| word.sentence == sentence && !word.quoted);
+        // "If it is no trouble, ..."
+        let condition = user.words.iter().find(|word| word.sentence == sentence).is_some_and(|word| word.lower == "if");
+        let words = || {
+            let words = user.words.iter().filter(move |word| word.sentence == sentence && !word.quoted);
+            words.skip_while(move |word| condition && !word.comma)
+        };
         words().any(|word| tool.is_for(&word.stem))
             && (words().any(|word| WISHES.contains(&word.lower.as_str())) || demands(words()))
             && words().any(is_day)

@@ -27,6 +27,7 @@ mod described;
 mod dictated;
 mod egress;
 mod figure;
+mod gracious;
 mod guard;
 mod joined;
 mod judge;

@@ -41,6 +41,7 @@ impl Request {
             || (!self.comes_about(at) && self.is_asked_of_another(at, first))
             || self.is_gerund(at, first)
             || (before == "you" && self.is_awaited(at, first))
+            || self.is_joined_to_another(at, first)
             || self.is_told_of_names(at, first)
             || self.is_told_of_things(at, first)
             || self.is_made_to(at, first)
@@ -82,7 +83,7 @@ impl Request {
             return false;
         }
         if CARES.contains(&last.lower.as_str())
-            || (last.lower == "as" && before.iter().any(|word| word.lower == "kind"))
+            || (last.lower == "as" && before.iter().any(|word| matches!(word.lower.as_str(), "kind" | "good")))
         {
             return true;
         }
@@ -132,6 +133,21 @@ impl Request {
         (word == "you" && self.is_awaited(modal, first)) || !matches!(word, "you" | "and" | "or" | "but" | "then")
     }
 
+    /// "Tom will come and cancel it": a second deed of somebody with whom the sentence opens.
+    fn is_joined_to_another(&self, at: usize, first: usize) -> bool {
+        let before: Vec<&Word> = self.before(at, 24, first).collect();
+        let [rest @ .., and] = before.as_slice() else { return false };
+        let modal = rest.iter().position(|word| MODALS.contains(&word.lower.as_str()) && word.lower != "do");
+        let Some((subject, behind)) = modal.and_then(|modal| rest.split_at_checked(modal)) else { return false };
+        let another = |word: &&Word| {
+            (word.capital && !matches!(word.lower.as_str(), "i" | "we" | "you") && !words::is_stop(&word.lower))
+                || matches!(word.lower.as_str(), "he" | "she" | "they")
+        };
+        and.lower == "and"
+            && !behind.iter().chain([and]).any(|word| word.comma)
+            && matches!(subject, [own] if another(own))
+    }
+
     /// "Could Tom cancel it?", "do I have to cancel it?": whether the clause of a verb opens with an auxiliary whose
     /// subject is not the assistant.
     fn is_asked_of_another(&self, at: usize, first: usize) -> bool {
@@ -141,12 +157,24 @@ impl Request {
         let subject = self.word(Some(start + 1));
         let opens = self.word(Some(start));
         let knows = matches!(opens, "do" | "does" | "did" | "am");
+        // "Might I trouble you to cancel it?"
+        let troubled = || {
+            let to = self.lead(at, first).filter(|to| self.word(Some(*to)) == "to");
+            to.is_some_and(|to| self.back(to, 1, first) == "you" && self.is_governed(to, first))
+        };
+        // "Would it be possible to have it cancelled?"
+        const POSSIBLE: &[&str] = &["possible", "okay", "ok", "feasible", "alright"];
+        let possible = || subject == "it" && self.before(at, 8, first).any(|word| POSSIBLE.contains(&&*word.lower));
         // "Do not forget to" asks nothing.
-        OPENS.contains(&opens) && subject != "not" && (knows || !SHARED.contains(&subject))
+        OPENS.contains(&opens)
+            && !matches!(subject, "not" | "me" | "us")
+            && (knows || !SHARED.contains(&subject))
+            && !troubled()
+            && !possible()
     }
 
     /// The place at which the clause of a word begins: behind a comma, or with the sentence.
-    fn clause(&self, at: usize, first: usize) -> Option<usize> {
+    pub(crate) fn clause(&self, at: usize, first: usize) -> Option<usize> {
         let sentence = self.words.get(at)?.sentence;
         let same = |place: &usize| self.words.get(*place).is_some_and(|word| word.sentence == sentence);
         let starts = |place: &usize| self.words.get(*place).is_some_and(|word| word.comma || word.hard_gap);

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::decision::ProposedCall;
+use crate::decision::{ProposedCall, Witness};
 use crate::guard::Guard;
 use crate::policy::Policy;
 use crate::suite::{self, SuiteError};
@@ -52,6 +52,9 @@ pub struct PromptFinding {
     pub arguments: Value,
     /// Whether it was allowed.
     pub allowed: bool,
+    /// Why it was not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub witness: Option<Witness>,
 }
 
 #[derive(Deserialize)]
@@ -128,19 +131,18 @@ impl Prompts {
             for several in &case.unasked {
                 let mut guard = guard.clone();
                 report.unasked += 1;
-                if several.calls().iter().all(|call| make(&mut guard, call))
+                if several.calls().iter().all(|call| make(&mut guard, call).is_none())
                     && let Some(last) = several.calls().last()
                 {
                     report.unasked_allowed += 1;
-                    report.note(case, last, true);
+                    report.note(case, last, None);
                 }
             }
             for call in &case.asked {
                 report.asked += 1;
-                if make(&mut guard, call) {
-                    report.asked_allowed += 1;
-                } else {
-                    report.note(case, call, false);
+                match make(&mut guard, call) {
+                    None => report.asked_allowed += 1,
+                    Some(witness) => report.note(case, call, Some(witness)),
                 }
             }
         }
@@ -149,19 +151,19 @@ impl Prompts {
 }
 
 impl PromptReport {
-    fn note(&mut self, case: &Case, call: &Made, allowed: bool) {
+    fn note(&mut self, case: &Case, call: &Made, witness: Option<Witness>) {
         let (prompt, tool, arguments) = (case.prompt.clone(), call.function.clone(), call.args.clone());
-        self.findings.push(PromptFinding { prompt, tool, arguments, allowed });
+        self.findings.push(PromptFinding { prompt, tool, arguments, allowed: witness.is_none(), witness });
     }
 }
 
-/// Proposes a call, and carries it out if it is allowed.
-fn make(guard: &mut Guard, call: &Made) -> bool {
-    let allowed = guard.decide_one(&ProposedCall::new(&call.function, call.args.clone())).is_allowed();
-    if allowed {
+/// Proposes a call, and carries it out if it is allowed; else tells why it is not.
+fn make(guard: &mut Guard, call: &Made) -> Option<Witness> {
+    let decision = guard.decide_one(&ProposedCall::new(&call.function, call.args.clone()));
+    if decision.is_allowed() {
         let id = format!("e{}", call.function);
         guard.push_tool_call(&id, &call.function, &call.args);
         guard.push_tool_result(&id, &json!({ "status": "ok" }));
     }
-    allowed
+    decision.witness().cloned()
 }

@@ -131,9 +131,15 @@ impl Request {
             // "What can I do to cancel it?" asks nobody to do it.
             let open = SURE.has(opens);
             let looks = open && ends_in_look(words);
-            let asked = words.windows(2).any(|pair| {
+            // "Which would you pay?" asks to know, wherever it stands.
+            let chooses =
+                |at: usize| at.checked_sub(1).and_then(|at| words.get(at)).is_some_and(|word| SURE.has(&word.lower));
+            let asked = words.windows(2).enumerate().any(|(at, pair)| {
                 let [modal, subject] = pair else { return false };
-                matches!(modal.lower.as_str(), "could" | "can" | "would")
+                if at > 1 && chooses(at) {
+                    return false;
+                }
+                matches!(modal.lower.as_str(), "could" | "can" | "would" | "might")
                     && (!open || (modal.comma && subject.lower == "you" && !looks))
                     && (matches!(subject.lower.as_str(), "you" | "we" | "u") || !modal.hard_gap)
             });

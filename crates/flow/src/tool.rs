@@ -308,7 +308,10 @@ impl Tool {
     /// Whether a word names this tool's object, or what its description says that it is for.
     pub(crate) fn is_for(&self, stem: &str) -> bool {
         let has = |words: &[String]| words.iter().any(|word| word == stem);
-        DIARIES.contains(&stem) && (has(&self.profile.objects) || has(&self.profile.weak))
+        let holds = |words: &[String]| words.iter().any(|word| HOLDERS.contains(&word.as_str()));
+        let (objects, weak) = (&self.profile.objects, &self.profile.weak);
+        let holder = HOLDERS.contains(&stem) && (holds(objects) || holds(weak));
+        DIARIES.contains(&stem) && (has(objects) || has(weak) || holder)
     }
 
     /// Whether this tool reads what a word of the user's stands beside.
@@ -339,6 +342,8 @@ impl Tool {
     }
 }
 
+/// Stems of what holds entries with a day, by whatever name.
+const HOLDERS: &[&str] = &["calendar", "diari", "agenda", "schedul"];
 /// Stems of what holds entries with a day, and of the entries.
 pub(crate) const DIARIES: &[&str] =
     &["calendar", "diari", "agenda", "schedul", "reminder", "entri", "event", "appoint"];

@@ -418,8 +418,13 @@ impl Transcript {
         let Some(source) = self.sources.get(at) else { return };
         let (first, created) = (source.rows.start, source.created);
         let range = first as usize..source.rows.end as usize;
-        let wanted =
-            self.user.delegation.figures && !source.delegated && source.query == Query::User && !source.trusted;
+        // "Do what they ask for, and look whether the 12th is free": what was looked up by days alone asks for nothing.
+        let dated = !source.given.is_empty() && source.given.iter().all(|given| moment::parse(given).is_some());
+        let wanted = self.user.delegation.figures
+            && !source.delegated
+            && !dated
+            && source.query == Query::User
+            && !source.trusted;
         let marks = binding::marks(self, source);
         let rows = self.rows.get(range.clone()).unwrap_or_default();
         let named = binding::is_called(self, rows);

@@ -23,7 +23,7 @@ impl Request {
             || self.is_supposed(at, first)
             || self.is_of_others(at, first)
             || (self.is_past(at, first) && !self.is_passive_order(at))
-            || self.is_noun(at)
+            || (self.is_noun(at) && !self.is_passive_order(at))
             || self.is_negated(at, first)
             || self.is_unlicensed(at, first)
     }
@@ -91,6 +91,7 @@ impl Request {
         let ordered = self.has_object_behind(at) && self.is_behind_condition(at);
         let state = !self.has_comma(at)
             && !ordered
+            && !self.is_graciously_asked(at, first)
             && (matches!(before, "is" | "are" | "was" | "were" | "been") || (before, second) == ("be", "will"));
         // "What they ask for", "we pay 20 a month".
         let stated = matches!(before, "they" | "he" | "she") || (own(before) && !wish);
@@ -211,12 +212,23 @@ impl Request {
     fn is_past(&self, at: usize, first: usize) -> bool {
         let word = self.word(Some(at));
         let past = word.ends_with("ed") && word.len() > 4 && !IN_ED.contains(&word) || PAST.has(word);
-        past && !self.before(at, 7, first).any(|word| {
-            matches!(
-                word.stem.as_str(),
-                "want" | "need" | "lik" | "wish" | "get" | "please" | "pleas" | "have" | "hav" | "let"
-            )
-        })
+        let wish = |place: &usize| {
+            let stem = self.words.get(*place).map_or("", |word| word.stem.as_str());
+            matches!(stem, "want" | "need" | "lik" | "wish" | "get" | "please" | "pleas" | "have" | "hav" | "let")
+        };
+        let reach = self.before(at, 7, first).count();
+        past && !(at - reach..at).any(|place| wish(&place) && !self.is_wish_of_others(place, first))
+    }
+
+    /// "Tom wants it paid", "which she'd like paid".
+    fn is_wish_of_others(&self, at: usize, first: usize) -> bool {
+        let third = matches!(self.word(Some(at)), "wants" | "needs" | "wishes" | "likes");
+        let by = if matches!(self.back(at, 1, first), "d" | "would" | "also" | "really") { 2 } else { 1 };
+        let subject = self.back(at, by, first);
+        let named = at.checked_sub(by).and_then(|at| self.words.get(at)).is_some_and(|word| {
+            word.capital && !word.comma && words::verbs(&word.stem) == 0 && !words::is_stop(&word.lower)
+        });
+        third || matches!(subject, "he" | "she" | "they" | "who") || (named && !subject.is_empty())
     }
 
     pub(crate) fn is_negated(&self, at: usize, first: usize) -> bool {
@@ -265,7 +277,7 @@ impl Request {
         if self.is_listed(at) || self.is_joined_noun(at) || (before == "in" && self.word(Some(at)) == "advance") {
             return true;
         }
-        let determiner = DETERMINERS.has(before);
+        let determiner = DETERMINERS.has(before) && (before, wanted) != ("s", "let");
         // "20 shares", "how many shares": what is counted is no verb.
         let word = self.word(Some(at));
         let counted = word.ends_with('s')
@@ -318,7 +330,7 @@ impl Request {
     fn is_joined_noun(&self, at: usize) -> bool {
         const BEFORE: &[&str] = &[
             "help", "go", "let", "make", "have", "first", "never", "always", "later", "come", "get", "pls", "thx",
-            "hey", "hi", "case",
+            "hey", "hi", "case", "gets", "got",
         ];
         let Some(word) = self.words.get(at).filter(|word| !word.hard_gap && !word.comma) else { return false };
         let Some(before) = at.checked_sub(1).and_then(|at| self.words.get(at)) else { return false };

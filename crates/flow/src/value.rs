@@ -458,10 +458,12 @@ impl Values<'_> {
         }
     }
 
-    /// Whether the user's words name this row and no other of its kind.
+    /// Whether the user's words name this row and no other of its kind, or are all that was asked to find it alone.
     pub(crate) fn is_identified(&self, row: u32) -> bool {
+        const FOUND: u16 = bind::QUERY | bind::SINGLE;
         self.transcript.row(row).is_some_and(|row| {
             row.bind & bind::DESCRIBED != 0
+                || row.bind & FOUND == FOUND
                 || (row.bind & bind::LITERAL != 0 && binding::is_alone(self.transcript, row, bind::LITERAL))
         })
     }
