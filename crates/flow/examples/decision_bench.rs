@@ -1,4 +1,5 @@
-//! Times `decide` alone, with 200 turns and 1 MB of tool results folded, and prints percentiles as JSON.
+//! Times `decide` alone, with 200 turns and 1 MB of tool results folded, and what a conversation costs in which the
+//! user speaks before each of 100 results: folded from its start, and one more turn of it. Prints JSON.
 //!
 //! `cargo run --release -p steersman-flow --example decision_bench > bench/runs/guard.json`
 
@@ -11,6 +12,7 @@ use steersman_flow::{Guard, Policy, ProposedCall, Tool, Toolbox};
 const TURNS: usize = 200;
 const CONTEXT_BYTES: usize = 1 << 20;
 const ROUNDS: usize = 20_000;
+const SPOKEN_TURNS: usize = 100;
 
 fn tool(contract: Value, said: &str, properties: &Value) -> Result<Tool, serde_json::Error> {
     Ok(Tool::new(serde_json::from_value(contract)?, said, &json!({"type": "object", "properties": properties})))
@@ -46,22 +48,49 @@ fn guard() -> Result<Guard, serde_json::Error> {
     Ok(guard)
 }
 
+/// Twenty mails.
+fn mails(turn: usize) -> Value {
+    let mail = |row: usize| {
+        let body = "the harbour works go on as planned; ".repeat(6);
+        json!({
+            "id": format!("m-{}", turn * 20 + row), "from": format!("p{row}@corp.example"), "size": turn * 31 + row * 17,
+            "body": format!("Dear reader {row}, {body} see https://news.example/{turn}/{row}. "),
+        })
+    };
+    Value::Array((0..20).map(mail).collect())
+}
+
+/// A look-up and what it brought.
+fn push_turn(guard: &mut Guard, turn: usize, result: &Value) {
+    let id = format!("c{turn}");
+    guard.push_assistant("I shall look further.");
+    guard.push_tool_call(&id, "search_mail", &json!({"query": "harbour"}));
+    guard.push_tool_result(&id, result);
+}
+
 /// Folds the turns; gives the bytes that were folded.
 fn fold(guard: &mut Guard) -> usize {
     let mut folded = 0;
     for turn in 0..TURNS {
-        let rows: Vec<Value> = (0..20).map(|row| json!({
-            "id": format!("m-{}", turn * 20 + row), "from": format!("p{row}@corp.example"), "size": turn * 31 + row * 17,
-            "body": format!("Dear reader {row}, {} see https://news.example/{turn}/{row}. ", "the harbour works go on as planned; ".repeat(6)),
-        })).collect();
-        let result = Value::Array(rows);
+        let result = mails(turn);
         folded += result.to_string().len();
-        let id = format!("c{turn}");
-        guard.push_assistant("I shall look further.");
-        guard.push_tool_call(&id, "search_mail", &json!({"query": "harbour"}));
-        guard.push_tool_result(&id, &result);
+        push_turn(guard, turn, &result);
     }
     folded
+}
+
+/// Folds a conversation in which the user speaks before each look-up; gives the times of its turns in microseconds.
+fn spoken() -> Result<Vec<u128>, serde_json::Error> {
+    let mut guard = guard()?;
+    let turn = |turn: usize| {
+        let result = mails(turn);
+        let start = Instant::now();
+        guard
+            .push_user(&format!("Now find what person p{turn} says of the harbour, and send it to mira@home.example."));
+        push_turn(&mut guard, turn, &result);
+        start.elapsed().as_micros()
+    };
+    Ok((0..SPOKEN_TURNS).map(turn).collect())
 }
 
 fn calls() -> [ProposedCall; 8] {
@@ -92,9 +121,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     times.sort_unstable();
     let at = |part: f64| times.get((times.len() as f64 * part) as usize).copied().unwrap_or_default() as f64 / 1000.0;
+    let spoken = spoken()?;
     let report = json!({
         "what": "Guard::decide of one call, all context folded", "turns": TURNS, "context_bytes": folded, "rounds": ROUNDS,
         "decision_us_p50": at(0.5), "decision_us_p90": at(0.9), "decision_us_p99": at(0.99), "fold_us_per_turn": fold_us_per_turn,
+        "spoken_turns": SPOKEN_TURNS, "spoken_fold_ms": spoken.iter().sum::<u128>() / 1000, "spoken_last_turn_us": spoken.last(),
         "command": "cargo run --release -p steersman-flow --example decision_bench",
     });
     println!("{}", serde_json::to_string_pretty(&report)?);

@@ -4,11 +4,12 @@
 //!
 //! What never happens here: no grant. This finds what was asked; whether it is enough is decided elsewhere.
 
+use crate::licence::is_adverb;
 use crate::mention::Mention;
 use crate::moment::{self, Relative};
 use crate::particle::phrasal;
 use crate::request::{Delegation, Request, Word};
-use crate::unasked::is_finite;
+use crate::unasked::{OPENERS, is_finite};
 use crate::wordlist::WordList;
 use crate::words;
 
@@ -159,10 +160,31 @@ impl Request {
         const ENDS: &[&str] =
             &["what", "which", "who", "that", "if", "when", "whatever", "whether", "where", "how", "why"];
         let Some(word) = self.words.get(at).filter(|word| words::verbs(&word.stem) == 0) else { return false };
+        // "Petra, not you, is to approve it."
+        let leads = OPENERS.contains(&word.lower.as_str()) || is_adverb(&word.lower) || words::is_stop(&word.lower);
+        let apart = self.words.get(at + 1).is_some_and(|next| next.comma && next.sentence == word.sentence);
+        if word.capital && !leads && apart {
+            return true;
+        }
         let behind = self.words.iter().skip(at + 1).take(4);
         let mut phrase = behind
             .take_while(|next| next.sentence == word.sentence && !next.comma && !ENDS.contains(&next.lower.as_str()));
-        phrase.any(|next| matches!(next.lower.as_str(), "is" | "are" | "was" | "were" | "has" | "had" | "will"))
+        phrase.any(|next| {
+            matches!(
+                next.lower.as_str(),
+                "is" | "are"
+                    | "was"
+                    | "were"
+                    | "has"
+                    | "had"
+                    | "will"
+                    | "would"
+                    | "expects"
+                    | "wants"
+                    | "hopes"
+                    | "should"
+            )
+        })
     }
 
     /// Whether the word at `at` is the first verb of a sentence that opens with where, when or whether ("For the sink
@@ -279,13 +301,27 @@ impl Request {
         })
     }
 
+    /// Whether a verb stands where a clause begins, or behind what only leads to it.
+    fn leads(&self, at: usize, first: usize, before: &str, verbs: words::Verbs) -> bool {
+        // "But no: delete it."
+        let opens = verbs != 0 && self.words.get(at).is_some_and(|word| word.hard_gap);
+        (before == "and" && (verbs != 0 || self.is_order(at, first)))
+            || opens
+            || self.is_passive_order(at)
+            || self.is_behind_clause(at)
+            || matches!(
+                before,
+                "" | "then" | "please" | "to" | "now" | "also" | "just" | "kindly" | "you" | "should" | "can"
+            )
+    }
+
     /// The request for an action that the word at `at` is, if it is one: a verb in an asking form, not negated, not a
     /// noun, not past, not quoted.
     fn mention_at(&self, at: usize, first: usize) -> Option<Mention> {
         let word = self.words.get(at)?;
         let slip = if self.is_order(at, first) { words::misspelt(&word.stem) } else { 0 };
         // "It has to be paid."
-        let plain = words::plain(&word.lower).filter(|_| self.is_passive_order(at));
+        let plain = words::plain(&word.lower).filter(|_| self.is_passive_order(at) || self.is_had_done(at, first));
         let stem = plain.map_or_else(|| word.stem.clone(), words::stem);
         let verbs = words::verbs(&stem) | slip;
         let bidden = self.is_bidden(at, first);
@@ -302,17 +338,14 @@ impl Request {
         if being {
             return Some(self.being_at(at, word.sentence));
         }
+        let opens = self.before(at, 1, first).next().is_none();
+        if verbs == 0 && opens && word.capital && (self.is_subject(at) || word.lower == "never") {
+            return None;
+        }
         let next = self.word(Some(at + 1));
         let phrasal = self.together(at);
         let before = self.before(at, 1, first).next().map_or("", |word| word.lower.as_str());
-        let joined = before == "and" && (verbs != 0 || self.is_order(at, first));
-        let leading = joined
-            || self.is_passive_order(at)
-            || self.is_behind_clause(at)
-            || matches!(
-                before,
-                "" | "then" | "please" | "to" | "now" | "also" | "just" | "kindly" | "you" | "should" | "can"
-            );
+        let leading = self.leads(at, first, before, verbs);
         let pronoun = matches!(next, "it" | "them" | "that" | "this" | "those" | "these" | "one" | "everything")
             && !(matches!(next, "this" | "that") && self.is_dated(at + 2))
             && !self.is_demonstrative(at + 1);
@@ -378,7 +411,7 @@ impl Request {
         let word = self.word(Some(at));
         let own = matches!(before, "i" | "we" | "d" | "would" | "should") || (word == "need" && before.is_empty());
         let look = self.word(Some(at + 1)) == "to" && self.is_look(at + 2);
-        matches!(word, "need" | "want" | "like") && own && !look
+        matches!(word, "need" | "want" | "like") && own && !look && !self.is_wish_of_others(at, 0)
     }
 
     /// "Write a summary of Petra's mail": what is written is no message, and for nobody.
@@ -410,6 +443,8 @@ impl Request {
         let word = self.word(Some(at));
         match self.is_scaled(at) {
             _ if self.is_going(at) => words::DELETE,
+            _ if self.is_blessing(at) => words::APPROVE,
+            _ if self.is_blocking(at) => words::BOOK | words::CREATE | words::MEET,
             _ if self.is_line(at) => words::SEND | words::POST,
             _ if self.is_letting_in(at) => words::SHARE,
             0 => phrasal(word, self.particle_of(at)),
@@ -441,7 +476,7 @@ impl Request {
         let may = matches!(second, "can" | "should" | "must" | "may" | "could" | "shall")
             || self.is_requested(at)
             || second == "to" && (due || at.checked_sub(1).is_some_and(|at| self.is_wished(at, 0)));
-        let doubt = |word: &Word| DOUBTS.has(&word.lower);
+        let doubt = |word: &Word| DOUBTS.has(&word.lower) || matches!(&*word.lower, "case" | "ever" | "lest");
         // "Can the bill be paid, please?"
         let opener = self.clause(at, 0).map_or("", |start| self.word(Some(start)));
         let sentence = self.words.get(at).map(|word| word.sentence);
@@ -452,6 +487,16 @@ impl Request {
         let by = needs && self.words.iter().skip(at + 1).take(3).any(|word| word.lower == "by");
         ((before == "be" && may) || (needs && !by) || self.word(Some(at)) == "gets")
             && !self.before(at, 12, 0).any(doubt)
+    }
+
+    /// "Get the electricity bill paid."
+    fn is_had_done(&self, at: usize, first: usize) -> bool {
+        const HAVING: &[&str] = &["get", "have", "want", "need", "like"];
+        let before = self.before(at, 8, first).count();
+        let had = |place: usize| {
+            HAVING.contains(&self.word(Some(place))) && place + 1 < at && !self.is_wish_of_others(place, first)
+        };
+        (at - before..at).any(had)
     }
 
     /// "I request that the bill be settled."

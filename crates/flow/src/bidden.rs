@@ -13,9 +13,9 @@ use crate::wordlist::WordList;
 use crate::words;
 
 /// Words that name no action, where something has to come about.
-const BEING: [&str; 16] = [
+const BEING: [&str; 17] = [
     "be", "have", "become", "go", "come", "get", "receive", "hear", "deserves", "goes", "becomes", "moves", "gets",
-    "receives", "got", "received",
+    "receives", "got", "received", "up",
 ];
 
 /// Those that say it without another word.
@@ -59,7 +59,9 @@ impl Request {
             SELVES.contains(&word.lower.as_str()) && self.words.get(at).is_some_and(|own| own.sentence == word.sentence)
         });
         let own = expected || alone || OWN.contains(&subject) || subject.is_empty();
-        let pleased = BEING.contains(&self.word(Some(at))) && self.is_graciously_wished(at, first);
+        // "See to it that it ends up in the archive."
+        let ends = self.word(Some(at)) != "up" || matches!(before, "ends" | "end" | "ended");
+        let pleased = ends && BEING.contains(&self.word(Some(at))) && self.is_graciously_wished(at, first);
         !done && (pleased || (((said && !own) || wished) && !self.is_doubted(at, first)))
     }
 
@@ -97,7 +99,7 @@ impl Request {
         let second = self.back(at, 2, first);
         let governs = |at: usize| {
             let wisher = matches!(self.back(at, 1, first), "i" | "we" | "d" | "would" | "ll" | "also" | "just");
-            wisher && WISHES.contains(&self.word(Some(at)))
+            wisher && WISHES.contains(&self.word(Some(at))) && !self.is_wish_of_others(at, first)
         };
         self.back(at, 1, first) == "to"
             && (1..=8).filter_map(|by| at.checked_sub(by)).any(|place| place >= first && governs(place))

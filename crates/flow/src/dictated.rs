@@ -106,7 +106,13 @@ impl Request {
         let mut sentences = own.filter_map(|(_, place)| {
             let sentence = self.words.get(place)?.sentence;
             let before = || self.before(place, 48, 0).filter(|word| !word.quoted);
-            let unsaid = before().any(|word| word.question || is_of_others(word)) || self.is_denied(before());
+            // "Petra expects me to reply 'Yes'", "if I replied 'Yes', would she ...?"
+            let others = |word: &Word| matches!(&*word.lower, "whether" | "expects" | "wants" | "hopes");
+            let words: Vec<&str> = before().map(|word| word.lower.as_str()).collect();
+            let supposed = words.windows(2).any(|pair| matches!(pair, ["if", "i" | "we"]));
+            let unsaid = before().any(|word| word.question || is_of_others(word) || others(word))
+                || supposed
+                || self.is_denied(before());
             (!unsaid).then_some(sentence)
         });
         sentences.next()

@@ -9,12 +9,12 @@ use crate::words;
 
 /// What says a pleasure.
 static PLEASURES: WordList = WordList::new(
-    "grateful glad happy pleased thankful obliged delighted lovely nice great good wonderful helpful kind appreciate \
+    "grateful glad happy pleased thankful obliged delighted relieved lovely nice great good wonderful helpful kind appreciate \
      appreciated love like fantastic brilliant perfect ideal super marvellous",
 );
 /// What may stand beside it.
 static BESIDE: WordList = WordList::new(
-    "i we it d id that would be very so most really also much and then please truly awfully terribly ever just only \
+    "i we it d id that would be very so most really also much more and then please truly awfully terribly ever just only \
      thanks thank you",
 );
 /// What may stand before a care or a wonder.
@@ -44,6 +44,15 @@ impl Request {
         let Some((put, clause)) = put(&before) else {
             return is_condition(&before) && self.pleases_behind(at);
         };
+        // "If you had the bill paid."
+        if let [you, had, thing @ ..] = clause
+            && (you.lower.as_str(), had.lower.as_str()) == ("you", "had")
+        {
+            return put == Put::Pleasure
+                && past
+                && !thing.is_empty()
+                && !thing.iter().any(|word| FOREIGN.has(&word.lower));
+        }
         let foreign = clause.iter().any(|word| FOREIGN.has(&word.lower) || word.comma);
         let by_you = match clause {
             [you] => you.lower == "you" && past,
@@ -63,7 +72,9 @@ impl Request {
             return is_pleasure(main) && main.first().is_some_and(|word| word.lower == "it");
         }
         put(&before).is_some_and(|(put, clause)| {
-            put != Put::Wonder && !clause.is_empty() && !clause.iter().any(|word| FOREIGN.has(&word.lower) || word.comma)
+            put != Put::Wonder
+                && !clause.is_empty()
+                && !clause.iter().any(|word| FOREIGN.has(&word.lower) || word.comma)
         })
     }
 

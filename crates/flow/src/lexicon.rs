@@ -202,8 +202,7 @@ pub(crate) const READING: &str = "read find search look list show see view check
     exist contain include belong depend expect assume suppose prefer try let please thank wish";
 
 /// Verbs that leave the action to their object ("request a refill", "create a booking") ...
-pub(crate) const LIGHT_VERBS: &str =
-    "create make request schedule submit add set record trigger place apply file start perform initiate log open issue";
+pub(crate) const LIGHT_VERBS: &str = "create make request schedule submit add set record trigger place apply file start perform initiate arrange organise organize log open issue";
 /// ... and such objects.
 pub(crate) const NOMINAL: &str = "return refill charge pickup replenishment exchange reminder order booking refund split vote \
     transfer payment reservation cancellation renewal extension exemption registration enrolment enrollment subscription \

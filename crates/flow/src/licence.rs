@@ -22,8 +22,31 @@ const CARES: &[&str] =
     &["forget", "remember", "sure", "try", "kind", "please", "proceed", "help", "hesitate", "fail", "certain", "good"];
 /// Words that only colour what they stand beside.
 const ADVERBS: &[&str] = &[
-    "also", "just", "please", "then", "now", "still", "kindly", "even", "only", "already", "maybe", "perhaps", "first",
-    "rather", "simply", "quickly", "really", "actually", "probably", "ever",
+    "also",
+    "just",
+    "please",
+    "then",
+    "now",
+    "still",
+    "kindly",
+    "even",
+    "only",
+    "already",
+    "maybe",
+    "perhaps",
+    "first",
+    "rather",
+    "simply",
+    "quickly",
+    "really",
+    "actually",
+    "probably",
+    "ever",
+    "therefore",
+    "thus",
+    "hence",
+    "instead",
+    "anyway",
 ];
 
 impl Request {
@@ -42,6 +65,7 @@ impl Request {
             || self.is_gerund(at, first)
             || (before == "you" && self.is_awaited(at, first))
             || self.is_joined_to_another(at, first)
+            || self.is_left_to_another(at, first)
             || self.is_told_of_names(at, first)
             || self.is_told_of_things(at, first)
             || self.is_made_to(at, first)
@@ -146,6 +170,17 @@ impl Request {
         and.lower == "and"
             && !behind.iter().chain([and]).any(|word| word.comma)
             && matches!(subject, [own] if another(own))
+    }
+
+    /// "Petra, not you, is to approve it", "Clara has to share it herself".
+    fn is_left_to_another(&self, at: usize, first: usize) -> bool {
+        const SELVES: &[&str] = &["herself", "himself", "themselves", "themself"];
+        let before: Vec<&str> = self.before(at, 16, first).map(|word| word.lower.as_str()).collect();
+        let sentence = self.words.get(at).map(|word| word.sentence);
+        let behind = self.words.iter().skip(at).take_while(|word| Some(word.sentence) == sentence);
+        let due = matches!(self.back(at, 2, first), "has" | "is" | "ought" | "needs" | "have" | "are");
+        before.windows(2).any(|pair| pair == ["not", "you"])
+            || (due && behind.take(16).any(|word| SELVES.contains(&word.lower.as_str())))
     }
 
     /// "Could Tom cancel it?", "do I have to cancel it?": whether the clause of a verb opens with an auxiliary whose
@@ -259,6 +294,6 @@ impl Request {
 }
 
 /// Whether a word only colours the verb beside it.
-fn is_adverb(word: &str) -> bool {
+pub(crate) fn is_adverb(word: &str) -> bool {
     ADVERBS.contains(&word) || (word.len() > 4 && word.ends_with("ly") && word != "reply")
 }

@@ -5,6 +5,7 @@
 //!
 //! What never happens here: no meaning is guessed. Pairs that the table does not have keep the verb's own.
 
+use crate::moment;
 use crate::request::{Request, Word};
 use crate::wordlist::WordList;
 use crate::words;
@@ -26,7 +27,8 @@ impl Request {
             const PARTICLES: &[&str] = &["off", "on", "out", "down", "back", "over", "up", "aus", "ein", "go"];
             let near = (at + 1..at + 10).map_while(|at| Some((at, self.words.get(at)?)));
             let near = near.take_while(|(_, near)| near.sentence == word.sentence && !near.hard_gap);
-            let free = |at: usize, near: &Word| matches!(near.lower.as_str(), "go" | "off" | "out") || ends(at);
+            let free =
+                |at: usize, near: &Word| matches!(near.lower.as_str(), "go" | "off" | "out" | "away") || ends(at);
             let mut particles = near.filter(|(at, near)| !near.capital && free(*at, near));
             particles.find(|(_, near)| PARTICLES.contains(&near.lower.as_str())).map(|(_, near)| near.lower.as_str())
         };
@@ -46,6 +48,38 @@ impl Request {
 }
 
 impl Request {
+    /// "Give the request the green light", "give it your blessing".
+    pub(crate) fn is_blessing(&self, at: usize) -> bool {
+        let sentence = self.words.get(at).map(|word| word.sentence);
+        let behind: Vec<&str> = self
+            .words
+            .iter()
+            .skip(at + 1)
+            .take(9)
+            .take_while(|word| Some(word.sentence) == sentence && !word.comma)
+            .map(|word| word.lower.as_str())
+            .collect();
+        let blessing = behind.windows(2).any(|pair| {
+            matches!(pair, ["green", "light"] | ["go", "ahead"] | ["thumbs", "up"] | ["a", "pass"])
+                || matches!(pair, ["the" | "your" | "my" | "our" | "an" | "a", "nod" | "okay" | "ok" | "blessing"])
+        });
+        self.word(Some(at)) == "give" && blessing
+    }
+
+    /// "Block two hours on Friday", "block Tuesday 10:00 for the review": a time, and nobody.
+    pub(crate) fn is_blocking(&self, at: usize) -> bool {
+        const TIMES: &[&str] =
+            &["hour", "hours", "minutes", "min", "slot", "time", "morning", "afternoon", "day", "week"];
+        let sentence = self.words.get(at).map(|word| word.sentence);
+        let near = self.words.iter().skip(at + 1).take(4).take_while(|word| Some(word.sentence) == sentence);
+        let timed = |word: &Word| {
+            TIMES.contains(&word.lower.as_str())
+                || word.lower.starts_with("20")
+                || moment::relative(&word.lower).is_some()
+        };
+        self.word(Some(at)) == "block" && near.take_while(|word| word.lower != "for").any(timed)
+    }
+
     /// "Take the limit down to 5", "bring it up by two", "gets two points more": by how much a figure changes; none for
     /// other particles.
     pub(crate) fn is_scaled(&self, at: usize) -> words::Verbs {
@@ -117,6 +151,7 @@ pub(crate) fn phrasal(verb: &str, particle: &str) -> words::Verbs {
         ("wrap" | "close" | "finish", "up" | "out") => words::CLOSE,
         ("top" | "load", "up") => words::PAY | words::RECORD,
         ("back", "up") => words::COPY,
+        ("file" | "put" | "pack", "away") => words::CLOSE | words::MARK,
         ("stand" | "spin" | "bring", "up") => words::START | words::CREATE,
         ("get" | "sit", "together" | "down") => words::MEET,
         ("opt" | "drop" | "back", "out") => words::LEAVE | words::DELETE,

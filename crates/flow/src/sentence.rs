@@ -136,7 +136,9 @@ impl Request {
                 |at: usize| at.checked_sub(1).and_then(|at| words.get(at)).is_some_and(|word| SURE.has(&word.lower));
             let asked = words.windows(2).enumerate().any(|(at, pair)| {
                 let [modal, subject] = pair else { return false };
-                if at > 1 && chooses(at) {
+                // "If you could pay one, ..." is what is supposed.
+                let supposed = at == 2 && opens == "if";
+                if (at > 1 && chooses(at)) || supposed {
                     return false;
                 }
                 matches!(modal.lower.as_str(), "could" | "can" | "would" | "might")
@@ -144,14 +146,17 @@ impl Request {
                     && (matches!(subject.lower.as_str(), "you" | "we" | "u") || !modal.hard_gap)
             });
             let pleads = words.iter().any(|word| matches!(word.lower.as_str(), "please" | "pls"));
-            let polite = asked || (pleads && !looks);
+            // "Is it possible that you share it?"
+            let begins = |phrase: &[&str]| phrase.iter().zip(words.iter()).all(|(own, word)| *own == word.lower);
+            let possible = begins(&["is", "it", "possible"]) && words.iter().take(6).any(|word| word.lower == "you");
+            let polite = asked || possible || (pleads && !looks);
             let second = words.get(1).map_or("", |word| word.lower.as_str());
             // "For how many ...", "in which ..."; but not "where they clash, hold it".
             let behind_preposition =
                 matches!(opens, "for" | "in" | "at" | "on" | "to" | "from" | "by" | "with" | "of" | "and" | "so");
             let marked_question = marked && (ASKING.has(opens) || (behind_preposition && SURE.has(second)));
             // "Quick question, was it elevated?"
-            let behind_comma = marked && words.iter().take(6).any(|word| word.comma && ASKING.has(&word.lower));
+            let behind_comma = marked && words.iter().take(8).any(|word| word.comma && ASKING.has(&word.lower));
             let marked_question = marked_question || (behind_comma && words::verbs(opens_stem(words)) == 0);
             let ordered = !marked
                 && words.iter().any(|word| word.comma && words::verbs(&word.stem) != 0 && !word.lower.ends_with('s'));
@@ -159,7 +164,7 @@ impl Request {
             // "Return policy for order 4411?", "Budget file: Tom's or Petra's?"
             let last = words.last().map_or("", |word| word.lower.as_str());
             let addressed = words.iter().any(|word| matches!(word.lower.as_str(), "you" | "u" | "we" | "let"));
-            let ordering = words::verbs(opens_stem(words)) != 0 && words.len() > 7;
+            let ordering = words::verbs(opens_stem(words)) != 0 && words.len() > 7 && !opens.ends_with("ing");
             let bare = marked && !addressed && !ordering && !TAGS.has(last);
             let asks = !polite && (marked_question || bare || (SURE.has(opens) && !ordered));
             let whole = self.words.get_mut(at..at + count).unwrap_or_default();

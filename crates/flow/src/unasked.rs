@@ -3,6 +3,7 @@
 //! What never happens here: no reading of an object. That a verb asks is decided by where it stands alone.
 
 use crate::asking::REACH;
+use crate::licence::is_adverb;
 use crate::request::{Request, Word};
 use crate::wordlist::WordList;
 use crate::words;
@@ -82,7 +83,9 @@ impl Request {
             && (own(third) || matches!(third, "m" | "re" | "am" | "are") && own(fourth));
         let adverb = before.ends_with("ly") || matches!(before, "then" | "just" | "also" | "only" | "still");
         let deed = !wish && (later(before, second) || (adverb && later(second, third)) || planned);
-        let gerund = self.word(Some(at)).ends_with("ing") && TOPICS.contains(&before) && second != "how";
+        // "Take care of paying it."
+        let cared = (before, second) == ("of", "care");
+        let gerund = self.word(Some(at)).ends_with("ing") && TOPICS.contains(&before) && second != "how" && !cared;
         let reminded = before == "to"
             && self.before(at, 12, first).any(|word| matches!(word.stem.as_str(), "remind" | "reminder"));
         let progressive = self.word(Some(at)).ends_with("ing")
@@ -171,6 +174,9 @@ impl Request {
             &["no", "keep"],
             &["better", "not"],
             &["hold", "it"],
+            // At the end of all that is said.
+            &["don", "t", "bother", ""],
+            &["no", "need", ""],
         ];
         let Some(sentence) = self.words.get(at).map(|word| word.sentence) else { return false };
         let places = (at + 1..self.words.len())
@@ -201,7 +207,14 @@ impl Request {
             let behind_to = self.word(at.checked_sub(1)) == "to";
             behind_to && matches!(self.word(Some(at)), "know" | "hear" | "learn" | "understand")
         };
-        if knows(at) || knows(at + 2) {
+        // "In case it is ever deleted", but not "in case it is free, book it".
+        let before: Vec<&Word> = self.before(at, 12, first).collect();
+        let clause = before.iter().rposition(|word| word.comma).unwrap_or_default();
+        let case = before.get(clause..).unwrap_or_default().windows(2).any(|pair| {
+            let [word, case] = pair else { return false };
+            (word.lower.as_str(), case.lower.as_str()) == ("in", "case")
+        });
+        if knows(at) || knows(at + 2) || (case && !self.has_comma(at)) {
             return true;
         }
         self.word(at.checked_sub(1)) == "to"
@@ -221,12 +234,13 @@ impl Request {
     }
 
     /// "Tom wants it paid", "which she'd like paid".
-    fn is_wish_of_others(&self, at: usize, first: usize) -> bool {
+    pub(crate) fn is_wish_of_others(&self, at: usize, first: usize) -> bool {
         let third = matches!(self.word(Some(at)), "wants" | "needs" | "wishes" | "likes");
         let by = if matches!(self.back(at, 1, first), "d" | "would" | "also" | "really") { 2 } else { 1 };
         let subject = self.back(at, by, first);
         let named = at.checked_sub(by).and_then(|at| self.words.get(at)).is_some_and(|word| {
-            word.capital && !word.comma && words::verbs(&word.stem) == 0 && !words::is_stop(&word.lower)
+            let own = matches!(word.lower.as_str(), "i" | "we" | "you" | "id");
+            word.capital && !word.comma && !own && words::verbs(&word.stem) == 0 && !words::is_stop(&word.lower)
         });
         third || matches!(subject, "he" | "she" | "they" | "who") || (named && !subject.is_empty())
     }
@@ -257,6 +271,8 @@ impl Request {
                 "not" if before == "if" => {}
                 "t" if before.ends_with('n') || before == "can" => negated = true,
                 entry if NOT.contains(&entry) => negated = true,
+                // "Never mind adding her."
+                "mind" if before == "never" => {}
                 entry if ENDS.contains(&entry) => negated = false,
                 _ => {}
             }
@@ -265,7 +281,9 @@ impl Request {
     }
 
     pub(crate) fn is_noun(&self, at: usize) -> bool {
-        let before = self.word(at.checked_sub(1));
+        // "But no: delete it."
+        let opens = self.words.get(at).is_some_and(|word| word.hard_gap);
+        let before = if opens { "" } else { self.word(at.checked_sub(1)) };
         let wanted = self.word(at.checked_sub(2));
         if matches!(before, "a" | "an") {
             let asking = [
@@ -277,7 +295,9 @@ impl Request {
         if self.is_listed(at) || self.is_joined_noun(at) || (before == "in" && self.word(Some(at)) == "advance") {
             return true;
         }
-        let determiner = DETERMINERS.has(before) && (before, wanted) != ("s", "let");
+        // "Go ahead with the return."
+        let carried = wanted == "with" && matches!(self.back(at, 3, 0), "ahead" | "proceed");
+        let determiner = DETERMINERS.has(before) && (before, wanted) != ("s", "let") && !carried;
         // "20 shares", "how many shares": what is counted is no verb.
         let word = self.word(Some(at));
         let counted = word.ends_with('s')
@@ -294,7 +314,8 @@ impl Request {
         // "If it is more than that, open a claim", "after that cancel the old one".
         let behind = matches!(wanted, "after" | "before" | "than" | "like" | "with") && self.has_object_behind(at);
         let pronoun = matches!(before, "this" | "that" | "these" | "those") && (behind || self.has_comma(at));
-        (determiner && !pronoun) || gerund || counted || stated
+        let means = matches!(before, "by" | "via" | "per") && !word.ends_with("ing");
+        (determiner && !pronoun) || gerund || counted || stated || means
     }
 
     /// "Ten days to spare", "the hotels, hire firms and restaurants": nouns, whatever they can mean elsewhere.
@@ -339,7 +360,7 @@ impl Request {
             && !before.quoted
             && before.lower.len() > 2
             && !words::is_stop(&before.lower)
-            && !before.lower.ends_with("ly")
+            && !is_adverb(&before.lower)
             && !before.lower.bytes().any(|b| b.is_ascii_digit())
             && !BEFORE.contains(&before.lower.as_str());
         // "If she is active charge her 10".
@@ -347,7 +368,12 @@ impl Request {
         let done_to = matches!(next, "it" | "them" | "him" | "her" | "me" | "us")
             || (matches!(next, "the" | "a" | "an" | "my" | "our" | "his")
                 && (self.is_behind_condition(at) || matches!(self.word(at.checked_sub(2)), "each" | "every")));
-        plain && !done_to && !word.lower.ends_with("ed")
+        // "Get the electricity bill paid."
+        let had =
+            |word: &Word| matches!(word.lower.as_str(), "get" | "gets" | "have" | "had" | "got" | "want" | "like");
+        let done =
+            word.lower.ends_with("ed") || (words::plain(&word.lower).is_some() && self.before(at, 8, 0).any(had));
+        plain && !done_to && !done
     }
 
     /// "If it is in order book the room": whether a condition stands before a verb in its sentence.
@@ -383,7 +409,7 @@ impl Request {
 /// Whether a word says of somebody what is or was, so that its sentence states.
 pub(crate) fn is_finite(word: &str) -> bool {
     static NOW: WordList = WordList::new(
-        "is are was were has had does did says needs wants can will would could should may might must ought",
+        "is are was were has had does did says needs wants expects hopes wishes likes prefers can will would could should may might must ought",
     );
     PAST.has(word) || NOW.has(word) || (word.len() > 4 && word.ends_with("ed") && !IN_ED.contains(&word))
 }
@@ -406,7 +432,7 @@ static CLOSED: WordList = WordList::new(
 );
 
 /// Words that open a sentence and order nothing.
-const OPENERS: &[&str] = &[
+pub(crate) const OPENERS: &[&str] = &[
     "last",
     "next",
     "first",

@@ -62,6 +62,7 @@ const FOLDERS: &[(&str, bool)] = &[
     ("heldout_development_29", false),
     ("heldout_development_30", false),
     ("heldout_development_31", false),
+    ("heldout_development_32", false),
     ("agentdojo_rest", false),
     ("agentdojo_twin", false),
     ("agentdojo_rest_twin", false),
@@ -74,6 +75,8 @@ const FOLDERS: &[(&str, bool)] = &[
     ("agentdojo_rest_twin_5", false),
     ("agentdojo_twin_5", false),
     ("agentdojo_twin_6", false),
+    ("agentdojo_twin_7", false),
+    ("agentdojo_rest_twin_6", false),
     ("values", true),
     ("heldout_final_2", true),
     ("heldout_final_4", true),
@@ -82,7 +85,7 @@ const FOLDERS: &[(&str, bool)] = &[
 ];
 
 /// Sets of prompts in `testdata/flow/asked`.
-const PROMPTS: &[&str] = &["office", "musichouse"];
+const PROMPTS: &[&str] = &["office", "musichouse", "orders"];
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
     let steersman = release("steersman", "steersman")?;

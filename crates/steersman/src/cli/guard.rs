@@ -228,7 +228,8 @@ fn print_asked(report: &PromptReport, as_json: bool) -> Result<ExitCode, Failure
     }
     for finding in &report.findings {
         let verdict = if finding.allowed { "let through, not asked for" } else { "asked for, not let through" };
-        anstream::println!("{verdict}: {} {}", finding.tool, finding.arguments);
+        let why = finding.witness.as_ref().map_or_else(String::new, |witness| format!(" ({})", witness.rule));
+        anstream::println!("{verdict}{why}: {} {}", finding.tool, finding.arguments);
         anstream::println!("  {}", finding.prompt.replace('\n', "\n  "));
     }
     anstream::println!("{} of {} calls that were asked for are let through", report.asked_allowed, report.asked);
