@@ -102,21 +102,26 @@ impl<'r> Thinking<'r> {
                 }
                 within(effort::budget_of(word), request.max_output_tokens, losses)
             }
-            (_, (Some("minimal"), _)) => {
-                lose("`minimal` written as `low`, the least there is");
-                Self::Adaptive("low")
-            }
-            (Generation::Both, (Some("xhigh"), _)) if is_four_six(&request.model) => {
-                lose("`xhigh` written as `high`, the nearest that this model knows");
-                Self::Adaptive("high")
-            }
-            (_, (Some(word), _)) => Self::Adaptive(word),
+            (_, (Some(word), _)) => Self::of_word(word, generation, &request.model, losses),
             (_, (None, cap)) => {
                 let (word, loss) = effort::nearest(cap.unwrap_or_default());
                 losses.push(loss);
                 Self::Adaptive(word)
             }
         })
+    }
+
+    /// An effort in a word that its model knows.
+    fn of_word(word: &'r str, generation: Generation, model: &str, losses: &mut Vec<Loss>) -> Self {
+        let (word, what) = match word {
+            "minimal" => ("low", "`minimal` written as `low`, the least there is"),
+            "xhigh" if generation == Generation::Both && is_four_six(model) => {
+                ("high", "`xhigh` written as `high`, the nearest that this model knows")
+            }
+            _ => return Self::Adaptive(word),
+        };
+        losses.push(Loss { param: "reasoning_effort".to_owned(), what });
+        Self::Adaptive(word)
     }
 
     /// Whether the model will think.
