@@ -32,6 +32,12 @@ pub(crate) static DOUBTS: WordList = WordList::new(
     claims claimed writes wrote thinks demands insists asks asked according",
 );
 
+/// Words that say of what opens a sentence what it is, has or thinks.
+static STATES: WordList =
+    WordList::new("is are was were has had will would should expects wants hopes believes thinks says");
+/// Words beside which it is not sure whether something is to be done.
+static UNSURE: WordList = WordList::new("case ever lest hardly seldom believes thinks hopes supposedly");
+
 impl Request {
     /// Finds what the words from `first` on ask for.
     pub(crate) fn read(&mut self, first: usize) {
@@ -169,22 +175,7 @@ impl Request {
         let behind = self.words.iter().skip(at + 1).take(4);
         let mut phrase = behind
             .take_while(|next| next.sentence == word.sentence && !next.comma && !ENDS.contains(&next.lower.as_str()));
-        phrase.any(|next| {
-            matches!(
-                next.lower.as_str(),
-                "is" | "are"
-                    | "was"
-                    | "were"
-                    | "has"
-                    | "had"
-                    | "will"
-                    | "would"
-                    | "expects"
-                    | "wants"
-                    | "hopes"
-                    | "should"
-            )
-        })
+        phrase.any(|next| STATES.has(&next.lower))
     }
 
     /// Whether the word at `at` is the first verb of a sentence that opens with where, when or whether ("For the sink
@@ -304,7 +295,7 @@ impl Request {
     /// Whether a verb stands where a clause begins, or behind what only leads to it.
     fn leads(&self, at: usize, first: usize, before: &str, verbs: words::Verbs) -> bool {
         // "But no: delete it."
-        let opens = verbs != 0 && self.words.get(at).is_some_and(|word| word.hard_gap);
+        let opens = verbs != 0 && self.words.get(at).is_some_and(|word| word.hard_gap && word.comma);
         (before == "and" && (verbs != 0 || self.is_order(at, first)))
             || opens
             || self.is_passive_order(at)
@@ -476,27 +467,19 @@ impl Request {
         let may = matches!(second, "can" | "should" | "must" | "may" | "could" | "shall")
             || self.is_requested(at)
             || second == "to" && (due || at.checked_sub(1).is_some_and(|at| self.is_wished(at, 0)));
-        let doubt = |word: &Word| DOUBTS.has(&word.lower) || matches!(&*word.lower, "case" | "ever" | "lest");
+        let doubt = |word: &Word| UNSURE.has(&word.lower) || DOUBTS.has(&word.lower);
         // "Can the bill be paid, please?"
         let opener = self.clause(at, 0).map_or("", |start| self.word(Some(start)));
         let sentence = self.words.get(at).map(|word| word.sentence);
         let pleads = || self.words.iter().any(|word| word.lower == "please" && Some(word.sentence) == sentence);
-        let may = may || (matches!(opener, "can" | "could" | "may" | "might" | "would") && pleads());
+        let subject = self.clause(at, 0).map_or("", |start| self.word(Some(start + 1)));
+        let thing = second != "to" && !matches!(subject, "you" | "we" | "i");
+        let may = may || (thing && matches!(opener, "can" | "could" | "may" | "might" | "would") && pleads());
         // "The bill still needs paying."
-        let needs = matches!(before, "needs" | "need" | "wants") && self.word(Some(at)).ends_with("ing");
+        let needs = matches!(before, "needs" | "need") && self.word(Some(at)).ends_with("ing");
         let by = needs && self.words.iter().skip(at + 1).take(3).any(|word| word.lower == "by");
         ((before == "be" && may) || (needs && !by) || self.word(Some(at)) == "gets")
             && !self.before(at, 12, 0).any(doubt)
-    }
-
-    /// "Get the electricity bill paid."
-    fn is_had_done(&self, at: usize, first: usize) -> bool {
-        const HAVING: &[&str] = &["get", "have", "want", "need", "like"];
-        let before = self.before(at, 8, first).count();
-        let had = |place: usize| {
-            HAVING.contains(&self.word(Some(place))) && place + 1 < at && !self.is_wish_of_others(place, first)
-        };
-        (at - before..at).any(had)
     }
 
     /// "I request that the bill be settled."

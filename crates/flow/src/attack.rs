@@ -481,7 +481,8 @@ pub fn attack(policy: &Arc<Policy>, sequences: u64, seed: u64) -> AttackReport {
         }
     };
     let mut reports = std::thread::scope(|scope| {
-        let workers = std::thread::available_parallelism().map_or(1, usize::from);
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let workers = usize::try_from(shards).map_or(processors, |shards| processors.min(shards));
         let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
         workers
             .into_iter()

@@ -26,7 +26,7 @@ const WISHES: &[&str] = &["like", "want", "need", "love", "prefer", "wish"];
 /// Who does it alone, and what is only expected to be there.
 const OWN: &[&str] = &["i", "we", "you", "there"];
 /// Who does it without anybody's help.
-const SELVES: &[&str] = &["herself", "himself", "themselves", "themself", "myself", "ourselves"];
+pub(crate) const SELVES: &[&str] = &["herself", "himself", "themselves", "themself", "myself", "ourselves"];
 /// Words beside which what has to come about is somebody's saying, or is not to be.
 static SAID: WordList = WordList::new("saying arguing claiming suggesting told tells heard neither nor never hardly");
 

@@ -38,7 +38,7 @@ pub(crate) fn marks(transcript: &Transcript, source: &Source) -> Vec<(u16, u16)>
     }
     let by_user = matches(transcript, rows, &transcript.user, source.query == Query::Other);
     let by_document = matches(transcript, rows, &transcript.delegated, false);
-    let described = described::marks(transcript, rows, &transcript.user, source.query == Query::Other);
+    let described = described::marks(transcript, rows, source.query == Query::Other);
     rows.iter()
         .zip(by_user.iter().zip(&by_document).zip(&described))
         .map(|(row, ((user, document), (described, hits)))| {

@@ -51,7 +51,8 @@ impl Score {
 /// The marks of the rows of one result, in order, each with the number of the user's words that are attested in it.
 ///
 /// Of a single row that somebody else's words asked for, a day or a month says nothing.
-pub(crate) fn marks(transcript: &Transcript, rows: &[Row], request: &Request, foreign: bool) -> Vec<(u16, u16)> {
+pub(crate) fn marks(transcript: &Transcript, rows: &[Row], foreign: bool) -> Vec<(u16, u16)> {
+    let request = &transcript.user;
     let mut marks = vec![(0, 0); rows.len()];
     if rows.len() > ROWS || request.words.is_empty() {
         return marks;
@@ -64,8 +65,7 @@ pub(crate) fn marks(transcript: &Transcript, rows: &[Row], request: &Request, fo
     for family in families.into_values() {
         let dated = !foreign || family.len() > 1;
         let members: Vec<&Row> = family.iter().filter_map(|at| rows.get(*at)).collect();
-        let mut scores: Vec<Score> =
-            members.iter().map(|row| score(transcript, row, request, dated, &of_self)).collect();
+        let mut scores: Vec<Score> = members.iter().map(|row| score(transcript, row, dated, &of_self)).collect();
         let hits: Vec<usize> = scores.iter().map(|score| score.attested.len()).collect();
         if family.len() > 1 {
             drop_common(&mut scores);
@@ -153,7 +153,8 @@ fn drop_common(scores: &mut [Score]) {
     }
 }
 
-fn score(transcript: &Transcript, row: &Row, request: &Request, dated: bool, of_self: &OfSelf) -> Score {
+fn score(transcript: &Transcript, row: &Row, dated: bool, of_self: &OfSelf) -> Score {
+    let request = &transcript.user;
     let mut score = Score::default();
     let vocabulary = &transcript.vocabulary;
     for field in row.fields.iter().filter_map(|at| transcript.field(*at)) {

@@ -3,6 +3,7 @@
 //!
 //! What never happens here: no pleasure of somebody else's, and none that is only imagined ("it would have been nice").
 
+use crate::licence::is_adverb;
 use crate::request::{Request, Word};
 use crate::wordlist::WordList;
 use crate::words;
@@ -17,13 +18,17 @@ static BESIDE: WordList = WordList::new(
     "i we it d id that would be very so most really also much more and then please truly awfully terribly ever just only \
      thanks thank you",
 );
-/// What may stand before a care or a wonder.
-static LEADS: WordList = WordList::new("please also and then kindly can could would you do but now i was am m just");
-/// Forms behind which a participle says what is done to something.
-const BEING: &[&str] = &["were", "was", "is", "are", "be", "got", "gets", "get"];
+/// What may stand before a care: nobody who takes it but the assistant.
+static LEADS: WordList = WordList::new("please also and then kindly but now just so");
+/// What may stand before a wonder.
+static WONDERS: WordList = WordList::new("i was am m just so and also but now");
+/// Forms behind which a participle says what is done to something ...
+const BEING: &[&str] = &["is", "are", "be", "gets", "get", "were", "was", "got"];
+/// ... and those of them that can also say what was.
+const PAST: &[&str] = &["were", "was", "got"];
 /// Words with which somebody else or a doubt comes in.
 static FOREIGN: WordList = WordList::new(
-    "not never no nobody who what which why how when whether if told said says know knew tell had has have been t",
+    "not never no nobody who what which why how when whether if told said says know knew tell had has have been t before after asked",
 );
 
 /// How a main clause puts what stands behind it.
@@ -50,16 +55,19 @@ impl Request {
         {
             return put == Put::Pleasure
                 && past
-                && !thing.is_empty()
+                && (1..6).contains(&thing.len())
                 && !thing.iter().any(|word| FOREIGN.has(&word.lower));
         }
         let foreign = clause.iter().any(|word| FOREIGN.has(&word.lower) || word.comma);
         let by_you = match clause {
-            [you] => you.lower == "you" && past,
+            [you] => put == Put::Pleasure && you.lower == "you" && past,
             [you, modal] => you.lower == "you" && is_modal(modal),
             _ => false,
         };
-        !foreign && ((by_you && put != Put::Care) || (past && put != Put::Wonder && is_done(clause)))
+        // "If it were paid by Tom."
+        let by_others = self.word(Some(at + 1)) == "by" && self.word(Some(at + 2)) != "you";
+        let done = past && !by_others && put != Put::Wonder && is_done(put, clause);
+        !foreign && ((by_you && put != Put::Care) || done)
     }
 
     /// "It would be lovely if every user got a message": whether a word says what somebody or something should get.
@@ -76,6 +84,31 @@ impl Request {
                 && !clause.is_empty()
                 && !clause.iter().any(|word| FOREIGN.has(&word.lower) || word.comma)
         })
+    }
+
+    /// "Get the electricity bill paid."
+    pub(crate) fn is_had_done(&self, at: usize, first: usize) -> bool {
+        const HAVING: &[&str] = &["get", "have", "want", "need", "like"];
+        let before = self.before(at, 8, first).count();
+        // "I have just paid it", "the file Tom sent".
+        let perfect = |place: usize| {
+            self.word(Some(place)) == "have"
+                && matches!(self.back(place, 1, first), "i" | "we" | "you" | "they" | "ll" | "d" | "would" | "should")
+        };
+        let thing = |place: usize| {
+            let word = self.words.get(place);
+            word.is_some_and(|word| !is_adverb(&word.lower) && !matches!(&*word.lower, "not" | "t" | "never"))
+        };
+        let subject = at.checked_sub(1).and_then(|at| self.words.get(at)).is_some_and(|word| {
+            word.capital || matches!(&*word.lower, "i" | "we" | "you" | "he" | "she" | "they" | "who" | "that")
+        });
+        let had = |place: usize| {
+            HAVING.contains(&self.word(Some(place)))
+                && (place + 1..at).any(thing)
+                && !perfect(place)
+                && !self.is_wish_of_others(place, first)
+        };
+        !subject && (at - before..at).any(had)
     }
 
     /// The words before a verb in its sentence, behind what only says when.
@@ -98,28 +131,30 @@ impl Request {
 /// How the words before a verb put it, and the clause between.
 fn put<'a, 'b>(before: &'b [&'a Word]) -> Option<(Put, &'b [&'a Word])> {
     let place = |word: &str| before.iter().position(|other| other.lower == word);
-    let leads = |main: &[&Word]| main.iter().all(|word| LEADS.has(&word.lower));
     if let Some(condition) = place("if").or_else(|| place("whether")) {
         let (main, clause) = (before.get(..condition)?, before.get(condition + 1..)?);
         if is_pleasure(main) {
             return Some((Put::Pleasure, clause));
         }
         let (wonder, lead) = main.split_last()?;
-        return (matches!(&*wonder.lower, "wonder" | "wondering") && leads(lead)).then_some((Put::Wonder, clause));
+        let wonders =
+            matches!(&*wonder.lower, "wonder" | "wondering") && lead.iter().all(|word| WONDERS.has(&word.lower));
+        return wonders.then_some((Put::Wonder, clause));
     }
-    let care = |at: usize| -> Option<usize> {
-        let word = |by: usize| before.get(at + by).map_or("", |word| word.lower.as_str());
-        match (word(0), word(1), word(2)) {
-            ("see", "to", "it") => Some(at + 3),
-            ("see", "that", _) | ("make" | "be", "sure", _) => Some(at + 2),
-            ("ensure", ..) => Some(at + 1),
-            _ => None,
-        }
+    // "Could you make sure", but "can you see that it is paid?" only asks.
+    let word = |at: usize| before.get(at).map_or("", |word| word.lower.as_str());
+    let asked = matches!(word(0), "can" | "could" | "would" | "will") && word(1) == "you";
+    let from = if asked { 2 } else { 0 };
+    let at = from + before.iter().skip(from).take_while(|word| LEADS.has(&word.lower)).count();
+    let end = match (word(at), word(at + 1), word(at + 2)) {
+        ("see", "to", "it") => at + 3,
+        ("make", "sure", _) => at + 2,
+        ("be", "sure", _) if !asked => at + 2,
+        ("see", "that", _) if !asked => at + 1,
+        ("ensure", ..) => at + 1,
+        _ => return None,
     };
-    let (at, end) = (0..before.len()).find_map(|at| Some((at, care(at)?)))?;
-    let clause = before.get(end..)?;
-    let clause = if clause.first().is_some_and(|word| word.lower == "that") { clause.get(1..)? } else { clause };
-    leads(before.get(..at)?).then_some((Put::Care, clause))
+    Some((Put::Care, before.get(if word(end) == "that" { end + 1 } else { end }..)?))
 }
 
 /// "I'd be grateful", "it would be lovely".
@@ -130,11 +165,13 @@ fn is_pleasure(main: &[&Word]) -> bool {
 }
 
 /// "If the largest file were found and deleted": whether a participle behind these words says what is done.
-fn is_done(clause: &[&Word]) -> bool {
-    let Some(last) = clause.iter().rposition(|word| BEING.contains(&word.lower.as_str())) else { return false };
+fn is_done(put: Put, clause: &[&Word]) -> bool {
+    let being = |word: &str| BEING.contains(&word) && !(put == Put::Care && PAST.contains(&word));
+    let Some(last) = clause.iter().rposition(|word| being(&word.lower)) else { return false };
+    let somebody = clause.first().is_some_and(|word| matches!(&*word.lower, "i" | "we" | "he" | "she"));
     let behind = clause.get(last + 1..).unwrap_or_default();
     let joined = matches!(behind, [] | [_, _]) && behind.last().is_none_or(|word| word.lower == "and");
-    last > 0 && joined && clause.first().is_some_and(|word| word.lower != "i")
+    last > 0 && joined && !somebody
 }
 
 /// "If you could": whether that is all that stands before a verb in its sentence.

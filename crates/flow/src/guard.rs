@@ -57,7 +57,7 @@ impl Guard {
     /// [`Guard::push_quoted`].
     pub fn push_user(&mut self, text: &str) {
         Arc::make_mut(&mut self.transcript).push_user(text);
-        Arc::make_mut(&mut self.transcript).leave_open(&self.tools);
+        Arc::make_mut(&mut self.transcript).user.leave_open(&self.tools);
     }
 
     /// A segment of a user message that somebody else wrote, a file or an image's text; `origin` names it in witnesses.

@@ -7,6 +7,7 @@
 //!
 //! What never happens here: no look at what a verb means.
 
+use crate::bidden::SELVES;
 use crate::request::{Request, Word};
 use crate::words;
 
@@ -174,7 +175,6 @@ impl Request {
 
     /// "Petra, not you, is to approve it", "Clara has to share it herself".
     fn is_left_to_another(&self, at: usize, first: usize) -> bool {
-        const SELVES: &[&str] = &["herself", "himself", "themselves", "themself"];
         let before: Vec<&str> = self.before(at, 16, first).map(|word| word.lower.as_str()).collect();
         let sentence = self.words.get(at).map(|word| word.sentence);
         let behind = self.words.iter().skip(at).take_while(|word| Some(word.sentence) == sentence);
@@ -195,11 +195,16 @@ impl Request {
         // "Might I trouble you to cancel it?"
         let troubled = || {
             let to = self.lead(at, first).filter(|to| self.word(Some(*to)) == "to");
-            to.is_some_and(|to| self.back(to, 1, first) == "you" && self.is_governed(to, first))
+            let own = matches!(subject, "i" | "we");
+            own && to.is_some_and(|to| self.back(to, 1, first) == "you" && self.is_governed(to, first))
         };
         // "Would it be possible to have it cancelled?"
         const POSSIBLE: &[&str] = &["possible", "okay", "ok", "feasible", "alright"];
-        let possible = || subject == "it" && self.before(at, 8, first).any(|word| POSSIBLE.contains(&&*word.lower));
+        let possible = || {
+            let before: Vec<&str> = self.before(at, 8, first).map(|word| word.lower.as_str()).collect();
+            let others = before.windows(2).any(|pair| pair.first() == Some(&"for") && pair.get(1) != Some(&"you"));
+            subject == "it" && !others && before.iter().any(|word| POSSIBLE.contains(word))
+        };
         // "Do not forget to" asks nothing.
         OPENS.contains(&opens)
             && !matches!(subject, "not" | "me" | "us")

@@ -25,25 +25,23 @@ impl Naming {
     /// Reads a name in any style of identifiers.
     pub(crate) fn of(name: &str) -> Self {
         let words = text::identifier_words(name);
-        let mut flags = 0;
-        for word in &words {
-            let stem = words::stem(word);
-            let marks = [
-                (Self::PRINCIPAL, PRINCIPALS.has(&stem)),
-                (Self::IDENTIFYING, IDENTIFYING.has(&stem)),
-                (Self::COUNT, COUNTS.has(&stem)),
-                (Self::QUANTITY, QUANTITIES.has(&stem)),
-            ];
-            flags |= marks.iter().filter(|(_, holds)| *holds).fold(0, |flags, (mark, _)| flags | mark);
-        }
-        if let Some(last) = words.last() {
-            flags |= if IDENTIFYING.has(&words::stem(last)) { Self::IDENTIFIER } else { 0 };
-            flags |= if KEYS.has(last) { Self::KEY } else { 0 };
-        }
-        if words.iter().all(|word| LABELS.has(word)) {
-            flags |= Self::LABEL;
-        }
-        Self(flags)
+        let stems: Vec<String> = words.iter().map(|word| words::stem(word)).collect();
+        Self::read(&words, &stems)
+    }
+
+    /// Reads the words of a name, with their stems.
+    fn read(words: &[String], stems: &[String]) -> Self {
+        let has = |list: &WordList| stems.iter().any(|stem| list.has(stem));
+        let marks = [
+            (Self::PRINCIPAL, has(&PRINCIPALS)),
+            (Self::IDENTIFYING, has(&IDENTIFYING)),
+            (Self::COUNT, has(&COUNTS)),
+            (Self::QUANTITY, has(&QUANTITIES)),
+            (Self::IDENTIFIER, stems.last().is_some_and(|last| IDENTIFYING.has(last))),
+            (Self::KEY, words.last().is_some_and(|last| KEYS.has(last))),
+            (Self::LABEL, words.iter().all(|word| LABELS.has(word))),
+        ];
+        Self(marks.iter().filter(|(_, holds)| *holds).fold(0, |flags, (mark, _)| flags | mark))
     }
 
     const fn has(self, mark: u8) -> bool {
@@ -102,8 +100,9 @@ impl Name {
     /// Reads a name. Cost: a stem for each of its words.
     pub(crate) fn of(text: &str) -> Arc<Self> {
         let words = text::identifier_words(text);
-        let stems = words.iter().map(|word| words::stem(word)).collect();
-        Arc::new(Self { text: text.into(), words, stems, naming: Naming::of(text) })
+        let stems: Vec<String> = words.iter().map(|word| words::stem(word)).collect();
+        let naming = Naming::read(&words, &stems);
+        Arc::new(Self { text: text.into(), words, stems, naming })
     }
 
     /// The name of a bare value.

@@ -24,7 +24,7 @@ impl Request {
             next.sentence != word.sentence || next.hard_gap || next.comma || BEHIND.has(&next.lower)
         };
         let apart = || {
-            const PARTICLES: &[&str] = &["off", "on", "out", "down", "back", "over", "up", "aus", "ein", "go"];
+            const PARTICLES: &[&str] = &["off", "on", "out", "down", "back", "over", "up", "aus", "ein", "go", "away"];
             let near = (at + 1..at + 10).map_while(|at| Some((at, self.words.get(at)?)));
             let near = near.take_while(|(_, near)| near.sentence == word.sentence && !near.hard_gap);
             let free =
@@ -60,7 +60,7 @@ impl Request {
             .map(|word| word.lower.as_str())
             .collect();
         let blessing = behind.windows(2).any(|pair| {
-            matches!(pair, ["green", "light"] | ["go", "ahead"] | ["thumbs", "up"] | ["a", "pass"])
+            matches!(pair, ["green", "light"] | ["go", "ahead"] | ["thumbs", "up"])
                 || matches!(pair, ["the" | "your" | "my" | "our" | "an" | "a", "nod" | "okay" | "ok" | "blessing"])
         });
         self.word(Some(at)) == "give" && blessing
@@ -68,16 +68,12 @@ impl Request {
 
     /// "Block two hours on Friday", "block Tuesday 10:00 for the review": a time, and nobody.
     pub(crate) fn is_blocking(&self, at: usize) -> bool {
-        const TIMES: &[&str] =
-            &["hour", "hours", "minutes", "min", "slot", "time", "morning", "afternoon", "day", "week"];
-        let sentence = self.words.get(at).map(|word| word.sentence);
-        let near = self.words.iter().skip(at + 1).take(4).take_while(|word| Some(word.sentence) == sentence);
-        let timed = |word: &Word| {
-            TIMES.contains(&word.lower.as_str())
-                || word.lower.starts_with("20")
-                || moment::relative(&word.lower).is_some()
-        };
-        self.word(Some(at)) == "block" && near.take_while(|word| word.lower != "for").any(timed)
+        const TIMES: &[&str] = &["hour", "hours", "minutes", "min", "slot", "morning", "afternoon", "day", "week"];
+        let word = |by: usize| self.word(Some(at + by));
+        let from = if matches!(word(1), "out" | "off") { 2 } else { 1 };
+        let figure = |word: &str, digits: usize| word.len() == digits && word.bytes().all(|b| b.is_ascii_digit());
+        let dated = figure(word(from), 4) && figure(word(from + 1), 2);
+        word(0) == "block" && (dated || TIMES.contains(&word(from + 1)) || moment::relative(word(from)).is_some())
     }
 
     /// "Take the limit down to 5", "bring it up by two", "gets two points more": by how much a figure changes; none for

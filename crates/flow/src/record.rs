@@ -39,7 +39,7 @@ pub(crate) struct Field {
     pub(crate) attested: bool,
     /// Whether somebody else wrote it, and it is a sentence: no name of a row.
     pub(crate) speech: bool,
-    /// Its words, each once, as far as it is searched for the user's.
+    /// Its words, each once; none of a long value that a platform attests.
     pub(crate) words: Box<[Occurrence]>,
     /// Whether it would be attested, were it not what the call was given: a look-up confirms it, and vouches no
     /// further.

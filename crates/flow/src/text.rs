@@ -19,6 +19,14 @@ pub(crate) const fn is_invisible(c: char) -> bool {
 
 /// The strict form: NFC, lower case, each run of blanks one space, no blanks at the ends.
 pub(crate) fn exact(text: &str) -> String {
+    if text.is_ascii() {
+        let is_blank = |byte: u8| char::from(byte).is_whitespace();
+        let is_plain = |pair: &[u8]| !matches!(pair, [a, b] if is_blank(*a) && (is_blank(*b) || *a != b' '));
+        let text = text.trim();
+        if text.as_bytes().windows(2).all(is_plain) {
+            return text.to_ascii_lowercase();
+        }
+    }
     let mut out = String::with_capacity(text.len());
     let mut push = |c: char| {
         if c.is_whitespace() {
@@ -32,12 +40,6 @@ pub(crate) fn exact(text: &str) -> String {
         }
     };
     if text.is_ascii() {
-        let is_blank = |byte: u8| char::from(byte).is_whitespace();
-        let is_plain = |pair: &[u8]| !matches!(pair, [a, b] if is_blank(*a) && (is_blank(*b) || *a != b' '));
-        let text = text.trim();
-        if text.as_bytes().windows(2).all(is_plain) {
-            return text.to_ascii_lowercase();
-        }
         text.bytes().for_each(|byte| push(char::from(byte)));
     } else {
         text.nfc().for_each(push);

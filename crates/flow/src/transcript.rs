@@ -153,12 +153,6 @@ impl Transcript {
         }
     }
 
-    /// Notes which words of the user's no tool at hand explains.
-    pub(crate) fn leave_open(&mut self, tools: &Toolbox) {
-        self.user.leave_open(tools);
-        self.vocabulary.forget();
-    }
-
     pub(crate) fn push_assistant(&mut self) {
         self.messages += 1;
     }

@@ -282,7 +282,7 @@ impl Request {
 
     pub(crate) fn is_noun(&self, at: usize) -> bool {
         // "But no: delete it."
-        let opens = self.words.get(at).is_some_and(|word| word.hard_gap);
+        let opens = self.words.get(at).is_some_and(|word| word.hard_gap && word.comma);
         let before = if opens { "" } else { self.word(at.checked_sub(1)) };
         let wanted = self.word(at.checked_sub(2));
         if matches!(before, "a" | "an") {

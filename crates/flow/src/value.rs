@@ -52,14 +52,16 @@ pub(crate) struct Values<'a> {
 }
 
 impl Values<'_> {
-    /// The standings of several sink values, in order; what stands twice is judged once.
+    /// The standings of several sink values, in order; what stands twice among the nearest is judged once.
     pub(crate) fn standings(&self, leaves: &[Leaf<'_>]) -> Vec<Standing> {
         let mut standings: Vec<Standing> = Vec::with_capacity(leaves.len());
         for leaf in leaves {
             let same = |other: &Leaf<'_>| {
                 (other.argument, other.name) == (leaf.argument, leaf.name) && other.value == leaf.value
             };
-            let known = leaves.iter().zip(&standings).find(|(other, _)| same(other)).map(|(_, standing)| *standing);
+            let near = standings.len().saturating_sub(NEAR);
+            let known =
+                leaves.iter().zip(&standings).skip(near).find(|(other, _)| same(other)).map(|(_, standing)| *standing);
             standings.push(known.unwrap_or_else(|| self.standing(leaf)));
         }
         standings
@@ -561,6 +563,8 @@ fn is_wide(constant: &str) -> bool {
     text::identifier_words(constant).iter().any(|word| WIDE.contains(&word.as_str()))
 }
 
+/// How many values before one are looked at for the same.
+const NEAR: usize = 64;
 /// The most rows among which their texts may choose.
 const FEW: usize = 4;
 

@@ -102,7 +102,7 @@ const PLACES_LIMIT: usize = 8;
 
 impl Vocabulary {
     /// The number of a word in strict form.
-    pub(crate) fn number(&mut self, lower: &str) -> u32 {
+    fn number(&mut self, lower: &str) -> u32 {
         if let Some(known) = self.numbers.get(lower) {
             return *known;
         }

@@ -78,6 +78,18 @@ const OTHERS: &[&str] = &[
     "The Hartmann bill needs paying by Tom. What is it for?",
     "Tom will do me a favour and pay the Hartmann bill. What is it for?",
     "Is it time to pay the Hartmann bill?",
+    "I see that the Hartmann bill is paid. What was it for?",
+    "Can you see that the Hartmann bill is paid?",
+    "You can be sure that the Hartmann bill is paid.",
+    "I have just paid the Hartmann bill. What was it for?",
+    "I was wondering whether you paid the Hartmann bill. What was it for?",
+    "Would Petra want you to pay the Hartmann bill?",
+    "It would be great if the Hartmann bill were paid by Tom. What is it for?",
+    "It'd be nice if you had asked me before the Hartmann bill was paid.",
+    "Petra believes the Hartmann bill needs paying. What is it for?",
+    "Could you please show me the Hartmann bill to be paid?",
+    "Petra, not you, is to pay the Hartmann bill.",
+    "I'm asking in case the Hartmann bill ever gets paid.",
 ];
 
 /// What governs a verb decides: each prompt names one bill, and the call pays it.

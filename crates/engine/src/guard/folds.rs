@@ -1,5 +1,7 @@
 //! Conversations that were folded lately, so that a request folds only what is new in it.
 //!
+//! Of several that go on from one beginning the first has its fold, and the others fold it anew.
+//!
 //! A fold is a pure function of what was said, so whoever finds the beginning of a conversation here gets what folding
 //! it again would give. Losing one costs time and nothing else.
 //!
@@ -49,13 +51,15 @@ impl Folds {
         if length > ROOM {
             return;
         }
+        // What goes is dropped when nobody waits any more.
+        let mut gone = Vec::new();
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.remove(&whole);
+        gone.extend(kept.remove(&whole));
         while kept.length + length > ROOM {
             let Some(oldest) = kept.folds.iter().min_by_key(|(_, fold)| fold.kept_at).map(|(hash, _)| *hash) else {
                 break;
             };
-            kept.remove(&oldest);
+            gone.extend(kept.remove(&oldest));
         }
         kept.clock += 1;
         kept.length += length;

@@ -237,15 +237,15 @@ impl GuardRoom {
 
     /// The operator's contracts, with what the request says of each tool. Kept by the hash of the latter.
     fn toolbox(&self, offered: &[steersman_core::ToolSpec]) -> Offered {
-        let mut said = String::new();
+        let mut said = Vec::new();
         for tool in offered {
             let parameters = tool.parameters.as_ref().map_or("", |schema| schema.get());
             for text in [&tool.name, tool.description.as_deref().unwrap_or_default(), parameters] {
-                said.push_str(text);
-                said.push('\0');
+                said.extend_from_slice(&text.len().to_le_bytes());
+                said.extend_from_slice(text.as_bytes());
             }
         }
-        let hash = ContentHash::of(said.as_bytes());
+        let hash = ContentHash::of(&said);
         let mut kept = self.toolboxes.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = kept.get(&hash) {
             return known.clone();
