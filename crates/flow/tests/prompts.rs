@@ -29,7 +29,7 @@ fn what_is_asked_for_passes_more_often_than_not() {
     let (office, house, orders) = (judged("office.json"), judged("musichouse.json"), judged("orders.json"));
     assert_eq!((office.asked, house.asked, orders.asked), (16, 100, 160));
     assert!(office.asked_allowed >= 15 && house.asked_allowed >= 65, "{:#?}", house.findings);
-    assert!(orders.asked_allowed >= 126, "{:#?}", orders.findings);
+    assert!(orders.asked_allowed >= 127, "{:#?}", orders.findings);
 }
 
 const ORDERS: &[&str] = &[
