@@ -107,11 +107,18 @@ fn calls() -> [ProposedCall; 8] {
     ]
 }
 
+/// The memory of this process, in KiB; none where the system does not tell.
+fn resident() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok())
+}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut guard = guard()?;
-    let start = Instant::now();
+    let (start, before) = (Instant::now(), resident());
     let folded = fold(&mut guard);
     let fold_us_per_turn = start.elapsed().as_micros() / TURNS as u128;
+    let fold_kib = resident().zip(before).map(|(after, before)| after.saturating_sub(before));
     assert!(folded >= CONTEXT_BYTES, "only {folded} bytes");
     let mut times = Vec::with_capacity(ROUNDS);
     for call in calls().iter().cycle().take(ROUNDS) {
@@ -124,7 +131,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let spoken = spoken()?;
     let report = json!({
         "what": "Guard::decide of one call, all context folded", "turns": TURNS, "context_bytes": folded, "rounds": ROUNDS,
-        "decision_us_p50": at(0.5), "decision_us_p90": at(0.9), "decision_us_p99": at(0.99), "fold_us_per_turn": fold_us_per_turn,
+        "decision_us_p50": at(0.5), "decision_us_p90": at(0.9), "decision_us_p99": at(0.99), "fold_us_per_turn": fold_us_per_turn, "fold_kib": fold_kib,
         "spoken_turns": SPOKEN_TURNS, "spoken_fold_ms": spoken.iter().sum::<u128>() / 1000, "spoken_last_turn_us": spoken.last(),
         "command": "cargo run --release -p steersman-flow --example decision_bench",
     });

@@ -13,7 +13,7 @@ use crate::wordlist::WordList;
 use crate::words;
 
 /// Words that name no action, where something has to come about.
-const BEING: [&str; 17] = [
+const BEING: &[&str] = &[
     "be", "have", "become", "go", "come", "get", "receive", "hear", "deserves", "goes", "becomes", "moves", "gets",
     "receives", "got", "received", "up",
 ];

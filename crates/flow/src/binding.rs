@@ -84,8 +84,9 @@ fn matches(transcript: &Transcript, rows: &[Row], request: &Request, foreign: bo
         // In what somebody else's words asked for, a word that only names a kind tells nothing.
         let tells = |literal: &str| !foreign || request.is_telling(literal);
         let fields = fields.filter(|field| tells(&field.raw));
-        let found: Vec<Hit<'_>> =
-            fields.filter_map(|field| Some((&*field.name.text, literal_of(request, field)?, field.attested))).collect();
+        let found: Vec<Hit<'_>> = fields
+            .filter_map(|field| Some((field.name.as_str(), literal_of(request, field)?, field.attested)))
+            .collect();
         for (name, literal, _) in &found {
             *counts.entry((row.family, name, literal.clone())).or_default() += 1;
         }

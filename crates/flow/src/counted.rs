@@ -25,7 +25,7 @@ pub(crate) fn is_selected(transcript: &Transcript, leaf: &Leaf<'_>, value: &str)
     let fields = || transcript.attested(value).iter().filter_map(|at| transcript.field(*at)).take(64);
     let fails = |field: &Field| binding::check(transcript, field.row, &user.selections) == Checked::Fails;
     by_count(transcript).any(|selection| match selection.of_whom {
-        true => leaf.named.naming.is_principal() && is_most_borne(transcript, value, selection),
+        true => leaf.name.naming.is_principal() && is_most_borne(transcript, value, selection),
         false => is_most_returned(transcript, value, selection, &|_| true) && !fields().any(fails),
     })
 }
@@ -35,11 +35,11 @@ pub(crate) fn is_selected(transcript: &Transcript, leaf: &Leaf<'_>, value: &str)
 pub(crate) fn is_selected_by_name(transcript: &Transcript, leaf: &Leaf<'_>, value: &str) -> bool {
     let named = |source: &Source| {
         let words: Vec<String> = text::identifier_words(&source.tool).iter().map(|word| words::stem(word)).collect();
-        let spoken = leaf.named.stems.iter().any(|kind| words.contains(kind) && transcript.user.has_stem(kind));
+        let spoken = leaf.name.stems.iter().any(|kind| words.contains(kind) && transcript.user.has_stem(kind));
         source.trusted && size(transcript, source) > 0 && spoken
     };
     let mut selections = by_count(transcript).filter(|selection| !selection.of_whom);
-    !leaf.named.naming.is_principal()
+    !leaf.name.naming.is_principal()
         && !value.contains(['@', '/', ':'])
         && selections.any(|selection| is_most_returned(transcript, value, selection, &named))
 }

@@ -19,7 +19,7 @@ use crate::words;
 impl Values<'_> {
     pub(crate) fn number(&self, leaf: &Leaf<'_>, number: Micro, text: &str) -> Standing {
         let rate = || {
-            let stem = words::stem(leaf.name);
+            let stem = words::stem(leaf.name.as_str());
             ["percent", "rat", "discount"].iter().any(|word| stem.contains(word))
         };
         // "The one that leaks" is no number of a thing.
@@ -29,12 +29,12 @@ impl Values<'_> {
         if said || (self.transcript.user.says_percent(number) && rate()) {
             return Standing::Said;
         }
-        let name = &leaf.named;
+        let name = &leaf.name;
         if self.is_span(name, number) || self.is_converted(name, number) || self.is_part_of_moment(name, number) {
             return Standing::Said;
         }
         if quantity {
-            if leaf.named.naming.is_count() && number.0 == Micro::ONE {
+            if leaf.name.naming.is_count() && number.0 == Micro::ONE {
                 return Standing::Constant;
             }
             // Where the user says how many, no other number is what the user wants.

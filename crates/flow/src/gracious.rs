@@ -28,7 +28,8 @@ const BEING: &[&str] = &["is", "are", "be", "gets", "get", "were", "was", "got"]
 const PAST: &[&str] = &["were", "was", "got"];
 /// Words with which somebody else or a doubt comes in.
 static FOREIGN: WordList = WordList::new(
-    "not never no nobody who what which why how when whether if told said says know knew tell had has have been t before after asked",
+    "not never no nobody who what which why how when whether if told said says know knew tell had has have been t \
+     before after asked",
 );
 
 /// How a main clause puts what stands behind it.
@@ -44,8 +45,12 @@ impl Request {
     /// assistant, or to a thing.
     pub(crate) fn is_graciously_asked(&self, at: usize, first: usize) -> bool {
         let Some(own) = self.words.get(at) else { return false };
-        let before = self.main_before(at, first);
         let past = own.lower.ends_with("ed") || words::plain(&own.lower).is_some();
+        let modal = at.checked_sub(1).and_then(|at| self.words.get(at)).is_some_and(is_modal);
+        if !past && !modal {
+            return false;
+        }
+        let before = self.main_before(at, first);
         let Some((put, clause)) = put(&before) else {
             return is_condition(&before) && self.pleases_behind(at);
         };

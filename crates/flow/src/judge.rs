@@ -125,8 +125,8 @@ impl<'a> Judge<'a> {
         slot: &PlanSlot,
         (mut sinks, mut contents): (Vec<Leaf<'_>>, Vec<Leaf<'_>>),
     ) -> Result<(), Box<Witness>> {
-        sinks.retain(|leaf| !slot.fixed.contains(leaf.argument));
-        contents.retain(|leaf| !slot.fixed.contains(leaf.argument));
+        sinks.retain(|leaf| !slot.fixed.contains(leaf.argument.as_str()));
+        contents.retain(|leaf| !slot.fixed.contains(leaf.argument.as_str()));
         if tool.contract.effect == Effect::Read {
             return self.read(call, tool, &sinks, &contents);
         }
@@ -219,7 +219,7 @@ impl<'a> Judge<'a> {
         let values = Values { transcript: self.transcript, policy: self.policy, tool, asked: &asked, given: &[] };
         for leaf in sinks.iter().chain(contents) {
             let text = leaf.text();
-            let declared = tool.contract.sink.iter().any(|name| name == leaf.argument);
+            let declared = tool.contract.sink.iter().any(|name| name == leaf.argument.as_str());
             let link = egress::links(&text).into_iter().any(|link| {
                 // A link that stood whole in what was read carries nothing that its author did not know.
                 let verbatim =
@@ -274,7 +274,7 @@ impl<'a> Judge<'a> {
         let listed = case.sinks.iter().zip(&standings).find(|(leaf, standing)| {
             matches!(standing, Standing::Constant)
                 && !leaf.value.is_boolean()
-                && (!case.tool.constants(leaf.name).is_empty() || (!chosen && leaf.value.is_string()))
+                && (!case.tool.constants(leaf.name.as_str()).is_empty() || (!chosen && leaf.value.is_string()))
         });
         match listed {
             Some((leaf, _)) if !said && !self.covers(case.call, leaf) => {
@@ -288,7 +288,7 @@ impl<'a> Judge<'a> {
     fn covers(&self, call: &ProposedCall, leaf: &Leaf<'_>) -> bool {
         let text = leaf.text();
         self.grants.iter().filter(|grant| grant.tool == call.tool).any(|grant| {
-            let same = grant.argument.as_deref() == Some(leaf.argument);
+            let same = grant.argument.as_deref() == Some(leaf.argument.as_str());
             let row = grant.row.and_then(|row| self.transcript.row(row));
             same && row.is_some_and(|row| {
                 row.fields
@@ -321,7 +321,7 @@ impl<'a> Judge<'a> {
             let text = text::exact(&leaf.text());
             match values.standing(leaf) {
                 // A word that the schema lists names no other thing.
-                Standing::Said if case.tool.constants(leaf.name).contains(&leaf.text()) => false,
+                Standing::Said if case.tool.constants(leaf.name.as_str()).contains(&leaf.text()) => false,
                 Standing::Said => !done().any(|past| past.literals.contains(&text) || past.touches(leaf)),
                 Standing::Chosen(row) => {
                     !case.asked.single && values.is_identified(row) && !done().any(|past| past.touched.contains(&text))
@@ -443,7 +443,7 @@ impl<'a> Judge<'a> {
         const TEXTS: &[&str] =
             &["titl", "subject", "descript", "messag", "text", "bodi", "note", "sai", "tell", "call"];
         let before = self.transcript.user.words.get(quote.place.saturating_sub(3)..quote.place).unwrap_or_default();
-        let argument = |stem: &str| case.contents.iter().any(|leaf| words::stem(leaf.argument) == stem);
+        let argument = |stem: &str| case.contents.iter().any(|leaf| words::stem(leaf.argument.as_str()) == stem);
         let ordered = quote.place.checked_sub(1).is_some_and(|place| case.asked.places.contains(&place));
         (ordered && quote.text.split(' ').nth(2).is_some())
             || before.iter().any(|word| TEXTS.contains(&word.stem.as_str()) || argument(&word.stem))
@@ -489,7 +489,7 @@ impl<'a> Judge<'a> {
         };
         Box::new(Witness {
             tool: call.tool.clone(),
-            argument: Some(leaf.argument.to_owned()),
+            argument: Some(leaf.argument.as_str().to_owned()),
             pointer: leaf.pointer.clone(),
             value: text.chars().take(200).collect(),
             rule,

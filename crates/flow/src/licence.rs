@@ -9,6 +9,7 @@
 
 use crate::bidden::SELVES;
 use crate::request::{Request, Word};
+use crate::wordlist::WordList;
 use crate::words;
 
 /// Auxiliaries that a plain verb follows.
@@ -22,33 +23,10 @@ const OTHERS_WISHES: &[&str] = &["wants", "want", "asked", "asks", "wishes", "li
 const CARES: &[&str] =
     &["forget", "remember", "sure", "try", "kind", "please", "proceed", "help", "hesitate", "fail", "certain", "good"];
 /// Words that only colour what they stand beside.
-const ADVERBS: &[&str] = &[
-    "also",
-    "just",
-    "please",
-    "then",
-    "now",
-    "still",
-    "kindly",
-    "even",
-    "only",
-    "already",
-    "maybe",
-    "perhaps",
-    "first",
-    "rather",
-    "simply",
-    "quickly",
-    "really",
-    "actually",
-    "probably",
-    "ever",
-    "therefore",
-    "thus",
-    "hence",
-    "instead",
-    "anyway",
-];
+static ADVERBS: WordList = WordList::new(
+    "also just please then now still kindly even only already maybe perhaps first rather simply quickly really \
+     actually probably ever therefore thus hence instead anyway",
+);
 
 impl Request {
     /// Whether the verb at `at` is not the assistant's to carry out.
@@ -286,9 +264,8 @@ impl Request {
     fn is_told_of_names(&self, at: usize, first: usize) -> bool {
         let mut before = self.before(at, 6, first).peekable();
         let dated = |word: &Word| crate::moment::relative(&word.lower).is_some();
-        let means = |word: &Word| {
-            words::is_stop(&word.lower) || words::is_reading(&word.stem) || ADVERBS.contains(&word.lower.as_str())
-        };
+        let means =
+            |word: &Word| words::is_stop(&word.lower) || words::is_reading(&word.stem) || ADVERBS.has(&word.lower);
         let name = |word: &Word| {
             word.capital && word.lower.len() > 1 && words::verbs(&word.stem) == 0 && !dated(word) && !means(word)
         };
@@ -300,5 +277,10 @@ impl Request {
 
 /// Whether a word only colours the verb beside it.
 pub(crate) fn is_adverb(word: &str) -> bool {
-    ADVERBS.contains(&word) || (word.len() > 4 && word.ends_with("ly") && word != "reply")
+    ADVERBS.has(word) || is_manner(word)
+}
+
+/// Whether a word says how, by its end.
+pub(crate) fn is_manner(word: &str) -> bool {
+    word.len() > 4 && word.ends_with("ly") && word != "reply"
 }

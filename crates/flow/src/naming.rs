@@ -88,7 +88,7 @@ static IDENTIFYING: WordList = WordList::new("id number no num code pin key ref 
 /// The name of a field or an argument, read once for all that are so called.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Name {
-    pub(crate) text: Box<str>,
+    text: Box<str>,
     /// Its words, in lower case.
     pub(crate) words: Vec<String>,
     /// Their stems, in order.
@@ -103,6 +103,10 @@ impl Name {
         let stems: Vec<String> = words.iter().map(|word| words::stem(word)).collect();
         let naming = Naming::read(&words, &stems);
         Arc::new(Self { text: text.into(), words, stems, naming })
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
     }
 
     /// The name of a bare value.

@@ -214,8 +214,10 @@ impl Policy {
 
     /// Whether a standing grant lets this tainted value fill this argument.
     pub(crate) fn grants(&self, tool: &Tool, leaf: &Leaf<'_>, transcript: &Transcript) -> bool {
-        let mut grants =
-            self.grants.iter().filter(|grant| grant.tool == tool.contract.name && grant.argument == leaf.argument);
+        let mut grants = self
+            .grants
+            .iter()
+            .filter(|grant| grant.tool == tool.contract.name && grant.argument == leaf.argument.as_str());
         let text = leaf.text();
         grants.any(|grant| {
             transcript.tainted_source(&text).is_some_and(|field| {
@@ -236,7 +238,7 @@ const fn integrity(standing: Standing) -> &'static str {
 }
 
 fn tests(path: &Path, comparison: Comparison, literal: &Literal, leaves: &[Leaf<'_>], values: &Values<'_>) -> bool {
-    let of = |name: &str| leaves.iter().filter(|leaf| leaf.argument == name).collect::<Vec<_>>();
+    let of = |name: &str| leaves.iter().filter(|leaf| leaf.argument.as_str() == name).collect::<Vec<_>>();
     let found: String = match path {
         Path::ToolName => values.tool.contract.name.clone(),
         Path::ToolEffect => effect(values.tool.contract.effect).to_owned(),

@@ -450,7 +450,7 @@ mod tests {
         let folded = fold(&tool(false, &["*"]), result, 0, (0, 0), given, &|_| false, &mut Names::default());
         let field = |at: &u32| {
             let field = &folded.fields[*at as usize];
-            format!("{}={}", field.name.text, field.raw)
+            format!("{}={}", field.name.as_str(), field.raw)
         };
         folded.rows.iter().map(|row| row.fields.iter().map(field).collect()).collect()
     }

@@ -163,13 +163,13 @@ impl Tool {
 
     /// Whether a value is a quantity: something one calculates with, and no name or number of a thing.
     pub(crate) fn is_quantity(&self, leaf: &Leaf<'_>) -> bool {
-        if leaf.named.naming.is_identifying() {
+        if leaf.name.naming.is_identifying() {
             return false;
         }
-        match self.parameters.get(leaf.name).map(|parameter| parameter.numeric) {
+        match self.parameters.get(leaf.name.as_str()).map(|parameter| parameter.numeric) {
             Some(Numeric::No) => false,
             Some(Numeric::Fraction) => true,
-            Some(Numeric::Whole) | None => leaf.named.naming.is_quantity(),
+            Some(Numeric::Whole) | None => leaf.name.naming.is_quantity(),
         }
     }
 
@@ -181,7 +181,7 @@ impl Tool {
     /// Whether an argument holds a number, by the schema or by what is in it.
     pub(crate) fn takes_number(&self, leaf: &Leaf<'_>) -> bool {
         leaf.value.is_number()
-            || self.parameters.get(leaf.name).is_some_and(|parameter| parameter.numeric != Numeric::No)
+            || self.parameters.get(leaf.name.as_str()).is_some_and(|parameter| parameter.numeric != Numeric::No)
     }
 
     /// Whether the schema has this argument; one without arguments says nothing.
@@ -195,7 +195,7 @@ impl Tool {
         let listed = |leaf: &&Leaf<'_>| {
             let text = leaf.text();
             let plain = text.len() < 24 && text.bytes().all(|b| b.is_ascii_alphabetic());
-            plain && (self.constants(leaf.name).contains(&text) || self.describes(leaf.name, &text))
+            plain && (self.constants(leaf.name.as_str()).contains(&text) || self.describes(leaf.name.as_str(), &text))
         };
         let stems = leaves.iter().filter(listed).map(|leaf| words::stem(&leaf.text().to_lowercase()));
         stems.filter(|stem| words::verbs(stem) != 0).collect()

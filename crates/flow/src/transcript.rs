@@ -261,7 +261,8 @@ impl Transcript {
     fn kinds(&self, tool: &str, rows: &Range<u32>) -> BTreeSet<String> {
         let fields = self.rows_at(rows).iter().flat_map(|row| &row.fields).filter_map(|at| self.field(*at));
         let own = text::identifier_words(tool).into_iter().map(|word| crate::words::stem(&word));
-        fields.flat_map(|field| field.name.stems.iter().cloned()).chain(own).collect()
+        let names: BTreeSet<&Arc<Name>> = fields.map(|field| &field.name).collect();
+        names.into_iter().flat_map(|name| name.stems.iter().cloned()).chain(own).collect()
     }
 
     fn index(&mut self, at: u32, field: &Field) {

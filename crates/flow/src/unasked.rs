@@ -3,7 +3,7 @@
 //! What never happens here: no reading of an object. That a verb asks is decided by where it stands alone.
 
 use crate::asking::REACH;
-use crate::licence::is_adverb;
+use crate::licence::{is_adverb, is_manner};
 use crate::request::{Request, Word};
 use crate::wordlist::WordList;
 use crate::words;
@@ -55,8 +55,7 @@ impl Request {
     fn is_idle(&self, at: usize) -> bool {
         let word = self.word(Some(at));
         let opener = words::is_stop(word) || OPENERS.contains(&word);
-        let adverb = word.len() > 4 && word.ends_with("ly") && word != "reply";
-        adverb
+        is_manner(word)
             || CLOSED.has(word)
             || matches!(word, "this" | "that" | "these" | "those" | "there" | "whether" | "if" | "unless" | "until")
             || (opener && self.has_subject_behind(at))

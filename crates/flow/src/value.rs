@@ -57,7 +57,7 @@ impl Values<'_> {
         let mut standings: Vec<Standing> = Vec::with_capacity(leaves.len());
         for leaf in leaves {
             let same = |other: &Leaf<'_>| {
-                (other.argument, other.name) == (leaf.argument, leaf.name) && other.value == leaf.value
+                (&other.argument, &other.name) == (&leaf.argument, &leaf.name) && other.value == leaf.value
             };
             let near = standings.len().saturating_sub(NEAR);
             let known =
@@ -71,11 +71,11 @@ impl Values<'_> {
     pub(crate) fn standing(&self, leaf: &Leaf<'_>) -> Standing {
         let user = &self.transcript.user;
         let text = leaf.text();
-        if leaf.value == false || self.tool.is_default(leaf.name, leaf.value) {
+        if leaf.value == false || self.tool.is_default(leaf.name.as_str(), leaf.value) {
             return Standing::Constant;
         }
         if leaf.value == true {
-            return if is_wide(leaf.name) && !self.is_flag_said(leaf) {
+            return if is_wide(leaf.name.as_str()) && !self.is_flag_said(leaf) {
                 Standing::Untrusted
             } else {
                 Standing::Constant
@@ -84,11 +84,11 @@ impl Values<'_> {
         if let Some(number) = number_of(leaf.value) {
             return self.number(leaf, number, &text);
         }
-        if let Some(standing) = self.constant(leaf.name, &text) {
+        if let Some(standing) = self.constant(leaf.name.as_str(), &text) {
             return standing;
         }
         let operator = text.len() > 3 && self.transcript.operator.says(&text);
-        let said = user.says(&text) && (!leaf.named.naming.is_principal() || user.is_addressed(&text));
+        let said = user.says(&text) && (!leaf.name.naming.is_principal() || user.is_addressed(&text));
         let moment = || {
             derive::is_stated(self.transcript, &text) || derive::is_counted(self.transcript, &text, Some(self.given))
         };
@@ -99,7 +99,7 @@ impl Values<'_> {
             words::is_quantifier(&text)
                 && self.asked.quantified
                 && user.has_word(&text)
-                && !leaf.named.naming.is_principal()
+                && !leaf.name.naming.is_principal()
         };
         if codes::means(user, &text) || everybody() {
             return Standing::Said;
@@ -109,14 +109,14 @@ impl Values<'_> {
         }
         match self.attested(leaf, &text, self.transcript.attested(&text)) {
             Standing::Untrusted
-                if self.tool.describes(leaf.name, &text)
+                if self.tool.describes(leaf.name.as_str(), &text)
                     && text.len() < 16
                     && !is_wide(&text)
-                    && !leaf.named.naming.is_principal() =>
+                    && !leaf.name.naming.is_principal() =>
             {
                 Standing::Constant
             }
-            Standing::Untrusted | Standing::NotChosen if user.composes(&text) && !leaf.named.naming.is_principal() => {
+            Standing::Untrusted | Standing::NotChosen if user.composes(&text) && !leaf.name.naming.is_principal() => {
                 Standing::Said
             }
             standing => standing,
@@ -126,7 +126,7 @@ impl Values<'_> {
     /// Whether a word names the state that the user's verb leads to: "approved" where the user approves.
     fn is_state(&self, leaf: &Leaf<'_>, text: &str) -> bool {
         let plain = (4..=16).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase());
-        if !plain || leaf.named.naming.is_principal() {
+        if !plain || leaf.name.naming.is_principal() {
             return false;
         }
         let stem = words::stem(text);
@@ -136,7 +136,7 @@ impl Values<'_> {
 
     /// Whether the user has a word of a flag's name.
     fn is_flag_said(&self, flag: &Leaf<'_>) -> bool {
-        flag.named.stems.iter().any(|stem| self.transcript.user.has_stem(stem))
+        flag.name.stems.iter().any(|stem| self.transcript.user.has_stem(stem))
     }
 
     /// A value that the schema lists: allowed unless the user's words point at another one of the list.
@@ -171,7 +171,7 @@ impl Values<'_> {
             || fields.iter().filter_map(|at| self.transcript.field(*at)).filter(|field| field.attested).take(256);
         match fields().find(|field| self.is_chosen(leaf, text, field)) {
             Some(field) => Standing::Chosen(field.row),
-            None if !leaf.argument_naming.is_principal()
+            None if !leaf.argument.naming.is_principal()
                 && fields().next().is_some()
                 && self.transcript.is_around_touched(text) =>
             {
@@ -187,7 +187,7 @@ impl Values<'_> {
     /// The row that a look-up gave for a value that nobody vouched for, if what the platform says there is what the
     /// user's words name: the number of the order that is Lindqvist's, wherever it came from. No recipient is found so.
     fn confirmed(&self, leaf: &Leaf<'_>, text: &str) -> Option<u32> {
-        if leaf.argument_naming.is_principal() || text.contains('@') || text.contains("://") {
+        if leaf.argument.naming.is_principal() || text.contains('@') || text.contains("://") {
             return None;
         }
         let meant = |field: &Field| {
@@ -204,12 +204,12 @@ impl Values<'_> {
     /// Whether an attested value may fill an argument by what both are called: a price is no number of a thing and
     /// nobody's name.
     fn is_of_kind(&self, leaf: &Leaf<'_>, field: &Field) -> bool {
-        if leaf.named.naming.is_identifier() && !leaf.named.naming.is_principal() && field.raw.contains('@') {
-            return field.name.words.last() == leaf.named.words.last();
+        if leaf.name.naming.is_identifier() && !leaf.name.naming.is_principal() && field.raw.contains('@') {
+            return field.name.words.last() == leaf.name.words.last();
         }
-        if leaf.named.naming.is_principal()
-            && !leaf.named.naming.is_identifier()
-            && binding::is_of_a_thing(&leaf.named, field)
+        if leaf.name.naming.is_principal()
+            && !leaf.name.naming.is_identifier()
+            && binding::is_of_a_thing(&leaf.name, field)
         {
             return false;
         }
@@ -217,13 +217,13 @@ impl Values<'_> {
             return true;
         }
         let quantity = field.name.naming.is_quantity();
-        if leaf.argument_naming.is_principal() && quantity {
+        if leaf.argument.naming.is_principal() && quantity {
             return false;
         }
-        if !leaf.named.naming.is_identifier() || !(self.tool.takes_number(leaf) || quantity) {
+        if !leaf.name.naming.is_identifier() || !(self.tool.takes_number(leaf) || quantity) {
             return true;
         }
-        field.name.stems.iter().any(|stem| leaf.named.stems.contains(stem))
+        field.name.stems.iter().any(|stem| leaf.name.stems.contains(stem))
     }
 
     /// Whether the user's words choose the row in which this attested value stands.
@@ -232,12 +232,12 @@ impl Values<'_> {
             return false;
         };
         // What the schema does not have is the model's own.
-        if !self.tool.has_argument(leaf.argument) || !self.is_of_kind(leaf, field) {
+        if !self.tool.has_argument(leaf.argument.as_str()) || !self.is_of_kind(leaf, field) {
             return false;
         }
         let user = &self.transcript.user;
         let has = |reasons: u16| row.bind & reasons != 0;
-        let principal = leaf.argument_naming.is_principal() || value.contains('@') || value.contains("://");
+        let principal = leaf.argument.naming.is_principal() || value.contains('@') || value.contains("://");
         if binding::is_excepted(self.transcript, row) {
             return false;
         }
@@ -460,12 +460,22 @@ impl Values<'_> {
         }
     }
 
-    /// Whether the user's words name this row and no other of its kind, or are all that was asked to find it alone.
+    /// Whether the user's words name this row and no other of its kind, or a look-up by words of the order alone found
+    /// it and nothing else.
     pub(crate) fn is_identified(&self, row: u32) -> bool {
         const FOUND: u16 = bind::QUERY | bind::SINGLE;
+        let ordered = |given: &String| {
+            let mut stems = text::tokens(given).map(|token| words::stem(token.text));
+            let user = &self.transcript.user;
+            stems.all(|stem| self.asked.sentences.iter().any(|sentence| user.has_stem_in(&stem, *sentence)))
+        };
+        let found = |row: &Row| {
+            let source = self.transcript.source(row.source).filter(|_| row.bind & FOUND == FOUND);
+            source.is_some_and(|source| !source.given.is_empty() && source.given.iter().all(ordered))
+        };
         self.transcript.row(row).is_some_and(|row| {
             row.bind & bind::DESCRIBED != 0
-                || row.bind & FOUND == FOUND
+                || found(row)
                 || (row.bind & bind::LITERAL != 0 && binding::is_alone(self.transcript, row, bind::LITERAL))
         })
     }
@@ -484,7 +494,7 @@ impl Values<'_> {
                 let fields =
                     row.fields.iter().filter_map(|at| self.transcript.field(*at)).filter(|field| field.attested);
                 let mut alike =
-                    fields.filter(|field| field.name.words.iter().any(|word| leaf.named.words.contains(word)));
+                    fields.filter(|field| field.name.words.iter().any(|word| leaf.name.words.contains(word)));
                 alike.any(|field| {
                     field.number.is_some_and(|current| derive::is_adjusted(self.transcript, target, current))
                 })

@@ -14,22 +14,27 @@ fn judged(set: &str) -> PromptReport {
     Prompts::parse(&std::fs::read_to_string(file).unwrap()).unwrap().judge(&Arc::new(Policy::default()))
 }
 
-/// Effects let through that nobody asked for: of 382 by somebody who knew the rules, of 178 and of 120 by two who did
-/// not.
-#[test]
-fn what_is_only_spoken_of_passes_seldom() {
-    let (office, house, orders) = (judged("office.json"), judged("musichouse.json"), judged("orders.json"));
-    assert_eq!((office.unasked, house.unasked, orders.unasked), (382, 178, 120));
-    assert!(office.unasked_allowed <= 67 && house.unasked_allowed <= 16, "{:#?}", office.findings);
-    assert!(orders.unasked_allowed <= 11, "{:#?}", orders.findings);
-}
+/// Calls that a set asks for, and calls that it does not.
+type Calls = (u32, u32);
+
+/// Each set with its calls, and with the least that pass of those asked for and the most of the others. `office` is by
+/// somebody who knew the rules; the others are by two who did not, and the halves that were not looked into say what to
+/// expect of other words.
+const SETS: &[(&str, Calls, Calls)] = &[
+    ("office", (16, 382), (15, 67)),
+    ("musichouse_learnt", (49, 92), (36, 9)),
+    ("musichouse_unread", (51, 86), (29, 7)),
+    ("orders_learnt", (75, 65), (60, 2)),
+    ("orders_unread", (85, 55), (67, 9)),
+];
 
 #[test]
-fn what_is_asked_for_passes_more_often_than_not() {
-    let (office, house, orders) = (judged("office.json"), judged("musichouse.json"), judged("orders.json"));
-    assert_eq!((office.asked, house.asked, orders.asked), (16, 100, 160));
-    assert!(office.asked_allowed >= 15 && house.asked_allowed >= 65, "{:#?}", house.findings);
-    assert!(orders.asked_allowed >= 127, "{:#?}", orders.findings);
+fn what_is_asked_for_passes_and_what_is_only_spoken_of_seldom() {
+    for (set, calls, (asked, unasked)) in SETS {
+        let report = judged(&format!("{set}.json"));
+        assert_eq!((report.asked, report.unasked), *calls, "{set}");
+        assert!(report.asked_allowed >= *asked && report.unasked_allowed <= *unasked, "{set}: {:#?}", report.findings);
+    }
 }
 
 const ORDERS: &[&str] = &[

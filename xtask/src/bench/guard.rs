@@ -85,7 +85,7 @@ const FOLDERS: &[(&str, bool)] = &[
 ];
 
 /// Sets of prompts in `testdata/flow/asked`.
-const PROMPTS: &[&str] = &["office", "musichouse", "orders"];
+const PROMPTS: &[&str] = &["office", "musichouse_learnt", "musichouse_unread", "orders_learnt", "orders_unread"];
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
     let steersman = release("steersman", "steersman")?;

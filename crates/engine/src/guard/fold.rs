@@ -221,6 +221,7 @@ pub(super) fn approvals(inbound: &Inbound) -> Result<Vec<ContentHash>, Refusal> 
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
     use std::sync::Arc;
 
     use serde_json::json;
@@ -251,7 +252,11 @@ mod tests {
             Said::User("And tell ada@home.example that I shall be late."),
         ];
         let folds = Folds::default();
-        let new = || Guard::new(Arc::clone(&tools), Arc::clone(&policy));
+        let made = Cell::new(0);
+        let new = || {
+            made.set(made.get() + 1);
+            Guard::new(Arc::clone(&tools), Arc::clone(&policy))
+        };
         let name = ContentHash::of(b"tools");
         let proposed: Vec<ProposedCall> = ["mira@home.example", "mallory@evil.example", "ada@home.example"]
             .map(|to| ProposedCall::new("send_mail", json!({"to": to, "body": "Thanks"})))
@@ -259,7 +264,9 @@ mod tests {
         for length in 1..=whole.len() {
             let begun = whole.get(..length).unwrap();
             let warm = fold(&folds, name, new, begun);
+            assert_eq!(made.replace(0), usize::from(length == 1), "what was folded is folded again");
             let cold = fold(&Folds::default(), name, new, begun);
+            made.set(0);
             let decided = |guard: &Guard| proposed.iter().map(|call| guard.decide_one(call)).collect::<Vec<_>>();
             assert_eq!(decided(&warm), decided(&cold), "after {length} messages");
         }
