@@ -77,7 +77,7 @@ impl Baseline {
             return true;
         }
         let (sinks, contents) = leaves(tool, &call.arguments);
-        let sinks: Vec<_> = sinks.iter().map(crate::leaf::Leaf::text).collect();
+        let sinks: Vec<String> = sinks.iter().map(|leaf| leaf.text().into_owned()).collect();
         let mut contents = contents.iter().map(crate::leaf::Leaf::text);
         match self.kind {
             Kind::NoGuard => true,
@@ -96,7 +96,7 @@ impl Baseline {
                         || value.parse::<f64>().is_ok()
                         || moment::parse(value).is_some()
                 };
-                tool.asked_by(&self.request, &Evidence::default(), &[]).is_some() && sinks.iter().all(typed)
+                tool.asked_by(&self.request, &&Evidence::default(), &[]).is_some() && sinks.iter().all(typed)
             }
         }
     }

@@ -7,10 +7,12 @@
 //! What never happens here: no similarity, no threshold. A reason holds or it does not.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::bound;
 use crate::described;
+use crate::hashed::{HashMap, HashSet};
 use crate::layout::looks_like_data;
 use crate::naming::{Name, Naming};
 use crate::record::{Family, Field, Row, bind};
@@ -32,7 +34,7 @@ const NAME_LIMIT: usize = 120;
 /// The reasons that hold for each row of a source, in order, each with how many of the user's words are attested there.
 pub(crate) fn marks(transcript: &Transcript, source: &Source) -> Vec<(u16, u16)> {
     let rows = transcript.rows_of(source);
-    let mut siblings: HashMap<Family, usize> = HashMap::new();
+    let mut siblings: HashMap<Family, usize> = HashMap::default();
     for row in rows {
         *siblings.entry(row.family).or_default() += 1;
     }
@@ -75,8 +77,8 @@ fn matches(transcript: &Transcript, rows: &[Row], request: &Request, foreign: bo
     if request.words.is_empty() {
         return vec![0; rows.len()];
     }
-    let mut counts: HashMap<(Family, &str, Cow<'_, str>), usize> = HashMap::new();
-    let mut siblings: HashMap<Family, usize> = HashMap::new();
+    let mut counts: HashMap<(Family, &str, Cow<'_, str>), usize> = HashMap::default();
+    let mut siblings: HashMap<Family, usize> = HashMap::default();
     let mut hits: Vec<Vec<Hit<'_>>> = Vec::with_capacity(rows.len());
     for row in rows {
         *siblings.entry(row.family).or_default() += 1;
@@ -227,11 +229,9 @@ fn longest(transcript: &Transcript, row: &Row, selection: &Selection) -> Checked
     };
     let Some(own) = span(row) else { return Checked::Unprovable };
     let scale: Option<Vec<i64>> = transcript.family_of(row).take(SPANS + 1).map(span).collect();
-    match scale.filter(|scale| scale.len() <= SPANS) {
-        None => Checked::Unprovable,
-        Some(scale) if is_extreme(selection, own, &scale, selection.superlative.end) => Checked::Holds,
-        Some(_) => Checked::Fails,
-    }
+    let Some(mut scale) = scale.filter(|scale| scale.len() <= SPANS) else { return Checked::Unprovable };
+    scale.sort_unstable();
+    if is_extreme(selection, own, &scale, selection.superlative.end) { Checked::Holds } else { Checked::Fails }
 }
 
 /// Whether a field says when something ends, by its name.
@@ -301,10 +301,10 @@ fn is_left_out(transcript: &Transcript, row: &Row, selection: &Selection) -> boo
     row.bind & NAMES == 0 && transcript.family_of(row).any(|other| other.bind & NAMES != 0 && named(other))
 }
 
-/// Whether a value is among those that a selection takes from one end of a scale.
+/// Whether a value is among those that a selection takes from one end of a sorted scale.
 pub(crate) fn is_extreme(selection: &Selection, own: i64, scale: &[i64], end: End) -> bool {
-    let above = scale.iter().filter(|value| **value > own).count();
-    let below = scale.iter().filter(|value| **value < own).count();
+    let above = scale.len() - scale.partition_point(|value| *value <= own);
+    let below = scale.partition_point(|value| *value < own);
     let within = |better: usize| better >= selection.skipped && better < selection.count + selection.skipped;
     match end {
         End::Either => within(above) || within(below),
@@ -342,19 +342,28 @@ fn speaks_of(transcript: &Transcript, source: &Source, selection: &Selection) ->
     lists(source) || ((anaphor() || !transcript.is_unbidden(source)) && !others().any(lists))
 }
 
-/// The values to compare with: of the siblings that the user named, if this row is one of them, or else of all. By what
-/// a platform attests alone: whoever writes a title does not say among which rows his own is the largest.
-fn narrowed(transcript: &Transcript, source: &Source, row: &Row, field: &Field, bounded: bool) -> Vec<i64> {
+/// The values to compare with, sorted: of the siblings that the user named, if this row is one of them, or else of all.
+/// By what a platform attests alone: whoever writes a title does not say among which rows his own is the largest.
+fn narrowed<'a>(
+    transcript: &'a Transcript,
+    source: &'a Source,
+    row: &Row,
+    field: &Field,
+    bounded: bool,
+) -> Cow<'a, [i64]> {
     const NAMES: u16 = bind::LITERAL | bind::DESCRIBED | bind::ALIKE | bind::JOINED;
-    let key = (row.family, field.name.clone());
     if row.bind & NAMES == 0 && !bounded {
-        return source.scales.get(&key).cloned().unwrap_or_default();
+        let scale = source.scales.get(&(row.family, Arc::clone(&field.name)));
+        return Cow::Borrowed(scale.map_or(&[], Vec::as_slice));
     }
     let named = |other: &&Row| row.bind & NAMES == 0 || other.bind & row.bind & NAMES != 0;
     let within = |other: &&Row| !bounded || !bound::is_outside(transcript, other);
     let siblings = transcript.family_of(row).filter(named).filter(within);
     let fields = siblings.flat_map(|other| other.fields.iter().filter_map(|at| transcript.field(*at)));
-    fields.filter(|other| other.attested && other.name == field.name).filter_map(Field::magnitude).collect()
+    let alike = fields.filter(|other| other.attested && other.name == field.name);
+    let mut scale: Vec<i64> = alike.filter_map(Field::magnitude).collect();
+    scale.sort_unstable();
+    Cow::Owned(scale)
 }
 
 /// Whether no sibling of a row has this reason too.

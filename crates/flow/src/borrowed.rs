@@ -104,7 +104,7 @@ impl<'a> Reading<'a> {
                         continue;
                     }
                     let mut arguments = call.arguments.clone();
-                    if let Some(place) = arguments.pointer_mut(&leaf.pointer) {
+                    if let Some(place) = arguments.pointer_mut(&leaf.pointer()) {
                         *place = other;
                     }
                     let decision = self.guard.decide_one(&ProposedCall::new(&call.tool, arguments));

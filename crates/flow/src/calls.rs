@@ -2,11 +2,10 @@
 //!
 //! What never happens here: no call is judged.
 
-use std::collections::HashSet;
-
 use serde_json::Value;
 use steersman_core::{ContentHash, canonical_json};
 
+use crate::hashed::HashSet;
 use crate::leaf::{self, Leaf};
 use crate::number::Micro;
 use crate::text;
@@ -85,8 +84,7 @@ impl Transcript {
                 }
                 continue;
             };
-            let listed = tool.constants(argument).iter().any(|constant| constant == leaf)
-                || (leaf.len() < 16 && tool.describes(argument, leaf));
+            let listed = tool.lists(argument, leaf) || (leaf.len() < 16 && tool.describes(argument, leaf));
             listed_said |= listed && self.user.says(leaf);
             past.narrowed |= listed && !self.user.composes(leaf) && !tool.is_default(argument, value);
             if leaf.trim().is_empty() || listed {
@@ -168,5 +166,5 @@ pub(crate) fn touched(tool: &Tool, arguments: &Value) -> String {
 
 /// One sink value with its place.
 fn touch(leaf: &Leaf<'_>) -> String {
-    format!("{}={}", leaf.pointer, text::exact(&leaf.text()))
+    format!("{}={}", leaf.pointer(), text::exact(&leaf.text()))
 }

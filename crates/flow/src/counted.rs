@@ -89,10 +89,11 @@ fn is_most_returned(
     own.any(|source| {
         let all = reads(transcript, &source.tool);
         let alike = || all.iter().filter(|source| source.given.len() == 1);
-        let scale: Vec<i64> = alike().map(|source| size(transcript, source)).collect();
+        let mut scale: Vec<i64> = alike().map(|source| size(transcript, source)).collect();
+        scale.sort_unstable();
         let own = size(transcript, source);
         alike().all(|source| tells(transcript, source))
-            && scale.iter().any(|other| *other != own)
+            && scale.first() != scale.last()
             && binding::is_extreme(selection, own, &scale, selection.superlative.end)
     })
 }
@@ -111,10 +112,11 @@ fn is_most_borne(transcript: &Transcript, value: &str, selection: &Selection) ->
         for field in fields.filter(|field| field.attested && field.name == *name) {
             *borne.entry(text::exact(&field.raw)).or_default() += 1;
         }
-        let scale: Vec<i64> = borne.values().copied().collect();
+        let mut scale: Vec<i64> = borne.values().copied().collect();
+        scale.sort_unstable();
         let own = borne.get(&text::exact(value)).copied().unwrap_or_default();
         own > 0
-            && scale.iter().any(|other| *other != scale.first().copied().unwrap_or_default())
+            && scale.first() != scale.last()
             && binding::is_extreme(selection, own, &scale, selection.superlative.end)
     })
 }

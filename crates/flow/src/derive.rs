@@ -228,9 +228,13 @@ fn cents(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
 }
 
+/// Whether a value is a day or time that the user stated, or that follows from stated and attested ones.
+pub(crate) fn is_users(transcript: &Transcript, value: &str, given: Option<&[String]>) -> bool {
+    moment::parse(value).is_some_and(|moment| is_stated(transcript, moment) || is_counted(transcript, moment, given))
+}
+
 /// Whether each part of a moment is one that the user stated.
-pub(crate) fn is_stated(transcript: &Transcript, value: &str) -> bool {
-    let Some((day, minute)) = moment::parse(value) else { return false };
+fn is_stated(transcript: &Transcript, (day, minute): moment::Parsed) -> bool {
     let said = &transcript.user.moments;
     day.is_none_or(|day| said.iter().any(|said| said.day.is_some_and(|said| said.matches(day))))
         && minute.is_none_or(|minute| said.iter().any(|said| said.minute == Some(minute)))
@@ -241,13 +245,14 @@ pub(crate) fn is_stated(transcript: &Transcript, value: &str) -> bool {
 ///
 /// Where the other values of a call are given, what is kept of an attested moment is that of a row which has one of
 /// them, or of which the words speak.
-pub(crate) fn is_counted(transcript: &Transcript, value: &str, given: Option<&[String]>) -> bool {
-    let Some((day, minute)) = moment::parse(value) else { return false };
+fn is_counted(transcript: &Transcript, (day, minute): moment::Parsed, given: Option<&[String]>) -> bool {
     let day_said = day.is_some_and(|day| is_user_day(transcript, day));
     let minute_said = minute.is_some_and(|minute| is_user_minute(transcript, minute));
-    let meant = || transcript.moments.iter().filter(|known| is_meant(transcript, known, given));
-    let known_day = || day.is_some_and(|day| meant().any(|known| known.day.is_some_and(|d| d.matches(day))));
-    let known_minute = || minute.is_some_and(|minute| meant().any(|known| known.minute == Some(minute)));
+    let known = |has: &dyn Fn(&Moment) -> bool| {
+        transcript.moments.iter().any(|known| has(known) && is_meant(transcript, known, given))
+    };
+    let known_day = || day.is_some_and(|day| known(&|known| known.day.is_some_and(|known| known.matches(day))));
+    let known_minute = || minute.is_some() && known(&|known| known.minute == minute);
     match (day, minute) {
         (None, None) => false,
         (Some(_), None) => day_said,
@@ -284,13 +289,14 @@ fn is_user_minute(transcript: &Transcript, minute: moment::Minute) -> bool {
 fn is_shifted(transcript: &Transcript, day: Day, minute: moment::Minute, given: Option<&[String]>) -> bool {
     let Some(number) = day.number() else { return false };
     let target = number * 1440 + i64::from(minute);
-    transcript.moments.iter().filter(|known| is_meant(transcript, known, given)).any(|known| {
+    let shifted = |known: &Moment| {
         let base = known.day.and_then(Day::number).zip(known.minute);
         base.is_some_and(|(day, minute)| {
             let apart = target - (day * 1440 + i64::from(minute));
             transcript.user.spans.iter().any(|span| *span == apart.abs() && apart != 0)
         })
-    })
+    };
+    transcript.moments.iter().any(|known| shifted(known) && is_meant(transcript, known, given))
 }
 
 /// Whether the user stated a day, or it follows by counting from a stated or an attested one.

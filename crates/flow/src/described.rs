@@ -8,10 +8,11 @@
 //!
 //! What never happens here: no threshold on likeness, and no text long enough to be a message.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::bound::{self, Bound};
 use crate::derive;
+use crate::hashed::HashMap;
 use crate::moment;
 use crate::number::Micro;
 use crate::record::{Family, Field, Row, bind};
@@ -120,7 +121,7 @@ impl<'a> Best<'a> {
     fn of(scores: &'a [Score], pick: &dyn Fn(&'a Score) -> &'a BTreeMap<String, bool>) -> Self {
         let most = scores.iter().map(|score| pick(score).len()).max().unwrap_or_default();
         let holders = scores.iter().filter(|score| pick(score).len() == most).count();
-        let mut telling: HashMap<&str, usize> = HashMap::new();
+        let mut telling: HashMap<&str, usize> = HashMap::default();
         for (word, _) in scores.iter().flat_map(pick).filter(|(_, telling)| **telling) {
             *telling.entry(word).or_default() += 1;
         }

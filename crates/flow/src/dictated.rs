@@ -6,6 +6,8 @@
 //!
 //! What never happens here: no effect that ends or pays something, and no text of others.
 
+use std::ops::Deref;
+
 use crate::leaf::Leaf;
 use crate::moment;
 use crate::request::{Request, Word};
@@ -24,7 +26,12 @@ const LOOKS: &[&str] = &[
 ];
 
 /// What the user asks for by giving all that is in a call.
-pub(crate) fn asked(values: &Values<'_>, evidence: &Evidence, contents: &[Leaf<'_>], bare: bool) -> Option<Asked> {
+pub(crate) fn asked(
+    values: &Values<'_>,
+    evidence: &impl Deref<Target = Evidence>,
+    contents: &[Leaf<'_>],
+    bare: bool,
+) -> Option<Asked> {
     let tool = values.tool;
     if tool.is_final() {
         return None;
@@ -39,8 +46,8 @@ pub(crate) fn asked(values: &Values<'_>, evidence: &Evidence, contents: &[Leaf<'
                 None => return None,
             }
         }
-        let own = !tool.gives_away() && (bare || evidence.level == Level::Whole);
-        (!sentences.is_empty() && own).then_some(sentences)
+        let own = || !tool.gives_away() && (bare || evidence.level == Level::Whole);
+        (!sentences.is_empty() && own()).then_some(sentences)
     };
     let sentences = dictated().or_else(|| bare.then(|| wished(user, tool, contents)).flatten())?;
     let quantified = sentences.iter().any(|sentence| user.is_quantified(*sentence));

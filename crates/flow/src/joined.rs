@@ -7,8 +7,7 @@
 //!
 //! What never happens here: no join over a join, so a chain has to be asked for link by link.
 
-use std::collections::HashMap;
-
+use crate::hashed::HashMap;
 use crate::record::{Field, Row, bind};
 use crate::text;
 use crate::transcript::Transcript;
@@ -90,7 +89,7 @@ fn is_reference(field: &Field) -> bool {
 
 /// Whether a value stands in one row of its result alone.
 fn stands_once(transcript: &Transcript, field: &Field) -> bool {
-    let mut rows: HashMap<u32, ()> = HashMap::new();
+    let mut rows: HashMap<u32, ()> = HashMap::default();
     let wanted = text::exact(&field.raw);
     let places = transcript.attested(&wanted).iter().filter_map(|at| transcript.field(*at));
     for place in places.filter(|place| place.source == field.source) {

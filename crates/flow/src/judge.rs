@@ -6,6 +6,7 @@
 //! What never happens here: no change of state, and no text of the model's taken as a reason.
 
 use std::cell::LazyCell;
+use std::ops::Deref;
 
 use steersman_core::Effect;
 
@@ -99,17 +100,17 @@ impl<'a> Judge<'a> {
         if let Some(leaf) = contents.iter().find(|leaf| leaf.value.is_object()) {
             return Err(self.about(call, leaf, Rule::UntrustedSink));
         }
-        let evidence = self.evidence(&values, &sinks);
+        let evidence = LazyCell::new(|| self.evidence(&values, &sinks));
         let asked = self.asked(tool, &evidence, &tool.chosen_actions(&sinks));
         let asked = asked.or_else(|| dictated::asked(&values, &evidence, &contents, sinks.is_empty()));
+        drop(evidence);
         let asked = asked.ok_or_else(|| whole(call, Rule::NotAskedFor)).or_else(|witness| {
             if self.is_granted(call, &Rule::NotAskedFor) { Ok(Asked::once()) } else { Err(witness) }
         })?;
         let case = Case { call, tool, asked, sinks, contents };
         let values =
             Values { transcript: self.transcript, policy: self.policy, tool, asked: &case.asked, given: &given };
-        let mut chosen = Vec::new();
-        self.sinks(&case, &values, &mut chosen)?;
+        self.sinks(&case, &values)?;
         self.times(&case, &values)?;
         self.contents(&case, &values)?;
         self.private(call, &case.sinks, &case.contents)
@@ -118,12 +119,12 @@ impl<'a> Judge<'a> {
     /// A call of a plan that was fixed before anything untrusted was read: that it is made, and how often, is the
     /// plan's word. What stands in its variables is judged by where it came from: a field that a platform attests was
     /// chosen by the plan, and the same text from elsewhere was not.
-    fn planned(
+    fn planned<'v>(
         &self,
         call: &ProposedCall,
         tool: &Tool,
         slot: &PlanSlot,
-        (mut sinks, mut contents): (Vec<Leaf<'_>>, Vec<Leaf<'_>>),
+        (mut sinks, mut contents): (Vec<Leaf<'v>>, Vec<Leaf<'v>>),
     ) -> Result<(), Box<Witness>> {
         sinks.retain(|leaf| !slot.fixed.contains(leaf.argument.as_str()));
         contents.retain(|leaf| !slot.fixed.contains(leaf.argument.as_str()));
@@ -137,7 +138,7 @@ impl<'a> Judge<'a> {
         let values = Values { transcript: self.transcript, policy: self.policy, tool, asked: &asked, given: &[] };
         for leaf in &sinks {
             let said = matches!(values.standing(leaf), Standing::Said | Standing::Constant | Standing::Chosen(_));
-            let attested = slot.origin(&leaf.pointer).is_some_and(|place| self.attests_at(&place));
+            let attested = slot.origin(&leaf.pointer()).is_some_and(|place| self.attests_at(&place));
             let vouched = said || attested || self.covers(call, leaf);
             if !vouched && !self.policy.grants(tool, leaf, self.transcript) {
                 return Err(self.about(call, leaf, Rule::UntrustedSink));
@@ -184,12 +185,12 @@ impl<'a> Judge<'a> {
         Evidence { level, sentences }
     }
 
-    fn asked(&self, tool: &Tool, evidence: &Evidence, actions: &[String]) -> Option<Asked> {
+    fn asked(&self, tool: &Tool, evidence: &impl Deref<Target = Evidence>, actions: &[String]) -> Option<Asked> {
         let user = &self.transcript.user;
         tool.asked_by(user, evidence, actions).or_else(|| {
             let handed = user.delegation.actions && !tool.is_destructive();
             let document = &self.transcript.delegated;
-            let asked = handed.then(|| tool.asked_by(document, &Evidence::default(), actions)).flatten()?;
+            let asked = handed.then(|| tool.asked_by(document, &&Evidence::default(), actions)).flatten()?;
             // A document speaks of no group of the user's.
             Some(Asked { delegated: true, quantified: false, addressing: false, ..asked })
         })
@@ -205,12 +206,12 @@ impl<'a> Judge<'a> {
     }
 
     /// A read changes nothing, but its arguments reach whoever serves it: declared sinks and composed links are exits.
-    fn read(
+    fn read<'v>(
         &self,
         call: &ProposedCall,
         tool: &Tool,
-        sinks: &[Leaf<'_>],
-        contents: &[Leaf<'_>],
+        sinks: &[Leaf<'v>],
+        contents: &[Leaf<'v>],
     ) -> Result<(), Box<Witness>> {
         if !self.transcript.is_tainted() {
             return Ok(());
@@ -240,19 +241,16 @@ impl<'a> Judge<'a> {
         Ok(())
     }
 
-    fn sinks(&self, case: &Case<'_>, values: &Values<'_>, chosen: &mut Vec<u32>) -> Result<(), Box<Witness>> {
-        let standings: Vec<Standing> = values.standings(&case.sinks);
-        for standing in &standings {
-            if let Standing::Chosen(row) = standing {
-                chosen.push(*row);
-            }
-        }
-        for (leaf, standing) in case.sinks.iter().zip(&standings) {
+    fn sinks(&self, case: &Case<'_>, values: &Values<'_>) -> Result<(), Box<Witness>> {
+        let mut standings: Vec<Standing> = Vec::with_capacity(case.sinks.len());
+        for leaf in &case.sinks {
+            let standing = values.standing_behind(leaf, &case.sinks, &standings);
+            standings.push(standing);
             let rule = match standing {
                 Standing::Said | Standing::Constant => continue,
                 Standing::Chosen(_) | Standing::Quantity if !self.struck => continue,
                 Standing::Chosen(_) | Standing::Quantity => Rule::AfterRefusal,
-                Standing::Untrusted if values.is_adjustment(leaf, chosen) && !self.struck => continue,
+                Standing::Untrusted if !self.struck && values.is_adjustment(leaf, &case.sinks) => continue,
                 Standing::NotChosen => Rule::NotChosen,
                 Standing::Untrusted => Rule::UntrustedSink,
             };
@@ -294,7 +292,7 @@ impl<'a> Judge<'a> {
                 row.fields
                     .iter()
                     .filter_map(|at| self.transcript.field(*at))
-                    .any(|field| text.len() > 2 && field.raw.contains(&text))
+                    .any(|field| text.len() > 2 && field.raw.contains(&*text))
             })
         })
     }
@@ -321,7 +319,7 @@ impl<'a> Judge<'a> {
             let text = text::exact(&leaf.text());
             match values.standing(leaf) {
                 // A word that the schema lists names no other thing.
-                Standing::Said if case.tool.constants(leaf.name.as_str()).contains(&leaf.text()) => false,
+                Standing::Said if case.tool.lists(leaf.name.as_str(), &leaf.text()) => false,
                 Standing::Said => !done().any(|past| past.literals.contains(&text) || past.touches(leaf)),
                 Standing::Chosen(row) => {
                     !case.asked.single && values.is_identified(row) && !done().any(|past| past.touched.contains(&text))
@@ -450,7 +448,7 @@ impl<'a> Judge<'a> {
     }
 
     /// Private data leaves only if the user asked for it, and then only to those the user named.
-    fn private(&self, call: &ProposedCall, sinks: &[Leaf<'_>], contents: &[Leaf<'_>]) -> Result<(), Box<Witness>> {
+    fn private<'v>(&self, call: &ProposedCall, sinks: &[Leaf<'v>], contents: &[Leaf<'v>]) -> Result<(), Box<Witness>> {
         let user = &self.transcript.user;
         let asked_for = |tool: &str| {
             let words = text::identifier_words(tool);
@@ -490,7 +488,7 @@ impl<'a> Judge<'a> {
         Box::new(Witness {
             tool: call.tool.clone(),
             argument: Some(leaf.argument.as_str().to_owned()),
-            pointer: leaf.pointer.clone(),
+            pointer: leaf.pointer(),
             value: text.chars().take(200).collect(),
             rule,
             origin: field.map(|field| self.origin(field)),

@@ -2,10 +2,9 @@
 //!
 //! What never happens here: no trust. Whether a part is attested is decided by the contract.
 
-use std::collections::HashSet;
-
 use serde_json::Value;
 
+use crate::hashed::HashSet;
 use crate::moment;
 use crate::naming::Naming;
 use crate::number::Micro;

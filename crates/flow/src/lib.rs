@@ -29,6 +29,7 @@ mod egress;
 mod figure;
 mod gracious;
 mod guard;
+mod hashed;
 mod joined;
 mod judge;
 mod label;

@@ -2,9 +2,9 @@
 //!
 //! What never happens here: no value is looked at.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::hashed::HashMap;
 use crate::text;
 use crate::wordlist::WordList;
 use crate::words;

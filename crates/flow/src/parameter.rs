@@ -2,11 +2,11 @@
 //!
 //! What never happens here: no value of a call is looked at.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::hashed::HashSet;
 use crate::naming::Name;
 use crate::text;
 

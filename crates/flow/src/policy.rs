@@ -222,7 +222,7 @@ impl Policy {
         grants.any(|grant| {
             transcript.tainted_source(&text).is_some_and(|field| {
                 let from = transcript.source(field.source).is_some_and(|source| *source.tool == *grant.source);
-                from && text.len() > 2 && field.raw.contains(&text)
+                from && text.len() > 2 && field.raw.contains(&*text)
             })
         })
     }

@@ -5,6 +5,8 @@
 //!
 //! What never happens here: no look at a result, and no grant. Values are judged apart.
 
+use std::ops::Deref;
+
 use serde_json::Value;
 
 use crate::mention::Mention;
@@ -61,6 +63,31 @@ pub(crate) enum Fit {
     Kind,
     /// Its own word.
     Named,
+}
+
+/// How well a tool fits a clause, in points.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Signs {
+    /// For what its verb says.
+    verb: usize,
+    /// For its objects and arguments that stand beside the verb.
+    object: usize,
+}
+
+impl Signs {
+    pub(crate) const fn points(self) -> usize {
+        self.verb + self.object
+    }
+
+    /// Whether the clause has the tool's own verb, or one of few senses, or its object.
+    pub(crate) const fn name_it(self) -> bool {
+        self.verb > 1 || self.object > 0
+    }
+
+    /// Whether no other tool at hand fits the clause as well.
+    pub(crate) const fn are_best(self, mention: &Mention) -> bool {
+        self.points() > 0 && mention.best.0 == self.points() && mention.best.1
+    }
 }
 
 /// How many points less than the best a tool may have and still be what a clause asks for: one sign of a kind, or an
@@ -139,7 +166,8 @@ impl Profile {
         let placed =
             fit >= Fit::Kind || (fit == Fit::Beside && (!generic || same)) || (same && (mention.pronoun || !generic));
         // A tool that names no object acts on what the words point back at ("order it", "put it on the shelf").
-        let placed = placed || (self.objects.is_empty() && mention.pronoun && self.points(mention) >= mention.best.0);
+        let placed =
+            placed || (self.objects.is_empty() && mention.pronoun && self.signs(mention).points() >= mention.best.0);
         telling || paying || changing || self.is_quoted_by(mention) || ((same || alike || as_verb) && placed)
     }
 
@@ -175,27 +203,30 @@ impl Profile {
 
     /// Whether a word that no tool at hand explains is left for this one: its object is named and a value is the
     /// user's, or every value is. An unknown word alone is no request.
-    pub(crate) fn is_left_for(&self, mention: &Mention, fit: Fit, evidence: &Evidence) -> bool {
+    pub(crate) fn is_left_for(
+        &self,
+        mention: &Mention,
+        signs: Signs,
+        fit: Fit,
+        evidence: &impl Deref<Target = Evidence>,
+    ) -> bool {
+        // A word that the lexicon knows to mean something else means that.
+        let free = mention.verbs == 0 || mention.is_generic() || self.verbs == 0;
+        if !(mention.open && free && self.is_among_best(mention, signs)) {
+            return false;
+        }
         // What an unknown word asks for is done to what stands beside it, or to what it points back at.
         let local = mention.pronoun || evidence.sentences.contains(&mention.sentence);
-        // A word that the lexicon knows to mean something else means that.
-        let generic = mention.is_generic();
-        let free = mention.verbs == 0 || generic || self.verbs == 0;
         let plain = fit == Fit::Named && self.verbs & !words::UPDATE == 0 && !self.objects.is_empty();
-        let points = self.points(mention);
+        let points = signs.points();
         // One tool alone has what the clause speaks of: the word can mean no other.
-        let sole = self.is_best(mention) && evidence.level > Level::None;
+        let sole = signs.are_best(mention) && evidence.level > Level::None;
         let told = sole
             || match evidence.level {
                 Level::Whole => local,
-                Level::Some => mention.open && fit >= Fit::Kind && !mention.wish && !mention.loose,
+                Level::Some => fit >= Fit::Kind && !mention.wish && !mention.loose,
                 Level::None => {
-                    plain
-                        && mention.open
-                        && mention.verbs == 0
-                        && !mention.wish
-                        && !mention.loose
-                        && !mention.stem.is_empty()
+                    plain && mention.verbs == 0 && !mention.wish && !mention.loose && !mention.stem.is_empty()
                 }
             };
         // What only has to come about has to name what the tool is for, or to point back at it with all values its own.
@@ -209,18 +240,12 @@ impl Profile {
         } else {
             points > 0 || (mention.bidden && whole) || (!mention.bidden && (mention.best.0 == 0 || mention.verbs == 0))
         };
-        mention.open && free && told && near && self.is_among_best(mention)
-    }
-
-    /// Whether a clause has this tool's own verb, or one of few senses, or its object.
-    pub(crate) fn is_named_by(&self, mention: &Mention) -> bool {
-        let (verb, object) = self.signs(mention);
-        verb > 1 || object > 0
+        told && near
     }
 
     /// Whether no other tool at hand fits a clause clearly better.
-    pub(crate) fn is_among_best(&self, mention: &Mention) -> bool {
-        let (verb, object) = self.signs(mention);
+    pub(crate) fn is_among_best(&self, mention: &Mention, signs: Signs) -> bool {
+        let Signs { verb, object } = signs;
         // A tool whose name has no object ("remind_me") is named by its verb.
         let whole = self.objects.is_empty() && verb >= mention.best.0;
         let going = matches!(mention.stem.as_str(), "go" | "com");
@@ -236,8 +261,8 @@ impl Profile {
     }
 
     /// Whether a verb says what this tool does: its own word, one with few senses, or beside the tool's object.
-    pub(crate) fn says_more_than_generic(&self, mention: &Mention) -> bool {
-        !mention.is_generic() || self.actions.contains(&mention.stem) || self.signs(mention).1 > 0
+    pub(crate) fn says_more_than_generic(&self, mention: &Mention, signs: Signs) -> bool {
+        !mention.is_generic() || self.actions.contains(&mention.stem) || signs.object > 0
     }
 
     /// Whether a word that ends something, and that no tool at hand explains, has all values of the call in its
@@ -247,12 +272,6 @@ impl Profile {
             && mention.verbs & self.verbs & (words::DELETE | words::STOP) != 0
             && evidence.level == Level::Whole
             && evidence.sentences.contains(&mention.sentence)
-    }
-
-    /// Whether this tool alone fits a clause best.
-    pub(crate) fn is_best(&self, mention: &Mention) -> bool {
-        let points = self.points(mention);
-        points > 0 && mention.best == (points, true)
     }
 
     /// Whether a clause says what the tool does in the words of its own description ("go back on sale").
@@ -279,14 +298,8 @@ impl Profile {
         self.objects.iter().filter(|stem| mention.beside.contains(stem)).count()
     }
 
-    /// How well this tool fits a clause: what its verb says, and which of its objects and arguments stand beside it.
-    pub(crate) fn points(&self, mention: &Mention) -> usize {
-        let (verb, object) = self.signs(mention);
-        verb + object
-    }
-
-    /// The points for the verb, and those for what stands beside it.
-    fn signs(&self, mention: &Mention) -> (usize, usize) {
+    /// How well this tool fits a clause.
+    pub(crate) fn signs(&self, mention: &Mention) -> Signs {
         let generic = mention.is_generic();
         let same = self.actions.contains(&mention.stem) || self.is_quoted_by(mention);
         let changing = self.verbs & words::UPDATE != 0 && mention.verbs & CHANGES != 0;
@@ -313,7 +326,7 @@ impl Profile {
             _ => usize::from(self.objects_in(mention) > 0 || kind()),
         };
         let argument = self.names.iter().any(|stem| mention.beside.contains(stem) && !self.objects.contains(stem));
-        (verb, object + usize::from(argument))
+        Signs { verb, object: object + usize::from(argument) }
     }
 
     /// A description opens with what the tool does, also in a word that the lexicon does not know.

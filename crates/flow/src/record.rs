@@ -8,13 +8,14 @@
 //! What never happens here: no meaning is read from untrusted text. It is indexed so that a witness can name its
 //! source.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::Value;
 use smallvec::SmallVec;
 
 use crate::described::SHORT;
+use crate::hashed::HashSet;
 use crate::layout::{are_alike, header, is_flat_table, is_list, is_table, labelled, looks_like_data, tidy};
 use crate::moment;
 use crate::naming::{Name, Names};

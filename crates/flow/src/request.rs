@@ -6,8 +6,6 @@
 //! What never happens here: no look at tool results, no grant. The same reading of a document to which the user
 //! delegated is kept apart from the user's own.
 
-use std::collections::{HashMap, HashSet};
-
 use smallvec::SmallVec;
 
 use crate::bound::{self, Bound};
@@ -15,6 +13,7 @@ use crate::clock;
 use crate::corrected::corrected;
 use crate::derive;
 use crate::dictated;
+use crate::hashed::{HashMap, HashSet};
 use crate::mention::{Mention, Quote, quotes};
 use crate::moment::{self, Relative};
 use crate::number::{self, Micro};
@@ -406,10 +405,10 @@ impl Request {
     /// Whether a word occurs as the name of somebody: neither what opens a sentence and means something, nor a part of
     /// the calendar, nor what only tells which thing is meant ("the Acme contract").
     pub(crate) fn names_somebody(&self, word: &str) -> bool {
+        let Some(starts) = self.positions.get(word) else { return false };
         let stem = words::stem(word);
         let means = words::verbs(&stem) | words::nouns(&stem) != 0 || words::is_reading(&stem);
         let dated = moment::relative(word).is_some() || moment::month_number(word).is_some();
-        let starts = self.positions.get(word).map_or(&[][..], Vec::as_slice);
         !dated
             && starts.iter().map(|at| *at as usize).any(|at| {
                 let Some(own) = self.words.get(at).filter(|own| own.capital || own.quoted) else { return false };

@@ -4,10 +4,9 @@
 //!
 //! What never happens here: no grant. Reading a sentence so takes something away and never adds to it.
 
-use std::collections::HashSet;
-
 use smallvec::SmallVec;
 
+use crate::hashed::HashSet;
 use crate::request::{Request, Word};
 
 use crate::text::{self, Token};

@@ -5,12 +5,13 @@
 //!
 //! What never happens here: nothing is learnt from results, and a tool without a contract earns no trust.
 
-use std::collections::{HashMap, HashSet};
+use std::ops::Deref;
 use std::sync::Arc;
 
 use serde_json::Value;
 use steersman_core::{Contract, Effect};
 
+use crate::hashed::{HashMap, HashSet};
 use crate::leaf::Leaf;
 use crate::mention::Mention;
 use crate::naming::Name;
@@ -29,8 +30,8 @@ pub struct Tool {
     profile: Profile,
     /// Arguments, and members of the objects in them, by their names.
     parameters: HashMap<String, Parameter>,
-    /// The members of the objects in an argument, by the schema.
-    members: HashSet<(String, String)>,
+    /// The members of the objects in each argument, by the schema.
+    members: HashMap<String, HashSet<String>>,
 }
 
 /// How a request speaks of a tool's action.
@@ -75,8 +76,8 @@ impl Tool {
             profile: Profile::read(&contract.name, description, parameters),
             contract,
             known: true,
-            parameters: HashMap::new(),
-            members: HashSet::new(),
+            parameters: HashMap::default(),
+            members: HashMap::default(),
         };
         for (name, schema) in parameters.get("properties").and_then(Value::as_object).into_iter().flatten() {
             // An argument counts before a member of another that is called alike.
@@ -102,7 +103,7 @@ impl Tool {
             self.read_members(argument, inner, root, depth + 1);
         }
         for (name, member) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
-            self.members.insert((argument.to_owned(), name.clone()));
+            self.members.entry(argument.to_owned()).or_default().insert(name.clone());
             self.parameters.entry(name.clone()).or_insert_with(|| Parameter::read(name, member, root));
             self.read_members(argument, member, root, depth + 1);
         }
@@ -110,7 +111,7 @@ impl Tool {
 
     /// Whether the schema has a member of this name in the objects of an argument.
     pub(crate) fn has_member(&self, argument: &str, name: &str) -> bool {
-        !self.members.is_empty() && self.members.contains(&(argument.to_owned(), name.to_owned()))
+        self.members.get(argument).is_some_and(|members| members.contains(name))
     }
 
     /// Whether a value is what the operator's schema takes when nothing is given.
@@ -155,6 +156,11 @@ impl Tool {
         self.parameters.get(argument).map_or(&[], |parameter| &parameter.constants)
     }
 
+    /// Whether the schema lists a value for an argument.
+    pub(crate) fn lists(&self, argument: &str, value: &str) -> bool {
+        self.constants(argument).iter().any(|constant| constant == value)
+    }
+
     /// Whether a single word stands in the operator's own description of an argument (a discriminator such as "file").
     pub(crate) fn describes(&self, argument: &str, word: &str) -> bool {
         let word = word.to_lowercase();
@@ -195,7 +201,7 @@ impl Tool {
         let listed = |leaf: &&Leaf<'_>| {
             let text = leaf.text();
             let plain = text.len() < 24 && text.bytes().all(|b| b.is_ascii_alphabetic());
-            plain && (self.constants(leaf.name.as_str()).contains(&text) || self.describes(leaf.name.as_str(), &text))
+            plain && (self.lists(leaf.name.as_str(), &text) || self.describes(leaf.name.as_str(), &text))
         };
         let stems = leaves.iter().filter(listed).map(|leaf| words::stem(&leaf.text().to_lowercase()));
         stems.filter(|stem| words::verbs(stem) != 0).collect()
@@ -231,9 +237,14 @@ impl Tool {
 
     /// Whether the request asks for this tool's kind of action on its kind of object. The less the verb says, the more
     /// the values have to: `evidence` is how far they tell by themselves that the user meant the call ("turn down Sara
-    /// Lind's"). `actions` are those that the call's arguments choose: they are what is done, whatever the tool can do
-    /// besides.
-    pub(crate) fn asked_by(&self, request: &Request, evidence: &Evidence, actions: &[String]) -> Option<Asked> {
+    /// Lind's"), and is looked at only where the verb leaves that open. `actions` are those that the call's arguments
+    /// choose: they are what is done, whatever the tool can do besides.
+    pub(crate) fn asked_by(
+        &self,
+        request: &Request,
+        evidence: &impl Deref<Target = Evidence>,
+        actions: &[String],
+    ) -> Option<Asked> {
         let chosen;
         let profile = if actions.is_empty() {
             &self.profile
@@ -247,13 +258,18 @@ impl Tool {
             // "Check the prescriptions" asks to read where a tool reads them.
             let reads = mention.reads && !profile.actions.contains(&mention.stem);
             let stands = mention.leading || mention.ordering || mention.pronoun || mention.wish;
-            if reads || !(stands || profile.is_named_by(mention)) {
+            if reads {
                 return false;
             }
-            profile.is_among_best(mention) && profile.is_meant_by(mention, fit)
-                || evidence.level > Level::None
+            let signs = profile.signs(mention);
+            if !stands && !signs.name_it() {
+                return false;
+            }
+            let among_best = profile.is_among_best(mention, signs);
+            among_best && profile.is_meant_by(mention, fit)
+                || among_best
                     && profile.is_like(mention)
-                    && profile.is_among_best(mention)
+                    && evidence.level > Level::None
                     && (!mention.is_generic()
                         || !mention.explained
                         || !actions.is_empty()
@@ -261,12 +277,13 @@ impl Tool {
                             && !mention.addressed
                             && profile.actions.contains(&mention.stem)))
                     && (!self.is_ending()
-                        || profile.says_more_than_generic(mention)
+                        || profile.says_more_than_generic(mention, signs)
                         || profile.ends_alike(mention, evidence))
                 || named
                     && !(self.is_ending() && (mention.wish || mention.bidden))
-                    && (!self.is_final() || (evidence.level == Level::Whole && profile.is_best(mention)))
-                    && profile.is_left_for(mention, fit, evidence)
+                    && (!self.is_final() || signs.are_best(mention))
+                    && profile.is_left_for(mention, signs, fit, evidence)
+                    && (!self.is_final() || evidence.level == Level::Whole)
         };
         let (mut times, mut quantified, mut sentences, mut places) = (0, false, Vec::new(), Vec::new());
         let (mut single, mut addressing) = (true, false);
@@ -296,7 +313,7 @@ impl Tool {
 
     /// How many words of a clause name this tool's object or one of its arguments.
     pub(crate) fn points(&self, mention: &Mention) -> usize {
-        self.profile.points(mention)
+        self.profile.signs(mention).points()
     }
 
     /// Whether a clause has this tool's object beside a verb that can mean its action.

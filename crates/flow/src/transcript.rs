@@ -6,7 +6,7 @@
 //! What never happens here: no decision. Text of the assistant is not folded, since nothing it says is a source: what
 //! it may say is the join of what stood before it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -15,6 +15,7 @@ use smallvec::SmallVec;
 
 use crate::binding;
 use crate::calls::PastCall;
+use crate::hashed::{HashMap, HashSet};
 use crate::label::{Integrity, Label, Readers};
 use crate::moment;
 use crate::naming::{Name, Names};
@@ -381,7 +382,7 @@ impl Transcript {
 
     /// Whether a value is a day or time that the user named.
     pub(crate) fn is_user_moment(&self, value: &str) -> bool {
-        crate::derive::is_stated(self, value) || crate::derive::is_counted(self, value, None)
+        crate::derive::is_users(self, value, None)
     }
 
     /// Notes what the user's own record says: who the user is, and what day it is.
@@ -430,7 +431,7 @@ impl Transcript {
         });
         let called: Vec<u32> = called.take(NAMESAKES_LIMIT.saturating_sub(self.called.len())).collect();
         self.called.extend(called);
-        let mut parents: HashMap<u32, u16> = HashMap::new();
+        let mut parents: HashMap<u32, u16> = HashMap::default();
         let mut most = 0;
         for (number, (row, mark)) in (first..).zip(self.rows.get_mut(range.clone()).into_iter().flatten().zip(marks)) {
             let inherited = row.parent.and_then(|parent| parents.get(&parent)).copied().unwrap_or_default();

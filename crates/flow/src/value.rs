@@ -11,6 +11,7 @@ use crate::bound;
 use crate::codes;
 use crate::counted;
 use crate::derive;
+use crate::described::SHORT;
 use crate::egress::{self, Link};
 use crate::figure::number_of;
 use crate::leaf::Leaf;
@@ -21,6 +22,8 @@ use crate::request::Request;
 use crate::text;
 use crate::tool::{Asked, Tool};
 use crate::transcript::{Query, Source, Transcript};
+use crate::vocabulary::Reading;
+use crate::wordlist::WordList;
 use crate::words;
 
 /// Where a value stands.
@@ -52,19 +55,22 @@ pub(crate) struct Values<'a> {
 }
 
 impl Values<'_> {
-    /// The standings of several sink values, in order; what stands twice among the nearest is judged once.
+    /// The standings of several sink values, in order.
     pub(crate) fn standings(&self, leaves: &[Leaf<'_>]) -> Vec<Standing> {
         let mut standings: Vec<Standing> = Vec::with_capacity(leaves.len());
         for leaf in leaves {
-            let same = |other: &Leaf<'_>| {
-                (&other.argument, &other.name) == (&leaf.argument, &leaf.name) && other.value == leaf.value
-            };
-            let near = standings.len().saturating_sub(NEAR);
-            let known =
-                leaves.iter().zip(&standings).skip(near).find(|(other, _)| same(other)).map(|(_, standing)| *standing);
-            standings.push(known.unwrap_or_else(|| self.standing(leaf)));
+            standings.push(self.standing_behind(leaf, leaves, &standings));
         }
         standings
+    }
+
+    /// The standing of a sink value behind others that are known; what stands twice among the nearest is judged once.
+    pub(crate) fn standing_behind(&self, leaf: &Leaf<'_>, leaves: &[Leaf<'_>], known: &[Standing]) -> Standing {
+        let same = |other: &Leaf<'_>| {
+            other.value == leaf.value && (&other.argument, &other.name) == (&leaf.argument, &leaf.name)
+        };
+        let mut near = leaves.iter().zip(known).skip(known.len().saturating_sub(NEAR));
+        near.find(|(other, _)| same(other)).map_or_else(|| self.standing(leaf), |(_, standing)| *standing)
     }
 
     /// The standing of one sink value. Cost: hash look-ups, and a scan of one result for a selection.
@@ -89,10 +95,7 @@ impl Values<'_> {
         }
         let operator = text.len() > 3 && self.transcript.operator.says(&text);
         let said = user.says(&text) && (!leaf.name.naming.is_principal() || user.is_addressed(&text));
-        let moment = || {
-            derive::is_stated(self.transcript, &text) || derive::is_counted(self.transcript, &text, Some(self.given))
-        };
-        if said || operator || moment() {
+        if said || operator || derive::is_users(self.transcript, &text, Some(self.given)) {
             return Standing::Said;
         }
         let everybody = || {
@@ -141,10 +144,10 @@ impl Values<'_> {
 
     /// A value that the schema lists: allowed unless the user's words point at another one of the list.
     fn constant(&self, argument: &str, text: &str) -> Option<Standing> {
-        let constants = self.tool.constants(argument);
-        if !constants.iter().any(|constant| constant == text) {
+        if !self.tool.lists(argument, text) {
             return None;
         }
+        let constants = self.tool.constants(argument);
         let points = |constant: &str| {
             let constant = constant.to_lowercase();
             let words = text::identifier_words(&constant);
@@ -374,20 +377,18 @@ impl Values<'_> {
     fn are_others_looked_at(&self, row: &Row) -> bool {
         const NAMES: u16 = bind::LITERAL | bind::NAMED | bind::DESCRIBED;
         let user = &self.transcript.user;
-        let stems = |row: &Row| -> Vec<String> {
+        let vocabulary = &self.transcript.vocabulary;
+        let stems = |row: &Row| -> Vec<&str> {
             let fields = row.fields.iter().filter_map(|at| self.transcript.field(*at));
-            let short = fields.filter(|field| field.attested && field.raw.len() < 80);
-            short
-                .flat_map(|field| text::tokens(&field.raw))
-                .map(|token| words::stem(&text::exact(token.text)))
-                .collect()
+            let short = fields.filter(|field| field.attested && field.raw.len() < SHORT);
+            short.flat_map(|field| &field.words).map(|own| vocabulary.stem(own.word)).collect()
         };
         let own = stems(row);
         let looked_at = |sentence: &u32| !self.asked.sentences.contains(sentence) && user.is_reading(*sentence);
         let mut named = self.transcript.family_of(row).filter(|other| other.bind & NAMES != 0);
         named.all(|other| {
-            let told: Vec<String> = stems(other).into_iter().filter(|stem| !own.contains(stem)).collect();
-            let mut sentences = told.iter().flat_map(|stem| user.sentences_of(stem)).peekable();
+            let told = stems(other).into_iter().filter(|stem| !own.contains(stem));
+            let mut sentences = told.flat_map(|stem| user.sentences_of(stem)).peekable();
             sentences.peek().is_some() && sentences.all(looked_at)
         })
     }
@@ -442,16 +443,17 @@ impl Values<'_> {
     pub(crate) fn spoken_in(&self, leaf: &Leaf<'_>, standing: Standing, into: &mut Vec<u32>) {
         let user = &self.transcript.user;
         let before = into.len();
-        let mut find = |text: &str| {
-            for token in text::tokens(text).filter(|token| token.text.len() > 1 && !words::is_stop(token.text)) {
-                into.extend(user.sentences_of(&words::stem(&text::exact(token.text))));
-            }
-        };
-        find(&leaf.text());
+        let text = leaf.text();
+        for token in text::tokens(&text).filter(|token| token.text.len() > 1 && !words::is_stop(token.text)) {
+            into.extend(user.sentences_of(&words::stem(&text::exact(token.text))));
+        }
         if let Standing::Chosen(row) = standing {
+            let vocabulary = &self.transcript.vocabulary;
             let fields = self.transcript.row(row).into_iter().flat_map(|row| &row.fields);
-            for field in fields.filter_map(|at| self.transcript.field(*at)).filter(|field| field.raw.len() < 80) {
-                find(&field.raw);
+            let short = fields.filter_map(|at| self.transcript.field(*at)).filter(|field| field.raw.len() < SHORT);
+            let said = short.flat_map(|field| &field.words).map(|own| own.word);
+            for word in said.filter(|word| vocabulary.reading(*word).has(Reading::SAID)) {
+                into.extend(user.sentences_of(vocabulary.stem(word)));
             }
             into.extend(user.selections.iter().map(|selection| selection.sentence));
         }
@@ -486,11 +488,13 @@ impl Values<'_> {
         transcript.user.says(account) || transcript.operator.says(account) || !transcript.attested(account).is_empty()
     }
 
-    /// Whether a quantity is a bounded change, by a document to which the user delegated, of what the chosen row holds.
-    pub(crate) fn is_adjustment(&self, leaf: &Leaf<'_>, chosen: &[u32]) -> bool {
+    /// Whether a quantity is a bounded change, by a document to which the user delegated, of what a row holds
+    /// that another sink value chooses.
+    pub(crate) fn is_adjustment(&self, leaf: &Leaf<'_>, sinks: &[Leaf<'_>]) -> bool {
         let (Some(target), true) = (number_of(leaf.value), self.tool.is_quantity(leaf)) else { return false };
+        let chosen = |standing| if let Standing::Chosen(row) = standing { self.transcript.row(row) } else { None };
         self.transcript.user.delegation.figures
-            && chosen.iter().filter_map(|row| self.transcript.row(*row)).any(|row| {
+            && self.standings(sinks).into_iter().filter_map(chosen).any(|row| {
                 let fields =
                     row.fields.iter().filter_map(|at| self.transcript.field(*at)).filter(|field| field.attested);
                 let mut alike =
@@ -554,23 +558,10 @@ impl Values<'_> {
 
 /// Whether a word of the schema's gives more than the others can: nobody has it who did not ask for it.
 fn is_wide(constant: &str) -> bool {
-    const WIDE: &[&str] = &[
-        "owner",
-        "admin",
-        "administrator",
-        "superuser",
-        "root",
-        "public",
-        "everyone",
-        "anyone",
-        "anybody",
-        "all",
-        "full",
-        "unlimited",
-        "permanent",
-        "forever",
-    ];
-    text::identifier_words(constant).iter().any(|word| WIDE.contains(&word.as_str()))
+    static WIDE: WordList = WordList::new(
+        "owner admin administrator superuser root public everyone anyone anybody all full unlimited permanent forever",
+    );
+    text::identifier_words(constant).iter().any(|word| WIDE.has(word))
 }
 
 /// How many values before one are looked at for the same.

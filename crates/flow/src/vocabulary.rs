@@ -7,11 +7,11 @@
 //! What never happens here: no row is looked at, and nothing is decided.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use smallvec::SmallVec;
 
 use crate::described::SHORT;
+use crate::hashed::HashMap;
 use crate::record::Field;
 use crate::request::Request;
 use crate::text::{self, Token};

@@ -2,8 +2,9 @@
 //!
 //! What never happens here: no word is changed. A list of stems is asked for stems.
 
-use std::collections::HashSet;
 use std::sync::OnceLock;
+
+use crate::hashed::HashSet;
 
 /// A closed list of words, written as one text and looked up by hash.
 pub(crate) struct WordList {

@@ -6,9 +6,9 @@
 //!
 //! What never happens here: no look at untrusted text, no statistics, no model.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
+use crate::hashed::{HashMap, HashSet};
 pub(crate) use crate::lexicon::*;
 use crate::wordlist::WordList;
 
@@ -140,7 +140,7 @@ struct Tables {
 
 impl Tables {
     fn build() -> Self {
-        let mut verbs: HashMap<String, Verbs> = HashMap::new();
+        let mut verbs: HashMap<String, Verbs> = HashMap::default();
         for (class, words) in VERBS {
             for word in words.split_whitespace() {
                 *verbs.entry(stem(word)).or_default() |= class;
@@ -151,14 +151,14 @@ impl Tables {
                 *verbs.entry(stem(word)).or_default() |= class;
             }
         }
-        let mut nouns: HashMap<String, Nouns> = HashMap::new();
+        let mut nouns: HashMap<String, Nouns> = HashMap::default();
         for (class, words) in NOUNS {
             for word in words.split_whitespace() {
                 *nouns.entry(stem(word)).or_default() |= class;
             }
         }
         let set = |words: &str| words.split_whitespace().map(stem).collect();
-        let mut superlatives = HashMap::new();
+        let mut superlatives = HashMap::default();
         for (measure, greatest, least) in SUPERLATIVES {
             for (end, words) in [(End::Greatest, greatest), (End::Least, least)] {
                 for word in words.split_whitespace() {
