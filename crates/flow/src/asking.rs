@@ -216,7 +216,9 @@ impl Request {
                 |at: usize| self.word((start + at).checked_sub(1)) == "it" && self.is_dated(start + at + 1);
             let stated = words.iter().enumerate().any(|(at, word)| {
                 let finite = is_finite(&word.lower) && !at.checked_sub(1).is_some_and(rated);
-                !word.quoted && (finite || (word.lower == "s" && contracted(at)))
+                // "You're a treasure."
+                let said_of_you = word.lower == "re" && self.word((start + at).checked_sub(1)) == "you";
+                !word.quoted && (finite || said_of_you || (word.lower == "s" && contracted(at)))
             });
             // What is dictated whole asks for nothing itself.
             let dictated = words.iter().all(|word| word.quoted || word.told || word.question);
@@ -224,7 +226,7 @@ impl Request {
             let denied = words.iter().any(|word| word.quoted)
                 && self.is_denied(words.iter().copied().filter(|word| !word.quoted));
             let asking = words.iter().filter(|word| !word.quoted).any(|word| asks(&word));
-            let let_be = (at - words.len()..at).any(|at| self.is_let_be(at));
+            let let_be = (at - words.len()..at).any(|at| self.is_let_be(at)) || asks_for_facts(&words);
             // "Thanks a lot in advance, Petra."
             let greets = words.len() < 8 && words.iter().take(2).any(|word| GREETINGS.contains(&word.lower.as_str()));
             let foreign = (start..at).any(|at| self.is_foreign_deed(at, first));
@@ -438,6 +440,8 @@ impl Request {
             _ if self.is_blocking(at) => words::BOOK | words::CREATE | words::MEET,
             _ if self.is_line(at) => words::SEND | words::POST,
             _ if self.is_letting_in(at) => words::SHARE,
+            _ if self.is_letting_have_back(at) => words::RETURN,
+            _ if self.is_bringing_up_to_date(at) => words::UPDATE,
             0 => phrasal(word, self.particle_of(at)),
             scaled => scaled,
         }
@@ -496,7 +500,8 @@ impl Request {
             "it them him her me us this that these those the a an my our his their all both two three rid",
         );
         let Some(word) = self.words.get(at) else { return false };
-        let object = OBJECTS.has(self.word(Some(at + 1)));
+        let named = || words::verbs(&word.stem) != 0 && self.words.get(at + 1).is_some_and(|next| next.capital);
+        let object = OBJECTS.has(self.word(Some(at + 1))) || named();
         let plain = !["s", "ed", "ing"].iter().any(|end| word.lower.ends_with(end));
         let behind_pronoun = matches!(self.word(at.checked_sub(1)), "it" | "so" | "not" | "yes" | "there");
         object && plain && (word.comma || behind_pronoun || self.is_behind_condition(at))
@@ -521,6 +526,7 @@ impl Request {
             // "What do they want?" hands nothing over.
             let doing = word.lower != "following"
                 && !word.question
+                && self.word(Some(at + 1)) != "not"
                 && matches!(
                     word.stem.as_str(),
                     "do" | "perform"
@@ -569,6 +575,16 @@ impl Request {
         found.figures |= found.actions;
         found
     }
+}
+
+/// "For each the name, the rating and the address": what is to be told of things.
+fn asks_for_facts(words: &[&Word]) -> bool {
+    static FACTS: WordList = WordList::new("name rating address price cost hours phone website score reviews distance");
+    let facts = words.windows(2).filter(|pair| {
+        let [article, fact] = pair else { return false };
+        matches!(article.lower.as_str(), "the" | "its" | "their") && FACTS.has(&fact.lower)
+    });
+    facts.count() > 1
 }
 
 /// Whether a word asks to know or to read, so that its sentence orders nothing.

@@ -15,7 +15,7 @@ static PLEASURES: WordList = WordList::new(
 );
 /// What may stand beside it.
 static BESIDE: WordList = WordList::new(
-    "i we it d id that would be very so most really also much more and then please truly awfully terribly ever just only \
+    "i we it d id that would should be very so most really also much more and then please truly awfully terribly ever just only \
      thanks thank you",
 );
 /// What may stand before a care: nobody who takes it but the assistant.
@@ -165,7 +165,7 @@ fn put<'a, 'b>(before: &'b [&'a Word]) -> Option<(Put, &'b [&'a Word])> {
 /// "I'd be grateful", "it would be lovely".
 fn is_pleasure(main: &[&Word]) -> bool {
     main.iter().all(|word| BESIDE.has(&word.lower) || PLEASURES.has(&word.lower))
-        && main.iter().any(|word| matches!(word.lower.as_str(), "would" | "d" | "id"))
+        && main.iter().any(|word| matches!(word.lower.as_str(), "would" | "should" | "d" | "id"))
         && main.iter().any(|word| PLEASURES.has(&word.lower))
 }
 

@@ -37,7 +37,9 @@ pub(crate) fn mark(transcript: &mut Transcript, at: usize) {
             for other in others {
                 let other_named = transcript.row(other.row).is_some_and(|row| row.bind & NAMED != 0 || alone(row));
                 let key = |a: &Field, b: &Field| {
-                    is_key(a) || b.name.as_str() == crate::record::KEY || (a.name == b.name && is_reference(a))
+                    is_key(a)
+                        || b.name.as_str() == crate::record::KEY
+                        || (a.name.words.last() == b.name.words.last() && is_reference(a))
                 };
                 // Either side can be the one that the value identifies: "her tickets", "the maker of these pots".
                 let linked = || stands_once(transcript, field) || stands_once(transcript, other);

@@ -284,7 +284,7 @@ pub(crate) const NOUNS: &[(Nouns, &str)] = &[
     ),
     (
         EVENT,
-        "event meeting appointment calendar call booking slot session lunch dinner breakfast interview entry lesson class date visit party reunion trip sync standup workshop schedule reminder conference tour viewing consultation exam rehearsal concert",
+        "event meeting appointment calendar diary agenda call booking slot session lunch dinner breakfast interview entry lesson class date visit party reunion trip sync standup workshop schedule reminder conference tour viewing consultation exam rehearsal concert",
     ),
     (
         FILE,

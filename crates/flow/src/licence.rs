@@ -36,7 +36,9 @@ impl Request {
         }
         let lead = self.lead(at, first);
         let before = lead.map_or("", |lead| self.word(Some(lead)));
-        (before == "to" && lead.is_some_and(|to| !self.is_governed(to, first)))
+        (before == "to"
+            && !(self.comes_about(at) && self.is_bidden(at, first))
+            && lead.is_some_and(|to| !self.is_governed(to, first)))
             || (MODALS.contains(&before)
                 && !self.comes_about(at)
                 && lead.is_some_and(|modal| self.is_of_another(modal, first)))
@@ -76,6 +78,9 @@ impl Request {
         let own = |word: &Word| matches!(word.lower.as_str(), "i" | "we" | "d" | "id" | "would" | "please" | "you");
         let before: Vec<&Word> = self.before(to, REACH, first).collect();
         let Some(last) = before.last() else { return false };
+        if self.is_told_to(to, first) || self.is_by_means(to, first) {
+            return true;
+        }
         if last.lower == "you" {
             const OTHERS: &[&str] = &["wants", "asks", "asked", "told", "tells", "keeps", "wanted", "says"];
             return !before.iter().any(|word| OTHERS.contains(&word.lower.as_str()));
@@ -99,7 +104,7 @@ impl Request {
             // "The check-up has to move", "I'll use the card to pay".
             let due = matches!(last.lower.as_str(), "has" | "have" | "needs" | "need");
             let thing = before.first().is_some_and(|word| matches!(word.lower.as_str(), "the" | "my" | "our" | "this"));
-            return (due && thing) || before.first().is_some_and(|word| word.lower == "use");
+            return due && thing;
         };
         // "Ask Petra to pay it", "find the mail that I need to pay it".
         let told =
@@ -112,6 +117,29 @@ impl Request {
         // "I need to cancel it at some point. What did it cost?"
         let due = before.get(wish).is_some_and(|word| word.lower == "need") && wish + 1 == before.len();
         subject && !(due && self.is_asking_behind(to))
+    }
+
+    /// "You are therefore to send it": whether a clause tells the assistant what is to be done.
+    fn is_told_to(&self, to: usize, first: usize) -> bool {
+        let are = self.lead(to, first).filter(|are| matches!(self.word(Some(*are)), "are" | "re"));
+        let you = are.and_then(|are| self.lead(are, first)).filter(|you| self.word(Some(*you)) == "you");
+        you.is_some_and(|you| {
+            let opens = self.words.get(you).is_some_and(|word| word.hard_gap || word.comma);
+            opens || matches!(self.back(you, 1, first), "" | "and" | "then" | "so")
+        })
+    }
+
+    /// "Use that list to make me a new file", but not "I'll use the card to pay".
+    fn is_by_means(&self, to: usize, first: usize) -> bool {
+        let near = (first..to).rev().take(12);
+        let same = |place: &usize| {
+            self.words.get(*place).map(|word| word.sentence) == self.words.get(to).map(|to| to.sentence)
+        };
+        let used = near.take_while(same).find(|place| self.word(Some(*place)) == "use");
+        used.is_some_and(|used| {
+            let opens = self.words.get(used).is_some_and(|word| word.hard_gap || word.comma);
+            opens || matches!(self.back(used, 1, first), "" | "and" | "then" | "please" | "you")
+        })
     }
 
     /// "She wants to move it to Friday, that's fine": whether the user agrees to what somebody wants, behind it.

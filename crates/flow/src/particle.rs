@@ -66,6 +66,23 @@ impl Request {
         self.word(Some(at)) == "give" && blessing
     }
 
+    /// "Let her have back whatever was too much."
+    pub(crate) fn is_letting_have_back(&self, at: usize) -> bool {
+        let near = |word: &str, from: usize, to: usize| {
+            let sentence = self.words.get(at).map(|word| word.sentence);
+            (at + from..at + to)
+                .find(|at| self.words.get(*at).is_some_and(|own| own.lower == word && Some(own.sentence) == sentence))
+        };
+        self.word(Some(at)) == "let"
+            && near("have", 2, 6).is_some_and(|have| near("back", 3, 12).is_some_and(|back| back > have))
+    }
+
+    /// "Bring the payment up to date."
+    pub(crate) fn is_bringing_up_to_date(&self, at: usize) -> bool {
+        let behind: Vec<&str> = (at + 1..at + 9).map(|at| self.word(Some(at))).collect();
+        matches!(self.word(Some(at)), "bring" | "get") && behind.windows(3).any(|run| run == ["up", "to", "date"])
+    }
+
     /// "Block two hours on Friday", "block Tuesday 10:00 for the review": a time, and nobody.
     pub(crate) fn is_blocking(&self, at: usize) -> bool {
         const TIMES: &[&str] = &["hour", "hours", "minutes", "min", "slot", "morning", "afternoon", "day", "week"];

@@ -234,11 +234,15 @@ impl Profile {
         let sets = |stem: &String| SETTING.contains(&stem.as_str());
         let set = local && self.actions.iter().any(sets) && self.verbs & words::DESTRUCTIVE == 0;
         let whole = evidence.level == Level::Whole && (mention.pronoun || set);
+        // Who needs two quiet hours tells nobody anything.
+        let idle = mention.wish && self.verbs & words::SEND != 0 && self.verbs & (words::BOOK | words::CREATE) == 0;
         let near = if mention.stem.is_empty() && !mention.bidden {
             const BACK: &[&str] = &["it", "them", "that", "you", "pleas"];
             points > 0 || mention.verbs != 0 || mention.beside.iter().any(|stem| BACK.contains(&stem.as_str()))
         } else {
-            points > 0 || (mention.bidden && whole) || (!mention.bidden && (mention.best.0 == 0 || mention.verbs == 0))
+            points > 0
+                || (mention.bidden && whole)
+                || (!mention.bidden && !idle && (mention.best.0 == 0 || mention.verbs == 0))
         };
         told && near
     }
@@ -250,7 +254,9 @@ impl Profile {
         let whole = self.objects.is_empty() && verb >= mention.best.0;
         let going = matches!(mention.stem.as_str(), "go" | "com");
         let other = mention.best.0 > 2 && mention.best.1;
-        let slack = if object == 0 && (going || other) && self.ends() { 0 } else { SLACK };
+        // "Answer her" is for the tool that answers.
+        let answered = other && mention.verbs & words::REPLY != 0 && self.verbs & words::REPLY == 0;
+        let slack = if answered || (object == 0 && (going || other) && self.ends()) { 0 } else { SLACK };
         verb + object + slack >= mention.best.0 && (object > 0 || whole || !mention.placed)
     }
 
@@ -349,18 +355,25 @@ impl Profile {
             // "Lets a person read a document."
             let opens =
                 stem == "let" && said.iter().any(|word| matches!(word.as_str(), "read" | "see" | "view" | "open"));
-            let own = if whole == 0 { words::verbs(&stem) } else { whole } | if opens { words::SHARE } else { 0 };
+            // "Lets a mate into a room."
+            let admits = stem == "let" && said.iter().any(|word| matches!(word.as_str(), "into" | "in"));
+            let plain = if admits { words::INVITE | words::JOIN } else { words::verbs(&stem) };
+            let own = if whole == 0 { plain } else { whole } | if opens { words::SHARE } else { 0 };
             // Of the senses of the name's verb those are meant that the description shares ("drop": "Delete a ...").
             let shared = self.verbs & own;
             if shared != 0 {
                 // What ends something in either word ends it.
                 let ending = if shared & words::DESTRUCTIVE == 0 { 0 } else { self.verbs & words::DESTRUCTIVE };
-                self.verbs = shared | ending;
+                // "Gives it another day": who moves something still moves it.
+                let moving = if words::is_generic(&stem) { self.verbs & words::MOVE } else { 0 };
+                self.verbs = shared | ending | moving;
                 self.sharp &= self.verbs;
             }
             // What deletes by its name makes and books nothing ("Schedule a booking for deletion").
             let deletes = shared == 0 && self.verbs & words::DELETE != 0;
             let own = if deletes { own & !(words::CREATE | words::BOOK | words::MEET) } else { own };
+            // "Secure a room", "book a room": nothing is put on record by what means so in one of its words alone.
+            let own = if shared & words::BOOK != 0 { own & !(words::RECORD & !shared) } else { own };
             self.verbs |= own | coordinated(description);
             self.sharp |= coordinated(description) | if whole != 0 || !words::is_generic(&stem) { own } else { 0 };
             if whole == 0 || said.get(1).is_some_and(|next| together(next) != 0) {
@@ -416,6 +429,16 @@ impl Profile {
         let meaningful = |word: &String| word.len() > 2 && !words::is_stop(word) && !GIVEN.contains(&word.as_str());
         profile.weak = keys.chain(said).filter(meaningful).map(|word| words::stem(&word)).collect();
         profile.weak_nouns = profile.weak.iter().fold(0, |classes, stem| classes | words::nouns(stem));
+        // What sends messages carries neither goods nor money, and what it sends to a room is posted there.
+        let kinds = profile.nouns | profile.weak_nouns;
+        if profile.verbs & words::SEND != 0 && kinds & words::MESSAGE != 0 {
+            let other = words::SHIP | if kinds & words::MONEY == 0 { words::PAY } else { 0 };
+            profile.verbs &= !other;
+            profile.sharp = (profile.sharp & !other) | words::SEND;
+            if profile.names.iter().any(|stem| ROOMS.contains(&stem.as_str())) {
+                profile.verbs |= words::POST;
+            }
+        }
         profile
     }
 }
@@ -438,6 +461,9 @@ fn coordinated(description: &str) -> Verbs {
 
 /// Stems of the verbs that put a value in the place of another.
 const SETTING: &[&str] = &["set", "updat", "chang", "adjust", "turn", "alter", "amend", "modifi", "edit"];
+
+/// Stems of what is posted to.
+const ROOMS: &[&str] = &["channel", "room", "board", "wall", "feed", "thread"];
 
 /// Words that any description may use, whatever the tool does.
 const GIVEN: &[&str] = &[

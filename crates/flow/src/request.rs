@@ -411,7 +411,8 @@ impl Request {
         let dated = moment::relative(word).is_some() || moment::month_number(word).is_some();
         !dated
             && starts.iter().map(|at| *at as usize).any(|at| {
-                let Some(own) = self.words.get(at).filter(|own| own.capital || own.quoted) else { return false };
+                let named = |own: &&Word| own.capital || own.quoted || (!means && self.is_name_without_capital(at));
+                let Some(own) = self.words.get(at).filter(named) else { return false };
                 let next = self.words.get(at + 1).filter(|next| !next.hard_gap && !next.comma && !next.capital);
                 let modifies = next.is_some_and(|next| {
                     words::nouns(&next.stem) != 0 && words::verbs(&next.stem) == 0 && !words::is_stop(&next.lower)
@@ -419,6 +420,16 @@ impl Request {
                 let acts = self.words.get(at + 1).is_some_and(|next| crate::unasked::is_finite(&next.lower));
                 (own.quoted || !own.hard_gap || !means || acts) && !modifies
             })
+    }
+
+    /// "invite rick": whether a word of somebody who writes no capital letters at all stands where a name does.
+    fn is_name_without_capital(&self, at: usize) -> bool {
+        const BEFORE: &[&str] = &[
+            "with", "invite", "to", "for", "from", "tell", "ask", "mail", "email", "message", "text", "write", "pay",
+            "send",
+        ];
+        let stop = self.words.get(at).is_none_or(|word| words::is_stop(&word.lower));
+        !stop && BEFORE.contains(&self.word(at.checked_sub(1))) && !self.words.iter().any(|word| word.capital)
     }
 
     /// Whether a word bears a capital letter inside a phrase, so that one without meaning too is a name ("into Done").

@@ -50,7 +50,7 @@ impl Request {
             superlative,
             count: self.count_near(at),
             skipped: self.skipped(at),
-            nouns: self.stems_beside(at),
+            nouns: self.stems_beside(if self.is_number_of(at) { at + 2 } else { at }),
             sentence: word.sentence,
             of_whom,
         })
@@ -58,9 +58,20 @@ impl Request {
 
     /// "Who wrote the most messages": whether a superlative is of those who did something.
     fn is_of_whom(&self, at: usize) -> bool {
-        let most = matches!(self.word(Some(at)), "most" | "least" | "fewest");
-        let who = || self.before(at, 4, 0).any(|word| matches!(word.lower.as_str(), "who" | "whoever"));
+        const PEOPLE: &[&str] = &["user", "member", "person", "colleague", "mate", "employee", "contact", "author"];
+        let most = matches!(self.word(Some(at)), "most" | "least" | "fewest") || self.is_number_of(at);
+        let which =
+            |at: usize| matches!(self.word(Some(at)), "which" | "what") && PEOPLE.contains(&self.word(Some(at + 1)));
+        let who = || {
+            (at.saturating_sub(6)..at).any(which)
+                || self.before(at, 4, 0).any(|word| matches!(word.lower.as_str(), "who" | "whoever"))
+        };
         most && who() && self.before(at, 3, 0).any(|word| is_deed(&word.lower))
+    }
+
+    /// "The greatest number of messages": a superlative of how many there are.
+    fn is_number_of(&self, at: usize) -> bool {
+        matches!((self.word(Some(at + 1)), self.word(Some(at + 2))), ("number" | "amount" | "count", "of"))
     }
 
     /// "Fewer messages in it than any other": a comparative with all others is a superlative.

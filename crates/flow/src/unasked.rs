@@ -17,6 +17,7 @@ impl Request {
             || self.is_look_whether(at)
             || self.is_tie_break(at)
             || self.is_taking_a_look(at)
+            || self.is_filling_in(at)
             || self.is_said_to_me(at)
             || self.is_form_of_answer(at)
             || self.is_taken_back(at)
@@ -32,7 +33,7 @@ impl Request {
     /// "See whether they are in": a look, whatever the verb can mean besides.
     fn is_look_whether(&self, at: usize) -> bool {
         const WHETHER: &[&str] = &["whether", "if", "who", "what", "how", "which", "where", "when", "why"];
-        WHETHER.contains(&self.word(Some(at + 1))) && matches!(self.word(Some(at)), "see" | "check")
+        WHETHER.contains(&self.word(Some(at + 1))) && matches!(self.word(Some(at)), "see" | "check" | "establish")
     }
 
     /// "Which is the best? If two are level, take the pricier one": what says which one is asked about.
@@ -43,6 +44,17 @@ impl Request {
         let asked = || self.words.iter().any(|other| other.question && other.sentence + 1 == word.sentence);
         let tied = || self.before(at, 12, 0).any(|word| TIES.contains(&word.lower.as_str()));
         matches!(word.lower.as_str(), "take" | "pick" | "choose") && (tied() || (opens() && asked()))
+    }
+
+    /// "Put 'Our room' in the subject line": what a text that is asked for elsewhere holds.
+    fn is_filling_in(&self, at: usize) -> bool {
+        const PARTS: &[&str] = &["subject", "title", "heading", "headline", "body", "text", "letter", "topic"];
+        let behind = || self.words.iter().skip(at + 1).take(REACH);
+        let named = behind().skip_while(|word| word.quoted).take(3).map(|word| word.lower.as_str());
+        let named: Vec<&str> = named.collect();
+        self.word(Some(at)) == "put"
+            && behind().next().is_some_and(|word| word.quoted)
+            && matches!(named.as_slice(), ["in" | "as" | "into", "the" | "its", part] if PARTS.contains(part))
     }
 
     /// "Take a look at the claim."
@@ -427,7 +439,8 @@ static CLOSED: WordList = WordList::new(
     "anything anybody anyone something somebody someone nothing nobody everything everybody everyone \
     one two three four five six seven eight nine ten eleven twelve where which whichever whatever whoever ok okay ooh oh \
     hiya well so afterwards afterward soon later meanwhile otherwise besides before after until till once when while \
-    since because although though",
+    since because although though among amongst amid between beneath despite during except inside outside per regarding \
+    concerning throughout toward towards under underneath unlike upon versus via within whereas whom whose",
 );
 
 /// Words that open a sentence and order nothing.

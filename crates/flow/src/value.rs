@@ -132,7 +132,7 @@ impl Values<'_> {
         if !plain || leaf.name.naming.is_principal() {
             return false;
         }
-        let stem = words::stem(text);
+        let stem = words::stem(words::plain(text).unwrap_or(text));
         let leads = |mention: &Mention| mention.stem == stem || words::verbs(&stem) & mention.verbs & STATES != 0;
         words::verbs(&stem) != 0 && self.transcript.user.mentions.iter().any(leads)
     }
@@ -180,11 +180,26 @@ impl Values<'_> {
             {
                 Standing::Said
             }
+            None if fields().next().is_some() && leaf.argument.naming.is_payer() && self.is_read_there(text) => {
+                Standing::Said
+            }
             None if fields().next().is_some() && counted::is_selected(self.transcript, leaf, text) => Standing::Said,
             None if fields().next().is_some() => Standing::NotChosen,
             None if counted::is_selected_by_name(self.transcript, leaf, text) => Standing::Said,
             None => self.confirmed(leaf, text).map_or(Standing::Untrusted, Standing::Chosen),
         }
+    }
+
+    /// Whether an own account is the one in whose entries another value of the call stands.
+    fn is_read_there(&self, account: &str) -> bool {
+        let account = text::exact(account);
+        let read = self.transcript.sources.iter().filter(|source| source.given.contains(&account));
+        let others = || self.given.iter().filter(|other| **other != account);
+        let holds = |source: &Source, value: &String| {
+            let places = self.transcript.attested(value).iter().filter_map(|at| self.transcript.field(*at));
+            places.filter(|field| field.number.is_none()).any(|field| source.rows.contains(&field.row))
+        };
+        read.into_iter().any(|source| others().any(|value| holds(source, value)))
     }
 
     /// The row that a look-up gave for a value that nobody vouched for, if what the platform says there is what the
@@ -279,7 +294,9 @@ impl Values<'_> {
         if limited && !bound::holds(self.transcript, row, &bound::limits(self.transcript)) {
             return false;
         }
-        if self.is_singled_out((row, source), principal) || (has(bind::OWN) && self.is_own(field, user)) {
+        // Of the user's own record what it holds is meant, and not what that is called.
+        let whole = !has(bind::OWN) || !field.pointer.ends_with(&*field.raw);
+        if (whole && self.is_singled_out((row, source), principal)) || (has(bind::OWN) && self.is_own(field, user)) {
             return true;
         }
         if has(bind::DELEGATED) && user.delegation.figures && !principal && !self.tool.is_destructive() {
@@ -325,7 +342,7 @@ impl Values<'_> {
         let outdone = source.query == Query::Other && self.transcript.is_outdone(source, row);
         let single = REASONS.iter().filter(|reason| has(reason.mark)).any(|reason| {
             (reason.recipients || !principal)
-                && (!reason.shared || quantified || binding::is_alone(self.transcript, row, reason.mark))
+                && (!reason.shared || quantified || self.is_alone_with_the_call(row, reason.mark))
                 && (reason.names || (!outdone && (named || !named_other)))
         });
         // "The younger of the two": the words narrow the rows to these, and what tells them apart stands in no field.
@@ -336,6 +353,17 @@ impl Values<'_> {
             || narrowed()
             || (group && quantified && source.query != Query::Other && (!principal || !named_other))
             || (joined() && (!principal || source.trusted))
+    }
+
+    /// Whether no sibling of a row has this reason too, but for those of which the call has a value as well: "from
+    /// Savings to Holidays" names two.
+    fn is_alone_with_the_call(&self, row: &Row, reason: u16) -> bool {
+        let given = |other: &Row| {
+            let mut fields = other.fields.iter().filter_map(|at| self.transcript.field(*at));
+            fields.any(|field| field.attested && self.given.contains(&text::exact(&field.raw)))
+        };
+        let mut rivals = self.transcript.family_of(row).filter(|other| other.bind & reason != 0);
+        binding::is_alone(self.transcript, row, reason) || (reason == bind::LITERAL && rivals.all(given))
     }
 
     /// Whether a row is meant by what brought it: a query of the user's, or a list of which the user wants the whole.

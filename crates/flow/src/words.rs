@@ -342,7 +342,7 @@ pub(crate) fn stem(word: &str) -> String {
 fn undouble(s: &mut String) {
     let mut last = s.chars().rev();
     let (a, b) = (last.next(), last.next());
-    if a == b && a.is_some_and(|c| !"aeious".contains(c) && (c != 'l' || s.len() > 5)) {
+    if a == b && s.len() > 3 && a.is_some_and(|c| !"aeious".contains(c) && (c != 'l' || s.len() > 5)) {
         s.pop();
     }
 }
@@ -361,6 +361,7 @@ mod tests {
             ("move", "moving"),
             ("reserve", "reservation"),
             ("pin", "pinned"),
+            ("add", "added"),
             ("adjust", "adjustment"),
         ] {
             assert_eq!(stem(a).trim_end_matches('l'), stem(b).trim_end_matches('l'), "{a} {b}");
