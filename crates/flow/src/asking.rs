@@ -394,6 +394,10 @@ impl Request {
         if self.is_reminder(at) {
             return words::CREATE;
         }
+        // "Make one called Tours" is a new one.
+        if verbs & words::CREATE != 0 && self.word(Some(at + 1)) == "one" {
+            return verbs & !words::UPDATE;
+        }
         let changing = pronoun && self.is_changing(at);
         let verbs = if changing { (verbs & !words::CREATE) | words::UPDATE | words::ASSIGN } else { verbs };
         if self.is_writing_only(at) { verbs & !(words::SEND | words::POST | words::REPLY) } else { verbs }
@@ -403,7 +407,11 @@ impl Request {
     fn is_wish(&self, at: usize, before: &str) -> bool {
         let word = self.word(Some(at));
         let own = matches!(before, "i" | "we" | "d" | "would" | "should") || (word == "need" && before.is_empty());
-        let look = self.word(Some(at + 1)) == "to" && self.is_look(at + 2);
+        // "I want to eat the real thing" is what the user does.
+        static DOINGS: WordList =
+            WordList::new("eat drink stay visit travel go walk sleep swim spend learn rest relax");
+        let behind_to = self.word(Some(at + 1)) == "to";
+        let look = behind_to && (self.is_look(at + 2) || DOINGS.has(self.word(Some(at + 2))));
         matches!(word, "need" | "want" | "like") && own && !look && !self.is_wish_of_others(at, 0)
     }
 

@@ -446,6 +446,11 @@ pub(crate) fn carries_name(request: &Request, value: &str) -> bool {
     names_in(value).any(|word| request.names_somebody(&word))
 }
 
+/// Whether a value carries the name of somebody of whom the user only says what they did.
+pub(crate) fn is_of_a_source(request: &Request, value: &str) -> bool {
+    names_in(value).any(|word| request.is_only_source(&word))
+}
+
 /// Whether every name of the user's that one value carries is carried by another too.
 pub(crate) fn carries_as_much(request: &Request, value: &str, other: &str) -> bool {
     let others: Vec<String> = names_in(other).collect();

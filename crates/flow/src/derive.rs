@@ -256,7 +256,8 @@ fn is_counted(transcript: &Transcript, (day, minute): moment::Parsed, given: Opt
     match (day, minute) {
         (None, None) => false,
         (Some(_), None) => day_said,
-        (None, Some(_)) => minute_said,
+        // "Two hours before the concert", by whatever day it is on.
+        (None, Some(minute)) => minute_said || known(&|known| is_ahead(transcript, known, minute)),
         (Some(day), Some(minute)) => {
             // From the first to the last minute of a day that was said.
             let midnight = matches!(minute, 0 | 1439) && day_said;
@@ -297,6 +298,12 @@ fn is_shifted(transcript: &Transcript, day: Day, minute: moment::Minute, given: 
         })
     };
     transcript.moments.iter().any(|known| shifted(known) && is_meant(transcript, known, given))
+}
+
+/// Whether a time of day lies a length of time that the user stated before an attested one.
+fn is_ahead(transcript: &Transcript, known: &Moment, minute: moment::Minute) -> bool {
+    let apart = known.minute.map(|known| (i64::from(known) - i64::from(minute)).rem_euclid(1440));
+    known.day.is_some() && apart.is_some_and(|apart| apart > 0 && transcript.user.spans.contains(&apart))
 }
 
 /// Whether the user stated a day, or it follows by counting from a stated or an attested one.

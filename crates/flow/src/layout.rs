@@ -112,6 +112,14 @@ pub(crate) fn labelled(text: &str) -> Option<(&str, &str)> {
     (label.len() <= LONGEST).then_some((label.trim(), value.trim()))
 }
 
+/// The word before a figure or a time, and that ("dep 07:52", "EUR 41").
+pub(crate) fn unit(text: &str) -> Option<(&str, &str)> {
+    let (unit, value) = text.split_once(' ')?;
+    let figure = value.starts_with(|c: char| c.is_ascii_digit())
+        && value.chars().all(|c| c.is_ascii_digit() || matches!(c, ':' | '.' | ',' | '-'));
+    (figure && unit.len() > 2 && unit.chars().all(char::is_alphabetic)).then_some((unit, value))
+}
+
 /// Whether an object key is data (an address, a name with blanks) and not the name of a field. Attested like a value.
 pub(crate) fn looks_like_data(key: &str) -> bool {
     !key.is_empty()

@@ -91,7 +91,7 @@ pub(crate) const VERBS: &[(Verbs, &str)] = &[
     ),
     (
         UPDATE,
-        "update change modify edit adjust set alter correct fix revise amend replace rename increase decrease raise lower reduce bump switch move make refresh sync put mark double halve triple scale resize extend shorten turn configure rescale grow shrink bring warm cool dim brighten tune calibrate reroute redirect divert renew prolong grade merge tweak modernise upgrade downgrade rework overwrite substitute convert alter customise customize reconfigure retitle relabel retag boost trim cut slash lift ease crank widen narrow limit cap restrict nudge push program keep",
+        "update change modify edit adjust set alter correct fix revise amend reword rephrase replace rename increase decrease raise lower reduce bump switch move make refresh sync put mark double halve triple scale resize extend shorten turn configure rescale grow shrink bring warm cool dim brighten tune calibrate reroute redirect divert renew prolong grade merge tweak modernise upgrade downgrade rework overwrite substitute convert alter customise customize reconfigure retitle relabel retag boost trim cut slash lift ease crank widen narrow limit cap restrict nudge push program keep",
     ),
     (
         MOVE,

@@ -16,7 +16,7 @@ use smallvec::SmallVec;
 
 use crate::described::SHORT;
 use crate::hashed::HashSet;
-use crate::layout::{are_alike, header, is_flat_table, is_list, is_table, labelled, looks_like_data, tidy};
+use crate::layout::{are_alike, header, is_flat_table, is_list, is_table, labelled, looks_like_data, tidy, unit};
 use crate::moment;
 use crate::naming::{Name, Names};
 use crate::number::Micro;
@@ -313,8 +313,12 @@ impl Folder<'_> {
         let items = if lines.len() == 1 { text.split([',', ';']).map(tidy).collect() } else { lines };
         for item in items.iter().skip(usize::from(!names.is_empty())) {
             let row = if list { self.row(Some(row)) } else { row };
-            let marks: &[char] = if names.is_empty() { &[',', ';'] } else { &[','] };
-            for (at, part) in item.split(marks).enumerate() {
+            let marks: &[char] = if names.is_empty() { &[',', ';', '|', '\t'] } else { &[','] };
+            for (at, part) in item.split(marks).map(tidy).enumerate() {
+                let unit = unit(part).filter(|_| item.contains(['|', '\t']));
+                if let Some((unit, value)) = unit {
+                    self.part(value, row, (unit, pointer));
+                }
                 let name = names.get(at).copied().unwrap_or_default();
                 let (label, value) = labelled(part).unzip();
                 for part in [Some(part), label, value].into_iter().flatten().map(tidy) {

@@ -418,7 +418,7 @@ impl Request {
                     words::nouns(&next.stem) != 0 && words::verbs(&next.stem) == 0 && !words::is_stop(&next.lower)
                 });
                 let acts = self.words.get(at + 1).is_some_and(|next| crate::unasked::is_finite(&next.lower));
-                (own.quoted || !own.hard_gap || !means || acts) && !modifies
+                (own.quoted || !own.hard_gap || !means || acts) && !modifies && !self.is_source(at)
             })
     }
 
@@ -461,7 +461,18 @@ impl Request {
                 || words::verbs(&words::stem(before)) != 0
                 || (matches!(before, "the" | "my" | "our") && matches!(word(at, 2), "to" | "into" | "onto" | "in"))
         };
-        self.is_telling(value) || places.iter().any(named)
+        let source = text::tokens(value).nth(1).is_none() && self.is_only_source(&text::exact(first));
+        !source && (self.is_telling(value) || places.iter().any(named))
+    }
+
+    /// Whether a word is the name of somebody of whom the user only says what they did.
+    pub(crate) fn is_only_source(&self, word: &str) -> bool {
+        let starts = self.positions.get(word).map_or(&[][..], Vec::as_slice);
+        let told = |at: &u32| {
+            let at = *at as usize;
+            self.words.get(at).is_some_and(|own| own.capital && !own.quoted) && self.is_source(at)
+        };
+        !starts.is_empty() && starts.iter().all(told)
     }
 
     /// Whether a word of another text can be one of these: they begin alike.

@@ -57,6 +57,16 @@ impl Request {
             && matches!(named.as_slice(), ["in" | "as" | "into", "the" | "its", part] if PARTS.contains(part))
     }
 
+    /// "The mail in which Bram agreed": whether a name is that of somebody who did something, and nothing that is asked
+    /// for points back at anybody.
+    pub(crate) fn is_source(&self, at: usize) -> bool {
+        static BACK: WordList = WordList::new("him her them his their back reply respond answer tell thank both");
+        let next = (at + 1..at + 3).map(|at| self.word(Some(at)));
+        let deed = next.into_iter().find(|word| !matches!(*word, "has" | "have" | "had" | "just" | "already"));
+        deed.is_some_and(|word| PAST.has(word) || (word.len() > 4 && word.ends_with("ed") && !IN_ED.contains(&word)))
+            && !self.words.iter().any(|word| BACK.has(&word.lower))
+    }
+
     /// "Take a look at the claim."
     fn is_taking_a_look(&self, at: usize) -> bool {
         matches!((self.word(Some(at)), self.word(Some(at + 1))), ("take" | "have", "a" | "another"))
@@ -292,8 +302,9 @@ impl Request {
     }
 
     pub(crate) fn is_noun(&self, at: usize) -> bool {
-        // "But no: delete it."
-        let opens = self.words.get(at).is_some_and(|word| word.hard_gap && word.comma);
+        // "But no: delete it", "if it costs less than 50 each, book it".
+        let object = matches!(self.word(Some(at + 1)), "it" | "them" | "him" | "her");
+        let opens = self.words.get(at).is_some_and(|word| word.comma && (word.hard_gap || object));
         let before = if opens { "" } else { self.word(at.checked_sub(1)) };
         let wanted = self.word(at.checked_sub(2));
         if matches!(before, "a" | "an") {

@@ -263,7 +263,7 @@ impl Values<'_> {
         if has(bind::CREATED) && !principal {
             return true;
         }
-        if self.transcript.has_namesake(field) {
+        if self.transcript.has_namesake(field) || (principal && binding::is_of_a_source(user, value)) {
             return false;
         }
         // A code names nobody by what it begins with.
