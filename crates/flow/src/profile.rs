@@ -154,7 +154,7 @@ impl Profile {
         let as_verb = self.is_done_by(mention) || (fit >= Fit::Kind && self.is_argument(mention));
         let message = || mention.nouns & words::MESSAGE != 0;
         let telling = mention.verbs & words::SEND != 0
-            && self.verbs & (words::SEND | words::POST) != 0
+            && self.sends()
             && self.tells(either)
             && (!generic || mention.addressed || message());
         let money = || mention.nouns & words::MONEY != 0;
@@ -169,6 +169,11 @@ impl Profile {
         let placed =
             placed || (self.objects.is_empty() && mention.pronoun && self.signs(mention).points() >= mention.best.0);
         telling || paying || changing || self.is_quoted_by(mention) || ((same || alike || as_verb) && placed)
+    }
+
+    /// Whether the tool sends or posts, rather than that it lets others see what is there.
+    const fn sends(&self) -> bool {
+        self.verbs & words::SEND != 0 || (self.verbs & words::POST != 0 && self.verbs & words::SHARE == 0)
     }
 
     /// Whether a tool of these kinds of objects takes a message: a ledger's entry is none.
@@ -311,8 +316,7 @@ impl Profile {
         let changing = self.verbs & words::UPDATE != 0 && mention.verbs & CHANGES != 0;
         let alike = mention.verbs & self.verbs != 0 || self.is_done_by(mention) || self.is_argument(mention);
         let either = self.nouns | self.weak_nouns;
-        let telling =
-            mention.verbs & words::SEND != 0 && self.verbs & (words::SEND | words::POST) != 0 && self.tells(either);
+        let telling = mention.verbs & words::SEND != 0 && self.sends() && self.tells(either);
         let sharp = mention.verbs & self.sharp != 0 || telling;
         let verb: usize = match (same, alike || changing || telling) {
             (true, _) => 3,
@@ -434,7 +438,8 @@ impl Profile {
         if profile.verbs & words::SEND != 0 && kinds & words::MESSAGE != 0 {
             let other = words::SHIP | if kinds & words::MONEY == 0 { words::PAY } else { 0 };
             profile.verbs &= !other;
-            profile.sharp = (profile.sharp & !other) | words::SEND;
+            let sent = if profile.sharp & words::SHIP == 0 { 0 } else { words::SEND };
+            profile.sharp = (profile.sharp & !other) | sent;
             if profile.names.iter().any(|stem| ROOMS.contains(&stem.as_str())) {
                 profile.verbs |= words::POST;
             }
