@@ -9,7 +9,7 @@ use crate::mention::Mention;
 use crate::moment::{self, Relative};
 use crate::particle::phrasal;
 use crate::request::{Delegation, Request, Word};
-use crate::unasked::{OPENERS, is_finite};
+use crate::unasked::{OPENERS, asks_for_facts, is_finite};
 use crate::wordlist::WordList;
 use crate::words;
 
@@ -217,7 +217,7 @@ impl Request {
             let stated = words.iter().enumerate().any(|(at, word)| {
                 let finite = is_finite(&word.lower) && !at.checked_sub(1).is_some_and(rated);
                 // "You're a treasure."
-                let said_of_you = word.lower == "re" && self.word((start + at).checked_sub(1)) == "you";
+                let said_of_you = at == 1 && word.lower == "re" && self.word(Some(start)) == "you";
                 !word.quoted && (finite || said_of_you || (word.lower == "s" && contracted(at)))
             });
             // What is dictated whole asks for nothing itself.
@@ -583,16 +583,6 @@ impl Request {
         found.figures |= found.actions;
         found
     }
-}
-
-/// "For each the name, the rating and the address": what is to be told of things.
-fn asks_for_facts(words: &[&Word]) -> bool {
-    static FACTS: WordList = WordList::new("name rating address price cost hours phone website score reviews distance");
-    let facts = words.windows(2).filter(|pair| {
-        let [article, fact] = pair else { return false };
-        matches!(article.lower.as_str(), "the" | "its" | "their") && FACTS.has(&fact.lower)
-    });
-    facts.count() > 1
 }
 
 /// Whether a word asks to know or to read, so that its sentence orders nothing.

@@ -62,7 +62,7 @@ pub(crate) struct Request {
     exact: String,
     chunks: HashSet<String>,
     pub(crate) words: Vec<Word>,
-    positions: HashMap<String, Vec<u32>>,
+    pub(crate) positions: HashMap<String, Vec<u32>>,
     /// The sentences in which each stem stands.
     pub(crate) stems: HashMap<String, SmallVec<[u32; 2]>>,
     /// How the words begin, so that most of another text's words need not be stemmed.
@@ -402,36 +402,6 @@ impl Request {
         starts.iter().any(|at| self.words.get(*at as usize).is_some_and(|word| word.capital || word.quoted))
     }
 
-    /// Whether a word occurs as the name of somebody: neither what opens a sentence and means something, nor a part of
-    /// the calendar, nor what only tells which thing is meant ("the Acme contract").
-    pub(crate) fn names_somebody(&self, word: &str) -> bool {
-        let Some(starts) = self.positions.get(word) else { return false };
-        let stem = words::stem(word);
-        let means = words::verbs(&stem) | words::nouns(&stem) != 0 || words::is_reading(&stem);
-        let dated = moment::relative(word).is_some() || moment::month_number(word).is_some();
-        !dated
-            && starts.iter().map(|at| *at as usize).any(|at| {
-                let named = |own: &&Word| own.capital || own.quoted || (!means && self.is_name_without_capital(at));
-                let Some(own) = self.words.get(at).filter(named) else { return false };
-                let next = self.words.get(at + 1).filter(|next| !next.hard_gap && !next.comma && !next.capital);
-                let modifies = next.is_some_and(|next| {
-                    words::nouns(&next.stem) != 0 && words::verbs(&next.stem) == 0 && !words::is_stop(&next.lower)
-                });
-                let acts = self.words.get(at + 1).is_some_and(|next| crate::unasked::is_finite(&next.lower));
-                (own.quoted || !own.hard_gap || !means || acts) && !modifies && !self.is_source(at)
-            })
-    }
-
-    /// "invite rick": whether a word of somebody who writes no capital letters at all stands where a name does.
-    fn is_name_without_capital(&self, at: usize) -> bool {
-        const BEFORE: &[&str] = &[
-            "with", "invite", "to", "for", "from", "tell", "ask", "mail", "email", "message", "text", "write", "pay",
-            "send",
-        ];
-        let stop = self.words.get(at).is_none_or(|word| words::is_stop(&word.lower));
-        !stop && BEFORE.contains(&self.word(at.checked_sub(1))) && !self.words.iter().any(|word| word.capital)
-    }
-
     /// Whether a word bears a capital letter inside a phrase, so that one without meaning too is a name ("into Done").
     fn names_inside(&self, word: &str) -> bool {
         let starts = self.positions.get(word).map_or(&[][..], Vec::as_slice);
@@ -443,36 +413,6 @@ impl Request {
     pub(crate) fn is_telling(&self, value: &str) -> bool {
         value.contains(|c: char| c.is_ascii_digit() || "@./#:".contains(c))
             || text::tokens(value).any(|token| self.names(&text::exact(token.text)))
-    }
-
-    /// Whether the user writes a value as the name of somebody: with a capital, a figure or a sign, between quotation
-    /// marks, or behind a word that says whom something is for.
-    pub(crate) fn is_addressed(&self, value: &str) -> bool {
-        const BEFORE: &[&str] = &[
-            "to", "for", "with", "in", "into", "from", "of", "by", "on", "at", "and", "as", "user", "account",
-            "channel",
-        ];
-        let first = text::tokens(value).next().map_or("", |token| token.text);
-        let places = self.positions.get(&text::exact(first)).map_or(&[][..], Vec::as_slice);
-        let word = |at: &u32, by: usize| self.word((*at as usize).checked_sub(by));
-        let named = |at: &u32| {
-            let before = word(at, 1);
-            BEFORE.contains(&before)
-                || words::verbs(&words::stem(before)) != 0
-                || (matches!(before, "the" | "my" | "our") && matches!(word(at, 2), "to" | "into" | "onto" | "in"))
-        };
-        let source = text::tokens(value).nth(1).is_none() && self.is_only_source(&text::exact(first));
-        !source && (self.is_telling(value) || places.iter().any(named))
-    }
-
-    /// Whether a word is the name of somebody of whom the user only says what they did.
-    pub(crate) fn is_only_source(&self, word: &str) -> bool {
-        let starts = self.positions.get(word).map_or(&[][..], Vec::as_slice);
-        let told = |at: &u32| {
-            let at = *at as usize;
-            self.words.get(at).is_some_and(|own| own.capital && !own.quoted) && self.is_source(at)
-        };
-        !starts.is_empty() && starts.iter().all(told)
     }
 
     /// Whether a word of another text can be one of these: they begin alike.

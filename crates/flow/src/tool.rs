@@ -213,11 +213,12 @@ impl Tool {
         self.contract.effect == Effect::Irreversible || paying || self.profile.verbs & words::DESTRUCTIVE != 0
     }
 
-    /// Whether a call cannot be taken back, pays, deletes, approves or hands something over.
+    /// Whether a call cannot be taken back, pays, deletes, approves, sends or hands something over.
     pub(crate) fn gives_away(&self) -> bool {
         const AWAY: Verbs =
             words::DELETE | words::FORGIVE | words::BUY | words::PAY | words::APPROVE | words::RETURN | words::UNDO;
-        self.contract.effect == Effect::Irreversible || self.profile.verbs & AWAY != 0
+        let sent = self.profile.actions.iter().any(|stem| stem == "send");
+        self.contract.effect == Effect::Irreversible || self.profile.verbs & AWAY != 0 || sent
     }
 
     /// Whether a call ends or gives away something for good, so that an unknown word is no request for it.

@@ -57,16 +57,6 @@ impl Request {
             && matches!(named.as_slice(), ["in" | "as" | "into", "the" | "its", part] if PARTS.contains(part))
     }
 
-    /// "The mail in which Bram agreed": whether a name is that of somebody who did something, and nothing that is asked
-    /// for points back at anybody.
-    pub(crate) fn is_source(&self, at: usize) -> bool {
-        static BACK: WordList = WordList::new("him her them his their back reply respond answer tell thank both");
-        let next = (at + 1..at + 3).map(|at| self.word(Some(at)));
-        let deed = next.into_iter().find(|word| !matches!(*word, "has" | "have" | "had" | "just" | "already"));
-        deed.is_some_and(|word| PAST.has(word) || (word.len() > 4 && word.ends_with("ed") && !IN_ED.contains(&word)))
-            && !self.words.iter().any(|word| BACK.has(&word.lower))
-    }
-
     /// "Take a look at the claim."
     fn is_taking_a_look(&self, at: usize) -> bool {
         matches!((self.word(Some(at)), self.word(Some(at + 1))), ("take" | "have", "a" | "another"))
@@ -245,13 +235,12 @@ impl Request {
 
     fn is_past(&self, at: usize, first: usize) -> bool {
         let word = self.word(Some(at));
-        let past = word.ends_with("ed") && word.len() > 4 && !IN_ED.contains(&word) || PAST.has(word);
         let wish = |place: &usize| {
             let stem = self.words.get(*place).map_or("", |word| word.stem.as_str());
             matches!(stem, "want" | "need" | "lik" | "wish" | "get" | "please" | "pleas" | "have" | "hav" | "let")
         };
         let reach = self.before(at, 7, first).count();
-        past && !(at - reach..at).any(|place| wish(&place) && !self.is_wish_of_others(place, first))
+        is_past(word) && !(at - reach..at).any(|place| wish(&place) && !self.is_wish_of_others(place, first))
     }
 
     /// "Tom wants it paid", "which she'd like paid".
@@ -428,12 +417,27 @@ impl Request {
     }
 }
 
+/// "For each the name, the rating and the address": what is to be told of things.
+pub(crate) fn asks_for_facts(words: &[&Word]) -> bool {
+    static FACTS: WordList = WordList::new("name rating address price cost hours phone website score reviews distance");
+    let facts = words.windows(2).filter(|pair| {
+        let [article, fact] = pair else { return false };
+        matches!(article.lower.as_str(), "the" | "its" | "their") && FACTS.has(&fact.lower)
+    });
+    facts.count() > 1
+}
+
 /// Whether a word says of somebody what is or was, so that its sentence states.
 pub(crate) fn is_finite(word: &str) -> bool {
     static NOW: WordList = WordList::new(
         "is are was were has had does did says needs wants expects hopes wishes likes prefers can will would could should may might must ought",
     );
-    PAST.has(word) || NOW.has(word) || (word.len() > 4 && word.ends_with("ed") && !IN_ED.contains(&word))
+    NOW.has(word) || is_past(word)
+}
+
+/// Whether a word is a past.
+pub(crate) fn is_past(word: &str) -> bool {
+    PAST.has(word) || (word.len() > 4 && word.ends_with("ed") && !IN_ED.contains(&word))
 }
 
 /// Plain verbs that end like a past.

@@ -190,18 +190,6 @@ impl Values<'_> {
         }
     }
 
-    /// Whether an own account is the one in whose entries another value of the call stands.
-    fn is_read_there(&self, account: &str) -> bool {
-        let account = text::exact(account);
-        let read = self.transcript.sources.iter().filter(|source| source.given.contains(&account));
-        let others = || self.given.iter().filter(|other| **other != account);
-        let holds = |source: &Source, value: &String| {
-            let places = self.transcript.attested(value).iter().filter_map(|at| self.transcript.field(*at));
-            places.filter(|field| field.number.is_none()).any(|field| source.rows.contains(&field.row))
-        };
-        read.into_iter().any(|source| others().any(|value| holds(source, value)))
-    }
-
     /// The row that a look-up gave for a value that nobody vouched for, if what the platform says there is what the
     /// user's words name: the number of the order that is Lindqvist's, wherever it came from. No recipient is found so.
     fn confirmed(&self, leaf: &Leaf<'_>, text: &str) -> Option<u32> {
@@ -353,17 +341,6 @@ impl Values<'_> {
             || narrowed()
             || (group && quantified && source.query != Query::Other && (!principal || !named_other))
             || (joined() && (!principal || source.trusted))
-    }
-
-    /// Whether no sibling of a row has this reason too, but for those of which the call has a value as well: "from
-    /// Savings to Holidays" names two.
-    fn is_alone_with_the_call(&self, row: &Row, reason: u16) -> bool {
-        let given = |other: &Row| {
-            let mut fields = other.fields.iter().filter_map(|at| self.transcript.field(*at));
-            fields.any(|field| field.attested && self.given.contains(&text::exact(&field.raw)))
-        };
-        let mut rivals = self.transcript.family_of(row).filter(|other| other.bind & reason != 0);
-        binding::is_alone(self.transcript, row, reason) || (reason == bind::LITERAL && rivals.all(given))
     }
 
     /// Whether a row is meant by what brought it: a query of the user's, or a list of which the user wants the whole.

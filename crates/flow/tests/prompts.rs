@@ -21,11 +21,11 @@ type Calls = (u32, u32);
 /// somebody who knew the rules; the others are by two who did not, and the halves that were not looked into say what to
 /// expect of other words.
 const SETS: &[(&str, Calls, Calls)] = &[
-    ("office", (16, 382), (15, 67)),
+    ("office", (16, 382), (15, 64)),
     ("musichouse_learnt", (49, 92), (36, 9)),
-    ("musichouse_unread", (51, 86), (29, 7)),
+    ("musichouse_unread", (51, 86), (30, 8)),
     ("orders_learnt", (75, 65), (60, 2)),
-    ("orders_unread", (85, 55), (67, 9)),
+    ("orders_unread", (85, 55), (69, 9)),
 ];
 
 #[test]
@@ -57,6 +57,8 @@ const ORDERS: &[&str] = &[
     "I'd like the Hartmann bill paid.",
     "Let's pay the Hartmann bill.",
     "Do me a favour and pay the Hartmann bill.",
+    "You are therefore to pay the Hartmann bill.",
+    "I should be much obliged if you would pay the Hartmann bill.",
 ];
 
 const OTHERS: &[&str] = &[
