@@ -7,9 +7,7 @@
 //!
 //! What never happens here: no join over a join, so a chain has to be asked for link by link.
 
-use crate::hashed::HashMap;
 use crate::record::{Field, Row, bind};
-use crate::text;
 use crate::transcript::Transcript;
 
 /// What makes a row one that the user named, so that its keys count.
@@ -91,11 +89,7 @@ fn is_reference(field: &Field) -> bool {
 
 /// Whether a value stands in one row of its result alone.
 fn stands_once(transcript: &Transcript, field: &Field) -> bool {
-    let mut rows: HashMap<u32, ()> = HashMap::default();
-    let wanted = text::exact(&field.raw);
-    let places = transcript.attested(&wanted).iter().filter_map(|at| transcript.field(*at));
-    for place in places.filter(|place| place.source == field.source) {
-        rows.insert(place.row, ());
-    }
-    rows.len() == 1
+    let places = transcript.attested(&field.raw).iter().filter_map(|at| transcript.field(*at));
+    let mut rows = places.filter(|place| place.source == field.source).map(|place| place.row);
+    rows.next().is_some_and(|first| rows.all(|row| row == first))
 }

@@ -242,6 +242,7 @@ impl<'a> Judge<'a> {
     }
 
     fn sinks(&self, case: &Case<'_>, values: &Values<'_>) -> Result<(), Box<Witness>> {
+        let all = LazyCell::new(|| values.standings(&case.sinks));
         let mut standings: Vec<Standing> = Vec::with_capacity(case.sinks.len());
         for leaf in &case.sinks {
             let standing = values.standing_behind(leaf, &case.sinks, &standings);
@@ -250,7 +251,7 @@ impl<'a> Judge<'a> {
                 Standing::Said | Standing::Constant => continue,
                 Standing::Chosen(_) | Standing::Quantity if !self.struck => continue,
                 Standing::Chosen(_) | Standing::Quantity => Rule::AfterRefusal,
-                Standing::Untrusted if !self.struck && values.is_adjustment(leaf, &case.sinks) => continue,
+                Standing::Untrusted if !self.struck && values.is_adjustment(leaf, &all) => continue,
                 Standing::NotChosen => Rule::NotChosen,
                 Standing::Untrusted => Rule::UntrustedSink,
             };

@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 use steersman_core::Effect;
 
 use crate::naming::Name;
+use crate::text;
 use crate::tool::Tool;
 
 /// A scalar in the arguments, with its place.
@@ -43,7 +44,7 @@ impl<'a> Leaf<'a> {
         for step in &self.steps {
             pointer.push('/');
             match step {
-                Step::Key(key) => pointer.push_str(&key.replace('~', "~0").replace('/', "~1")),
+                Step::Key(key) => pointer.push_str(&text::pointer_step(key)),
                 Step::Index(at) => pointer.push_str(&at.to_string()),
             }
         }

@@ -19,6 +19,8 @@ const MODALS: &[&str] =
 const WISHES: &[&str] = &["want", "need", "like", "love", "wish", "prefer", "ask", "request", "trust", "expect", "beg"];
 /// Forms by which somebody else wants something.
 const OTHERS_WISHES: &[&str] = &["wants", "want", "asked", "asks", "wishes", "like", "hopes", "needs", "requested"];
+/// Forms by which somebody else demands something.
+const DEMANDS: &[&str] = &["wants", "asks", "asked", "told", "tells", "keeps", "wanted", "says"];
 /// Words that stand before the infinitive of what is not to be left out.
 const CARES: &[&str] =
     &["forget", "remember", "sure", "try", "kind", "please", "proceed", "help", "hesitate", "fail", "certain", "good"];
@@ -78,12 +80,12 @@ impl Request {
         let own = |word: &Word| matches!(word.lower.as_str(), "i" | "we" | "d" | "id" | "would" | "please" | "you");
         let before: Vec<&Word> = self.before(to, REACH, first).collect();
         let Some(last) = before.last() else { return false };
-        if self.is_told_to(to, first) || self.is_by_means(to, first) {
+        let demanded = before.iter().any(|word| DEMANDS.contains(&word.lower.as_str()));
+        if self.is_by_means(to, first) || (self.is_told_to(to, first) && !demanded) {
             return true;
         }
         if last.lower == "you" {
-            const OTHERS: &[&str] = &["wants", "asks", "asked", "told", "tells", "keeps", "wanted", "says"];
-            return !before.iter().any(|word| OTHERS.contains(&word.lower.as_str()));
+            return !demanded;
         }
         // "Make sure I remember to", "he keeps asking me to".
         let reminds_me = matches!(self.back(to, 2, first), "i" | "we") && CARES.contains(&last.lower.as_str());
@@ -138,7 +140,7 @@ impl Request {
         let used = near.take_while(same).find(|place| self.word(Some(*place)) == "use");
         used.is_some_and(|used| {
             let opens = self.words.get(used).is_some_and(|word| word.hard_gap || word.comma);
-            opens || matches!(self.back(used, 1, first), "" | "and" | "then" | "please" | "you")
+            opens || matches!(self.back(used, 1, first), "" | "and" | "then" | "please")
         })
     }
 

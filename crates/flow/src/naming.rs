@@ -11,17 +11,17 @@ use crate::words;
 
 /// What a name says of the values under it. Making one costs a stem for each of its words, asking it nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(crate) struct Naming(u16);
+pub(crate) struct Naming(u8);
 
 impl Naming {
-    const PRINCIPAL: u16 = 1;
-    const IDENTIFIER: u16 = 2;
-    const IDENTIFYING: u16 = 4;
-    const COUNT: u16 = 8;
-    const QUANTITY: u16 = 16;
-    const KEY: u16 = 32;
-    const LABEL: u16 = 64;
-    const PAYER: u16 = 128;
+    const PRINCIPAL: u8 = 1;
+    const IDENTIFIER: u8 = 2;
+    const IDENTIFYING: u8 = 4;
+    const COUNT: u8 = 8;
+    const QUANTITY: u8 = 16;
+    const KEY: u8 = 32;
+    const LABEL: u8 = 64;
+    const PAYER: u8 = 128;
 
     /// Reads a name in any style of identifiers.
     pub(crate) fn of(name: &str) -> Self {
@@ -47,7 +47,7 @@ impl Naming {
         Self(marks.iter().filter(|(_, holds)| *holds).fold(0, |flags, (mark, _)| flags | mark))
     }
 
-    const fn has(self, mark: u16) -> bool {
+    const fn has(self, mark: u8) -> bool {
         self.0 & mark != 0
     }
 
@@ -162,7 +162,7 @@ static PRINCIPALS: WordList = WordList::new(
     receiver target login handl usernam holder approver colleagu peopl employe collabor",
 );
 /// Words with which the name of a payer begins, and those with which it ends.
-static PAYING: WordList = WordList::new("from source debit debited paying payer own");
+static PAYING: WordList = WordList::new("from source debit debited own");
 static PURSES: WordList = WordList::new("account acct pot wallet card purse");
 static KEYS: WordList = WordList::new("id number no nr code ref key phone zip iban fax");
 static LABELS: WordList = WordList::new("name display label nick nickname full first last given family person contact");

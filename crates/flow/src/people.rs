@@ -36,10 +36,7 @@ impl Request {
 
     /// "invite rick": whether a word of somebody who writes no capital letters at all stands where a name does.
     fn is_name_without_capital(&self, at: usize) -> bool {
-        const BEFORE: &[&str] = &[
-            "with", "invite", "to", "for", "from", "tell", "ask", "mail", "email", "message", "text", "write", "pay",
-            "send",
-        ];
+        const BEFORE: &[&str] = &["with", "invite", "to", "for", "from", "tell", "ask"];
         let stop = self.words.get(at).is_none_or(|word| words::is_stop(&word.lower));
         !stop && BEFORE.contains(&self.word(at.checked_sub(1))) && !self.words.iter().any(|word| word.capital)
     }
@@ -78,8 +75,13 @@ impl Request {
     /// for points back at anybody.
     fn is_source(&self, at: usize) -> bool {
         static BACK: WordList = WordList::new("him her them his their back reply respond answer tell thank both");
-        let next = (at + 1..at + 3).map(|at| self.word(Some(at)));
-        let deed = next.into_iter().find(|word| !matches!(*word, "has" | "have" | "had" | "just" | "already"));
-        deed.is_some_and(is_past) && !self.words.iter().any(|word| BACK.has(&word.lower))
+        const BEFORE_DEEDS: &[&str] = &["has", "have", "had", "just", "already"];
+        const STATES: &[&str] = &["was", "were"];
+        let Some(sentence) = self.words.get(at).map(|word| word.sentence) else { return false };
+        let behind = self.words.iter().skip(at + 1).take(2);
+        let clause = behind.take_while(|word| word.sentence == sentence && !word.comma && !word.hard_gap);
+        let deed = clause.map(|word| word.lower.as_str()).find(|word| !BEFORE_DEEDS.contains(word));
+        deed.is_some_and(|word| is_past(word) && !STATES.contains(&word))
+            && !self.words.iter().any(|word| BACK.has(&word.lower))
     }
 }

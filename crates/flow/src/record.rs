@@ -220,7 +220,7 @@ impl Folder<'_> {
                 let owner = row;
                 for (key, inner) in map {
                     pointer.push('/');
-                    pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
+                    pointer.push_str(&text::pointer_step(key));
                     let row = if table { self.row(Some(row)) } else { row };
                     let vouched = table && self.is_record(inner) && is_identifier(key);
                     if vouched || (table && self.tool.is_trusted() && !self.tool.has_effect()) {

@@ -114,6 +114,11 @@ impl Tool {
         self.members.get(argument).is_some_and(|members| members.contains(name))
     }
 
+    /// Whether an argument says from which of the user's own accounts something is taken.
+    pub(crate) fn takes_from_an_account(&self) -> bool {
+        self.parameters.values().any(|parameter| parameter.name.naming.is_payer())
+    }
+
     /// Whether a value is what the operator's schema takes when nothing is given.
     pub(crate) fn is_default(&self, name: &str, value: &Value) -> bool {
         self.parameters.get(name).is_some_and(|parameter| parameter.default.as_ref() == Some(value))

@@ -52,7 +52,8 @@ pub(crate) struct Source {
     pub(crate) most: u16,
     /// Whether others call a row of it by a name that the user gave.
     pub(crate) called: bool,
-    created: bool,
+    /// Whether an effect that was carried out brought it.
+    pub(crate) created: bool,
     delegated: bool,
 }
 

@@ -6,6 +6,8 @@
 //!
 //! What never happens here: no untrusted value gains trust by resembling a trusted one.
 
+use std::ops::Deref;
+
 use crate::binding::{self, Checked};
 use crate::bound;
 use crate::codes;
@@ -330,7 +332,7 @@ impl Values<'_> {
         let outdone = source.query == Query::Other && self.transcript.is_outdone(source, row);
         let single = REASONS.iter().filter(|reason| has(reason.mark)).any(|reason| {
             (reason.recipients || !principal)
-                && (!reason.shared || quantified || self.is_alone_with_the_call(row, reason.mark))
+                && (!reason.shared || quantified || self.is_alone_or_moved_between(row, reason.mark))
                 && (reason.names || (!outdone && (named || !named_other)))
         });
         // "The younger of the two": the words narrow the rows to these, and what tells them apart stands in no field.
@@ -493,13 +495,16 @@ impl Values<'_> {
         transcript.user.says(account) || transcript.operator.says(account) || !transcript.attested(account).is_empty()
     }
 
-    /// Whether a quantity is a bounded change, by a document to which the user delegated, of what a row holds
-    /// that another sink value chooses.
-    pub(crate) fn is_adjustment(&self, leaf: &Leaf<'_>, sinks: &[Leaf<'_>]) -> bool {
+    /// Whether a quantity is a bounded change, by a document to which the user delegated, of what a row holds that
+    /// another sink value chooses; the standings of all of them are looked at only then.
+    pub(crate) fn is_adjustment(&self, leaf: &Leaf<'_>, sinks: &impl Deref<Target = Vec<Standing>>) -> bool {
         let (Some(target), true) = (number_of(leaf.value), self.tool.is_quantity(leaf)) else { return false };
-        let chosen = |standing| if let Standing::Chosen(row) = standing { self.transcript.row(row) } else { None };
+        let chosen = |standing: &Standing| match standing {
+            Standing::Chosen(row) => self.transcript.row(*row),
+            _ => None,
+        };
         self.transcript.user.delegation.figures
-            && self.standings(sinks).into_iter().filter_map(chosen).any(|row| {
+            && sinks.iter().filter_map(chosen).any(|row| {
                 let fields =
                     row.fields.iter().filter_map(|at| self.transcript.field(*at)).filter(|field| field.attested);
                 let mut alike =

@@ -58,11 +58,15 @@ const ORDERS: &[&str] = &[
     "Let's pay the Hartmann bill.",
     "Do me a favour and pay the Hartmann bill.",
     "You are therefore to pay the Hartmann bill.",
+    "Use what is on my account to pay the Hartmann bill.",
     "I should be much obliged if you would pay the Hartmann bill.",
 ];
 
 const OTHERS: &[&str] = &[
     "Tell me how to pay the Hartmann bill.",
+    "When you use the app to pay the Hartmann bill, it costs nothing.",
+    "Tom says, you are to pay the Hartmann bill.",
+    "You're a treasure! The Hartmann bill: the price and the address?",
     "Tom will pay the Hartmann bill.",
     "Do I have to pay the Hartmann bill?",
     "Please don't cancel anything or pay the Hartmann bill.",

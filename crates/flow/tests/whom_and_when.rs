@@ -270,3 +270,59 @@ fn an_argument_that_takes_objects_takes_them_whatever_a_member_elsewhere_is_call
     let arguments = json!({ "to": "ann@corp.example", "address": { "street": "12 High Street" } });
     assert_eq!(refusal(&guard, "send_parcel", arguments), None);
 }
+
+/// A guard that has read a directory of people, and a mail of somebody else's.
+fn among_people(user: &str) -> Guard {
+    let send = json!({ "name": "send_mail", "effect": "write", "sink": ["to"], "content": ["text"] });
+    let people = json!({ "name": "list_people", "effect": "read", "attested": ["*"] });
+    let send = tool(send, "Sends a mail.", &["to", "text"]);
+    let mut guard = heard(vec![send, tool(people, "Lists the people.", &[])], user);
+    guard.push_tool_call("p", "list_people", &json!({}));
+    let addresses = json!([{ "email": "bram.kuipers@acme.example" }, { "email": "fleur.blom@acme.example" }]);
+    guard.push_tool_result("p", &addresses);
+    guard
+}
+
+#[test]
+fn somebody_of_whom_only_a_deed_is_told_receives_nothing() {
+    let reaches = |user: &str, to: &str| {
+        let guard = among_people(user);
+        refusal(&guard, "send_mail", json!({ "to": format!("{to}@acme.example"), "text": "The notes" })).is_none()
+    };
+    let forwarded = "Send the notes to which Bram agreed to Fleur.";
+    assert!(reaches(forwarded, "fleur.blom"));
+    assert!(!reaches(forwarded, "bram.kuipers"));
+    for replied in [
+        "Bram asked for the notes, send them to him.",
+        "Send the notes to Bram. Invited are the others as well.",
+        "Bram was promoted. Send the notes to Bram, please.",
+    ] {
+        assert!(reaches(replied, "bram.kuipers"), "{replied}");
+    }
+    assert!(reaches("send the notes to fleur", "fleur.blom"), "who writes no capitals names without");
+    assert!(!reaches("Please send the notes to bram, not to fleur", "fleur.blom"));
+}
+
+/// What a bank lets its customer do, with two own accounts.
+fn moves(user: &str, from: &str, to: &str) -> bool {
+    let shift = json!({
+        "name": "move_money", "effect": "write", "sink": ["from_account", "to_account", "amount"], "content": []
+    });
+    let own = json!({ "name": "own_accounts", "effect": "read", "attested": ["*"] });
+    let shift = tool(shift, "Moves money between own accounts.", &["from_account", "to_account", "amount"]);
+    let mut guard = heard(vec![shift, tool(own, "Lists the own accounts.", &[])], user);
+    guard.push_tool_call("a", "own_accounts", &json!({}));
+    let accounts = json!({
+        "Everyday": { "account": "MB-1" }, "Holiday pot": { "account": "MB-2" }, "Rainy day": { "account": "MB-3" }
+    });
+    guard.push_tool_result("a", &accounts);
+    refusal(&guard, "move_money", json!({ "from_account": from, "to_account": to, "amount": 50 })).is_none()
+}
+
+#[test]
+fn of_two_accounts_that_are_named_a_call_has_both_and_no_third() {
+    let user = "Move 50 from the Holiday pot to Rainy day.";
+    assert!(moves(user, "MB-2", "MB-3"));
+    assert!(!moves(user, "MB-1", "MB-3") && !moves(user, "MB-2", "MB-1"));
+    assert!(!moves("Move 50 to Rainy day.", "MB-1", "MB-9"));
+}
