@@ -3,6 +3,8 @@
 //!
 //! What never happens here: no number chooses a row.
 
+use std::ops::Deref;
+
 use serde_json::Value;
 
 use crate::binding;
@@ -54,6 +56,26 @@ impl Values<'_> {
             self.transcript.attested(text)
         };
         self.attested(leaf, text, fields)
+    }
+
+    /// Whether a quantity is a bounded change, by a document to which the user delegated, of what a row holds that
+    /// another sink value chooses; the standings of all of them are looked at only then.
+    pub(crate) fn is_adjustment(&self, leaf: &Leaf<'_>, sinks: &impl Deref<Target = Vec<Standing>>) -> bool {
+        let (Some(target), true) = (number_of(leaf.value), self.tool.is_quantity(leaf)) else { return false };
+        let chosen = |standing: &Standing| match standing {
+            Standing::Chosen(row) => self.transcript.row(*row),
+            _ => None,
+        };
+        self.transcript.user.delegation.figures
+            && sinks.iter().filter_map(chosen).any(|row| {
+                let fields =
+                    row.fields.iter().filter_map(|at| self.transcript.field(*at)).filter(|field| field.attested);
+                let mut alike =
+                    fields.filter(|field| field.name.words.iter().any(|word| leaf.name.words.contains(word)));
+                alike.any(|field| {
+                    field.number.is_some_and(|current| derive::is_adjusted(self.transcript, target, current))
+                })
+            })
     }
 
     /// Whether the user says how many of what an argument counts.

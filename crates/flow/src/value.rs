@@ -6,8 +6,6 @@
 //!
 //! What never happens here: no untrusted value gains trust by resembling a trusted one.
 
-use std::ops::Deref;
-
 use crate::binding::{self, Checked};
 use crate::bound;
 use crate::codes;
@@ -493,26 +491,6 @@ impl Values<'_> {
     pub(crate) fn vouches_account(&self, account: &str) -> bool {
         let transcript = self.transcript;
         transcript.user.says(account) || transcript.operator.says(account) || !transcript.attested(account).is_empty()
-    }
-
-    /// Whether a quantity is a bounded change, by a document to which the user delegated, of what a row holds that
-    /// another sink value chooses; the standings of all of them are looked at only then.
-    pub(crate) fn is_adjustment(&self, leaf: &Leaf<'_>, sinks: &impl Deref<Target = Vec<Standing>>) -> bool {
-        let (Some(target), true) = (number_of(leaf.value), self.tool.is_quantity(leaf)) else { return false };
-        let chosen = |standing: &Standing| match standing {
-            Standing::Chosen(row) => self.transcript.row(*row),
-            _ => None,
-        };
-        self.transcript.user.delegation.figures
-            && sinks.iter().filter_map(chosen).any(|row| {
-                let fields =
-                    row.fields.iter().filter_map(|at| self.transcript.field(*at)).filter(|field| field.attested);
-                let mut alike =
-                    fields.filter(|field| field.name.words.iter().any(|word| leaf.name.words.contains(word)));
-                alike.any(|field| {
-                    field.number.is_some_and(|current| derive::is_adjusted(self.transcript, target, current))
-                })
-            })
     }
 
     /// Whether at least one of these free texts comes from the user or a platform, whole or in its meaning words.
