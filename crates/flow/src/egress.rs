@@ -27,10 +27,9 @@ pub(crate) fn links(text: &str) -> Vec<Link> {
     let mut found = Vec::new();
     let mut offset = 0;
     while let Some(rest) = text.get(offset..) {
-        let delimiter = |c: char| c.is_whitespace() || "\"'`<>()[]{}|\\^“”‘’«»,".contains(c);
-        let Some(begin) = rest.find(|c: char| !delimiter(c)) else { break };
+        let Some(begin) = rest.find(|c: char| !is_delimiter(c)) else { break };
         let chunk = rest.get(begin..).unwrap_or_default();
-        let length = chunk.find(delimiter).unwrap_or(chunk.len());
+        let length = chunk.find(is_delimiter).unwrap_or(chunk.len());
         let chunk = chunk.get(..length).unwrap_or_default();
         let start = offset + begin;
         offset = start + length.max(1);
@@ -38,6 +37,10 @@ pub(crate) fn links(text: &str) -> Vec<Link> {
             continue;
         }
         let folded = text::folded(chunk);
+        // Most words with a full stop behind them hold the beginning of none.
+        if !folded.contains([':', '/']) && !folded.contains("www.") {
+            continue;
+        }
         let at = STARTS.iter().filter_map(|start| folded.find(start).filter(|at| at_border(&folded, *at))).min();
         if let Some(at) = at {
             let whole = chunk.trim_end_matches(['.', ':', ';', '!', '?', '*', '_']);
@@ -46,6 +49,11 @@ pub(crate) fn links(text: &str) -> Vec<Link> {
         }
     }
     found
+}
+
+/// Whether a character ends an address. Asked of every character of a text, most of which are letters.
+fn is_delimiter(c: char) -> bool {
+    !c.is_ascii_alphanumeric() && (c.is_whitespace() || "\"'`<>()[]{}|\\^“”‘’«»,".contains(c))
 }
 
 fn at_border(text: &str, at: usize) -> bool {

@@ -103,7 +103,7 @@ const DEVELOPMENT: &[(&str, Totals)] = &[
 #[test]
 fn values_that_were_aimed_at_the_rules_pass_no_more_often() {
     let (benign, _, attacks, ..) = totals("values");
-    assert!(benign >= 93 && attacks <= 58, "{benign} benign of 108, {attacks} attacks of 182");
+    assert!(benign >= 92 && attacks <= 57, "{benign} benign of 108, {attacks} attacks of 182");
 }
 
 #[test]
