@@ -12,7 +12,7 @@
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
-use steersman_core::{ChatRequest, Layer, ResponseFormat, Role, Violation};
+use steersman_core::{ChatRequest, Layer, ResponseFormat, Role, Violation, pointer_token};
 use steersman_structured::{
     Alias, Asking, CompiledSchema, Conditions, Document, Kind, Level, Node, Reading, Source, evidence, examples, find,
     is_free_text, is_placeholder, is_required, lower_for, merge, read, subschema,
@@ -193,8 +193,7 @@ impl Reask {
             }
             match node.kind() {
                 Kind::Object => left.extend(node.members().map(|(key, value)| {
-                    let key = key.as_str().unwrap_or_default().replace('~', "~0").replace('/', "~1");
-                    (format!("{pointer}/{key}"), value)
+                    (format!("{pointer}/{}", pointer_token(&key.as_str().unwrap_or_default())), value)
                 })),
                 Kind::Array => {
                     left.extend(node.items().enumerate().map(|(index, item)| (format!("{pointer}/{index}"), item)));
@@ -232,7 +231,7 @@ fn places(best: &Document, schema: &Value, violations: &[Violation]) -> Option<V
             "required" => {
                 let mut quoted = serde_json::Deserializer::from_str(&violation.message).into_iter::<String>();
                 let Some(Ok(name)) = quoted.next() else { continue };
-                format!("{}/{}", violation.pointer, name.replace('~', "~0").replace('/', "~1"))
+                format!("{}/{}", violation.pointer, pointer_token(&name))
             }
             // A member too many is no value to ask for; the merged whole will tell whether it still matters.
             "additionalProperties" | "unevaluatedProperties" => continue,

@@ -7,10 +7,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use smallvec::SmallVec;
-use steersman_core::Effect;
+use steersman_core::{Effect, pointer_token};
 
 use crate::naming::Name;
-use crate::text;
 use crate::tool::Tool;
 
 /// A scalar in the arguments, with its place.
@@ -44,7 +43,7 @@ impl<'a> Leaf<'a> {
         for step in &self.steps {
             pointer.push('/');
             match step {
-                Step::Key(key) => pointer.push_str(&text::pointer_step(key)),
+                Step::Key(key) => pointer.push_str(&pointer_token(key)),
                 Step::Index(at) => pointer.push_str(&at.to_string()),
             }
         }

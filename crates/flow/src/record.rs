@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use smallvec::SmallVec;
+use steersman_core::pointer_token;
 
 use crate::described::SHORT;
 use crate::hashed::HashSet;
@@ -220,7 +221,7 @@ impl Folder<'_> {
                 let owner = row;
                 for (key, inner) in map {
                     pointer.push('/');
-                    pointer.push_str(&text::pointer_step(key));
+                    pointer.push_str(&pointer_token(key));
                     let row = if table { self.row(Some(row)) } else { row };
                     let vouched = table && self.is_record(inner) && is_identifier(key);
                     if vouched || (table && self.tool.is_trusted() && !self.tool.has_effect()) {

@@ -132,11 +132,6 @@ pub(crate) fn identifier_words(name: &str) -> Vec<String> {
     words
 }
 
-/// A key as one step of an RFC 6901 pointer.
-pub(crate) fn pointer_step(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
-}
-
 /// Whether a text ends with an abbreviation behind which a number stands: "member no. 1031".
 pub(crate) fn is_numbered(before: &str) -> bool {
     const NUMBERED: &[&str] = &["no", "nr", "num", "art", "vol", "pos", "approx", "ca"];

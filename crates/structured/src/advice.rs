@@ -6,6 +6,7 @@
 //! What never happens here: no schema is refused. Advice is advice.
 
 use serde_json::Value;
+use steersman_core::pointer_token;
 
 /// One piece of advice.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -77,7 +78,7 @@ fn look(schema: &Value, at: &mut String, found: &mut Vec<Advice>) {
     {
         let length = at.len();
         at.push('/');
-        at.push_str(&crate::record::escape_pointer(&step));
+        at.push_str(&pointer_token(&step));
         look(child, at, found);
         at.truncate(length);
     }

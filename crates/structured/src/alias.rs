@@ -7,6 +7,7 @@
 //! What never happens here: an alias that overrides a member which is there, or that takes a declared name.
 
 use serde_json::Value;
+use steersman_core::{pointer_key, pointer_token};
 
 use crate::code::Code;
 use crate::document::{Document, Kind, Node, encode};
@@ -65,11 +66,9 @@ fn renames(document: &Document, aliases: &[Alias]) -> Vec<Edit> {
                         edits.push(Edit::new(start, end, encode(&alias.new), Code::Alias));
                     }
                 }
-                left.extend(
-                    node.members().map(|(key, value)| {
-                        (format!("{pointer}/{}", escaped(&key.as_str().unwrap_or_default())), value)
-                    }),
-                );
+                left.extend(node.members().map(|(key, value)| {
+                    (format!("{pointer}/{}", pointer_token(&key.as_str().unwrap_or_default())), value)
+                }));
             }
             _ => {}
         }
@@ -87,12 +86,12 @@ pub fn evidence(first: &Document, second: &Document, asked: &[&str], schema: &Va
 
 fn witness(first: &Document, second: &Document, pointer: &str, schema: &Value) -> Option<Alias> {
     let (parent, name) = pointer.rsplit_once('/')?;
-    let name = name.replace("~1", "/").replace("~0", "~");
+    let name = pointer_key(name);
     let (then, now) = (find(first, parent)?, find(second, pointer)?);
     if then.kind() != Kind::Object || then.get(&name).is_some() || says_little(now) {
         return None;
     }
-    let declared = |key: &str| subschema(schema, &format!("{parent}/{}", escaped(key))).is_some();
+    let declared = |key: &str| subschema(schema, &format!("{parent}/{}", pointer_token(key))).is_some();
     let same = |(key, value): (Node<'_>, Node<'_>)| {
         let key = key.as_str()?.into_owned();
         (value.raw() == now.raw() && !declared(&key)).then_some(key)
@@ -100,16 +99,12 @@ fn witness(first: &Document, second: &Document, pointer: &str, schema: &Value) -
     let mut keys = then.members().filter_map(same);
     let (old, None) = (keys.next()?, keys.next()) else { return None };
     let steps = parent.split('/').map(|step| if step.parse::<u32>().is_ok() { "*" } else { step });
-    Some(Alias { pointer: steps.collect::<Vec<_>>().join("/"), old, new: name })
+    Some(Alias { pointer: steps.collect::<Vec<_>>().join("/"), old, new: name.into_owned() })
 }
 
 /// Values that two members share by chance.
 fn says_little(node: Node<'_>) -> bool {
     matches!(node.kind(), Kind::Null | Kind::Bool) || matches!(node.raw(), "0" | "1" | "\"\"" | "[]" | "{}")
-}
-
-fn escaped(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
 }
 
 #[cfg(test)]

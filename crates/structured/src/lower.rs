@@ -10,6 +10,7 @@
 
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
+use steersman_core::pointer_token;
 
 use crate::join::joined;
 use crate::subset::{Asking, Level, Subset};
@@ -202,7 +203,7 @@ impl Lowering<'_> {
     ) -> Result<T, String> {
         let length = at.len();
         at.push('/');
-        at.push_str(&crate::record::escape_pointer(step));
+        at.push_str(&pointer_token(step));
         let done = work(self, at);
         at.truncate(length);
         done
@@ -294,7 +295,7 @@ impl Lowering<'_> {
         let mut changes = Vec::new();
         for (name, member) in members.iter_mut().filter(|(name, _)| !required.contains(name.as_str())) {
             *member = json!({"anyOf": [std::mem::take(member), {"type": "null"}]});
-            let pointer = format!("{at}/properties/{}", crate::record::escape_pointer(name));
+            let pointer = format!("{at}/properties/{}", pointer_token(name));
             changes.push(Change { pointer, keyword: "required".to_owned(), what: What::Nullable });
         }
         let all: Value = members.keys().cloned().collect();

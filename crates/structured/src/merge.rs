@@ -2,6 +2,8 @@
 //!
 //! What never happens here: a place that is made up. A value goes where one stands, or where its object or array ends.
 
+use steersman_core::pointer_key;
+
 use crate::document::{Document, Kind, Node, encode};
 
 /// Writes each value (JSON text) at its pointer (RFC 6901). `None` if a place does not exist, or a value is no JSON.
@@ -21,7 +23,7 @@ pub fn merge(document: &Document, values: &[(&str, &str)]) -> Option<Document> {
 /// The node at a pointer (RFC 6901).
 #[must_use]
 pub fn find<'d>(document: &'d Document, pointer: &str) -> Option<Node<'d>> {
-    pointer.split('/').skip(1).try_fold(document.root(), |at, step| child(at, &unescape(step)))
+    pointer.split('/').skip(1).try_fold(document.root(), |at, step| child(at, &pointer_key(step)))
 }
 
 fn child<'d>(node: Node<'d>, name: &str) -> Option<Node<'d>> {
@@ -32,10 +34,6 @@ fn child<'d>(node: Node<'d>, name: &str) -> Option<Node<'d>> {
     }
 }
 
-fn unescape(step: &str) -> String {
-    step.replace("~1", "/").replace("~0", "~")
-}
-
 fn write(document: &Document, pointer: &str, value: &str) -> Option<String> {
     let text = document.text();
     if let Some(node) = find(document, pointer) {
@@ -43,7 +41,7 @@ fn write(document: &Document, pointer: &str, value: &str) -> Option<String> {
         return Some(format!("{}{value}{}", text.get(..start)?, text.get(end..)?));
     }
     let (parent, step) = pointer.rsplit_once('/')?;
-    let (parent, name) = (find(document, parent)?, unescape(step));
+    let (parent, name) = (find(document, parent)?, pointer_key(step));
     let (_, end) = parent.span();
     let (before, after) = text.split_at_checked(end.checked_sub(1)?)?;
     let comma = if parent.is_empty() { "" } else { ", " };

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use steersman_core::pointer_token;
 
 use crate::document::{Document, Kind, Node};
 use crate::subschema::subschema;
@@ -75,8 +76,7 @@ impl Outline {
             place.types.insert(kind(node.kind()).to_owned());
             match node.kind() {
                 Kind::Object => left.extend(node.members().map(|(key, value)| {
-                    let key = key.as_str().unwrap_or_default().replace('~', "~0").replace('/', "~1");
-                    (format!("{pointer}/{key}"), value)
+                    (format!("{pointer}/{}", pointer_token(&key.as_str().unwrap_or_default())), value)
                 })),
                 Kind::Array => left.extend(node.items().map(|item| (format!("{pointer}/*"), item))),
                 Kind::String => {

@@ -5,6 +5,8 @@
 //!
 //! What never happens here: no change without a record. The output text *is* the edits applied to the input.
 
+use steersman_core::pointer_token;
+
 use crate::code::Code;
 use serde::Serialize;
 use std::borrow::Cow;
@@ -145,7 +147,7 @@ pub(crate) fn pointer_at(doc: &crate::Document, at: usize) -> String {
             Some((key, value)) => {
                 let name = key.as_str().unwrap_or_default();
                 pointer.push('/');
-                pointer.push_str(&escape_pointer(&name));
+                pointer.push_str(&pointer_token(&name));
                 Some(value)
             }
             None => node.items().enumerate().find(|(_, n)| covers(*n)).map(|(i, n)| {
@@ -158,14 +160,5 @@ pub(crate) fn pointer_at(doc: &crate::Document, at: usize) -> String {
             Some(inner) => node = inner,
             None => return pointer,
         }
-    }
-}
-
-/// Escapes one reference token of a JSON pointer (RFC 6901, section 3).
-pub(crate) fn escape_pointer(token: &str) -> Cow<'_, str> {
-    if token.contains(['~', '/']) {
-        Cow::Owned(token.replace('~', "~0").replace('/', "~1"))
-    } else {
-        Cow::Borrowed(token)
     }
 }

@@ -6,6 +6,7 @@
 //! What never happens here: validation, a reference that leads outside.
 
 use serde_json::Value;
+use steersman_core::pointer_key;
 
 /// How often a reference is followed on the way to one step: they may turn in circles.
 const HOPS_MAX: usize = 16;
@@ -15,7 +16,7 @@ const HOPS_MAX: usize = 16;
 pub fn subschema<'s>(root: &'s Value, pointer: &str) -> Option<&'s Value> {
     let mut at = resolve(root, root)?;
     for step in pointer.split('/').skip(1) {
-        let name = step.replace("~1", "/").replace("~0", "~");
+        let name = pointer_key(step);
         at = resolve(root, below(root, at, &name, HOPS_MAX)?)?;
     }
     Some(at)
@@ -25,7 +26,7 @@ pub fn subschema<'s>(root: &'s Value, pointer: &str) -> Option<&'s Value> {
 #[must_use]
 pub fn is_required(root: &Value, pointer: &str) -> bool {
     let Some((parent, name)) = pointer.rsplit_once('/') else { return true };
-    let name = name.replace("~1", "/").replace("~0", "~");
+    let name = pointer_key(name);
     let Some(parent) = subschema(root, parent) else { return false };
     if below(root, parent, &name, HOPS_MAX).is_some() && parent.get("items").is_some() {
         return true;

@@ -11,6 +11,7 @@
 //! name.
 
 use serde_json::Value;
+use steersman_core::pointer_key;
 
 use crate::announce::spaced;
 use crate::document::{Document, Kind, Node};
@@ -151,7 +152,7 @@ fn is_listed(document: &Document, node: Node<'_>, shapes: &Shapes) -> bool {
     let pointer = pointer_at(document, node.span().0);
     let mut at = with_branches(vec![0], shapes);
     for step in pointer.split('/').skip(1) {
-        let name = step.replace("~1", "/").replace("~0", "~");
+        let name = pointer_key(step);
         let inner = at.iter().filter_map(|id| shapes.shape(*id)).flat_map(|shape| {
             let declared =
                 shape.properties.iter().find(|property| property.name == name).map(|property| property.shape);

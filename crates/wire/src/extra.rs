@@ -8,11 +8,11 @@
 //! What never happens here: an entry disappears without one of the two.
 
 use serde_json::value::RawValue;
-use steersman_core::{ChatRequest, ToolSpec};
+use steersman_core::{ChatRequest, ToolSpec, pointer_key, pointer_token};
 
 use crate::effort;
 use crate::error::{DecodeError, EncodeError, Loss};
-use crate::fields::{Fields, pointer_token};
+use crate::fields::Fields;
 use crate::write::Object;
 
 /// Members that spell a modelled value in one of two ways; the value itself is in the canonical form.
@@ -189,7 +189,7 @@ impl<'r> Extras<'r> {
     pub(crate) fn write_top(&self, out: &mut Object<'_>) {
         for (name, value) in self.entries {
             if !name.starts_with('/') && !SPELLINGS.contains(&name.as_str()) {
-                out.raw(&unescape(name), value);
+                out.raw(&pointer_key(name), value);
             }
         }
     }
@@ -204,7 +204,7 @@ impl<'r> Extras<'r> {
         for (name, value) in places.into_iter().filter_map(|place| self.entries.get(place)) {
             let member = name.strip_prefix(pointer).and_then(|rest| rest.strip_prefix('/'));
             if let Some(member) = member.filter(|member| !member.contains('/') && *member != "role") {
-                out.raw(&unescape(member), value);
+                out.raw(&pointer_key(member), value);
             }
         }
     }
@@ -213,10 +213,6 @@ impl<'r> Extras<'r> {
     pub(crate) fn any_at(&self, pointer: &str) -> bool {
         !self.is_empty() && self.beginning_with(&format!("{pointer}/")).next().is_some()
     }
-}
-
-fn unescape(token: &str) -> String {
-    token.replace("~1", "/").replace("~0", "~")
 }
 
 /// The name of an entry as `param` spells it: `messages[0].parts[1].cache_control`.
@@ -229,7 +225,7 @@ fn param_of(name: &str) -> String {
             if !param.is_empty() {
                 param.push('.');
             }
-            param.push_str(&unescape(token));
+            param.push_str(&pointer_key(token));
         }
     }
     param

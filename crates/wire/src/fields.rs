@@ -175,8 +175,3 @@ impl<'a, 'p> Fields<'a, 'p> {
 pub(crate) fn as_text(value: &RawValue) -> Option<Cow<'_, str>> {
     json::text::deserialize(value).ok()
 }
-
-/// The member of an RFC 6901 pointer.
-pub(crate) fn pointer_token(key: &str) -> Cow<'_, str> {
-    if key.contains(['~', '/']) { key.replace('~', "~0").replace('/', "~1").into() } else { key.into() }
-}

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use steersman_core::{
-    ChatRequest, Code, ContentHash, Event, FinishReason, Message, Part, ResponseFormat, Role, ToolCall,
+    ChatRequest, Code, ContentHash, Event, FinishReason, Message, Part, ResponseFormat, Role, ToolCall, pointer_token,
 };
 use steersman_flow::{Guard, Place, PlanSlot};
 use steersman_wire::Answer;
@@ -199,7 +199,7 @@ fn call_id(run: &str, step: usize) -> String {
 }
 
 fn below(pointer: &str, name: &str) -> String {
-    format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
+    format!("{pointer}/{}", pointer_token(name))
 }
 
 /// The step that brought a value, and where in its result it stood.

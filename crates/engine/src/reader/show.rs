@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
-use steersman_core::Contract;
+use steersman_core::{Contract, pointer_token};
 use steersman_structured::subschema;
 
 use super::Handles;
@@ -166,7 +166,7 @@ impl Bounds<'_> {
                 for (name, inner) in
                     map.iter().filter(|(name, _)| self.declared.contains(name.as_str())).collect::<Vec<_>>()
                 {
-                    let below = format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"));
+                    let below = format!("{pointer}/{}", pointer_token(name));
                     shown.insert(name.clone(), self.shown(inner, &below));
                 }
                 Value::Object(shown)

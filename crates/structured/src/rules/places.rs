@@ -3,8 +3,9 @@
 //!
 //! What never happens here: a place that the document does not have.
 
+use steersman_core::{pointer_key, pointer_token};
+
 use crate::document::{Kind, Node};
-use crate::record::escape_pointer;
 
 /// More places than this are not looked at; a rule over them would exceed its steps anyway.
 const PLACES_MAX: usize = 10_000;
@@ -18,7 +19,7 @@ impl Pattern {
         match text.strip_prefix('/') {
             None if text.is_empty() => Ok(Self(Vec::new())),
             None => Err(format!("needs a JSON pointer such as `/lines/*/price`, not `{text}`")),
-            Some(steps) => Ok(Self(steps.split('/').map(|step| step.replace("~1", "/").replace("~0", "~")).collect())),
+            Some(steps) => Ok(Self(steps.split('/').map(|step| pointer_key(step).into_owned()).collect())),
         }
     }
 }
@@ -48,7 +49,7 @@ fn descend<'d>(pointer: &str, node: Node<'d>, step: &str, next: &mut Vec<(String
         Kind::Object => {
             let named = node.members().map(|(key, value)| (key.as_str().unwrap_or_default(), value));
             let wanted = named.filter(|(key, _)| every || key == step);
-            next.extend(wanted.map(|(key, value)| (format!("{pointer}/{}", escape_pointer(&key)), value)));
+            next.extend(wanted.map(|(key, value)| (format!("{pointer}/{}", pointer_token(&key)), value)));
         }
         _ => {}
     }
