@@ -429,16 +429,6 @@ impl Request {
             && !behind.iter().any(|next| matches!(next.lower.as_str(), "to" | "back") || next.host || next.quoted)
     }
 
-    /// "Make it Nil's", "set it to done": that changes what is there and creates nothing. "Put that into a document of
-    /// its own" makes one.
-    fn is_changing(&self, at: usize) -> bool {
-        let anew = matches!(self.word(Some(at + 2)), "into" | "in" | "as")
-            && matches!(self.word(Some(at + 3)), "a" | "an" | "another");
-        // "Share it" changes nothing.
-        let gives = |word: &Word| words::verbs(&word.stem) & words::SHARE != 0 && word.stem != "giv";
-        !anew && self.words.get(at).is_some_and(|word| words::is_generic(&word.stem) && !gives(word))
-    }
-
     /// What a verb means with the words behind it, where that is something of its own.
     fn together(&self, at: usize) -> words::Verbs {
         let word = self.word(Some(at));

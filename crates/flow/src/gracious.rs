@@ -116,11 +116,12 @@ impl Request {
         !subject && (at - before..at).any(had)
     }
 
-    /// The words before a verb in its sentence, behind what only says when.
+    /// The words before a verb in its sentence, behind what only says when or why.
     fn main_before(&self, at: usize, first: usize) -> Vec<&Word> {
         let before: Vec<&Word> = self.before(at, 40, first).collect();
         let when = before.first().is_some_and(|word| matches!(&*word.lower, "once" | "when" | "after" | "then" | "as"));
-        let main = before.iter().position(|word| word.comma).filter(|_| when).unwrap_or_default();
+        let why = before.iter().rposition(|word| word.comma && word.lower == "so");
+        let main = why.or_else(|| before.iter().position(|word| word.comma).filter(|_| when)).unwrap_or_default();
         before.get(main..).unwrap_or_default().to_vec()
     }
 

@@ -75,7 +75,7 @@ pub(crate) const DESTRUCTIVE: Verbs =
 pub(crate) const VERBS: &[(Verbs, &str)] = &[
     (
         CREATE,
-        "create make add new write draft generate setup build compose register put establish insert produce prepare record log save enter note jot schedule plan start open file raise set submit lodge nominate propose apply issue found design initiate form arrange organise organize author provision input pencil fit squeeze host convene introduce launch lay document",
+        "create make add new write draft generate setup build compose register put establish insert produce prepare record log save store enter note jot schedule plan start open file raise set submit lodge nominate propose apply issue found design initiate form arrange organise organize author provision input pencil fit squeeze host convene introduce launch lay document",
     ),
     (
         SEND,
@@ -165,7 +165,7 @@ pub(crate) const VERBS: &[(Verbs, &str)] = &[
     (CHARGE, "charge bill invoice debit levy impose fine collect"),
     (
         RECORD,
-        "record register log enter note report file declare capture put mark document track add save write set submit input book list",
+        "record register log enter note report file declare capture put mark document track add save store write set submit input book list",
     ),
     (REPAIR, "repair fix mend service patch restore maintain remedy"),
     (CONNECT, "connect link attach pair associate map bind tie hook integrate relate couple assign"),
@@ -189,7 +189,7 @@ pub(crate) const VERBS: &[(Verbs, &str)] = &[
 pub(crate) const GENERIC: &str = "create make add new set update change send get give put remove delete post open close write edit \
     modify move start stop cancel take do run use save schedule mark bring share leave hold pull push drop place pass keep \
     hand pick turn call check clear cut lift fix plan record file issue enter fill book order register submit raise cover \
-    pay return release switch include";
+    pay return release switch include store";
 
 /// Verbs that ask for no effect at all.
 pub(crate) const READING: &str = "read find search look list show see view check verify compare count calculate compute summarise \

@@ -77,6 +77,26 @@ impl Request {
             && near("have", 2, 6).is_some_and(|have| near("back", 3, 12).is_some_and(|back| back > have))
     }
 
+    /// "Make it Nil's", "set it to done": that changes what is there and creates nothing. "Put that into a document of
+    /// its own" and "save it as tips.md" make one.
+    pub(crate) fn is_changing(&self, at: usize) -> bool {
+        let own = matches!(self.word(Some(at + 2)), "into" | "in" | "as")
+            && matches!(self.word(Some(at + 3)), "a" | "an" | "another");
+        let anew = own || self.is_stored_as(at);
+        // "Share it" changes nothing.
+        let gives = |word: &Word| words::verbs(&word.stem) & words::SHARE != 0 && word.stem != "giv";
+        !anew && self.words.get(at).is_some_and(|word| words::is_generic(&word.stem) && !gives(word))
+    }
+
+    /// "Save it in the cloud as tips.md", "store them under the name tips.md".
+    fn is_stored_as(&self, at: usize) -> bool {
+        let Some(verb) = self.words.get(at).filter(|word| matches!(word.stem.as_str(), "sav" | "stor")) else {
+            return false;
+        };
+        let mut behind = self.words.iter().skip(at + 2).take(9).take_while(|word| word.sentence == verb.sentence);
+        behind.any(|word| matches!(word.lower.as_str(), "as" | "under"))
+    }
+
     /// "Bring the payment up to date."
     pub(crate) fn is_bringing_up_to_date(&self, at: usize) -> bool {
         let behind: Vec<&str> = (at + 1..at + 9).map(|at| self.word(Some(at))).collect();
