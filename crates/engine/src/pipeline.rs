@@ -113,7 +113,7 @@ impl Engine {
     ) -> Reply {
         let acts = self.agent(&prepared.task).is_some() || self.is_read_for(&inbound, &prepared.task);
         if let Some(room) = self.tools.as_ref().filter(|_| acts) {
-            return Box::pin(self.act(room, inbound, *prepared, recording)).await;
+            return Box::pin(self.act(room, inbound.made_whole(), *prepared, recording)).await;
         }
         if Previews::are_wanted(&inbound, &prepared) {
             return Box::pin(self.ask_with_previews(inbound, prepared, recording)).await;

@@ -21,6 +21,10 @@ pub struct Inbound {
     pub dialect: &'static dyn Dialect,
     /// The body.
     pub body: Bytes,
+    /// The body as the client sent it, where another stands in its place.
+    pub sent: Option<Bytes>,
+    /// The body with all that its provider goes on from, where the provider has some of it and we know what.
+    pub whole: Option<Bytes>,
     /// The hash of the virtual key that it came with, if it came with one.
     pub credential: Option<ContentHash>,
     /// The task that the client names in a header.
@@ -48,6 +52,15 @@ pub struct Inbound {
 }
 
 impl Inbound {
+    /// The request with all that its provider goes on from in its body.
+    pub(crate) fn made_whole(mut self) -> Self {
+        if let Some(whole) = self.whole.take() {
+            let sent = std::mem::replace(&mut self.body, whole);
+            self.sent.get_or_insert(sent);
+        }
+        self
+    }
+
     /// A request that begins now, at this time in microseconds since the Unix epoch, without a header that says more.
     #[must_use]
     pub fn new(id: RequestId, started_at_us: i64, dialect: &'static dyn Dialect, body: Bytes) -> Self {
@@ -57,6 +70,8 @@ impl Inbound {
             started_at_us,
             dialect,
             body,
+            sent: None,
+            whole: None,
             credential: None,
             task: None,
             structured: None,

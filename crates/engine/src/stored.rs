@@ -1,8 +1,8 @@
 //! Responses that a client may go on from: recalled before the request is read, kept before its end is told.
 //!
 //! `previous_response_id` becomes the items that it stands for, so that any provider can go on, and guard and record
-//! see the whole conversation. Only where every candidate keeps the response itself does the id go on as it came. The
-//! last event of a stream, or a whole body, is held until its response is on disk; if that fails, the answer says
+//! see the whole conversation. Only where every candidate keeps the response itself does the id go on as it came; the
+//! guard is shown the items all the same. The last event of a stream, or a whole body, is held until its response is on disk; if that fails, the answer says
 //! `store: false`.
 //!
 //! What never happens here: an answer whose id is told as stored and is not.
@@ -63,6 +63,10 @@ pub(crate) async fn recall(
     // Whoever is over a limit costs no look-up.
     let owner = admit.at_the_door(inbound.credential.as_ref())?;
     let Ok(object) = RawObject::parse(&inbound.body) else { return Ok(None) };
+    if object.get("background").is_some_and(|background| background.get() == "true") {
+        let message = "responses are not made in the background; leave `background` out, and stream what takes long";
+        return Err(Refusal::new(Code::INVALID_REQUEST, message).param("background"));
+    }
     let (Some(model), Some(input)) = (text(&object, "model"), object.get("input")) else { return Ok(None) };
     let input = as_items(input);
     let mut before = String::new();
@@ -75,12 +79,13 @@ pub(crate) async fn recall(
             Some(kept) => {
                 before.push_str(inner(&kept.conversation));
                 let natively = kept.provider.is_some() && goes_on_natively(catalog, &model, kept.provider.as_deref());
-                if !natively {
-                    let whole = join(&before, inner(&input));
-                    let whole = RawValue::from_string(whole).ok().ok_or_else(|| unknown(&id))?;
-                    let body = object.splice().remove("previous_response_id").set_raw("input", whole).finish();
-                    inbound.body = Bytes::from(body);
-                    return Ok(keeping(book, owner, inbound, input, before));
+                let whole = join(&before, inner(&input));
+                let whole = RawValue::from_string(whole).ok().ok_or_else(|| unknown(&id))?;
+                let whole = object.splice().remove("previous_response_id").set_raw("input", whole).finish();
+                if natively {
+                    inbound.whole = Some(Bytes::from(whole));
+                } else {
+                    inbound.sent = Some(std::mem::replace(&mut inbound.body, Bytes::from(whole)));
                 }
             }
             // An id that we did not make may be the provider's own; what it stands for is not known here, and so not

@@ -7,6 +7,7 @@
 //! What never happens here: a byte leaves before the gate has released what it says.
 
 use std::collections::VecDeque;
+use std::mem::discriminant;
 
 use bytes::Bytes;
 use steersman_core::Event;
@@ -82,8 +83,9 @@ fn take(released: &mut Vec<Event>, events: &[Event]) -> Option<Vec<Event>> {
     for event in events {
         match event {
             Event::ToolCall { .. } | Event::ToolArguments { .. } => return None,
-            Event::Text { choice, text } => told.extend(take_text(&mut rest, *choice, text, false)?),
-            Event::Reasoning { choice, text } => told.extend(take_text(&mut rest, *choice, text, true)?),
+            Event::Text { text, .. } | Event::Reasoning { text, .. } | Event::Refusal { text, .. } => {
+                told.extend(take_text(&mut rest, event, text)?);
+            }
             event => {
                 let at = rest.iter().position(|released| released == event)?;
                 told.push(rest.remove(at));
@@ -94,15 +96,23 @@ fn take(released: &mut Vec<Event>, events: &[Event]) -> Option<Vec<Event>> {
     Some(told)
 }
 
-/// Takes exactly `text` from the front of what was released of one choice, of its thought or of what it says.
-fn take_text(released: &mut Vec<Event>, wanted: u32, text: &str, thinks: bool) -> Option<Vec<Event>> {
+/// Takes exactly `text` from the front of what was released in the voice of `like`: of its choice, and of its thought,
+/// its refusal or what it says.
+fn take_text(released: &mut Vec<Event>, like: &Event, text: &str) -> Option<Vec<Event>> {
     let said = |event: &Event| match event {
-        Event::Text { choice, text } if !thinks && *choice == wanted => Some(text.clone()),
-        Event::Reasoning { choice, text } if thinks && *choice == wanted => Some(text.clone()),
+        Event::Text { text, .. } | Event::Reasoning { text, .. } | Event::Refusal { text, .. }
+            if discriminant(event) == discriminant(like) && event.choice() == like.choice() =>
+        {
+            Some(text.clone())
+        }
         _ => None,
     };
-    let event = |text: String| {
-        if thinks { Event::Reasoning { choice: wanted, text } } else { Event::Text { choice: wanted, text } }
+    let event = |more: String| {
+        let mut event = like.clone();
+        if let Event::Text { text, .. } | Event::Reasoning { text, .. } | Event::Refusal { text, .. } = &mut event {
+            *text = more;
+        }
+        event
     };
     let mut left = text;
     let mut told = Vec::new();

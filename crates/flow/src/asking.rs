@@ -41,6 +41,7 @@ static UNSURE: WordList = WordList::new("case ever lest hardly seldom believes t
 impl Request {
     /// Finds what the words from `first` on ask for.
     pub(crate) fn read(&mut self, first: usize) {
+        self.find_retractions(first);
         for at in first..self.words.len() {
             if let Some(mention) = self.mention_at(at, first) {
                 self.mentions.push(mention);

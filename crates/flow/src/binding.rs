@@ -28,6 +28,8 @@ const NAMES: u16 = bind::LITERAL | bind::NAMED;
 const SPANS: usize = 400;
 /// Longer than any word for all of a group, in bytes.
 const QUANTIFIER_LIMIT: usize = 16;
+/// The most ways in which rows of one list are described that are compared with each other.
+const KINDS: usize = 64;
 /// The longest field that can be a name, in bytes.
 const NAME_LIMIT: usize = 120;
 
@@ -100,18 +102,24 @@ fn matches(transcript: &Transcript, rows: &[Row], request: &Request, foreign: bo
             all == 1 || counts.get(&(row.family, name, literal.clone())).is_some_and(|count| *count < all)
         });
     }
-    let described: HashSet<(Family, Literals<'_>)> =
-        rows.iter().zip(&hits).map(|(row, found)| (row.family, literals(found))).collect();
+    let mut described: HashMap<Family, HashSet<Literals<'_>>> = HashMap::default();
+    for (row, found) in rows.iter().zip(&hits).filter(|(_, found)| !found.is_empty()) {
+        described.entry(row.family).or_default().insert(literals(found));
+    }
     let is_meant = |row: &Row, found: &[Hit<'_>]| {
         let own = literals(found);
-        !described
-            .iter()
-            .any(|(family, other)| *family == row.family && own.len() < other.len() && own.is_subset(other))
+        let Some(others) = described.get(&row.family) else { return true };
+        let mut more = others.iter().filter(|other| own.len() < other.len());
+        // Among so many nobody was meant who lacks what another has.
+        if others.len() > KINDS { more.next().is_none() } else { !more.any(|other| own.is_subset(other)) }
     };
     let mark = |found: &[Hit<'_>]| {
         found.iter().fold(0, |mark, (.., attested)| mark | if *attested { bind::LITERAL } else { bind::NAMED })
     };
-    rows.iter().zip(&hits).map(|(row, found)| if is_meant(row, found) { mark(found) } else { 0 }).collect()
+    let mark_of = |(row, found): (&Row, &Vec<Hit<'_>>)| {
+        if !found.is_empty() && is_meant(row, found) { mark(found) } else { 0 }
+    };
+    rows.iter().zip(&hits).map(mark_of).collect()
 }
 
 /// Which literals describe a row, by field.

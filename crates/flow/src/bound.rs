@@ -87,16 +87,13 @@ pub(crate) fn find(text: &str, numbers: &[number::Found], moments: &[moment::Fou
         let rest = text.get(number.end..).unwrap_or_default().trim_start_matches(['-', ' ']);
         let unit = words::stem(rest.split(|c: char| !c.is_alphabetic()).next().unwrap_or_default());
         // "Pay within 14 days" is when, and no bound.
-        let deadline =
-            text.get(..number.start).is_some_and(|before| before.trim_end().to_lowercase().ends_with("within"));
+        let deadline = before(text, number.start).trim_end().ends_with("within");
         if deadline && (unit.is_empty() || TIMES.contains(&unit.as_str())) {
             continue;
         }
         let length = moment::minutes(&unit).and_then(|unit| (number.value.0 / Micro::ONE).checked_mul(unit));
-        let aged = text.get(..number.start).is_some_and(|before| {
-            let before = before.trim_end().to_lowercase();
-            before.ends_with("older than") || before.ends_with("newer than")
-        });
+        let before = before(text, number.start);
+        let aged = ["older than", "newer than"].iter().any(|words| before.trim_end().ends_with(words));
         found.push(if TIMES.contains(&unit.as_str()) {
             length.filter(|_| !aged).map_or(Bound::Open, |minutes| Bound::Length { side, minutes })
         } else {
@@ -155,7 +152,8 @@ fn is_past(text: &str) -> bool {
 /// Whether a number says how many people are to find room ("a room for 10 people", "a table for four").
 fn is_party(text: &str, number: &number::Found) -> bool {
     const PEOPLE: &[&str] = &["people", "persons", "guests", "adults", "attendees", "participants", "colleagues"];
-    let before = text.get(..number.start).unwrap_or_default().trim_end().to_lowercase();
+    let before = before(text, number.start);
+    let before = before.trim_end();
     let next = text.get(number.end..).unwrap_or_default().trim_start();
     let next = next.split(|c: char| !c.is_alphabetic()).next().unwrap_or_default().to_lowercase();
     before.ends_with(" for") && (PEOPLE.contains(&next.as_str()) || before.ends_with("table for"))
@@ -181,10 +179,18 @@ fn month_ends(text: &str) -> Vec<Bound> {
     ends.collect()
 }
 
+/// The few words before a place, in lower case.
+fn before(text: &str, place: usize) -> String {
+    const NEAR: usize = 48;
+    let from = (place.saturating_sub(NEAR)..=place).find(|from| text.is_char_boundary(*from)).unwrap_or(place);
+    text.get(from..place).unwrap_or_default().to_lowercase()
+}
+
 /// The comparison that ends where a figure begins, an article or a sign of a currency aside.
 fn side(words: &[(Side, &str)], text: &str, start: usize) -> Option<Side> {
-    let before = text.get(..start)?.trim_end_matches(|c: char| c.is_whitespace() || "$€£¥".contains(c)).to_lowercase();
-    let before = before.strip_suffix(" the").unwrap_or(&before);
+    let before = before(text, start);
+    let before = before.trim_end_matches(|c: char| c.is_whitespace() || "$€£¥".contains(c));
+    let before = before.strip_suffix(" the").unwrap_or(before);
     let ends = |word: &str| {
         let rest = before.strip_suffix(word);
         rest.is_some_and(|rest| !rest.chars().next_back().is_some_and(char::is_alphanumeric))

@@ -39,6 +39,17 @@ pub(crate) struct PastCall {
     pub(crate) narrowed: bool,
 }
 
+/// What waits for a result under one id.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Awaited {
+    /// The last call of this id.
+    call: u32,
+    /// How many of them wait.
+    open: u32,
+    /// Whether more than one did.
+    shared: bool,
+}
+
 impl PastCall {
     /// Whether it had this very value in this place.
     pub(crate) fn touches(&self, leaf: &Leaf<'_>) -> bool {
@@ -105,10 +116,27 @@ impl Transcript {
         if listed_said && past.given.is_empty() && !counted {
             past.query = past.query.max(Query::User);
         }
-        if let Ok(at) = u32::try_from(self.calls.len()) {
-            self.by_id.insert(past.id.clone(), at);
-        }
+        self.await_result(&past.id);
         self.calls.push(past);
+    }
+
+    /// Notes that the next call waits for its result. A call behind a result is of another turn, and those before it
+    /// wait no more.
+    fn await_result(&mut self, id: &str) {
+        if std::mem::take(&mut self.heard_result) {
+            self.awaited.values_mut().for_each(|awaited| awaited.open = 0);
+        }
+        let Ok(call) = u32::try_from(self.calls.len()) else { return };
+        let awaited = self.awaited.entry(id.to_owned()).or_default();
+        awaited.shared = awaited.open > 0;
+        (awaited.call, awaited.open) = (call, awaited.open + 1);
+    }
+
+    /// The call whose result comes next under this id. `None` also where several wait for it: it may be that of any.
+    pub(crate) fn answered(&mut self, id: &str) -> Option<PastCall> {
+        self.heard_result = true;
+        let awaited = self.awaited.get(id).filter(|awaited| !awaited.shared)?;
+        self.calls.get(awaited.call as usize).cloned()
     }
 
     /// Quotation marks around what a call already used are no dictation for a later one.
@@ -132,7 +160,7 @@ impl Transcript {
 
     /// Notes that a proposed call was not carried out.
     pub(crate) fn refuse(&mut self, id: &str) {
-        let at = self.by_id.get(id).copied();
+        let at = self.awaited.get(id).map(|awaited| awaited.call);
         if let Some(call) = at.and_then(|at| self.calls.get_mut(at as usize)) {
             call.refused = true;
             self.struck |= call.effect;

@@ -18,6 +18,8 @@ pub struct ProposedCall {
     pub arguments: Value,
     /// The slot of a plan that was made before anything untrusted was read.
     pub slot: Option<PlanSlot>,
+    /// Whether whoever carries it out reads the arguments as they stand here.
+    pub(crate) readable: bool,
 }
 
 /// What a plan fixed of a call. The plan's control flow is the user's and the operator's, and so are these arguments;
@@ -54,7 +56,18 @@ impl ProposedCall {
     /// A call of `tool` with `arguments`.
     #[must_use]
     pub fn new(tool: &str, arguments: Value) -> Self {
-        Self { tool: tool.to_owned(), arguments, slot: None }
+        Self { tool: tool.to_owned(), arguments, slot: None, readable: true }
+    }
+
+    /// A call of `tool` with its arguments as a model wrote them; none at all are an empty object. What is no JSON, or
+    /// holds a number that parsers read differently, is never allowed: nobody knows what would be carried out.
+    #[must_use]
+    pub fn written(tool: &str, arguments: &str) -> Self {
+        match serde_json::from_str(arguments) {
+            _ if arguments.trim().is_empty() => Self::new(tool, Value::Object(serde_json::Map::new())),
+            Ok(read) if !holds_long_number(arguments) => Self::new(tool, read),
+            Ok(_) | Err(_) => Self { readable: false, ..Self::new(tool, Value::String(arguments.to_owned())) },
+        }
     }
 
     /// The same call, as a slot of a plan has it.
@@ -64,10 +77,28 @@ impl ProposedCall {
     }
 }
 
+/// Whether a JSON text holds a whole number of more digits than every parser keeps.
+fn holds_long_number(json: &str) -> bool {
+    const DIGITS: usize = 20;
+    let (mut inside, mut escaped, mut digits) = (false, false, 0);
+    json.bytes().any(|byte| {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => inside = !inside,
+            _ => {}
+        }
+        digits = if !inside && byte.is_ascii_digit() { digits + 1 } else { 0 };
+        digits == DIGITS
+    })
+}
+
 /// The rule that a call broke.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
+    /// Arguments that not every parser reads alike.
+    Unreadable,
     /// A tool without a contract, after untrusted input.
     UnknownTool,
     /// The user asked for no such action.
@@ -101,6 +132,7 @@ pub enum Rule {
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Unreadable => "the arguments are no JSON that every parser reads alike",
             Self::UnknownTool => "the tool has no contract",
             Self::NotAskedFor => "the user asked for no such action",
             Self::TooMany => "more calls than the user asked for",
@@ -212,6 +244,21 @@ impl Decision {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn arguments_that_parsers_read_differently_are_not_readable() {
+        for (text, readable) in [
+            (r#"{"to": "ann", "n": 1.5, "id": "12345678901234567890123"}"#, true),
+            ("", true),
+            (r#"{"n": 1e999}"#, false),
+            (r#"{"to": "\ud83d"}"#, false),
+            (r#"{"n": 12345678901234567890123}"#, false),
+            (r#"{"to": "ann""#, false),
+        ] {
+            assert_eq!(ProposedCall::written("send", text).readable, readable, "{text}");
+        }
+        assert_eq!(ProposedCall::written("send", " ").arguments, serde_json::json!({}));
+    }
 
     #[test]
     fn a_value_cannot_end_its_own_quotation() {

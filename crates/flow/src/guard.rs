@@ -149,7 +149,10 @@ impl Guard {
     fn decision(&self, verdict: Result<(), Box<Witness>>) -> Decision {
         match verdict {
             Ok(()) => Decision::Allow,
-            Err(witness) if self.policy.on_doubt == Doubt::Deny || matches!(witness.rule, Rule::Policy(_)) => {
+            Err(witness)
+                if self.policy.on_doubt == Doubt::Deny
+                    || matches!(witness.rule, Rule::Policy(_) | Rule::Unreadable) =>
+            {
                 Decision::Deny(*witness)
             }
             Err(witness) => Decision::Ask(*witness),

@@ -19,7 +19,7 @@ use crate::guard::Grant;
 use crate::leaf::{Leaf, leaves};
 use crate::mention::{Mention, Quote};
 use crate::moment;
-use crate::policy::Policy;
+use crate::policy::{Clearance, Policy};
 use crate::record::Field;
 use crate::text;
 use crate::tool::{Asked, Evidence, Level, Tool, Toolbox};
@@ -60,6 +60,9 @@ impl<'a> Judge<'a> {
 
     /// Judges one call of the batch.
     pub(crate) fn call(&self, call: &ProposedCall) -> Result<(), Box<Witness>> {
+        if !call.readable {
+            return Err(whole(call, Rule::Unreadable));
+        }
         let unknown;
         let tool = if let Some(tool) = self.tools.named(&call.tool) {
             tool
@@ -81,8 +84,8 @@ impl<'a> Judge<'a> {
         if self.is_approved(call) && !ruling.as_ref().is_err_and(|witness| matches!(witness.rule, Rule::Policy(_))) {
             return Ok(());
         }
-        if ruling?.is_some() {
-            return Ok(());
+        if let Some(cleared) = ruling? {
+            return self.cleared(call, &sinks, &values, &cleared);
         }
         if let Some(slot) = &call.slot {
             return self.planned(call, tool, slot, (sinks, contents));
@@ -114,6 +117,24 @@ impl<'a> Judge<'a> {
         self.times(&case, &values)?;
         self.contents(&case, &values)?;
         self.private(call, &case.sinks, &case.contents)
+    }
+
+    /// A call that the operator's rules allow for what stands in some of its arguments: nobody has to have asked for it,
+    /// and the other sinks hold what somebody vouches for.
+    fn cleared(
+        &self,
+        call: &ProposedCall,
+        sinks: &[Leaf<'_>],
+        values: &Values<'_>,
+        cleared: &Clearance,
+    ) -> Result<(), Box<Witness>> {
+        let open = |leaf: &&Leaf<'_>| !cleared.covers(leaf.argument.as_str());
+        let untrusted = |leaf: &&Leaf<'_>| {
+            matches!(values.standing(leaf), Standing::Untrusted)
+                && !self.policy.grants(values.tool, leaf, self.transcript)
+        };
+        let foreign = sinks.iter().filter(open).find(untrusted).filter(|_| self.transcript.is_tainted());
+        foreign.map_or(Ok(()), |leaf| Err(self.about(call, leaf, Rule::UntrustedSink)))
     }
 
     /// A call of a plan that was fixed before anything untrusted was read: that it is made, and how often, is the
@@ -220,7 +241,8 @@ impl<'a> Judge<'a> {
         let values = Values { transcript: self.transcript, policy: self.policy, tool, asked: &asked, given: &[] };
         for leaf in sinks.iter().chain(contents) {
             let text = leaf.text();
-            let declared = tool.contract.sink.iter().any(|name| name == leaf.argument.as_str());
+            let name = leaf.argument.as_str();
+            let declared = tool.contract.sink.iter().any(|sink| sink == name || name.is_empty());
             let link = egress::links(&text).into_iter().any(|link| {
                 // A link that stood whole in what was read carries nothing that its author did not know.
                 let verbatim =

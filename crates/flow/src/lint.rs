@@ -166,7 +166,7 @@ fn is_closed(policy: &Policy, contract: &Contract) -> bool {
         rule.then != Outcome::Allow
             && rule.speaks_of(&contract.name)
             && about_all
-            && rule.when.holds(&|path, comparison, literal| world.test(path, comparison, literal))
+            && rule.when.holds(&|path, comparison, literal, _| world.test(path, comparison, literal))
     };
     policy.always_ask.contains(&contract.name) || policy.rules.iter().any(closes)
 }
@@ -207,6 +207,9 @@ impl World<'_> {
     }
 }
 
+/// Stands for an argument that no list of the contract's names.
+const ANY_ARGUMENT: &str = "(any argument)";
+
 const SIDES: [&str; 4] = ["user", "attested", "untrusted", "absent"];
 
 fn lint_rule(policy: &Policy, rule: &Rule, found: &mut BTreeSet<Lint>) {
@@ -219,12 +222,13 @@ fn lint_rule(policy: &Policy, rule: &Rule, found: &mut BTreeSet<Lint>) {
     }
     let mut alive = false;
     for contract in policy.contracts.iter().filter(|contract| rule.speaks_of(&contract.name)) {
-        // A sink that the predicate does not read may hold anything when the rule holds: one of them is tried too.
-        let unread = contract.sink.iter().map(String::as_str).find(|sink| !named.contains(sink));
+        // An `allow` frees the arguments that it reads, or all where it reads none: then one of them is tried too, which
+        // may be one that no list names.
+        let unread = named.is_empty().then(|| contract.sink.first().map_or(ANY_ARGUMENT, String::as_str));
         let arguments: Vec<&str> = named.iter().copied().chain(unread).collect();
         let mut sides: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for world in worlds(contract, &arguments, &free) {
-            let holds = rule.when.holds(&|path, comparison, literal| world.test(path, comparison, literal));
+            let holds = rule.when.holds(&|path, comparison, literal, _| world.test(path, comparison, literal));
             if !holds {
                 continue;
             }
@@ -259,7 +263,7 @@ fn argument(path: &Path) -> Option<&str> {
 fn always_denied(policy: &Policy, world: &World<'_>) -> bool {
     policy.rules.iter().filter(|rule| rule.then > Outcome::Allow && rule.speaks_of(&world.contract.name)).any(|rule| {
         let reads_values = rule.when.tests().iter().any(|(path, ..)| matches!(path, Path::Value(_)));
-        !reads_values && rule.when.holds(&|path, comparison, literal| world.test(path, comparison, literal))
+        !reads_values && rule.when.holds(&|path, comparison, literal, _| world.test(path, comparison, literal))
     })
 }
 
@@ -334,7 +338,8 @@ mod tests {
         let opens = "rule `r` allows `mail_send` with an untrusted `to`";
         check(&rule("allow", "true"), &[opens]);
         check(&rule("allow", "arg.to.value.endsWith('@x.io')"), &[opens]);
-        check(&rule("allow", "arg.body.integrity == 'user'"), &[opens]);
+        check(&rule("allow", "tool.effect == 'irreversible'"), &[opens]);
+        check(&rule("allow", "arg.body.integrity == 'user'"), &[]);
         check(&rule("allow", "!(arg.to.integrity == 'attested')"), &[opens]);
         check(&rule("allow", "arg.to.integrity == 'user' || arg.to.integrity == 'attested'"), &[]);
     }

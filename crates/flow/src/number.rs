@@ -94,13 +94,20 @@ pub(crate) fn find(text: &str, tokens: &[Token<'_>], taken: &[(usize, usize)]) -
         let (next, number) =
             digits_at(text, tokens, at).or_else(|| words_at(text, tokens, at)).unwrap_or((at + 1, None));
         if let Some(number) = number
-            && !taken.iter().any(|(start, end)| token.start < *end && *start < number.end)
+            && !overlaps(taken, token.start, number.end)
         {
             found.push(number);
         }
         at = next;
     }
     found
+}
+
+/// Whether what lies between two places touches one of these ranges, which are in order.
+fn overlaps(taken: &[(usize, usize)], from: usize, to: usize) -> bool {
+    let behind = taken.partition_point(|(start, _)| *start < to);
+    // Those that begin before may lie in each other.
+    taken.get(..behind).is_some_and(|before| before.iter().rev().take(4).any(|(_, end)| from < *end))
 }
 
 fn percent_follows(rest: &str) -> bool {

@@ -1,7 +1,9 @@
 //! The operator's policy as data: contracts, rules, trusted hosts and corpora, standing grants.
 //!
 //! Rules come on top of the guard's own. A `deny` wins over everything, an `ask` over every `allow`, and an `allow`
-//! frees a call from the guard's questions; the linter proves that no `allow` opens a sink to untrusted values. A grant
+//! frees a call from the guard's questions about the arguments that it reads, or about all where it reads none; the
+//! linter proves that no `allow` opens a sink to untrusted values. What speaks against a call counts where one of
+//! several values gives it, and in any disguise; what speaks for it where all do, as they stand. A grant
 //! names one argument of one tool and the tool whose results may fill it: the declared way for untrusted data to
 //! choose.
 //!
@@ -10,12 +12,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
+use serde_json::Value;
 use steersman_core::{Contract, Effect};
 
 use crate::decision::{ProposedCall, Rule as Broken, Witness};
 use crate::judge::whole;
 use crate::leaf::Leaf;
+use crate::number::Micro;
 use crate::predicate::{Comparison, Literal, Path, Predicate, PredicateError};
+use crate::text;
 use crate::tool::Tool;
 use crate::transcript::Transcript;
 use crate::value::{Standing, Values};
@@ -58,7 +63,37 @@ pub struct Rule {
 
 impl Rule {
     pub(crate) fn speaks_of(&self, tool: &str) -> bool {
-        self.tool.strip_suffix('*').map_or_else(|| self.tool == tool, |start| tool.starts_with(start))
+        let speaks =
+            |tool: &str| self.tool.strip_suffix('*').map_or_else(|| self.tool == tool, |start| tool.starts_with(start));
+        speaks(tool) || (self.then > Outcome::Allow && speaks(&text::folded(tool)))
+    }
+}
+
+/// What an `allow` frees from the guard's questions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Clearance {
+    /// The whole call: the rule reads no argument.
+    Whole,
+    /// These arguments.
+    Of(BTreeSet<String>),
+}
+
+impl Clearance {
+    pub(crate) fn covers(&self, argument: &str) -> bool {
+        match self {
+            Self::Whole => true,
+            Self::Of(names) => names.contains(argument),
+        }
+    }
+
+    fn with(self, rule: &Rule) -> Self {
+        match (self, rule.when.arguments()) {
+            (Self::Of(mut names), more) if !more.is_empty() => {
+                names.extend(more);
+                Self::Of(names)
+            }
+            _ => Self::Whole,
+        }
     }
 }
 
@@ -191,24 +226,34 @@ impl Policy {
         call: &ProposedCall,
         leaves: &[Leaf<'_>],
         values: &Values<'_>,
-    ) -> Result<Option<Outcome>, Box<Witness>> {
+    ) -> Result<Option<Clearance>, Box<Witness>> {
+        let bare = !matches!(call.arguments, Value::Object(_) | Value::Null);
+        let mut cleared: Option<Clearance> = None;
         let mut strongest: Option<(Outcome, &str)> = None;
         if self.always_ask.contains(&call.tool) && values.transcript.is_tainted() {
             strongest = Some((Outcome::Ask, "always_ask"));
         }
         for rule in self.rules.iter().filter(|rule| rule.speaks_of(&call.tool)) {
-            let test = |path: &Path, comparison: Comparison, literal: &Literal| {
-                tests(path, comparison, literal, leaves, values)
+            let test = |path: &Path, comparison: Comparison, literal: &Literal, negated: bool| {
+                let look = Look { leaves, values, wide: (rule.then > Outcome::Allow) != negated };
+                look.tests(path, comparison, literal)
             };
-            if strongest.is_none_or(|(outcome, _)| rule.then > outcome) && rule.when.holds(&test) {
+            // Of arguments without names nobody says what a rule for it asks for.
+            let blind = || bare && rule.then == Outcome::Allow && !rule.when.arguments().is_empty();
+            let counts = rule.then == Outcome::Allow || strongest.is_none_or(|(outcome, _)| rule.then > outcome);
+            if !counts || !rule.when.holds(&test) || blind() {
+                continue;
+            }
+            if rule.then == Outcome::Allow {
+                cleared = Some(cleared.unwrap_or_else(|| Clearance::Of(BTreeSet::new())).with(rule));
+            } else {
                 strongest = Some((rule.then, &rule.name));
             }
         }
         match strongest {
             Some((Outcome::Deny, name)) => Err(whole(call, Broken::Policy(name.to_owned()))),
             Some((Outcome::Ask, name)) => Err(whole(call, Broken::PolicyAsks(name.to_owned()))),
-            Some((Outcome::Allow, _)) => Ok(Some(Outcome::Allow)),
-            None => Ok(None),
+            Some((Outcome::Allow, _)) | None => Ok(cleared),
         }
     }
 
@@ -237,26 +282,62 @@ const fn integrity(standing: Standing) -> &'static str {
     }
 }
 
-fn tests(path: &Path, comparison: Comparison, literal: &Literal, leaves: &[Leaf<'_>], values: &Values<'_>) -> bool {
-    let of = |name: &str| leaves.iter().filter(|leaf| leaf.argument.as_str() == name).collect::<Vec<_>>();
-    let found: String = match path {
-        Path::ToolName => values.tool.contract.name.clone(),
-        Path::ToolEffect => effect(values.tool.contract.effect).to_owned(),
-        Path::Tainted => return *literal == Literal::Bool(values.transcript.is_tainted()),
-        Path::Present(name) => return *literal == Literal::Bool(!of(name).is_empty()),
-        // The least trusted of the values of an argument speaks for it.
-        Path::Integrity(name) => {
-            let words: Vec<&str> = of(name).iter().map(|leaf| integrity(values.standing(leaf))).collect();
-            let worst = ["untrusted", "attested", "user"].into_iter().find(|word| words.contains(word));
-            worst.unwrap_or("absent").to_owned()
-        }
-        Path::Value(name) => {
-            let Literal::Text(text) = literal else { return false };
-            let leaves = of(name);
-            return !leaves.is_empty() && leaves.iter().all(|leaf| compare(&leaf.text(), comparison, text));
-        }
-    };
-    matches!(literal, Literal::Text(text) if compare(&found, comparison, text))
+/// How the tests of a rule look at a call.
+struct Look<'a, 'l, 'v> {
+    leaves: &'a [Leaf<'l>],
+    values: &'a Values<'v>,
+    /// Whether what is found speaks against the call: then one of several values is enough, in whatever disguise, and a
+    /// value without a name may be that of any argument.
+    wide: bool,
+}
+
+impl<'a, 'l> Look<'a, 'l, '_> {
+    fn of(&self, name: &str) -> Vec<&'a Leaf<'l>> {
+        let named = |leaf: &&Leaf<'_>| {
+            let own = leaf.argument.as_str();
+            own == name || (self.wide && own.is_empty())
+        };
+        self.leaves.iter().filter(named).collect()
+    }
+
+    fn tests(&self, path: &Path, comparison: Comparison, literal: &Literal) -> bool {
+        let values = self.values;
+        let found: String = match path {
+            Path::ToolName => values.tool.contract.name.clone(),
+            Path::ToolEffect => effect(values.tool.contract.effect).to_owned(),
+            Path::Tainted => return *literal == Literal::Bool(values.transcript.is_tainted()),
+            Path::Present(name) => return *literal == Literal::Bool(!self.of(name).is_empty()),
+            // The least trusted of the values of an argument speaks for it.
+            Path::Integrity(name) => {
+                let words: Vec<&str> = self.of(name).iter().map(|leaf| integrity(values.standing(leaf))).collect();
+                let worst = ["untrusted", "attested", "user"].into_iter().find(|word| words.contains(word));
+                worst.unwrap_or("absent").to_owned()
+            }
+            Path::Value(name) => {
+                let Literal::Text(text) = literal else { return false };
+                let leaves = self.of(name);
+                let matches = |leaf: &&Leaf<'_>| compare(&leaf.text(), comparison, text);
+                let passes = |leaf: &&Leaf<'_>| passes_for(&leaf.text(), comparison, text);
+                return if self.wide {
+                    leaves.iter().any(|leaf| matches(leaf) || passes(leaf))
+                } else {
+                    !leaves.is_empty() && leaves.iter().all(matches)
+                };
+            }
+        };
+        matches!(literal, Literal::Text(text) if compare(&found, comparison, text))
+    }
+}
+
+/// Whether a value compares so in a disguise: other letters that look alike, other case, blanks around it, an address
+/// with a name before it, a number that is written otherwise.
+fn passes_for(found: &str, comparison: Comparison, text: &str) -> bool {
+    let (loose, wanted) = (text::folded(found), text::folded(text));
+    let numbers = || Micro::parse(&loose).is_some_and(|number| Some(number) == Micro::parse(&wanted));
+    let mut addresses = loose.split(|c: char| c.is_whitespace() || "<>‹›()[],;\"'".contains(c));
+    compare(&loose, comparison, &wanted)
+        || addresses.any(|part| part.contains('@') && compare(part, comparison, &wanted))
+        || (comparison == Comparison::Equal && numbers())
 }
 
 pub(crate) const fn effect(effect: Effect) -> &'static str {

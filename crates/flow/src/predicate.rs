@@ -107,15 +107,28 @@ impl Predicate {
         Ok(predicate)
     }
 
-    /// Whether it holds, given what its tests give.
-    pub fn holds(&self, test: &dyn Fn(&Path, Comparison, &Literal) -> bool) -> bool {
+    /// Whether it holds, given what its tests give. A test is told whether it stands under an odd number of `!`.
+    pub fn holds(&self, test: &dyn Fn(&Path, Comparison, &Literal, bool) -> bool) -> bool {
+        self.holds_under(false, test)
+    }
+
+    fn holds_under(&self, negated: bool, test: &dyn Fn(&Path, Comparison, &Literal, bool) -> bool) -> bool {
         match self {
             Self::Always => true,
-            Self::Test(path, comparison, literal) => test(path, *comparison, literal),
-            Self::Not(inner) => !inner.holds(test),
-            Self::All(all) => all.iter().all(|inner| inner.holds(test)),
-            Self::Any(any) => any.iter().any(|inner| inner.holds(test)),
+            Self::Test(path, comparison, literal) => test(path, *comparison, literal, negated),
+            Self::Not(inner) => !inner.holds_under(!negated, test),
+            Self::All(all) => all.iter().all(|inner| inner.holds_under(negated, test)),
+            Self::Any(any) => any.iter().any(|inner| inner.holds_under(negated, test)),
         }
+    }
+
+    /// The arguments that it reads.
+    pub(crate) fn arguments(&self) -> BTreeSet<String> {
+        let name = |(path, ..): (Path, Comparison, Literal)| match path {
+            Path::Integrity(name) | Path::Present(name) | Path::Value(name) => Some(name),
+            Path::ToolName | Path::ToolEffect | Path::Tainted => None,
+        };
+        self.tests().into_iter().filter_map(name).collect()
     }
 
     /// Its tests, each once, in order.
@@ -288,8 +301,8 @@ mod tests {
             Predicate::parse("!(arg.to.integrity == 'user') && (session.tainted || arg.to.value.endsWith('@x.io'))")
                 .unwrap();
         assert_eq!(predicate.tests().len(), 3);
-        assert!(predicate.holds(&|path, _, _| matches!(path, Path::Tainted)));
-        assert!(!predicate.holds(&|path, _, _| matches!(path, Path::Integrity(_) | Path::Tainted)));
+        assert!(predicate.holds(&|path, _, _, _| matches!(path, Path::Tainted)));
+        assert!(!predicate.holds(&|path, _, _, _| matches!(path, Path::Integrity(_) | Path::Tainted)));
     }
 
     #[test]

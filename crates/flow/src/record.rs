@@ -141,6 +141,8 @@ pub(crate) struct Folded {
 
 /// How deep a result may nest before the rest is kept as text.
 const DEPTH_LIMIT: usize = 24;
+/// The most values of one result that are told apart; of what stands behind them the beginning is kept as text.
+const FIELDS_LIMIT: usize = 50_000;
 /// The longest text of a wholly trusted tool that is split into items, in bytes.
 const SPLIT_LIMIT: usize = 1 << 14;
 
@@ -219,7 +221,12 @@ impl Folder<'_> {
                 let flat = whole && is_flat_table(map, &self.given);
                 let table = flat || is_table(map);
                 let owner = row;
-                for (key, inner) in map {
+                for (at, (key, inner)) in map.iter().enumerate() {
+                    if self.is_full() {
+                        let rest = map.iter().skip(at).map(|(key, inner)| format!("{key}: {inner} "));
+                        self.leaf(&beginning(rest), None, row, keys, pointer);
+                        break;
+                    }
                     pointer.push('/');
                     pointer.push_str(&pointer_token(key));
                     let row = if table { self.row(Some(row)) } else { row };
@@ -243,6 +250,11 @@ impl Folder<'_> {
                 // What one may choose from: what stands in a row of a list is said of it.
                 let choice = row == self.first_row && list.len() > 1;
                 for (at, inner) in list.iter().enumerate() {
+                    if self.is_full() {
+                        let rest = list.iter().skip(at).map(|inner| format!("{inner} "));
+                        self.leaf(&beginning(rest), None, row, keys, pointer);
+                        break;
+                    }
                     pointer.push('/');
                     pointer.push_str(&at.to_string());
                     let family = groups.map_or(Family::Below(row), Family::Grouped);
@@ -262,6 +274,11 @@ impl Folder<'_> {
             Value::Null => {}
             Value::Object(_) | Value::Array(_) => self.leaf(&value.to_string(), None, row, keys, pointer),
         }
+    }
+
+    /// Whether so many values were told apart that the rest is one.
+    fn is_full(&self) -> bool {
+        self.out.fields.len() >= FIELDS_LIMIT
     }
 
     /// Whether the contract attests a field of a record.
@@ -412,6 +429,18 @@ fn is_identifier(key: &str) -> bool {
     key.len() < 15
         && key.bytes().any(|b| b.is_ascii_digit())
         && parts.map_or_else(|| is_code(key), |(whole, part)| is_number(whole) && is_number(part))
+}
+
+/// The beginning of a text that is long: nothing that stands behind it is vouched for by anybody.
+fn beginning(parts: impl Iterator<Item = String>) -> String {
+    let mut text = String::new();
+    for part in parts {
+        text.push_str(&part);
+        if text.len() > SPLIT_LIMIT {
+            break;
+        }
+    }
+    text
 }
 
 #[cfg(test)]

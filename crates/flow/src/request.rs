@@ -100,10 +100,14 @@ pub(crate) struct Request {
     /// What the user excludes and speaks of nowhere else.
     pub(crate) excluded: HashSet<String>,
     pub(crate) lacking: HashSet<String>,
+    /// The words with which the user takes back what was asked for.
+    pub(crate) retractions: Vec<usize>,
 }
 
 /// The most of one text that is read for meaning, in bytes; beyond it only literals are found.
 const READ_LIMIT: usize = 1 << 16;
+/// The most quotations of one text that are kept as dictated: nobody dictates more.
+const QUOTES_LIMIT: usize = 1000;
 
 impl Request {
     /// Reads one more trusted text. Linear in its length.
@@ -119,7 +123,8 @@ impl Request {
         self.exact.push_str(&text::exact(text));
         self.push_chunks(text);
         let moments = moment::find(text, &tokens);
-        let taken: Vec<(usize, usize)> = moments.iter().map(|found| (found.start, found.end)).collect();
+        let mut taken: Vec<(usize, usize)> = moments.iter().map(|found| (found.start, found.end)).collect();
+        taken.sort_unstable();
         let numbers = number::find(text, &tokens, &taken);
         self.push_spans(text, &tokens, &numbers);
         self.shares.extend(numbers.windows(2).filter_map(|pair| derive::share(text, pair)));
@@ -130,8 +135,9 @@ impl Request {
         self.moments.extend(moments);
         self.moments.extend(clock::spoken(text, &tokens));
         self.relatives.extend(clock::phrases(text));
-        for (start, end) in quotes {
-            let at = tokens.iter().position(|token| token.start >= start).unwrap_or_default();
+        for (start, end) in quotes.into_iter().take(QUOTES_LIMIT) {
+            let at = tokens.partition_point(|token| token.start < start);
+            let at = if at < tokens.len() { at } else { 0 };
             let place = first + at;
             let sentence = self.words.get(place).map_or(0, |word| word.sentence);
             let quote = text.get(start..end).map(text::exact);
@@ -177,7 +183,7 @@ impl Request {
                 stem,
                 sentence: self.sentences,
                 hard_gap: end == 0 || gap.contains(|c: char| ".!?;:\n@/\\=<>|→⇒".contains(c) || text::is_invisible(c)),
-                quoted: quotes.iter().any(|(start, end)| *start <= token.start && token.end <= *end),
+                quoted: is_within(token, quotes),
                 capital: token.text.starts_with(char::is_uppercase),
                 comma: gap.contains([',', '(', ')', ';', ':', '\n']) || gap.contains(". ") || gap.contains(" - "),
                 excluded: false,
@@ -470,6 +476,12 @@ impl Beginnings {
     fn may_hold(&self, word: &str) -> bool {
         Self::place(word).is_none_or(|(at, bit)| self.0.get(at).is_some_and(|bits| bits & bit != 0))
     }
+}
+
+/// Whether a token stands in one of these quotations, which are in order and lie apart.
+fn is_within(token: &Token<'_>, quotes: &[(usize, usize)]) -> bool {
+    let behind = quotes.partition_point(|(start, _)| *start <= token.start);
+    behind.checked_sub(1).and_then(|at| quotes.get(at)).is_some_and(|(_, end)| token.end <= *end)
 }
 
 #[cfg(test)]

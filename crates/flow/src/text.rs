@@ -56,6 +56,13 @@ pub(crate) fn folded(text: &str) -> String {
     exact(&text.nfkc().filter(|c| !is_invisible(*c)).map(latin).collect::<String>())
 }
 
+/// What one character passes for: nothing for one that nobody sees, several letters for a ligature.
+pub(crate) fn loose(c: char) -> String {
+    let alone = [c];
+    let parts = alone.into_iter().nfkc().filter(|c| !is_invisible(*c)).map(latin);
+    parts.flat_map(char::to_lowercase).collect()
+}
+
 /// The Latin letter that a Greek, Cyrillic or Armenian one looks like; other characters stay.
 const fn latin(c: char) -> char {
     match c {

@@ -14,7 +14,7 @@ use serde_json::Value;
 use smallvec::SmallVec;
 
 use crate::binding;
-use crate::calls::PastCall;
+use crate::calls::{Awaited, PastCall};
 use crate::hashed::{HashMap, HashSet};
 use crate::label::{Integrity, Label, Readers};
 use crate::moment;
@@ -109,7 +109,10 @@ pub(crate) struct Transcript {
     /// Minutes between two attested moments of one row: how long something takes.
     pub(crate) durations: Vec<i64>,
     pub(crate) calls: Vec<PastCall>,
-    pub(crate) by_id: HashMap<String, u32>,
+    /// The calls that wait for their results, by id; those of earlier turns too.
+    pub(crate) awaited: HashMap<String, Awaited>,
+    /// Whether a result has come since the last call.
+    pub(crate) heard_result: bool,
     messages: u32,
     /// How often the user has spoken.
     pub(crate) turns: u32,
@@ -171,7 +174,7 @@ impl Transcript {
     /// Folds the result of a call.
     pub(crate) fn push_result(&mut self, id: &str, tools: &Toolbox, result: &Value) {
         self.messages += 1;
-        let call = self.by_id.get(id).and_then(|at| self.calls.get(*at as usize)).cloned();
+        let call = self.answered(id);
         let name = call.as_ref().map_or("", |call| call.tool.as_str());
         let unknown = Tool::unknown(name);
         let tool = tools.named(name).unwrap_or(&unknown);

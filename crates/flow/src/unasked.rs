@@ -165,8 +165,8 @@ impl Request {
             && !behind.iter().any(|word| word.quoted)
     }
 
-    /// "Cancel it. Actually no, keep it": whether the next sentence takes back what a verb asks for.
-    pub(crate) fn is_taken_back(&self, at: usize) -> bool {
+    /// Notes where the words from `first` on take back what was asked for.
+    pub(crate) fn find_retractions(&mut self, first: usize) {
         const CUES: &[&[&str]] = &[
             &["actually", "no"],
             &["no", "wait"],
@@ -189,16 +189,22 @@ impl Request {
             &["don", "t", "bother", ""],
             &["no", "need", ""],
         ];
-        let Some(sentence) = self.words.get(at).map(|word| word.sentence) else { return false };
-        let places = (at + 1..self.words.len())
-            .take_while(|place| self.words.get(*place).is_some_and(|word| word.sentence <= sentence + 1));
-        let opens = |place: &usize| {
-            self.words.get(*place).is_some_and(|word| word.hard_gap || (word.comma && word.sentence == sentence))
-        };
-        let cued = |place: usize| {
+        let cued = |place: &usize| {
             CUES.iter().any(|cue| cue.iter().enumerate().all(|(by, word)| self.word(Some(place + by)) == *word))
         };
-        places.filter(opens).any(cued)
+        let opens = |place: &usize| self.words.get(*place).is_some_and(|word| word.hard_gap || word.comma);
+        let found: Vec<usize> = (first..self.words.len()).filter(opens).filter(cued).collect();
+        self.retractions.extend(found);
+    }
+
+    /// "Cancel it. Actually no, keep it": whether this sentence or the next one takes back what a verb asks for.
+    pub(crate) fn is_taken_back(&self, at: usize) -> bool {
+        let Some(sentence) = self.words.get(at).map(|word| word.sentence) else { return false };
+        let behind = self.retractions.partition_point(|place| *place <= at);
+        let behind = self.retractions.iter().skip(behind).filter_map(|place| self.words.get(*place));
+        behind
+            .take_while(|word| word.sentence <= sentence + 1)
+            .any(|word| word.hard_gap || (word.comma && word.sentence == sentence))
     }
 
     /// "See to it", "deal with that", and the stump of "don't": they name no action.

@@ -526,7 +526,7 @@ impl Values<'_> {
         let transcript = self.transcript;
         let said = transcript.user.says(&link.whole)
             || transcript.operator.says(&link.whole)
-            || transcript.user.says(&link.host);
+            || (!link.host.is_empty() && transcript.user.says(&link.host));
         said || egress::is_listed(&link.host, self.policy.trusted_hosts.iter())
             || !transcript.attested(&link.whole).is_empty()
             || transcript.is_link_made(&link.whole)

@@ -5,7 +5,9 @@
 //! kept under the conversation and the client's calls, and put back when the client sends that message again.
 //!
 //! Under the guard an answer is kept so too, under its text: what it was made from labels what comes after it, and the
-//! client never sees that. A run with a reader also shows its model the answer as it wrote it, where the client has the
+//! client never sees that. That it was given at all is kept apart from the conversation: where something before it has
+//! changed since (a clock in a system message, a window that slid on), it is known that something was read, and no more
+//! what. A run with a reader also shows its model the answer as it wrote it, where the client has the
 //! handles filled in.
 //!
 //! What never happens here: nothing is taken from the client but the name under which it is looked up.
@@ -32,6 +34,20 @@ fn name(dialect: &dyn Dialect, before: ContentHash, call_ids: &[&str]) -> String
     format!("hidden_{}", ContentHash::of(text.as_bytes()))
 }
 
+/// The name of the word that something stands hidden behind a message with these calls, in whatever conversation.
+fn mark(owner: &str, call_ids: &[&str]) -> String {
+    format!("hidden_{}", ContentHash::of(format!("mark\0{owner}\0{}", call_ids.join("\0")).as_bytes()))
+}
+
+/// What stands hidden behind a message.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// The steps, where they are known.
+    pub(super) steps: Option<Vec<Step>>,
+    /// Whether there are some that are not known any more.
+    pub(super) lost: bool,
+}
+
 /// Keeps the steps behind a message with these calls of the client. The last word of a repeated request counts.
 pub(super) async fn keep(
     room: &ToolRoom,
@@ -41,6 +57,8 @@ pub(super) async fn keep(
     call_ids: &[&str],
     steps: Vec<Step>,
 ) -> Result<(), Refusal> {
+    let mark = mark(owner, call_ids);
+    room.runs.save(owner, &mark, RunWrite::New, String::new()).await.map_err(|error| down(&error))?;
     let name = name(dialect, before, call_ids);
     let content = serde_json::to_string(&Kept { steps }).unwrap_or_default();
     let mut write = RunWrite::New;
@@ -85,34 +103,39 @@ fn normal(text: &str) -> String {
 /// the messages as the client sent them.
 pub(super) async fn find_all(
     room: &ToolRoom,
+    owner: &str,
     dialect: &dyn Dialect,
     request: &ChatRequest,
     chain: &[ContentHash],
     answers: bool,
-) -> Result<Vec<Option<Vec<Step>>>, Refusal> {
+) -> Result<Vec<Found>, Refusal> {
     let messages = request.messages.iter().zip(chain);
-    try_join_all(messages.map(|(message, before)| find(room, dialect, message, *before, answers))).await
+    try_join_all(messages.map(|(message, before)| find(room, owner, dialect, message, *before, answers))).await
 }
 
 /// The steps that stand hidden behind one message.
 pub(super) async fn find(
     room: &ToolRoom,
+    owner: &str,
     dialect: &dyn Dialect,
     message: &Message,
     before: ContentHash,
     answers: bool,
-) -> Result<Option<Vec<Step>>, Refusal> {
+) -> Result<Found, Refusal> {
     let mut ids = call_ids(message);
     let text = text(message).filter(|text| answers && ids.is_empty() && !text.trim().is_empty());
     let text = text.map(|text| normal(&text));
     ids.extend(text.as_deref().into_iter().flat_map(|text| [ANSWER, text]));
     if ids.is_empty() {
-        return Ok(None);
+        return Ok(Found::default());
     }
     let kept = room.runs.load(&name(dialect, before, &ids)).await.map_err(|error| down(&error))?;
-    let Some((_, content)) = kept else { return Ok(None) };
+    let Some((_, content)) = kept else {
+        let marked = room.runs.load(&mark(owner, &ids)).await.map_err(|error| down(&error))?;
+        return Ok(Found { steps: None, lost: marked.is_some() });
+    };
     let kept: Kept = serde_json::from_str(&content).map_err(|error| down(&RunsDown(error.to_string())))?;
-    Ok(Some(kept.steps))
+    Ok(Found { steps: Some(kept.steps), lost: false })
 }
 
 /// Stands before an answer's text in the name of what is hidden behind it.

@@ -31,8 +31,7 @@ impl Authorise for Judge {
         };
         // What stood behind handles is there already.
         let proposed = |call: &Proposed<'_>| {
-            let arguments = crate::guard::arguments(call.arguments);
-            ProposedCall::new(&call.contract.name, arguments).in_slot(guarded.slot.clone())
+            ProposedCall::written(&call.contract.name, call.arguments).in_slot(guarded.slot.clone())
         };
         let proposed: Vec<_> = turn.iter().map(proposed).collect();
         let verdict = |decision: Decision| match decision {

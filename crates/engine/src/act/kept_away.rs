@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use futures_util::future::try_join_all;
 use serde_json::Value;
-use steersman_core::{ChatRequest, ContentHash, Contract, Message, Part, Role, ToolCall, ToolResult};
+use steersman_core::{ChatRequest, Code, ContentHash, Contract, Message, Part, Role, ToolCall, ToolResult};
 
 use super::log::{Step, down};
 use super::run::Running;
@@ -70,13 +70,20 @@ impl Running<'_> {
         reader: &Reader<'_>,
         recording: &mut Recording,
     ) -> Result<Past, Refusal> {
+        if let Some(state) =
+            steersman_wire::unseen(self.inbound.dialect.name(), &self.inbound.body).state.first().copied()
+        {
+            let message =
+                format!("`{state}` brings in what a reader cannot keep from the model; send its messages instead");
+            return Err(Refusal::new(Code::INVALID_REQUEST, message).param(state));
+        }
         let (quoted, owner) = (crate::guard::quoted(self.inbound)?, self.owner());
         let (mut handles, mut calls) = (Handles::default(), Vec::new());
         let mut past = Past { hidden: Vec::new(), kept_away: KeptAway::default(), notes: Vec::new(), link: None };
         let mut ahead = Ahead::default();
         for (at, (message, link)) in request.messages.iter().zip(chain).enumerate() {
             let rest = request.messages.iter().zip(chain).skip(at);
-            let hidden = self.find_ahead(&mut ahead, rest, &handles, answers).await?;
+            let hidden = self.find_ahead(&mut ahead, rest, &handles, (&owner, answers)).await?;
             let results = hidden.iter().flatten().flat_map(|step| step.results.iter().flatten());
             results.filter_map(|kept| kept.read.as_ref()).for_each(|read| handles.restore(&read.values));
             for (part_at, part) in message.parts.iter().enumerate() {
@@ -123,7 +130,7 @@ impl Running<'_> {
         ahead: &mut Ahead,
         rest: impl Iterator<Item = (&'r Message, &'r ContentHash)>,
         handles: &Handles,
-        answers: bool,
+        (owner, answers): (&str, bool),
     ) -> Result<Option<Vec<Step>>, Refusal> {
         let under = handles.bound_to(ContentHash::of(b"ahead"));
         if ahead.under != Some(under) {
@@ -132,9 +139,11 @@ impl Running<'_> {
         if ahead.found.is_empty() {
             ahead.asked = (ahead.asked * 2).clamp(1, MOST_AHEAD);
             let find = |(message, link): (&'r Message, &'r ContentHash)| {
-                hidden::find(self.room, self.inbound.dialect, message, handles.bound_to(*link), answers)
+                hidden::find(self.room, owner, self.inbound.dialect, message, handles.bound_to(*link), answers)
             };
-            ahead.found = try_join_all(rest.take(ahead.asked).map(find)).await?.into();
+            // An answer whose steps are lost is not shown.
+            let found = try_join_all(rest.take(ahead.asked).map(find)).await?;
+            ahead.found = found.into_iter().map(|found| found.steps).collect();
         }
         Ok(ahead.found.pop_front().flatten())
     }

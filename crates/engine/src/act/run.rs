@@ -219,8 +219,13 @@ impl Running<'_> {
         let chain = conversation::chain(&request, task_name, self.inbound);
         let answers = self.is_guarded(task_name);
         let Some(reader) = reader else {
-            let hidden = hidden::find_all(self.room, dialect, &request, &chain, answers).await?;
-            return Ok((Views::open(request, hidden, None, dialect)?, chain.last().copied()));
+            let owner = self.owner();
+            let found = hidden::find_all(self.room, &owner, dialect, &request, &chain, answers).await?;
+            let has_lost = found.iter().any(|found| found.lost);
+            let hidden = found.into_iter().map(|found| found.steps).collect();
+            let mut views = Views::open(request, hidden, None, dialect)?;
+            views.has_lost = has_lost;
+            return Ok((views, chain.last().copied()));
         };
         let past = self.keep_away(&request, &chain, answers, reader, recording).await?;
         note.reads.extend(past.notes);

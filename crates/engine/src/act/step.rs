@@ -117,6 +117,9 @@ impl Running<'_> {
             checks.look_in(truth.body);
         }
         if let Some(guarded) = prepared.guarded.as_mut().and_then(Arc::get_mut) {
+            if views.has_lost {
+                guarded.guard.push_quoted("an earlier answer", "");
+            }
             guarded.deferred = turn.ours.iter().map(|tool| tool.spec.name.clone()).collect();
             if turn.planned.is_none() {
                 guarded.handles.clone_from(&views.handles);

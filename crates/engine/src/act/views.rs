@@ -27,6 +27,8 @@ pub(super) struct Views {
     kept_away: Option<KeptAway>,
     /// What the handles stand for.
     pub(super) handles: Handles,
+    /// Whether an earlier answer was made from what is not known any more.
+    pub(super) has_lost: bool,
 }
 
 impl Views {
@@ -42,7 +44,8 @@ impl Views {
         let is_answer = |message: &Message| !message.parts.iter().any(|part| matches!(part, Part::ToolCall(_)));
         let apart =
             reads || messages.iter().zip(&hidden).any(|(message, hidden)| hidden.is_some() && is_answer(message));
-        let mut views = Self { shown: request, truth: apart.then(Vec::new), kept_away, handles: Handles::default() };
+        let truth = apart.then(Vec::new);
+        let mut views = Self { shown: request, truth, kept_away, handles: Handles::default(), has_lost: false };
         for (at, (message, hidden)) in messages.into_iter().zip(hidden).enumerate() {
             let seen = (!reads && is_answer(&message)).then(|| (views.shown.messages.len(), message.clone()));
             match hidden {

@@ -6,7 +6,7 @@
 //! What never happens here: no label is chosen by what a text says.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use steersman_core::{ChatRequest, Code, ContentHash, Part, Role, ToolCall, ToolResult};
@@ -121,7 +121,7 @@ fn read_part<'a>(role: Role, part: &'a Part, quoted: &'a Quoted, history: Histor
     match part {
         Part::Text(text) => said.extend(read_text(role, text, quoted)),
         Part::ToolCall(call) => said.push(Said::Call(call)),
-        Part::ToolResult(result) => read_result(result, history, said),
+        Part::ToolResult(result) => read_result(result, quoted, history, said),
         Part::Image(_) => said.push(Said::Quoted("image", Cow::Borrowed(""))),
         Part::Foreign { json, .. } => said.push(Said::Quoted("file", Cow::Borrowed(json.get()))),
         Part::Reasoning(_) | Part::Refusal(_) => {}
@@ -130,18 +130,19 @@ fn read_part<'a>(role: Role, part: &'a Part, quoted: &'a Quoted, history: Histor
 
 fn read_text<'a>(role: Role, text: &'a str, quoted: &'a Quoted) -> Option<Said<'a>> {
     Some(match (role, quoted.get(text)) {
-        (Role::Assistant, _) => return text.contains(REFUSED).then_some(Said::Struck),
         (_, Some(origin)) => Said::Passage(origin, text),
+        (Role::Assistant, None) => return text.contains(REFUSED).then_some(Said::Struck),
         (Role::System, None) => Said::Operator(text),
         (Role::User, None) => Said::User(text),
         (Role::Tool, None) => Said::Quoted("tool", Cow::Borrowed(text)),
     })
 }
 
-fn read_result<'a>(result: &'a ToolResult, history: History, said: &mut Vec<Said<'a>>) {
+fn read_result<'a>(result: &'a ToolResult, quoted: &'a Quoted, history: History, said: &mut Vec<Said<'a>>) {
     let mut text = String::new();
     for part in &result.parts {
         match part {
+            Part::Text(more) if quoted.contains_key(more) => said.extend(read_text(Role::Tool, more, quoted)),
             Part::Text(more) | Part::Refusal(more) => text.push_str(more),
             Part::Foreign { json, .. } => text.push_str(json.get()),
             _ => said.push(Said::Quoted("image", Cow::Borrowed(""))),
@@ -154,7 +155,7 @@ fn read_result<'a>(result: &'a ToolResult, history: History, said: &mut Vec<Said
 }
 
 /// A model's arguments as a value. What is no JSON is one sink: its text.
-pub(crate) fn arguments(text: &str) -> Value {
+fn arguments(text: &str) -> Value {
     if text.trim().is_empty() {
         return Value::Object(serde_json::Map::new());
     }
@@ -170,7 +171,7 @@ pub(crate) fn quoted(inbound: &Inbound) -> Result<Quoted, Refusal> {
     let Some(marks) = inbound.quoted.as_deref().filter(|marks| !marks.trim().is_empty()) else {
         return Ok(Quoted::new());
     };
-    let body: Value = serde_json::from_slice(&inbound.body)
+    let body: Value = serde_json::from_slice(inbound.sent.as_ref().unwrap_or(&inbound.body))
         .map_err(|error| Refusal::new(Code::INVALID_JSON, format!("the body is not valid JSON: {error}")))?;
     let mut quoted = Quoted::new();
     for mark in marks.split(',').map(str::trim).filter(|mark| !mark.is_empty()) {
@@ -189,12 +190,32 @@ pub(crate) fn quoted(inbound: &Inbound) -> Result<Quoted, Refusal> {
     Ok(quoted)
 }
 
+/// Whether each mark changes how a text is read.
+///
+/// # Errors
+/// The first of those that point at what the guard does not read, such as a tool's name.
+pub(super) fn all_marks_count(quoted: &Quoted, conversation: &[Said<'_>]) -> Result<(), Refusal> {
+    let read: BTreeSet<&str> = conversation
+        .iter()
+        .filter_map(|said| match said {
+            Said::Passage(_, text) => Some(*text),
+            _ => None,
+        })
+        .collect();
+    let Some(idle) = quoted.keys().find(|text| !read.contains(text.as_str())) else { return Ok(()) };
+    let shown: String = idle.chars().take(40).collect();
+    Err(Refusal::new(
+        Code::INVALID_REQUEST,
+        format!("`x-steersman-quoted` marks `{shown}`, which is no text of a message that the guard reads"),
+    ))
+}
+
 fn texts_of<'a>(value: &'a Value, into: &mut Vec<&'a str>) {
     match value {
         Value::String(text) => into.push(text),
         Value::Array(parts) => parts.iter().for_each(|part| texts_of(part, into)),
         Value::Object(part) => {
-            for key in ["text", "content"] {
+            for key in ["text", "content", "parts", "output"] {
                 part.get(key).into_iter().for_each(|inner| texts_of(inner, into));
             }
         }

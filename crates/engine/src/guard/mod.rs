@@ -16,8 +16,11 @@ mod report;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde_json::Value;
 use steersman_core::{Code, ContentHash, Contract};
 use steersman_flow::{Edges, Guard, Lint, PlanSlot, Policy, ProposedCall, Tool, Toolbox};
+use steersman_wire::Unseen;
+use tokio::runtime::RuntimeFlavor;
 
 use crate::engine::Engine;
 use crate::prepare::Prepared;
@@ -28,7 +31,7 @@ use crate::reply::Inbound;
 use folds::Folds;
 
 pub use approvals::{Approvals, Asked, Granted};
-pub(crate) use fold::{arguments, quoted};
+pub(crate) use fold::quoted;
 pub(crate) use gate::Gate;
 pub(crate) use report::Report;
 
@@ -130,6 +133,8 @@ pub(crate) struct Guarded {
     /// The conversation at each word of its user.
     conversations: Vec<ContentHash>,
     asking: Option<approvals::Asking>,
+    /// Calls that the application says a person approved.
+    approved: Vec<ContentHash>,
     report: Mutex<Option<Report>>,
 }
 
@@ -203,24 +208,27 @@ impl GuardRoom {
         if mode == GuardMode::Off {
             return Ok(None);
         }
-        let request = match inbound.dialect.decode_request(&inbound.body) {
+        let body = inbound.whole.as_ref().unwrap_or(&inbound.body);
+        let request = match inbound.dialect.decode_request(body) {
             Ok(request) => request,
             // Whoever only observes leaves the complaint to the provider.
             Err(_) if mode == GuardMode::Observe => return Ok(None),
             Err(error) => return Err(Refusal::from(error)),
         };
         let quoted = fold::quoted(marked)?;
-        let Offered { said, tools, trifecta } = self.toolbox(&request.tools);
+        let unseen = steersman_wire::unseen(inbound.dialect.name(), body);
+        let Offered { said, tools, trifecta } = self.toolbox(&request.tools, &unseen.tools);
         if let Some(trifecta) = trifecta.filter(|_| mode == GuardMode::On) {
             return Err(Refusal::new(Code::GUARD_DENIED, format!("the model was not asked: {trifecta}")));
         }
         let history = if of_key == History::EndUsers { of_key } else { self.settings.history };
-        let conversation = fold::conversation(&request, &quoted, history);
+        let mut conversation = self.added(&unseen);
+        conversation.extend(fold::conversation(&request, &quoted, history));
+        fold::all_marks_count(&quoted, &conversation)?;
         let new = || Guard::new(tools, Arc::clone(&self.settings.policy));
-        let mut guard = fold::fold(&self.folds, said, new, &conversation);
-        if history == History::Application {
-            fold::approvals(inbound)?.into_iter().for_each(|hash| guard.approve_call(hash));
-        }
+        let mut guard = aside(body.len(), || fold::fold(&self.folds, said, new, &conversation));
+        let approved = if history == History::Application { fold::approvals(inbound)? } else { Vec::new() };
+        approved.iter().for_each(|hash| guard.approve_call(*hash));
         Ok(Some(Arc::new(Guarded {
             guard,
             mode,
@@ -231,13 +239,22 @@ impl GuardRoom {
             slot: None,
             conversations: approvals::conversations(&request, prepared.task.as_str(), inbound),
             asking: None,
+            approved,
             report: Mutex::default(),
         })))
     }
 
-    /// The operator's contracts, with what the request says of each tool. Kept by the hash of the latter.
-    fn toolbox(&self, offered: &[steersman_core::ToolSpec]) -> Offered {
-        let mut said = Vec::new();
+    /// What the provider may add to a conversation, before anything of it: what nobody sees is untrusted, unless the
+    /// policy trusts it by its name.
+    fn added<'a>(&self, unseen: &'a Unseen) -> Vec<fold::Said<'a>> {
+        let tools = unseen.tools.iter().map(String::as_str).filter(|tool| self.contract(tool).untrusted);
+        unseen.state.iter().copied().chain(tools).map(|name| fold::Said::Passage(name, "")).collect()
+    }
+
+    /// The operator's contracts, with what the request says of each tool; `provided` are tools that the provider runs.
+    /// Kept by the hash of what the request says.
+    fn toolbox(&self, offered: &[steersman_core::ToolSpec], provided: &[String]) -> Offered {
+        let mut said = provided.join("\0").into_bytes();
         for tool in offered {
             let parameters = tool.parameters.as_ref().map_or("", |schema| schema.get());
             for text in [&tool.name, tool.description.as_deref().unwrap_or_default(), parameters] {
@@ -258,7 +275,8 @@ impl GuardRoom {
             Tool::new(contract.clone(), description, &parameters)
         };
         let tools = Arc::new(Toolbox::new(self.settings.policy.contracts.iter().map(tool)));
-        let trifecta = self.trifecta(offered.iter().map(|tool| tool.name.as_str())).map(|lint| lint.to_string().into());
+        let names = offered.iter().map(|tool| tool.name.as_str()).chain(provided.iter().map(String::as_str));
+        let trifecta = self.trifecta(names).map(|lint| lint.to_string().into());
         let toolbox = Offered { said: hash, tools, trifecta };
         if kept.len() >= MAX_TOOLBOXES {
             kept.clear();
@@ -284,11 +302,18 @@ impl Engine {
 }
 
 impl Guarded {
-    /// A call as it is decided on: with what its handles stand for, and with its slot.
-    pub(crate) fn proposed(&self, tool: &str, arguments: &str) -> ProposedCall {
-        let mut arguments = fold::arguments(arguments);
-        self.handles.fill_value(&mut arguments);
-        ProposedCall::new(tool, arguments).in_slot(self.slot.clone())
+    /// A call as it is decided on: with what its handles stand for, and with its slot. Its arguments are a JSON object
+    /// (`json`), or a text of whatever form.
+    pub(crate) fn proposed(&self, tool: &str, arguments: &str, json: bool) -> ProposedCall {
+        let free = || ProposedCall::new(tool, Value::String(arguments.to_owned()));
+        let mut call = if json { ProposedCall::written(tool, arguments) } else { free() };
+        self.handles.fill_value(&mut call.arguments);
+        call.in_slot(self.slot.clone())
+    }
+
+    /// Whether a person allowed this very call.
+    fn is_granted(&self, call: ContentHash) -> bool {
+        self.approved.contains(&call) || self.asking.as_ref().is_some_and(|asking| asking.is_granted(call))
     }
 
     /// Whether answers must pass through the gate event by event.
@@ -326,6 +351,15 @@ impl Guarded {
             "(a tool without a contract)"
         }
     }
+}
+
+/// Works on a body of this many bytes. What takes long does not keep other requests waiting, where the runtime can do
+/// that.
+fn aside<T>(length: usize, work: impl FnOnce() -> T) -> T {
+    const LONG: usize = 1 << 18;
+    let many =
+        || tokio::runtime::Handle::try_current().is_ok_and(|now| now.runtime_flavor() == RuntimeFlavor::MultiThread);
+    if length > LONG && many() { tokio::task::block_in_place(work) } else { work() }
 }
 
 /// The refusal of a whole answer, where the operator wants one.

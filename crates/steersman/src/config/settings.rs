@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use steersman_core::{Contract, Rates, nearest};
-use steersman_engine::{AdmitSettings, Resilience};
+use steersman_engine::{AdmitSettings, GuardMode, Resilience};
 use steersman_net::BaseUrl;
 use steersman_providers::{VENDORS, Vendor};
 use steersman_structured::{SUBSETS, Subset};
@@ -131,7 +131,9 @@ impl Config {
             listen: read.parsed(&["server", "listen"], "an address and port such as `127.0.0.1:4180`")?,
             api_key: read.secret(&["server", "api_key"])?,
             max_body_bytes: read.size(&["server", "max_body_bytes"])?,
-            pass_unknown_paths: read.flag(&["server", "pass_unknown_paths"]),
+            pass_unknown_paths: read
+                .given_flag(&["server", "pass_unknown_paths"])
+                .unwrap_or(guard.mode == GuardMode::Off),
             request_timeout: read.millis(&["server", "request_timeout_ms"])?,
             shutdown_grace: read.millis(&["server", "shutdown_grace_ms"])?,
             data: read.text(&["store", "path"]).map(PathBuf::from),

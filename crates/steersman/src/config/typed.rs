@@ -82,9 +82,14 @@ impl Reader<'_> {
     }
 
     pub(super) fn flag(&self, path: &[&str]) -> bool {
+        self.given_flag(path).unwrap_or_else(|| default(path) == Some("true"))
+    }
+
+    /// What the file says; `None` where it says nothing.
+    pub(super) fn given_flag(&self, path: &[&str]) -> Option<bool> {
         match self.document.find(path) {
-            Some((Value::Flag(flag), _)) => *flag,
-            _ => default(path) == Some("true"),
+            Some((Value::Flag(flag), _)) => Some(*flag),
+            _ => None,
         }
     }
 
