@@ -2,8 +2,8 @@
 //!
 //! `previous_response_id` becomes the items that it stands for, so that any provider can go on, and guard and record
 //! see the whole conversation. Only where every candidate keeps the response itself does the id go on as it came; the
-//! guard is shown the items all the same. The last event of a stream, or a whole body, is held until its response is on disk; if that fails, the answer says
-//! `store: false`.
+//! guard is shown the items all the same. The last event of a stream, or a whole body, is held until its response is on
+//! disk; if that fails, the answer says `store: false`.
 //!
 //! What never happens here: an answer whose id is told as stored and is not.
 

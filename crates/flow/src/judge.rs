@@ -119,8 +119,8 @@ impl<'a> Judge<'a> {
         self.private(call, &case.sinks, &case.contents)
     }
 
-    /// A call that the operator's rules allow for what stands in some of its arguments: nobody has to have asked for it,
-    /// and the other sinks hold what somebody vouches for.
+    /// A call that the operator's rules allow for what stands in some of its arguments: nobody has to have asked for
+    /// it, and the other sinks hold what somebody vouches for.
     fn cleared(
         &self,
         call: &ProposedCall,

@@ -1,5 +1,5 @@
-//! The operator's rules: what speaks against a call counts in every disguise, what speaks for it frees what it looked at
-//! and no more, and neither is dodged by the form of the arguments.
+//! The operator's rules: what speaks against a call counts in every disguise, what speaks for it frees what it looked
+//! at and no more, and neither is dodged by the form of the arguments.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
