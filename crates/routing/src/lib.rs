@@ -32,6 +32,7 @@ mod frontier;
 mod labels;
 mod lift;
 mod logistic;
+mod next_step;
 mod objective;
 mod offpolicy;
 mod packed;

@@ -80,6 +80,9 @@ pub enum FitError {
     /// No candidate was named.
     #[error("no candidate beside the reference `{0}`")]
     NoCandidate(String),
+    /// Nothing shows that a candidate is cheaper.
+    #[error("no cost is known of any call of {0}: a price is missing")]
+    Unpriced(String),
     /// Too few rows on which all arms were graded.
     #[error("{found} rows of split `train` have grades for all arms; at least {needed} are needed")]
     TooFewRows {
@@ -139,7 +142,7 @@ impl Router {
         if rows.len() < FEWEST_ROWS {
             return Err(FitError::TooFewRows { found: rows.len(), needed: FEWEST_ROWS });
         }
-        let arms = arms_by_cost(traffic, candidates, reference, rows);
+        let arms = arms_by_cost(traffic, &priced(traffic, candidates, reference, rows)?, reference, rows);
         let prompts = read_prompts(traffic, rows);
         let scores = cross_fitted_scores(traffic, &arms, rows, &prompts, plan.economise);
         let unit = usual_cost(traffic, reference, rows);
@@ -404,6 +407,21 @@ pub fn mean_cost(traffic: &Traffic, arm: usize, rows: &[usize]) -> Option<Usd> {
 pub(crate) fn usual_cost(traffic: &Traffic, arm: usize, rows: &[usize]) -> Option<Usd> {
     let known: Vec<usize> = rows.iter().copied().filter(|&row| traffic.answered(arm, row).cost.is_some()).collect();
     mean_cost(traffic, arm, &known)
+}
+
+/// The candidates that cost something known: another would be charged as the reference and so seem to save wherever that
+/// is dear. All of them where no arm has any price; nothing is saved then.
+fn priced(traffic: &Traffic, candidates: &[usize], reference: usize, rows: &[usize]) -> Result<Vec<usize>, FitError> {
+    let has_price = |arm: usize| usual_cost(traffic, arm, rows).is_some();
+    let priced: Vec<usize> = candidates.iter().copied().filter(|&arm| has_price(arm)).collect();
+    match priced.is_empty() {
+        false => Ok(priced),
+        true if !has_price(reference) => Ok(candidates.to_vec()),
+        true => {
+            let named = candidates.iter().filter_map(|&arm| traffic.arm_names.get(arm));
+            Err(FitError::Unpriced(named.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")))
+        }
+    }
 }
 
 fn arms_by_cost(traffic: &Traffic, candidates: &[usize], reference: usize, rows: &[usize]) -> Vec<usize> {
