@@ -59,7 +59,7 @@ pub use offpolicy::{Estimate, OffPolicy, Verdict, off_policy};
 pub use path::Taken;
 pub use policy::{Labelled, ObjectivePlan, Phase, Policy, Standing};
 pub use prehoc::{Grades, Prehoc, probability};
-pub use replay::{Figures, Prepared, Replay, ReplayError, ReplayPlan, replay, replay_fitted};
+pub use replay::{Figures, NothingToSave, Prepared, Replay, ReplayError, ReplayPlan, replay, replay_fitted};
 pub use router::{Economise, FitError, FitPlan, Fitted, Followed, Method, Router, mean_cost, read_prompts, records};
 pub use signals::Signal;
 pub use traffic::{Answered, Served, Split, Traffic, TrafficError, answer_key};

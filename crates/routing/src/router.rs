@@ -80,6 +80,9 @@ pub enum FitError {
     /// No candidate was named.
     #[error("no candidate beside the reference `{0}`")]
     NoCandidate(String),
+    /// A candidate was named again.
+    #[error("`{0}` is named as a candidate twice")]
+    Twice(String),
     /// Nothing shows that a candidate is cheaper.
     #[error("no cost is known of any call of {0}: a price is missing")]
     Unpriced(String),
@@ -139,6 +142,13 @@ impl Router {
         if candidates.contains(&reference) {
             return Err(FitError::ReferenceAsCandidate(name(reference)));
         }
+        if let Some(arm) = candidates
+            .iter()
+            .enumerate()
+            .find_map(|(at, arm)| candidates.iter().take(at).any(|before| before == arm).then_some(*arm))
+        {
+            return Err(FitError::Twice(name(arm)));
+        }
         if rows.len() < FEWEST_ROWS {
             return Err(FitError::TooFewRows { found: rows.len(), needed: FEWEST_ROWS });
         }
@@ -181,6 +191,12 @@ impl Router {
     #[must_use]
     pub fn reference(&self) -> usize {
         self.arms.len().saturating_sub(1)
+    }
+
+    /// Whether a call of an arm costs more than one of the reference did where it was fitted.
+    pub(crate) fn is_dearer(&self, arm: usize) -> bool {
+        let of = |arm: usize| self.expenses.get(arm).copied().unwrap_or(1.0);
+        of(arm) > of(self.reference())
     }
 
     /// Pre-hoc scores (log-odds of being right) of a prompt.
@@ -428,7 +444,6 @@ fn arms_by_cost(traffic: &Traffic, candidates: &[usize], reference: usize, rows:
     let mut arms: Vec<(i64, usize)> =
         candidates.iter().map(|&arm| (usual_cost(traffic, arm, rows).map_or(i64::MAX, Usd::nanos), arm)).collect();
     arms.sort_unstable();
-    arms.dedup();
     arms.into_iter().map(|(_, arm)| arm).chain(std::iter::once(reference)).collect()
 }
 
