@@ -14,7 +14,9 @@ use steersman_store::rows::RequestStory;
 use steersman_store::{Page, Reader, RequestFilter, StoreError};
 
 use crate::labels::Row;
-use crate::objectives::{LABEL, ObjectiveSettings, Objectives, SCORE, TRUTH};
+use crate::measured::Measured;
+use crate::objectives::{LABEL, Objectives, SCORE, TRUTH};
+use crate::settings::ObjectiveSettings;
 use crate::shadow::answer_of;
 
 /// The log holds so many of the newest decisions; each is a read of the store.
@@ -114,6 +116,9 @@ fn decision(story: &RequestStory, grade: &Grade, settings: &ObjectiveSettings) -
         return None;
     }
     if let Grade::Label(row) = grade {
+        if row.measured.otherwise(&Measured::of(settings)).is_some() {
+            return None;
+        }
         let mut line = row.recorded(&settings.arms);
         line.as_object_mut()?.insert("served".to_owned(), json!(served));
         return Some(line);

@@ -18,7 +18,8 @@ use steersman_wire::openai_chat::OpenAiChat;
 
 use crate::labels::{Call, Cell, Row};
 use crate::measured::Measured;
-use crate::objectives::{Evaluator, ObjectiveSettings, Objectives};
+use crate::objectives::Objectives;
+use crate::settings::{Evaluator, ObjectiveSettings};
 
 /// An objective without arms, for tests.
 pub(crate) fn nobody() -> ObjectiveSettings {

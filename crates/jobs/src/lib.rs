@@ -19,10 +19,12 @@ mod measured;
 mod objectives;
 mod purse;
 mod report;
+mod settings;
 mod shadow;
 mod task;
 mod watcher;
 
-pub use objectives::{Evaluator, ObjectiveSettings, Objectives, Truth};
+pub use objectives::{Objectives, Truth};
 pub use report::{Added, Ahead, Report};
+pub use settings::{Evaluator, ObjectiveSettings};
 pub use watcher::Watcher;

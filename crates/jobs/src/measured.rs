@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use steersman_engine::Candidate;
 
-use crate::objectives::{Evaluator, ObjectiveSettings};
+use crate::settings::{Evaluator, ObjectiveSettings};
 
 /// What labels of these settings measure.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

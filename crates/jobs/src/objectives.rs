@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use steersman_core::{RequestRecord, Usd};
-use steersman_engine::{Board, Candidate, unit};
-use steersman_routing::{ObjectivePlan, RouterFile, Standing, Watched};
+use steersman_engine::{Board, unit};
+use steersman_routing::Standing;
 use steersman_store::rows::RequestStory;
 use steersman_store::state::documents::Document;
 use steersman_store::{Redactor, State, StoreError, now_us};
@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::labels::Row;
 use crate::measured::Measured;
+use crate::settings::{Evaluator, ObjectiveSettings};
 use crate::shadow::Panel;
 use crate::task::{Alarmed, Heard, Task};
 use crate::{purse, shadow};
@@ -36,44 +37,6 @@ const SHADOW_LIMIT: Duration = Duration::from_secs(120);
 pub(crate) const DAY_US: i64 = 86_400_000_000;
 /// How long a client's word waits for a label, or a label for a client's word.
 const UNMATCHED_DAYS: i64 = 30;
-
-/// How an answer is graded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Evaluator {
-    /// By whether it agrees with the reference's answer to the same request.
-    Agreement,
-    /// By whether it is what a client later says is right (`POST /v1/feedback`).
-    Truth,
-}
-
-/// One task's objective, as configured.
-#[derive(Clone)]
-pub struct ObjectiveSettings {
-    /// Floor, confidence, reference and candidates.
-    pub plan: ObjectivePlan,
-    /// How answers are graded.
-    pub evaluator: Evaluator,
-    /// The member of a JSON answer by which answers are compared; `None`: all of it.
-    pub answer: Option<String>,
-    /// Whether candidates' answers are also weighed by the likelihood of their tokens.
-    pub likelihood: bool,
-    /// Whether streamed requests get a policy of their own, which looks at the prompt alone.
-    pub streams_apart: bool,
-    /// Who says whether an answer is as good as the reference's, and for what share of the labels; it grades nothing.
-    pub judge: Option<(Candidate, f64)>,
-    /// Words that may put the floor out of force: the judge's, clients' scores.
-    pub watched: Watched,
-    /// Share of requests that get shadow calls.
-    pub shadow_share: f64,
-    /// At most so many requests a day get shadow calls.
-    pub shadow_per_day: u64,
-    /// At most this much a day is spent on them, by all gateways on one state together; every arm has a price then.
-    pub shadow_usd_per_day: Option<Usd>,
-    /// A router to use as it is, in place of one fitted to the first labels.
-    pub router: Option<RouterFile>,
-    /// Candidates and reference by name, the reference last.
-    pub arms: Vec<(String, Candidate)>,
-}
 
 /// What became of a client's word on a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -477,7 +440,7 @@ mod tests {
         assert!(!objectives.standings()["triage"].next_step.contains("used up"));
         assert!(objectives.may_ask(&record) && !objectives.may_ask(&record));
         let told = objectives.standings()["triage"].next_step.clone();
-        assert!(told.ends_with("; today's shadow calls are used up, for 1 requests"), "{told}");
+        assert!(told.ends_with("; today's shadow calls are used up (`shadow_per_day = 1`)"), "{told}");
     }
 
     #[tokio::test]
@@ -587,7 +550,12 @@ mod tests {
         let objectives = opened(&state(folder.path()).await, settings).await;
         objectives.shadow(&crate::fixtures::record("where is my parcel", "delivery")).await;
         let told = objectives.standings()["triage"].next_step.clone();
-        assert!(told.ends_with("since the reference's answer has nothing at `/kind`: 1"), "{told}");
+        assert!(
+            told.ends_with(
+                "; 1 request since the start gave no usable label: the reference's answer has nothing at `/kind`"
+            ),
+            "{told}"
+        );
     }
 
     #[tokio::test]

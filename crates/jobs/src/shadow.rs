@@ -15,8 +15,8 @@ use steersman_wire::{Answer, Dialect, dialect, sse::SseDecoder};
 use crate::judge;
 use crate::labels::{Call, Cell, Row};
 use crate::measured::Measured;
-use crate::objectives::ObjectiveSettings;
 use crate::purse::Spent;
+use crate::settings::ObjectiveSettings;
 
 /// The largest frame of a recorded stream.
 const MAX_FRAME_BYTES: usize = 4 << 20;

@@ -13,7 +13,8 @@ use steersman_store::now_us;
 use crate::labels::Row;
 use crate::line::Line;
 use crate::measured::Measured;
-use crate::objectives::{DAY_US, ObjectiveSettings};
+use crate::objectives::DAY_US;
+use crate::settings::ObjectiveSettings;
 
 /// Answers that wait to be watched for drift while a label is counted; more are not.
 const MAX_UNSEEN: usize = 4_096;
@@ -203,7 +204,8 @@ impl Task {
             None => "is empty".to_owned(),
         };
         let none = (unanswered > 0).then(|| {
-            format!("shadow calls since the start that gave no usable label, since the reference's answer {what}: {unanswered}")
+            let requests = if unanswered == 1 { "1 request" } else { &format!("{unanswered} requests") };
+            format!("{requests} since the start gave no usable label: the reference's answer {what}")
         });
         match (others, none) {
             (Some(others), Some(none)) => Some(format!("{others}; {none}")),
@@ -217,7 +219,7 @@ impl Task {
         let used_up = is_today && (today.broke || today.requests >= self.settings.shadow_per_day);
         used_up.then(|| match today.broke {
             true => "today's money for shadow calls is used up".to_owned(),
-            false => format!("today's shadow calls are used up, for {} requests", today.requests),
+            false => format!("today's shadow calls are used up (`shadow_per_day = {}`)", self.settings.shadow_per_day),
         })
     }
 

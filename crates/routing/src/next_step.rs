@@ -28,7 +28,7 @@ impl NextStep<'_> {
     pub(crate) fn told(&self, standing: &Standing) -> String {
         let again = self.alarm.map_or_else(String::new, |alarm| format!("{}; ", alarm.describe()));
         let step = match standing.phase {
-            _ if !self.fitted => self.until_fitted(standing),
+            _ if !self.fitted => return again + &self.until_fitted(standing),
             _ if standing.rungs == 0 => {
                 "cannot arm: no policy is cheaper than the reference, or a price is unknown".to_owned()
             }

@@ -120,7 +120,7 @@ pub struct Standing {
     pub relative_quality: Option<f64>,
     /// Mean cost of the rung in force relative to the reference; `None` while a price is unknown.
     pub relative_cost: Option<f64>,
-    /// What the proved policy costs relative to the reference where that is no less: the reference answers then, at rung 0.
+    /// What the proved policy costs relative to the reference, where that is no less: the reference answers then.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub proved_cost: Option<f64>,
     /// Labels while armed on which the policy fell short of the reference, of how many.

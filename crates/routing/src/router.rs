@@ -425,8 +425,8 @@ pub(crate) fn usual_cost(traffic: &Traffic, arm: usize, rows: &[usize]) -> Optio
     mean_cost(traffic, arm, &known)
 }
 
-/// The candidates that cost something known: another would be charged as the reference and so seem to save wherever that
-/// is dear. All of them where no arm has any price; nothing is saved then.
+/// The candidates whose cost is known: another would be charged as the reference, and so seem to save wherever that is
+/// dear. All of them where no arm has any price; nothing is saved then.
 fn priced(traffic: &Traffic, candidates: &[usize], reference: usize, rows: &[usize]) -> Result<Vec<usize>, FitError> {
     let has_price = |arm: usize| usual_cost(traffic, arm, rows).is_some();
     let priced: Vec<usize> = candidates.iter().copied().filter(|&arm| has_price(arm)).collect();

@@ -84,8 +84,8 @@ fn a_task_whose_model_is_another_now_goes_to_its_reference_until_a_restart_and_a
     let (file, log) = (folder.path().join("steersman.toml"), folder.path().join("log"));
     let configured = |upstream: &str| {
         let objective = format!(
-            "[models.cheap]\nprovider = \"sim\"\nupstream = \"{upstream}\"\n[tasks.sort.objective]\nreference = \"small\"\n\
-             candidates = [\"cheap\"]\nevaluator = \"agreement\"\nshadow_share = 1.0\n"
+            "[models.cheap]\nprovider = \"sim\"\nupstream = \"{upstream}\"\n\
+             [tasks.sort.objective]\nreference = \"small\"\ncandidates = [\"cheap\"]\nevaluator = \"agreement\"\nshadow_share = 1.0\n"
         );
         config(&sim, &folder.path().join("mails"), "[]", &objective)
     };
