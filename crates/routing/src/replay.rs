@@ -471,8 +471,7 @@ mod tests {
         let line = |n: usize| {
             let [a, b, big] = cost_usd(n);
             let arm = |right: bool, cost| serde_json::json!({ "quality": right, "cost_usd": cost });
-            let arms =
-                serde_json::json!({ "a": arm(n % 50 > 0, a), "b": arm(n % 40 > 0, b), "big": arm(n % 60 > 0, big) });
+            let arms = serde_json::json!({ "a": arm(!n.is_multiple_of(50), a), "b": arm(!n.is_multiple_of(40), b), "big": arm(!n.is_multiple_of(60), big) });
             let split = ["train", "calib", "test"][n % 3];
             serde_json::json!({ "text": format!("ask {n} {}", n % 7), "split": split, "arms": arms }).to_string()
         };
