@@ -148,6 +148,7 @@ fn standing_of(task: &str, standing: &Standing) -> Markup {
                 } } }
                 tr { th { "cost" } td { @match standing.relative_cost {
                     Some(cost) => (format!("{cost:.3} of the reference: {} saved", percent(1.0 - cost))),
+                    None if standing.proved_cost.is_some() => "that of the reference, which answers everything",
                     None => "a price is unknown, so no saving is claimed",
                 } } }
                 tr { th { "fell short" } td { (standing.fell_short[0]) " of " (standing.fell_short[1]) " labels since it was armed" } }

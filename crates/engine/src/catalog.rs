@@ -17,6 +17,8 @@ use crate::thought::Thought;
 pub struct Provider {
     /// Its configured name.
     pub name: ProviderName,
+    /// Its configured address; empty where it has none. What was measured of one server says nothing of another.
+    pub address: String,
     /// The dialect that it speaks.
     pub dialect: &'static dyn Dialect,
     /// Further dialects that it speaks: a client of one of these is passed through as it came.
@@ -39,6 +41,7 @@ impl Provider {
     pub fn new(name: &str, dialect: &'static dyn Dialect, upstream: Arc<dyn Upstream>) -> Self {
         Self {
             name: name.into(),
+            address: String::new(),
             dialect,
             also: &[],
             max_completion_tokens: true,

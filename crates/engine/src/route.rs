@@ -129,7 +129,11 @@ impl Routes {
             scores: Vec::new(),
             answer: task.answer.clone(),
             likelihood: task.likelihood,
-            reason: policy.phase.as_str().into(),
+            reason: match policy.phase {
+                Phase::Armed if policy.rung == 0 => "the proved policy costs no less than the reference",
+                phase => phase.as_str(),
+            }
+            .into(),
             turn: None,
             leaving: None,
             left_out: Vec::new(),

@@ -14,7 +14,9 @@ use steersman_store::rows::RequestStory;
 use steersman_store::{Page, Reader, RequestFilter, StoreError};
 
 use crate::labels::Row;
+use crate::measured::Measured;
 use crate::objectives::{LABEL, Objectives, SCORE, TRUTH};
+use crate::settings::ObjectiveSettings;
 use crate::shadow::answer_of;
 
 /// The log holds so many of the newest decisions; each is a read of the store.
@@ -47,7 +49,7 @@ impl Objectives {
         reader: &Reader,
         most: usize,
     ) -> Result<Vec<Value>, StoreError> {
-        let Some(pointer) = self.pointer(task) else { return Ok(Vec::new()) };
+        let Some(settings) = self.settings(task) else { return Ok(Vec::new()) };
         let mut graded = Vec::new();
         let of_task = self.newest_requests(task, reader).await?;
         for (kind, read) in [(LABEL, label as fn(&str) -> Option<Grade>), (TRUTH, truth), (SCORE, score)] {
@@ -68,7 +70,7 @@ impl Objectives {
                 break;
             }
             let story = reader.request(&id).await?.filter(|story| story.request.task == task);
-            let decision = story.and_then(|story| decision(&story, &grade, pointer));
+            let decision = story.and_then(|story| decision(&story, &grade, settings));
             // Of a label and a score of the same request the newer one counts.
             log.extend(decision.filter(|_| known.insert(id.to_string())));
         }
@@ -105,7 +107,7 @@ fn score(content: &str) -> Option<Grade> {
 }
 
 /// One line of the log; `None` if the record does not say how the request was served.
-fn decision(story: &RequestStory, grade: &Grade, pointer: Option<&str>) -> Option<Value> {
+fn decision(story: &RequestStory, grade: &Grade, settings: &ObjectiveSettings) -> Option<Value> {
     let note = story.notes.get("route")?;
     let served: Served = serde_json::from_value(note.get("served")?.clone()).ok()?;
     // Where an arm was left out, the path was not the scores' choice alone, and its chance is not theirs.
@@ -114,11 +116,14 @@ fn decision(story: &RequestStory, grade: &Grade, pointer: Option<&str>) -> Optio
         return None;
     }
     if let Grade::Label(row) = grade {
-        let mut line = row.recorded();
+        if row.measured.otherwise(&Measured::of(settings)).is_some() {
+            return None;
+        }
+        let mut line = row.recorded(&settings.arms);
         line.as_object_mut()?.insert("served".to_owned(), json!(served));
         return Some(line);
     }
-    let said = answer_of(story, pointer)?;
+    let said = answer_of(story, settings.answer.as_deref())?;
     let quality = match grade {
         Grade::Truth(right) => {
             let right = answer_key(right);
@@ -158,7 +163,7 @@ mod tests {
     use steersman_store::{Engine, Redactor, Store, StoreConfig, now_us};
 
     use super::*;
-    use crate::objectives::nobody;
+    use crate::fixtures::nobody;
 
     fn served(id: RequestId, task: &str) -> RequestRecord {
         let note = json!({

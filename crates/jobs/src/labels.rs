@@ -5,18 +5,47 @@
 //! What never happens here: a secret that is kept with the text.
 
 use serde::{Deserialize, Serialize};
-use steersman_core::Usd;
+use steersman_core::{ModelName, Usage, Usd};
+use steersman_engine::Candidate;
 use steersman_routing::{Answered, Labelled, answer_key};
 
-/// What one arm did, as it is kept.
+use crate::measured::Measured;
+
+/// A call as its price is reckoned: prices change, and what is the cheapest model changes with them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Call {
+    /// Who was asked.
+    pub(crate) provider: String,
+    /// For which model.
+    pub(crate) model: ModelName,
+    /// The model that the provider says it served.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) served: Option<ModelName>,
+    /// Tokens as billed.
+    pub(crate) usage: Usage,
+}
+
+impl Call {
+    /// What it would cost today at one of the candidate's places; `None` where that is not known.
+    fn cost(&self, candidate: &Candidate) -> Option<Usd> {
+        let places = candidate.deployments.iter().map(|place| &place.provider).chain([&candidate.provider]);
+        let provider = places.into_iter().find(|provider| provider.name.as_str() == self.provider)?;
+        provider.cost(&self.model, self.served.as_ref(), &self.usage)
+    }
+}
+
+/// What one arm did, as it is kept.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Cell {
     /// Graded quality; `None` until somebody says what is right.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) quality: Option<f32>,
-    /// What the call cost.
+    /// What the call cost then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cost_usd: Option<f64>,
+    /// The call, where its tokens are known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) call: Option<Call>,
     /// The short answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) answer: Option<String>,
@@ -36,6 +65,16 @@ pub(crate) struct Cell {
     pub(crate) judged: Option<f32>,
 }
 
+impl Cell {
+    /// What the call costs at today's prices; where its tokens are unknown, what it cost then.
+    fn cost(&self, candidate: Option<&Candidate>) -> Option<Usd> {
+        match (&self.call, candidate) {
+            (Some(call), Some(candidate)) => call.cost(candidate),
+            _ => self.cost_usd.and_then(Usd::from_decimal),
+        }
+    }
+}
+
 /// A request with what every arm did, as it is kept.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Row {
@@ -47,6 +86,8 @@ pub(crate) struct Row {
     pub(crate) text: String,
     /// What each arm did, the reference last.
     pub(crate) arms: Vec<(String, Cell)>,
+    /// Of whom it tells, and by which measure.
+    pub(crate) measured: Measured,
     /// The propensity with which the request was sampled.
     pub(crate) propensity: f64,
 }
@@ -62,11 +103,11 @@ impl Row {
         }
     }
 
-    /// As the objective takes it.
-    pub(crate) fn labelled(&self) -> Labelled {
-        let answered = |cell: &Cell| Answered {
+    /// As the objective takes it, at today's prices of its models.
+    pub(crate) fn labelled(&self, models: &[(String, Candidate)]) -> Labelled {
+        let answered = |name: &str, cell: &Cell| Answered {
             quality: cell.quality,
-            cost: cell.cost_usd.and_then(Usd::from_decimal),
+            cost: cell.cost(named(models, name)),
             answer: cell.answer.as_deref().and_then(answer_key),
             valid: Some(cell.valid),
             latency_ms: cell.latency_ms,
@@ -76,14 +117,17 @@ impl Row {
         };
         Labelled {
             text: self.text.clone(),
-            arms: self.arms.iter().map(|(name, cell)| (name.clone(), answered(cell))).collect(),
+            arms: self.arms.iter().map(|(name, cell)| (name.clone(), answered(name, cell))).collect(),
         }
     }
 
-    /// One line of recorded traffic. `split` is drawn from the id, as recordings do.
-    pub(crate) fn recorded(&self) -> serde_json::Value {
-        let arms: serde_json::Map<String, serde_json::Value> =
-            self.arms.iter().map(|(name, cell)| (name.clone(), serde_json::json!(cell))).collect();
+    /// One line of recorded traffic, at today's prices. `split` is drawn from the id, as recordings do.
+    pub(crate) fn recorded(&self, models: &[(String, Candidate)]) -> serde_json::Value {
+        let line = |(name, cell): &(String, Cell)| {
+            let cost_usd = cell.cost(named(models, name)).map(Usd::as_f64);
+            (name.clone(), serde_json::json!(Cell { cost_usd, call: None, ..cell.clone() }))
+        };
+        let arms: serde_json::Map<String, serde_json::Value> = self.arms.iter().map(line).collect();
         let [first, ..] = *steersman_core::ContentHash::of(self.id.as_bytes()).as_bytes();
         let split = match first {
             0..=153 => "train",
@@ -94,4 +138,8 @@ impl Row {
             "id": self.id, "text": self.text, "group": "", "split": split, "arms": arms, "propensity": self.propensity,
         })
     }
+}
+
+fn named<'m>(models: &'m [(String, Candidate)], name: &str) -> Option<&'m Candidate> {
+    models.iter().find(|(known, _)| known == name).map(|(_, candidate)| candidate)
 }

@@ -10,14 +10,21 @@
 //! What never happens here: a request that waits, a label that is counted before it is durable, a detached task.
 
 mod decisions;
+#[cfg(test)]
+mod fixtures;
 mod judge;
 mod labels;
+mod line;
+mod measured;
 mod objectives;
 mod purse;
 mod report;
+mod settings;
 mod shadow;
+mod task;
 mod watcher;
 
-pub use objectives::{Evaluator, ObjectiveSettings, Objectives, Truth};
+pub use objectives::{Objectives, Truth};
 pub use report::{Added, Ahead, Report};
+pub use settings::{Evaluator, ObjectiveSettings};
 pub use watcher::Watcher;

@@ -3,20 +3,24 @@
 //! What never happens here: a lock that is held while something is awaited.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use steersman_core::{RequestRecord, Usd};
-use steersman_engine::{Board, Candidate, unit};
-use steersman_routing::{Objective, ObjectivePlan, RouterFile, Standing, Watched};
+use steersman_engine::{Board, unit};
+use steersman_routing::Standing;
 use steersman_store::rows::RequestStory;
+use steersman_store::state::documents::Document;
 use steersman_store::{Redactor, State, StoreError, now_us};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::labels::Row;
+use crate::measured::Measured;
+use crate::settings::{Evaluator, ObjectiveSettings};
 use crate::shadow::Panel;
+use crate::task::{Alarmed, Heard, Task};
 use crate::{purse, shadow};
 
 /// Kinds of documents in the durable state.
@@ -24,53 +28,15 @@ pub(crate) const LABEL: &str = "label";
 const UNGRADED: &str = "label_ungraded";
 pub(crate) const TRUTH: &str = "truth";
 pub(crate) const SCORE: &str = "score";
+const ALARM: &str = "objective_alarm";
 
 /// Shadow calls under way at once, over all tasks.
 const AT_ONCE: usize = 4;
 /// How long one shadow call may take.
 const SHADOW_LIMIT: Duration = Duration::from_secs(120);
-/// Answers that wait to be watched for drift while a label is counted; more are not.
-const MAX_UNSEEN: usize = 4_096;
-const DAY_US: i64 = 86_400_000_000;
+pub(crate) const DAY_US: i64 = 86_400_000_000;
 /// How long a client's word waits for a label, or a label for a client's word.
 const UNMATCHED_DAYS: i64 = 30;
-
-/// How an answer is graded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Evaluator {
-    /// By whether it agrees with the reference's answer to the same request.
-    Agreement,
-    /// By whether it is what a client later says is right (`POST /v1/feedback`).
-    Truth,
-}
-
-/// One task's objective, as configured.
-pub struct ObjectiveSettings {
-    /// Floor, confidence, reference and candidates.
-    pub plan: ObjectivePlan,
-    /// How answers are graded.
-    pub evaluator: Evaluator,
-    /// The member of a JSON answer by which answers are compared; `None`: all of it.
-    pub answer: Option<String>,
-    /// Whether candidates' answers are also weighed by the likelihood of their tokens.
-    pub likelihood: bool,
-    /// Whether streamed requests get a policy of their own, which looks at the prompt alone.
-    pub streams_apart: bool,
-    /// Who says whether an answer is as good as the reference's, and for what share of the labels; it grades nothing.
-    pub judge: Option<(Candidate, f64)>,
-    /// Words that may put the floor out of force: the judge's, clients' scores.
-    pub watched: Watched,
-    /// Share of requests that get shadow calls.
-    pub shadow_share: f64,
-    /// At most so many requests a day get shadow calls.
-    pub shadow_per_day: u64,
-    /// At most this much a day is spent on them, by all gateways on one state together; every arm has a price then.
-    pub shadow_usd_per_day: Option<Usd>,
-    /// A router to use as it is, in place of one fitted to the first labels.
-    pub router: Option<RouterFile>,
-    /// Candidates and reference by name, the reference last.
-    pub arms: Vec<(String, Candidate)>,
-}
 
 /// What became of a client's word on a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,34 +45,6 @@ pub enum Truth {
     Labelled,
     /// It is kept; the request has no shadow answers (yet).
     Kept,
-}
-
-/// One task's part.
-struct Task {
-    settings: ObjectiveSettings,
-    /// Held by a thread of its own for the second that a fit takes, and by nobody else for longer than a moment.
-    objective: Mutex<Objective>,
-    /// How it stood before the label that is being counted.
-    standing: Mutex<Standing>,
-    /// What was heard while a label was counted.
-    unseen: Mutex<Vec<Heard>>,
-    board: Arc<Board>,
-    today: Mutex<Today>,
-}
-
-/// What an objective hears beside labels.
-enum Heard {
-    /// A prompt that was served, and whether a candidate's answer kept its form.
-    Served(String, Option<bool>),
-    /// A client's score of an answer, and whether it was the reference's.
-    Scored(bool, f64),
-}
-
-/// How many requests of a day got shadow calls.
-#[derive(Default)]
-struct Today {
-    day: i64,
-    requests: u64,
 }
 
 /// All objectives.
@@ -126,28 +64,51 @@ impl Objectives {
         state: State,
         redactor: Redactor,
     ) -> Result<Self, StoreError> {
-        let task = |(name, settings): (String, ObjectiveSettings)| {
-            let pinned = settings.router.as_ref().map(|file| file.router.clone());
-            let objective = Objective::new(settings.plan.clone(), pinned);
-            let objective = objective.watching(settings.watched);
-            let objective = if settings.streams_apart { objective.with_streams_apart() } else { objective };
-            let (standing, objective) = (Mutex::new(objective.standing()), Mutex::new(objective));
-            let (unseen, board, today) = (Mutex::default(), Arc::default(), Mutex::default());
-            (name, Arc::new(Task { settings, objective, standing, unseen, board, today }))
-        };
-        let tasks: BTreeMap<String, Arc<Task>> = settings.into_iter().map(task).collect();
-        let objectives = Self { tasks, state, redactor };
-        if !objectives.tasks.is_empty() {
-            let mut kept = objectives.state.documents(LABEL).await?;
-            kept.sort_by_key(|document| document.updated_at_us);
-            for row in kept.iter().filter_map(|document| serde_json::from_str::<Row>(&document.content).ok()) {
-                if let Some(task) = objectives.tasks.get(&row.task) {
-                    lock(&task.objective).label(&row.labelled());
-                }
-            }
+        let mut last: BTreeMap<String, Alarmed> = BTreeMap::new();
+        let mut kept = Vec::new();
+        if !settings.is_empty() {
+            let alarms = state.documents(ALARM).await?.into_iter();
+            last.extend(alarms.filter_map(|one| Some((one.name, serde_json::from_str(&one.content).ok()?))));
+            kept = rows(&state).await?;
         }
-        objectives.tasks.values().for_each(|task| task.catch_up(&mut lock(&task.objective)));
+        let task = |(name, settings): (String, ObjectiveSettings)| {
+            let task = Task::new(settings, last.get(&name).copied());
+            let own = kept.iter().filter(|(_, row)| row.task == name);
+            task.recount(own.cloned());
+            (name, Arc::new(task))
+        };
+        let tasks = settings.into_iter().map(task).collect();
+        let objectives = Self { tasks, state, redactor };
+        for name in objectives.tasks.keys() {
+            objectives.keep_alarm(name).await?;
+        }
         Ok(objectives)
+    }
+
+    /// Makes an alarm durable that a task has raised, so that no restart lifts it.
+    async fn keep_alarm(&self, name: &str) -> Result<(), StoreError> {
+        let Some(task) = self.tasks.get(name) else { return Ok(()) };
+        let Some(alarmed) = task.alarmed() else { return Ok(()) };
+        self.put_over(ALARM, name, &serde_json::json!(alarmed).to_string()).await?;
+        task.alarm_is_kept(alarmed);
+        Ok(())
+    }
+
+    /// The same, where nobody waits for it: it is tried again with the next request.
+    async fn try_to_keep_alarm(&self, name: &str) {
+        if let Err(error) = self.keep_alarm(name).await {
+            tracing::warn!(%error, task = name, "an alarm is in force and not kept yet");
+        }
+    }
+
+    /// Writes a document in the place of one that may be there.
+    async fn put_over(&self, kind: &'static str, name: &str, content: &str) -> Result<(), StoreError> {
+        if self.state.put_document(kind, name, None, content, now_us()).await?.is_none()
+            && let Some(before) = self.state.document(kind, name).await?
+        {
+            self.state.put_document(kind, name, Some(before.version), content, now_us()).await?;
+        }
+        Ok(())
     }
 
     /// Deletes what has waited for its other half since before `until_us`.
@@ -184,15 +145,33 @@ impl Objectives {
         self.tasks.iter().map(|(name, task)| (name.clone(), task.standing())).collect()
     }
 
-    /// A task's labels as recorded traffic, oldest first.
+    /// A task's labels as recorded traffic, oldest first: those that are about its models as they are now, graded as
+    /// they are now. Nothing for a task without an objective.
     ///
     /// # Errors
     /// The state cannot be read.
     pub async fn recording(&self, task: &str) -> Result<Vec<serde_json::Value>, StoreError> {
-        let mut kept = self.state.documents(LABEL).await?;
-        kept.sort_by_key(|document| document.updated_at_us);
-        let rows = kept.iter().filter_map(|document| serde_json::from_str::<Row>(&document.content).ok());
-        Ok(rows.filter(|row| row.task == task).map(|row| row.recorded()).collect())
+        let Some(of) = self.tasks.get(task) else { return Ok(Vec::new()) };
+        let counts = |row: &Row| row.task == task && row.measured.otherwise(&of.measured).is_none();
+        let kept = rows(&self.state).await?.into_iter().filter(|(_, row)| counts(row));
+        Ok(kept.map(|(_, row)| row.recorded(&of.settings.arms)).collect())
+    }
+
+    /// Whether a task has an objective.
+    #[must_use]
+    pub fn has(&self, task: &str) -> bool {
+        self.tasks.contains_key(task)
+    }
+
+    /// Whether what is measured under these settings is what is measured since the start.
+    #[must_use]
+    pub fn measures(&self, task: &str, settings: &ObjectiveSettings) -> bool {
+        self.tasks.get(task).is_some_and(|task| task.measured == Measured::of(settings))
+    }
+
+    /// Sets all other tasks aside: nothing is routed by them, so nothing is asked for them and nothing is heard.
+    pub fn keep_to(&self, in_use: impl Fn(&str) -> bool) {
+        self.tasks.iter().for_each(|(name, task)| task.set_aside(!in_use(name)));
     }
 
     /// Feeds the objectives until `stop`: each finished request is looked at, and some are asked again of other models.
@@ -208,11 +187,13 @@ impl Objectives {
                 Some(_) = calls.join_next() => {}
                 record = finished.recv() => {
                     let Some(record) = record else { break };
-                    if !self.look(&record) {
+                    let is_sampled = self.look(&record);
+                    self.try_to_keep_alarm(record.task.as_str()).await;
+                    if !is_sampled {
                         continue;
                     }
                     // A queue of calls would only grow: where all places are taken, this request gives no label.
-                    if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
+                    if let Ok(place) = Arc::clone(&places).try_acquire_owned() && self.may_ask(&record) {
                         let objectives = Arc::clone(&self);
                         calls.spawn(async move {
                             objectives.shadow(&record).await;
@@ -225,16 +206,19 @@ impl Objectives {
         calls.shutdown().await;
     }
 
-    /// Watches for drift, and says whether the request is sampled and within the day's budget.
+    /// Whether the request is within the day's number. It counts from now on, so whoever asks has a place.
+    fn may_ask(&self, record: &RequestRecord) -> bool {
+        self.tasks.get(record.task.as_str()).is_some_and(|task| task.may_ask(record.started_at_us / DAY_US))
+    }
+
+    /// Watches for drift, and says whether the request is sampled.
     fn look(&self, record: &RequestRecord) -> bool {
-        let Some(task) = self.tasks.get(record.task.as_str()) else { return false };
+        let Some(task) = self.tasks.get(record.task.as_str()).filter(|task| !task.is_aside()) else { return false };
         let Some(served) = shadow::served(record, &task.settings) else { return false };
         served.pin(&task.board, &task.settings.plan.reference, record.request_body.len());
         let valid = served.candidate_valid(&task.settings.plan.reference);
         task.hear(Heard::Served(served.text, valid));
-        unit(&record.id, "shadow") < task.settings.shadow_share
-            && Panel::of(&record.notes, &task.settings).is_some()
-            && task.may_ask(record.started_at_us / DAY_US)
+        unit(&record.id, "shadow") < task.settings.shadow_share && Panel::of(&record.notes, &task.settings).is_some()
     }
 
     /// Holds what the shadow calls of a request may cost. Where the day's money does not cover it, the request does not
@@ -266,15 +250,17 @@ impl Objectives {
             tracing::warn!(%error, request = %record.id, "what shadow calls cost stays held as it was estimated");
         }
         let Some(mut row) = gathered.row else { return };
-        let done = match task.settings.evaluator {
-            Evaluator::Agreement => match row.arms.last().and_then(|(_, cell)| cell.answer.clone()) {
-                Some(reference) => {
-                    row.grade(&reference);
-                    self.keep(task, &row).await
-                }
-                None => Ok(()),
-            },
-            Evaluator::Truth => self.wait_for_truth(task, row).await,
+        let reference = row.arms.last().and_then(|(_, cell)| cell.answer.clone());
+        if reference.is_none() {
+            task.gave_no_answer();
+        }
+        let done = match (task.settings.evaluator, reference) {
+            (Evaluator::Agreement, Some(reference)) => {
+                row.grade(&reference);
+                self.keep(task, &row).await
+            }
+            (Evaluator::Agreement, None) => Ok(()),
+            (Evaluator::Truth, _) => self.wait_for_truth(task, row).await,
         };
         if let Err(error) = done {
             tracing::warn!(%error, request = %record.id, "a label could not be kept");
@@ -306,11 +292,7 @@ impl Objectives {
     /// The state cannot be written.
     pub async fn truth(&self, request: &str, right: &str) -> Result<Truth, StoreError> {
         let right = &*self.clean(right);
-        if self.state.put_document(TRUTH, request, None, right, now_us()).await?.is_none()
-            && let Some(before) = self.state.document(TRUTH, request).await?
-        {
-            self.state.put_document(TRUTH, request, Some(before.version), right, now_us()).await?;
-        }
+        self.put_over(TRUTH, request, right).await?;
         let Some(ungraded) = self.state.document(UNGRADED, request).await? else { return Ok(Truth::Kept) };
         let Ok(mut row) = serde_json::from_str::<Row>(&ungraded.content) else { return Ok(Truth::Kept) };
         let Some(task) = self.tasks.get(&row.task) else { return Ok(Truth::Kept) };
@@ -332,8 +314,9 @@ impl Objectives {
         }
         let task = self.tasks.get(&story.request.task);
         let answered = story.notes.get("route").and_then(|note| note.pointer("/served/answered")?.as_str());
-        if let Some((task, answered)) = task.zip(answered) {
+        if let Some((task, answered)) = task.zip(answered).filter(|(task, _)| !task.is_aside()) {
             task.hear(Heard::Scored(answered == task.settings.plan.reference, score));
+            self.keep_alarm(&story.request.task).await?;
         }
         Ok(())
     }
@@ -342,22 +325,30 @@ impl Objectives {
     async fn keep(&self, task: &Arc<Task>, row: &Row) -> Result<(), StoreError> {
         let content = self.clean(&serde_json::json!(row).to_string());
         let name = format!("{}/{}", row.task, row.id);
-        if self.state.put_document(LABEL, &name, None, &content, now_us()).await?.is_some() {
-            self.matched(&row.id).await?;
-            let (task, labelled) = (Arc::clone(task), row.labelled());
-            // The label that fits the router costs a second; the runtime's threads have requests to serve.
-            let counted = tokio::task::spawn_blocking(move || {
-                let mut objective = lock(&task.objective);
-                *lock(&task.standing) = objective.standing();
-                objective.label(&labelled);
-                task.catch_up(&mut objective);
-            });
-            if let Err(error) = counted.await {
-                tracing::error!(%error, "a label was kept and could not be counted; it will be after a restart");
-            }
+        let place = task.line.begin(now_us());
+        if self.state.put_document(LABEL, &name, None, &content, place.at_us()).await?.is_none() {
+            return Ok(());
         }
-        Ok(())
+        // What is counted is what a restart will read.
+        if let Ok(kept) = serde_json::from_str(&content) {
+            place.fill(kept);
+        }
+        let counting = Arc::clone(task);
+        // The label that fits the router costs a second; the runtime's threads have requests to serve.
+        if let Err(error) = tokio::task::spawn_blocking(move || counting.count()).await {
+            tracing::error!(%error, "a label was kept and could not be counted; it will be after a restart");
+        }
+        self.try_to_keep_alarm(&row.task).await;
+        self.matched(&row.id).await
     }
+}
+
+/// All labels with their times, oldest first.
+async fn rows(state: &State) -> Result<Vec<(i64, Row)>, StoreError> {
+    let mut kept = state.documents(LABEL).await?;
+    kept.sort_by_key(|document| document.updated_at_us);
+    let row = |document: Document| Some((document.updated_at_us, serde_json::from_str(&document.content).ok()?));
+    Ok(kept.into_iter().filter_map(row).collect())
 }
 
 impl Objectives {
@@ -365,15 +356,9 @@ impl Objectives {
         &self.state
     }
 
-    /// A task's candidates in their order and its reference behind them; `None` for a task without an objective.
-    pub(crate) fn arms(&self, task: &str) -> Option<Vec<String>> {
-        let task = self.tasks.get(task)?;
-        Some(task.settings.arms.iter().map(|(name, _)| name.clone()).collect())
-    }
-
-    /// The member by which a task's answers are compared; `None` for a task without an objective.
-    pub(crate) fn pointer(&self, task: &str) -> Option<Option<&str>> {
-        self.tasks.get(task).map(|task| task.settings.answer.as_deref())
+    /// A task's settings; `None` for a task without an objective.
+    pub(crate) fn settings(&self, task: &str) -> Option<&ObjectiveSettings> {
+        self.tasks.get(task).map(|task| &task.settings)
     }
 
     /// A label holds all that its halves held.
@@ -387,101 +372,17 @@ impl Objectives {
     }
 }
 
-impl Task {
-    /// Watches for drift; while a label is counted it waits, and nobody with it.
-    fn hear(&self, heard: Heard) {
-        {
-            let mut unseen = lock(&self.unseen);
-            if unseen.len() < MAX_UNSEEN {
-                unseen.push(heard);
-            }
-        }
-        if let Some(mut objective) = self.at_once() {
-            self.catch_up(&mut objective);
-        }
-    }
-
-    /// Looks at what was served meanwhile, and posts the policy.
-    fn catch_up(&self, objective: &mut Objective) {
-        for heard in std::mem::take(&mut *lock(&self.unseen)) {
-            match heard {
-                Heard::Served(text, valid) => objective.served(&text, valid),
-                Heard::Scored(by_reference, score) => objective.scored(by_reference, score),
-            }
-        }
-        self.board.post(objective.policy());
-    }
-
-    fn standing(&self) -> Standing {
-        let now = self.at_once().map(|objective| objective.standing());
-        now.unwrap_or_else(|| lock(&self.standing).clone())
-    }
-
-    /// The objective, unless somebody has it.
-    fn at_once(&self) -> Option<MutexGuard<'_, Objective>> {
-        match self.objective.try_lock() {
-            Ok(objective) => Some(objective),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        }
-    }
-
-    fn may_ask(&self, day: i64) -> bool {
-        let mut today = lock(&self.today);
-        if today.day != day {
-            *today = Today { day, requests: 0 };
-        }
-        let may = today.requests < self.settings.shadow_per_day;
-        today.requests += u64::from(may);
-        may
-    }
-
-    /// A request that was counted has asked nobody, since the day's money did not cover it.
-    fn did_not_ask(&self, day: i64) {
-        let mut today = lock(&self.today);
-        if today.day == day {
-            today.requests = today.requests.saturating_sub(1);
-        }
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// An objective without arms, for tests.
-#[cfg(test)]
-pub(crate) fn nobody() -> ObjectiveSettings {
-    ObjectiveSettings {
-        plan: ObjectivePlan {
-            floor: 0.97,
-            confidence: 0.95,
-            reference: "big".to_owned(),
-            candidates: vec!["small".to_owned()],
-        },
-        evaluator: Evaluator::Agreement,
-        answer: None,
-        likelihood: false,
-        judge: None,
-        watched: Watched::default(),
-        shadow_share: 0.1,
-        shadow_per_day: 1,
-        shadow_usd_per_day: None,
-        router: None,
-        streams_apart: false,
-        arms: Vec::new(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use steersman_routing::Phase;
+
     use super::*;
+    use crate::fixtures::{label, nobody, opened, priced, state};
 
     #[tokio::test]
     async fn a_clients_word_is_kept_without_secrets_and_a_later_one_takes_its_place() {
         let folder = tempfile::tempdir().unwrap();
-        let engine = steersman_store::Engine::Sqlite { path: folder.path().join("steersman.db") };
-        let state = State::open(&engine).await.unwrap();
+        let state = state(folder.path()).await;
         let redactor = Redactor::new(&[steersman_core::Secret::new("sk-planted-secret")]);
         let objectives = Objectives::open(BTreeMap::new(), state.clone(), redactor).await.unwrap();
         for said in ["delivery", "the key is sk-planted-secret"] {
@@ -494,8 +395,7 @@ mod tests {
     #[tokio::test]
     async fn halves_that_found_no_other_are_forgotten_after_their_time_and_labels_are_not() {
         let folder = tempfile::tempdir().unwrap();
-        let engine = steersman_store::Engine::Sqlite { path: folder.path().join("steersman.db") };
-        let state = State::open(&engine).await.unwrap();
+        let state = state(folder.path()).await;
         let objectives = Objectives::open(BTreeMap::new(), state.clone(), Redactor::new(&[])).await.unwrap();
         for kind in [LABEL, UNGRADED, TRUTH, SCORE] {
             state.put_document(kind, "old", None, "1", 10 * DAY_US).await.unwrap();
@@ -510,42 +410,164 @@ mod tests {
         assert_eq!(left, [vec!["new", "old"], vec!["new"], vec!["new"], vec!["new"]]);
     }
 
-    /// Objectives of one task that may ask once a day.
-    async fn objectives(folder: &std::path::Path, usd: Option<Usd>) -> Objectives {
-        let engine = steersman_store::Engine::Sqlite { path: folder.join("steersman.db") };
-        let state = State::open(&engine).await.unwrap();
-        let settings = ObjectiveSettings { shadow_usd_per_day: usd, ..nobody() };
-        let settings = BTreeMap::from([("triage".to_owned(), settings)]);
-        Objectives::open(settings, state, Redactor::new(&[])).await.unwrap()
-    }
-
     #[tokio::test]
     async fn a_request_that_the_days_money_does_not_cover_is_not_one_of_the_days() {
         let folder = tempfile::tempdir().unwrap();
-        let objectives = objectives(folder.path(), Some(Usd::ZERO)).await;
+        let settings = ObjectiveSettings { shadow_usd_per_day: Some(Usd::ZERO), ..nobody() };
+        let objectives = opened(&state(folder.path()).await, settings).await;
         let task = &objectives.tasks["triage"];
         let account =
             steersman_core::Account { name: "shadow/triage".into(), period: steersman_engine::day_now().into() };
         // Another gateway holds all that there is, and more.
         let held = Usd::from_nanos(1);
         assert!(steersman_core::Bank::take(&objectives.state, account, held, held).await.unwrap());
+        let day = now_us() / DAY_US;
         for _ in 0..3 {
-            assert!(task.may_ask(1), "nobody was asked so far");
-            assert!(objectives.hold("triage", task, 1, Some(Usd::ZERO)).await.is_none());
+            assert!(task.may_ask(day), "nobody was asked so far");
+            assert!(objectives.hold("triage", task, day, Some(Usd::ZERO)).await.is_none());
+        }
+        let told = objectives.standings()["triage"].next_step.clone();
+        assert!(told.ends_with("; today's money for shadow calls is used up"), "{told}");
+    }
+
+    #[tokio::test]
+    async fn a_request_is_one_of_the_days_once_it_has_a_place_and_the_last_of_them_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = ObjectiveSettings { shadow_share: 1.0, ..priced(["a", "b"]) };
+        let objectives = opened(&state(folder.path()).await, settings).await;
+        let record = crate::fixtures::record("where is my parcel", "delivery");
+        assert!(objectives.look(&record) && objectives.look(&record), "looking spends nothing");
+        assert!(!objectives.standings()["triage"].next_step.contains("used up"));
+        assert!(objectives.may_ask(&record) && !objectives.may_ask(&record));
+        let told = objectives.standings()["triage"].next_step.clone();
+        assert!(told.ends_with("; today's shadow calls are used up (`shadow_per_day = 1`)"), "{told}");
+    }
+
+    #[tokio::test]
+    async fn labels_about_another_model_or_by_another_measure_arm_nothing_and_that_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = state(folder.path()).await;
+        let here = priced(["a", "b"]);
+        for number in 0..300 {
+            let row = serde_json::json!(label(&here, number)).to_string();
+            state.put_document(LABEL, &format!("triage/{number}"), None, &row, number).await.unwrap();
+        }
+        let objectives = opened(&state, here.clone()).await;
+        assert_eq!(objectives.board("triage").unwrap().read().phase, Phase::Armed);
+        assert_eq!(objectives.recording("triage").await.unwrap().len(), 300);
+        for other in [
+            priced(["a2", "b"]),
+            ObjectiveSettings { evaluator: Evaluator::Truth, ..here.clone() },
+            ObjectiveSettings { answer: Some("/kind".to_owned()), ..here.clone() },
+        ] {
+            assert!(!objectives.measures("triage", &other) && objectives.measures("triage", &here));
+            let other = opened(&state, other).await;
+            let standing = &other.standings()["triage"];
+            assert_eq!((standing.phase, standing.fitted_on), (Phase::Collecting, 0));
+            assert!(standing.next_step.contains("; 300 kept labels do not count: the last "), "{}", standing.next_step);
+            assert!(other.recording("triage").await.unwrap().is_empty());
         }
     }
 
     #[tokio::test]
-    async fn who_looks_while_a_label_is_counted_does_not_wait() {
+    async fn an_alarm_outlives_the_process_and_labels_before_it_prove_nothing_any_more() {
         let folder = tempfile::tempdir().unwrap();
-        let objectives = objectives(folder.path(), None).await;
+        let state = state(folder.path()).await;
+        let settings = priced(["a", "b"]);
+        for number in 0..300 {
+            let row = serde_json::json!(label(&settings, number)).to_string();
+            state.put_document(LABEL, &format!("triage/{number}"), None, &row, number).await.unwrap();
+        }
+        let objectives = opened(&state, settings.clone()).await;
+        let armed = objectives.board("triage").unwrap().read();
+        assert_eq!(armed.phase, Phase::Armed);
         let task = &objectives.tasks["triage"];
-        let fitting = lock(&task.objective);
-        task.hear(Heard::Served("where is my parcel".to_owned(), Some(true)));
-        assert_eq!(objectives.standings()["triage"].phase, steersman_routing::Phase::Collecting);
-        assert_eq!(lock(&task.unseen).len(), 1);
-        drop(fitting);
-        task.hear(Heard::Served("and my refund".to_owned(), None));
-        assert!(lock(&task.unseen).is_empty(), "what waited was looked at");
+        for number in 0..200 {
+            task.hear(Heard::Served(format!("#include <vector> std::move 0x{number} template {{}}"), Some(true)));
+        }
+        assert_eq!(objectives.board("triage").unwrap().read().phase, Phase::Disarmed);
+        objectives.try_to_keep_alarm("triage").await;
+        assert_eq!(task.alarmed(), None, "it is kept once");
+        for _ in 0..2 {
+            let again = opened(&state, settings.clone()).await;
+            let standing = &again.standings()["triage"];
+            assert_eq!((standing.phase, standing.rung, standing.fitted_on), (Phase::Disarmed, 0, 0));
+            assert_eq!(standing.alarm, Some(steersman_routing::Alarm::Input));
+        }
+        for number in 300..330 {
+            objectives.keep(task, &label(&settings, number)).await.unwrap();
+        }
+        let again = opened(&state, settings).await;
+        assert_eq!(again.standings()["triage"].fitted_on, 30, "labels from then on count");
+    }
+
+    #[tokio::test]
+    async fn a_restart_comes_to_the_same_policy_in_whatever_order_labels_became_durable() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = state(folder.path()).await;
+        let settings = priced(["a", "b"]);
+        let objectives = Arc::new(opened(&state, settings.clone()).await);
+        let mut keeping = JoinSet::new();
+        for number in 0..130 {
+            let (objectives, row) = (Arc::clone(&objectives), label(&settings, number));
+            keeping.spawn(async move {
+                let task = Arc::clone(&objectives.tasks["triage"]);
+                objectives.keep(&task, &row).await.unwrap();
+            });
+        }
+        keeping.join_all().await;
+        let live = objectives.standings()["triage"].clone();
+        assert_eq!((live.fitted_on, live.proved_on), (120, 10));
+        let again = opened(&state, settings).await.standings()["triage"].clone();
+        assert_eq!((&again.version, again.evidence), (&live.version, live.evidence));
+    }
+
+    #[tokio::test]
+    async fn labels_are_reckoned_at_the_prices_of_today() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = state(folder.path()).await;
+        let settings = priced(["a", "b"]);
+        for number in 0..300 {
+            let row = serde_json::json!(label(&settings, number)).to_string();
+            state.put_document(LABEL, &format!("triage/{number}"), None, &row, number).await.unwrap();
+        }
+        let standing = opened(&state, settings.clone()).await.standings()["triage"].clone();
+        assert!(standing.relative_cost.is_some_and(|cost| cost < 0.9), "{standing:?}");
+        // The dear model and the cheap one change prices: nobody is asked for the sake of a saving of yesterday.
+        let turned = crate::fixtures::repriced(settings, [20.0, 1.0]);
+        let objectives = opened(&state, turned).await;
+        let standing = &objectives.standings()["triage"];
+        assert_eq!((standing.rung, standing.rungs), (0, 0), "{standing:?}");
+        assert!(standing.next_step.contains("no policy is cheaper"), "{}", standing.next_step);
+        let cost = objectives.recording("triage").await.unwrap()[0]["arms"]["small"]["cost_usd"].as_f64().unwrap();
+        assert!((cost - 0.002).abs() < 1e-9, "{cost}");
+    }
+
+    #[tokio::test]
+    async fn a_reference_without_an_answer_gives_no_label_and_that_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = ObjectiveSettings { answer: Some("/kind".to_owned()), ..priced(["a", "b"]) };
+        let objectives = opened(&state(folder.path()).await, settings).await;
+        objectives.shadow(&crate::fixtures::record("where is my parcel", "delivery")).await;
+        let told = objectives.standings()["triage"].next_step.clone();
+        assert!(
+            told.ends_with(
+                "; 1 request since the start gave no usable label: the reference's answer has nothing at `/kind`"
+            ),
+            "{told}"
+        );
+    }
+
+    #[tokio::test]
+    async fn what_was_changed_under_it_asks_nobody_until_a_restart_and_that_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = ObjectiveSettings { shadow_share: 1.0, ..priced(["a", "b"]) };
+        let objectives = opened(&state(folder.path()).await, settings).await;
+        let record = crate::fixtures::record("where is my parcel", "delivery");
+        objectives.keep_to(|_| false);
+        assert!(!objectives.look(&record));
+        assert!(objectives.standings()["triage"].next_step.contains("until a restart"));
+        objectives.keep_to(|task| task == "triage");
+        assert!(objectives.look(&record), "it is as it was");
     }
 }

@@ -55,7 +55,10 @@ impl Objectives {
     /// # Errors
     /// The store or the state cannot be read.
     pub async fn report(&self, task: &str, reader: &Reader) -> Result<Report, StoreError> {
-        let (Some(board), Some(arms)) = (self.board(task), self.arms(task)) else { return Ok(Report::default()) };
+        let (Some(board), Some(settings)) = (self.board(task), self.settings(task)) else {
+            return Ok(Report::default());
+        };
+        let arms: Vec<String> = settings.arms.iter().map(|(name, _)| name.clone()).collect();
         let decisions = self.newest_decisions(task, reader, MOST).await?;
         let mut labels = self.recording(task).await?;
         labels.drain(..labels.len().saturating_sub(MOST));

@@ -13,9 +13,10 @@ use steersman_store::rows::RequestStory;
 use steersman_wire::{Answer, Dialect, dialect, sse::SseDecoder};
 
 use crate::judge;
-use crate::labels::{Cell, Row};
-use crate::objectives::ObjectiveSettings;
+use crate::labels::{Call, Cell, Row};
+use crate::measured::Measured;
 use crate::purse::Spent;
+use crate::settings::ObjectiveSettings;
 
 /// The largest frame of a recorded stream.
 const MAX_FRAME_BYTES: usize = 4 << 20;
@@ -93,6 +94,12 @@ fn cell_of(answer: &Answer, attempt: Option<&AttemptRecord>, likelihood: Option<
     Cell {
         quality: None,
         cost_usd: attempt.and_then(|attempt| attempt.cost).map(Usd::as_f64),
+        call: attempt.map(|attempt| Call {
+            provider: attempt.provider.as_str().to_owned(),
+            model: attempt.requested_model.clone(),
+            served: attempt.served_model.clone(),
+            usage: attempt.usage,
+        }),
         answer: short_answer(answer, pointer),
         valid: is_usable(answer),
         latency_ms: attempt.map(|attempt| attempt.timing.total_us as f32 / 1e3),
@@ -231,7 +238,7 @@ pub(crate) async fn gather(
             match ask_aside(candidate, &served.request, likelihood, limit).await {
                 Ok(aside) => {
                     gathered.spent.add(aside.cost);
-                    cell(&aside, settings.answer.as_deref())
+                    cell(&aside, candidate, settings.answer.as_deref())
                 }
                 Err(error) => {
                     tracing::debug!(%error, arm = %name, request = %record.id, "a shadow call gave no answer");
@@ -247,6 +254,7 @@ pub(crate) async fn gather(
         task: record.task.to_string(),
         text: served.text,
         arms,
+        measured: Measured::of(settings),
         propensity: settings.shadow_share,
     });
     gathered
@@ -276,11 +284,17 @@ async fn judge_all(
     spent
 }
 
-fn cell(aside: &Aside, pointer: Option<&str>) -> Cell {
+fn cell(aside: &Aside, candidate: &Candidate, pointer: Option<&str>) -> Cell {
     let thought = aside.answer.usage.and_then(|usage| usage.reasoning_tokens);
     Cell {
         quality: None,
         cost_usd: aside.cost.map(Usd::as_f64),
+        call: aside.answer.usage.map(|usage| Call {
+            provider: candidate.provider.name.as_str().to_owned(),
+            model: candidate.model.clone(),
+            served: (!aside.answer.model.is_empty()).then(|| aside.answer.model.as_str().into()),
+            usage,
+        }),
         answer: short_answer(&aside.answer, pointer),
         valid: is_usable(&aside.answer),
         latency_ms: Some(aside.took.as_secs_f32() * 1e3),
@@ -325,7 +339,7 @@ mod tests {
             let notes: Vec<Note> =
                 content.map(|content| Note { room: "region", content: content.to_owned() }).into_iter().collect();
             let arms = arms.iter().map(|arm| (String::new(), (*arm).clone())).collect();
-            let panel = Panel::of(&notes, &ObjectiveSettings { arms, ..crate::objectives::nobody() })?;
+            let panel = Panel::of(&notes, &ObjectiveSettings { arms, ..crate::fixtures::nobody() })?;
             Some(panel.arms.iter().map(|(_, arm)| arm.provider.name.as_str().to_owned()).collect())
         };
         let eu_alone = Some(r#"{"demanded":[["eu"]],"met_by":["eu","local"],"left_out":[]}"#);

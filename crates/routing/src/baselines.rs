@@ -4,6 +4,7 @@
 
 use crate::cascade::Recorded;
 use crate::climb::{Climb, Label};
+use crate::router::Router;
 
 /// What became of one request under a policy, beside what the reference alone would have done.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -62,7 +63,8 @@ impl Fixed {
 }
 
 /// The baselines that look at no prompt. Arms stand cheapest first with the reference last.
-pub(crate) fn fixed_policies(records: &[Recorded], floor: f64, reference: usize) -> Vec<(&'static str, Fixed)> {
+pub(crate) fn fixed_policies(records: &[Recorded], floor: f64, router: &Router) -> Vec<(&'static str, Fixed)> {
+    let reference = router.reference();
     let every = |pick: &dyn Fn(&Recorded) -> Outcome| records.iter().map(pick).collect::<Vec<_>>();
     let one_arm = |arm: usize| every(&|record| outcome(record, arm, reference, at(&record.cost, arm)));
     let validated = |record: &Recorded| {
@@ -81,11 +83,13 @@ pub(crate) fn fixed_policies(records: &[Recorded], floor: f64, reference: usize)
         let arm = record.quality.iter().position(|quality| *quality >= best).unwrap_or(reference);
         outcome(record, arm, reference, at(&record.cost, arm))
     };
+    // The reference is always on the floor: nobody takes an arm that costs more.
+    let no_dearer = (0..=reference).filter(|&arm| !router.is_dearer(arm));
     let only = |choice| Fixed { floor: None, choices: vec![choice] };
     vec![
         ("all_cheap", only(one_arm(0))),
         ("validators_only", only(every(&validated))),
-        ("best_fixed_arm", Fixed { floor: Some(floor), choices: (0..=reference).map(one_arm).collect() }),
+        ("best_fixed_arm", Fixed { floor: Some(floor), choices: no_dearer.map(one_arm).collect() }),
         ("oracle", only(every(&oracle))),
         ("all_reference", only(one_arm(reference))),
     ]

@@ -16,14 +16,12 @@ use steersman_lab::stats::Rng;
 
 use crate::climb::{Climb, Hunches};
 use crate::drift::{Alarm, Familiar, Watched};
+use crate::next_step::NextStep;
 use crate::policy::{Labelled, ObjectivePlan, Phase, Policy, Standing};
 use crate::proving::Proving;
-use crate::router::{FitError, FitPlan, Fitted, Method, Router, read_prompts};
+use crate::router::{FitError, FitPlan, Fitted, Method, Router, read_prompts, usual_cost};
 use crate::signals::Signals;
 use crate::traffic::{Split, Traffic};
-
-/// A policy that costs this share of the reference or more is told to save nothing.
-const SAVES_NOTHING: f64 = 0.9995;
 
 /// Fewer scores of the reference than this are no measure.
 const FEWEST_SCORES: u64 = 30;
@@ -46,6 +44,8 @@ pub struct Objective {
     phase: Phase,
     alarm: Option<Alarm>,
     unfit: Option<FitError>,
+    /// Arms of whose calls no label has told a cost where the router was fitted.
+    unpriced: Vec<String>,
     signals: Signals,
     watched: Watched,
     /// Clients' scores of the reference's answers: their sum and number.
@@ -68,6 +68,7 @@ impl Objective {
             phase: Phase::Collecting,
             alarm: None,
             unfit: None,
+            unpriced: Vec::new(),
             signals: Signals::default(),
             watched: Watched::default(),
             reference_scores: (0.0, 0),
@@ -95,6 +96,19 @@ impl Objective {
     #[must_use]
     pub fn watching(self, watched: Watched) -> Self {
         Self { watched, ..self }
+    }
+
+    /// As it stands after an alarm: nothing is proved until the labels from here on do.
+    #[must_use]
+    pub fn disarmed(mut self, alarm: Alarm) -> Self {
+        self.disarm(alarm);
+        self
+    }
+
+    /// What put it out of force; `None` once it is proved again.
+    #[must_use]
+    pub const fn alarm(&self) -> Option<Alarm> {
+        self.alarm
     }
 
     /// Hears a client's score of an answer, in `[0, 1]`, and whether it was the reference's. Where scores are watched,
@@ -168,6 +182,8 @@ impl Objective {
         let named: Vec<usize> = self.plan.candidates.iter().filter_map(|name| self.rows.arm(name)).collect();
         let Some(reference) = self.rows.arm(&self.plan.reference) else { return };
         let rows: Vec<usize> = (0..self.rows.len()).collect();
+        let unpriced = named.iter().chain([&reference]).filter(|&&arm| usual_cost(&self.rows, arm, &rows).is_none());
+        self.unpriced = unpriced.filter_map(|&arm| self.rows.arm_names.get(arm)).cloned().collect();
         let fit = FitPlan { floor: Some(self.plan.floor), ..FitPlan::default() };
         let fitted = |fit| {
             let Fitted { router, training } = Router::fit(&self.rows, &named, reference, &rows, fit)?;
@@ -227,13 +243,18 @@ impl Objective {
             standing.labels_to_go = Some(FIT_LABELS.saturating_sub(self.rows.len()) as u64).filter(|&left| left > 0);
             standing.fitted_on = self.rows.len();
         }
-        standing.next_step = self.next_step(&standing);
+        standing.next_step = self.next_step().told(&standing);
         standing.streams = self.of_streams.as_ref().map(|of_streams| {
             let mut own = self.standing_of(Some(of_streams), self.phase_of(of_streams));
-            own.next_step = self.next_step(&own);
+            own.next_step = self.next_step().told(&own);
             Box::new(own)
         });
         standing
+    }
+
+    fn next_step(&self) -> NextStep<'_> {
+        let (fitted, unfit, unpriced) = (self.proving.is_some(), self.unfit.as_ref(), &*self.unpriced);
+        NextStep { plan: &self.plan, alarm: self.alarm, fitted, unfit, unpriced }
     }
 
     fn standing_of(&self, proving: Option<&Proving>, phase: Phase) -> Standing {
@@ -249,6 +270,7 @@ impl Objective {
             proved_on: 0,
             relative_quality: None,
             relative_cost: None,
+            proved_cost: None,
             fell_short: [0, 0],
             evidence: [0.0, needed],
             labels_to_go: None,
@@ -261,39 +283,6 @@ impl Objective {
             proving.describe(&mut standing, needed);
         }
         standing
-    }
-
-    fn next_step(&self, standing: &Standing) -> String {
-        let labels = |count: u64| if count == 1 { "1 more label".to_owned() } else { format!("{count} more labels") };
-        let again = self.alarm.map_or_else(String::new, |alarm| format!("{}; ", alarm.describe()));
-        if self.proving.is_none() {
-            let waits = match (&self.unfit, standing.labels_to_go) {
-                (_, Some(count)) => format!("{} until a router is fitted", labels(count)),
-                (Some(error), None) => format!("a router cannot be fitted yet: {error}"),
-                (None, None) => "waiting for labels".to_owned(),
-            };
-            return format!("{again}{waits}");
-        }
-        if standing.rungs == 0 {
-            return format!("{again}cannot arm: no policy is cheaper than the reference, or a price is unknown");
-        }
-        match (standing.phase, standing.labels_to_go) {
-            (Phase::Armed, to_go) => {
-                let saves = standing.relative_cost.is_none_or(|cost| cost < SAVES_NOTHING);
-                let saves = if saves { "" } else { ", and saves nothing yet" };
-                let more = to_go.filter(|&count| count > 0 && standing.rung < standing.rungs);
-                let more = more.map(|count| format!("; about {} until a thriftier rung", labels(count)));
-                format!("in force{saves}; watched for drift{}", more.unwrap_or_default())
-            }
-            (_, Some(count)) => format!("{again}about {} until the floor is proved", labels(count)),
-            (_, None) if standing.proved_on < 20 => {
-                format!("{again}{} to tell whether the floor can be proved", labels(20 - standing.proved_on))
-            }
-            (_, None) => format!(
-                "{again}cannot arm: on {} labels no cheaper policy keeps {} of `{}`",
-                standing.proved_on, self.plan.floor, self.plan.reference
-            ),
-        }
     }
 }
 
@@ -379,6 +368,60 @@ mod tests {
         let standing = objective.standing();
         assert_eq!((standing.phase, standing.rungs), (Phase::Shadow, 0));
         assert!(standing.next_step.contains("no policy is cheaper"), "{}", standing.next_step);
+    }
+
+    #[test]
+    fn where_the_proved_policy_costs_no_less_the_reference_answers_and_that_is_told() {
+        let (mut objective, mut rng) = (Objective::new(plan(0.9), None), Rng::seeded(3));
+        (0..400).for_each(|_| objective.label(&labelled(&mut rng, 0.99, &WORDS)));
+        assert!(objective.policy().rung > 0);
+        let dearer = |mut label: Labelled| {
+            label.arms.iter_mut().take(1).for_each(|(_, cell)| cell.cost = Some(Usd::from_nanos(9_000)));
+            label
+        };
+        (0..60).for_each(|_| objective.label(&dearer(labelled(&mut rng, 0.99, &WORDS))));
+        let standing = objective.standing();
+        assert_eq!((objective.policy().rung, standing.rung), (0, 0), "{standing:?}");
+        assert!(standing.proved_cost.is_some_and(|cost| cost > 1.0), "{standing:?}");
+        assert!(standing.next_step.contains("the proved policy costs "), "{}", standing.next_step);
+        (0..500).for_each(|_| objective.label(&labelled(&mut rng, 0.99, &WORDS)));
+        assert!(objective.policy().rung > 0, "it is in force again once it is cheaper");
+    }
+
+    #[test]
+    fn a_candidate_whose_cost_nobody_knows_takes_no_part_and_its_price_is_asked_for() {
+        let unpriced = |with: Option<Usd>| {
+            let plan = ObjectivePlan { candidates: vec!["small".to_owned(), "middle".to_owned()], ..plan(0.9) };
+            let (mut objective, mut rng) = (Objective::new(plan, None), Rng::seeded(3));
+            for _ in 0..400 {
+                let mut label = labelled(&mut rng, 0.99, &WORDS);
+                let right = label.arms[1].1;
+                label.arms[0].1.cost = None;
+                // What a call to the reference costs scatters: one of unknown cost would seem to save on dear ones.
+                label.arms[1].1.cost = Some(Usd::from_nanos(500 + rng.below(1_000) as i64));
+                label.arms.insert(1, ("middle".to_owned(), Answered { cost: with, ..right }));
+                objective.label(&label);
+            }
+            objective
+        };
+        let alone = unpriced(None);
+        assert_eq!((alone.policy().rung, alone.standing().phase), (0, Phase::Collecting));
+        assert!(alone.standing().next_step.contains("no cost is known of any call of `small`, `middle`"));
+        let beside = unpriced(Some(Usd::from_nanos(100)));
+        assert_eq!(beside.standing().arms, ["middle", "big"]);
+        let told = beside.standing().next_step;
+        assert!(told.ends_with("no cost of `small` is known: a price is missing, so it takes no part"), "{told}");
+    }
+
+    #[test]
+    fn what_was_disarmed_stays_so_until_labels_from_then_on_prove_the_floor() {
+        let (objective, mut rng) = (Objective::new(plan(0.9), None), Rng::seeded(3));
+        let mut objective = objective.disarmed(Alarm::Scores);
+        assert_eq!((objective.policy().phase, objective.alarm()), (Phase::Disarmed, Some(Alarm::Scores)));
+        (0..150).for_each(|_| objective.label(&labelled(&mut rng, 0.99, &WORDS)));
+        assert_eq!((objective.policy().rung, objective.policy().phase), (0, Phase::Disarmed));
+        (0..300).for_each(|_| objective.label(&labelled(&mut rng, 0.99, &WORDS)));
+        assert_eq!((objective.policy().phase, objective.alarm()), (Phase::Armed, None));
     }
 
     #[test]

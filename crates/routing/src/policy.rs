@@ -120,6 +120,9 @@ pub struct Standing {
     pub relative_quality: Option<f64>,
     /// Mean cost of the rung in force relative to the reference; `None` while a price is unknown.
     pub relative_cost: Option<f64>,
+    /// What the proved policy costs relative to the reference, where that is no less: the reference answers then.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub proved_cost: Option<f64>,
     /// Labels while armed on which the policy fell short of the reference, of how many.
     pub fell_short: [u64; 2],
     /// ln of the wealth against "below the floor" at the next rung, and what it must reach.

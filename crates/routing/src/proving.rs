@@ -83,7 +83,7 @@ impl Proving {
         Policy {
             phase,
             version: self.version.clone(),
-            rung: if phase == Phase::Armed { self.rung } else { 0 },
+            rung: if phase == Phase::Armed { self.in_force() } else { 0 },
             router: Some(Arc::clone(&self.router)),
             latency_ms: self.latency.iter().map(promised).collect(),
             streams: None,
@@ -152,6 +152,16 @@ impl Proving {
         None
     }
 
+    /// The rung that requests are served at: the proved one, and the reference where that would cost less.
+    fn in_force(&self) -> usize {
+        if self.dear().is_some() { 0 } else { self.rung }
+    }
+
+    /// What the proved rung costs relative to the reference, where that is no less.
+    fn dear(&self) -> Option<f64> {
+        share_of_reference(&self.cost, self.rung).filter(|share| self.prices_known && self.rung > 0 && *share >= 1.0)
+    }
+
     /// The thriftiest rung that is proved: it and all below it.
     fn proved(&self, confidence: f64) -> usize {
         let needed = -(1.0 - confidence).ln();
@@ -185,16 +195,14 @@ impl Proving {
     pub(crate) fn describe(&self, standing: &mut Standing, needed: f64) {
         standing.version.clone_from(&self.version);
         standing.arms.clone_from(&self.router.arms);
-        (standing.rung, standing.rungs) = (self.rung, self.router.rungs());
+        let rung = self.in_force();
+        (standing.rung, standing.rungs) = (rung, self.router.rungs());
         standing.fitted_on = self.fitted_on;
         standing.proved_on = self.labels();
         standing.fell_short = self.fell_short;
-        let ratio = |sums: &[f64]| {
-            let (at, reference) = (sums.get(self.rung)?, sums.first()?);
-            (*reference > 0.0).then(|| at / reference)
-        };
-        standing.relative_quality = ratio(&self.quality);
-        standing.relative_cost = ratio(&self.cost).filter(|_| self.prices_known && self.rung > 0);
+        standing.relative_quality = share_of_reference(&self.quality, rung);
+        standing.relative_cost = share_of_reference(&self.cost, rung).filter(|_| self.prices_known && rung > 0);
+        standing.proved_cost = self.dear();
         let next = self.gamblers.get(self.rung).or_else(|| self.gamblers.last());
         let Some(next) = next else {
             standing.labels_to_go = None;
@@ -205,6 +213,11 @@ impl Proving {
         let left = (needed - next.evidence()).max(0.0);
         standing.labels_to_go = (next.outcomes() >= 20 && pace > 1e-4).then(|| (left / pace).ceil() as u64);
     }
+}
+
+fn share_of_reference(sums: &[f64], rung: usize) -> Option<f64> {
+    let (at, reference) = (sums.get(rung)?, sums.first()?);
+    (*reference > 0.0).then(|| at / reference)
 }
 
 /// Within which time an answer is promised. Cost: a sort of a few hundred numbers.

@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use steersman_core::Usd;
 use steersman_lab::stats::{Interval, Rng, bootstrap_ratio, clopper_pearson};
 
 use crate::baselines::{Fixed, Outcome, Outcomes, fixed_policies, random_at_cost};
@@ -62,6 +63,16 @@ pub struct Figures {
     pub miss_rate_ci: Option<[f64; 2]>,
 }
 
+/// Why a ladder has no rungs: nothing can be saved, whatever the labels say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NothingToSave {
+    /// The reference costs nothing.
+    FreeReference,
+    /// No policy over the candidates costs less than the reference.
+    DearCandidates,
+}
+
 /// The result of a replay.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Replay {
@@ -77,6 +88,12 @@ pub struct Replay {
     pub rung: usize,
     /// The thriftiest rung.
     pub rungs: usize,
+    /// Why there is none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub nothing_to_save: Option<NothingToSave>,
+    /// Candidates that take no part, since no cost of theirs is known.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub unpriced: Vec<String>,
     /// Labels spent in each split.
     pub labels_per_split: usize,
     /// Whether a saving is claimed: armed, every price known, and the whole interval of the cost below the reference's
@@ -107,6 +124,9 @@ pub enum ReplayError {
     /// There is nothing to be relative to.
     #[error("the reference `{0}` has a quality of zero on split `{1}`; no other arm can be measured by it")]
     WorthlessReference(String, &'static str),
+    /// Labels prove a floor.
+    #[error("no labels are to be spent, and nothing else proves a floor")]
+    NoLabels,
     /// The floor or the confidence is no share.
     #[error("`{name}` is {value}; it must lie between 0 and 1")]
     NoShare {
@@ -137,6 +157,7 @@ pub struct Prepared {
     pub calib: usize,
     records: Vec<Recorded>,
     prices_known: bool,
+    unpriced: Vec<String>,
 }
 
 impl Prepared {
@@ -165,7 +186,6 @@ impl Prepared {
             }
         }
         let pool: Vec<usize> = calib.iter().chain(&test).copied().collect();
-        let prices_known = asked.iter().all(|&arm| mean_cost(traffic, arm, &pool).is_some());
         let nominal = traffic.with_nominal_prices(&asked, reference);
         let (traffic, plan) = match &nominal {
             Some(nominal) => (nominal, FitPlan { economise: Economise::Calls, ..plan }),
@@ -173,6 +193,10 @@ impl Prepared {
         };
         let Fitted { router, training } = Router::fit(traffic, &candidates, reference, &train, plan)?;
         let records = score_records(&router, traffic, &pool, reference, &train);
+        let mut used = router.arms.iter().filter_map(|name| traffic.arm(name));
+        let prices_known = nominal.is_none() && used.all(|arm| mean_cost(traffic, arm, &pool).is_some());
+        let no_price = candidates.iter().filter(|&&arm| usual_cost(traffic, arm, &train).is_none());
+        let unpriced = no_price.filter_map(|&arm| traffic.arm_names.get(arm)).cloned().collect();
         Ok(Self {
             training: Climb::new(&router, &training),
             pool: Climb::new(&router, &records),
@@ -181,7 +205,14 @@ impl Prepared {
             router,
             records,
             prices_known,
+            unpriced,
         })
+    }
+
+    fn nothing_to_save(&self) -> Option<NothingToSave> {
+        let is_free = self.router.reference_cost == Some(Usd::ZERO);
+        let why = if is_free { NothingToSave::FreeReference } else { NothingToSave::DearCandidates };
+        (self.router.rungs() == 0).then_some(why)
     }
 
     /// The pool's rows that belong to `test`.
@@ -226,6 +257,9 @@ pub fn replay_fitted(traffic: &Traffic, plan: &ReplayPlan) -> Result<(Replay, Pr
             return Err(ReplayError::NoShare { name, value });
         }
     }
+    if plan.labels == Some(0) {
+        return Err(ReplayError::NoLabels);
+    }
     let fit = FitPlan { floor: Some(plan.floor), ..FitPlan::default() };
     let cascade = Prepared::new(traffic, &plan.reference, &plan.candidates, fit)?;
     let prompt_only = match cascade.router.method {
@@ -253,7 +287,7 @@ fn replay_prepared(plan: &ReplayPlan, main: &Prepared, prompt_only: &Prepared) -
         horizon: None,
         hunches: Hunches::new(&of.training, plan.floor),
     };
-    let fixed = fixed_policies(&main.records, plan.floor, main.router.reference());
+    let fixed = fixed_policies(&main.records, plan.floor, &main.router);
     let mut contenders: Vec<(&str, Contender)> = vec![
         ("policy", Contender::Ladder { climb: &main.pool, test: test(main, plan.bound) }),
         ("prompt_only", Contender::Ladder { climb: &prompt_only.pool, test: test(prompt_only, plan.bound) }),
@@ -293,6 +327,8 @@ fn replay_prepared(plan: &ReplayPlan, main: &Prepared, prompt_only: &Prepared) -
         rows: [main.training.rows(), main.calib, test_rows.len()],
         rung,
         rungs: main.pool.rungs(),
+        nothing_to_save: main.nothing_to_save(),
+        unpriced: main.unpriced.clone(),
         labels_per_split: per_split,
         saving_claimed,
         policy,
@@ -374,12 +410,14 @@ fn figures(
     };
     let (relative_quality, relative_quality_ci) = ratio(|o| o.quality, |o| o.reference_quality);
     let (relative_cost, relative_cost_ci) = ratio(|o| o.cost, |o| o.reference_cost);
+    // Nothing is a share of nothing.
+    let known = prices_known && relative_cost.is_finite();
     let (escalated, escalated_ci) = ratio(|o| o.escalated, |_| 1.0);
     Figures {
         relative_quality,
         relative_quality_ci,
-        relative_cost: prices_known.then_some(relative_cost),
-        relative_cost_ci: prices_known.then_some(relative_cost_ci),
+        relative_cost: known.then_some(relative_cost),
+        relative_cost_ci: known.then_some(relative_cost_ci),
         escalated,
         escalated_ci,
         miss_rate: missed.map(|(count, splits)| count as f64 / splits as f64),
@@ -426,5 +464,51 @@ mod tests {
             assert_eq!((replay.policy.relative_cost, replay.saving_claimed), (None, false));
             assert!(replay.rung > 0 && replay.policy.escalated < 0.9, "{:?}", replay.policy);
         }
+    }
+
+    /// 600 requests on which `a` and `b` are nearly always right, at these costs.
+    fn priced(cost_usd: impl Fn(usize) -> [Option<f64>; 3]) -> Traffic {
+        let line = |n: usize| {
+            let [a, b, big] = cost_usd(n);
+            let arm = |right: bool, cost| serde_json::json!({ "quality": right, "cost_usd": cost });
+            let arms = serde_json::json!({ "a": arm(!n.is_multiple_of(50), a), "b": arm(!n.is_multiple_of(40), b), "big": arm(!n.is_multiple_of(60), big) });
+            let split = ["train", "calib", "test"][n % 3];
+            serde_json::json!({ "text": format!("ask {n} {}", n % 7), "split": split, "arms": arms }).to_string()
+        };
+        Traffic::parse(&(0..600).map(line).collect::<Vec<_>>().join("\n")).unwrap()
+    }
+
+    fn of_two(traffic: &Traffic, labels: Option<usize>, candidates: [&str; 2]) -> Result<Replay, ReplayError> {
+        let (reference, candidates) = ("big".to_owned(), candidates.map(str::to_owned).to_vec());
+        let bound = Bound::FixedSample;
+        let plan = ReplayPlan { reference, candidates, floor: 0.9, confidence: 0.9, splits: 0, labels, bound, seed: 1 };
+        replay(traffic, &plan)
+    }
+
+    #[test]
+    fn where_nothing_can_be_saved_the_reason_is_the_price_and_not_the_labels() {
+        let told = |cost: [Option<f64>; 3]| of_two(&priced(|_| cost), None, ["a", "b"]).unwrap();
+        let free = told([Some(0.0); 3]);
+        assert_eq!((free.nothing_to_save, free.rung), (Some(NothingToSave::FreeReference), 0));
+        assert_eq!((free.policy.relative_cost, free.policy.relative_cost_ci), (None, None), "no share of nothing");
+        let inverted = told([Some(0.02), Some(0.03), Some(0.01)]);
+        assert_eq!((inverted.nothing_to_save, inverted.rung), (Some(NothingToSave::DearCandidates), 0));
+        let best = &inverted.baselines["best_fixed_arm"];
+        assert_eq!((best.relative_cost, best.escalated), (Some(1.0), 1.0), "the reference costs less than `a`");
+        let beside = told([None, Some(0.001), Some(0.01)]);
+        assert_eq!((beside.arms, beside.unpriced), (vec!["b".to_owned(), "big".to_owned()], vec!["a".to_owned()]));
+        assert!(beside.rung > 0 && beside.policy.relative_cost.is_some_and(|cost| cost < 1.0));
+        let scattered = priced(|n| [None, None, Some(0.001 * (1 + n % 9) as f64)]);
+        let alone = of_two(&scattered, None, ["a", "b"]).unwrap_err();
+        assert!(matches!(alone, ReplayError::Fit(FitError::Unpriced(names)) if names == "`a`, `b`"));
+    }
+
+    #[test]
+    fn no_labels_and_a_candidate_named_twice_are_refused() {
+        let traffic = priced(|_| [Some(0.001), Some(0.002), Some(0.01)]);
+        assert!(matches!(of_two(&traffic, Some(0), ["a", "b"]), Err(ReplayError::NoLabels)));
+        assert!(
+            matches!(of_two(&traffic, None, ["a", "a"]), Err(ReplayError::Fit(FitError::Twice(name))) if name == "a")
+        );
     }
 }

@@ -80,6 +80,12 @@ pub enum FitError {
     /// No candidate was named.
     #[error("no candidate beside the reference `{0}`")]
     NoCandidate(String),
+    /// A candidate was named again.
+    #[error("`{0}` is named as a candidate twice")]
+    Twice(String),
+    /// Nothing shows that a candidate is cheaper.
+    #[error("no cost is known of any call of {0}: a price is missing")]
+    Unpriced(String),
     /// Too few rows on which all arms were graded.
     #[error("{found} rows of split `train` have grades for all arms; at least {needed} are needed")]
     TooFewRows {
@@ -136,10 +142,17 @@ impl Router {
         if candidates.contains(&reference) {
             return Err(FitError::ReferenceAsCandidate(name(reference)));
         }
+        if let Some(arm) = candidates
+            .iter()
+            .enumerate()
+            .find_map(|(at, arm)| candidates.iter().take(at).any(|before| before == arm).then_some(*arm))
+        {
+            return Err(FitError::Twice(name(arm)));
+        }
         if rows.len() < FEWEST_ROWS {
             return Err(FitError::TooFewRows { found: rows.len(), needed: FEWEST_ROWS });
         }
-        let arms = arms_by_cost(traffic, candidates, reference, rows);
+        let arms = arms_by_cost(traffic, &priced(traffic, candidates, reference, rows)?, reference, rows);
         let prompts = read_prompts(traffic, rows);
         let scores = cross_fitted_scores(traffic, &arms, rows, &prompts, plan.economise);
         let unit = usual_cost(traffic, reference, rows);
@@ -178,6 +191,12 @@ impl Router {
     #[must_use]
     pub fn reference(&self) -> usize {
         self.arms.len().saturating_sub(1)
+    }
+
+    /// Whether a call of an arm costs more than one of the reference did where it was fitted.
+    pub(crate) fn is_dearer(&self, arm: usize) -> bool {
+        let of = |arm: usize| self.expenses.get(arm).copied().unwrap_or(1.0);
+        of(arm) > of(self.reference())
     }
 
     /// Pre-hoc scores (log-odds of being right) of a prompt.
@@ -406,11 +425,25 @@ pub(crate) fn usual_cost(traffic: &Traffic, arm: usize, rows: &[usize]) -> Optio
     mean_cost(traffic, arm, &known)
 }
 
+/// The candidates whose cost is known: another would be charged as the reference, and so seem to save wherever that is
+/// dear. All of them where no arm has any price; nothing is saved then.
+fn priced(traffic: &Traffic, candidates: &[usize], reference: usize, rows: &[usize]) -> Result<Vec<usize>, FitError> {
+    let has_price = |arm: usize| usual_cost(traffic, arm, rows).is_some();
+    let priced: Vec<usize> = candidates.iter().copied().filter(|&arm| has_price(arm)).collect();
+    match priced.is_empty() {
+        false => Ok(priced),
+        true if !has_price(reference) => Ok(candidates.to_vec()),
+        true => {
+            let named = candidates.iter().filter_map(|&arm| traffic.arm_names.get(arm));
+            Err(FitError::Unpriced(named.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")))
+        }
+    }
+}
+
 fn arms_by_cost(traffic: &Traffic, candidates: &[usize], reference: usize, rows: &[usize]) -> Vec<usize> {
     let mut arms: Vec<(i64, usize)> =
         candidates.iter().map(|&arm| (usual_cost(traffic, arm, rows).map_or(i64::MAX, Usd::nanos), arm)).collect();
     arms.sort_unstable();
-    arms.dedup();
     arms.into_iter().map(|(_, arm)| arm).chain(std::iter::once(reference)).collect()
 }
 

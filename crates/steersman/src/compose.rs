@@ -192,6 +192,7 @@ fn build(
     own_rates(config, &provider.name).for_each(|(model, own)| rates.insert(model, own));
     Ok(Provider {
         name: provider.name.as_str().into(),
+        address: provider.base_url.to_string(),
         dialect: vendor.dialect,
         also: vendor.also,
         subset: provider.schemas.unwrap_or(vendor.subset),

@@ -70,6 +70,7 @@ impl LocalModels {
             let rates = own.map_or(FREE, priced);
             let provider = Provider {
                 name: vendor.name.into(),
+                address: String::new(),
                 dialect: vendor.dialect,
                 also: vendor.also,
                 subset: vendor.subset,

@@ -49,7 +49,8 @@ pub(crate) async fn compose(
 }
 
 /// Step 4 for every task with an objective that runs, as this configuration and these models have it. One whose
-/// objective is not `in_force` has none: its requests go to its own models, the reference first.
+/// objective is not `in_force`, or whose labels are about other models than these, has none: its requests go to its own
+/// models, the reference first.
 pub(crate) fn routes(
     config: &Config,
     catalog: &Catalog,
@@ -59,9 +60,13 @@ pub(crate) fn routes(
     let mut routes = BTreeMap::new();
     for task in config.tasks.iter().filter(|task| in_force(&task.name)) {
         let (Some(objective), Some(board)) = (&task.objective, objectives.board(&task.name)) else { continue };
+        let settings = with_arms(objective, arms(config, &task.name, objective, catalog)?);
+        if !objectives.measures(&task.name, &settings) {
+            continue;
+        }
         let route = RouteTask {
             board,
-            arms: arms(config, &task.name, objective, catalog)?,
+            arms: settings.arms,
             answer: objective.answer.clone(),
             deadline: objective.deadline,
             likelihood: objective.likelihood,

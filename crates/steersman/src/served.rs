@@ -69,6 +69,26 @@ fn named_by<'c>(config: &'c Config, task: &'c TaskConfig) -> Vec<(Vec<&'c str>, 
     named
 }
 
+/// What keeps an objective from showing a saving: an arm whose calls, or some of them, cost nobody knows what.
+pub(crate) fn unpriced(config: &Config, catalog: &Catalog) -> Vec<String> {
+    let mut missing = Vec::new();
+    for task in &config.tasks {
+        let Some(objective) = &task.objective else { continue };
+        for model in objective.plan.candidates.iter().chain([&objective.plan.reference]) {
+            let Ok(one) = catalog.candidate(model) else { continue };
+            let lacks = match one.provider.rates.get(one.model.as_str()) {
+                None => "its price is unknown, so nothing shows what it saves",
+                Some(rates) if rates.cache_read.is_none() => {
+                    "it has no `cache_read_usd_per_million`, so calls with cached tokens have no known cost"
+                }
+                Some(_) => continue,
+            };
+            missing.push(format!("`tasks.{}.objective` asks `{model}`: {lacks}", task.name));
+        }
+    }
+    missing
+}
+
 /// A limit on what shadow calls cost holds only where every one of them has a price.
 fn check_prices(
     config: &Config,

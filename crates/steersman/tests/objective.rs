@@ -81,6 +81,14 @@ fn agreement_with_the_reference_proves_the_floor_and_then_the_small_model_answer
     let report = get(house.address, "/admin/objectives/triage/report").json();
     assert!(report["ahead"][0]["estimate"]["doubly_robust"]["value"].is_number(), "{report}");
     assert_eq!(get(house.address, "/console/objectives/nobody").status, 404);
+    for part in ["labels", "decisions", "report"] {
+        let refused = get(house.address, &format!("/admin/objectives/nobody/{part}"));
+        assert!(
+            refused.status == 404 && refused.body.contains("no task `nobody` has an objective"),
+            "{}",
+            refused.body
+        );
+    }
     let lines = get(house.address, "/admin/objectives/triage/labels").body;
     let first: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
     assert!(first["arms"]["large"]["quality"] == 1.0 && first["arms"]["small"]["cost_usd"].is_number(), "{first}");

@@ -13,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 use steersman_sim::{Script, Sim};
-use support::{SECRET, place, post, until};
+use support::{SECRET, get, place, post, until};
 
 /// A provider that calls the one tool it is offered, and holds what is asked slowly.
 const CALLS: &str = "[default]\nanswer = { tool_call = 1 }\n[[rules]]\nwhen = { contains = \"tool_call_id\" }\nthen = { answer = { text = \"it is done\" } }\n\
@@ -71,6 +71,49 @@ fn a_tool_that_was_taken_out_of_a_task_is_run_no_more_and_what_waits_for_a_resta
     std::fs::write(&file, config(&sim, &mails, "[]", "[server]\nmax_waiting = 7\n").replace("send_mail]", "other]"))
         .unwrap();
     until("the second reload", || said().contains("but for what changed in `[server]`, the contracts of tools"));
+    gateway.kill().unwrap();
+    gateway.wait().unwrap();
+    runtime.block_on(sim.shutdown());
+}
+
+#[test]
+fn a_task_whose_model_is_another_now_goes_to_its_reference_until_a_restart_and_asks_nobody_beside() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let sim = runtime.block_on(Sim::start(Script::from_toml("").unwrap())).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (file, log) = (folder.path().join("steersman.toml"), folder.path().join("log"));
+    let configured = |upstream: &str| {
+        let objective = format!(
+            "[models.cheap]\nprovider = \"sim\"\nupstream = \"{upstream}\"\n\
+             [tasks.sort.objective]\nreference = \"small\"\ncandidates = [\"cheap\"]\nevaluator = \"agreement\"\nshadow_share = 1.0\n"
+        );
+        config(&sim, &folder.path().join("mails"), "[]", &objective)
+    };
+    std::fs::write(&file, configured("tiny")).unwrap();
+    let (mut gateway, address) = up(folder.path(), File::create(&log).unwrap().into());
+    let standing = || get(address, "/v1/objectives").json()["data"]["sort"].clone();
+    let ask = || {
+        let body = json!({ "model": "task/sort", "messages": [{ "role": "user", "content": "where is it" }] });
+        let answer = post(address, "/v1/chat/completions", body.to_string().as_bytes());
+        assert_eq!(answer.header("x-steersman-model"), Some("sim/small"), "{}", answer.body);
+    };
+    ask();
+    until("a label", || standing()["fitted_on"] == 1);
+    std::fs::write(&file, configured("untried")).unwrap();
+    until("the reload", || standing()["next_step"].as_str().unwrap().contains("until a restart"));
+    ask();
+    std::fs::write(&file, configured("tiny")).unwrap();
+    until("the way back", || !standing()["next_step"].as_str().unwrap().contains("until a restart"));
+    ask();
+    until("the next label", || standing()["fitted_on"] == 2);
+    gateway.kill().unwrap();
+    gateway.wait().unwrap();
+    std::fs::write(&file, configured("untried")).unwrap();
+    let (mut gateway, address) = up(folder.path(), Stdio::null());
+    let told = get(address, "/v1/objectives").json()["data"]["sort"].clone();
+    let why = told["next_step"].as_str().unwrap();
+    assert_eq!(told["fitted_on"], 0, "{told}");
+    assert!(why.contains("2 kept labels do not count: the last is about `cheap` as `sim/tiny` at "), "{why}");
     gateway.kill().unwrap();
     gateway.wait().unwrap();
     runtime.block_on(sim.shutdown());

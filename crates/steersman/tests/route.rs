@@ -119,6 +119,10 @@ fn a_router_is_estimated_from_decisions_of_another_policy_and_not_where_they_say
     assert!(std::fs::read_to_string(&page).unwrap().contains("Beside the policy in force"));
     let said = failure(&["report", &router, "--log", file.to_str().unwrap()]);
     assert!(said.contains("how it was served") && said.contains("decisions"), "{said}");
+    let of_others = std::fs::read_to_string(&log).unwrap().replace(REFERENCE[1], "another");
+    std::fs::write(&log, of_others).unwrap();
+    let said = failure(&["report", &router, "--log", &log]);
+    assert!(said.contains(&format!("says nothing of `{}`", REFERENCE[1])), "{said}");
 }
 
 /// A recording of 600 requests with these arms, as one who never read our documentation may write it.
@@ -167,7 +171,14 @@ fn odd_recordings_replay_or_are_refused_in_words_that_say_why() {
         route(&["replay", &upside_down, "--reference", "ref", "--candidates", "a,b", "--splits", "0"]).stdout,
     )
     .unwrap();
-    assert!(said.contains("cannot arm"), "{said}");
+    assert!(said.contains("no policy over these candidates costs less than `ref`"), "{said}");
+    let free = odd(folder.path(), "free.jsonl", |n| {
+        let arm = |right: bool| serde_json::json!({ "quality": right, "cost_usd": 0 });
+        serde_json::json!({ "a": arm(n % 9 != 0), "ref": arm(n % 10 != 0) })
+    });
+    let said = route(&["replay", &free, "--reference", "ref", "--candidates", "a", "--splits", "0"]);
+    let said = String::from_utf8(said.stdout).unwrap();
+    assert!(said.contains("`ref` costs nothing") && !said.contains("NaN"), "{said}");
     // A price or an answer here and there: what is missing is unknown, and so is a saving.
     let patchy = odd(folder.path(), "patchy.jsonl", |n| {
         let cost = (n % 3 != 0).then_some(0.001);

@@ -135,6 +135,7 @@ impl Care<'_> {
         if let (Some(tls), Some(files)) = (&self.tls, &config.surface.tls) {
             tls.replace(files.clone())?;
         }
+        self.surface.objectives.keep_to(|task| routes.contains_key(task));
         self.surface.replace_engine(engine.rerouted(routes));
         drop(self.canaries.send_replace(CanarySettings::of(&config)));
         Ok((config.aliases, self.at_start.waiting(&now)))

@@ -10,9 +10,9 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{Command, Failure, config_file, parse};
-use crate::compose;
 use crate::config::{Agent, of_nothing};
 use crate::local::LocalModels;
+use crate::{compose, served};
 
 pub(crate) static COMMAND: Command = Command {
     name: "check",
@@ -40,13 +40,14 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let data = config_file::data_folder(&loaded.config, None)?;
     let client = compose::client(&loaded.config);
     let local = LocalModels::unstarted(&loaded.config, &data, &client);
-    compose::providers(&loaded.config, &client, &local)?;
+    let providers = compose::providers(&loaded.config, &client, &local)?;
     let mut missing = loaded.config.missing_secrets(compose::environment);
     let tls = loaded.config.surface.tls.as_ref().and_then(|files| files.load().err());
     missing.extend(tls.map(|error| format!("`[tls]`: {error}")));
     let path = std::env::var_os("PATH");
     missing.extend(loaded.config.tool_servers.iter().filter_map(|server| server.absent(path.as_deref())));
     missing.extend(of_nothing(&loaded.config.admission));
+    missing.extend(served::unpriced(&loaded.config, &providers.catalog));
     let acting = loaded.config.tasks.iter().filter(|task| !task.tools.is_empty());
     missing.extend(acting.filter(|_| loaded.config.tool_servers.is_empty()).map(|task| {
         format!("`tasks.{}.tools`: there is no `[tool_servers.NAME]`, so none of them is offered", task.name)

@@ -72,12 +72,22 @@ pub(super) fn read(read: &Reader<'_>, task: &str) -> Result<Option<ObjectiveConf
         let message = format!("`{reference}` is the reference of `tasks.{task}.objective` and a candidate at once");
         return Err(read.wrong(&at("candidates"), &message));
     }
+    if let Some(twice) = candidates
+        .iter()
+        .enumerate()
+        .find_map(|(at, one)| candidates.iter().take(at).any(|before| before == one).then_some(one))
+    {
+        return Err(
+            read.wrong(&at("candidates"), &format!("`{twice}` is a candidate of `tasks.{task}.objective` twice"))
+        );
+    }
     let evaluator = read.word(&at("evaluator"), EVALUATORS)?.ok_or_else(|| {
         needs(
             "evaluator",
             "no cheaper model is used without somebody who grades it: `agreement` (with the reference) or `truth` (`POST /v1/feedback`)",
         )
     })?;
+    let answer = read.text(&at("answer")).map(|pointer| pointer_of(read, &at("answer"), pointer)).transpose()?;
     let router = read.text(&at("router")).map(|path| router(read, &at("router"), &path)).transpose()?;
     let streams_apart = read.word(&at("streams"), STREAMS)?.unwrap_or_default();
     if streams_apart && router.as_ref().is_some_and(|file| file.router.method == Method::Cascade) {
@@ -92,7 +102,7 @@ pub(super) fn read(read: &Reader<'_>, task: &str) -> Result<Option<ObjectiveConf
             confidence: share(read, &at("confidence"), 0.95)?,
         },
         evaluator,
-        answer: read.text(&at("answer")),
+        answer,
         likelihood: read.flag(&at("likelihood")),
         judge: read.text(&at("judge")).map(|judge| Ok((judge, share(read, &at("judge_share"), 0.2)?))).transpose()?,
         watched: watched(read, &at("watch"), read.text(&at("judge")).is_some())?,
@@ -103,6 +113,20 @@ pub(super) fn read(read: &Reader<'_>, task: &str) -> Result<Option<ObjectiveConf
         streams_apart,
         router,
     }))
+}
+
+/// A pointer that finds nothing in any answer would cost shadow calls and label nothing.
+fn pointer_of(read: &Reader<'_>, place: &[&str], pointer: String) -> Result<String, ConfigError> {
+    let token = |token: &str| token.split('~').skip(1).all(|after| after.starts_with(['0', '1']));
+    if pointer.starts_with('/') && pointer.split('/').all(token) {
+        return Ok(pointer);
+    }
+    let message = format!("`answer` is `{pointer}`, which is no JSON pointer to a member (RFC 6901)");
+    let name = pointer.trim_start_matches(['$', '.', '#', '/']);
+    let like = if name.is_empty() { "category".to_owned() } else { name.replace('.', "/").replace('~', "~0") };
+    Err(read
+        .wrong(place, &message)
+        .hint(format!("such as `answer = \"/{like}\"`; leave it out to compare whole answers")))
 }
 
 /// Words that may put the floor out of force.
@@ -185,7 +209,27 @@ mod tests {
         assert!(error.starts_with("`big` is the reference"), "{error}");
         let error = read_one(&with("candidates = [\"small\"]\nwatch = [\"judge\"]\n")).unwrap_err();
         assert!(error.contains("there is none"), "{error}");
+        let error = read_one(&with("candidates = [\"small\", \"tiny\", \"small\"]\n")).unwrap_err();
+        assert!(error.starts_with("`small` is a candidate of `tasks.triage.objective` twice"), "{error}");
         let error = read_one(&with("candidates = [\"small\"]\nfloor = 97\n")).unwrap_err();
         assert!(error.starts_with("`floor` is 97"), "{error}");
+    }
+
+    #[test]
+    fn an_answer_is_pointed_at_by_a_json_pointer_and_nothing_else() {
+        let with = |answer: &str| {
+            let text = format!(
+                "reference = \"big\"\ncandidates = [\"small\"]\nevaluator = \"truth\"\nanswer = \"{answer}\"\n"
+            );
+            read_one(&text).map(|objective| objective.unwrap().answer.unwrap())
+        };
+        for good in ["/category", "/a/0/b~1c~0d", "/"] {
+            assert_eq!(with(good).unwrap(), good);
+        }
+        for (bad, like) in [("category", "/category"), ("$.a.b", "/a/b"), ("/a~2", "/a~02"), ("", "/category")] {
+            let error = with(bad).unwrap_err();
+            assert!(error.starts_with(&format!("`answer` is `{bad}`, which is no JSON pointer")), "{error}");
+            assert!(like.starts_with('/'), "{like}");
+        }
     }
 }

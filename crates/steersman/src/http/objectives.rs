@@ -43,14 +43,23 @@ async fn standings(State(surface): State<Arc<Surface>>) -> Response {
 }
 
 async fn labels(State(surface): State<Arc<Surface>>, Path(task): Path<String>) -> Response {
+    if !surface.objectives.has(&task) {
+        return nobody(&task);
+    }
     lines(surface.objectives.recording(&task).await)
 }
 
 async fn decisions(State(surface): State<Arc<Surface>>, Path(task): Path<String>) -> Response {
+    if !surface.objectives.has(&task) {
+        return nobody(&task);
+    }
     lines(surface.objectives.decisions(&task, surface.store.reader()).await)
 }
 
 async fn report(State(surface): State<Arc<Surface>>, Path(task): Path<String>) -> Response {
+    if !surface.objectives.has(&task) {
+        return nobody(&task);
+    }
     match surface.objectives.report(&task, surface.store.reader()).await {
         Ok(report) => axum::Json(report).into_response(),
         Err(failure) => refuse(Code::INTERNAL, &failure.to_string()),
@@ -167,6 +176,10 @@ async fn task_page(State(surface): State<Arc<Surface>>, Path(task): Path<String>
         }
         Err(failure) => super::pages::out_of_reach(&failure),
     }
+}
+
+fn nobody(task: &str) -> Response {
+    refuse(Code::NOT_FOUND, &format!("no task `{task}` has an objective; `GET /v1/objectives` lists those that have"))
 }
 
 fn refuse(code: &'static Code, message: &str) -> Response {

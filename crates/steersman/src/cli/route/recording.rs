@@ -57,6 +57,12 @@ pub(super) fn explain(error: ReplayError, traffic: &Traffic) -> Failure {
                 None => format!("the recording has {}", listed(known())),
             }
         }
+        ReplayError::Fit(FitError::Unpriced(_)) => {
+            "record a `cost_usd`, leave these candidates out, or leave out every cost to save calls to the reference"
+                .to_owned()
+        }
+        ReplayError::Fit(FitError::Twice(_)) => "name each arm of `--candidates` once".to_owned(),
+        ReplayError::NoLabels => "leave `--labels` out, or say how many may be spent".to_owned(),
         ReplayError::Fit(FitError::TooFewRows { .. }) | ReplayError::TooFewRows { .. } => format!(
             "record more requests; {}. A row counts if every named arm has a `quality`; where lines name no `split` it is drawn",
             counted(traffic)

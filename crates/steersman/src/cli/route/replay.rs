@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use steersman_routing::{Figures, Method, Replay};
+use steersman_routing::{Figures, Method, NothingToSave, Replay};
 
 use super::{Objective, recording};
 use crate::cli::Failure;
@@ -41,6 +41,9 @@ pub(super) fn tell(replay: &Replay) {
     };
     anstream::println!("{} ({method})", replay.arms.join(" -> "));
     anstream::println!("{train} rows fitted the router, {calib} proved the floor, {test} give these figures");
+    if !replay.unpriced.is_empty() {
+        anstream::println!("left out, since no cost of theirs is known: {}", replay.unpriced.join(", "));
+    }
     table(replay);
     anstream::println!("{}", verdict(replay));
 }
@@ -48,8 +51,10 @@ pub(super) fn tell(replay: &Replay) {
 fn table(replay: &Replay) {
     anstream::println!();
     anstream::println!("{:<16} {:>17} {:>17} {:>10} {:>8}", "", "quality", "cost", "escalated", "missed");
-    line("policy", &replay.policy);
-    replay.baselines.iter().for_each(|(name, figures)| line(name, figures));
+    let is_free = replay.nothing_to_save == Some(NothingToSave::FreeReference);
+    let without = if is_free { "-" } else { "unknown" };
+    line("policy", &replay.policy, without);
+    replay.baselines.iter().for_each(|(name, figures)| line(name, figures, without));
     anstream::println!();
     anstream::println!("quality and cost relative to the reference, half-width of the 95 % interval behind;");
     anstream::println!(
@@ -60,19 +65,30 @@ fn table(replay: &Replay) {
     );
 }
 
-fn line(name: &str, figures: &Figures) {
+/// `without` stands where there is no relative cost.
+fn line(name: &str, figures: &Figures, without: &str) {
     let ranged = |value: f64, [low, high]: [f64; 2]| format!("{value:.3} +-{:.3}", (high - low) / 2.0);
     let cost = figures.relative_cost.zip(figures.relative_cost_ci);
     let missed = figures.miss_rate.map_or_else(|| "-".to_owned(), |rate| format!("{:.1} %", rate * 100.0));
     anstream::println!(
         "{name:<16} {:>17} {:>17} {:>9.1}% {missed:>8}",
         ranged(figures.relative_quality, figures.relative_quality_ci),
-        cost.map_or_else(|| "unknown".to_owned(), |(value, ends)| ranged(value, ends)),
+        cost.map_or_else(|| without.to_owned(), |(value, ends)| ranged(value, ends)),
         figures.escalated * 100.0,
     );
 }
 
 fn verdict(replay: &Replay) -> String {
+    let reference = &replay.plan.reference;
+    match replay.nothing_to_save {
+        Some(NothingToSave::FreeReference) => {
+            return format!("cannot arm: `{reference}` costs nothing, so nothing can be saved");
+        }
+        Some(NothingToSave::DearCandidates) => {
+            return format!("cannot arm: no policy over these candidates costs less than `{reference}`");
+        }
+        None => {}
+    }
     match (replay.rung, &replay.policy.relative_cost) {
         (0, _) => "cannot arm: the labels do not show that any cheaper policy keeps the floor".to_owned(),
         (rung, None) => {

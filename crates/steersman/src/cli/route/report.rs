@@ -71,6 +71,12 @@ fn beside(arguments: &Arguments, router: &RouterFile, log: &Path) -> Result<OffP
         return Err(Failure::new(format!("`--confidence` is {}; it must lie between 0 and 1", arguments.confidence)));
     }
     let traffic = recording::read(log)?.traffic;
+    if let Some(arm) = router.router.arms.iter().find(|arm| traffic.arm(arm).is_none()) {
+        let about = traffic.arm_names.join("`, `");
+        let message =
+            format!("`{}` says nothing of `{arm}`, which the router asks: it is about `{about}`", log.display());
+        return Err(Failure::new(message).hint("take the log of the task that this router is for"));
+    }
     if traffic.served.iter().all(Option::is_none) {
         let hint = "`GET /admin/objectives/TASK/decisions` of a gateway gives a log; a line of one has `served`";
         return Err(Failure::new(format!("`{}` says of no request how it was served", log.display())).hint(hint));
