@@ -1,5 +1,6 @@
 //! What the engine hands back to whoever speaks HTTP with the client.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::time::Instant;
 
@@ -33,6 +34,8 @@ pub struct Inbound {
     pub structured: Option<String>,
     /// Which texts of the body somebody else wrote, as the client says in a header.
     pub quoted: Option<String>,
+    /// Texts that earlier requests of the conversation marked so, each with its origin.
+    pub marked: BTreeMap<String, String>,
     /// Hashes of calls that a person approved, as the client says in a header.
     pub approved: Option<String>,
     /// What more of the guard the client wants, as it says in a header: `reader`, `plan`.
@@ -76,6 +79,7 @@ impl Inbound {
             task: None,
             structured: None,
             quoted: None,
+            marked: BTreeMap::new(),
             approved: None,
             guard: None,
             idempotency_key: None,

@@ -7,18 +7,21 @@
 //!
 //! What never happens here: an answer whose id is told as stored and is not.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use steersman_core::{BoxFuture, Code, StoredResponse};
-use steersman_wire::json::RawObject;
+use steersman_wire::json::{RawObject, elements};
 use steersman_wire::openai_responses;
 use steersman_wire::sse::{SseDecoder, write_frame};
 
 use crate::admit::Admit;
 use crate::catalog::Catalog;
+use crate::guard;
 use crate::refusal::Refusal;
 use crate::reply::{Inbound, Reply, ReplyBody};
 
@@ -49,6 +52,34 @@ pub(crate) struct Keeping {
     input: String,
     /// Items before `input`, without brackets.
     before: String,
+    /// What of all these is marked as written by somebody else, as an item of its own; empty: nothing.
+    marks: String,
+}
+
+/// The type of an item that no provider sees: the texts that the client marked, each with its origin.
+const MARKS: &str = "steersman.quoted";
+
+#[derive(Serialize, Deserialize)]
+struct Marks {
+    r#type: String,
+    texts: BTreeMap<String, String>,
+}
+
+/// The items of a kept conversation, without brackets, and what of them is marked.
+fn unmarked(conversation: &str) -> (String, BTreeMap<String, String>) {
+    let mut texts = BTreeMap::new();
+    if !conversation.contains(MARKS) {
+        return (inner(conversation).to_owned(), texts);
+    }
+    let array = RawValue::from_string(conversation.to_owned()).unwrap_or_default();
+    let mut items = Vec::new();
+    for item in elements(&array) {
+        match serde_json::from_str::<Marks>(item.get()) {
+            Ok(marks) if marks.r#type == MARKS => texts.extend(marks.texts),
+            _ => items.push(item.get()),
+        }
+    }
+    (items.join(","), texts)
 }
 
 /// Puts what `previous_response_id` stands for in its place. Gives what is needed to keep the answer, if it is to be
@@ -77,7 +108,7 @@ pub(crate) async fn recall(
             // That it is somebody else's is none of this client's business.
             Some(kept) if kept.owner != owner => return Err(unknown(&id)),
             Some(kept) => {
-                before.push_str(inner(&kept.conversation));
+                (before, inbound.marked) = unmarked(&kept.conversation);
                 let natively = kept.provider.is_some() && goes_on_natively(catalog, &model, kept.provider.as_deref());
                 let whole = join(&before, inner(&input));
                 let whole = RawValue::from_string(whole).ok().ok_or_else(|| unknown(&id))?;
@@ -106,6 +137,10 @@ fn keeping(
 ) -> Option<Keeping> {
     let object = RawObject::parse(&inbound.body).ok()?;
     let refused = object.get("store").is_some_and(|store| store.get() == "false");
+    // A mark that misses is refused where it is read.
+    let texts = guard::quoted(inbound).unwrap_or_default();
+    let marks = Marks { r#type: MARKS.to_owned(), texts };
+    let marks = if marks.texts.is_empty() { String::new() } else { serde_json::to_string(&marks).unwrap_or_default() };
     (!refused).then(|| Keeping {
         book: Arc::clone(book),
         owner,
@@ -113,6 +148,7 @@ fn keeping(
         own_id: inbound.answer_options(true).answer_id,
         input,
         before,
+        marks,
     })
 }
 
@@ -172,7 +208,7 @@ impl Keeping {
             owner: self.owner.clone(),
             created_at_us: self.created_at_us,
             input: self.input.clone(),
-            conversation: join(inner(&conversation), inner(output)),
+            conversation: join(inner(&join(inner(&conversation), &self.marks)), inner(output)),
             response: response.source().to_owned(),
         })
     }
@@ -261,4 +297,19 @@ fn inner(array: &str) -> &str {
 fn join(first: &str, second: &str) -> String {
     let comma = if first.is_empty() || second.is_empty() { "" } else { "," };
     format!("[{first}{comma}{second}]")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_stand_in_what_is_kept_and_in_nothing_that_a_provider_sees() {
+        let marks = serde_json::json!({ "type": MARKS, "texts": { "a page": "web" } }).to_string();
+        let kept = join(inner(&join(r#"{"role":"user"}"#, &marks)), r#"{"type":"message"}"#);
+        let (items, texts) = unmarked(&kept);
+        assert_eq!(items, r#"{"role":"user"},{"type":"message"}"#);
+        assert_eq!(texts.get("a page").map(String::as_str), Some("web"));
+        assert_eq!(unmarked("[1, 2]"), ("1, 2".to_owned(), BTreeMap::new()));
+    }
 }

@@ -222,8 +222,8 @@ fn lint_rule(policy: &Policy, rule: &Rule, found: &mut BTreeSet<Lint>) {
     }
     let mut alive = false;
     for contract in policy.contracts.iter().filter(|contract| rule.speaks_of(&contract.name)) {
-        // An `allow` frees the arguments that it reads, or all where it reads none: then one of them is tried too, be it
-        // one that no list names.
+        // An `allow` frees the arguments that it reads, or all where it reads none: then one of them is tried too,
+        // be it one that no list names.
         let unread = named.is_empty().then(|| contract.sink.first().map_or(ANY_ARGUMENT, String::as_str));
         let arguments: Vec<&str> = named.iter().copied().chain(unread).collect();
         let mut sides: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();

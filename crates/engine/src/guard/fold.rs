@@ -169,11 +169,11 @@ fn arguments(text: &str) -> Value {
 /// A pointer to nothing: a mark that misses would leave untrusted text trusted.
 pub(crate) fn quoted(inbound: &Inbound) -> Result<Quoted, Refusal> {
     let Some(marks) = inbound.quoted.as_deref().filter(|marks| !marks.trim().is_empty()) else {
-        return Ok(Quoted::new());
+        return Ok(inbound.marked.clone());
     };
     let body: Value = serde_json::from_slice(inbound.sent.as_ref().unwrap_or(&inbound.body))
         .map_err(|error| Refusal::new(Code::INVALID_JSON, format!("the body is not valid JSON: {error}")))?;
-    let mut quoted = Quoted::new();
+    let mut quoted = inbound.marked.clone();
     for mark in marks.split(',').map(str::trim).filter(|mark| !mark.is_empty()) {
         let (pointer, origin) = mark.split_once(' ').unwrap_or((mark, UNNAMED));
         let mut texts = Vec::new();

@@ -69,12 +69,9 @@ pub(super) async fn receive(
     let body = name_in_body(dialect, &head.uri, body).map_err(|(code, message)| refuse(code, &message))?;
     place.holds(body.len() as u64);
     let wants = |events| steering.events.as_deref().is_some_and(|wanted| wanted.contains(events));
+    let id = RequestId::new(u64::try_from(started_at_us / 1_000).unwrap_or(0));
     let inbound = Inbound {
-        id: RequestId::new(u64::try_from(started_at_us / 1_000).unwrap_or(0)),
         started,
-        started_at_us,
-        dialect,
-        body,
         credential,
         task: steering.task,
         structured: steering.structured,
@@ -87,6 +84,7 @@ pub(super) async fn receive(
         tool_events: wants("tools"),
         previews: wants("previews"),
         headers: passed_through(dialect, &head.headers),
+        ..Inbound::new(id, started_at_us, dialect, body)
     };
     Ok((inbound, place))
 }
