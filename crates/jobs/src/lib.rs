@@ -16,8 +16,10 @@ mod objectives;
 mod purse;
 mod report;
 mod shadow;
+mod today;
 mod watcher;
 
 pub use objectives::{Evaluator, ObjectiveSettings, Objectives, Truth};
 pub use report::{Added, Ahead, Report};
+pub use today::ShadowDay;
 pub use watcher::Watcher;

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::labels::Row;
 use crate::shadow::Panel;
+use crate::today::{ShadowDay, Today};
 use crate::{purse, shadow};
 
 /// Kinds of documents in the durable state.
@@ -102,13 +103,6 @@ enum Heard {
     Scored(bool, f64),
 }
 
-/// How many requests of a day got shadow calls.
-#[derive(Default)]
-struct Today {
-    day: i64,
-    requests: u64,
-}
-
 /// All objectives.
 pub struct Objectives {
     tasks: BTreeMap<String, Arc<Task>>,
@@ -184,6 +178,23 @@ impl Objectives {
         self.tasks.iter().map(|(name, task)| (name.clone(), task.standing())).collect()
     }
 
+    /// What shadow calls took today, by task.
+    ///
+    /// # Errors
+    /// The state cannot be read.
+    pub async fn shadow_day(&self) -> Result<BTreeMap<String, ShadowDay>, StoreError> {
+        if self.tasks.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let booked = purse::booked_today(&self.state).await?;
+        let today = now_us() / DAY_US;
+        let of = |(name, task): (&String, &Arc<Task>)| {
+            let booked = booked.get(name).copied().unwrap_or_default();
+            (name.clone(), lock(&task.today).told(today, booked))
+        };
+        Ok(self.tasks.iter().map(of).collect())
+    }
+
     /// A task's labels as recorded traffic, oldest first.
     ///
     /// # Errors
@@ -246,7 +257,7 @@ impl Objectives {
             None
         });
         if held.is_none() {
-            task.did_not_ask(day);
+            lock(&task.today).did_not_ask(day);
         }
         held
     }
@@ -262,6 +273,7 @@ impl Objectives {
         let day = record.started_at_us / DAY_US;
         let Some(held) = self.hold(record.task.as_str(), task, day, most).await else { return };
         let gathered = shadow::gather(record, served, &task.settings, &panel, SHADOW_LIMIT).await;
+        lock(&task.today).spent(day, gathered.spent);
         if let Err(error) = held.settle(&self.state, gathered.spent).await {
             tracing::warn!(%error, request = %record.id, "what shadow calls cost stays held as it was estimated");
         }
@@ -427,21 +439,7 @@ impl Task {
     }
 
     fn may_ask(&self, day: i64) -> bool {
-        let mut today = lock(&self.today);
-        if today.day != day {
-            *today = Today { day, requests: 0 };
-        }
-        let may = today.requests < self.settings.shadow_per_day;
-        today.requests += u64::from(may);
-        may
-    }
-
-    /// A request that was counted has asked nobody, since the day's money did not cover it.
-    fn did_not_ask(&self, day: i64) {
-        let mut today = lock(&self.today);
-        if today.day == day {
-            today.requests = today.requests.saturating_sub(1);
-        }
+        lock(&self.today).may_ask(day, self.settings.shadow_per_day)
     }
 }
 
