@@ -23,7 +23,7 @@ use super::{Command, Failure, parse, talk};
 use crate::approvals::ApprovalBook;
 use crate::canaries::{CanarySettings, Rounds};
 use crate::config::{AtStart, Config, SecretSource};
-use crate::http::{Book, Stale, Surface, Tls};
+use crate::http::{Book, Notices, Stale, Surface, Tls, TurnedAway};
 use crate::local::LocalModels;
 use crate::tools::ToolHouse;
 use crate::{compose, keys};
@@ -110,6 +110,8 @@ impl Up {
             api_key: fetched("server.api_key", config.api_key.as_ref())?,
             admin_key: fetched("admin.api_key", config.admin_key.as_ref())?,
             stale: Stale::default(),
+            notices: Notices::default(),
+            turned_away: TurnedAway::default(),
             queue: FairQueue::new(config.surface.load),
             max_body_bytes: config.max_body_bytes,
             pass_unknown: config.pass_unknown_paths,
