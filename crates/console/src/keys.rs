@@ -25,21 +25,29 @@ pub struct Line {
     pub revoked: bool,
 }
 
-/// The page. `secret` is shown once, right after it was made.
+/// The secret that the page was asked for.
+#[derive(Debug, Clone, Copy)]
+pub enum Made<'a> {
+    /// None was made.
+    None,
+    /// It is shown this once.
+    Now(&'a str),
+    /// It was shown already, or waited too long.
+    Gone,
+}
+
+/// The page.
 #[must_use]
-pub fn page(
-    keys: &[Line],
-    budgets: &[BudgetRow],
-    audit: &[(i64, String, String, String)],
-    secret: Option<&str>,
-) -> Markup {
+pub fn page(keys: &[Line], budgets: &[BudgetRow], audit: &[(i64, String, String, String)], made: Made<'_>) -> Markup {
     layout::page(
         "Keys",
         "/console/keys",
         &html! {
             h1 { "Keys" }
-            @if let Some(secret) = secret {
-                p { "The new secret, shown this once: " code { (secret) } }
+            @match made {
+                Made::None => {}
+                Made::Now(secret) => p { "The new secret, shown this once: " code { (secret) } },
+                Made::Gone => p.notice { "The new secret was shown once and is not kept. Rotate the key for another." },
             }
             (table(keys))
             (form())

@@ -14,6 +14,7 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::json;
 use steersman_console as console;
+use steersman_console::keys::Made;
 use steersman_engine::KeyRules;
 use steersman_store::now_us;
 
@@ -152,7 +153,12 @@ struct Shown {
 
 async fn page(State(surface): State<Arc<Surface>>, Query(shown): Query<Shown>) -> Response {
     let secret = shown.made.as_deref().and_then(|word| surface.notices.take(word));
-    let mut page = show(&surface, secret.as_deref()).await;
+    let made = match (&shown.made, &secret) {
+        (None, _) => Made::None,
+        (Some(_), Some(secret)) => Made::Now(secret),
+        (Some(_), None) => Made::Gone,
+    };
+    let mut page = show(&surface, made).await;
     if secret.is_some() {
         page.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
@@ -218,7 +224,7 @@ fn line(key: &StoredKey) -> console::keys::Line {
     }
 }
 
-async fn show(surface: &Surface, secret: Option<&str>) -> Response {
+async fn show(surface: &Surface, made: Made<'_>) -> Response {
     let state = surface.store.state();
     let read =
         async { Ok::<_, KeyError>((keys::list(state).await?, state.budgets().await?, keys::audit(state).await?)) };
@@ -227,7 +233,7 @@ async fn show(surface: &Surface, secret: Option<&str>) -> Response {
             let lines: Vec<_> = keys.iter().map(line).collect();
             let audit: Vec<_> =
                 audit.into_iter().take(50).map(|line| (line.at_us, line.by, line.what, line.key)).collect();
-            pages::page(StatusCode::OK, &console::keys::page(&lines, &budgets, &audit, secret))
+            pages::page(StatusCode::OK, &console::keys::page(&lines, &budgets, &audit, made))
         }
         Err(error) => failed(&error),
     }
