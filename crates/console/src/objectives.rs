@@ -35,7 +35,7 @@ fn told(shadow: &Shadow) -> String {
     let unknown = (shadow.unknown > 0).then(|| format!(", {} of them of unknown cost", format::count(shadow.unknown)));
     format!(
         "Shadow calls today (UTC): {} by this gateway since its start{}; {} booked by all gateways on this state. They \
-         are on no record, and in no figure of Overview.",
+         are on no record, and in no sum over requests.",
         format::count(shadow.calls),
         unknown.unwrap_or_default(),
         format::sum(shadow.booked),

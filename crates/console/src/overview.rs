@@ -74,8 +74,7 @@ fn tiles(total: &Aggregate) -> Markup {
     let unknown = total.cost_unknown_requests;
     let unknown = (unknown > 0).then(|| format!("{} of unknown cost", format::count(unknown)));
     let errors = format::share(total.errors, total.requests);
-    let cut =
-        (total.truncated > 0).then(|| format!("; {} answers more were cut at a limit", format::count(total.truncated)));
+    let cut = (total.truncated > 0).then(|| format!("; {} more cut at a limit", format::count(total.truncated)));
     let errors = errors + &cut.unwrap_or_default();
     let cached = format!("{} cached", format::share(total.tokens.cache_read, total.tokens.input));
     let thought = format::share(total.tokens.reasoning, total.tokens.output);
@@ -237,6 +236,6 @@ mod tests {
         assert!(turned_away(&[]).into_string().is_empty());
         let noted = [None, Some(Usd::from_nanos(5_000_000))].map(|shadow| cost_note(shadow).into_string());
         assert!(!noted[0].contains("Shadow") && noted[1].contains("$0.005 today"), "{noted:?}");
-        assert!(tiles(&overview.total).into_string().contains("20.0 %; 2 answers more were cut at a limit"));
+        assert!(tiles(&overview.total).into_string().contains("20.0 %; 2 more cut at a limit"));
     }
 }

@@ -277,8 +277,8 @@ fn what_an_operator_purges_is_asked_anew_at_once_and_the_rest_stays() {
     let done = raw(house.address, form.as_bytes());
     assert_eq!(done.status, 303, "{}", done.body);
     let page = get(house.address, done.header("location").unwrap()).body;
-    assert!(page.contains("of task triage") && page.contains("answers were forgotten"), "{page}");
-    assert!(!get(house.address, done.header("location").unwrap()).body.contains("answers were forgotten"));
+    assert!(page.contains("of task triage") && page.contains("Answers that were forgotten"), "{page}");
+    assert!(!get(house.address, done.header("location").unwrap()).body.contains("Answers that were forgotten"));
     assert_eq!(state(&house), ["miss"; 3], "all of them");
     let log = get(house.address, "/admin/audit").json()["audit"].clone();
     let lines = log.as_array().unwrap().iter().filter(|line| line["what"] == "purged");

@@ -64,7 +64,7 @@ async fn purge(State(surface): State<Arc<Surface>>, body: Bytes) -> Response {
 async fn purge_by_form(State(surface): State<Arc<Surface>>, Form(meant): Form<Meant>) -> Response {
     match forget(&surface, "console", meant).await {
         Ok(forgotten) => {
-            let word = surface.notices.leave(format!("{forgotten} answers were forgotten."));
+            let word = surface.notices.leave(format!("Answers that were forgotten: {forgotten}."));
             Redirect::to(&format!("{PAGE}?told={word}")).into_response()
         }
         Err(error) => pages::page(StatusCode::SERVICE_UNAVAILABLE, &console::unavailable(&error.to_string())),
