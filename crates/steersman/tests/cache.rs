@@ -57,7 +57,7 @@ fn the_same_request_is_answered_again_without_a_call_and_the_saving_is_shown() {
         }
         assert!(Instant::now() < deadline, "one hit in six: {page}");
     };
-    assert!(page.contains("<td>triage</td>") && page.contains("$0.0000"), "{page}");
+    assert!(page.contains(">triage</span></td>") && page.contains("$0.0000"), "{page}");
     assert!(house.terminate().success());
     let (gateway, address) = spawn(&house.data.path().join("steersman.toml"), house.data.path());
     (house.gateway, house.address) = (gateway, address);

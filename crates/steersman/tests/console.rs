@@ -30,7 +30,7 @@ fn who_is_turned_away_has_an_id_and_is_counted_on_the_overview() {
         assert!(answer.header("x-request-id").unwrap().starts_with("req_"), "{}", answer.head);
     }
     let page = get(house.address, "/console").body;
-    for code in ["invalid_request</code> 1", "body_too_large</code> 1", "<code>invalid_key</code>"] {
+    for code in ["invalid_request</code> 1", "body_too_large</code> 1", "<code>invalid_api_key</code>"] {
         assert!(page.contains("turned away at the door") && page.contains(code), "{code}: {page}");
     }
     assert!(house.run(&["log", "--json", "-n", "10"]).is_empty(), "none of them left a record");

@@ -262,7 +262,7 @@ fn the_page_of_tasks_shows_what_each_one_uses() {
     loop {
         let (status, page) = house.send("GET", "/console/tasks", "", "", "");
         assert_eq!(status, 200);
-        let row = "triage</a></td><td class=\"number\">3</td><td class=\"number\">0.0 %</td><td class=\"number\">$0.00057</td>";
+        let row = "triage</span></a></td><td class=\"number\">3</td><td class=\"number\">0.0 %</td><td class=\"number\">$0.00057</td>";
         if page.contains(row) {
             return;
         }

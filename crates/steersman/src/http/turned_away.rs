@@ -69,6 +69,6 @@ mod tests {
             counted.count(&response);
         }
         counted.count(&error::refuse(&OpenAiChat, Code::NOT_FOUND, "an address of the admin", None));
-        assert_eq!(counted.counts(), [("invalid_key", 2), ("body_too_large", 1)]);
+        assert_eq!(counted.counts(), [("invalid_api_key", 2), ("body_too_large", 1)]);
     }
 }
