@@ -83,7 +83,6 @@ impl Up {
         let client = compose::client(config);
         let local = LocalModels::start(config, &self.data, &client);
         let providers = compose::providers(config, &client, &local)?;
-        let count = providers.catalog.models().count();
         let secrets = compose::secrets(config, &self.data, &providers.secrets)?;
         let store = Arc::new(compose::store(config, &self.data, secrets.clone()).await?);
         let objected = crate::objectives::compose(config, &providers.catalog, &store, &secrets).await?;
@@ -124,7 +123,7 @@ impl Up {
         let rounds = Rounds { surface: Arc::clone(&surface), settings }.until(draining.clone());
         let tls = listeners.tls.clone();
         let care = self.care(&surface, client, &local, secrets, tls, canaries).until(draining.clone());
-        self.say_ready(&listeners, count);
+        self.say_ready(&listeners, surface.engine().catalog().models().count());
         let serving = listeners.serve(&surface, draining.clone());
         let recovering = recover(tools.as_deref(), &approvals, draining.clone());
         let (drained, (), (), cared) = tokio::join!(serving, recovering, rounds, care);
