@@ -313,7 +313,7 @@ async fn an_unknown_model_is_refused_with_the_nearest_name() {
     let said = text(reply).await;
     assert!(said.contains("model_not_found") && said.contains("`m`"), "{said}");
     let record = house.only_record();
-    assert_eq!((record.code, record.requested_model.as_str()), (Some(Code::MODEL_NOT_FOUND), "m"));
+    assert_eq!((record.code, record.requested_model.as_str()), (Some(Code::MODEL_NOT_FOUND), "n"));
 }
 
 #[tokio::test(start_paused = true)]
