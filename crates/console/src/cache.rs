@@ -29,11 +29,18 @@ impl Line {
     }
 }
 
-/// The page. `purges` are the last ones: when, by which way, and what was forgotten.
+/// The page. `purges` are the last ones: when, by which way, and what was forgotten; `said` is what was just done.
 #[must_use]
-pub fn page(lines: &[Line], held: AnswersHeld, days: i64, purges: &[(i64, String, String)]) -> Markup {
+pub fn page(
+    lines: &[Line],
+    held: AnswersHeld,
+    days: i64,
+    purges: &[(i64, String, String)],
+    said: Option<&str>,
+) -> Markup {
     let body = html! {
         h1 { "Cache" }
+        @if let Some(said) = said { p role="status" { (said) } }
         p {
             (format::count(held.answers)) " answers are kept, " (format::bytes(held.bytes)) " on disk. "
             "An answer is given again to the same request where its task says " code { "cache = true" }
@@ -42,7 +49,7 @@ pub fn page(lines: &[Line], held: AnswersHeld, days: i64, purges: &[(i64, String
         @if lines.is_empty() { p { "No request has asked for it in the last " (days) " days." } } @else {
             (layout::table(&["Task", "#Hits", "#Misses", "#Hit rate", "#Saved", "#Tokens saved", ""], &html! {
                 @for line in lines { tr {
-                    td { (line.task) }
+                    td { (layout::name(&line.task)) }
                     td.number { (format::count(line.hits)) }
                     td.number { (format::count(line.misses)) }
                     td.number { (format::share(line.hits, line.hits + line.misses)) }
@@ -65,7 +72,7 @@ pub fn page(lines: &[Line], held: AnswersHeld, days: i64, purges: &[(i64, String
         }
         @if !purges.is_empty() { (layout::table(&["When (UTC)", "By", "Forgotten"], &html! {
             @for (at_us, by, what) in purges {
-                tr { td { time { (format::moment(*at_us)) } } td { (by) } td { (what) } }
+                tr { td { time { (format::moment(*at_us)) } } td { (by) } td { (layout::name(what)) } }
             }
         })) }
     };

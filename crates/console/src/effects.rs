@@ -1,8 +1,11 @@
 //! Effects that wait for a person: calls to approve, and calls whose outcome is unknown.
+//!
+//! What never happens here: a value of a call as a browser would draw it, and not as it is sent ([`visible`]).
 
 use maud::{Markup, html};
 
 use crate::layout::{page as frame, sentence};
+use crate::visible;
 
 /// One effect.
 #[derive(Debug, Clone)]
@@ -51,7 +54,7 @@ static ACTIONS: &[(&str, &str, &str, &str)] = &[
 pub fn page(rows: &[Row], said: Option<&str>) -> Markup {
     let content = html! {
         h1 { "Effects" }
-        @if let Some(said) = said { p role="status" { (said) } }
+        @if let Some(said) = said { p role="status" { (visible(said)) } }
         @match rows {
             [] => p {
                 "Nothing waits for a person: no call to approve, and no outcome is unknown. See "
@@ -73,14 +76,14 @@ pub fn page(rows: &[Row], said: Option<&str>) -> Markup {
 fn one(row: &Row) -> Markup {
     html! {
         article id=(row.key) {
-            h2 { code { (row.tool) } " " small { (row.state) } }
+            h2 { code { (visible(&row.tool)) } " " small { (row.state) } }
             @if !row.detail.is_empty() { p { (sentence(&row.detail)) } }
-            pre { (row.arguments) }
+            pre { (visible(&row.arguments)) }
             dl.facts {
                 div { dt { "Effect" } dd { (row.effect) ", " (row.means) } }
-                div { dt { "Place" } dd { (row.place) } }
+                div { dt { "Place" } dd { (visible(&row.place)) } }
                 @if row.attempt > 0 { div { dt { "Intended to be sent, times" } dd { (row.attempt) } } }
-                @if let Some(by) = &row.authorised_by { div { dt { "Allowed by" } dd { (by) } } }
+                @if let Some(by) = &row.authorised_by { div { dt { "Allowed by" } dd { (visible(by)) } } }
                 div { dt { "Hash of the arguments" } dd { code { (row.arguments_hash) } } }
             }
             div.actions { @for (_, action, words, about) in ACTIONS.iter().filter(|(state, ..)| *state == row.state) {
@@ -120,5 +123,21 @@ mod tests {
         assert!(shown("planned").contains("action=approve") && !shown("planned").contains("action=resend"));
         assert!(shown("unknown").contains("action=resend") && !shown("unknown").contains("action=approve"));
         assert!(!shown("unknown").contains("<script>"));
+    }
+
+    #[test]
+    fn what_is_approved_is_what_is_seen() {
+        let hidden = "pay\u{202e}evil\u{200b}";
+        let row = Row {
+            tool: hidden.into(),
+            arguments: format!("{{\"to\":\"{hidden}\"}}"),
+            place: format!("task {hidden}"),
+            detail: format!("`to` is `{hidden}`"),
+            authorised_by: Some(hidden.into()),
+            ..row("planned")
+        };
+        let shown = page(&[row], Some(hidden)).into_string();
+        assert_eq!(shown.matches("pay\\u202eevil\\u200b").count(), 6, "{shown}");
+        assert!(!shown.contains(['\u{202e}', '\u{200b}']));
     }
 }

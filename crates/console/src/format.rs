@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use steersman_core::{Usd, percent_encoded};
+use steersman_store::rows::Aggregate;
 
 /// A moment, in UTC: `2026-01-31 12:00:00`.
 pub fn moment(unix_us: i64) -> String {
@@ -71,6 +72,17 @@ pub(crate) fn sum(usd: Usd) -> String {
     Usd::from_nanos(nanos.saturating_add(unit / 2) / unit * unit).to_string()
 }
 
+/// A sum over requests of which some have an unknown cost: `$0.50 + 3 unknown`, or `3 unknown` where it is unknown of
+/// all.
+pub(crate) fn sum_of(aggregate: &Aggregate) -> String {
+    let unknown = aggregate.cost_unknown_requests;
+    match (aggregate.requests.saturating_sub(unknown), unknown) {
+        (_, 0) => sum(aggregate.cost_known),
+        (0, _) => format!("{} unknown", count(unknown)),
+        (_, _) => format!("{} + {} unknown", sum(aggregate.cost_known), count(unknown)),
+    }
+}
+
 /// A share of a whole in per cent, with one decimal.
 pub(crate) fn share(part: u64, whole: u64) -> String {
     if whole == 0 {
@@ -103,6 +115,15 @@ mod tests {
     fn durations_keep_three_figures() {
         let shown = [7, 999, 1_000, 12_345, 999_999, 4_567_890, 75_000_000].map(duration);
         assert_eq!(shown, ["7 us", "999 us", "1.00 ms", "12.3 ms", "999 ms", "4.56 s", "75.0 s"]);
+    }
+
+    #[test]
+    fn what_is_unknown_is_said_beside_what_is_known() {
+        let of = |requests, cost_unknown_requests| {
+            let cost_known = Usd::from_nanos(500_000_000);
+            sum_of(&Aggregate { requests, cost_unknown_requests, cost_known, ..Aggregate::default() })
+        };
+        assert_eq!([of(4, 0), of(4, 1), of(4, 4)], ["$0.50", "$0.50 + 1 unknown", "4 unknown"]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 use steersman_store::rows::{NotedPage, NotedRow};
 
-use crate::{format, layout};
+use crate::{format, layout, visible};
 
 /// What is shown of the decisions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,16 +35,16 @@ impl Filter {
         self.decision.is_none() && self.tool.is_none()
     }
 
-    fn address(&self, before: &str) -> String {
-        let parts = [("decision", self.decision.as_deref()), ("tool", self.tool.as_deref()), ("before", Some(before))];
+    fn address(&self, before: Option<&str>) -> String {
+        let parts = [("decision", self.decision.as_deref()), ("tool", self.tool.as_deref()), ("before", before)];
         let set = parts.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", format::encode(value?))));
         format!("/console/guard?{}", set.collect::<Vec<_>>().join("&"))
     }
 }
 
-/// The page. `mode` is the gateway's own; a task may have another.
+/// The page. `mode` is the gateway's own; a task may have another. `is_older` says that the newest are on another page.
 #[must_use]
-pub fn page(filter: &Filter, noted: &NotedPage, mode: &str) -> Markup {
+pub fn page(filter: &Filter, noted: &NotedPage, mode: &str, is_older: bool) -> Markup {
     let lines: Vec<Markup> = noted.rows.iter().flat_map(|row| lines(filter, row)).collect();
     let body = html! {
         div.heading {
@@ -54,7 +54,12 @@ pub fn page(filter: &Filter, noted: &NotedPage, mode: &str) -> Markup {
         (form(filter))
         @if lines.is_empty() {
             p.notice {
-                @if filter.is_empty() {
+                @if noted.next.is_some() {
+                    "None of the decisions that were looked at matches; older ones may. "
+                    a href="/console/guard" { "Clear the filter" }
+                } @else if is_older {
+                    "There are no older ones. " a href=(filter.address(None)) { "The newest" }
+                } @else if filter.is_empty() {
                     "The guard has decided nothing yet. A contract, " code { "[tools.NAME]" } " in the configuration, turns it on; "
                     "each tool call that a model proposes is a line here then."
                 } @else {
@@ -67,7 +72,7 @@ pub fn page(filter: &Filter, noted: &NotedPage, mode: &str) -> Markup {
             }))
         }
         @if let Some(next) = &noted.next {
-            p { a href=(filter.address(next.as_str())) { "Older decisions" } }
+            p { a href=(filter.address(Some(next.as_str()))) { "Older decisions" } }
         }
     };
     layout::page("Guard", "/console/guard", &body)
@@ -102,7 +107,7 @@ fn lines(filter: &Filter, row: &NotedRow) -> Vec<Markup> {
             row,
             "link",
             "",
-            &html! { "a link that nobody vouches for: " code { (link.as_str().unwrap_or_default()) } },
+            &html! { "a link that nobody vouches for: " code { (visible(link.as_str().unwrap_or_default())) } },
         )
     });
     calls.chain(links).collect()
@@ -119,10 +124,10 @@ fn line(row: &NotedRow, decision: &str, tool: &str, why: &Markup) -> Markup {
         tr {
             td { time { (format::moment(row.started_at_us)) } }
             td { span class=(class) { (decision) } }
-            td { @if !tool.is_empty() { code { (tool) } } }
+            td { @if !tool.is_empty() { code { (layout::name(tool)) } } }
             td.wide { (why) }
             td { (row.note.get("context").and_then(Value::as_str).unwrap_or_default()) }
-            td { (row.task) }
+            td { (layout::name(&row.task)) }
             td { a.id href=(href) { (row.id) } }
         }
     }
@@ -135,5 +140,31 @@ fn why(call: &Value) -> Markup {
         @if let Some(hash) = call.get("call").and_then(Value::as_str).filter(|_| call.get("decision") == Some(&"ask".into())) {
             br; small { "a person approves it on " a href="/console/effects" { "Effects" } " as " code { (hash) } }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use steersman_core::RequestId;
+
+    use super::*;
+
+    #[test]
+    fn that_nothing_was_decided_is_said_only_where_it_is_known() {
+        let next = Some(RequestId::from_parts(1, [0; 10]));
+        let filter = Filter { tool: Some("pay".into()), ..Filter::default() };
+        let shown = |filter: &Filter, next: &Option<RequestId>, is_older| {
+            page(filter, &NotedPage { rows: Vec::new(), next: next.clone() }, "on", is_older).into_string()
+        };
+        assert!(shown(&Filter::default(), &None, false).contains("has decided nothing yet"));
+        assert!(shown(&filter, &None, false).contains("No decision matches"));
+        assert!(
+            shown(&filter, &next, false).contains("older ones may")
+                && shown(&filter, &next, false).contains("Older decisions")
+        );
+        assert!(
+            shown(&filter, &None, true).contains("no older ones")
+                && shown(&filter, &None, true).contains("?tool=pay\"")
+        );
     }
 }

@@ -25,21 +25,29 @@ pub struct Line {
     pub revoked: bool,
 }
 
-/// The page. `secret` is shown once, right after it was made.
+/// The secret that the page was asked for.
+#[derive(Debug, Clone, Copy)]
+pub enum Made<'a> {
+    /// None was made.
+    None,
+    /// It is shown this once.
+    Now(&'a str),
+    /// It was shown already, or waited too long.
+    Gone,
+}
+
+/// The page.
 #[must_use]
-pub fn page(
-    keys: &[Line],
-    budgets: &[BudgetRow],
-    audit: &[(i64, String, String, String)],
-    secret: Option<&str>,
-) -> Markup {
+pub fn page(keys: &[Line], budgets: &[BudgetRow], audit: &[(i64, String, String, String)], made: Made<'_>) -> Markup {
     layout::page(
         "Keys",
         "/console/keys",
         &html! {
             h1 { "Keys" }
-            @if let Some(secret) = secret {
-                p { "The new secret, shown this once: " code { (secret) } }
+            @match made {
+                Made::None => {}
+                Made::Now(secret) => p { "The new secret, shown this once: " code { (secret) } },
+                Made::Gone => p.notice { "The new secret was shown once and is not kept. Rotate the key for another." },
             }
             (table(keys))
             (form())
@@ -62,6 +70,59 @@ pub fn page(
     )
 }
 
+/// What is done to a key that clients may be using.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It gets another secret.
+    Rotate,
+    /// It is good no more.
+    Revoke,
+}
+
+impl Change {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Rotate => "Rotate",
+            Self::Revoke => "Revoke",
+        }
+    }
+
+    const fn effect(self) -> &'static str {
+        match self {
+            Self::Rotate => "It gets another secret, and whoever has the present one is refused from now on.",
+            Self::Revoke => "Whoever has it is refused from now on. This cannot be taken back.",
+        }
+    }
+
+    fn address(self, key: &Line) -> String {
+        let word = match self {
+            Self::Rotate => "rotate",
+            Self::Revoke => "revoke",
+        };
+        format!("/console/keys/{}/{word}", key.id)
+    }
+}
+
+/// The question before a change.
+#[must_use]
+pub fn confirm(key: &Line, change: Change) -> Markup {
+    layout::page(
+        "Keys",
+        "/console/keys",
+        &html! {
+            h1 { (change.words()) " " (layout::name(&key.name)) "?" }
+            p {
+                "The key " code { (key.id) } ", whose secret ends in " code { "…" (key.ends) } ". "
+                (change.effect())
+            }
+            div.actions {
+                form method="post" action=(change.address(key)) { button { (change.words()) } }
+                form method="get" action="/console/keys" { button.quiet { "Leave it as it is" } }
+            }
+        },
+    )
+}
+
 fn table(keys: &[Line]) -> Markup {
     html! {
         @if keys.is_empty() {
@@ -69,11 +130,13 @@ fn table(keys: &[Line]) -> Markup {
         } @else {
             (layout::table(&["Name", "ID", "Team", "Ends", "Limits", "Made (UTC)", ""], &html! {
                 @for key in keys { tr {
-                    td { (key.name) } td { code { (key.id) } } td { (key.team.as_deref().unwrap_or("–")) }
+                    td { (layout::name(&key.name)) } td { code { (key.id) } }
+                    td { (layout::name(key.team.as_deref().unwrap_or("–"))) }
                     td { code { "…" (key.ends) } } td { (key.limits) } td { time { (moment(key.created_at_us)) } }
                     td { @if key.revoked { "revoked" } @else { div.actions {
-                        form method="post" action={ "/console/keys/" (key.id) "/rotate" } { button.quiet { "Rotate" } }
-                        form method="post" action={ "/console/keys/" (key.id) "/revoke" } { button.quiet { "Revoke" } }
+                        @for change in [Change::Rotate, Change::Revoke] {
+                            form method="get" action=(change.address(key)) { button.quiet { (change.words()) } }
+                        }
                     } } }
                 } }
             }))
@@ -98,5 +161,30 @@ fn form() -> Markup {
             label { input type="checkbox" name="end_users"; " End users write its messages" }
             button { "Make" }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_clients_use_is_changed_only_after_a_question() {
+        let key = Line {
+            id: "key_1".into(),
+            name: "web".into(),
+            team: None,
+            ends: "abcd".into(),
+            limits: String::new(),
+            created_at_us: 0,
+            revoked: false,
+        };
+        let listed = table(std::slice::from_ref(&key)).into_string();
+        assert!(
+            !listed.contains("post") && listed.contains("method=\"get\" action=\"/console/keys/key_1/rotate\""),
+            "{listed}"
+        );
+        let asked = confirm(&key, Change::Revoke).into_string();
+        assert!(asked.contains("method=\"post\" action=\"/console/keys/key_1/revoke\""), "{asked}");
     }
 }

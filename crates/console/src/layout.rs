@@ -3,6 +3,7 @@
 use maud::{DOCTYPE, Markup, html};
 
 use crate::overview::SPANS;
+use crate::visible;
 
 /// One entry of the navigation.
 #[derive(Debug)]
@@ -59,8 +60,9 @@ pub(crate) fn page(title: &str, active: &str, content: &Markup) -> Markup {
     }
 }
 
-/// A sentence with what it names between backticks set as code.
+/// A sentence with what it names between backticks set as code. Others wrote what it names.
 pub(crate) fn sentence(text: &str) -> Markup {
+    let text = visible(text);
     let pieces: Vec<&str> = text.split('`').collect();
     // A backtick that nothing closes stands for itself.
     let unclosed = pieces.len().is_multiple_of(2).then(|| pieces.len() - 1);
@@ -69,6 +71,12 @@ pub(crate) fn sentence(text: &str) -> Markup {
             @if at.is_multiple_of(2) { (piece) } @else if Some(at) == unclosed { "`" (piece) } @else { code { (piece) } }
         }
     }
+}
+
+/// A name that a client or a provider chose: cut by the style sheet where it is long, whole for who points at it.
+pub(crate) fn name(text: &str) -> Markup {
+    let shown = visible(text);
+    html! { span.name title=(shown) { (shown) } }
 }
 
 /// A table that scrolls by itself where the page is narrower. A column whose name begins with `#` holds figures.
@@ -99,19 +107,19 @@ pub(crate) fn spans(path: &str, chosen: &str) -> Markup {
 pub fn not_found(what: &str) -> Markup {
     let content = html! {
         h1 { "Not found" }
-        p { "There is no " (what) ". It may be older than the store keeps." }
-        p { a href="/console/requests" { "All requests" } }
+        p { "There is no " (what) "." @if what.contains("request") { " It may be older than the store keeps." } }
+        p { a href="/console" { "Overview" } " · " a href="/console/requests" { "All requests" } }
     };
     page("Not found", "", &content)
 }
 
-/// The page for a request that is not taken, and why.
+/// The page for a request that is not taken, why, and where it can be made anew: an address and its words.
 #[must_use]
-pub fn refused(why: &str) -> Markup {
+pub fn refused(why: &str, (back, words): (&str, &str)) -> Markup {
     let content = html! {
         h1 { "Not taken" }
-        p { (why) }
-        p { a href="/console" { "Overview" } }
+        p { (sentence(why)) }
+        p { a href=(back) { (words) } }
     };
     page("Not taken", "", &content)
 }
@@ -137,5 +145,6 @@ mod tests {
         assert_eq!(shown("`to` = `<b>`: no"), "<code>to</code> = <code>&lt;b&gt;</code>: no");
         assert_eq!(shown("plain"), "plain");
         assert_eq!(shown("`a` and a `b"), "<code>a</code> and a `b");
+        assert_eq!(shown("`a\u{202e}b`"), "<code>a\\u202eb</code>");
     }
 }

@@ -13,6 +13,7 @@ pub mod effects;
 mod format;
 pub mod frontier;
 pub mod guard;
+mod indent;
 pub mod keys;
 mod layout;
 pub mod load;
@@ -25,7 +26,9 @@ pub mod structured;
 pub mod tasks;
 mod told;
 mod transcript;
+mod visible;
 
 pub use format::moment as time;
 pub use layout::{STYLE, not_found, refused, unavailable};
 pub use told::told;
+pub use visible::visible;

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use maud::{Markup, html};
+use steersman_core::Usd;
 use steersman_lab::stats::wilson;
 use steersman_routing::{Estimate, Lift, OffPolicy, Phase, Signal, Standing};
 
@@ -19,9 +20,31 @@ confidence = 0.95
 evaluator = "agreement"
 "#;
 
+/// What shadow calls of a task took today (UTC), its judge's among them.
+#[derive(Debug, Clone, Copy)]
+pub struct Shadow {
+    /// Calls of this gateway that were answered.
+    pub calls: u64,
+    /// Of those, how many have an unknown cost.
+    pub unknown: u64,
+    /// What all gateways on the state have booked.
+    pub booked: Usd,
+}
+
+fn told(shadow: &Shadow) -> String {
+    let unknown = (shadow.unknown > 0).then(|| format!(", {} of them of unknown cost", format::count(shadow.unknown)));
+    format!(
+        "Shadow calls today (UTC): {} by this gateway since its start{}; {} booked by all gateways on this state. They \
+         are on no record, and in no sum over requests.",
+        format::count(shadow.calls),
+        unknown.unwrap_or_default(),
+        format::sum(shadow.booked),
+    )
+}
+
 /// The page.
 #[must_use]
-pub fn page(standings: &BTreeMap<String, Standing>) -> Markup {
+pub fn page(standings: &BTreeMap<String, Standing>, shadows: &BTreeMap<String, Shadow>) -> Markup {
     let content = html! {
         h1 { "Objectives" }
         p { "Quality at least so much of a reference model, at a stated confidence. Until that is proved on a task's own "
@@ -31,7 +54,7 @@ pub fn page(standings: &BTreeMap<String, Standing>) -> Markup {
             pre { (EXAMPLE) }
         }
         @for (task, standing) in standings {
-            (section(task, standing))
+            (section(task, standing, shadows.get(task)))
         }
     };
     layout::page("Objectives", "/console/objectives", &content)
@@ -104,11 +127,12 @@ fn lifts(added: &[(String, String, Lift)]) -> Markup {
     }
 }
 
-fn section(task: &str, standing: &Standing) -> Markup {
+fn section(task: &str, standing: &Standing, shadow: Option<&Shadow>) -> Markup {
     html! {
         section id=(format!("task-{task}")) {
             h2 { code { "task/" (task) } }
             (standing_of(task, standing))
+            @if let Some(shadow) = shadow { p { (told(shadow)) } }
             p {
                 a href=(format!("/console/objectives/{}", format::encode(task))) {
                     "What other rungs and dearer arms would be worth"
@@ -199,4 +223,18 @@ fn signals(signals: &[Signal]) -> Markup {
 
 fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_shadow_calls_cost_is_told_with_what_of_it_is_unknown() {
+        let shadow = Shadow { calls: 39, unknown: 0, booked: Usd::from_nanos(12_000_000) };
+        assert!(
+            told(&shadow).starts_with("Shadow calls today (UTC): 39 by this gateway since its start; $0.012 booked")
+        );
+        assert!(told(&Shadow { unknown: 3, ..shadow }).contains("start, 3 of them of unknown cost; $"));
+    }
 }

@@ -1,7 +1,8 @@
 //! The overview: requests, errors, cost and latency over time, by model.
 
 use maud::{Markup, html};
-use steersman_store::rows::{Aggregate, DiskStats, Overview, Point, RecorderStats};
+use steersman_core::Usd;
+use steersman_store::rows::{Aggregate, DiskStats, Overview, Point, RecorderStats, Server};
 
 use crate::chart::{self, TimeAxis};
 use crate::{format, layout};
@@ -29,6 +30,10 @@ pub struct Content<'a> {
     pub models: &'a [String],
     /// The address that clients reach.
     pub address: &'a str,
+    /// Requests that left no record since the start, by code.
+    pub turned_away: &'a [(&'static str, u64)],
+    /// What shadow calls cost today; `None` where no task has an objective.
+    pub shadow: Option<Usd>,
 }
 
 /// The page.
@@ -42,8 +47,10 @@ pub fn page(content: &Content<'_>) -> Markup {
         @if content.overview.total.requests == 0 { (first_visit(content.models, content.address)) }
         (tiles(&content.overview.total))
         (charts(content.overview))
+        (cost_note(content.shadow))
         (by_model(content.overview))
         (store(content.recorder, content.disk))
+        (turned_away(content.turned_away))
     };
     layout::page("Overview", "/console", &body)
 }
@@ -66,6 +73,9 @@ fn first_visit(models: &[String], address: &str) -> Markup {
 fn tiles(total: &Aggregate) -> Markup {
     let unknown = total.cost_unknown_requests;
     let unknown = (unknown > 0).then(|| format!("{} of unknown cost", format::count(unknown)));
+    let errors = format::share(total.errors, total.requests);
+    let cut = (total.truncated > 0).then(|| format!("; {} more cut at a limit", format::count(total.truncated)));
+    let errors = errors + &cut.unwrap_or_default();
     let cached = format!("{} cached", format::share(total.tokens.cache_read, total.tokens.input));
     let thought = format::share(total.tokens.reasoning, total.tokens.output);
     let thought = (total.tokens.reasoning > 0).then(|| format!("{thought} reasoning"));
@@ -74,7 +84,7 @@ fn tiles(total: &Aggregate) -> Markup {
     html! {
         dl.tiles {
             (tile("Requests", &format::count(total.requests), None))
-            (tile("Errors", &format::count(total.errors), Some(format::share(total.errors, total.requests))))
+            (tile("Errors", &format::count(total.errors), Some(errors)))
             (tile("Cost", &format::sum(total.cost_known), unknown))
             (tile("Tokens in", &format::count(total.tokens.input), Some(cached)))
             (tile("Tokens out", &format::count(total.tokens.output), thought))
@@ -112,10 +122,21 @@ fn charts(overview: &Overview) -> Markup {
                 ("p99", series(|aggregate| aggregate.first_token.p99_us)),
             ], format::duration))
             (chart::lines("Cost", axis, &[("cost", cost)], |nanos| {
-                format::sum(steersman_core::Usd::from_nanos(i64::try_from(nanos).unwrap_or(i64::MAX)))
+                format::sum(Usd::from_nanos(i64::try_from(nanos).unwrap_or(i64::MAX)))
             }))
         }
-        p { small { "All times are UTC. Costs are of the requests whose price is known." } }
+    }
+}
+
+fn cost_note(shadow: Option<Usd>) -> Markup {
+    html! {
+        p { small {
+            "All times are UTC. Costs are of the requests whose price is known."
+            @if let Some(shadow) = shadow {
+                " Shadow calls are not among them: " (format::sum(shadow)) " today, on "
+                a href="/console/objectives" { "Objectives" } "."
+            }
+        } }
     }
 }
 
@@ -129,19 +150,20 @@ fn by_model(overview: &Overview) -> Markup {
                 @for series in &overview.models {
                     @let total = &series.total;
                     tr {
-                        td { @match &series.model {
-                            Some(model) => {
-                                a href=(format!("/console/requests?model={}", format::encode(model))) { (model) }
+                        td { @match &series.server {
+                            Server::Model(model) => {
+                                a href=(format!("/console/requests?model={}", format::encode(model))) {
+                                    (layout::name(model))
+                                }
                             }
-                            None => { em { "no provider reached" } }
+                            Server::Cache => a href="/console/cache" { em { "answered from the cache" } },
+                            Server::Nobody => em { "no provider reached" },
                         } }
                         td.number { (format::count(total.requests)) }
                         td.number { (format::count(total.errors)) }
                         td.number { (format::count(total.tokens.input)) }
                         td.number { (format::count(total.tokens.output)) }
-                        td.number {
-                            @if total.cost_unknown_requests == total.requests { "unknown" } @else { (format::sum(total.cost_known)) }
-                        }
+                        td.number { (format::sum_of(total)) }
                         td.number { (format::maybe_duration(total.latency.p50_us)) }
                         td.number { (format::maybe_duration(total.latency.p95_us)) }
                         td.number { (format::maybe_duration(total.latency.p99_us)) }
@@ -164,5 +186,56 @@ fn store(recorder: &RecorderStats, disk: Option<&DiskStats>) -> Markup {
             @if let Some(disk) = disk { " The store (" (disk.engine) ") takes " (format::bytes(disk.bytes_on_disk)) "." }
         }
         @if let Some(error) = &recorder.last_error { p.bad { "The last batch failed: " (error) } }
+    }
+}
+
+/// Requests that were refused before a record of them was opened.
+fn turned_away(counts: &[(&'static str, u64)]) -> Markup {
+    let all: u64 = counts.iter().map(|(_, count)| count).sum();
+    html! {
+        @if all > 0 {
+            p {
+                (format::count(all)) " turned away at the door since start, without a record: "
+                @for (at, (code, count)) in counts.iter().enumerate() {
+                    @if at > 0 { ", " } code { (code) } " " (format::count(*count))
+                }
+                "."
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use steersman_core::Usd;
+    use steersman_store::rows::ModelSeries;
+
+    use super::*;
+
+    #[test]
+    fn each_line_says_who_answered_and_what_of_its_cost_is_unknown() {
+        let of = |server, requests, cost_unknown_requests| {
+            let total = Aggregate { requests, cost_unknown_requests, ..Aggregate::default() };
+            ModelSeries { server, total, points: Vec::new() }
+        };
+        let models = vec![of(Server::Model("m".into()), 3, 2), of(Server::Cache, 1, 0), of(Server::Nobody, 1, 0)];
+        let overview = Overview {
+            from_us: 0,
+            step_us: 60_000_000,
+            steps: 60,
+            total: Aggregate { requests: 5, errors: 1, truncated: 2, ..Aggregate::default() },
+            points: Vec::new(),
+            models,
+        };
+        let shown = by_model(&overview).into_string();
+        for wanted in ["$0.00 + 2 unknown", "answered from the cache", "no provider reached"] {
+            assert!(shown.contains(wanted), "{wanted} in {shown}");
+        }
+        let told = turned_away(&[("invalid_key", 2), ("body_too_large", 1)]).into_string();
+        assert!(told.starts_with("<p>3 turned away") && told.contains("<code>body_too_large</code> 1"), "{told}");
+        assert!(turned_away(&[]).into_string().is_empty());
+        let noted = [None, Some(Usd::from_nanos(5_000_000))].map(|shadow| cost_note(shadow).into_string());
+        assert!(!noted[0].contains("Shadow") && noted[1].contains("$0.005 today"), "{noted:?}");
+        assert!(tiles(&overview.total).into_string().contains("20.0 %; 2 more cut at a limit"));
     }
 }

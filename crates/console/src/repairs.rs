@@ -9,7 +9,7 @@ use steersman_core::Part;
 use steersman_store::rows::RequestStory;
 use steersman_wire::{Answer, DIALECTS, Dialect};
 
-use crate::transcript::streamed_events;
+use crate::transcript::{streamed_events, words};
 
 /// A change of the model's text.
 struct Mark<'a> {
@@ -43,7 +43,7 @@ pub(crate) fn marked(story: &RequestStory) -> Option<Markup> {
                 thead { tr { th { "Repair" } th { "Place" } th { "Before" } th { "After" } } }
                 tbody { @for repair in rest { tr {
                     td { (word(repair, "code").replace('_', " ")) } td { code { (place(repair)) } }
-                    td { code { (word(repair, "before")) } } td { code { (word(repair, "after")) } }
+                    td { code { (words(word(repair, "before"))) } } td { code { (words(word(repair, "after"))) } }
                 } } }
             }
         }
@@ -81,13 +81,15 @@ fn pieces(text: &str, marks: &[Mark<'_>]) -> Vec<Markup> {
     for mark in marks {
         let title = format!("{} at {}", mark.code, mark.place);
         pieces.push(html! {
-            (text.get(at..mark.start).unwrap_or_default())
-            @if mark.start < mark.end { del title=(title) { (text.get(mark.start..mark.end).unwrap_or_default()) } }
-            @if !mark.after.is_empty() { ins title=(title) { (mark.after) } }
+            (words(text.get(at..mark.start).unwrap_or_default()))
+            @if mark.start < mark.end {
+                del title=(title) { (words(text.get(mark.start..mark.end).unwrap_or_default())) }
+            }
+            @if !mark.after.is_empty() { ins title=(title) { (words(mark.after)) } }
         });
         at = mark.end;
     }
-    pieces.push(html! { (text.get(at..).unwrap_or_default()) });
+    pieces.push(html! { (words(text.get(at..).unwrap_or_default())) });
     pieces
 }
 

@@ -2,11 +2,13 @@
 
 use maud::{Markup, html};
 use serde_json::Value;
-use steersman_store::rows::{AttemptRow, BodyRow, RequestRow, RequestStory};
+use steersman_core::{Usd, percent_encoded};
+use steersman_store::rows::{AttemptRow, BodyRow, RequestStory};
 
+use crate::indent::{Shown, readable};
 use crate::told::told;
-use crate::transcript::{self, pretty};
-use crate::{format, layout, repairs, requests};
+use crate::transcript::{self, laid_out};
+use crate::{format, layout, repairs, requests, visible};
 
 /// The page. `address` is where clients reach the gateway, for the curl command.
 #[must_use]
@@ -14,8 +16,11 @@ pub fn page(story: &RequestStory, address: &str) -> Markup {
     let row = &story.request;
     let body = html! {
         p { a href="/console/requests" { "Requests" } " / " span.id { (row.id) } }
-        div.heading { h1 { (row.model.as_deref().unwrap_or(&row.requested_model)) } div { (requests::outcome(row)) } }
-        (facts(row))
+        div.heading {
+            h1 { (visible(row.model.as_deref().unwrap_or(&row.requested_model))) }
+            div { (requests::outcome(row)) }
+        }
+        (facts(story))
         (waterfall(story))
         (notes(story))
         @if let Some(repairs) = repairs::marked(story) { (repairs) }
@@ -25,7 +30,8 @@ pub fn page(story: &RequestStory, address: &str) -> Markup {
     layout::page(&format!("Request {}", row.id), "/console/requests", &body)
 }
 
-fn facts(row: &RequestRow) -> Markup {
+fn facts(story: &RequestStory) -> Markup {
+    let row = &story.request;
     let (usage, count) = (&row.usage, format::maybe_count);
     let held = if row.timing.hold_us == 0 { "not at all".to_owned() } else { format::duration(row.timing.hold_us) };
     html! {
@@ -36,7 +42,7 @@ fn facts(row: &RequestRow) -> Markup {
             (fact("Provider", row.provider.as_deref().unwrap_or("–")))
             (fact("Protocol", &format!("{}{}", row.protocol, if row.streamed { ", streamed" } else { "" })))
             (fact("Status", &row.status.to_string()))
-            (fact("Cost", &format::cost(row.cost)))
+            (fact("Cost", &total(story)))
             (fact("Tokens in", &format!("{}{}", count(usage.input_tokens), of_them(usage.cache_read_tokens, "cached"))))
             (fact("Tokens out", &format!("{}{}", count(usage.output_tokens), of_them(usage.reasoning_tokens, "reasoning"))))
             (fact("First token", &format::maybe_duration(row.timing.first_token_us)))
@@ -53,7 +59,7 @@ fn of_them(part: Option<u64>, what: &str) -> String {
 }
 
 fn fact(name: &str, value: &str) -> Markup {
-    html! { div { dt { (name) } dd { (value) } } }
+    html! { div { dt { (name) } dd { (visible(value)) } } }
 }
 
 fn waterfall(story: &RequestStory) -> Markup {
@@ -83,16 +89,16 @@ fn line(attempt: &AttemptRow, total_us: u64) -> Markup {
     html! {
         tr {
             td { (attempt.reason) }
-            td { (attempt.provider) "/" (attempt.requested_model) }
+            td { (layout::name(&format!("{}/{}", attempt.provider, attempt.requested_model))) }
             td {
                 @if let Some(status) = attempt.status { (status) } @else { "–" }
                 @if let Some(code) = &attempt.code { " " code { (code) } }
             }
-            td { (attempt.served_model.as_deref().unwrap_or("–")) }
+            td { (layout::name(attempt.served_model.as_deref().unwrap_or("–"))) }
             td { (attempt.finish_reason.as_deref().unwrap_or("–")) }
             td.number { (format::maybe_count(attempt.usage.input_tokens)) }
             td.number { (format::maybe_count(attempt.usage.output_tokens)) }
-            td.number { (format::cost(attempt.cost)) }
+            td.number { (format::cost(cost(attempt))) }
             td.number { (format::maybe_duration(timing.first_token_us)) }
             td.number { (format::duration(timing.total_us)) }
             td { div.track {
@@ -101,6 +107,24 @@ fn line(attempt: &AttemptRow, total_us: u64) -> Markup {
             } }
         }
     }
+}
+
+/// Codes of attempts that ended before a provider had the request.
+const UNSENT: &[&str] = &["upstream_unreachable", "missing_key", "upstream_auth", "invalid_request"];
+
+/// What an attempt cost. One that a provider refused, or that reached none, cost nothing; of one that was sent and to
+/// which no answer came nobody knows.
+fn cost(attempt: &AttemptRow) -> Option<Usd> {
+    let code = attempt.code.as_deref().unwrap_or_default();
+    let is_free = attempt.status.map_or_else(|| UNSENT.contains(&code), |status| status >= 400);
+    if is_free { Some(Usd::ZERO) } else { attempt.cost }
+}
+
+/// The cost of all attempts; that of some may be missing from it.
+fn total(story: &RequestStory) -> String {
+    let is_open = |attempt: &AttemptRow| attempt.status.is_none() && cost(attempt).is_none();
+    let open = story.request.cost.is_some() && story.attempts.iter().any(is_open);
+    format!("{}{}", if open { "at least " } else { "" }, format::cost(story.request.cost))
 }
 
 /// A bar's place in per mille of the whole, as the style sheet wants it.
@@ -122,7 +146,7 @@ fn notes(story: &RequestStory) -> Markup {
                     @if room == "guard" && asks(content) {
                         p { "What waits for a person stands on " a href="/console/effects" { "Effects" } "." }
                     }
-                    details { summary { "as recorded" } pre { (pretty(&content.to_string())) } }
+                    details { summary { "as recorded" } (laid_out(&content.to_string())) }
                 }
             }
         }
@@ -151,37 +175,75 @@ fn conversation(story: &RequestStory) -> Markup {
     }
 }
 
-fn raw(story: &RequestStory, address: &str) -> Markup {
-    html! {
-        h2 { "Bytes" }
-        @if let Some(body) = &story.request_body {
-            details { summary { "As curl" } pre { (curl(address, &story.request.protocol, body)) } }
-            details { summary { "Request, as the client sent it" } pre { (text(body)) } }
-        }
-        @if let Some(body) = &story.response_body {
-            details { summary { "Answer, as the client received it" } pre { (text(body)) } }
-        }
-        @for (index, attempt) in story.attempts.iter().enumerate() {
-            @if let Some(body) = &attempt.request_body {
-                details { summary { "Attempt " (index + 1) ": as the provider received it" } pre { (text(body)) } }
-            }
-            @if let Some(body) = &attempt.response_body {
-                details { summary { "Attempt " (index + 1) ": as the provider answered" } pre { (text(body)) } }
-            }
-        }
-        details { summary { "Parameters" } pre { (pretty(&story.parameters)) } }
+/// What is shown of a body; all of it is a download.
+const MAX_SHOWN_BYTES: usize = 64 << 10;
+
+/// A body under its name in an address: `request`, `answer`, and of the first attempt `1-sent`, `1-heard`.
+#[must_use]
+pub fn body<'s>(story: &'s RequestStory, name: &str) -> Option<&'s BodyRow> {
+    let attempt = |number: &str| story.attempts.get(number.parse::<usize>().ok()?.checked_sub(1)?);
+    match name.split_once('-') {
+        None if name == "request" => story.request_body.as_ref(),
+        None if name == "answer" => story.response_body.as_ref(),
+        Some((number, "sent")) => attempt(number)?.request_body.as_ref(),
+        Some((number, "heard")) => attempt(number)?.response_body.as_ref(),
+        _ => None,
     }
 }
 
-fn text(body: &BodyRow) -> String {
-    pretty(&String::from_utf8_lossy(&body.content))
+fn raw(story: &RequestStory, address: &str) -> Markup {
+    html! {
+        h2 { "Bytes" }
+        @if story.request_body.is_some() {
+            details { summary { "As curl" } pre { (curl(address, story)) } }
+            (bytes(story, "request", "Request, as the client sent it"))
+        }
+        (bytes(story, "answer", "Answer, as the client received it"))
+        @for number in 1..=story.attempts.len() {
+            (bytes(story, &format!("{number}-sent"), &format!("Attempt {number}: as the provider received it")))
+            (bytes(story, &format!("{number}-heard"), &format!("Attempt {number}: as the provider answered")))
+        }
+        details { summary { "Parameters" } (laid_out(&story.parameters)) }
+    }
 }
 
-/// The request as a command, quoted for a POSIX shell.
-fn curl(address: &str, protocol: &str, body: &BodyRow) -> String {
-    let path = path_of(protocol, &body.content).unwrap_or_else(|| "/v1/chat/completions".to_owned());
-    let body = String::from_utf8_lossy(&body.content).replace('\'', "'\\''");
-    format!("curl {address}{path} \\\n  -H 'content-type: application/json' \\\n  -d '{body}'")
+/// A body that was kept, with line breaks that it may not have had.
+fn bytes(story: &RequestStory, name: &str, title: &str) -> Markup {
+    html! {
+        @if let Some(body) = body(story, name) {
+            @let Shown { text, is_whole } = readable(&body.content, MAX_SHOWN_BYTES);
+            details {
+                summary { (title) }
+                p { small {
+                    @if is_whole { "With line breaks where it is JSON. " } @else { "The beginning of it. " }
+                    a href=(format!("/console/requests/{}/bytes/{name}", story.request.id)) {
+                        "All " (format::bytes(body.content.len() as u64)) " as they are"
+                    }
+                } }
+                pre { (visible(&text)) }
+            }
+        }
+    }
+}
+
+/// The request as a command, quoted for a POSIX shell. A body that begins with `@` names no file in it.
+fn curl(address: &str, story: &RequestStory) -> String {
+    let row = &story.request;
+    let sent = story.request_body.as_ref().map(|body| &body.content[..]).unwrap_or_default();
+    let path = path_of(&row.protocol, sent).unwrap_or_else(|| "/v1/chat/completions".to_owned());
+    let data = if sent.len() > MAX_SHOWN_BYTES {
+        format!("--data-binary '@{}-request.json'", row.id)
+    } else {
+        format!("--data-raw '{}'", String::from_utf8_lossy(sent).replace('\'', "'\\''"))
+    };
+    // A task that was made of the request is made of it again; one that a client named may have stood in the header.
+    let named = row.task != row.protocol && row.task != "none" && !row.task.starts_with("auto/");
+    let task = format!(" \\\n  -H 'x-steersman-task: {}'", percent_encoded(&row.task, b"/"));
+    let task = if named { task } else { String::new() };
+    format!(
+        "curl {address}{path} \\\n  -H 'content-type: application/json' \\\n  \
+         -H \"authorization: Bearer $STEERSMAN_API_KEY\"{task} \\\n  {data}"
+    )
 }
 
 /// Where the request came in: some dialects have the model in the path.
@@ -195,10 +257,80 @@ fn path_of(protocol: &str, body: &[u8]) -> Option<String> {
 mod tests {
     use super::*;
 
+    fn story(task: &str, sent: &str) -> RequestStory {
+        RequestStory {
+            request: crate::requests::tests::row(task),
+            parameters: "{}".into(),
+            request_body: Some(BodyRow { hash: String::new(), content: sent.to_owned().into() }),
+            response_body: None,
+            attempts: Vec::new(),
+            notes: std::collections::BTreeMap::new(),
+        }
+    }
+
     #[test]
-    fn a_quote_in_a_body_cannot_leave_the_command() {
-        let body = BodyRow { hash: String::new(), content: "it's; rm".into() };
-        assert!(curl("http://h", "openai.chat", &body).ends_with("-d 'it'\\''s; rm'"));
+    fn a_body_cannot_leave_the_command_nor_read_a_file() {
+        let command = curl("http://h", &story("auto/1", "it's; rm"));
+        assert!(command.ends_with("--data-raw 'it'\\''s; rm'"), "{command}");
+        assert!(curl("http://h", &story("auto/1", "@/etc/hostname")).ends_with("--data-raw '@/etc/hostname'"));
+    }
+
+    #[test]
+    fn the_command_has_the_task_and_a_place_for_the_key() {
+        let command = curl("http://h", &story("a b/c", "{}"));
+        assert!(command.contains("-H 'x-steersman-task: a%20b/c'") && command.contains("Bearer $STEERSMAN_API_KEY"));
+        assert!(!curl("http://h", &story("auto/1", "{}")).contains("x-steersman-task"));
+    }
+
+    #[test]
+    fn a_body_is_shown_as_it_was_sent_and_only_its_beginning() {
+        let shown = page(&story("t", r#"{"a":0.10,"a":12345678901234567890123}"#), "http://h").into_string();
+        assert!(shown.contains("&quot;a&quot;: 0.10,\n  &quot;a&quot;: 12345678901234567890123\n"), "{shown}");
+        let long = story("t", &"y".repeat(17 << 20));
+        let shown = page(&long, "http://h").into_string();
+        assert!(shown.len() < 100_000, "{}", shown.len());
+        assert!(shown.contains("/bytes/request") && shown.contains("All 17 MiB"));
+        assert_eq!(body(&long, "request").map(|body| body.content.len()), Some(17 << 20));
+        for nothing in ["answer", "1-sent", "0-sent", "x", "-sent", "request-sent"] {
+            assert_eq!(body(&long, nothing), None, "{nothing}");
+        }
+    }
+
+    #[test]
+    fn an_attempt_that_was_refused_or_reached_nobody_cost_nothing_and_of_one_without_an_answer_nobody_knows() {
+        let of = |status, code: &str, known: Option<Usd>| {
+            let mut attempt = attempt();
+            (attempt.status, attempt.code, attempt.cost) = (status, Some(code.to_owned()), known);
+            cost(&attempt)
+        };
+        assert_eq!(of(Some(429), "rate_limited", None), Some(Usd::ZERO));
+        assert_eq!(of(None, "upstream_unreachable", None), Some(Usd::ZERO));
+        assert_eq!(of(None, "upstream_timeout", None), None);
+        assert_eq!(of(Some(200), "upstream_cut", Some(Usd::from_nanos(7))), Some(Usd::from_nanos(7)));
+        let mut late = story("t", "{}");
+        late.request.cost = Some(Usd::ZERO);
+        assert_eq!(total(&late), "$0.00");
+        late.attempts = vec![AttemptRow { code: Some("upstream_timeout".into()), ..attempt() }];
+        assert_eq!(total(&late), "at least $0.00");
+    }
+
+    fn attempt() -> AttemptRow {
+        AttemptRow {
+            started_us: 0,
+            provider: "p".into(),
+            requested_model: "m".into(),
+            served_model: None,
+            response_id: None,
+            status: None,
+            code: None,
+            finish_reason: None,
+            usage: steersman_core::Usage::default(),
+            cost: None,
+            timing: steersman_core::Timing::default(),
+            reason: "first".into(),
+            request_body: None,
+            response_body: None,
+        }
     }
 
     #[test]

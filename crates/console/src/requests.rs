@@ -95,10 +95,10 @@ fn line(row: &RequestRow) -> Markup {
             td { time { (format::moment(row.started_at_us)) } }
             td { (outcome(row)) }
             td {
-                (row.model.as_deref().unwrap_or(&row.requested_model))
+                (layout::name(row.model.as_deref().unwrap_or(&row.requested_model)))
                 @if row.attempts > 1 { small { " " (row.attempts) " attempts" } }
             }
-            td { (row.task) }
+            td { (layout::name(&row.task)) }
             td.number { (format::maybe_count(row.usage.input_tokens)) }
             td.number { (format::maybe_count(row.usage.output_tokens)) }
             td.number { (format::cost(row.cost)) }
@@ -114,5 +114,34 @@ pub(crate) fn outcome(row: &RequestRow) -> Markup {
     html! {
         span class=(format!("badge {}", row.outcome.as_str())) { (row.outcome.as_str()) }
         @if let Some(code) = &row.code { " " code { (code) } }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use steersman_core::{RequestId, Timing, Usage};
+
+    use super::*;
+
+    /// A plain line.
+    pub(crate) fn row(task: &str) -> RequestRow {
+        RequestRow {
+            id: RequestId::from_parts(1, [0; 10]),
+            started_at_us: 0,
+            task: task.to_owned(),
+            protocol: "openai.chat".to_owned(),
+            streamed: false,
+            requested_model: "m".to_owned(),
+            model: None,
+            provider: None,
+            status: 200,
+            outcome: OutcomeKind::Accepted,
+            code: None,
+            usage: Usage::default(),
+            cost: None,
+            timing: Timing::default(),
+            attempts: 0,
+            fingerprint: String::new(),
+        }
     }
 }

@@ -37,14 +37,12 @@ fn line(row: &TaskRow) -> Markup {
     let each = sum.cost_known.nanos().checked_div(i64::try_from(known).unwrap_or(i64::MAX));
     html! {
         tr {
-            td { a href=(format!("/console/requests?task={}", format::encode(&row.task))) { (row.task) } }
+            td { a href=(format!("/console/requests?task={}", format::encode(&row.task))) {
+                (layout::name(&row.task))
+            } }
             td.number { (format::count(sum.requests)) }
             td.number { (format::share(sum.errors, sum.requests)) }
-            td.number {
-                @if known > 0 { (format::sum(sum.cost_known)) }
-                @if known > 0 && sum.cost_unknown_requests > 0 { " + " }
-                @if sum.cost_unknown_requests > 0 { (format::count(sum.cost_unknown_requests)) " unknown" }
-            }
+            td.number { (format::sum_of(sum)) }
             td.number { @match each { Some(nanos) => (format::sum(steersman_core::Usd::from_nanos(nanos))), None => "–" } }
             td.number { (format::count(sum.tokens.input)) }
             td.number { (format::share(sum.tokens.cache_read, sum.tokens.input)) }

@@ -14,7 +14,7 @@ use steersman_core::{
 };
 
 use steersman_structured::{Alias, Repair};
-use steersman_wire::Loss;
+use steersman_wire::{Loss, dialect};
 
 use crate::admit::Admitted;
 use crate::attempt::Attempt;
@@ -30,6 +30,9 @@ use crate::reply::Inbound;
 
 /// The largest answer that is kept; a longer one is cut here, and the record says so by its length.
 const MAX_KEPT_BYTES: usize = 4 << 20;
+
+/// The longest name of a model that is kept of a request which was refused for it.
+const MAX_MODEL_BYTES: usize = 256;
 
 /// The longest header value that is written.
 const MAX_HEADER_BYTES: usize = 4 << 10;
@@ -403,6 +406,11 @@ impl Recording {
         record.outcome = outcome;
         record.code = code;
         record.timing.total_us = total_us;
+        if record.requested_model.as_str().is_empty()
+            && let Some(asked) = asked_for(&record)
+        {
+            record.requested_model = asked;
+        }
         let beside = std::mem::take(&mut *self.beside.lock().unwrap_or_else(PoisonError::into_inner));
         if !beside.is_empty() {
             record.attempts.extend(beside);
@@ -433,6 +441,14 @@ impl Drop for Recording {
         }
         self.close(Code::CLIENT_GONE.status, OutcomeKind::Cancelled, Some(Code::CLIENT_GONE));
     }
+}
+
+/// The model that a request names which was refused before it was made ready: whoever looks for the mistake looks for
+/// that name. It may be of any length, and no more of it is kept than a name has.
+fn asked_for(record: &RequestRecord) -> Option<ModelName> {
+    let head = dialect(record.protocol)?.request_head(&record.request_body).ok()?;
+    let name = head.model.get(..head.model.floor_char_boundary(MAX_MODEL_BYTES))?;
+    Some(ModelName::from(name))
 }
 
 /// An attempt that got no answer at all (no status) is not billed; any other without a known cost makes the sum

@@ -312,7 +312,8 @@ async fn an_unknown_model_is_refused_with_the_nearest_name() {
     assert_eq!(reply.status, 404);
     let said = text(reply).await;
     assert!(said.contains("model_not_found") && said.contains("`m`"), "{said}");
-    assert_eq!(house.only_record().code, Some(Code::MODEL_NOT_FOUND));
+    let record = house.only_record();
+    assert_eq!((record.code, record.requested_model.as_str()), (Some(Code::MODEL_NOT_FOUND), "n"));
 }
 
 #[tokio::test(start_paused = true)]

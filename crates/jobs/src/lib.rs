@@ -22,9 +22,11 @@ mod report;
 mod settings;
 mod shadow;
 mod task;
+mod today;
 mod watcher;
 
 pub use objectives::{Objectives, Truth};
 pub use report::{Added, Ahead, Report};
 pub use settings::{Evaluator, ObjectiveSettings};
+pub use today::ShadowDay;
 pub use watcher::Watcher;

@@ -21,6 +21,7 @@ use crate::measured::Measured;
 use crate::settings::{Evaluator, ObjectiveSettings};
 use crate::shadow::Panel;
 use crate::task::{Alarmed, Heard, Task};
+use crate::today::ShadowDay;
 use crate::{purse, shadow};
 
 /// Kinds of documents in the durable state.
@@ -145,6 +146,23 @@ impl Objectives {
         self.tasks.iter().map(|(name, task)| (name.clone(), task.standing())).collect()
     }
 
+    /// What shadow calls took today, by task.
+    ///
+    /// # Errors
+    /// The state cannot be read.
+    pub async fn shadow_day(&self) -> Result<BTreeMap<String, ShadowDay>, StoreError> {
+        if self.tasks.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let booked = purse::booked_today(&self.state).await?;
+        let today = now_us() / DAY_US;
+        let of = |(name, task): (&String, &Arc<Task>)| {
+            let booked = booked.get(name).copied().unwrap_or_default();
+            (name.clone(), task.told(today, booked))
+        };
+        Ok(self.tasks.iter().map(of).collect())
+    }
+
     /// A task's labels as recorded traffic, oldest first: those that are about its models as they are now, graded as
     /// they are now. Nothing for a task without an objective.
     ///
@@ -246,6 +264,7 @@ impl Objectives {
         let day = record.started_at_us / DAY_US;
         let Some(held) = self.hold(record.task.as_str(), task, day, most).await else { return };
         let gathered = shadow::gather(record, served, &task.settings, &panel, SHADOW_LIMIT).await;
+        task.spent(day, gathered.spent);
         if let Err(error) = held.settle(&self.state, gathered.spent).await {
             tracing::warn!(%error, request = %record.id, "what shadow calls cost stays held as it was estimated");
         }

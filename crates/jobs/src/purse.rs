@@ -3,12 +3,16 @@
 //!
 //! What never happens here: a call whose price is unknown while a limit is set.
 
+use std::collections::BTreeMap;
+
 use steersman_core::{Account, Bank, BankError, Usage, Usd};
 use steersman_engine::{Candidate, day_now};
-use steersman_store::State;
+use steersman_store::{State, StoreError};
 
 use crate::shadow::Panel;
 
+/// What the names of the accounts begin with.
+const ACCOUNTS: &str = "shadow/";
 /// What is held for an answer to a request that names no limit: few answers are longer.
 const OUTPUT_TOKENS: u64 = 4_096;
 /// What is held for each of a judge's two answers, which is one letter.
@@ -19,26 +23,28 @@ const VERDICT_TOKENS: u64 = 16;
 pub(crate) struct Spent {
     /// The sum of what is known.
     pub(crate) known: Usd,
-    /// Whether some call's cost is not.
-    pub(crate) partly: bool,
+    /// How many calls were answered.
+    pub(crate) calls: u64,
+    /// Of those, how many have a cost that nobody knows.
+    pub(crate) unknown: u64,
 }
 
 impl Spent {
     /// One more call.
     pub(crate) fn add(&mut self, cost: Option<Usd>) {
-        self.known += cost.unwrap_or_default();
-        self.partly |= cost.is_none();
+        self.add_all(Self { known: cost.unwrap_or_default(), calls: 1, unknown: u64::from(cost.is_none()) });
     }
 
     /// More calls.
     pub(crate) fn add_all(&mut self, other: Self) {
         self.known += other.known;
-        self.partly |= other.partly;
+        self.calls += other.calls;
+        self.unknown += other.unknown;
     }
 }
 
-/// What is held for the shadow calls of one request; nothing where the task has no limit.
-pub(crate) struct Held(Option<(Account, Usd)>);
+/// What is held for the shadow calls of one request, and on which account; nothing where the task has no limit.
+pub(crate) struct Held(Account, Usd);
 
 /// Holds what the shadow calls of a request may cost. `None` if the day's limit leaves no room, or a price is unknown.
 pub(crate) async fn hold(
@@ -47,18 +53,35 @@ pub(crate) async fn hold(
     limit: Option<Usd>,
     most: Option<Usd>,
 ) -> Result<Option<Held>, BankError> {
-    let Some(cap) = limit else { return Ok(Some(Held(None))) };
-    let Some(most) = most.filter(|most| *most <= cap) else { return Ok(None) };
-    let account = Account { name: format!("shadow/{task}").into(), period: day_now().into() };
+    let (most, cap) = match limit {
+        Some(cap) => (most.filter(|most| *most <= cap), cap),
+        // What they cost is booked all the same.
+        None => (Some(Usd::ZERO), Usd::from_nanos(i64::MAX)),
+    };
+    let Some(most) = most else { return Ok(None) };
+    let account = Account { name: account(task).into(), period: day_now().into() };
     let taken = state.take(account.clone(), most, cap).await?;
-    Ok(taken.then_some(Held(Some((account, most)))))
+    Ok(taken.then_some(Held(account, most)))
+}
+
+/// What all gateways on the state have booked today (UTC) for the shadow calls of each task.
+pub(crate) async fn booked_today(state: &State) -> Result<BTreeMap<String, Usd>, StoreError> {
+    let today = day_now();
+    let of_today = state.budgets().await?.into_iter().filter(|row| row.period == today);
+    let booked =
+        of_today.filter_map(|row| Some((row.name.strip_prefix(ACCOUNTS)?.to_owned(), row.spent + row.overrun)));
+    Ok(booked.collect())
+}
+
+fn account(task: &str) -> String {
+    format!("{ACCOUNTS}{task}")
 }
 
 impl Held {
     /// Books what the calls did cost. An unknown cost counts as all that was held.
     pub(crate) async fn settle(self, state: &State, spent: Spent) -> Result<(), BankError> {
-        let Some((account, most)) = self.0 else { return Ok(()) };
-        let cost = if spent.partly { spent.known.max(most) } else { spent.known };
+        let Self(account, most) = self;
+        let cost = if spent.unknown > 0 { spent.known.max(most) } else { spent.known };
         state.settle(account, most, cost.min(most), cost - cost.min(most)).await
     }
 }
@@ -96,10 +119,10 @@ mod tests {
         let (cap, most) = (Usd::from_decimal(1.0), Usd::from_decimal(0.6));
         let first = hold(&state, "triage", cap, most).await.unwrap().unwrap();
         assert!(hold(&state, "triage", cap, most).await.unwrap().is_none());
-        let cheap = Spent { known: Usd::from_nanos(100_000_000), partly: false };
+        let cheap = Spent { known: Usd::from_nanos(100_000_000), calls: 1, unknown: 0 };
         first.settle(&state, cheap).await.unwrap();
         let second = hold(&state, "triage", cap, most).await.unwrap().unwrap();
-        second.settle(&state, Spent { partly: true, ..cheap }).await.unwrap();
+        second.settle(&state, Spent { unknown: 1, ..cheap }).await.unwrap();
         drop(state);
         let state = State::open(&engine).await.unwrap();
         assert!(hold(&state, "triage", cap, most).await.unwrap().is_none());
@@ -107,5 +130,19 @@ mod tests {
         assert!(hold(&state, "triage", None, None).await.unwrap().is_some());
         let booked = state.budgets().await.unwrap();
         assert_eq!((booked[0].spent, booked[0].held), (Usd::from_nanos(700_000_000), Usd::ZERO));
+    }
+
+    #[tokio::test]
+    async fn what_calls_without_a_limit_cost_is_booked_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = steersman_store::Engine::Sqlite { path: folder.path().join("steersman.db") };
+        let state = State::open(&engine).await.unwrap();
+        for _ in 0..3 {
+            let held = hold(&state, "triage", None, None).await.unwrap().unwrap();
+            let spent = Spent { known: Usd::from_nanos(5), calls: 2, unknown: 1 };
+            held.settle(&state, spent).await.unwrap();
+        }
+        let booked = booked_today(&state).await.unwrap();
+        assert_eq!(booked, BTreeMap::from([("triage".to_owned(), Usd::from_nanos(15))]));
     }
 }

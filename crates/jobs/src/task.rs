@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use serde::{Deserialize, Serialize};
+use steersman_core::Usd;
 use steersman_engine::Board;
 use steersman_routing::{Alarm, Objective, Standing};
 use steersman_store::now_us;
@@ -14,7 +15,9 @@ use crate::labels::Row;
 use crate::line::Line;
 use crate::measured::Measured;
 use crate::objectives::DAY_US;
+use crate::purse::Spent;
 use crate::settings::ObjectiveSettings;
+use crate::today::{ShadowDay, Today};
 
 /// Answers that wait to be watched for drift while a label is counted; more are not.
 const MAX_UNSEEN: usize = 4_096;
@@ -65,15 +68,6 @@ pub(crate) enum Heard {
     Served(String, Option<bool>),
     /// A client's score of an answer, and whether it was the reference's.
     Scored(bool, f64),
-}
-
-/// How many requests of a day got shadow calls.
-#[derive(Default)]
-struct Today {
-    day: i64,
-    requests: u64,
-    /// Whether the day's money did not cover one more.
-    broke: bool,
 }
 
 impl Task {
@@ -214,13 +208,12 @@ impl Task {
     }
 
     fn about_today(&self) -> Option<String> {
-        let today = lock(&self.today);
-        let is_today = today.day == now_us() / DAY_US;
-        let used_up = is_today && (today.broke || today.requests >= self.settings.shadow_per_day);
-        used_up.then(|| match today.broke {
-            true => "today's money for shadow calls is used up".to_owned(),
-            false => format!("today's shadow calls are used up (`shadow_per_day = {}`)", self.settings.shadow_per_day),
-        })
+        let (today, day) = (lock(&self.today), now_us() / DAY_US);
+        let most = self.settings.shadow_per_day;
+        if today.is_broke(day) {
+            return Some("today's money for shadow calls is used up".to_owned());
+        }
+        today.is_full(day, most).then(|| format!("today's shadow calls are used up (`shadow_per_day = {most}`)"))
     }
 
     /// Takes it out of use, or into it again.
@@ -239,22 +232,22 @@ impl Task {
 
     /// Counts one more request of the day, if there may be one.
     pub(crate) fn may_ask(&self, day: i64) -> bool {
-        let mut today = lock(&self.today);
-        if today.day != day {
-            *today = Today { day, ..Today::default() };
-        }
-        let may = today.requests < self.settings.shadow_per_day;
-        today.requests += u64::from(may);
-        may
+        lock(&self.today).may_ask(day, self.settings.shadow_per_day)
+    }
+
+    /// Counts what the calls of one request took.
+    pub(crate) fn spent(&self, day: i64, spent: Spent) {
+        lock(&self.today).spent(day, spent);
+    }
+
+    /// What a day took so far, with what is booked.
+    pub(crate) fn told(&self, day: i64, booked: Usd) -> ShadowDay {
+        lock(&self.today).told(day, booked)
     }
 
     /// A request that was counted has asked nobody, since the day's money did not cover it.
     pub(crate) fn did_not_ask(&self, day: i64) {
-        let mut today = lock(&self.today);
-        if today.day == day {
-            today.requests = today.requests.saturating_sub(1);
-            today.broke = true;
-        }
+        lock(&self.today).did_not_ask(day);
     }
 }
 

@@ -88,7 +88,8 @@ fn a_page_of_another_site_can_neither_rebind_a_name_to_this_machine_nor_send_a_f
         assert_eq!(ask(headers).status, 200, "{headers}");
     }
     let made = send(at, "POST", "/console/keys", &(urlencoded + "sec-fetch-site: same-origin\r\n"), form);
-    let secret = made.body.split("sk-st-").nth(1).unwrap().split('<').next().unwrap();
+    let page = send(at, "GET", made.header("location").unwrap(), &own, "").body;
+    let secret = page.split("sk-st-").nth(1).unwrap().split('<').next().unwrap();
     // A client with a key is no page that was tricked: any name may lead here, as behind a proxy.
     let proxied = format!("host: api.example\r\nauthorization: Bearer sk-st-{secret}\r\n");
     assert_eq!(ask(&proxied).status, 200);
@@ -134,18 +135,22 @@ fn a_typing_error_makes_no_key_and_a_page_says_what_happened() {
     {
         let refused = form("/console/keys", &typed(usd, count));
         assert!(refused.status == 400 && refused.body.contains(field), "{}", refused.body);
+        assert!(refused.body.contains("href=\"/console/keys\">Back to"), "{}", refused.body);
     }
-    let refused = json(r#"{"name":"x","usd_perday":5}"#);
-    assert!(refused.status == 400 && refused.body.contains("usd_perday"), "{}", refused.body);
+    for (sent, named) in [(r#"{"name":"x","usd_perday":5}"#, "usd_perday"), ("{\"name\":", "EOF"), ("", "EOF")] {
+        let refused = json(sent);
+        assert_eq!((refused.status, &refused.json()["error"]["code"]), (400, &json!("invalid_request")), "{sent}");
+        assert!(refused.body.contains(named), "{}", refused.body);
+    }
     assert_eq!(send(at, "GET", "/admin/keys", &own, "").json()["keys"], json!([]), "no key was made");
     let gone = form("/console/keys/nobody/revoke", "");
     assert_eq!(gone.status, 404);
     assert!(gone.body.contains("there is no key") && !gone.body.contains("cannot be read"), "{}", gone.body);
-    assert_eq!(form("/console/keys", &typed("5", "60")).status, 200);
+    assert_eq!(form("/console/keys", &typed("5", "60")).status, 303);
     let again = form("/console/keys", &typed("5", "60"));
     assert!(again.status == 409 && again.body.contains("good already"), "{}", again.body);
     let ticked = typed("", "").replace("name=x", "name=chat&end_users=on");
-    assert_eq!(form("/console/keys", &ticked).status, 200);
+    assert_eq!(form("/console/keys", &ticked).status, 303);
     assert_eq!(json(r#"{"name":"bot","end_users":true}"#).status, 200);
     let keys = send(at, "GET", "/admin/keys", &own, "").json()["keys"].clone();
     for key in keys.as_array().unwrap() {

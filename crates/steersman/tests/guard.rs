@@ -407,6 +407,9 @@ fn the_console_shows_each_decision_with_its_witness() {
         page.body
     );
     assert!(get(house.address, "/console/guard?decision=allow").body.contains("No decision"));
+    assert_eq!(get(house.address, "/console/guard?decision=perhaps").status, 400);
+    let id = house.log(1)[0]["id"].as_str().unwrap().to_owned();
+    assert!(get(house.address, &format!("/console/guard?before={id}")).body.contains("no older ones"));
     let listed = |outcome: &str| get(house.address, &format!("/console/requests?outcome={outcome}")).body;
     assert!(listed("guarded").contains("badge guarded") && !listed("accepted").contains("badge guarded"));
     assert!(house.run(&["log", "--outcome", "guarded"]).contains("guarded"));

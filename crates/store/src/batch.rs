@@ -11,6 +11,7 @@ use crate::calls::{self, CallNames};
 use crate::driver::{DatabaseError, Driver};
 use crate::name::Name;
 use crate::packs::Pack;
+use crate::reader::guarded::is_guarded;
 use crate::redact::Redactor;
 use crate::rollup::OpenRollups;
 use crate::value::Value;
@@ -38,6 +39,7 @@ struct Ready {
     /// Bytes in packs, before they were compressed.
     packed_bytes: u64,
     stored_bytes: u64,
+    is_guarded: bool,
 }
 
 /// Records ready to be written.
@@ -51,9 +53,9 @@ const INSERT_REQUEST: &str =
     "INSERT INTO requests (id, started_at_us, task, protocol, streamed, requested_model, model,
         provider, status, outcome, code, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens,
         reasoning_tokens, cost_nanos, connect_us, first_token_us, hold_us, total_us, attempts, fingerprint, parameters,
-        request_body, response_body, notes, calls)
+        request_body, response_body, notes, calls, guarded)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
-        $24, $25, $26, $27, $28)
+        $24, $25, $26, $27, $28, $29)
     ON CONFLICT (id) DO NOTHING";
 
 const INSERT_PACK: &str = "INSERT INTO packs (id, size, content) VALUES ($1, $2, $3)";
@@ -67,6 +69,7 @@ impl Batch {
         redact_texts(&mut record, redactor);
         let at_ms = i64::try_from(record.id.unix_millis()).unwrap_or(i64::MAX);
         let before = self.new.bodies.len();
+        let is_guarded = is_guarded(&record.notes);
         let mut keep = |body: &[u8]| bodies.keep(redactor, body, at_ms, &mut self.new);
         let request = keep(&std::mem::take(&mut record.request_body));
         let response = keep(&std::mem::take(&mut record.response_body));
@@ -84,7 +87,7 @@ impl Batch {
         let packed_bytes = packed.filter_map(|name| name.place()).map(|(_, place)| place.len() as u64).sum();
         let new_bytes: usize = self.new.bodies.iter().skip(before).map(|body| body.content.len() + 96).sum();
         let stored_bytes = new_bytes as u64 + REQUEST_BYTES;
-        self.ready.push(Ready { record, names, packed_bytes, stored_bytes });
+        self.ready.push(Ready { record, names, packed_bytes, stored_bytes, is_guarded });
     }
 
     /// Compresses what waits for it: the batch can be written then. What packs take is shared by those whose texts they
@@ -210,7 +213,7 @@ fn name_values(names: &Names) -> [Value<'_>; 4] {
 fn request_values(ready: &Ready) -> Vec<Value<'_>> {
     let record = &ready.record;
     let last = record.attempts.last();
-    let mut row = Vec::with_capacity(28);
+    let mut row = Vec::with_capacity(29);
     row.extend([
         Value::Text(record.id.as_str()),
         Value::Int(record.started_at_us),
@@ -233,5 +236,6 @@ fn request_values(ready: &Ready) -> Vec<Value<'_>> {
         Value::Text(&record.parameters),
     ]);
     row.extend(name_values(&ready.names));
+    row.push(if ready.is_guarded { Value::Int(1) } else { Value::Null });
     row
 }

@@ -3,8 +3,8 @@
 //! Questions are written once and asked of either engine through one narrow door. SQLite answers on threads where
 //! blocking is allowed, PostgreSQL on the caller's runtime; a handful of connections each.
 
+pub(crate) mod guarded;
 mod list;
-mod noted;
 mod series;
 mod story;
 mod tasks;
@@ -80,14 +80,13 @@ impl Reader {
         list::page(self, filter, page).await
     }
 
-    /// What one room decided, newest first: at most `limit` requests that hold a note of it, `before` a cursor.
-    ///
-    /// A page may be short and yet have a `next`: one question looks at no more than 1,000 requests with notes.
+    /// What the guard decided, newest first: at most `limit` requests with a call or a link that it judged, `before` a
+    /// cursor.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub async fn noted(&self, room: &str, before: Option<&RequestId>, limit: usize) -> Result<NotedPage, StoreError> {
-        noted::page(self, room, before, limit).await
+    pub async fn guarded(&self, before: Option<&RequestId>, limit: usize) -> Result<NotedPage, StoreError> {
+        guarded::page(self, before, limit).await
     }
 
     /// One request whole; `None` if it is not kept (or not yet: the writer is up to 100 ms behind).

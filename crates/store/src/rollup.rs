@@ -127,16 +127,18 @@ impl Rollup {
 pub(crate) struct Sum {
     all: Rollup,
     errors: u64,
+    truncated: u64,
     refused: u64,
     cancelled: u64,
 }
 
 impl Sum {
-    /// Adds a row of requests that ended in this way.
-    pub(crate) fn add(&mut self, outcome: OutcomeKind, rollup: &Rollup) {
+    /// Adds a row of requests that ended in this way, with this code. A cut answer that the client got has none.
+    pub(crate) fn add(&mut self, outcome: OutcomeKind, code: &str, rollup: &Rollup) {
         self.all.merge(rollup);
         match outcome {
             OutcomeKind::Accepted | OutcomeKind::Guarded => {}
+            OutcomeKind::Truncated if code.is_empty() => self.truncated += rollup.requests,
             OutcomeKind::Rejected | OutcomeKind::Truncated | OutcomeKind::Failed => self.errors += rollup.requests,
             OutcomeKind::Refused => self.refused += rollup.requests,
             OutcomeKind::Cancelled => self.cancelled += rollup.requests,
@@ -149,6 +151,7 @@ impl Sum {
         Aggregate {
             requests: self.all.requests,
             errors: self.errors,
+            truncated: self.truncated,
             refused: self.refused,
             cancelled: self.cancelled,
             tokens: TokenSums { input, cache_read, cache_write, output, reasoning },

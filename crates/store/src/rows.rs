@@ -120,7 +120,7 @@ pub struct RequestStory {
     pub notes: BTreeMap<String, serde_json::Value>,
 }
 
-/// What one room decided on one request.
+/// What the guard decided on one request.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct NotedRow {
     /// The request.
@@ -133,7 +133,7 @@ pub struct NotedRow {
     pub note: serde_json::Value,
 }
 
-/// One page of a room's notes, newest first.
+/// One page of what the guard decided, newest first.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct NotedPage {
     /// The lines.
@@ -156,8 +156,10 @@ pub struct RequestPage {
 pub struct Aggregate {
     /// Requests that began in the span.
     pub requests: u64,
-    /// Of those, how many failed, were rejected or were cut. Refusals and clients that left are counted apart.
+    /// Of those, how many failed or were rejected. Refusals, cut answers and clients that left are counted apart.
     pub errors: u64,
+    /// Of those, how many got an answer that was cut at its limit of tokens.
+    pub truncated: u64,
     /// Of those, how many the model refused.
     pub refused: u64,
     /// Of those, how many clients gave up.
@@ -226,11 +228,23 @@ pub struct Overview {
     pub models: Vec<ModelSeries>,
 }
 
+/// Who answered.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Server {
+    /// The model, as the last attempt asked for it.
+    Model(String),
+    /// An answer that was kept was given again.
+    Cache,
+    /// The request failed before it reached a provider.
+    Nobody,
+}
+
 /// One model over time.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ModelSeries {
-    /// The model, as the last attempt asked for it; `None` for requests that reached no provider.
-    pub model: Option<String>,
+    /// Who answered.
+    pub server: Server,
     /// The whole range.
     pub total: Aggregate,
     /// Each step with at least one request, in order.

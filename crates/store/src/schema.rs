@@ -42,6 +42,7 @@ pub(crate) static RECORDS: Schema = Schema {
             both: include_str!("../migrations/0004_packs.sql"),
             postgres: include_str!("../migrations/0004_postgres.sql"),
         },
+        Migration { both: include_str!("../migrations/0005_guarded.sql"), postgres: "" },
     ],
 };
 

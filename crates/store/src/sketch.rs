@@ -47,7 +47,8 @@ impl Sketch {
         self.buckets.iter().fold(0, |sum, &(_, count)| sum.saturating_add(count))
     }
 
-    /// The value at rank `q * (count - 1)`, for `q` from 0 to 1. `None` if nothing was counted.
+    /// The smallest value that at least the share `q` of all does not exceed (nearest rank), for `q` from 0 to 1: of
+    /// few values the 99th percentile is the largest. `None` if nothing was counted.
     pub(crate) fn quantile(&self, q: f64) -> Option<u64> {
         let rank = rank_of(q, self.count())?;
         let mut passed = 0u64;
@@ -108,7 +109,9 @@ fn middle_of(bucket: u16) -> u64 {
     reason = "a rank need not be exact beyond 2^52 values"
 )]
 fn rank_of(q: f64, count: u64) -> Option<u64> {
-    Some((q.clamp(0.0, 1.0) * count.checked_sub(1)? as f64).floor() as u64)
+    let last = count.checked_sub(1)?;
+    let nearest = (q.clamp(0.0, 1.0) * count as f64).ceil() as u64;
+    Some(nearest.saturating_sub(1).min(last))
 }
 
 fn push_varint(bytes: &mut Vec<u8>, mut number: u64) {
@@ -152,7 +155,9 @@ mod tests {
         ) {
             let estimate = sketch_of(&values).quantile(q).unwrap() as f64;
             values.sort_unstable();
-            let truth = values[rank_of(q, values.len() as u64).unwrap() as usize] as f64;
+            let many = values.len() as f64;
+            let reached = (1..=values.len()).find(|&so_many| so_many as f64 / many >= q);
+            let truth = values[reached.unwrap() - 1] as f64;
             // Half a unit for rounding to whole microseconds.
             prop_assert!((estimate - truth).abs() <= ALPHA * truth + 0.5, "{estimate} for {truth}");
         }
@@ -183,6 +188,19 @@ mod tests {
                 let _value = sketch.quantile(0.5);
             }
         }
+    }
+
+    #[test]
+    fn of_few_values_the_last_percentiles_are_the_largest() {
+        let within = |found: Option<u64>, truth: u64| found.unwrap().abs_diff(truth) <= truth / 50;
+        let of = |values: &[u64]| [0.5, 0.95, 0.99].map(|q| sketch_of(values).quantile(q));
+        let [p50, p95, p99] = of(&[1_000, 900_000]);
+        assert!(within(p50, 1_000) && within(p95, 900_000) && within(p99, 900_000), "{p50:?} {p95:?} {p99:?}");
+        let [p50, p95, p99] = of(&[100, 200, 300, 400, 5_000]);
+        assert!(within(p50, 300) && within(p95, 5_000) && within(p99, 5_000), "{p50:?} {p95:?} {p99:?}");
+        let hundred: Vec<u64> = (1..=100).map(|n| n * 1_000).collect();
+        let [p50, p95, p99] = of(&hundred);
+        assert!(within(p50, 50_000) && within(p95, 95_000) && within(p99, 99_000), "{p50:?} {p95:?} {p99:?}");
     }
 
     #[test]

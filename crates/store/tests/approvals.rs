@@ -45,6 +45,8 @@ async fn a_grant_is_bound_to_the_call_that_was_shown_and_used_by_one_request(pla
     assert!(take("early").await.is_empty(), "nobody has decided");
     let granted = decide("ann", Standing::Granted).await.unwrap();
     assert_eq!((granted.standing, granted.decided_by.as_deref()), (Standing::Granted, Some("bob")));
+    assert_eq!(state.approval("key ann").await.unwrap(), Some(granted));
+    assert_eq!(state.approval("key eve").await.unwrap(), None);
     assert_eq!(decide("ann", Standing::Denied).await, None, "decided already");
     let racers = (0..16).map(|n| {
         let state = if n % 2 == 0 { state.clone() } else { other.clone() };

@@ -14,14 +14,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use steersman_core::{Code, FinishReason, Note, OutcomeKind, Recorder, Secret, Timing, Usage, Usd};
-use steersman_store::rows::RequestRow;
+use steersman_store::rows::{RequestRow, Server};
 use steersman_store::{OverviewQuery, Page, Reader, RequestFilter, Retention, Store, StoreError, TimeRange};
 use support::{Place, attempt, day_ms, failed, id, on_both_engines, record};
 
 on_both_engines! {
     a_request_is_read_back_whole,
     what_is_unknown_stays_unknown,
-    a_rooms_notes_are_paged_newest_first,
+    what_the_guard_decided_is_paged_newest_first,
     each_filter_finds_its_own_and_nothing_else,
     pages_visit_every_request_once_and_newest_first,
     a_log_is_followed_without_a_gap,
@@ -30,6 +30,7 @@ on_both_engines! {
     calls_of_older_records_are_read_from_their_rows,
     what_long_bodies_have_in_common_is_kept_once_and_as_long_as_it_is_needed,
     the_overview_shows_each_model_over_time,
+    an_answer_that_was_cut_or_kept_is_no_error,
     facets_count_every_name,
     a_rollup_grows_over_batches_and_runs,
     a_second_record_of_one_id_is_counted_and_not_kept,
@@ -51,24 +52,28 @@ async fn listed(reader: &Reader, filter: RequestFilter) -> Vec<RequestRow> {
     reader.requests(&filter, &Page::newest(100)).await.unwrap().requests
 }
 
-async fn a_rooms_notes_are_paged_newest_first(place: Place) {
+async fn what_the_guard_decided_is_paged_newest_first(place: Place) {
     let store = place.open().await;
     let noted = |number: u64| {
         let mut noted = record(number);
         let room = if number.is_multiple_of(2) { "guard" } else { "route" };
-        noted.notes = vec![Note { room, content: format!(r#"{{"number":{number}}}"#) }];
+        noted.notes = vec![Note { room, content: format!(r#"{{"number":{number},"calls":[{{}}],"links":[]}}"#) }];
         noted
     };
     write(&store, (1..=7).map(noted)).await;
-    write(&store, [record(8)]).await;
+    // Requests of whose answers it had nothing to decide do not stand before those of which it had.
+    let idle = |number: u64| {
+        let content = r#"{"mode":"on","calls":[],"links":[]}"#.to_owned();
+        steersman_core::RequestRecord { notes: vec![Note { room: "guard", content }], ..record(number) }
+    };
+    write(&store, (8..=2_500).map(idle)).await;
     let numbers = |page: &steersman_store::rows::NotedPage| -> Vec<i64> {
         page.rows.iter().map(|row| row.note["number"].as_i64().unwrap()).collect()
     };
-    let first = store.reader().noted("guard", None, 2).await.unwrap();
+    let first = store.reader().guarded(None, 2).await.unwrap();
     assert_eq!(numbers(&first), [6, 4]);
-    let second = store.reader().noted("guard", first.next.as_ref(), 2).await.unwrap();
+    let second = store.reader().guarded(first.next.as_ref(), 2).await.unwrap();
     assert_eq!((numbers(&second), second.next), (vec![2], None));
-    assert!(store.reader().noted("nobody", None, 2).await.unwrap().rows.is_empty());
 }
 
 async fn a_request_is_read_back_whole(place: Place) {
@@ -295,6 +300,28 @@ async fn day_overview(reader: &Reader, max_points: u32) -> steersman_store::rows
     reader.overview(&query).await.unwrap()
 }
 
+async fn an_answer_that_was_cut_or_kept_is_no_error(place: Place) {
+    let store = place.open().await;
+    let mut cut = record(1);
+    cut.outcome = OutcomeKind::Truncated;
+    let mut starved = failed(2);
+    (starved.outcome, starved.code) = (OutcomeKind::Truncated, Some(Code::OUTPUT_STARVED));
+    let mut kept = record(3);
+    kept.attempts.clear();
+    let mut unreached = failed(4);
+    unreached.attempts.clear();
+    write(&store, [cut, starved, kept, unreached]).await;
+
+    let overview = day_overview(store.reader(), 24).await;
+    let total = &overview.total;
+    assert_eq!((total.requests, total.errors, total.truncated), (4, 2, 1));
+    let by: Vec<_> =
+        overview.models.iter().map(|line| (&line.server, line.total.requests, line.total.errors)).collect();
+    assert!(by.contains(&(&Server::Cache, 1, 0)) && by.contains(&(&Server::Nobody, 1, 1)), "{by:?}");
+    let tasks = store.reader().tasks(0).await.unwrap();
+    assert_eq!((tasks[0].aggregate.errors, tasks[0].aggregate.truncated), (2, 1));
+}
+
 async fn the_overview_shows_each_model_over_time(place: Place) {
     let store = place.open().await;
     let hour_ms = 3_600_000;
@@ -314,9 +341,9 @@ async fn the_overview_shows_each_model_over_time(place: Place) {
     assert_eq!((overview.total.requests, overview.total.errors, overview.total.refused), (103, 1, 1));
     assert_eq!((overview.total.cost_known.nanos(), overview.total.cost_unknown_requests), (101 * 1_500, 2));
     assert_eq!((overview.total.tokens.input, overview.total.tokens.output), (10_300, 1_030));
-    let models: Vec<_> =
-        overview.models.iter().map(|line| (line.model.as_deref().unwrap(), line.total.requests)).collect();
-    assert_eq!(models, [("gpt-4o-mini", 102), ("claude", 1)]);
+    let models: Vec<_> = overview.models.iter().map(|line| (line.server.clone(), line.total.requests)).collect();
+    let model = |name: &str| Server::Model(name.to_owned());
+    assert_eq!(models, [(model("gpt-4o-mini"), 102), (model("claude"), 1)]);
     let points: Vec<_> = overview.models[0]
         .points
         .iter()

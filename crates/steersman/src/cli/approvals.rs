@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use futures_util::StreamExt;
 use http_body_util::Full;
 use serde_json::{Value, json};
+use steersman_console::visible;
 use steersman_net::{BaseUrl, Client, Limits};
 
 use super::{Command, Failure, parse};
@@ -113,10 +114,11 @@ fn list(effects: &[Value], json: bool) -> ExitCode {
     }
     for effect in effects {
         let key: String = text(effect, "key").chars().take(12).collect();
-        let (state, tool, arguments) = (text(effect, "state"), text(effect, "tool"), text(effect, "arguments"));
+        let state = text(effect, "state");
+        let [tool, arguments, detail] = ["tool", "arguments", "detail"].map(|key| visible(text(effect, key)));
         anstream::println!("{key}  {state:11}{tool}({arguments})");
-        if !text(effect, "detail").is_empty() {
-            anstream::println!("              {}", text(effect, "detail"));
+        if !detail.is_empty() {
+            anstream::println!("              {detail}");
         }
     }
     ExitCode::SUCCESS

@@ -23,7 +23,7 @@ use super::{Command, Failure, parse, talk};
 use crate::approvals::ApprovalBook;
 use crate::canaries::{CanarySettings, Rounds};
 use crate::config::{AtStart, Config, SecretSource};
-use crate::http::{Book, Stale, Surface, Tls};
+use crate::http::{Book, Notices, Stale, Surface, Tls, TurnedAway};
 use crate::local::LocalModels;
 use crate::tools::ToolHouse;
 use crate::{compose, keys};
@@ -83,7 +83,6 @@ impl Up {
         let client = compose::client(config);
         let local = LocalModels::start(config, &self.data, &client);
         let providers = compose::providers(config, &client, &local)?;
-        let count = providers.catalog.models().count();
         let secrets = compose::secrets(config, &self.data, &providers.secrets)?;
         let store = Arc::new(compose::store(config, &self.data, secrets.clone()).await?);
         let objected = crate::objectives::compose(config, &providers.catalog, &store, &secrets).await?;
@@ -110,6 +109,8 @@ impl Up {
             api_key: fetched("server.api_key", config.api_key.as_ref())?,
             admin_key: fetched("admin.api_key", config.admin_key.as_ref())?,
             stale: Stale::default(),
+            notices: Notices::default(),
+            turned_away: TurnedAway::default(),
             queue: FairQueue::new(config.surface.load),
             max_body_bytes: config.max_body_bytes,
             pass_unknown: config.pass_unknown_paths,
@@ -122,7 +123,7 @@ impl Up {
         let rounds = Rounds { surface: Arc::clone(&surface), settings }.until(draining.clone());
         let tls = listeners.tls.clone();
         let care = self.care(&surface, client, &local, secrets, tls, canaries).until(draining.clone());
-        self.say_ready(&listeners, count);
+        self.say_ready(&listeners, surface.engine().catalog().models().count());
         let serving = listeners.serve(&surface, draining.clone());
         let recovering = recover(tools.as_deref(), &approvals, draining.clone());
         let (drained, (), (), cared) = tokio::join!(serving, recovering, rounds, care);

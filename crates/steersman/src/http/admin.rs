@@ -5,21 +5,28 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Form, Path, State};
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::body::Bytes;
+use axum::extract::{Form, Path, Query, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::json;
 use steersman_console as console;
+use steersman_console::keys::Made;
 use steersman_engine::KeyRules;
 use steersman_store::now_us;
 
 use super::{Surface, pages};
 use crate::cli::keys::{describe, describe_budget, describe_made, limits};
-use crate::keys::{self, KeyError};
+use crate::keys::{self, KeyError, StoredKey};
 use crate::new_key::{self, NewKey, NewKeyError};
+
+/// The page.
+const PAGE: &str = "/console/keys";
+/// Where its forms are tried again.
+const BACK: (&str, &str) = (PAGE, "Back to the keys and the form");
 
 /// All addresses.
 pub(super) fn router() -> Router<Arc<Surface>> {
@@ -29,9 +36,9 @@ pub(super) fn router() -> Router<Arc<Surface>> {
         .route("/admin/keys/{key}/revoke", post(revoke))
         .route("/admin/audit", get(audit))
         .route("/admin/places", get(places))
-        .route("/console/keys", get(page).post(create_by_form))
-        .route("/console/keys/{key}/rotate", post(rotate_by_form))
-        .route("/console/keys/{key}/revoke", post(revoke_by_form))
+        .route(PAGE, get(page).post(create_by_form))
+        .route("/console/keys/{key}/rotate", get(ask_to_rotate).post(rotate_by_form))
+        .route("/console/keys/{key}/revoke", get(ask_to_revoke).post(revoke_by_form))
 }
 
 async fn list(State(surface): State<Arc<Surface>>) -> Response {
@@ -43,8 +50,8 @@ async fn list(State(surface): State<Arc<Surface>>) -> Response {
     }))
 }
 
-async fn create(State(surface): State<Arc<Surface>>, Json(rules): Json<serde_json::Value>) -> Response {
-    let wanted = serde_json::from_value::<NewKey>(rules).map_err(|error| error.to_string());
+async fn create(State(surface): State<Arc<Surface>>, body: Bytes) -> Response {
+    let wanted = serde_json::from_slice::<NewKey>(&body).map_err(|error| error.to_string());
     let rules = match wanted.and_then(|wanted| wanted.rules().map_err(|error| error.to_string())) {
         Ok(rules) => rules,
         Err(why) => {
@@ -138,57 +145,95 @@ impl KeyForm {
     }
 }
 
-async fn page(State(surface): State<Arc<Surface>>) -> Response {
-    show(&surface, None).await
+#[derive(Deserialize)]
+struct Shown {
+    /// The word for a secret that was just made.
+    made: Option<String>,
+}
+
+async fn page(State(surface): State<Arc<Surface>>, Query(shown): Query<Shown>) -> Response {
+    let secret = shown.made.as_deref().and_then(|word| surface.notices.take(word));
+    let made = match (&shown.made, &secret) {
+        (None, _) => Made::None,
+        (Some(_), Some(secret)) => Made::Now(secret),
+        (Some(_), None) => Made::Gone,
+    };
+    let mut page = show(&surface, made).await;
+    if secret.is_some() {
+        page.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    page
 }
 
 async fn create_by_form(State(surface): State<Arc<Surface>>, Form(form): Form<KeyForm>) -> Response {
     let rules = match form.rules() {
         Ok(rules) => rules,
-        Err(error) => return pages::page(StatusCode::BAD_REQUEST, &console::refused(&error.to_string())),
+        Err(error) => return pages::page(StatusCode::BAD_REQUEST, &console::refused(&error.to_string(), BACK)),
     };
     let made = keys::create(surface.store.state(), "console", rules, now_us()).await;
-    after(&surface, changed(&surface, made).await.map(|made| Some(made.secret))).await
+    after(&surface, changed(&surface, made).await.map(|made| Some(made.secret)))
 }
 
 async fn rotate_by_form(State(surface): State<Arc<Surface>>, Path(key): Path<String>) -> Response {
     let made = keys::rotate(surface.store.state(), "console", &key, now_us()).await;
-    after(&surface, changed(&surface, made).await.map(|made| Some(made.secret))).await
+    after(&surface, changed(&surface, made).await.map(|made| Some(made.secret)))
 }
 
 async fn revoke_by_form(State(surface): State<Arc<Surface>>, Path(key): Path<String>) -> Response {
     let revoked = keys::revoke(surface.store.state(), "console", &key, now_us()).await;
-    after(&surface, changed(&surface, revoked).await.map(|_| None)).await
+    after(&surface, changed(&surface, revoked).await.map(|_| None))
 }
 
-async fn after(surface: &Surface, result: Result<Option<String>, KeyError>) -> Response {
-    match result {
-        Ok(secret) => show(surface, secret.as_deref()).await,
+async fn ask_to_rotate(State(surface): State<Arc<Surface>>, Path(key): Path<String>) -> Response {
+    ask(&surface, &key, console::keys::Change::Rotate).await
+}
+
+async fn ask_to_revoke(State(surface): State<Arc<Surface>>, Path(key): Path<String>) -> Response {
+    ask(&surface, &key, console::keys::Change::Revoke).await
+}
+
+/// The page on which a change of a key is confirmed.
+async fn ask(surface: &Surface, key: &str, change: console::keys::Change) -> Response {
+    match keys::list(surface.store.state()).await {
+        Ok(keys) => match keys.iter().find(|known| known.rules.id == key) {
+            Some(key) => pages::page(StatusCode::OK, &console::keys::confirm(&line(key), change)),
+            None => failed(&KeyError::Unknown(key.to_owned())),
+        },
         Err(error) => failed(&error),
     }
 }
 
-async fn show(surface: &Surface, secret: Option<&str>) -> Response {
+/// Back to the page, so that loading it anew changes nothing. The secret waits there for one look.
+fn after(surface: &Surface, result: Result<Option<String>, KeyError>) -> Response {
+    match result {
+        Ok(Some(secret)) => Redirect::to(&format!("{PAGE}?made={}", surface.notices.leave(secret))).into_response(),
+        Ok(None) => Redirect::to(PAGE).into_response(),
+        Err(error) => failed(&error),
+    }
+}
+
+fn line(key: &StoredKey) -> console::keys::Line {
+    console::keys::Line {
+        id: key.rules.id.clone(),
+        name: key.rules.name.clone(),
+        team: key.rules.team.clone(),
+        ends: key.ends.clone(),
+        limits: limits(&key.rules),
+        created_at_us: key.created_at_us,
+        revoked: key.revoked_at_us.is_some(),
+    }
+}
+
+async fn show(surface: &Surface, made: Made<'_>) -> Response {
     let state = surface.store.state();
     let read =
         async { Ok::<_, KeyError>((keys::list(state).await?, state.budgets().await?, keys::audit(state).await?)) };
     match read.await {
         Ok((keys, budgets, audit)) => {
-            let lines: Vec<_> = keys
-                .iter()
-                .map(|key| console::keys::Line {
-                    id: key.rules.id.clone(),
-                    name: key.rules.name.clone(),
-                    team: key.rules.team.clone(),
-                    ends: key.ends.clone(),
-                    limits: limits(&key.rules),
-                    created_at_us: key.created_at_us,
-                    revoked: key.revoked_at_us.is_some(),
-                })
-                .collect();
+            let lines: Vec<_> = keys.iter().map(line).collect();
             let audit: Vec<_> =
                 audit.into_iter().take(50).map(|line| (line.at_us, line.by, line.what, line.key)).collect();
-            pages::page(StatusCode::OK, &console::keys::page(&lines, &budgets, &audit, secret))
+            pages::page(StatusCode::OK, &console::keys::page(&lines, &budgets, &audit, made))
         }
         Err(error) => failed(&error),
     }
@@ -198,7 +243,7 @@ async fn show(surface: &Surface, secret: Option<&str>) -> Response {
 fn failed(error: &KeyError) -> Response {
     let page = match error {
         KeyError::Store(_) | KeyError::Corrupt(_) => console::unavailable(&error.to_string()),
-        _ => console::refused(&error.to_string()),
+        _ => console::refused(&error.to_string(), BACK),
     };
     pages::page(status(error), &page)
 }

@@ -18,7 +18,8 @@ use steersman_wire::{Address, DIALECTS, Dialect, dialect_at, openai_chat};
 
 use super::credential::Credential;
 use super::steering::{Steering, SteeringError};
-use super::{Surface, body, error};
+use super::turned_away::turn_away;
+use super::{Surface, body};
 
 /// One address for each dialect: whoever adds a dialect serves it.
 pub(super) fn router() -> Router<Arc<Surface>> {
@@ -51,7 +52,7 @@ pub(super) async fn receive(
     request: Request,
 ) -> Result<(Inbound, Pass), Box<Response>> {
     let (started, started_at_us) = (Instant::now(), now_us());
-    let refuse = |code: &'static Code, message: &str| Box::new(error::refuse(dialect, code, message, None));
+    let refuse = |code: &'static Code, message: &str| Box::new(turn_away(dialect, code, message, None));
     if surface.draining.is_cancelled() {
         return Err(refuse(Code::SHUTTING_DOWN, Code::SHUTTING_DOWN.meaning));
     }
@@ -117,7 +118,7 @@ fn crowded(surface: &Surface, dialect: &dyn Dialect, why: Crowded) -> Response {
         Crowded::Full => format!("{} requests wait already", limits.waiting),
         Crowded::TooLong => format!("no place within {} ms", limits.wait.as_millis()),
     };
-    let mut response = error::refuse(dialect, Code::OVERLOADED, &message, None);
+    let mut response = turn_away(dialect, Code::OVERLOADED, &message, None);
     let seconds = surface.queue.come_again().as_millis().div_ceil(1_000);
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(u64::try_from(seconds).unwrap_or(u64::MAX)));
     response

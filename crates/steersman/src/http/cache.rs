@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Form, State};
+use axum::body::Bytes;
+use axum::extract::{Form, Query, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Json, Response};
+use axum::response::{IntoResponse, Json, Redirect, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::json;
@@ -23,14 +24,16 @@ use crate::answers::day;
 use crate::keys;
 use crate::purges::{self, PURGED, PurgeError};
 
-/// The span of the page.
+/// The page.
+const PAGE: &str = "/console/cache";
+/// The span of it.
 const DAYS: i64 = 30;
 
 /// Both addresses.
 pub(super) fn router() -> Router<Arc<Surface>> {
     Router::new()
-        .route("/console/cache", get(page))
-        .route("/console/cache/purge", post(purge_by_form))
+        .route(PAGE, get(page))
+        .route("/console/cache/purge", get(|| async { Redirect::to(PAGE) }).post(purge_by_form))
         .route("/admin/cache", get(report))
         .route("/admin/cache/purge", post(purge))
 }
@@ -43,8 +46,8 @@ struct Meant {
     model: String,
 }
 
-async fn purge(State(surface): State<Arc<Surface>>, Json(meant): Json<serde_json::Value>) -> Response {
-    let Ok(meant) = serde_json::from_value::<Meant>(meant) else {
+async fn purge(State(surface): State<Arc<Surface>>, body: Bytes) -> Response {
+    let Ok(meant) = serde_json::from_slice::<Meant>(&body) else {
         let message = "only `task` and `model` say which answers are to be forgotten; without them all are";
         let hint = json!({ "error": { "message": message, "code": "invalid_request" } });
         return (StatusCode::BAD_REQUEST, Json(hint)).into_response();
@@ -60,7 +63,10 @@ async fn purge(State(surface): State<Arc<Surface>>, Json(meant): Json<serde_json
 
 async fn purge_by_form(State(surface): State<Arc<Surface>>, Form(meant): Form<Meant>) -> Response {
     match forget(&surface, "console", meant).await {
-        Ok(_) => page(State(surface)).await,
+        Ok(forgotten) => {
+            let word = surface.notices.leave(format!("Answers that were forgotten: {forgotten}."));
+            Redirect::to(&format!("{PAGE}?told={word}")).into_response()
+        }
         Err(error) => pages::page(StatusCode::SERVICE_UNAVAILABLE, &console::unavailable(&error.to_string())),
     }
 }
@@ -76,14 +82,21 @@ async fn forget(surface: &Surface, by: &str, meant: Meant) -> Result<u64, PurgeE
     forgotten
 }
 
-async fn page(State(surface): State<Arc<Surface>>) -> Response {
+#[derive(Deserialize)]
+struct Shown {
+    /// The word for what was done last.
+    told: Option<String>,
+}
+
+async fn page(State(surface): State<Arc<Surface>>, Query(shown): Query<Shown>) -> Response {
+    let said = shown.told.as_deref().and_then(|word| surface.notices.take(word));
     match read(&surface).await {
         Ok((lines, held)) => {
             // A log that cannot be read hides no page.
             let log = keys::audit(surface.store.state()).await.unwrap_or_default();
             let purges: Vec<_> = log.into_iter().filter(|line| line.what == PURGED).take(20).collect();
             let purges: Vec<_> = purges.into_iter().map(|line| (line.at_us, line.by, line.key)).collect();
-            pages::page(StatusCode::OK, &console::cache::page(&lines, held, DAYS, &purges))
+            pages::page(StatusCode::OK, &console::cache::page(&lines, held, DAYS, &purges, said.as_deref()))
         }
         Err(error) => pages::out_of_reach(&error),
     }

@@ -14,6 +14,7 @@ use steersman_core::{Code, ContentHash, Secret};
 use steersman_wire::DIALECTS;
 
 use super::api::dialect_of;
+use super::turned_away::turn_away;
 use super::{Surface, error};
 
 /// The hash of the virtual key that a request came with.
@@ -48,7 +49,7 @@ async fn of_client(surface: Arc<Surface>, mut request: Request, next: Next) -> R
     if surface.is_open() || surface.api_key.as_ref().is_some_and(is_own) {
         return next.run(request).await;
     }
-    refuse(&request)
+    turn_away(dialect_of(request.uri().path()), Code::INVALID_KEY, Code::INVALID_KEY.meaning, None)
 }
 
 /// Lets the admin through: with the admin's key, with the gateway's where there is no other, or without where there is
@@ -60,7 +61,8 @@ async fn of_admin(surface: Arc<Surface>, request: Request, next: Next) -> Respon
     if given == Some(hash(key.expose())) {
         return next.run(request).await;
     }
-    let mut refused = refuse(&request);
+    let dialect = dialect_of(request.uri().path());
+    let mut refused = error::refuse(dialect, Code::INVALID_KEY, Code::INVALID_KEY.meaning, None);
     let ask = HeaderValue::from_static("Basic realm=\"Steersman, any name and the admin's key\", charset=\"UTF-8\"");
     refused.headers_mut().insert(header::WWW_AUTHENTICATE, ask);
     refused
@@ -79,8 +81,4 @@ fn given(headers: &HeaderMap) -> Option<&str> {
     let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let bearer = text(&header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
     bearer.or_else(|| text(&API_KEY)).or_else(|| text(&GOOGLE_API_KEY))
-}
-
-fn refuse(request: &Request) -> Response {
-    error::refuse(dialect_of(request.uri().path()), Code::INVALID_KEY, Code::INVALID_KEY.meaning, None)
 }

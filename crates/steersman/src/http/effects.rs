@@ -13,7 +13,7 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::json;
 use steersman_console::effects::Row;
-use steersman_core::{Code, ContentHash, Effect, percent_encoded};
+use steersman_core::{Code, ContentHash, Effect};
 use steersman_scope::{
     Child, Decision, EffectKey, EffectRecord, LedgerError, Means, OperatorError, Runner, Scope, State as Stands, Word,
     arguments_hash,
@@ -29,7 +29,7 @@ use crate::tools::ToolHouse;
 pub(super) fn router() -> Router<Arc<Surface>> {
     Router::new()
         .route("/console/effects", get(show))
-        .route("/console/effects/{key}", post(submit))
+        .route("/console/effects/{key}", get(back).post(submit))
         .route("/api/effects", get(list))
         .route("/api/effects/{key}", post(command))
 }
@@ -46,13 +46,22 @@ enum Action {
     Resend,
 }
 
+/// Where the forms stand.
+const PAGE: &str = "/console/effects";
+
+/// The address of a form, loaded anew.
+async fn back() -> Redirect {
+    Redirect::to(PAGE)
+}
+
 #[derive(Deserialize)]
 struct Shown {
-    said: Option<String>,
+    /// The word for what was done last.
+    told: Option<String>,
 }
 
 async fn show(State(surface): State<Arc<Surface>>, Query(shown): Query<Shown>) -> Response {
-    let said = shown.said.as_deref().map(|said| said.chars().take(300).collect::<String>());
+    let said = shown.told.as_deref().and_then(|word| surface.notices.take(word));
     let asked = match surface.approvals.open().await {
         Ok(asked) => asked,
         Err(error) => return unavailable(&error.to_string()),
@@ -88,13 +97,15 @@ async fn submit(
     let ours = |token: String| blake3::hash(token.as_bytes()) == blake3::hash(form.token.as_bytes());
     let of_effects = surface.tools.as_ref().is_some_and(|house| ours(house.token(&key)));
     if !(of_effects || ours(surface.approvals.token(&key))) || !matches!(site, "same-origin" | "none") {
-        return pages::page(StatusCode::FORBIDDEN, &steersman_console::not_found("form of this console"));
+        let message = "this form is not of the gateway as it runs now: it was started anew since the page was \
+            loaded, or another site sent the form. Nothing was done";
+        return pages::page(StatusCode::FORBIDDEN, &steersman_console::refused(message, (PAGE, "Load Effects anew")));
     }
     let said = match obey(&surface, &key, form.action, &form.hash, "the console").await {
         Ok(done) => format!("{} is {} now", text(&done, "tool"), text(&done, "state")),
         Err(why) => why.to_string(),
     };
-    Redirect::to(&format!("/console/effects?said={}", percent_encoded(&said, b""))).into_response()
+    Redirect::to(&format!("{PAGE}?told={}", surface.notices.leave(said))).into_response()
 }
 
 async fn list(State(surface): State<Arc<Surface>>) -> Response {
@@ -216,9 +227,26 @@ async fn obey(
     {
         return Ok(shown_approval(&approval));
     }
+    if let Some(there) = surface.store.state().approval(key).await? {
+        return Err(OrderError::refused(decided(&there, hash)));
+    }
     match &surface.tools {
         Some(house) => act(house, key, action, hash, by).await.map(|effect| shown(&effect)),
         None => Err(OrderError::refused("nothing with this key and these arguments waits")),
+    }
+}
+
+/// Why a call of a client's agent takes no word now: a page that was loaded before shows it as it was.
+fn decided(there: &Approval, hash: &str) -> String {
+    if there.call != hash {
+        return "the arguments are not those that were shown".to_owned();
+    }
+    let by = there.decided_by.as_deref().map(|by| format!(" by {by}")).unwrap_or_default();
+    match there.standing {
+        Standing::Waiting => format!("{} waits to be approved or denied, and takes no other word", there.tool),
+        Standing::Granted => format!("{} was granted already{by}", there.tool),
+        Standing::Denied => format!("{} was denied already{by}", there.tool),
+        Standing::Used => format!("{} was granted already{by}, and the call was made", there.tool),
     }
 }
 
@@ -339,6 +367,25 @@ fn shown(effect: &EffectRecord) -> serde_json::Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_that_is_behind_is_told_what_was_decided_meanwhile() {
+        let there = |standing| Approval {
+            key: "k".into(),
+            conversation: "c".into(),
+            task: "t".into(),
+            tool: "pay".into(),
+            arguments: "{}".into(),
+            call: "h".into(),
+            why: String::new(),
+            standing,
+            asked_at_ms: 0,
+            decided_by: Some("bob".into()),
+        };
+        assert_eq!(decided(&there(Standing::Granted), "h"), "pay was granted already by bob");
+        assert_eq!(decided(&there(Standing::Used), "h"), "pay was granted already by bob, and the call was made");
+        assert!(decided(&there(Standing::Granted), "other").contains("not those"));
+    }
 
     #[test]
     fn what_the_database_cannot_say_is_not_the_callers_mistake() {

@@ -7,6 +7,7 @@ use steersman_engine::Refusal;
 use steersman_wire::{Address, DIALECTS, Dialect};
 
 use super::api::dialect_of;
+use super::turned_away::turn_away;
 
 /// Served paths that belong to no dialect.
 const OTHERS: [&str; 3] = ["/v1/embeddings", "/v1/messages/count_tokens", "/v1/models"];
@@ -35,7 +36,7 @@ pub(super) async fn not_found(uri: Uri) -> Response {
         }
         None => "check the path; name a provider in `x-steersman-provider` if the call is to be passed on".to_owned(),
     };
-    refuse(dialect_of(uri.path()), Code::NOT_FOUND, &format!("there is nothing at `{path}`; {hint}"), None)
+    turn_away(dialect_of(uri.path()), Code::NOT_FOUND, &format!("there is nothing at `{path}`; {hint}"), None)
 }
 
 /// The served path that this one misses by its version (none, or twice) or by a slash at its end, as a wrong base URL
@@ -55,7 +56,7 @@ pub(super) fn meant(path: &str) -> Option<String> {
 
 pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> Response {
     let path: String = uri.path().chars().take(120).collect();
-    refuse(dialect_of(uri.path()), Code::METHOD_NOT_ALLOWED, &format!("`{path}` does not take {method}"), None)
+    turn_away(dialect_of(uri.path()), Code::METHOD_NOT_ALLOWED, &format!("`{path}` does not take {method}"), None)
 }
 
 #[cfg(test)]

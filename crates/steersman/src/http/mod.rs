@@ -11,6 +11,7 @@ mod guard;
 mod health;
 mod load;
 mod models;
+mod notices;
 mod objectives;
 mod origin;
 mod pages;
@@ -22,6 +23,7 @@ mod steering;
 mod structured;
 mod tasks;
 mod tls;
+mod turned_away;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -35,9 +37,11 @@ use crate::approvals::ApprovalBook;
 use crate::tools::ToolHouse;
 pub(crate) use responses::Book;
 
+pub(crate) use notices::Notices;
 pub(crate) use serve::{Server, ServerLimits};
 pub(crate) use stale::{Part, Stale};
 pub(crate) use tls::{Tls, TlsFiles};
+pub(crate) use turned_away::TurnedAway;
 
 /// What every handler can reach.
 pub(crate) struct Surface {
@@ -69,6 +73,10 @@ pub(crate) struct Surface {
     pub(crate) body_timeout: std::time::Duration,
     /// What was changed on disk and is not in force.
     pub(crate) stale: Stale,
+    /// What pages are about to say once.
+    pub(crate) notices: Notices,
+    /// Requests that were refused before a record of them was opened.
+    pub(crate) turned_away: TurnedAway,
     /// Set once the process has begun to shut down.
     pub(crate) draining: tokio_util::sync::CancellationToken,
 }

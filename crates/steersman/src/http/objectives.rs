@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
 use steersman_core::{Code, RequestId};
-use steersman_jobs::{Report, Truth};
+use steersman_jobs::{Report, ShadowDay, Truth};
 use steersman_store::StoreError;
 use steersman_store::rows::RequestStory;
 
@@ -157,7 +157,15 @@ async fn belongs(surface: &Surface, id: &RequestId, owner: &str) -> Result<Optio
 }
 
 async fn page(State(surface): State<Arc<Surface>>) -> Response {
-    super::pages::page(StatusCode::OK, &steersman_console::objectives::page(&surface.objectives.standings()))
+    let shadows = match surface.objectives.shadow_day().await {
+        Ok(shadows) => shadows,
+        Err(failure) => return super::pages::out_of_reach(&failure),
+    };
+    let shadows = shadows.into_iter().map(|(task, ShadowDay { calls, unknown, booked })| {
+        (task, steersman_console::objectives::Shadow { calls, unknown, booked })
+    });
+    let page = steersman_console::objectives::page(&surface.objectives.standings(), &shadows.collect());
+    super::pages::page(StatusCode::OK, &page)
 }
 
 async fn task_page(State(surface): State<Arc<Surface>>, Path(task): Path<String>) -> Response {

@@ -19,6 +19,7 @@ use steersman_console as console;
 use steersman_core::Code;
 
 use super::api::dialect_of;
+use super::turned_away::turn_away;
 use super::{Side, Surface, credential, error, pages};
 
 /// Why a request is not for us.
@@ -37,10 +38,18 @@ pub(super) struct Door {
     pub(super) side: Side,
 }
 
+/// Lets a request through that may pass, and counts those of clients that get no further than this surface.
+pub(super) async fn check(State(door): State<Door>, request: Request, next: Next) -> Response {
+    let surface = Arc::clone(&door.surface);
+    let response = pass(door, request, next).await;
+    surface.turned_away.count(&response);
+    response
+}
+
 /// Lets a request through that was meant for this gateway, and for this listener of it, if [`credential`] does.
 ///
 /// One layer for both questions: each copies the routes below it for every request.
-pub(super) async fn check(State(door): State<Door>, request: Request, next: Next) -> Response {
+async fn pass(door: Door, request: Request, next: Next) -> Response {
     let Door { surface, side } = door;
     let path = request.uri().path();
     let is_for_clients = credential::is_for_clients(path);
@@ -67,7 +76,10 @@ fn refuse(path: &str, stray: &Stray) -> Response {
         ),
     };
     if path.starts_with("/console") {
-        return pages::page(StatusCode::FORBIDDEN, &console::refused(&message));
+        return pages::page(StatusCode::FORBIDDEN, &console::refused(&message, ("/console", "Overview")));
+    }
+    if credential::is_for_clients(path) {
+        return turn_away(dialect_of(path), code, &message, None);
     }
     error::refuse(dialect_of(path), code, &message, None)
 }

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::get;
+use axum::routing::{any, get};
 use maud::Markup;
 use serde::Deserialize;
 use steersman_console as console;
@@ -19,6 +19,8 @@ use super::Surface;
 const PAGE_LINES: u32 = 100;
 /// Points of one chart.
 const CHART_POINTS: u32 = 60;
+/// The list.
+const REQUESTS: &str = "/console/requests";
 /// Facets are counted over this span.
 const FACET_SPAN_US: i64 = 30 * 86_400_000_000;
 
@@ -27,11 +29,14 @@ pub(super) fn router() -> Router<Arc<Surface>> {
     Router::new()
         .route("/", get(|| async { Redirect::to("/console") }))
         .route("/console", get(overview))
-        .route("/console/requests", get(requests))
+        .route(REQUESTS, get(requests))
         .route("/console/requests/{id}", get(request))
+        .route("/console/requests/{id}/bytes/{name}", get(bytes_of))
         .route("/console/guard", get(super::guard::decisions))
         .route("/console/tasks", get(super::tasks::page))
         .route("/console/style.css", get(style))
+        .route("/console/", get(|| async { Redirect::to("/console") }))
+        .route("/console/{*path}", any(|| async { nowhere() }))
 }
 
 #[derive(Deserialize)]
@@ -42,8 +47,8 @@ struct OverviewParameters {
 async fn overview(State(surface): State<Arc<Surface>>, Query(parameters): Query<OverviewParameters>) -> Response {
     let wanted = parameters.span.as_deref().unwrap_or("1h");
     let spans = console::overview::SPANS;
-    let Some((span, _, length_us)) = spans.iter().find(|(word, ..)| *word == wanted).or(spans.first()) else {
-        return page(StatusCode::NOT_FOUND, &console::not_found("span"));
+    let Some((span, _, length_us)) = spans.iter().find(|(word, ..)| *word == wanted) else {
+        return unread("span", wanted, "1h, 6h, 24h, 7d or 30d", "/console");
     };
     let now = now_us();
     let query = OverviewQuery {
@@ -63,6 +68,9 @@ async fn overview(State(surface): State<Arc<Surface>>, Query(parameters): Query<
     let disk = disk.ok();
     let models: Vec<String> = surface.engine().catalog().models().map(|(name, _)| name.to_owned()).collect();
     let recorder = surface.store.stats();
+    // An account that cannot be read hides no page.
+    let shadow = surface.objectives.shadow_day().await.unwrap_or_default();
+    let shadow = (!shadow.is_empty()).then(|| shadow.values().map(|day| day.booked).sum());
     let content = console::overview::Content {
         span,
         overview: &overview,
@@ -70,6 +78,8 @@ async fn overview(State(surface): State<Arc<Surface>>, Query(parameters): Query<
         disk: disk.as_ref(),
         models: &models,
         address: &surface.address,
+        turned_away: &surface.turned_away.counts(),
+        shadow,
     };
     page(StatusCode::OK, &console::overview::page(&content))
 }
@@ -87,28 +97,37 @@ struct ListParameters {
 }
 
 impl ListParameters {
-    /// The filter; an empty field is no condition, as a form sends it.
-    fn filter(&self) -> RequestFilter {
+    /// The filter; an empty field is no condition, as a form sends it. A field that means nothing is an error: the page
+    /// would show what was not asked for.
+    fn filter(&self) -> Result<RequestFilter, Box<Response>> {
         let set = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-        let min_ms: Option<u64> = self.min_ms.as_deref().and_then(|text| text.trim().parse().ok());
-        RequestFilter {
+        let odd = |name, said: &str, known: &str| Box::new(unread(name, said, known, REQUESTS));
+        let outcome = self.outcome.as_deref().filter(|word| !word.is_empty());
+        let min_ms = self.min_ms.as_deref().map(str::trim).filter(|text| !text.is_empty());
+        let of_outcome = |word| OutcomeKind::named(word).ok_or_else(|| odd("outcome", word, &outcomes()));
+        let of_ms = |text: &str| text.parse::<u64>().map_err(|_| odd("min_ms", text, "a whole number of milliseconds"));
+        let min_ms = min_ms.map(of_ms).transpose()?;
+        Ok(RequestFilter {
             range: TimeRange::default(),
             ended_from_us: None,
             model: set(&self.model),
             provider: set(&self.provider),
             task: set(&self.task),
-            outcome: self.outcome.as_deref().and_then(OutcomeKind::named),
+            outcome: outcome.map(of_outcome).transpose()?,
             code: set(&self.code),
             status_class: None,
             id_contains: set(&self.id),
             min_latency_us: min_ms.map(|ms| ms.saturating_mul(1_000)),
-        }
+        })
     }
 }
 
 async fn requests(State(surface): State<Arc<Surface>>, Query(parameters): Query<ListParameters>) -> Response {
-    let filter = parameters.filter();
-    let before = parameters.before.as_deref().and_then(RequestId::parse);
+    let read = parameters.filter().and_then(|filter| Ok((filter, cursor(parameters.before.as_deref(), REQUESTS)?)));
+    let (filter, before) = match read {
+        Ok(read) => read,
+        Err(refused) => return *refused,
+    };
     let reader = surface.store.reader();
     let asked = Page { before, ..Page::newest(PAGE_LINES) };
     let span = TimeRange { from_us: Some(now_us() - FACET_SPAN_US), until_us: None };
@@ -116,6 +135,50 @@ async fn requests(State(surface): State<Arc<Surface>>, Query(parameters): Query<
         (Ok(listed), Ok(facets)) => page(StatusCode::OK, &console::requests::page(&filter, &listed, &facets)),
         (Err(error), _) | (_, Err(error)) => out_of_reach(&error),
     }
+}
+
+fn outcomes() -> String {
+    OutcomeKind::ALL.map(OutcomeKind::as_str).join(", ")
+}
+
+/// The place in a list that an address names; none where the field is empty.
+pub(super) fn cursor(said: Option<&str>, path: &str) -> Result<Option<RequestId>, Box<Response>> {
+    let Some(said) = said.filter(|said| !said.is_empty()) else { return Ok(None) };
+    let id = RequestId::parse(said).ok_or_else(|| Box::new(unread("before", said, "the id of a request", path)))?;
+    Ok(Some(id))
+}
+
+/// The page for an address with a field that means nothing.
+pub(super) fn unread(name: &str, said: &str, known: &str, path: &str) -> Response {
+    let said: String = said.chars().take(80).collect();
+    let message = format!("`{said}` is nothing that `{name}` can be; it is {known}");
+    page(StatusCode::BAD_REQUEST, &console::refused(&message, (path, "The page without it")))
+}
+
+/// The page for an address of the console that leads nowhere.
+fn nowhere() -> Response {
+    page(StatusCode::NOT_FOUND, &console::not_found("page at this address"))
+}
+
+/// A body as it was kept, to be saved: a browser is told nothing by which it would show or run it.
+async fn bytes_of(State(surface): State<Arc<Surface>>, Path((id, name)): Path<(String, String)>) -> Response {
+    let story = match RequestId::parse(&id) {
+        Some(id) => surface.store.reader().request(&id).await,
+        None => Ok(None),
+    };
+    let story = match story {
+        Ok(story) => story,
+        Err(error) => return out_of_reach(&error),
+    };
+    let Some(body) = story.as_ref().and_then(|story| console::request::body(story, &name)) else {
+        return page(StatusCode::NOT_FOUND, &console::not_found("body of this request"));
+    };
+    let headers = [
+        (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{id}-{name}.json\"")),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+    ];
+    (headers, body.content.clone()).into_response()
 }
 
 async fn request(State(surface): State<Arc<Surface>>, Path(id): Path<String>) -> Response {

@@ -16,6 +16,7 @@ use steersman_wire::anthropic::AnthropicMessages;
 use steersman_wire::openai_chat::OpenAiChat;
 use steersman_wire::{Dialect, json::RawObject};
 
+use super::turned_away::turn_away;
 use super::{Surface, api, body, error};
 
 /// The header that names the provider of a call that is passed through.
@@ -95,7 +96,7 @@ fn stranger(surface: &Surface, protocol: &str, provider: Option<&str>, body: &[u
     (asked.provider.dialect.name() != steersman_wire::anthropic::NAME).then(|| {
         let message =
             format!("`{}` does not count tokens before a call; its answers say what they took", asked.provider.name);
-        error::refuse(&AnthropicMessages, Code::UNSUPPORTED, &message, Some("model"))
+        turn_away(&AnthropicMessages, Code::UNSUPPORTED, &message, Some("model"))
     })
 }
 

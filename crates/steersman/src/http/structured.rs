@@ -8,7 +8,7 @@ use axum::Router;
 use axum::extract::{Form, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
+use axum::routing::get;
 use serde::Deserialize;
 use steersman_console as console;
 use steersman_engine::Evidence;
@@ -19,11 +19,18 @@ use super::{Surface, pages};
 use crate::canaries::{self, CanaryError, StoredCanary};
 use crate::drift::{self, AliasError};
 
+/// The page that its forms stand on.
+const BACK: (&str, &str) = ("/console/structured", "Structured");
+
+async fn back() -> Redirect {
+    Redirect::to(BACK.0)
+}
+
 /// Its addresses.
 pub(super) fn router() -> Router<Arc<Surface>> {
     Router::new()
         .route("/console/structured", get(page).post(submit))
-        .route("/console/structured/canaries", post(confirm_canary))
+        .route("/console/structured/canaries", get(back).post(confirm_canary))
 }
 
 async fn page(State(surface): State<Arc<Surface>>) -> Response {
@@ -79,9 +86,11 @@ async fn submit(State(surface): State<Arc<Surface>>, Form(word): Form<Word>) -> 
     match done {
         Ok(()) => Redirect::to("/console/structured").into_response(),
         Err(AliasError::Store(error)) => pages::out_of_reach(&error),
-        Err(error @ AliasError::Raced(_)) => pages::page(StatusCode::CONFLICT, &console::refused(&error.to_string())),
+        Err(error @ AliasError::Raced(_)) => {
+            pages::page(StatusCode::CONFLICT, &console::refused(&error.to_string(), BACK))
+        }
         Err(error @ AliasError::Unknown(_)) => {
-            pages::page(StatusCode::NOT_FOUND, &console::refused(&error.to_string()))
+            pages::page(StatusCode::NOT_FOUND, &console::refused(&error.to_string(), BACK))
         }
     }
 }
@@ -111,9 +120,11 @@ async fn confirm_canary(State(surface): State<Arc<Surface>>, Form(Named { task, 
     match canaries::confirm(surface.store.state(), &task, &id, now_us()).await {
         Ok(_) => Redirect::to("/console/structured").into_response(),
         Err(CanaryError::Store(error)) => pages::out_of_reach(&error),
-        Err(error @ CanaryError::Raced(_)) => pages::page(StatusCode::CONFLICT, &console::refused(&error.to_string())),
+        Err(error @ CanaryError::Raced(_)) => {
+            pages::page(StatusCode::CONFLICT, &console::refused(&error.to_string(), BACK))
+        }
         Err(error @ CanaryError::Unknown(_)) => {
-            pages::page(StatusCode::NOT_FOUND, &console::refused(&error.to_string()))
+            pages::page(StatusCode::NOT_FOUND, &console::refused(&error.to_string(), BACK))
         }
     }
 }

@@ -20,7 +20,7 @@ pub(super) struct Parameters {
 pub(super) async fn page(State(surface): State<Arc<Surface>>, Query(parameters): Query<Parameters>) -> Response {
     let wanted = parameters.span.as_deref().unwrap_or("24h");
     let Some((span, _, length_us)) = console::overview::SPANS.iter().find(|(word, ..)| *word == wanted) else {
-        return pages::page(StatusCode::NOT_FOUND, &console::not_found("span"));
+        return pages::unread("span", wanted, "1h, 6h, 24h, 7d or 30d", "/console/tasks");
     };
     match surface.store.reader().tasks(now_us() - length_us).await {
         Ok(tasks) => pages::page(StatusCode::OK, &console::tasks::page(&tasks, span)),

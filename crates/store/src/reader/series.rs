@@ -9,7 +9,7 @@ use steersman_core::OutcomeKind;
 use super::Reader;
 use super::list::Conditions;
 use crate::rollup::{COLUMNS, Rollup, Sum, TIERS_S};
-use crate::rows::{Facet, Facets, ModelSeries, Overview, Point};
+use crate::rows::{Facet, Facets, ModelSeries, Overview, Point, Server};
 use crate::value::{Cell, Fields};
 use crate::{OverviewQuery, StoreError, TimeRange};
 
@@ -40,9 +40,9 @@ struct Line {
 }
 
 impl Line {
-    fn add(&mut self, at_s: i64, outcome: OutcomeKind, rollup: &Rollup) {
-        self.total.add(outcome, rollup);
-        self.steps.entry(at_s).or_default().add(outcome, rollup);
+    fn add(&mut self, at_s: i64, outcome: OutcomeKind, code: &str, rollup: &Rollup) {
+        self.total.add(outcome, code, rollup);
+        self.steps.entry(at_s).or_default().add(outcome, code, rollup);
     }
 
     fn points(&self) -> Vec<Point> {
@@ -60,16 +60,17 @@ pub(super) async fn overview(reader: &Reader, query: &OverviewQuery) -> Result<O
     let (step_s, tier_s) = step_for(span_s, points, |tier_s| kept.get(&tier_s).is_some_and(|&kept| kept <= from_s));
     let from_s = from_s - from_s.rem_euclid(step_s);
     let mut all = Line::default();
-    let mut models: BTreeMap<String, Line> = BTreeMap::new();
+    let mut models: BTreeMap<Server, Line> = BTreeMap::new();
     for cells in rollup_rows(reader, query, tier_s, from_s, until_s).await? {
         let mut fields = Fields::new("rollup", cells);
         let start_s = fields.int()?;
         let model = fields.text()?;
         let outcome = OutcomeKind::named(&fields.text()?).ok_or_else(|| fields.corrupt())?;
+        let code = fields.text()?;
         let rollup = Rollup::from_fields(&mut fields)?;
         let at_s = start_s - start_s.rem_euclid(step_s);
-        all.add(at_s, outcome, &rollup);
-        models.entry(model).or_default().add(at_s, outcome, &rollup);
+        all.add(at_s, outcome, &code, &rollup);
+        models.entry(Server::of(model, &code)).or_default().add(at_s, outcome, &code, &rollup);
     }
     let mut models: Vec<ModelSeries> = models.into_iter().map(series).collect();
     models.sort_by_key(|series| Reverse(series.total.requests));
@@ -100,13 +101,23 @@ async fn rollup_rows(
             conditions.push(condition, Cell::Text(value.clone()));
         }
     }
-    let sql = format!("SELECT start_s, model, outcome, {COLUMNS} FROM rollups{}", conditions.take());
+    let sql = format!("SELECT start_s, model, outcome, code, {COLUMNS} FROM rollups{}", conditions.take());
     reader.ask("read the overview", sql, conditions.values).await
 }
 
-fn series((model, line): (String, Line)) -> ModelSeries {
-    let model = (!model.is_empty()).then_some(model);
-    ModelSeries { model, total: line.total.aggregate(), points: line.points() }
+impl Server {
+    /// A request that no provider was asked for and that yet has no code got an answer that was kept.
+    fn of(model: String, code: &str) -> Self {
+        match (model.is_empty(), code.is_empty()) {
+            (false, _) => Self::Model(model),
+            (true, true) => Self::Cache,
+            (true, false) => Self::Nobody,
+        }
+    }
+}
+
+fn series((server, line): (Server, Line)) -> ModelSeries {
+    ModelSeries { server, total: line.total.aggregate(), points: line.points() }
 }
 
 /// Since when each tier is kept.

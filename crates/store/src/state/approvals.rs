@@ -94,6 +94,7 @@ const OPEN: &str = concat!(
     columns!(),
     " FROM state_approvals WHERE state IN ('waiting', 'granted') ORDER BY asked_at_ms, key LIMIT 10000"
 );
+const ONE: &str = concat!("SELECT ", columns!(), " FROM state_approvals WHERE key = $1");
 const OPEN_CONVERSATIONS: &str =
     "SELECT DISTINCT conversation FROM state_approvals WHERE state IN ('waiting', 'granted')";
 
@@ -184,6 +185,16 @@ impl State {
     pub async fn open_approvals(&self) -> Result<Vec<Approval>, StoreError> {
         let rows = self.ask("read approvals", |driver| driver.query(OPEN, &[])).await?;
         rows.into_iter().map(read).collect()
+    }
+
+    /// One call as it stands; `None` if nobody asked for it, or it was forgotten.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn approval(&self, key: &str) -> Result<Option<Approval>, StoreError> {
+        let key = key.to_owned();
+        let rows = self.ask("read an approval", move |driver| driver.query(ONE, &[Value::Text(&key)])).await?;
+        rows.into_iter().next().map(read).transpose()
     }
 
     async fn read_approvals<F>(&self, work: F, doing: &'static str) -> Result<Vec<Approval>, StoreError>
