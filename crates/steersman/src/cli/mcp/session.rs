@@ -165,7 +165,6 @@ impl Session {
             text: "the call was cut off; it may have happened".to_owned(),
             effect: None,
             sends: 0,
-            truncated: false,
         };
         let request = ContentHash::of(call.arguments.as_bytes());
         let run = self.runner.run(RunId::from(format!("mcp-{}-{step}", self.name).as_str()), request);
