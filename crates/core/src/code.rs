@@ -104,6 +104,8 @@ codes! {
         "The model wanted to call tools more often than the task allows.", "Raise `tasks.NAME.max_steps`, or ask for less; `steersman explain` shows each step.";
     RUN_FORGOTTEN = "run_forgotten", 409, "invalid_request_error", false,
         "The run of this `Idempotency-Key` was begun and cannot go on: what it had read is not kept any more.", "Look at `/console/effects` for what it did, and use a new key.";
+    TOOLS_UNAVAILABLE = "tools_unavailable", 503, "server_error", true,
+        "A server of tools that the task names does not answer, and no model was asked to do without them.", "Try again, with the same `Idempotency-Key` if there was one; `steersman tools list` shows which servers answer.";
     RUNS_FULL = "runs_full", 503, "server_error", true,
         "There is no room for what a new run would leave, and it was refused before a tool with an effect was called.", "Raise `store.runs_mb`, of which one key may take half, or wait: what is older than seven days makes room.";
     RUN_NOT_KEPT = "run_not_kept", 503, "server_error", true,

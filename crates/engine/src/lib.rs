@@ -60,7 +60,7 @@ mod stored;
 mod thought;
 mod verbatim;
 
-pub use act::{AgentTask, NoRoom, Offered, RunWrite, Runs, RunsDown, ToolRoom, Tools};
+pub use act::{AgentTask, NoRoom, Offered, RunWrite, Runs, RunsDown, ToolRoom, Tools, ToolsAway};
 pub use admit::{Admit, AdmitSettings, KeyRing, KeyRules};
 pub use aside::{Aside, AsideError, Likelihood, ask_aside};
 pub use backoff::Backoff;

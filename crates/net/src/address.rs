@@ -12,12 +12,13 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 
 use crate::resolve::is_metadata;
 
-/// A provider's base address: scheme, host, port and a path prefix without a trailing slash.
+/// A base address: scheme, host, port and a path prefix, under which paths are joined without a doubled slash. As an
+/// address of its own it keeps the slash that it was written with: to a server, `/mcp` and `/mcp/` are two places.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl {
     scheme: Scheme,
     authority: Authority,
-    prefix: String,
+    path: String,
 }
 
 /// Where instances and containers at Amazon find the service of their role, in both families of addresses. Sources: EC2
@@ -90,14 +91,18 @@ impl BaseUrl {
         if !host.parse().is_ok_and(is_exempt) {
             check_host(&host, &scheme)?;
         }
-        let prefix = parts.path_and_query.as_ref().map_or("", PathAndQuery::path).trim_end_matches('/').to_owned();
-        Ok(Self { scheme, authority, prefix })
+        let path = parts.path_and_query.as_ref().map_or("", PathAndQuery::path).to_owned();
+        Ok(Self { scheme, authority, path })
     }
 
-    /// The address of `path` (starting with a slash) under this base.
+    fn prefix(&self) -> &str {
+        self.path.trim_end_matches('/')
+    }
+
+    /// The address of `path` (starting with a slash) under this base; of the base itself, if it is empty.
     #[must_use]
     pub fn join(&self, path: &str) -> Option<Uri> {
-        let path = format!("{}{path}", self.prefix);
+        let path = if path.is_empty() { self.path.clone() } else { format!("{}{path}", self.prefix()) };
         Uri::builder().scheme(self.scheme.clone()).authority(self.authority.clone()).path_and_query(path).build().ok()
     }
 
@@ -110,7 +115,7 @@ impl BaseUrl {
 
 impl fmt::Display for BaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}{}", self.scheme, self.authority, self.prefix)
+        write!(f, "{}://{}{}", self.scheme, self.authority, self.prefix())
     }
 }
 
@@ -149,6 +154,13 @@ mod tests {
         assert_eq!(verdict("http://127.0.0.1:9001"), "http://127.0.0.1:9001/chat");
         assert_eq!(verdict("http://ollama:11434/v1"), "http://ollama:11434/v1/chat");
         assert_eq!(verdict("http://[::1]:80/v1"), "http://[::1]:80/v1/chat");
+    }
+
+    #[test]
+    fn an_address_of_its_own_keeps_the_slash_that_it_was_written_with() {
+        for text in ["http://127.0.0.1:8000/mcp/", "http://127.0.0.1:8000/mcp"] {
+            assert_eq!(BaseUrl::parse(text).unwrap().join("").unwrap().to_string(), text);
+        }
     }
 
     #[test]

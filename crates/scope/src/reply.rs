@@ -97,8 +97,6 @@ pub struct ToolReply {
     pub effect: Option<EffectKey>,
     /// How often something was sent to the tool for it now.
     pub sends: u32,
-    /// Whether the output was longer than the limit and was cut.
-    pub truncated: bool,
 }
 
 impl ToolReply {

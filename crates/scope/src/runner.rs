@@ -27,7 +27,6 @@ use crate::repeats::Repeats;
 use crate::reply::{Refusal, Status, ToolReply};
 use crate::retry::{Backoff, RetryBudget};
 use crate::scope::Scope;
-use crate::send::Output;
 use crate::sync::{Mutex, lock};
 use crate::tool::{Dispatch, Tool, ToolFault};
 use crate::writes::Flight;
@@ -206,7 +205,7 @@ impl Prepared {
 
 fn reply(call: &ToolCall, status: Status, text: String) -> ToolReply {
     let (call_id, tool) = (call.id.clone(), call.name.clone());
-    ToolReply { call_id, tool, status, text, effect: None, sends: 0, truncated: false }
+    ToolReply { call_id, tool, status, text, effect: None, sends: 0 }
 }
 
 fn refused(call: &ToolCall, refusal: Refusal) -> ToolReply {
@@ -293,9 +292,7 @@ impl Runner {
             let retry_after = tell(limiter.as_ref(), &ended);
             drop(admission);
             let fault = match ended {
-                Ok(Output { text, truncated }) => {
-                    return ToolReply { sends, truncated, ..call.reply(Status::Done, text) };
-                }
+                Ok(text) => return ToolReply { sends, ..call.reply(Status::Done, text) },
                 Err(fault) => fault,
             };
             let again = sends < attempts && !matches!(fault, ToolFault::Failed(_));
@@ -318,7 +315,7 @@ pub(crate) async fn admit(limiter: Option<&Limiter>) -> Option<Admission> {
 }
 
 /// Tells the limiter how a call went; returns how long the tool asks to wait.
-pub(crate) fn tell(limiter: Option<&Limiter>, ended: &Result<Output, ToolFault>) -> Option<Duration> {
+pub(crate) fn tell(limiter: Option<&Limiter>, ended: &Result<String, ToolFault>) -> Option<Duration> {
     let retry_after = match ended {
         Err(ToolFault::Throttled { retry_after }) => *retry_after,
         _ => None,

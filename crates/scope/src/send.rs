@@ -1,4 +1,5 @@
-//! One call of a tool: time-out, panic and cancellation all become a [`ToolFault`], and output is cut to its limit.
+//! One call of a tool: time-out, panic and cancellation all become a [`ToolFault`], and output is cut to its limit,
+//! which its text then says.
 //!
 //! Once a write was handed to its tool, only the tool's own word says that it did not act. Everything else is `Lost`.
 
@@ -14,13 +15,6 @@ use crate::runner::{OnCancel, Runner};
 use crate::scope::Scope;
 use crate::tool::{Dispatch, Tool, ToolFault};
 
-/// A tool's output, within the limit.
-#[derive(Debug)]
-pub(crate) struct Output {
-    pub(crate) text: String,
-    pub(crate) truncated: bool,
-}
-
 impl Runner {
     /// Calls the tool once, within its contract's time-out.
     pub(crate) async fn call_once(
@@ -29,7 +23,7 @@ impl Runner {
         dispatch: Dispatch,
         meter: &Meter,
         on_cancel: OnCancel,
-    ) -> Result<Output, ToolFault> {
+    ) -> Result<String, ToolFault> {
         meter.charge().map_err(|over| ToolFault::NotSent(over.to_string()))?;
         let limit = tool.contract().timeout().unwrap_or(self.options().timeout);
         let scope = dispatch.scope.clone();
@@ -48,13 +42,14 @@ impl Runner {
         }
     }
 
-    fn cut(&self, mut text: String) -> Output {
-        let limit = self.options().max_output_bytes;
-        let truncated = text.len() > limit;
-        if truncated {
+    /// The text within the limit. Whoever reads it is told that it was longer: what is not there was not asked for.
+    fn cut(&self, mut text: String) -> String {
+        let (limit, whole) = (self.options().max_output_bytes, text.len());
+        if whole > limit {
             text.truncate(text.floor_char_boundary(limit));
+            text.push_str(&format!("\n(cut here: the result has {whole} bytes, these are the first {})", text.len()));
         }
-        Output { text, truncated }
+        text
     }
 
     /// Waits before another try; `false` if the work was cancelled meanwhile.

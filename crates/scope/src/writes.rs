@@ -17,7 +17,7 @@ use crate::meter::Meter;
 use crate::reply::{Refusal, Status, ToolReply};
 use crate::runner::{Entry, Prepared, RunState, Runner, admit, proposed, tell};
 use crate::scope::Scope;
-use crate::send::{Output, pause};
+use crate::send::pause;
 use crate::sync::{Mutex, lock};
 use crate::tool::{Dispatch, Lookup, ToolFault};
 
@@ -58,12 +58,11 @@ pub(crate) struct Sending<'a> {
 pub(crate) struct Worked {
     pub(crate) effect: EffectRecord,
     pub(crate) sends: u32,
-    pub(crate) truncated: bool,
 }
 
 impl Worked {
     fn still(effect: EffectRecord) -> Self {
-        Self { effect, sends: 0, truncated: false }
+        Self { effect, sends: 0 }
     }
 }
 
@@ -214,11 +213,10 @@ impl Runner {
             if retry && self.wait_to_retry(scope, sends - 1, retry_after).await {
                 continue;
             }
-            let (change, truncated) = change_for(ended);
-            let effect = self.record(key, attempt, change).await?;
+            let effect = self.record(key, attempt, change_for(ended)).await?;
             flight.set(None);
             reached(probe, "outcome.recorded").await;
-            return Ok(Worked { effect, sends, truncated });
+            return Ok(Worked { effect, sends });
         }
     }
 
@@ -257,7 +255,9 @@ impl Runner {
             if retry > 0 && !self.wait_to_retry(sending.scope, retry - 1, None).await {
                 return Ok(worked);
             }
-            let evidence = match worked.effect.means {
+            // What the tool could do when the effect was planned may not be what it can do by now, and the other way.
+            let means = Some(worked.effect.means).filter(|means| *means == Means::from(sending.entry.tool.contract()));
+            let evidence = match means.unwrap_or(Means::Opaque) {
                 Means::Opaque => return Ok(worked),
                 Means::Keyed => Evidence::Keyed,
                 Means::Lookup => match self.look_up(&worked.effect, sending).await {
@@ -395,11 +395,11 @@ fn cancelled(call: &Prepared) -> ToolReply {
     call.reply(Status::Cancelled(Cause::Requested), "cancelled before it was sent")
 }
 
-fn change_for(ended: Result<Output, ToolFault>) -> (Change, bool) {
+fn change_for(ended: Result<String, ToolFault>) -> Change {
     match ended {
-        Ok(output) => (Change::Commit(output.text, Witness::Answer), output.truncated),
-        Err(fault @ (ToolFault::Lost(_) | ToolFault::TimedOut(_))) => (Change::Lose(fault.to_string()), false),
-        Err(fault) => (Change::Fail(fault.to_string(), Witness::Answer), false),
+        Ok(text) => Change::Commit(text, Witness::Answer),
+        Err(fault @ (ToolFault::Lost(_) | ToolFault::TimedOut(_))) => Change::Lose(fault.to_string()),
+        Err(fault) => Change::Fail(fault.to_string(), Witness::Answer),
     }
 }
 
@@ -413,5 +413,5 @@ fn said(call: &Prepared, worked: &Worked, replayed: bool) -> ToolReply {
         State::Intent | State::Dispatched | State::Unknown => Status::Unknown,
     };
     let reply = call.reply(status, worked.effect.detail.clone());
-    ToolReply { effect: Some(worked.effect.key), sends: worked.sends, truncated: worked.truncated, ..reply }
+    ToolReply { effect: Some(worked.effect.key), sends: worked.sends, ..reply }
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use proptest::prelude::*;
-use steersman_core::{BoxFuture, ContentHash, Contract, Effect, ToolCall};
+use steersman_core::{BoxFuture, ContentHash, Contract, Effect, Idempotency, ToolCall};
 use steersman_scope::{
-    Child, DiskFiles, Dispatch, EffectKey, Journal, JournalOptions, Ledger, LedgerError, OpenError, Root, RunId,
-    RunOpened, Runner, RunnerOptions, Scope, Status, Tool, ToolFault, ToolReply,
+    AllowAll, Child, DiskFiles, Dispatch, EffectKey, Journal, JournalOptions, Ledger, LedgerError, OpenError, Root,
+    RunId, RunOpened, Runner, RunnerOptions, Scope, Status, Tool, ToolFault, ToolReply,
 };
 
 /// A tool that does what its arguments say, and counts.
@@ -38,6 +38,7 @@ impl Tool for Puppet {
     }
 }
 
+#[derive(Clone)]
 struct Bench {
     runner: Runner,
     journal: Arc<Journal>,
@@ -195,7 +196,29 @@ async fn a_long_output_is_cut_at_a_character_and_said_so() {
     let bench = bench(folder.path()).await;
     let replies =
         turns(&bench, vec![vec![call("1", "read", "{\"do\":\"long\"}"), call("2", "pay", "{\"do\":\"long\"}")]]).await;
-    assert!(replies.iter().all(|reply| reply.truncated && reply.text.len() == 1_000 && reply.status == Status::Done));
+    for reply in replies {
+        let text = format!("{}\n(cut here: the result has 6000 bytes, these are the first 1000)", "ä".repeat(500));
+        assert_eq!((reply.status, reply.text), (Status::Done, text));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_tool_cannot_carry_any_more_is_not_sent_again_because_it_once_could() {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = bench(folder.path()).await;
+    let runner = |idempotency: Idempotency| {
+        let contract = Contract { idempotency, ..Contract::unknown("pay") };
+        let tool = Arc::new(Puppet { contract, made: Arc::clone(&bench.writes) });
+        bench.runner.with([(tool as Arc<dyn Tool>, None)], Arc::new(AllowAll))
+    };
+    let keyed = runner(Idempotency::Keyed { header: None, argument: Some("key".into()) });
+    let lost = || vec![vec![call("1", "pay", "{\"do\":\"lose\"}")]];
+    let first = turns(&Bench { runner: keyed, ..bench.clone() }, lost()).await.remove(0);
+    let sent = bench.writes.load(Ordering::SeqCst);
+    assert!(first.status == Status::Unknown && sent > 1, "a key makes it safe to send it again: {first:?}");
+    let opaque = Bench { runner: runner(Idempotency::Opaque), ..bench.clone() };
+    assert_eq!(turns(&opaque, lost()).await.remove(0).status, Status::Unknown);
+    assert_eq!(bench.writes.load(Ordering::SeqCst), sent);
 }
 
 #[tokio::test]

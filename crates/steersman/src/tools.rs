@@ -3,18 +3,18 @@
 //! Effects and runs are kept in the state, beside keys and approvals, shared with every gateway on the same database.
 //! Both are there only where a tool server is configured.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use steersman_core::{BoxFuture, RequestId, Secret};
-use steersman_engine::{AgentTask, Offered, ToolRoom, Tools};
-use steersman_net::Client;
-use steersman_scope::{AllowAll, Child, EffectRecord, Ledger, Means, Root, Runner, Scope, State};
+use steersman_core::{BoxFuture, Idempotency, RequestId, Secret};
+use steersman_engine::{AgentTask, Offered, ToolRoom, Tools, ToolsAway};
+use steersman_net::{BaseUrl, Client};
+use steersman_scope::{AllowAll, Child, EffectRecord, Ledger, Limiter, Limits, Means, Root, Runner, Scope, State};
 use steersman_store::Store;
 use steersman_store::state::effects::{EffectLedger, LedgerOptions};
-use steersman_tools::{LOCK_FILE, Lock, OpenApi, ServerSpec, Source, Toolbox, Way};
+use steersman_tools::{LOCK_FILE, Lock, Offer, OpenApi, ServerSpec, Source, Standing, Toolbox, Way, shown_name};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::Failure;
@@ -160,6 +160,96 @@ pub(crate) fn toolbox(config: &Config, file: Option<&Path>, client: &Client) -> 
     Ok(Toolbox::new(sources, config.contracts.clone(), lock, client))
 }
 
+/// What can be known of the configured tools without asking a server.
+pub(crate) struct KnownTools {
+    /// The operations of every document that is here, judged.
+    pub(crate) documented: Vec<Offer>,
+    /// Every name that a document, a contract or a pin gives, as models see it.
+    names: BTreeSet<String>,
+    /// Whether a server may list more.
+    is_open: bool,
+}
+
+impl KnownTools {
+    /// Reads the documents and the pins.
+    ///
+    /// # Errors
+    /// Those that would keep a gateway from starting.
+    pub(crate) fn read(config: &Config, file: Option<&Path>, client: &Client) -> Result<Self, Failure> {
+        let lock = Lock::read(&lock_path(file))?;
+        let mut names: BTreeSet<String> = config.contracts.iter().map(|contract| contract.name.clone()).collect();
+        let mut documented = Vec::new();
+        for source in &config.tool_servers {
+            names.extend(lock.tools(&source.name).map(|remote| shown_name(&source.prefix, remote)));
+            if let SourceKind::OpenApi { document, url, .. } = &source.kind
+                && document.is_file()
+            {
+                let api = read_api(source, document, url, None, client)?;
+                let limits = Limits { in_flight: 1, window: DAY, requests: 0, tokens: 0 };
+                documented.extend(api.offers(&config.contracts, &lock, &Limiter::new(limits)).iter().cloned());
+            }
+        }
+        names.extend(documented.iter().map(|offer| offer.spec.name.clone()));
+        let may_list_more = |source: &SourceConfig| match &source.kind {
+            SourceKind::OpenApi { document, .. } => !document.is_file(),
+            SourceKind::Command { .. } | SourceKind::Http { .. } => true,
+        };
+        Ok(Self { documented, names, is_open: config.tool_servers.iter().any(may_list_more) })
+    }
+
+    /// What will not be as the configuration says.
+    pub(crate) fn doubts(&self, config: &Config) -> Vec<String> {
+        let mut doubts: Vec<String> = self.documented.iter().flat_map(doubts).collect();
+        for contract in &config.contracts {
+            let is_documented = self.documented.iter().any(|offer| offer.spec.name == contract.name);
+            let place = format!("`tools.{}.idempotency`", contract.name);
+            match &contract.idempotency {
+                Idempotency::Keyed { header: Some(_), .. } if !is_documented => doubts.push(format!(
+                    "{place}: no OpenAPI document has this tool, and an MCP server is called without headers, so its \
+                     calls are opaque"
+                )),
+                Idempotency::Lookup { tool } if !is_documented && !self.names.contains(tool) => {
+                    doubts.push(format!("{place}: {}", self.unknown(tool)));
+                }
+                _ => {}
+            }
+        }
+        for task in config.tasks.iter().filter(|_| !config.tool_servers.is_empty()) {
+            let unknown = task.tools.iter().filter(|name| !name.ends_with("/*") && !self.names.contains(*name));
+            doubts.extend(unknown.map(|name| format!("`tasks.{}.tools`: {}", task.name, self.unknown(name))));
+        }
+        doubts
+    }
+
+    fn unknown(&self, name: &str) -> String {
+        let seen = shown_name("", name);
+        let close = steersman_core::nearest(name, self.names.iter().map(String::as_str));
+        let hint = match close.first() {
+            _ if seen != name => format!("; models see it as `{seen}`"),
+            Some(close) => format!("; did you mean `{close}`?"),
+            None => String::new(),
+        };
+        match self.is_open {
+            true => format!("nothing is known of a tool `{name}`: no document, no contract and no pin has it{hint}"),
+            false => format!("no document has a tool `{name}`{hint}"),
+        }
+    }
+}
+
+/// What an operator does not expect of a tool.
+pub(crate) fn doubts(offer: &Offer) -> Vec<String> {
+    let name = &offer.spec.name;
+    let unkept = offer
+        .unkept
+        .as_ref()
+        .map(|why| format!("`{name}` is opaque, whatever its contract says, so a lost answer stays unknown: {why}"));
+    let unusable = match &offer.standing {
+        Standing::Unusable { why, .. } => Some(format!("`{name}` is not offered: {why}")),
+        _ => None,
+    };
+    unkept.into_iter().chain(unusable).collect()
+}
+
 /// Where the pins are: beside the configuration.
 pub(crate) fn lock_path(file: Option<&Path>) -> std::path::PathBuf {
     file.and_then(Path::parent).unwrap_or(Path::new("")).join(LOCK_FILE)
@@ -183,32 +273,36 @@ fn read_source(source: &SourceConfig, client: &Client) -> Result<Source, Failure
         }
         SourceKind::Http { url, key } => spec(Way::Http { url: url.clone(), key: fetch(key)? }),
         SourceKind::OpenApi { document, url, key } => {
-            let unusable = |why: String| {
-                Failure::new(format!("`tool_servers.{}`: `{}` cannot be used: {why}", source.name, document.display()))
-            };
-            let text = std::fs::read_to_string(document).map_err(|error| unusable(error.to_string()))?;
-            let read = steersman_tools::read_document(&text).map_err(|error| unusable(error.to_string()))?;
-            let api = OpenApi::read(
-                &source.name,
-                &read,
-                url.clone(),
-                fetch(key)?,
-                &source.prefix,
-                source.in_flight,
-                client.clone(),
-            );
-            Source::OpenApi(Box::new(api.map_err(|error| unusable(error.to_string()))?))
+            Source::OpenApi(Box::new(read_api(source, document, url, fetch(key)?, client)?))
         }
     })
+}
+
+fn read_api(
+    source: &SourceConfig,
+    document: &Path,
+    url: &BaseUrl,
+    key: Option<Secret>,
+    client: &Client,
+) -> Result<OpenApi, Failure> {
+    let unusable = |why: String| {
+        Failure::new(format!("`tool_servers.{}`: `{}` cannot be used: {why}", source.name, document.display()))
+    };
+    let text = std::fs::read_to_string(document).map_err(|error| unusable(error.to_string()))?;
+    let read = steersman_tools::read_document(&text).map_err(|error| unusable(error.to_string()))?;
+    let (url, client) = (url.clone(), client.clone());
+    let api = OpenApi::read(&source.name, &read, url, key, &source.prefix, source.in_flight, client);
+    api.map_err(|error| unusable(error.to_string()))
 }
 
 struct Offers(Arc<Toolbox>);
 
 impl Tools for Offers {
-    fn offered<'a>(&'a self, names: &'a [String]) -> BoxFuture<'a, Vec<Offered>> {
+    fn offered<'a>(&'a self, names: &'a [String]) -> BoxFuture<'a, Result<Vec<Offered>, ToolsAway>> {
         Box::pin(async move {
-            let offers = self.0.offered(names).await.into_iter();
-            offers.map(|offer| Offered { spec: offer.spec, tool: offer.tool, limiter: offer.limiter }).collect()
+            let offers = self.0.offered(names).await.map_err(|away| ToolsAway(away.to_string()))?;
+            let offered = |offer: Offer| Offered { spec: offer.spec, tool: offer.tool, limiter: offer.limiter };
+            Ok(offers.into_iter().map(offered).collect())
         })
     }
 }

@@ -185,6 +185,36 @@ fn what_may_be_elsewhere_or_is_rarely_meant_is_a_warning_of_check() {
 }
 
 #[test]
+fn what_check_can_know_of_tools_it_says() {
+    let document = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/openapi/petstore.json");
+    let api = format!("[tool_servers.pets]\nurl = \"http://127.0.0.1:1\"\nopenapi = \"{document}\"\n");
+    let order = |idempotency: &str| {
+        let tools = format!("[tools.placeOrder]\neffect = \"irreversible\"\nidempotency = \"{idempotency}\"\n");
+        said(&["check"], format!("{api}{tools}").as_bytes())
+    };
+    for fine in ["header:Idempotency-Key", "argument:id", "lookup:getOrderById"] {
+        assert!(!order(fine).1.contains("is opaque"), "{}", order(fine).1);
+    }
+    for (wrong, told) in [
+        ("argument:request_id", "neither a parameter nor a member of the body `request_id`"),
+        ("lookup:wasOrdered", "no operation `wasOrdered`"),
+    ] {
+        let (fine, check) = order(wrong);
+        assert!(fine && check.contains("warning: `placeOrder` is opaque") && check.contains(told), "{check}");
+    }
+    let shop = "[tool_servers.shop]\ncommand = \"sh\"\n[tools.charge]\neffect = \"irreversible\"\n";
+    let (_, check) = said(&["check"], format!("{shop}idempotency = \"header:Key\"\n").as_bytes());
+    assert!(check.contains("warning: `tools.charge.idempotency`: no OpenAPI document has this tool"), "{check}");
+    let (_, check) = said(&["check"], format!("{shop}idempotency = \"lookup:charged\"\n").as_bytes());
+    assert!(check.contains("`tools.charge.idempotency`: nothing is known of a tool `charged`"), "{check}");
+    let served = "[providers.openai]\napi_key = \"env:K\"\n[tasks.a]\nmodel = \"gpt-4o\"\n";
+    let tasks = |tools: &str| said(&["check"], format!("{shop}{served}tools = {tools}\n").as_bytes()).1;
+    assert!(tasks("[\"chagre\"]").contains("did you mean `charge`?"), "{}", tasks("[\"chagre\"]"));
+    assert!(tasks("[\"files.read\"]").contains("models see it as `files_read`"));
+    assert!(!tasks("[\"charge\", \"shop/*\"]").contains("tasks.a.tools"));
+}
+
+#[test]
 fn a_file_that_is_no_toml_is_told_so() {
     insta::assert_snapshot!(verdict(b"{\"server\": {\"listen\": \"127.0.0.1:4180\"}}\n"), @r#"
     error: invalid key-value pair, expected key

@@ -357,3 +357,32 @@ print(rows.fetchone()[0])";
         .into();
     assert_eq!(tools, [vec!["find_order", "find_order"], vec!["send_mail"]], "{run}");
 }
+
+/// A model that is not told of a tool answers without it, and its answer would be kept. So it is not asked.
+#[test]
+fn a_run_whose_server_is_away_is_refused_before_a_model_is_asked_and_goes_on_under_its_key() {
+    let away = "[tool_servers.crm]\nurl = \"http://127.0.0.1:1/mcp\"\n\
+        [tasks.near]\nmodel = \"small\"\ntools = [\"shop/*\"]\n";
+    let shop = Shop::start_with(CALLS, away, "[\"find_order\", \"crm/*\"]", "", "mode = \"off\"");
+    let refused = shop.ask("k", "where is my order?");
+    assert_eq!(refused.status, 503, "{}", refused.body);
+    let error = &refused.json()["error"];
+    assert_eq!(error["code"], "tools_unavailable");
+    assert!(error["message"].as_str().unwrap().contains("`crm`"), "{error}");
+    assert!(refused.header("retry-after").is_some(), "{}", refused.head);
+    assert_eq!(shop.house.bill().requests, 0, "no model is asked");
+    assert_eq!(shop.ask("k", "where is my order?").status, 503, "nothing is kept under the key");
+    let body = json!({ "model": "task/near", "messages": [{ "role": "user", "content": "where is my order?" }] });
+    assert_eq!(shop.ask_with("", &body).status, 200, "a task that names nothing of it is served");
+}
+
+#[test]
+fn a_call_of_a_tool_that_nobody_has_is_answered_and_never_the_clients() {
+    let shop = Shop::start("[default]\nanswer = \"obey\"\n", "[\"find_order\"]", "");
+    let answer = shop.ask("", "[[no_such_tool {}]]");
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert!(answer.json()["choices"][0]["message"].get("tool_calls").is_none(), "{}", answer.body);
+    shop.house.log(1);
+    let story = shop.house.run(&["explain", answer.header("x-request-id").unwrap(), "--json"]);
+    assert!(story.contains("there is no tool `no_such_tool`"), "{story}");
+}

@@ -7,20 +7,18 @@
 //! What never happens here: no contract is read from a server's own hints, no tool is offered whose listing differs
 //! from the reviewed one, and no child process sees the environment of the gateway.
 
-mod document;
 mod function;
 mod lock;
+mod lookup;
 mod mcp;
 mod offer;
 mod openapi;
-mod parameters;
 mod schema;
 mod toolbox;
 
-pub use document::read_document;
 pub use function::Function;
 pub use lock::{LOCK_FILE, Lock, LockError};
 pub use mcp::{McpServer, ServerSpec, Way};
-pub use offer::{Offer, Standing, listing_digest};
-pub use openapi::{OpenApi, OpenApiError};
-pub use toolbox::{Listing, Source, Toolbox};
+pub use offer::{Offer, Standing, listing_digest, shown_name};
+pub use openapi::{OpenApi, OpenApiError, read_document};
+pub use toolbox::{Listing, Source, Toolbox, Unreachable};

@@ -74,6 +74,11 @@ impl Lock {
         self.0.get(server)?.get(tool).map(String::as_str)
     }
 
+    /// The tools of a server that were reviewed, by its own names.
+    pub fn tools(&self, server: &str) -> impl Iterator<Item = &str> {
+        self.0.get(server).into_iter().flat_map(BTreeMap::keys).map(String::as_str)
+    }
+
     /// Pins a tool at this digest.
     pub fn pin(&mut self, server: &str, tool: &str, digest: &str) {
         self.0.entry(server.to_owned()).or_default().insert(tool.to_owned(), digest.to_owned());

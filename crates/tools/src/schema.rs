@@ -1,7 +1,10 @@
 //! Arguments against the schema that a tool lists, before anything is sent: what the tool would refuse, it never sees.
+//!
+//! What never happens here: a schema is fetched.
 
 use serde_json::Value;
 use steersman_scope::ToolFault;
+use steersman_structured::CompiledSchema;
 
 /// A checker of one tool's arguments. A schema that cannot be read checks nothing: the tool itself will.
 pub(crate) struct Arguments(Option<jsonschema::Validator>);
@@ -28,14 +31,36 @@ impl Arguments {
     }
 }
 
-/// The schema without the argument that carries the effect's key: the gateway writes that one, not the model.
+/// Whether the schema of an object names this member.
+pub(crate) fn has_argument(schema: &Value, argument: &str) -> bool {
+    schema.get("properties").is_some_and(|properties| properties.get(argument).is_some())
+}
+
+/// The schema without the argument that carries the effect's key, which may be a member of its `body`: the gateway
+/// writes that one, not the model.
 pub(crate) fn without_argument(schema: &Value, argument: &str) -> Value {
     let mut schema = schema.clone();
+    if has_argument(&schema, argument) {
+        remove(&mut schema, argument);
+    } else if let Some(body) = schema.pointer_mut("/properties/body") {
+        remove(body, argument);
+    }
+    schema
+}
+
+fn remove(schema: &mut Value, argument: &str) {
     if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
         properties.shift_remove(argument);
     }
     if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
         required.retain(|name| name.as_str() != Some(argument));
     }
-    schema
+}
+
+/// Why no provider would take a tool with this schema, or no answer could be held against it.
+pub(crate) fn unusable(schema: &Value) -> Option<String> {
+    if schema.get("type").is_some_and(|kind| kind != "object") {
+        return Some("its arguments are no object".to_owned());
+    }
+    CompiledSchema::new(schema).err().map(|error| error.to_string())
 }

@@ -1,7 +1,13 @@
 //! All tools of the gateway: every source with its listing, judged against contracts and pins.
+//!
+//! A name belongs to the server that it was reviewed at, else to the one that had it last, else to the first in the
+//! configuration: a contract says something of one server's tool, and no other server gets its calls because that one
+//! is away.
+//!
+//! What never happens here: a task is silently offered less than it names because a server does not answer.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -10,10 +16,10 @@ use steersman_net::Client;
 use steersman_scope::{Budget, Caps, Limiter, Limits, Root};
 
 use crate::lock::Lock;
-use crate::mcp::{Live, McpServer, McpTool, ServerSpec};
-use crate::offer::{Offer, Standing, contract, listing_digest, spec, standing};
+use crate::mcp::{Live, McpServer, McpTool, ServerSpec, named};
+use crate::offer::{Offer, Said, Standing, listing_digest, shown_name};
 use crate::openapi::OpenApi;
-use crate::schema::{Arguments, without_argument};
+use crate::schema::{Arguments, has_argument};
 
 /// How long a server may take to end when the gateway does.
 const GRACE: Duration = Duration::from_secs(2);
@@ -46,12 +52,44 @@ enum Held {
     OpenApi(Arc<OpenApi>, Limiter),
 }
 
+impl Held {
+    fn name(&self) -> &str {
+        match self {
+            Self::Mcp(server, ..) => &server.spec.name,
+            Self::OpenApi(api, _) => &api.name,
+        }
+    }
+
+    fn prefix(&self) -> &str {
+        match self {
+            Self::Mcp(server, ..) => &server.spec.prefix,
+            Self::OpenApi(api, _) => api.prefix(),
+        }
+    }
+}
+
+/// Why tools that a task names cannot be offered now.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("tool server `{server}` cannot be asked for `{wanted}`: {why}")]
+pub struct Unreachable {
+    /// The server.
+    pub server: String,
+    /// What the task names.
+    pub wanted: String,
+    /// Why it cannot be asked.
+    pub why: String,
+}
+
 /// Every configured source.
 pub struct Toolbox {
     sources: Vec<Held>,
     contracts: Vec<Contract>,
     lock: Lock,
     root: Arc<Root>,
+    /// The server that each name was reviewed at.
+    reviewed: BTreeMap<String, String>,
+    /// The server that had each name last.
+    owners: Mutex<BTreeMap<String, String>>,
 }
 
 impl Toolbox {
@@ -69,7 +107,14 @@ impl Toolbox {
                 Held::OpenApi(Arc::new(*api), limiter)
             }
         };
-        Self { sources: sources.into_iter().map(hold).collect(), contracts, lock, root }
+        let sources: Vec<Held> = sources.into_iter().map(hold).collect();
+        let mut reviewed = BTreeMap::new();
+        for source in &sources {
+            for remote in lock.tools(source.name()) {
+                reviewed.entry(shown_name(source.prefix(), remote)).or_insert_with(|| source.name().to_owned());
+            }
+        }
+        Self { sources, contracts, lock, root, reviewed, owners: Mutex::default() }
     }
 
     /// Whether there is nothing in it.
@@ -80,27 +125,100 @@ impl Toolbox {
 
     /// What every source lists, connecting where that is needed. Sources are asked at once.
     pub async fn listings(&self) -> Vec<Listing> {
-        let asked = self.sources.iter().map(|source| self.listing(source));
+        self.listings_of(None).await
+    }
+
+    /// The usable tools among these: names as models see them, or `SERVER/*` for all of a server. A server that none of
+    /// them can be of is not asked.
+    ///
+    /// # Errors
+    /// [`Unreachable`] where one of them is, or may be, of a server that does not answer.
+    pub async fn offered(&self, wanted: &[String]) -> Result<Vec<Offer>, Unreachable> {
+        let owners = self.owners_of(wanted);
+        let mut listings = self.listings_of(owners.as_ref()).await;
+        self.are_reachable(wanted, &listings)?;
+        if owners.is_some() && wanted.iter().any(|name| !name.ends_with("/*") && !is_listed(name, &listings)) {
+            // It may have moved to a server that it was not looked for at.
+            listings = self.listings().await;
+            self.are_reachable(wanted, &listings)?;
+        }
+        let is_wanted = |offer: &Offer| {
+            wanted.iter().any(|name| *name == offer.spec.name || name.strip_suffix("/*") == Some(&offer.server))
+        };
+        let all = listings.into_iter().flat_map(|listing| listing.tools);
+        Ok(all.filter(|offer| offer.standing.is_usable() && is_wanted(offer)).collect())
+    }
+
+    /// The servers that these tools are of; `None` where it is not known of one of them.
+    fn owners_of(&self, wanted: &[String]) -> Option<BTreeSet<String>> {
+        wanted.iter().map(|name| name.strip_suffix("/*").map(str::to_owned).or_else(|| self.owner(name))).collect()
+    }
+
+    /// The server whose tool is known by this name.
+    fn owner(&self, name: &str) -> Option<String> {
+        self.reviewed.get(name).cloned().or_else(|| self.owners().get(name).cloned())
+    }
+
+    fn owners(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        self.owners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether no wanted tool is, or may be, of a server that does not answer.
+    fn are_reachable(&self, wanted: &[String], listings: &[Listing]) -> Result<(), Unreachable> {
+        for name in wanted.iter().filter(|name| !is_listed(name, listings)) {
+            let owner = name.strip_suffix("/*").map(str::to_owned).or_else(|| self.owner(name));
+            for listing in listings.iter().filter(|listing| owner.as_ref().is_none_or(|owner| *owner == listing.server))
+            {
+                if let Some(why) = &listing.error {
+                    let (server, wanted, why) = (listing.server.clone(), name.clone(), why.clone());
+                    return Err(Unreachable { server, wanted, why });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What these servers list; all, where none is named.
+    async fn listings_of(&self, servers: Option<&BTreeSet<String>>) -> Vec<Listing> {
+        let is_asked = |source: &&Held| servers.is_none_or(|servers| servers.contains(source.name()));
+        let asked = self.sources.iter().filter(is_asked).map(|source| self.listing(source));
         let mut listings = futures_util::future::join_all(asked).await;
-        let mut owners: BTreeMap<String, String> = BTreeMap::new();
+        let owners = self.assign(&listings);
         for listing in &mut listings {
+            let mut seen = BTreeSet::new();
             for offer in &mut listing.tools {
-                match owners.get(&offer.spec.name) {
-                    Some(by) => offer.standing = Standing::Taken { by: by.clone() },
-                    None => drop(owners.insert(offer.spec.name.clone(), listing.server.clone())),
+                let by = owners.get(&offer.spec.name).unwrap_or(&listing.server);
+                if *by != listing.server || !seen.insert(offer.spec.name.clone()) {
+                    offer.standing = Standing::Taken { by: by.clone() };
                 }
             }
         }
         listings
     }
 
-    /// The usable tools among these: names as models see them, or `SERVER/*` for all of a server.
-    pub async fn offered(&self, wanted: &[String]) -> Vec<Offer> {
-        let is_wanted = |offer: &Offer| {
-            wanted.iter().any(|name| *name == offer.spec.name || name.strip_suffix("/*") == Some(&offer.server))
-        };
-        let all = self.listings().await.into_iter().flat_map(|listing| listing.tools);
-        all.filter(|offer| offer.standing.is_usable() && is_wanted(offer)).collect()
+    /// Who has each name now. The server where it was reviewed keeps it while that one lists it or does not answer,
+    /// the one that had it last while that one does not answer.
+    fn assign(&self, listings: &[Listing]) -> BTreeMap<String, String> {
+        let answer = |server: &str| listings.iter().find(|listing| listing.server == server && listing.error.is_none());
+        let mut known = self.owners();
+        // Of those that answer it is learnt anew.
+        known.retain(|_, server| answer(server).is_none());
+        let mut owners = BTreeMap::new();
+        for listing in listings {
+            for name in listing.tools.iter().map(|offer| &offer.spec.name) {
+                if owners.contains_key(name) {
+                    continue;
+                }
+                let keeps = |server: &&String| {
+                    **server == listing.server || answer(server).is_none_or(|listing| lists(listing, name))
+                };
+                let owner =
+                    self.reviewed.get(name).filter(keeps).or_else(|| known.get(name)).unwrap_or(&listing.server);
+                owners.insert(name.clone(), owner.clone());
+            }
+        }
+        known.extend(owners.clone());
+        owners
     }
 
     /// Ends every child process and waits for that.
@@ -119,7 +237,7 @@ impl Toolbox {
                         let fresh =
                             known.0.as_ref().filter(|(of, _)| Arc::ptr_eq(of, &live)).map(|(_, offers)| offers.clone());
                         let tools = fresh.unwrap_or_else(|| {
-                            let offer = |listed| self.mcp_offer(server, limiter, listed);
+                            let offer = |listed| self.mcp_offer(server, limiter, &live, listed);
                             let offers: Vec<Offer> = live.tools.iter().filter_map(offer).collect();
                             known.0 = Some((live, offers.clone()));
                             offers
@@ -129,41 +247,47 @@ impl Toolbox {
                 }
             }
             Held::OpenApi(api, limiter) => {
-                let tools = api.offers(&self.contracts, &self.lock, limiter);
+                let tools = api.offers(&self.contracts, &self.lock, limiter).to_vec();
                 Listing { server: api.name.clone(), error: None, tools }
             }
         }
     }
 
-    fn mcp_offer(&self, server: &Arc<McpServer>, limiter: &Limiter, listed: &Value) -> Option<Offer> {
-        let remote = listed.get("name")?.as_str()?.to_owned();
-        let name = format!("{}{remote}", server.spec.prefix);
-        let (contract, has_contract) = contract(&self.contracts, &name);
-        let digest = listing_digest(listed);
+    fn mcp_offer(&self, server: &Arc<McpServer>, limiter: &Limiter, live: &Live, listed: &Value) -> Option<Offer> {
         let whole = listed.get("inputSchema").cloned().unwrap_or_default();
-        let shown = match &contract.idempotency {
-            Idempotency::Keyed { argument: Some(argument), .. } => without_argument(&whole, argument),
-            _ => whole.clone(),
+        let prefix = &server.spec.prefix;
+        let carries = |means: &Idempotency| match means {
+            Idempotency::Keyed { argument: Some(name), .. } if !has_argument(&whole, name) => {
+                Err(format!("its schema has no argument `{name}`"))
+            }
+            Idempotency::Keyed { header: Some(_), argument: None } => {
+                Err("an MCP server is called without headers".to_owned())
+            }
+            Idempotency::Lookup { tool } if named(&live.tools, prefix, tool).is_none() => {
+                Err(format!("its server has no tool `{tool}` to look it up with"))
+            }
+            Idempotency::Keyed { .. } | Idempotency::Lookup { .. } | Idempotency::Opaque => Ok(()),
         };
+        let said = Said::of(prefix, listed, &self.contracts, carries)?;
         let tool = McpTool {
             server: Arc::clone(server),
-            remote: remote.clone(),
-            contract: contract.clone(),
-            digest: digest.clone(),
+            remote: said.remote.clone(),
+            contract: said.contract.clone(),
+            digest: listing_digest(listed),
             arguments: Arguments::of(&whole),
         };
-        Some(Offer {
-            server: server.spec.name.clone(),
-            spec: spec(&name, listed.get("description").and_then(Value::as_str), &shown),
-            standing: standing(&self.lock, &server.spec.name, &remote, &digest),
-            remote,
-            contract,
-            has_contract,
-            digest,
-            tool: Arc::new(tool),
-            limiter: Some(limiter.clone()),
-        })
+        Some(said.offer(&server.spec.name, &self.lock, listed, Arc::new(tool), limiter))
     }
+}
+
+fn lists(listing: &Listing, name: &str) -> bool {
+    listing.tools.iter().any(|offer| offer.spec.name == name)
+}
+
+/// Whether a wanted tool is listed by whoever has its name, usable or not.
+fn is_listed(wanted: &str, listings: &[Listing]) -> bool {
+    let mut offers = listings.iter().flat_map(|listing| &listing.tools);
+    offers.any(|offer| offer.spec.name == wanted && !matches!(offer.standing, Standing::Taken { .. }))
 }
 
 fn limiter(in_flight: usize) -> Limiter {

@@ -10,7 +10,7 @@ use steersman_core::{ContentHash, Event, Part, ToolCall, Usage};
 use steersman_wire::Answer;
 
 use super::log::{RunLog, Step};
-use super::run::{Acted, Running};
+use super::run::{Acted, Running, is_ours};
 use super::step::Said;
 use super::views::Views;
 use super::{Offered, hidden};
@@ -23,6 +23,8 @@ use crate::refusal::Refusal;
 pub(super) struct Ending<'a> {
     /// The gateway's tools in it.
     pub(super) ours: &'a [Offered],
+    /// The names of the client's.
+    pub(super) theirs: &'a BTreeSet<String>,
     /// Its conversation.
     pub(super) views: &'a Views,
     /// The labels in its last step; `None` where no guard looks.
@@ -48,7 +50,7 @@ impl Running<'_> {
         ending: Ending<'_>,
         log: RunLog<'_>,
     ) -> Result<Acted, Refusal> {
-        let Ending { ours, views, guarded, reads, before, unseen, hides, usage } = ending;
+        let Ending { ours, theirs, views, guarded, reads, before, unseen, hides, usage } = ending;
         if reads {
             self.fill(&mut said, views, guarded.as_deref());
         }
@@ -64,7 +66,7 @@ impl Running<'_> {
             }
             _ => {}
         }
-        self.answer(said, ours, usage, log).await
+        self.answer(said, |call| is_ours(ours, theirs, call), usage, log).await
     }
 
     /// Fills the handles of an answer in, and those of calls that the client makes, on which the guard has decided so.
@@ -96,12 +98,11 @@ impl Running<'_> {
     async fn answer(
         &self,
         said: Said,
-        ours: &[Offered],
+        is_ours: impl Fn(&ToolCall) -> bool,
         usage_of_all: Option<Usage>,
         mut log: RunLog<'_>,
     ) -> Result<Acted, Refusal> {
         let Said { mut events, mut body, target, calls, guard, shown, .. } = said;
-        let is_ours = |call: &ToolCall| ours.iter().any(|tool| tool.spec.name == call.name);
         if usage_of_all.is_some() || calls.iter().any(&is_ours) {
             events = without(events, &calls, is_ours);
             set_usage(&mut events, usage_of_all);

@@ -45,10 +45,18 @@ pub struct Offered {
     pub limiter: Option<Limiter>,
 }
 
+/// Why the tools of a task cannot be offered: which server does not answer, and how.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub struct ToolsAway(pub String);
+
 /// Whoever has the tools.
 pub trait Tools: Send + Sync {
     /// The usable ones among these names (`SERVER/*` names all of a server).
-    fn offered<'a>(&'a self, names: &'a [String]) -> BoxFuture<'a, Vec<Offered>>;
+    ///
+    /// # Errors
+    /// [`ToolsAway`] where it cannot be known whether there are all that should be.
+    fn offered<'a>(&'a self, names: &'a [String]) -> BoxFuture<'a, Result<Vec<Offered>, ToolsAway>>;
 }
 
 /// Why a run could not be kept.

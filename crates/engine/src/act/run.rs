@@ -32,6 +32,9 @@ use crate::recording::Recording;
 use crate::refusal::Refusal;
 use crate::reply::Inbound;
 
+/// When a tool server that does not answer is worth another try: it is not looked for more often.
+const TRY_AGAIN_S: u64 = 5;
+
 /// What a run came to.
 pub(super) struct Acted {
     /// The events of the final answer, with the usage of all steps.
@@ -98,6 +101,8 @@ struct Begun<'a> {
     reader: Option<Reader<'a>>,
     /// Its tools that are the gateway's.
     ours: Vec<Offered>,
+    /// The names of those that are the client's.
+    theirs: BTreeSet<String>,
     judge: Arc<Judge>,
     run: AgentRun,
     plan: Option<Plan>,
@@ -140,7 +145,7 @@ impl Running<'_> {
         let outlet = outlet.filter(|_| reader.is_none());
         let (mut views, before) = self.open(task_name, reader.as_ref(), outlet.is_some(), recording, note).await?;
         log.works_with(&views.handles)?;
-        let ours = self.offer(&mut views.shown).await;
+        let (ours, theirs) = self.offer(&mut views.shown).await?;
         let offered = views.shown.tools.iter().map(|tool| tool.name.as_str());
         self.engine.guard.admit_agent(task_name, offered)?;
         let judge = Arc::new(Judge::default());
@@ -150,7 +155,7 @@ impl Running<'_> {
         let plan = self.plan(task_name, &views, &ours, &mut log, recording).await?;
         note.plan = plan.as_ref().map(Plan::tools);
         let looks = self.is_guarded(task_name);
-        let begun = Begun { reader, ours, judge, run, plan, before, looks };
+        let begun = Begun { reader, ours, theirs, judge, run, plan, before, looks };
         self.in_steps(begun, views, log, Told { recording, note, outlet }).await
     }
 
@@ -162,7 +167,7 @@ impl Running<'_> {
         mut log: RunLog<'_>,
         mut told: Told<'_>,
     ) -> Result<Acted, Refusal> {
-        let Begun { reader, ours, judge, plan, .. } = &begun;
+        let Begun { reader, ours, theirs, judge, plan, .. } = &begun;
         let (mut usage, mut guard, mut unseen) = (None, None, Vec::new());
         for number in 0..self.task.max_steps {
             let planned = plan.as_ref().and_then(|plan| plan.call(&log.id, unseen.len(), &unseen));
@@ -175,7 +180,7 @@ impl Running<'_> {
             let mut said = self.step(turn, &views, judge, &log, told.recording, told.outlet.as_deref_mut()).await?;
             add_usage(&mut usage, &said.events);
             guard = Report::joined(guard, said.guard.take());
-            let is_ours = |call: &ToolCall| ours.iter().any(|tool| tool.spec.name == call.name);
+            let is_ours = |call: &ToolCall| is_ours(ours, theirs, call);
             let (own, others): (Vec<ToolCall>, Vec<ToolCall>) = said.calls.iter().cloned().partition(is_ours);
             if last && others.is_empty() && !own.is_empty() {
                 break;
@@ -194,7 +199,7 @@ impl Running<'_> {
                 said.guard = guard;
                 let (usage, reads, before) = (usage.filter(|_| number > 0), reader.is_some(), begun.before);
                 let guarded = begun.looks.then(|| judge.guarded()).flatten();
-                let ending = Ending { ours, views: &views, guarded, reads, before, unseen, hides, usage };
+                let ending = Ending { ours, theirs, views: &views, guarded, reads, before, unseen, hides, usage };
                 return self.end(said, &others, ending, log).await;
             };
             views.said(said.parts);
@@ -246,13 +251,18 @@ impl Running<'_> {
         self.engine.guard.mode_of(task_name) != GuardMode::Off
     }
 
-    /// Adds the task's tools to the request, but for names that the client uses itself. Gives those that were added.
-    async fn offer(&self, request: &mut ChatRequest) -> Vec<Offered> {
+    /// Adds the task's tools to the request, but for names that the client uses itself. Gives those that were added,
+    /// and those names. A model without the tools that it should have would answer all the same, so it is not asked.
+    async fn offer(&self, request: &mut ChatRequest) -> Result<(Vec<Offered>, BTreeSet<String>), Refusal> {
         let theirs: BTreeSet<String> = request.tools.iter().map(|tool| tool.name.clone()).collect();
-        let mut ours = self.room.tools.offered(&self.task.tools).await;
+        let wanted: Vec<String> = self.task.tools.iter().filter(|name| !theirs.contains(*name)).cloned().collect();
+        let mut ours = self.room.tools.offered(&wanted).await.map_err(|away| Refusal {
+            retry_after_s: Some(TRY_AGAIN_S),
+            ..Refusal::new(Code::TOOLS_UNAVAILABLE, away.to_string())
+        })?;
         ours.retain(|tool| !theirs.contains(&tool.spec.name));
         request.tools.extend(ours.iter().map(|tool| tool.spec.clone()));
-        ours
+        Ok((ours, theirs))
     }
 
     /// Makes our calls of a step, in a scope, and keeps what they gave.
@@ -269,7 +279,7 @@ impl Running<'_> {
         if let Some(results) = log.content.steps.get(place).and_then(|step| step.results.as_ref()) {
             return Ok(results.clone());
         }
-        let kept = log.is_kept(calls.iter().any(|call| effect_of(turn.ours, call) != Some(Effect::Read)));
+        let kept = log.is_kept(calls.iter().any(|call| acts(turn.ours, call)));
         if kept || turn.leaves {
             log.ask_for_room(said.len()).await?;
         }
@@ -309,7 +319,7 @@ impl Running<'_> {
         // Variables bring what the model has not seen, and are not searched for handles.
         let filled = if turn.planned.is_some() { calls.clone() } else { views.filled(calls.clone()) };
         let told = |(asked, made): (&ToolCall, &ToolCall)| turn.planned.is_some() || asked != made;
-        if calls.iter().any(|call| effect_of(turn.ours, call) != Some(Effect::Read)) {
+        if calls.iter().any(|call| acts(turn.ours, call)) {
             self.acted.store(true, Ordering::Relaxed);
         }
         let told_more: Vec<bool> = calls.iter().zip(&filled).map(told).collect();
@@ -378,8 +388,16 @@ impl Running<'_> {
     }
 }
 
-fn effect_of(ours: &[Offered], call: &ToolCall) -> Option<Effect> {
-    ours.iter().find(|tool| tool.spec.name == call.name).map(|tool| tool.tool.contract().effect)
+/// Whether the gateway answers a call: it is of its own tools, or of a tool that nobody has, of which the model is told
+/// so. Where the gateway has no tools, the client knows best what it is called for.
+pub(super) fn is_ours(ours: &[Offered], theirs: &BTreeSet<String>, call: &ToolCall) -> bool {
+    !ours.is_empty() && !theirs.contains(&call.name)
+}
+
+/// Whether a call may have an effect. One of a tool that nobody has does nothing.
+fn acts(ours: &[Offered], call: &ToolCall) -> bool {
+    let tool = ours.iter().find(|tool| tool.spec.name == call.name);
+    tool.is_some_and(|tool| tool.tool.contract().effect != Effect::Read)
 }
 
 /// How a call ended that brought nothing.

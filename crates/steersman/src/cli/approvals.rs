@@ -1,4 +1,6 @@
 //! `steersman approvals`: what waits for a person at a running gateway, and the person's word on it.
+//!
+//! What never happens here: a decision on a call that was not named.
 
 use std::process::ExitCode;
 
@@ -7,9 +9,9 @@ use clap::{Args, Subcommand};
 use futures_util::StreamExt;
 use http_body_util::Full;
 use serde_json::{Value, json};
-use steersman_console::visible;
 use steersman_net::{BaseUrl, Client, Limits};
 
+use super::shown::{shown, shown_json};
 use super::{Command, Failure, parse};
 use crate::compose;
 
@@ -56,8 +58,9 @@ enum What {
 
 #[derive(Args)]
 struct Which {
-    /// The effect's key, or the beginning of it
-    key: String,
+    /// The effect's key, or the beginning of it: eight characters at least
+    #[arg(value_name = "KEY", value_parser = beginning_of_key)]
+    effect: String,
     /// Who decides
     #[arg(long, env = "USER", default_value = "the command line")]
     by: String,
@@ -78,13 +81,14 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             What::MarkNotDone(which) => ("did_not", which),
             What::Resend(which) => ("resend", which),
         };
-        let effect = find(&effects, &which.key)?;
+        let effect = find(&effects, &which.effect)?;
         let order = json!({ "action": action, "arguments_hash": text(effect, "arguments_hash"), "by": which.by });
         let done = gateway.ask("POST", &format!("/api/effects/{}", text(effect, "key")), Some(&order)).await?;
         if arguments.json {
-            anstream::println!("{done:#}");
+            anstream::println!("{}", shown_json(&done));
         } else {
-            anstream::println!("{} is {} now: {}", text(&done, "tool"), text(&done, "state"), text(&done, "detail"));
+            let [tool, state, detail] = ["tool", "state", "detail"].map(|key| shown(text(&done, key)));
+            anstream::println!("{tool} is {state} now: {detail}");
         }
         Ok(ExitCode::SUCCESS)
     })
@@ -92,6 +96,15 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 
 fn text<'v>(value: &'v Value, key: &str) -> &'v str {
     value.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// What is long enough to name a call. An empty variable of a script would decide on whatever waits.
+fn beginning_of_key(text: &str) -> Result<String, String> {
+    const FEWEST: usize = 8;
+    if text.chars().count() < FEWEST {
+        return Err(format!("write at least {FEWEST} characters of the key that `steersman approvals list` shows"));
+    }
+    Ok(text.to_owned())
 }
 
 fn find<'e>(effects: &'e [Value], key: &str) -> Result<&'e Value, Failure> {
@@ -106,7 +119,7 @@ fn find<'e>(effects: &'e [Value], key: &str) -> Result<&'e Value, Failure> {
 
 fn list(effects: &[Value], json: bool) -> ExitCode {
     if json {
-        anstream::println!("{:#}", json!({ "effects": effects }));
+        anstream::println!("{}", shown_json(&json!({ "effects": effects })));
         return ExitCode::SUCCESS;
     }
     if effects.is_empty() {
@@ -114,8 +127,8 @@ fn list(effects: &[Value], json: bool) -> ExitCode {
     }
     for effect in effects {
         let key: String = text(effect, "key").chars().take(12).collect();
-        let state = text(effect, "state");
-        let [tool, arguments, detail] = ["tool", "arguments", "detail"].map(|key| visible(text(effect, key)));
+        let [state, tool, arguments, detail] =
+            ["state", "tool", "arguments", "detail"].map(|key| shown(text(effect, key)));
         anstream::println!("{key}  {state:11}{tool}({arguments})");
         if !detail.is_empty() {
             anstream::println!("              {detail}");
@@ -159,5 +172,26 @@ impl Gateway {
         }
         let message = value.pointer("/error/message").and_then(Value::as_str).unwrap_or("without words");
         Err(Failure::new(format!("the gateway refused with HTTP {}: {message}", answer.status)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &[&str]) -> Option<(String, Option<String>)> {
+        let command = Arguments::augment_args(clap::Command::new("approvals"));
+        let matches = command.try_get_matches_from([&["approvals"], line].concat()).ok()?;
+        let arguments: Arguments = parse(&matches).ok()?;
+        let What::Approve(which) = arguments.what else { return None };
+        Some((which.effect, arguments.key))
+    }
+
+    #[test]
+    fn a_call_is_named_by_eight_characters_and_the_admins_key_is_another_word() {
+        let key = "5f5694f7a1";
+        assert_eq!(read(&["approve", key, "--key", "admin"]), Some((key.to_owned(), Some("admin".to_owned()))));
+        assert_eq!(read(&["approve", key]), Some((key.to_owned(), None)));
+        assert_eq!((read(&["approve", ""]), read(&["approve", "5f5694f"])), (None, None));
     }
 }

@@ -12,6 +12,7 @@ use clap::Args;
 use super::{Command, Failure, config_file, parse};
 use crate::config::{Agent, of_nothing};
 use crate::local::LocalModels;
+use crate::tools::KnownTools;
 use crate::{compose, served};
 
 pub(crate) static COMMAND: Command = Command {
@@ -52,6 +53,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     missing.extend(acting.filter(|_| loaded.config.tool_servers.is_empty()).map(|task| {
         format!("`tasks.{}.tools`: there is no `[tool_servers.NAME]`, so none of them is offered", task.name)
     }));
+    missing.extend(KnownTools::read(&loaded.config, loaded.file.as_deref(), &client)?.doubts(&loaded.config));
     let providers: Vec<_> = loaded.config.providers.iter().map(|provider| provider.name.as_str()).collect();
     if arguments.json {
         let report = serde_json::json!({

@@ -1,4 +1,6 @@
 //! `steersman explain`: the story of one request.
+//!
+//! What never happens here: words of a client, a model or a tool reach the terminal as more than words.
 
 use std::process::ExitCode;
 
@@ -7,6 +9,7 @@ use steersman_core::{Code, RequestId};
 use steersman_store::rows::{AttemptRow, RequestRow, RequestStory};
 
 use super::records::{Where, with_reader};
+use super::shown::shown;
 use super::{Command, Failure, parse};
 
 pub(crate) static COMMAND: Command = Command {
@@ -39,7 +42,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             .hint("it may be older than the store keeps, or less than a tenth of a second old")
     })?;
     if arguments.json {
-        anstream::println!("{}", serde_json::to_string(&story)?);
+        anstream::println!("{}", shown(&serde_json::to_string(&story)?));
     } else {
         tell(&story);
     }
@@ -50,14 +53,14 @@ fn tell(story: &RequestStory) {
     let row = &story.request;
     let streamed = if row.streamed { ", streamed" } else { "" };
     anstream::println!("{}  {} ({}{streamed})", row.id, row.outcome.as_str(), row.protocol);
-    anstream::println!("  asked for   {}, as task {}", row.requested_model, row.task);
+    anstream::println!("  asked for   {}, as task {}", shown(&row.requested_model), shown(row.task.as_str()));
     for (index, attempt) in story.attempts.iter().enumerate() {
         tell_attempt(index + 1, attempt);
     }
     for (room, content) in &story.notes {
         for (index, line) in steersman_console::told(room, content).iter().enumerate() {
             let label = if index == 0 { room.as_str() } else { "" };
-            anstream::println!("  {label:<11} {line}");
+            anstream::println!("  {label:<11} {}", shown(line));
         }
     }
     tell_bill(row);
@@ -82,11 +85,11 @@ fn tell_attempt(number: usize, attempt: &AttemptRow) {
         "  attempt {number}   {} to {}/{}: {status}, {end}, {}",
         attempt.reason,
         attempt.provider,
-        attempt.requested_model,
+        shown(&attempt.requested_model),
         times(attempt.timing.first_token_us, attempt.timing.total_us)
     );
     if let Some(served) = attempt.served_model.as_deref().filter(|served| *served != attempt.requested_model) {
-        anstream::println!("              served by {served}");
+        anstream::println!("              served by {}", shown(served));
     }
 }
 

@@ -13,6 +13,7 @@ use steersman_store::rows::RequestRow;
 use steersman_store::{Page, Reader, RequestFilter, TimeRange, now_us};
 
 use super::records::{Where, with_config_and_reader};
+use super::shown::shown;
 use super::{Command, Failure, parse};
 
 /// How often `--follow` looks.
@@ -130,10 +131,10 @@ fn show(rows: &[RequestRow], json: bool) -> Result<ExitCode, Failure> {
 
 fn print(row: &RequestRow, json: bool) -> Result<(), Failure> {
     if json {
-        anstream::println!("{}", serde_json::to_string(row)?);
+        anstream::println!("{}", shown(&serde_json::to_string(row)?));
         return Ok(());
     }
-    let model = row.model.as_deref().unwrap_or(&row.requested_model);
+    let model = shown(row.model.as_deref().unwrap_or(&row.requested_model));
     let tokens = |count: Option<u64>| count.map_or_else(|| "?".to_owned(), |count| count.to_string());
     anstream::println!(
         "{} {:<9} {:<24.24} {:>6}>{:<6} {:>10} {:>7} ms",

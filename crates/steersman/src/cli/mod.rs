@@ -27,6 +27,7 @@ mod mcp;
 mod models;
 mod records;
 mod route;
+mod shown;
 mod sim;
 mod structure;
 mod talk;

@@ -1,4 +1,6 @@
 //! `steersman tools`: what the configured servers list, what is said of each tool, and whether it answers.
+//!
+//! What never happens here: a server's words reach the terminal as more than words.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,6 +13,7 @@ use steersman_scope::{Child, Dispatch, Root, Scope};
 use steersman_tools::{Listing, Lock, Offer, Standing};
 
 use super::config_file::{Loaded, load};
+use super::shown::{shown, shown_json};
 use super::{Command, Failure, parse};
 use crate::{compose, tools};
 
@@ -91,8 +94,15 @@ fn find<'l>(listings: &'l [Listing], name: &str) -> Result<&'l Offer, Failure> {
         let hint = close
             .first()
             .map_or_else(|| "`steersman tools list` shows all".to_owned(), |close| format!("did you mean `{close}`?"));
-        Failure::new(format!("no server lists the tool `{name}`")).hint(hint)
+        let silent: Vec<_> = listings.iter().filter(|listing| listing.error.is_some()).map(silence).collect();
+        let silent = silent.iter().map(|why| format!("; {why}")).collect::<String>();
+        Failure::new(format!("no server lists the tool `{name}`{silent}")).hint(shown(&hint))
     })
+}
+
+/// Why a server's tools are not known.
+fn silence(listing: &Listing) -> String {
+    format!("`{}` cannot be asked: {}", listing.server, shown(listing.error.as_deref().unwrap_or("it was")))
 }
 
 const fn effect(contract: &Contract) -> &'static str {
@@ -122,11 +132,13 @@ fn list(listings: &[Listing], json: bool) -> ExitCode {
             let tools: Vec<Value> = listing.tools.iter().map(row).collect();
             json!({ "server": listing.server, "error": listing.error, "tools": tools })
         };
-        anstream::println!("{:#}", json!({ "servers": listings.iter().map(server).collect::<Vec<_>>() }));
+        let servers = json!({ "servers": listings.iter().map(server).collect::<Vec<_>>() });
+        anstream::println!("{}", shown_json(&servers));
     } else {
         anstream::println!("{}", table(listings).join("\n"));
-        let mut offers = listings.iter().flat_map(|listing| &listing.tools);
-        if offers.any(|offer| matches!(offer.standing, Standing::Changed { .. })) {
+        let offers = || listings.iter().flat_map(|listing| &listing.tools);
+        offers().flat_map(tools::doubts).for_each(|doubt| anstream::eprintln!("{}", shown(&doubt)));
+        if offers().any(|offer| matches!(offer.standing, Standing::Changed { .. })) {
             anstream::eprintln!(
                 "a changed tool is not offered: see `steersman tools contract NAME`, then `steersman tools pin NAME`"
             );
@@ -136,13 +148,14 @@ fn list(listings: &[Listing], json: bool) -> ExitCode {
 }
 
 fn table(listings: &[Listing]) -> Vec<String> {
-    let mut lines = vec![format!("{:26}{:14}{:18}{:12}contract", "tool", "effect", "idempotency", "standing")];
+    let mut lines = vec![format!("{:26}{:14}{:18}{:16}contract", "tool", "effect", "idempotency", "standing")];
     for listing in listings {
-        lines.extend(listing.error.as_ref().map(|error| format!("{:26}cannot be asked: {error}", listing.server)));
+        let error = listing.error.as_ref();
+        lines.extend(error.map(|error| format!("{:26}cannot be asked: {}", listing.server, shown(error))));
         lines.extend(listing.tools.iter().map(|offer| {
             let said = if offer.has_contract { "yes" } else { "none" };
             let (effect, idempotency) = (effect(&offer.contract), idempotency(&offer.contract));
-            format!("{:26}{effect:14}{idempotency:18}{:12}{said}", offer.spec.name, offer.standing.word())
+            format!("{:26}{effect:14}{idempotency:18}{:16}{said}", shown(&offer.spec.name), offer.standing.word())
         }));
     }
     lines
@@ -151,7 +164,7 @@ fn table(listings: &[Listing]) -> Vec<String> {
 fn row(offer: &Offer) -> Value {
     json!({
         "name": offer.spec.name, "server": offer.server, "digest": offer.digest, "standing": offer.standing.word(),
-        "has_contract": offer.has_contract, "contract": offer.contract,
+        "has_contract": offer.has_contract, "contract": offer.contract, "doubts": tools::doubts(offer),
     })
 }
 
@@ -164,22 +177,23 @@ fn contract(offer: &Offer, json: bool) -> Result<ExitCode, Failure> {
             members.insert("description".to_owned(), json!(offer.spec.description));
             members.insert("parameters".to_owned(), schema);
         }
-        anstream::println!("{row:#}");
+        anstream::println!("{}", shown_json(&row));
         return Ok(ExitCode::SUCCESS);
     }
     let contract = &offer.contract;
     let untrusted = if contract.untrusted { "untrusted" } else { "trusted" };
     let lines = [
-        format!("{} of `{}`, {} ({})", offer.spec.name, offer.server, offer.standing.word(), offer.digest),
+        format!("{} of `{}`, {} ({})", shown(&offer.spec.name), offer.server, offer.standing.word(), offer.digest),
         format!("  effect          {}", effect(contract)),
         format!("  idempotency     {}", idempotency(contract)),
         format!("  sinks           {}", contract.sink.join(", ")),
         format!("  content         {}", contract.content.join(", ")),
         format!("  its output      {untrusted}"),
-        format!("  says of itself  {}", offer.spec.description.as_deref().unwrap_or("nothing")),
-        format!("{schema:#}"),
+        format!("  says of itself  {}", shown(offer.spec.description.as_deref().unwrap_or("nothing"))),
+        shown_json(&schema),
     ];
     anstream::println!("{}", lines.join("\n"));
+    tools::doubts(offer).iter().for_each(|doubt| anstream::eprintln!("{}", shown(doubt)));
     if !offer.has_contract {
         let name = &offer.spec.name;
         anstream::eprintln!(
@@ -209,10 +223,12 @@ async fn test(offer: &Offer, arguments: &str, really: bool) -> Result<ExitCode, 
     root.shutdown().await;
     match called {
         Ok(text) => {
-            anstream::println!("{text}");
+            anstream::println!("{}", text.lines().map(shown).collect::<Vec<_>>().join("\n"));
             Ok(ExitCode::SUCCESS)
         }
-        Err(failures) => Err(Failure::new(format!("`{}` gave no result: {failures}", offer.spec.name))),
+        Err(failures) => {
+            Err(Failure::new(format!("`{}` gave no result: {}", offer.spec.name, shown(&failures.to_string()))))
+        }
     }
 }
 
@@ -227,5 +243,11 @@ fn pin(listings: &[Listing], names: &[String], path: &std::path::Path) -> Result
     }
     lock.write(path)?;
     anstream::eprintln!("pinned {count} tools in `{}`; a running gateway reads it at its next start", path.display());
-    Ok(ExitCode::SUCCESS)
+    // Named tools were all found. Whoever pins everything counts on it.
+    let silent: Vec<String> =
+        listings.iter().filter(|listing| names.is_empty() && listing.error.is_some()).map(silence).collect();
+    if silent.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    Err(Failure::new(format!("not every server's tools are pinned: {}", silent.join("; "))))
 }

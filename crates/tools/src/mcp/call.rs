@@ -1,15 +1,18 @@
 //! One tool of an MCP server, and the life of one call of it.
+//!
+//! What never happens here: a call of a tool that its server lists in other words than when it was offered.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use steersman_core::{BoxFuture, Contract, Effect, Idempotency};
 use steersman_scope::{Dispatch, Lookup, Tool, ToolFault};
 use tokio_util::sync::CancellationToken;
 
 use super::{CallFault, Link, Live, McpServer};
-use crate::offer::listing_digest;
+use crate::lookup;
+use crate::offer::{listing_digest, shown_name};
 use crate::schema::Arguments;
 
 /// How long a server may take to read a cancellation.
@@ -29,17 +32,17 @@ pub(crate) struct McpTool {
 
 impl McpTool {
     /// The connection, with this tool listed as it was when it was offered.
-    async fn live(&self) -> Result<Arc<Live>, ToolFault> {
+    async fn live(&self) -> Result<Arc<Live>, CallFault> {
         let live = self
             .server
             .live()
             .await
-            .map_err(|why| ToolFault::NotSent(format!("tool server `{}`: {why}", self.server.spec.name)))?;
+            .map_err(|why| CallFault::NotSent(format!("tool server `{}`: {why}", self.server.spec.name)))?;
         let listed = live.tools.iter().find(|tool| tool.get("name").and_then(Value::as_str) == Some(&self.remote));
         match listed.map(listing_digest) {
             Some(digest) if digest == self.digest => Ok(live),
-            Some(_) => Err(ToolFault::Failed("the server has changed this tool; it waits for a review".to_owned())),
-            None => Err(ToolFault::Failed("the server does not list this tool any more".to_owned())),
+            Some(_) => Err(CallFault::Withdrawn("the server has changed this tool; it waits for a review")),
+            None => Err(CallFault::Withdrawn("the server does not list this tool any more")),
         }
     }
 
@@ -54,16 +57,35 @@ impl McpTool {
         arguments
     }
 
+    /// Sends a call. A server that was started again has forgotten the session and did not act: it is asked once more
+    /// over a new one.
     async fn ask(&self, dispatch: &Dispatch, tool: &str, arguments: &Value) -> Result<Value, CallFault> {
-        let live = self.live().await.map_err(|fault| CallFault::NotSent(fault.to_string()))?;
         let mut params = json!({ "name": tool, "arguments": arguments });
         if let (Some(key), Some(members)) = (dispatch.key, params.as_object_mut()) {
             members.insert("_meta".to_owned(), json!({ KEY_META: key.to_string() }));
         }
-        let ticket = live.link.pending().open()?;
-        let cancel = Cancel { live: Arc::clone(&live), id: ticket.id, settled: ticket.settled.clone() };
-        dispatch.scope.on_close("end the call at its server", cancel.run());
-        live.link.ask(ticket, "tools/call", &params).await
+        for is_last in [false, true] {
+            let live = self.live().await?;
+            let ticket = live.link.pending().open()?;
+            let cancel = Cancel { live: Arc::clone(&live), id: ticket.id, settled: ticket.settled.clone() };
+            dispatch.scope.on_close("end the call at its server", cancel.run());
+            match live.link.ask(ticket, "tools/call", &params).await {
+                Err(CallFault::NotSent(_)) if !is_last && live.link.pending().ended().is_some() => {}
+                ended => return ended,
+            }
+        }
+        Err(CallFault::NotSent("the connection has ended".to_owned()))
+    }
+
+    /// What an error of a call proves. Of an irreversible one, wrong arguments prove nothing: what they could break
+    /// was checked before it was sent.
+    fn fault(&self, fault: CallFault) -> ToolFault {
+        match fault {
+            CallFault::Rpc(error) if error.blames_arguments() && self.contract.effect != Effect::Irreversible => {
+                ToolFault::Failed(error.to_string())
+            }
+            other => other.into(),
+        }
     }
 
     /// What a result says. A server's "error" of an irreversible call does not prove that nothing happened.
@@ -86,9 +108,8 @@ impl Tool for McpTool {
         Box::pin(async move {
             let arguments = self.with_key(&dispatch);
             self.arguments.check(&arguments)?;
-            self.live().await?;
-            let result = self.ask(&dispatch, &self.remote, &arguments).await?;
-            self.read(&result)
+            let result = self.ask(&dispatch, &self.remote, &arguments).await;
+            self.read(&result.map_err(|fault| self.fault(fault))?)
         })
     }
 
@@ -97,62 +118,55 @@ impl Tool for McpTool {
     fn look_up(&self, dispatch: Dispatch) -> BoxFuture<'_, Result<Lookup, ToolFault>> {
         Box::pin(async move {
             let Idempotency::Lookup { tool } = &self.contract.idempotency else { return Ok(Lookup::Unsupported) };
-            let remote = tool.strip_prefix(&self.server.spec.prefix).unwrap_or(tool);
             let live = self.live().await?;
-            let listed = live.tools.iter().find(|listed| listed.get("name").and_then(Value::as_str) == Some(remote));
-            let Some(listed) = listed else { return Ok(Lookup::Unsupported) };
-            let arguments = lookup_arguments(listed, &dispatch);
+            let Some((remote, schema)) = named(&live.tools, &self.server.spec.prefix, tool) else {
+                return Ok(Lookup::Unsupported);
+            };
+            let arguments = lookup::arguments(schema, &dispatch);
             let result = self.ask(&dispatch, remote, &arguments).await?;
             Ok(found(&result))
         })
     }
 }
 
-fn lookup_arguments(listed: &Value, dispatch: &Dispatch) -> Value {
-    let mut arguments = Map::new();
-    let named = listed.pointer("/inputSchema/properties").and_then(Value::as_object);
-    for name in named.into_iter().flat_map(Map::keys) {
-        if name == "effect_key" {
-            arguments.insert(name.clone(), json!(dispatch.key.map(|key| key.to_string())));
-        } else if let Some(value) = dispatch.arguments.get(name) {
-            arguments.insert(name.clone(), value.clone());
-        }
-    }
-    Value::Object(arguments)
+/// The tool that models see under this name: its server's own name of it, and its schema.
+pub(crate) fn named<'l>(tools: &'l [Value], prefix: &str, name: &str) -> Option<(&'l str, &'l Value)> {
+    tools.iter().find_map(|listed| {
+        let remote = listed.get("name")?.as_str()?;
+        let schema = listed.get("inputSchema").unwrap_or(&Value::Null);
+        (shown_name(prefix, remote) == name).then_some((remote, schema))
+    })
 }
 
 fn found(result: &Value) -> Lookup {
-    let text = text_of(result);
-    let structured = result.get("structuredContent").cloned().or_else(|| serde_json::from_str(&text).ok());
-    let structured = structured.map(|value| value.get("result").cloned().unwrap_or(value));
-    let absent = match &structured {
-        Some(Value::Null | Value::Bool(false)) => true,
-        Some(Value::Array(items)) => items.is_empty(),
-        Some(Value::Object(members)) => members.get("found").and_then(Value::as_bool) == Some(false),
-        Some(_) => false,
-        None => text.trim().is_empty(),
-    };
-    let failed = result.get("isError").and_then(Value::as_bool).unwrap_or(false);
-    match (failed, absent) {
-        (true, _) => Lookup::Unsupported,
-        (false, true) => Lookup::Absent,
-        (false, false) => Lookup::Happened(text),
+    match result.get("isError").and_then(Value::as_bool) {
+        Some(true) => Lookup::Unsupported,
+        _ => lookup::found(result.get("structuredContent").cloned(), text_of(result)),
     }
 }
 
-/// The text of a result; what is no text is named, not shown.
+/// The text of a result, that of embedded resources included; a link is its address, and what is no text is named.
 fn text_of(result: &Value) -> String {
     let blocks = result.get("content").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let block =
-        |block: &Value| match (block.get("type").and_then(Value::as_str), block.get("text").and_then(Value::as_str)) {
-            (Some("text"), Some(text)) => text.to_owned(),
-            (kind, _) => format!("({} left out)", kind.unwrap_or("something")),
-        };
-    let text = blocks.iter().map(block).collect::<Vec<_>>().join("\n");
+    let text = blocks.iter().map(text_of_block).collect::<Vec<_>>().join("\n");
     match result.get("structuredContent") {
         Some(value) if text.is_empty() => value.to_string(),
         _ => text,
     }
+}
+
+fn text_of_block(block: &Value) -> String {
+    let at = |pointer: &str| block.pointer(pointer).and_then(Value::as_str);
+    let text = match at("/type") {
+        Some("text") => at("/text").map(str::to_owned),
+        Some("resource") => at("/resource/text").map(str::to_owned),
+        Some("resource_link") => at("/uri").map(|uri| match at("/name") {
+            Some(name) => format!("{name}: {uri}"),
+            None => uri.to_owned(),
+        }),
+        _ => None,
+    };
+    text.unwrap_or_else(|| format!("({} left out)", at("/type").unwrap_or("something")))
 }
 
 /// What is owed to the server when a call's scope ends.
@@ -169,7 +183,7 @@ impl Cancel {
         if self.settled.is_cancelled() {
             return;
         }
-        let (link, nothing) = (&self.live.link, json!({}));
+        let (link, nothing) = (&*self.live.link, json!({}));
         let told = async {
             link.tell("notifications/cancelled", &super::message::cancelled(self.id)).await?;
             tokio::select! {
@@ -209,5 +223,14 @@ mod tests {
     fn a_result_is_its_texts_and_names_what_else_there_is() {
         let result = json!({ "content": [{ "type": "text", "text": "a" }, { "type": "image", "data": "..." }] });
         assert_eq!(text_of(&result), "a\n(image left out)");
+    }
+
+    #[test]
+    fn an_embedded_resource_is_its_text_and_a_link_its_address() {
+        let result = json!({ "content": [
+            { "type": "resource", "resource": { "uri": "file:///a.md", "text": "# A" } },
+            { "type": "resource_link", "uri": "file:///b.md", "name": "b" },
+            { "type": "resource", "resource": { "uri": "file:///c.png", "blob": "..." } } ] });
+        assert_eq!(text_of(&result), "# A\nb: file:///b.md\n(resource left out)");
     }
 }

@@ -1,5 +1,9 @@
 //! An MCP server over streamable HTTP: one POST a message; the answer is a JSON document or a stream of events.
+//!
+//! What never happens here: a stream that is open between calls. That the list of tools has changed is heard where a
+//! server says so beside an answer; else it is listed again when it has grown old.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{Bytes, BytesMut};
@@ -32,18 +36,20 @@ pub(crate) struct HttpLink {
     address: Address,
     session: Mutex<Option<HeaderValue>>,
     pub(crate) pending: Arc<Pending>,
+    /// Whether the server has said that its list of tools has changed.
+    pub(crate) changed: AtomicBool,
 }
 
 impl HttpLink {
     pub(crate) fn new(address: Address) -> Self {
-        Self { address, session: Mutex::default(), pending: Arc::default() }
+        Self { address, session: Mutex::default(), pending: Arc::default(), changed: AtomicBool::new(false) }
     }
 
     /// Sends a request and waits for its answer. Dropping the future closes the connection it waits on.
     pub(crate) async fn ask(&self, id: u64, message: &Value) -> Result<Value, CallFault> {
         let answer = self.post(message).await?;
         let is_stream = answer.content_type.as_deref().is_some_and(|kind| kind.starts_with("text/event-stream"));
-        let found = if is_stream { in_stream(answer.body, id).await } else { in_document(answer.body, id).await };
+        let found = if is_stream { self.in_stream(answer.body, id).await } else { in_document(answer.body, id).await };
         found?.map_err(CallFault::Rpc)
     }
 
@@ -60,6 +66,7 @@ impl HttpLink {
             .header(header::ACCEPT, "application/json, text/event-stream")
             .header("mcp-protocol-version", message::VERSION);
         let session = self.session.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let has_session = session.is_some();
         if let Some(session) = session {
             request = request.header(SESSION, session);
         }
@@ -77,14 +84,34 @@ impl HttpLink {
         }
         match answer.status {
             200..=299 => Ok(answer),
-            429 | 503 => Err(CallFault::Throttled(answer.retry_after)),
-            404 => {
+            429 => Err(CallFault::Throttled(answer.retry_after)),
+            // Whoever stands before the server says so too, when the server is slow and acts all the same.
+            408 => Err(CallFault::Lost("the server's answer did not come in time (HTTP 408)".to_owned())),
+            // The protocol says 404; servers that look the session up themselves say 400.
+            404 | 400 if has_session => {
                 self.pending.end("the server has forgotten the session");
                 Err(not_sent("the server has forgotten the session".to_owned()))
             }
             status @ 400..=499 => Err(not_sent(format!("the server refused the request with HTTP {status}"))),
             status => Err(CallFault::Lost(format!("the server failed with HTTP {status}"))),
         }
+    }
+
+    async fn in_stream(&self, mut body: ByteStream, id: u64) -> Found {
+        let mut frames = SseDecoder::new(MAX_ANSWER_BYTES);
+        while let Some(piece) = body.next().await {
+            frames.push(piece.map_err(|error| fault(&error))?);
+            while let Some(frame) = frames.next_frame().map_err(|error| CallFault::Lost(error.to_string()))? {
+                match frame.data().map(message::read) {
+                    Some(Incoming::Answer(of, answer)) if of == id => return Ok(answer),
+                    Some(Incoming::Notification(method)) if method == message::LIST_CHANGED => {
+                        self.changed.store(true, Ordering::Relaxed);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Err(CallFault::Lost("the stream ended before the answer".to_owned()))
     }
 }
 
@@ -111,19 +138,4 @@ async fn in_document(mut body: ByteStream, id: u64) -> Found {
         Incoming::Answer(of, answer) if of == id => Ok(answer),
         _ => Err(CallFault::Lost("the server sent something else than the answer".to_owned())),
     }
-}
-
-async fn in_stream(mut body: ByteStream, id: u64) -> Found {
-    let mut frames = SseDecoder::new(MAX_ANSWER_BYTES);
-    while let Some(piece) = body.next().await {
-        frames.push(piece.map_err(|error| fault(&error))?);
-        while let Some(frame) = frames.next_frame().map_err(|error| CallFault::Lost(error.to_string()))? {
-            if let Some(Incoming::Answer(of, answer)) = frame.data().map(message::read)
-                && of == id
-            {
-                return Ok(answer);
-            }
-        }
-    }
-    Err(CallFault::Lost("the stream ended before the answer".to_owned()))
 }

@@ -1,4 +1,6 @@
-//! JSON-RPC 2.0 as MCP uses it: what goes out, what comes in. Pure: no transport, no clock.
+//! JSON-RPC 2.0 as MCP uses it: what goes out, what comes in. Pure.
+//!
+//! What never happens here: transport, a clock.
 
 use serde_json::{Value, json};
 
@@ -28,12 +30,20 @@ pub(crate) struct RpcError {
 }
 
 impl RpcError {
-    /// Whether the server says that it did not even begin: parse error, invalid request, unknown method, invalid
-    /// params.
+    /// Whether the server says that it did not even begin: parse error, invalid request, unknown method.
     pub(crate) const fn is_definite(&self) -> bool {
-        matches!(self.code, -32_700 | -32_600 | -32_601 | -32_602)
+        matches!(self.code, -32_700 | -32_600 | -32_601)
+    }
+
+    /// Whether the server says that the arguments were wrong. Libraries say so too of what a tool raises after it has
+    /// acted.
+    pub(crate) const fn blames_arguments(&self) -> bool {
+        self.code == -32_602
     }
 }
+
+/// The notification that the list of tools is another one now.
+pub(crate) const LIST_CHANGED: &str = "notifications/tools/list_changed";
 
 pub(crate) fn request(id: u64, method: &str, params: &Value) -> Value {
     json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })
@@ -96,7 +106,7 @@ mod tests {
         let check = |text: &str, wanted: Incoming| assert_eq!(read(text.as_bytes()), wanted, "{text}");
         check(r#"{"jsonrpc":"2.0","id":3,"result":{"a":1}}"#, Incoming::Answer(3, Ok(json!({"a": 1}))));
         let error = RpcError { code: -32_602, message: "no".into() };
-        assert!(error.is_definite());
+        assert!(error.blames_arguments() && !error.is_definite());
         check(r#"{"jsonrpc":"2.0","id":3,"error":{"code":-32602,"message":"no"}}"#, Incoming::Answer(3, Err(error)));
         check(r#"{"jsonrpc":"2.0","id":"x","method":"ping"}"#, Incoming::Request(json!("x"), "ping".into()));
         check(r#"{"jsonrpc":"2.0","method":"notifications/x"}"#, Incoming::Notification("notifications/x".into()));

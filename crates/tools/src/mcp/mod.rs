@@ -1,11 +1,15 @@
 //! An MCP server and its tools.
 //!
 //! A connection is made when it is first needed, kept, and made again when it has ended. Of the protocol a handful of
-//! methods is used; what a server says of its own tools (annotations) is read by nobody.
+//! methods is used; what a server says of its own tools (annotations) is read by nobody. Tools are listed again when
+//! the server says that they have changed; over HTTP, where it may have no way to say so, also when the list is a
+//! minute old.
 //!
 //! Cancellation is what this client exists for: a call whose future is dropped leaves a clean-up in its scope, which
 //! tells the server and waits until the server has read that (a `ping` behind it is answered) or is killed. The scope
 //! does not end before.
+//!
+//! What never happens here: a wait for a server that has just been waited for in vain.
 
 mod call;
 mod http;
@@ -13,6 +17,7 @@ mod message;
 mod pending;
 mod stdio;
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,9 +26,9 @@ use steersman_core::Secret;
 use steersman_net::{BaseUrl, Client};
 use steersman_scope::{Root, ToolFault};
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
+use tokio::time::Instant;
 
-pub(crate) use call::McpTool;
+pub(crate) use call::{McpTool, named};
 use http::{Address, HttpLink};
 use message::RpcError;
 use pending::Pending;
@@ -31,8 +36,12 @@ use stdio::{Program, StdioLink};
 
 /// How long connecting and listing may take.
 const CONNECT: Duration = Duration::from_secs(15);
-/// After a failed connection the next one waits this long.
+/// After a failed connection the next one waits this long, or four times as long as the failure took if that is more:
+/// of the time of those who need a server that hangs, a fifth is lost at most.
 const PAUSE: Duration = Duration::from_secs(5);
+/// How long a list of tools over HTTP is believed. A server that changes a reviewed tool has it called under its review
+/// for no longer than this.
+const FRESH: Duration = Duration::from_secs(60);
 /// More pages of tools than this are not read.
 const MAX_PAGES: usize = 50;
 
@@ -76,6 +85,9 @@ pub(crate) enum CallFault {
     /// It never reached the server.
     #[error("{0}")]
     NotSent(String),
+    /// The server does not offer the tool any more as it was offered to the model.
+    #[error("{0}")]
+    Withdrawn(&'static str),
     /// The server is overloaded.
     #[error("the server refused for now")]
     Throttled(Option<Duration>),
@@ -91,6 +103,7 @@ impl From<CallFault> for ToolFault {
     fn from(fault: CallFault) -> Self {
         match fault {
             CallFault::NotSent(why) => Self::NotSent(why),
+            CallFault::Withdrawn(why) => Self::Failed(why.to_owned()),
             CallFault::Throttled(retry_after) => Self::Throttled { retry_after },
             CallFault::Lost(why) => Self::Lost(why),
             CallFault::Rpc(error) if error.is_definite() => Self::Failed(error.to_string()),
@@ -111,17 +124,24 @@ pub struct McpServer {
 
 #[derive(Default)]
 struct Slot {
-    live: Option<Arc<Live>>,
-    failed: Option<(tokio::time::Instant, String)>,
+    /// The connection, and when its tools were listed.
+    live: Option<(Arc<Live>, Instant)>,
+    failed: Option<Failed>,
+}
+
+/// A connection that could not be made.
+#[derive(Clone)]
+struct Failed {
+    /// When it may be tried again.
+    until: Instant,
+    why: String,
 }
 
 /// A connection and what was listed over it.
 pub(crate) struct Live {
-    link: Link,
+    link: Arc<Link>,
     /// The tools as the server lists them.
     pub(crate) tools: Vec<Value>,
-    /// Fires when the server says that the list has changed.
-    changed: CancellationToken,
 }
 
 enum Link {
@@ -135,6 +155,35 @@ impl Link {
             Self::Stdio(link) => &link.pending,
             Self::Http(link) => &link.pending,
         }
+    }
+
+    /// Whether the tools are to be listed again, of a list of this age.
+    fn is_stale(&self, age: Duration) -> bool {
+        match self {
+            Self::Stdio(link) => link.changed.load(Ordering::Relaxed),
+            Self::Http(link) => age >= FRESH || link.changed.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Every tool that the server lists now.
+    async fn list(&self) -> Result<Vec<Value>, CallFault> {
+        // What changes while it is listed is listed once more.
+        match self {
+            Self::Stdio(link) => link.changed.store(false, Ordering::Relaxed),
+            Self::Http(link) => link.changed.store(false, Ordering::Relaxed),
+        }
+        let mut tools = Vec::new();
+        let mut cursor: Option<String> = None;
+        for _ in 0..MAX_PAGES {
+            let params = cursor.as_ref().map_or_else(|| json!({}), |cursor| json!({ "cursor": cursor }));
+            let page = self.request("tools/list", &params).await?;
+            tools.extend(page.get("tools").and_then(Value::as_array).cloned().unwrap_or_default());
+            cursor = page.get("nextCursor").and_then(Value::as_str).map(str::to_owned);
+            if cursor.is_none() {
+                break;
+            }
+        }
+        Ok(tools)
     }
 
     async fn tell(&self, method: &str, params: &Value) -> Result<(), CallFault> {
@@ -183,11 +232,13 @@ impl McpServer {
 
     /// The connection, if it stands and its list is fresh.
     fn standing(&self) -> Option<Arc<Live>> {
-        let fresh = |live: &&Arc<Live>| live.link.pending().ended().is_none() && !live.changed.is_cancelled();
-        self.slot().live.as_ref().filter(fresh).cloned()
+        let slot = self.slot();
+        let (live, listed) = slot.live.as_ref()?;
+        let is_fresh = live.link.pending().ended().is_none() && !live.link.is_stale(listed.elapsed());
+        is_fresh.then(|| Arc::clone(live))
     }
 
-    /// The connection, made now if it does not stand.
+    /// The connection with a fresh list, made or listed now if that is needed.
     pub(crate) async fn live(&self) -> Result<Arc<Live>, String> {
         if let Some(live) = self.standing() {
             return Ok(live);
@@ -196,54 +247,53 @@ impl McpServer {
         if let Some(live) = self.standing() {
             return Ok(live);
         }
-        if let Some((at, why)) = &self.slot().failed
-            && at.elapsed() < PAUSE
-        {
-            return Err(why.clone());
-        }
-        let connected = tokio::time::timeout(CONNECT, self.connect()).await;
-        let connected =
-            connected.unwrap_or_else(|_| Err(format!("no answer to `initialize` and `tools/list` within {CONNECT:?}")));
+        let known = {
+            let slot = self.slot();
+            if let Some(Failed { why, .. }) = slot.failed.as_ref().filter(|failed| Instant::now() < failed.until) {
+                return Err(why.clone());
+            }
+            slot.live.as_ref().map(|(live, _)| Arc::clone(live))
+        };
+        let begun = Instant::now();
+        let renewed = tokio::time::timeout(CONNECT, self.renew(known)).await;
+        let renewed =
+            renewed.unwrap_or_else(|_| Err(format!("no answer to `initialize` and `tools/list` within {CONNECT:?}")));
         let mut slot = self.slot();
-        match connected {
-            Ok(live) => {
-                let live = Arc::new(live);
-                *slot = Slot { live: Some(Arc::clone(&live)), failed: None };
-                Ok(live)
-            }
+        *slot = match &renewed {
+            Ok(live) => Slot { live: Some((Arc::clone(live), Instant::now())), failed: None },
             Err(why) => {
-                *slot = Slot { live: None, failed: Some((tokio::time::Instant::now(), why.clone())) };
-                Err(why)
+                let until = Instant::now() + PAUSE.max(begun.elapsed() * 4);
+                Slot { live: None, failed: Some(Failed { until, why: why.clone() }) }
             }
-        }
+        };
+        renewed
     }
 
-    async fn connect(&self) -> Result<Live, String> {
-        let changed = CancellationToken::new();
-        let link = match &self.spec.way {
+    /// Lists the tools again over a connection that stands; makes a new one where there is none.
+    async fn renew(&self, known: Option<Arc<Live>>) -> Result<Arc<Live>, String> {
+        if let Some(known) = known.filter(|known| known.link.pending().ended().is_none())
+            && let Ok(tools) = known.link.list().await
+        {
+            let is_same = tools == known.tools;
+            return Ok(if is_same { known } else { Arc::new(Live { link: Arc::clone(&known.link), tools }) });
+        }
+        self.connect().await.map(Arc::new).map_err(|fault| fault.to_string())
+    }
+
+    async fn connect(&self) -> Result<Live, CallFault> {
+        let link = Arc::new(match &self.spec.way {
             Way::Stdio { command, args, env } => {
                 let program = Program { command: command.clone(), args: args.clone(), env: env.clone() };
-                Link::Stdio(StdioLink::start(&self.root, &self.spec.name, &program, changed.clone()))
+                Link::Stdio(StdioLink::start(&self.root, &self.spec.name, &program))
             }
             Way::Http { url, key } => {
                 let address = Address { url: url.clone(), key: key.clone(), client: self.client.clone() };
                 Link::Http(Box::new(HttpLink::new(address)))
             }
-        };
-        let words = |fault: CallFault| fault.to_string();
-        link.request("initialize", &message::hello()).await.map_err(words)?;
-        link.tell("notifications/initialized", &json!({})).await.map_err(words)?;
-        let mut tools = Vec::new();
-        let mut cursor: Option<String> = None;
-        for _ in 0..MAX_PAGES {
-            let params = cursor.as_ref().map_or_else(|| json!({}), |cursor| json!({ "cursor": cursor }));
-            let page = link.request("tools/list", &params).await.map_err(words)?;
-            tools.extend(page.get("tools").and_then(Value::as_array).cloned().unwrap_or_default());
-            cursor = page.get("nextCursor").and_then(Value::as_str).map(str::to_owned);
-            if cursor.is_none() {
-                break;
-            }
-        }
-        Ok(Live { link, tools, changed })
+        });
+        link.request("initialize", &message::hello()).await?;
+        link.tell("notifications/initialized", &json!({})).await?;
+        let tools = link.list().await?;
+        Ok(Live { link, tools })
     }
 }

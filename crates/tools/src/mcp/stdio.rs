@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::StreamExt;
@@ -42,16 +43,22 @@ pub(crate) struct Program {
 pub(crate) struct StdioLink {
     outgoing: mpsc::Sender<String>,
     pub(crate) pending: Arc<Pending>,
+    /// Whether the server has said that its list of tools has changed.
+    pub(crate) changed: Arc<AtomicBool>,
     stop: CancellationToken,
 }
 
 impl StdioLink {
-    /// Starts the process. `changed` fires when the server says that its list of tools has changed.
-    pub(crate) fn start(root: &Arc<Root>, name: &str, program: &Program, changed: CancellationToken) -> Self {
+    /// Starts the process.
+    pub(crate) fn start(root: &Arc<Root>, name: &str, program: &Program) -> Self {
         let (outgoing, queue) = mpsc::channel(QUEUE);
-        let (pending, stop) = (Arc::new(Pending::default()), CancellationToken::new());
-        let connection =
-            Connection { program: program.clone(), pending: Arc::clone(&pending), stop: stop.clone(), changed };
+        let (pending, stop, changed) = (Arc::new(Pending::default()), CancellationToken::new(), Arc::default());
+        let connection = Connection {
+            program: program.clone(),
+            pending: Arc::clone(&pending),
+            stop: stop.clone(),
+            changed: Arc::clone(&changed),
+        };
         let child = Child::<(), String>::graceful("connection", move |scope| connection.run(scope, queue));
         let (root, scope, ended) = (Arc::clone(root), format!("mcp {name}"), Arc::clone(&pending));
         // The task only drives the scope, which the root waits for.
@@ -60,7 +67,7 @@ impl StdioLink {
                 ended.end(&failures.to_string());
             }
         }));
-        Self { outgoing, pending, stop }
+        Self { outgoing, pending, changed, stop }
     }
 
     /// Hands a message to the process.
@@ -85,7 +92,7 @@ struct Connection {
     program: Program,
     pending: Arc<Pending>,
     stop: CancellationToken,
-    changed: CancellationToken,
+    changed: Arc<AtomicBool>,
 }
 
 type LastWords = Arc<Mutex<VecDeque<String>>>;
@@ -156,8 +163,8 @@ impl Connection {
                     Incoming::Answer(id, answer) => self.pending.settle(id, answer.map_err(CallFault::Rpc)),
                     // A server that asks faster than it reads gets no answer.
                     Incoming::Request(id, method) => drop(answers.try_send(message::reply(&id, &method).to_string())),
-                    Incoming::Notification(method) if method == "notifications/tools/list_changed" => {
-                        self.changed.cancel();
+                    Incoming::Notification(method) if method == message::LIST_CHANGED => {
+                        self.changed.store(true, Ordering::Relaxed);
                     }
                     Incoming::Notification(_) | Incoming::Noise => {}
                 }

@@ -57,10 +57,8 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         let mut client = Client::of_stdio();
         let mut session = Session::new(&config.guard, &toolbox, runner, arguments.request.as_deref()).await;
         let trifecta = session.trifecta(&config.guard);
-        while trifecta.is_none()
-            && let Some(message) = client.next().await
-        {
-            session.answer(&message, &mut client).await;
+        if trifecta.is_none() {
+            serve(&mut session, &mut client).await;
         }
         session.end().await;
         toolbox.shutdown().await;
@@ -70,6 +68,21 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         }
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Reads messages while calls are made. When the client is gone, what it has begun is made to its end.
+async fn serve(session: &mut Session, client: &mut Client) {
+    let mut is_there = true;
+    loop {
+        tokio::select! {
+            message = client.next(), if is_there => match message {
+                Some(message) => session.answer(&message, client),
+                None => is_there = false,
+            },
+            Some(landed) = session.next() => session.tell(landed, client),
+            else => return,
+        }
+    }
 }
 
 /// The first ledger of the folder that no other session has.

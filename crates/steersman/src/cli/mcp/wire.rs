@@ -2,7 +2,6 @@
 //!
 //! What never happens here: no meaning. A line that is no JSON is answered as the protocol says and otherwise ignored.
 
-use std::collections::VecDeque;
 use std::io::{BufRead, Write};
 
 use serde_json::{Value, json};
@@ -14,11 +13,7 @@ const WAITING: usize = 64;
 /// The client.
 pub(super) struct Client {
     lines: mpsc::Receiver<String>,
-    /// Messages that came while an answer was waited for.
-    early: VecDeque<Value>,
     asked: u64,
-    /// Whether the client can ask its user a question.
-    pub(super) elicits: bool,
 }
 
 impl Client {
@@ -32,18 +27,11 @@ impl Client {
                 }
             }
         });
-        Self { lines, early: VecDeque::new(), asked: 0, elicits: false }
+        Self { lines, asked: 0 }
     }
 
-    /// The next message, or `None` when the client is gone.
+    /// The next message, or `None` when the client is gone. May be dropped while it waits.
     pub(super) async fn next(&mut self) -> Option<Value> {
-        if let Some(early) = self.early.pop_front() {
-            return Some(early);
-        }
-        self.read().await
-    }
-
-    async fn read(&mut self) -> Option<Value> {
         loop {
             let line = self.lines.recv().await?;
             match serde_json::from_str::<Value>(&line) {
@@ -64,10 +52,10 @@ impl Client {
         });
     }
 
-    /// Asks the client's user and waits for the word. Whatever is no plain yes is a no, and so is a client that leaves.
-    pub(super) async fn elicit(&mut self, question: &str) -> bool {
+    /// Asks the client's user. Gives the id that the answer will have.
+    pub(super) fn elicit(&mut self, question: &str) -> String {
         self.asked += 1;
-        let id = json!(format!("steersman-{}", self.asked));
+        let id = format!("steersman-{}", self.asked);
         let schema = json!({
             "type": "object", "required": ["approve"],
             "properties": { "approve": { "type": "boolean", "title": "Approve", "description": "Make exactly this call" } },
@@ -76,14 +64,14 @@ impl Client {
             "jsonrpc": "2.0", "id": id, "method": "elicitation/create",
             "params": { "message": question, "requestedSchema": schema },
         }));
-        while let Some(message) = self.read().await {
-            if message.get("method").is_none() && message.get("id") == Some(&id) {
-                let accepted = message.pointer("/result/action").and_then(Value::as_str) == Some("accept");
-                return accepted && message.pointer("/result/content/approve") == Some(&Value::Bool(true));
-            }
-            self.early.push_back(message);
-        }
-        false
+        id
+    }
+
+    /// Takes a question back.
+    pub(super) fn withdraw(&self, question: &str) {
+        self.send(&json!({
+            "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": question },
+        }));
     }
 
     /// A client that reads no more is gone: the next read finds its input closed.
@@ -93,4 +81,10 @@ impl Client {
             tracing::debug!("the client has closed its input");
         }
     }
+}
+
+/// Whether the answer to a question is a plain yes. Whatever else it is, is a no.
+pub(super) fn is_yes(answer: &Value) -> bool {
+    let accepted = answer.pointer("/result/action").and_then(Value::as_str) == Some("accept");
+    accepted && answer.pointer("/result/content/approve") == Some(&Value::Bool(true))
 }

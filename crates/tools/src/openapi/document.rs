@@ -6,7 +6,7 @@
 use serde_json::{Map, Number, Value};
 use yaml_rust2::{Yaml, YamlLoader};
 
-use crate::openapi::OpenApiError;
+use super::OpenApiError;
 
 /// Reads a document.
 ///
