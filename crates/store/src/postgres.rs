@@ -28,6 +28,8 @@ use crate::value::{Cell, Value};
 
 /// Longer than the server's own limit, so that only a dead network reaches it.
 const STEP_TIMEOUT: Duration = Duration::from_secs(20);
+/// For a page that somebody waits for.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Set in each session: no statement and no lock holds the writer for longer.
 const SESSION: &str = "SET statement_timeout = '15s'; SET lock_timeout = '5s'; SET client_min_messages = 'warning'";
@@ -235,8 +237,12 @@ impl PostgresReaders {
         Self { config: Arc::new(config), idle: Arc::default(), permits: Arc::new(Semaphore::new(READERS)) }
     }
 
-    /// Asks once.
+    /// Asks once. Waiting for a place and for a session is a part of the time it has.
     pub(crate) async fn query(&self, sql: &str, values: &[Cell]) -> Result<Vec<Vec<Cell>>, DatabaseError> {
+        within(READ_TIMEOUT, self.query_in_turn(sql, values)).await
+    }
+
+    async fn query_in_turn(&self, sql: &str, values: &[Cell]) -> Result<Vec<Vec<Cell>>, DatabaseError> {
         let closed = |_| DatabaseError { trouble: Trouble::Lasting, message: "the store is closed".to_owned() };
         let _permit = self.permits.acquire().await.map_err(closed)?;
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
@@ -245,7 +251,7 @@ impl PostgresReaders {
             _ => Session::connect(&self.config).await?,
         };
         let values: Vec<Value<'_>> = values.iter().map(Cell::as_value).collect();
-        let rows = within(STEP_TIMEOUT, session.query(sql, &values)).await?;
+        let rows = session.query(sql, &values).await?;
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(session);
         Ok(rows)
     }

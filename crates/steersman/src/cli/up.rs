@@ -123,7 +123,11 @@ impl Up {
         let tls = listeners.tls.clone();
         let care = self.care(&surface, client, &local, secrets, tls, canaries).until(draining.clone());
         self.say_ready(&listeners, count);
-        let serving = listeners.serve(&surface, draining.clone());
+        let serving = async {
+            let drained = listeners.serve(&surface, draining.clone()).await;
+            store.state().end_is_near();
+            drained
+        };
         let recovering = recover(tools.as_deref(), &approvals, draining.clone());
         let (drained, (), (), cared) = tokio::join!(serving, recovering, rounds, care);
         cared?;
