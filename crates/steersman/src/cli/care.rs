@@ -2,7 +2,8 @@
 //! configuration.
 //!
 //! A new configuration becomes a new pipeline beside the old one: requests under way end in the one they began in, and
-//! what is known of places, keys and budgets goes on. A file that is not valid changes nothing, and `/readyz` says why.
+//! what is known of places, keys and budgets goes on. A file that is not valid changes nothing; the log says why, and
+//! `/readyz` that it is so. What never happens here: a word of the file on the clients' port.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -96,8 +97,8 @@ impl Care<'_> {
                 Some(aliases)
             }
             Err(failure) => {
-                talk::say(format!("the old configuration stays in force: {}", failure.message()));
-                self.surface.stale.set(Part::Configuration, Some(failure.message()));
+                talk::say(format!("the old configuration stays in force: {}", failure.whole()));
+                self.surface.stale.set(Part::Configuration, Some("`steersman check` and the log say why"));
                 None
             }
         }

@@ -240,12 +240,12 @@ fn provider(
             .wrong(&at("kind"), &format!("`providers.{name}` needs a `base_url`"))
             .hint("write the address up to and including the version: `https://host/v1`"));
     }
+    let base_url = BaseUrl::parse(&address).map_err(|error| read.wrong(&at("base_url"), &error.to_string()))?;
     if let Some(base) = ENDPOINTS.iter().find_map(|end| address.trim_end_matches('/').strip_suffix(end)) {
         return Err(read
             .wrong(&at("base_url"), &format!("`providers.{name}.base_url` is the address of one endpoint"))
             .hint(format!("write it up to and including the version: `{base}`")));
     }
-    let base_url = BaseUrl::parse(&address).map_err(|error| read.wrong(&at("base_url"), &error.to_string()))?;
     let variable = vendor.key_env.filter(|variable| !cloud.has_account() || environment(variable).is_some());
     let api_key =
         read.secret(&at("api_key"))?.or_else(|| variable.map(|name| SecretSource::Environment(name.to_owned())));
