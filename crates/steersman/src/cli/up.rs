@@ -153,7 +153,8 @@ impl Up {
     ) -> Care<'a> {
         let (surface, file, aliases) = (Arc::clone(surface), self.file.clone(), self.config.aliases);
         let (seen, at_start) = (self.seen, &self.at_start);
-        Care { surface, file, seen, at_start, client, local, secrets, aliases, canaries, tls }
+        let missing = self.config.missing_keys(compose::environment);
+        Care { surface, file, seen, at_start, client, local, secrets, missing, aliases, canaries, tls }
     }
 
     fn say_ready(&self, listeners: &Listeners, models: usize) {
