@@ -463,7 +463,7 @@ pub(crate) struct Size {
 impl Size {
     /// What they cost with a candidate; `None` for an unknown price.
     pub(crate) fn cost(self, candidate: &Candidate) -> Option<Usd> {
-        let rates = candidate.provider.rates.get(candidate.model.as_str())?.for_prompt(self.input);
+        let rates = candidate.rates()?.for_prompt(self.input);
         Some(picos_to_usd(rates.input.picos_for(self.input) + rates.output.picos_for(self.output)))
     }
 }
