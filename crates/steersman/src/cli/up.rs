@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use steersman_core::Secret;
-use steersman_engine::{Admit, FairQueue};
+use steersman_engine::{Admit, Cut, FairQueue};
 use steersman_net::Client;
 use steersman_store::{Store, now_us};
 use tokio::signal::unix::{SignalKind, signal};
@@ -115,6 +115,7 @@ impl Up {
             pass_unknown: config.pass_unknown_paths,
             body_timeout: config.request_timeout,
             draining: draining.clone(),
+            cut: Cut::default(),
         });
         let gathering = tokio::spawn(objected.objectives.run(objected.finished, draining.clone()));
         let stop = stop_on_signal(draining.clone())?;
