@@ -8,7 +8,7 @@ use steersman_core::{Rates, Recorder, Secret};
 use steersman_engine::{Admit, Backoff, Catalog, Engine, FormSettings, GuardSettings, Provider, Settings};
 use steersman_net::{Client, Limits};
 use steersman_providers::{HttpUpstream, Place, PriceTable};
-use steersman_store::{Retention, Store, StoreConfig, now_us};
+use steersman_store::{Retention, Store, StoreConfig, StoreError, now_us};
 
 use crate::answers::day;
 use crate::cli::Failure;
@@ -111,8 +111,23 @@ pub(crate) async fn store(config: &Config, data: &Path, secrets: Vec<Secret>) ->
         max_bytes: Some(config.retention_bytes.max(Retention::MIN_BYTES)),
         max_days: Some(u32::try_from(config.retention_days).unwrap_or(u32::MAX)),
     };
-    let settings = StoreConfig { retention, secrets, queue_records: config.store_queue, ..StoreConfig::new(engine) };
-    Ok(Store::open(settings).await?)
+    let settings =
+        StoreConfig { retention, secrets, queue_records: config.store_queue, ..StoreConfig::new(engine.clone()) };
+    Store::open(settings).await.map_err(|error| unusable(&engine, error))
+}
+
+/// A database that cannot be used: which one, why, and what to do about it.
+pub(crate) fn unusable(engine: &steersman_store::Engine, error: StoreError) -> Failure {
+    use steersman_store::Engine;
+    let hint = match engine {
+        Engine::Sqlite { .. } => "move the file away, or name another folder with `--data FOLDER` or `store.path`",
+        Engine::Postgres { .. } => "is the server up, and is `store.database_url` the address of its database?",
+    };
+    // These say what to do themselves.
+    let knows =
+        matches!(error, StoreError::NewerSchema { .. } | StoreError::OlderSchema { .. } | StoreError::InUse { .. });
+    let failure = Failure::new(format!("the database `{}`: {}", engine.place(), Failure::from(error).message()));
+    if knows { failure } else { failure.hint(hint) }
 }
 
 /// Where records are kept: PostgreSQL where an address is set, else SQLite in the data folder.
@@ -207,8 +222,8 @@ fn build(
 }
 
 /// What whoever asks a provider for one of its own models pays, by the names that it knows them by: what is configured
-/// for them, and where several configured models are one of these at different prices, the one of the same name. `serves`
-/// says which names without a provider lead to it.
+/// for them, and where several configured models are one of these at different prices, the one of the same name.
+/// `serves` says which names without a provider lead to it.
 fn own_rates(config: &Config, provider: &str, serves: impl Fn(&str) -> bool) -> BTreeMap<String, Rates> {
     let mut found: BTreeMap<&str, Vec<(&str, Rates)>> = BTreeMap::new();
     for (model, rates) in config.models.iter().filter_map(|model| Some((model, model.rates?))) {
@@ -312,7 +327,8 @@ mod tests {
     fn two_models_of_one_name_upstream_have_their_own_prices_and_no_price_goes_to_another_provider() {
         let place = |name: &str| {
             format!(
-                "[providers.{name}]\nkind = \"openai-compatible\"\nbase_url = \"http://127.0.0.1:1/v1\"\nmodels = [\"f\", \"g\"]\n"
+                "[providers.{name}]\nkind = \"openai-compatible\"\nbase_url = \"http://127.0.0.1:1/v1\"\n\
+                 models = [\"f\", \"g\"]\n"
             )
         };
         let model = |name: &str, served: &str, usd: u32| {

@@ -16,7 +16,7 @@ use steersman_core::Secret;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Client, Config, Row, Statement};
@@ -116,9 +116,26 @@ fn lost() -> DatabaseError {
 
 /// Reads a connection string.
 pub(crate) fn config_of(url: &Secret) -> Result<Config, StoreError> {
-    url.expose()
-        .parse()
-        .map_err(|error| StoreError::Database { doing: "read `database_url`", source: trouble_of(&error) })
+    let wrong = |_| StoreError::Database {
+        doing: "read `database_url`",
+        // The parser's own words may repeat a part of it.
+        source: DatabaseError::lasting("it is no address such as `postgres://user:password@host:5432/database`"),
+    };
+    url.expose().parse().map_err(wrong)
+}
+
+/// Hosts, ports and database of an address, without its user and its password.
+pub(crate) fn place_of(config: &Config) -> String {
+    let hosts = config.get_hosts().iter().enumerate().map(|(n, host)| {
+        let host = match host {
+            Host::Tcp(name) => name.clone(),
+            Host::Unix(path) => path.display().to_string(),
+        };
+        let ports = config.get_ports();
+        format!("{host}:{}", ports.get(n).or(ports.first()).unwrap_or(&5432))
+    });
+    let hosts: Vec<_> = hosts.collect();
+    format!("{}/{}", hosts.join(","), config.get_dbname().unwrap_or_default())
 }
 
 /// The writing session.

@@ -26,6 +26,16 @@ impl Failure {
         self
     }
 
+    /// What happened.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What to do about it.
+    pub(crate) fn what_to_do(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
     /// What happened, and what to do about it on a line of its own.
     pub(crate) fn whole(&self) -> String {
         match &self.hint {
