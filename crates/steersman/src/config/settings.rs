@@ -138,7 +138,7 @@ impl Config {
             database_url: read.secret(&["store", "database_url"])?,
             retention_days: read.integer(&["store", "retention_days"])?,
             retention_bytes: read.integer(&["store", "retention_mb"])?.saturating_mul(1 << 20),
-            store_queue: read.size(&["store", "queue"])?,
+            store_queue: queue(&read)?,
             connect_timeout: read.millis(&["timeouts", "connect_ms"])?,
             first_token_timeout: read.millis(&["timeouts", "first_token_ms"])?,
             idle_timeout: read.millis(&["timeouts", "idle_ms"])?,
@@ -186,6 +186,18 @@ impl Config {
         };
         Err(error.hint("set `server.api_key = \"env:STEERSMAN_API_KEY\"`, or listen on 127.0.0.1"))
     }
+}
+
+/// More records than its bytes can hold: the queue has a place for each from the start.
+const LONGEST_QUEUE: usize = 1_000_000;
+
+fn queue(read: &Reader<'_>) -> Result<usize, ConfigError> {
+    let place = ["store", "queue"];
+    let records = read.size(&place)?;
+    if records > LONGEST_QUEUE {
+        return Err(read.wrong(&place, &format!("`store.queue` must be at most {LONGEST_QUEUE}")));
+    }
+    Ok(records)
 }
 
 fn providers(
