@@ -375,7 +375,7 @@ mod tests {
         unknown key `lsiten` in `[server]`
          --> steersman.toml:2:1
           |
-        2 | lsiten = "127.0.0.1:1"
+        2 | lsiten = ...
           | ^^^^^^
         hint: did you mean `listen`? allowed here: `listen`, `api_key`, `hosts`, `max_body_bytes`, `pass_unknown_paths`, `request_timeout_ms`, `max_in_flight`, `max_held_mb`, `max_waiting`, `max_wait_ms`, `shutdown_grace_ms`
         "#);
