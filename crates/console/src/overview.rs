@@ -183,6 +183,9 @@ fn store(recorder: &RecorderStats, disk: Option<&DiskStats>) -> Markup {
             (format::count(recorder.written)) " written since start, " (format::count(recorder.queued)) " waiting, "
             @if lost > 0 { strong.bad { (format::count(lost)) " lost" } } @else { "none lost" }
             "."
+            @if recorder.lost_by_kill > 0 {
+                " " strong.bad { (format::count(recorder.lost_by_kill)) " were lost by kills before." }
+            }
             @if let Some(disk) = disk { " The store (" (disk.engine) ") takes " (format::bytes(disk.bytes_on_disk)) "." }
         }
         @if let Some(error) = &recorder.last_error { p.bad { "The last batch failed: " (error) } }

@@ -101,13 +101,14 @@ impl RateCard {
     /// has none.
     ///
     /// A served name that adds a date to the asked one (`gpt-4o-mini-2024-07-18`), or leaves out the cloud that hosts
-    /// it, is the same model.
+    /// it, is the same model; `own` is what the operator says that the asked one costs, whatever is listed here.
     #[must_use]
-    pub fn of_call(&self, asked: &str, served: &str) -> Option<&Rates> {
+    pub fn of_call<'a>(&'a self, asked: &str, own: Option<&'a Rates>, served: &str) -> Option<&'a Rates> {
         let (asked_family, served_family) = (self.family(asked), self.family(served));
         let is_hosted = || asked_family.strip_suffix(served_family).is_some_and(|host| host.ends_with('.'));
         let is_same = served.starts_with(asked) || asked_family == served_family || is_hosted();
-        self.rates.get(served).or_else(|| self.get(if is_same { asked } else { served }))
+        let own = own.filter(|_| is_same);
+        own.or_else(|| self.rates.get(served)).or_else(|| self.get(if is_same { asked } else { served }))
     }
 
     fn family<'a>(&self, model: &'a str) -> &'a str {
@@ -160,16 +161,22 @@ mod tests {
         let listed = [("a.small".to_owned(), rates(1)), ("small".to_owned(), rates(2)), ("large".to_owned(), rates(3))];
         let mut card = RateCard::new(listed.into(), family);
         card.insert("small@own".to_owned(), rates(4));
-        let of = |asked: &str, served: &str| card.of_call(asked, served).map(|rates| rates.input);
+        let of = |asked: &str, served: &str| card.of_call(asked, None, served).map(|rates| rates.input);
         let price = |picos| Some(Price::from_picos(picos));
         assert_eq!(of("small", "small-2026"), price(2), "a date");
         assert_eq!(of("small", "large"), price(3), "another model");
         assert_eq!(of("small@own", "small@1"), price(4), "the operator's own price of what was asked for");
         assert_eq!(of("large", "unheard-of"), None);
+        let own = |served: &str| card.of_call("small", Some(&rates(9)), served).map(|rates| rates.input);
+        assert_eq!((own("small-2026"), own("large")), (price(9), price(3)), "a price is its own model's alone");
         let mut hosted = RateCard::new([("a.small".to_owned(), rates(1))].into(), family);
-        assert_eq!(hosted.of_call("a.small@7", "small@7").map(|rates| rates.input), price(1), "a host");
-        assert_eq!(hosted.of_call("a.small", "all").map(|rates| rates.input), None, "an end of a name is no model");
+        assert_eq!(hosted.of_call("a.small@7", None, "small@7").map(|rates| rates.input), price(1), "a host");
+        assert_eq!(
+            hosted.of_call("a.small", None, "all").map(|rates| rates.input),
+            None,
+            "an end of a name is no model"
+        );
         hosted.insert("all".to_owned(), rates(9));
-        assert_eq!(hosted.of_call("a.small", "all").map(|rates| rates.input), price(9));
+        assert_eq!(hosted.of_call("a.small", None, "all").map(|rates| rates.input), price(9));
     }
 }

@@ -445,6 +445,9 @@ impl Drop for Admitted {
     }
 }
 
+/// More than any answer has; a limit beyond it is counted as this.
+const MOST_TOKENS: u64 = 1 << 32;
+
 /// What a request is likely to use at most.
 struct Estimate {
     tokens: u64,
@@ -463,7 +466,7 @@ pub(crate) struct Size {
 impl Size {
     /// What they cost with a candidate; `None` for an unknown price.
     pub(crate) fn cost(self, candidate: &Candidate) -> Option<Usd> {
-        let rates = candidate.provider.rates.get(candidate.model.as_str())?.for_prompt(self.input);
+        let rates = candidate.rates()?.for_prompt(self.input);
         Some(picos_to_usd(rates.input.picos_for(self.input) + rates.output.picos_for(self.output)))
     }
 }
@@ -484,7 +487,9 @@ impl Estimate {
             }
             cost = cost.zip(one).map(|(known, one)| known.max(one));
         }
-        Self { tokens: inbound.body.len() as u64 / 4 + 1, cost, model, size }
+        // For the pace of a key the usual size of the prompt, and of the answer what the request says itself.
+        let tokens = inbound.body.len() as u64 / 4 + 1 + asking.max_output_tokens.unwrap_or(0).min(MOST_TOKENS);
+        Self { tokens, cost, model, size }
     }
 }
 
@@ -541,4 +546,25 @@ fn over(name: &str, period: Period, cap: Usd, cost: Usd) -> Refusal {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use steersman_core::RequestId;
+    use steersman_wire::openai_chat::OpenAiChat;
+
+    use super::*;
+
+    #[test]
+    fn a_key_is_let_in_for_the_tokens_that_its_request_asks_for_and_not_for_its_prompt_alone() {
+        let inbound = Inbound::new(RequestId::new(1), 0, &OpenAiChat, Bytes::from(vec![b' '; 399]));
+        let asking = |max_output_tokens| {
+            let (model, task, joins_task, candidates, stand_ins) = ("m", "t", false, &[][..], &[][..]);
+            Asking { model, task, joins_task, candidates, stand_ins, max_output_tokens, steps: 1 }
+        };
+        let tokens = |limit| Estimate::of(&asking(limit), &inbound, 4_096).tokens;
+        assert_eq!((tokens(None), tokens(Some(500))), (100, 600));
+        assert!(tokens(Some(u64::MAX)) < u64::from(u32::MAX) * 2, "no sum of a minute overflows");
+    }
 }

@@ -82,6 +82,6 @@ pub async fn ask_aside(
     }
     let answer = Answer::collect(&provider.dialect.decode_answer(&body)?);
     let served = (!answer.model.is_empty()).then(|| answer.model.as_str().into());
-    let cost = answer.usage.and_then(|usage| provider.cost(&candidate.model, served.as_ref(), &usage));
+    let cost = answer.usage.and_then(|usage| candidate.cost(served.as_ref(), &usage));
     Ok(Aside { answer, cost, took: started.elapsed(), likelihood: steersman_wire::likelihood(&body) })
 }

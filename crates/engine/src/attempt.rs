@@ -128,7 +128,7 @@ impl Attempt {
         self.record.code = code;
         self.record.timing.total_us = self.elapsed_us();
         let served = self.record.served_model.as_ref();
-        self.record.cost = self.candidate.provider.cost(&self.candidate.model, served, &self.record.usage);
+        self.record.cost = self.candidate.cost(served, &self.record.usage);
         if let Some(turn) = self.turn.take() {
             let timing = &self.record.timing;
             let took = if self.streamed { timing.first_token_us } else { Some(timing.total_us) };

@@ -132,14 +132,6 @@ fn choices<'a>(places: &'a Places, candidate: &'a Candidate, now: Instant) -> im
     let own = candidate.deployments.is_empty().then(|| choice(candidate.clone(), 1));
     own.into_iter().chain(candidate.deployments.iter().map(move |deployment| {
         let (provider, model) = (Arc::clone(&deployment.provider), deployment.model.clone());
-        choice(
-            Candidate {
-                provider,
-                model,
-                deployments: Arc::clone(&candidate.deployments),
-                thought: candidate.thought.clone(),
-            },
-            deployment.weight,
-        )
+        choice(Candidate { provider, model, ..candidate.clone() }, deployment.weight)
     }))
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use steersman_core::{ModelName, ProviderName, RateCard, TaskName, Upstream, Usage, Usd, nearest};
+use steersman_core::{ModelName, ProviderName, RateCard, Rates, TaskName, Upstream, Usage, Usd, nearest};
 use steersman_structured::{AS_SENT, Subset};
 use steersman_wire::Dialect;
 
@@ -58,13 +58,6 @@ impl Provider {
         let spoken = self.also.iter().copied().find(|dialect| dialect.name() == client.name());
         spoken.unwrap_or(self.dialect)
     }
-
-    /// The cost of a usage: by the model that was served where that is known, else by the one that was asked for.
-    /// `None` for an unknown price.
-    #[must_use]
-    pub fn cost(&self, asked: &ModelName, served: Option<&ModelName>, usage: &Usage) -> Option<Usd> {
-        self.rates.of_call(asked.as_str(), served.unwrap_or(asked).as_str())?.cost(usage)
-    }
 }
 
 /// One model of one provider: what a request is sent to.
@@ -78,6 +71,30 @@ pub struct Candidate {
     pub deployments: Arc<[Deployment]>,
     /// How hard it is to think, and how much it may write.
     pub thought: Thought,
+    /// What the operator says that it costs, whatever its provider lists. Two models of the catalogue may be one model
+    /// of a provider, at two prices.
+    pub rates: Option<Rates>,
+}
+
+impl Candidate {
+    fn new(provider: &Arc<Provider>, model: &str) -> Self {
+        let (deployments, thought, rates) = (Arc::default(), Thought::default(), None);
+        Self { provider: Arc::clone(provider), model: model.into(), deployments, thought, rates }
+    }
+
+    /// What it costs; `None`: unknown.
+    #[must_use]
+    pub fn rates(&self) -> Option<&Rates> {
+        self.rates.as_ref().or_else(|| self.provider.rates.get(self.model.as_str()))
+    }
+
+    /// The cost of a usage: by the model that was served where that is known, else by the one that was asked for.
+    /// `None` for an unknown price.
+    #[must_use]
+    pub fn cost(&self, served: Option<&ModelName>, usage: &Usage) -> Option<Usd> {
+        let served = served.unwrap_or(&self.model).as_str();
+        self.provider.rates.of_call(self.model.as_str(), self.rates.as_ref(), served)?.cost(usage)
+    }
 }
 
 /// What a client's `model` means.
@@ -112,12 +129,7 @@ impl Catalog {
     pub fn add_provider(&mut self, provider: Provider, models: impl IntoIterator<Item = String>) {
         let provider = Arc::new(provider);
         for model in models {
-            let candidate = Candidate {
-                provider: Arc::clone(&provider),
-                model: model.as_str().into(),
-                deployments: Arc::default(),
-                thought: Thought::default(),
-            };
+            let candidate = Candidate::new(&provider, &model);
             self.models.entry(model).or_insert(candidate);
         }
         self.providers.insert(provider.name.as_str().to_owned(), provider);
@@ -126,13 +138,7 @@ impl Catalog {
     /// Adds a model under a name of its own. False if there is no such provider.
     pub fn add_model(&mut self, name: &str, provider: &str, upstream: &str) -> bool {
         let Some(provider) = self.providers.get(provider) else { return false };
-        let candidate = Candidate {
-            provider: Arc::clone(provider),
-            model: upstream.into(),
-            deployments: Arc::default(),
-            thought: Thought::default(),
-        };
-        self.models.insert(name.to_owned(), candidate);
+        self.models.insert(name.to_owned(), Candidate::new(provider, upstream));
         true
     }
 
@@ -150,6 +156,13 @@ impl Catalog {
         true
     }
 
+    /// Gives a model prices of its own. False if there is no such model.
+    pub fn set_rates(&mut self, name: &str, rates: Rates) -> bool {
+        let Some(candidate) = self.models.get_mut(name) else { return false };
+        candidate.rates = Some(rates);
+        true
+    }
+
     /// Says which places serve a model: names of models and their weights. False if one of them is unknown.
     pub fn add_deployments(&mut self, name: &str, targets: &[(String, u32)]) -> bool {
         let deployment = |(target, weight): &(String, u32)| {
@@ -158,7 +171,7 @@ impl Catalog {
         };
         let Some(deployments) = targets.iter().map(deployment).collect::<Option<Arc<[_]>>>() else { return false };
         let Some(Deployment { provider, model, .. }) = deployments.first().cloned() else { return false };
-        self.models.insert(name.to_owned(), Candidate { provider, model, deployments, thought: Thought::default() });
+        self.models.insert(name.to_owned(), Candidate { deployments, ..Candidate::new(&provider, model.as_str()) });
         true
     }
 
@@ -223,12 +236,7 @@ impl Catalog {
     fn qualified(&self, name: &str) -> Option<Candidate> {
         let (provider, model) = name.split_once('/')?;
         let provider = self.providers.get(provider)?;
-        (!model.is_empty()).then(|| Candidate {
-            provider: Arc::clone(provider),
-            model: model.into(),
-            deployments: Arc::default(),
-            thought: Thought::default(),
-        })
+        (!model.is_empty()).then(|| Candidate::new(provider, model))
     }
 
     fn unknown(&self, name: &str) -> UnknownModel {

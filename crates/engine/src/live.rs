@@ -1,6 +1,7 @@
-//! A stream under way: pieces from the provider, frames to the client, until the end, a failure or a client that
-//! leaves.
+//! A stream under way: pieces from the provider, frames to the client, until the end, a failure, a client that leaves
+//! or a gateway that does.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,6 +23,7 @@ pub(crate) struct Live {
     recording: Option<Recording>,
     dialect: &'static dyn Dialect,
     silence: Silence,
+    cut: Pin<Box<dyn Future<Output = ()> + Send>>,
     begun: bool,
 }
 
@@ -33,7 +35,8 @@ impl Live {
         idle: Duration,
         deadline: Instant,
     ) -> Self {
-        Self { streaming, recording: Some(recording), dialect, silence: Silence::new(idle, deadline), begun: false }
+        let (silence, cut) = (Silence::new(idle, deadline), Box::pin(recording.cut().made()));
+        Self { streaming, recording: Some(recording), dialect, silence, cut, begun: false }
     }
 
     /// The bytes for the client.
@@ -53,7 +56,14 @@ impl Live {
         }
         loop {
             // Once the record is closed, the rest is only read so that the connection can be used again.
-            let piece = self.silence.next(&mut self.streaming.body).await;
+            let piece = tokio::select! {
+                biased;
+                piece = self.silence.next(&mut self.streaming.body) => piece,
+                () = &mut self.cut => {
+                    let refusal = Refusal::new(Code::SHUTTING_DOWN, "the gateway ended before the answer did");
+                    return self.recording.is_some().then(|| self.break_off(&refusal));
+                }
+            };
             let Some(recording) = &mut self.recording else {
                 match piece {
                     Ok(Some(_)) => continue,

@@ -86,7 +86,7 @@ impl Pin {
         let turn = Usage { input_tokens: Some(next), output_tokens: self.usage.output_tokens, ..Usage::default() };
         let cost = |candidate: &Candidate, cached: u64| {
             let usage = Usage { cache_read_tokens: Some(cached), ..turn };
-            candidate.provider.cost(&candidate.model, None, &usage).map(Usd::as_f64)
+            candidate.cost(None, &usage).map(Usd::as_f64)
         };
         // A price for cached tokens that nobody has written down is no discount.
         let stay_usd = cost(reference, cached).or_else(|| cost(reference, 0));

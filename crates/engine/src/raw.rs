@@ -13,8 +13,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::Stream;
 use steersman_core::{ByteStream, Code, UpstreamAnswer, UpstreamCall, UpstreamError, Usage};
-use steersman_wire::FrameFacts;
 use steersman_wire::json::RawObject;
+use steersman_wire::{DecodeError, FrameFacts};
 use tokio::time::Instant;
 
 use crate::admit::Asking;
@@ -95,6 +95,9 @@ impl Engine {
             return Err(Refusal::new(Code::INVALID_REQUEST, "the path holds segments or characters that no API has"));
         }
         let object = RawObject::parse(&inbound.body).ok();
+        if let Some(key) = object.as_ref().and_then(RawObject::repeated) {
+            return Err(Refusal::from(DecodeError::repeated(key)));
+        }
         let asked: Option<String> =
             object.as_ref().and_then(|object| serde_json::from_str(object.get("model")?.get()).ok());
         let candidate = match (&endpoint.provider, &asked) {

@@ -1,8 +1,8 @@
 //! One request's record while it is being made.
 //!
 //! Whoever holds the [`Recording`] owns the request's fate: [`Recording::deliver`] or [`Recording::fail`] says how it
-//! ended, and dropping it without that says that the client went away. Either way the record is offered exactly once,
-//! with the attempt that was under way.
+//! ended, and dropping it without that says that the client went away, or that the gateway did. Either way the record is
+//! offered exactly once, with the attempt that was under way.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -21,6 +21,7 @@ use crate::attempt::Attempt;
 use crate::bulk::Reconciled;
 use crate::cache::Lease;
 use crate::checks::Checks;
+use crate::cut::Cut;
 use crate::forms::Forms;
 use crate::guard::Report;
 use crate::losses::Losses;
@@ -41,6 +42,7 @@ const MAX_HEADER_BYTES: usize = 4 << 10;
 pub(crate) struct Recording {
     record: Option<Box<RequestRecord>>,
     recorder: Arc<dyn Recorder>,
+    cut: Cut,
     started: Instant,
     current: Option<Attempt>,
     released: Released,
@@ -98,6 +100,7 @@ impl Recording {
         let mut recording = Self {
             record: Some(Box::new(record)),
             recorder,
+            cut: inbound.cut.clone(),
             started: inbound.started,
             current: None,
             released: Released::default(),
@@ -117,6 +120,11 @@ impl Recording {
         recording
     }
 
+    /// When its request is cut.
+    pub(crate) fn cut(&self) -> Cut {
+        self.cut.clone()
+    }
+
     /// A recording for another question. It leaves its attempts on this record, and nothing of what its answers needed.
     pub(crate) fn apart(&self) -> Self {
         let mut apart = self.aside();
@@ -129,6 +137,7 @@ impl Recording {
         Self {
             record: None,
             recorder: Arc::clone(&self.recorder),
+            cut: self.cut.clone(),
             started: self.started,
             current: None,
             released: Released::default(),
@@ -435,11 +444,12 @@ impl Recording {
 
 impl Drop for Recording {
     fn drop(&mut self) {
-        self.end_attempt(Some(Code::CLIENT_GONE));
+        let code = if self.cut.is_made() { Code::SHUTTING_DOWN } else { Code::CLIENT_GONE };
+        self.end_attempt(Some(code));
         if self.role != Role::Whole {
             return;
         }
-        self.close(Code::CLIENT_GONE.status, OutcomeKind::Cancelled, Some(Code::CLIENT_GONE));
+        self.close(code.status, OutcomeKind::Cancelled, Some(code));
     }
 }
 

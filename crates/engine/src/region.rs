@@ -66,7 +66,7 @@ impl Candidate {
         let places: Vec<_> = self.deployments.iter().filter(|place| good(&place.provider.name)).cloned().collect();
         let first = places.first()?;
         let (provider, model) = (Arc::clone(&first.provider), first.model.clone());
-        Some(Self { provider, model, deployments: places.into(), thought: self.thought.clone() })
+        Some(Self { provider, model, deployments: places.into(), ..self.clone() })
     }
 }
 

@@ -9,6 +9,8 @@ use futures_util::Stream;
 use steersman_core::{ContentHash, RequestId, UpstreamError};
 use steersman_wire::{AnswerOptions, Dialect};
 
+use crate::cut::Cut;
+
 /// A request as it came in, decoded no further than its transport.
 #[derive(Debug, Clone)]
 pub struct Inbound {
@@ -50,6 +52,8 @@ pub struct Inbound {
     pub tool_events: bool,
     /// Whether a stream shows a held value while it grows.
     pub previews: bool,
+    /// When it is cut, however far it is.
+    pub cut: Cut,
     /// Client headers that the dialect lets through to a provider, lower case.
     pub headers: Vec<(String, String)>,
 }
@@ -87,6 +91,7 @@ impl Inbound {
             cache: None,
             tool_events: false,
             previews: false,
+            cut: Cut::default(),
             headers: Vec::new(),
         }
     }

@@ -104,7 +104,7 @@ pub(crate) fn estimate(panel: &Panel, request_bytes: usize) -> Option<Usd> {
 
 fn cost(candidate: &Candidate, input: u64, output: u64) -> Option<Usd> {
     let usage = Usage { input_tokens: Some(input), output_tokens: Some(output), ..Usage::default() };
-    candidate.provider.cost(&candidate.model, None, &usage)
+    candidate.cost(None, &usage)
 }
 
 #[cfg(test)]

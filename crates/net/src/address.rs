@@ -2,7 +2,7 @@
 //!
 //! Plain `http` is for loopback and for hosts that the operator names as trusted by writing `http://` with a private
 //! address: a key must not cross the open network in the clear. User names and passwords in an address are refused,
-//! since addresses are logged.
+//! since addresses are logged; so are queries, which may hold a key.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -44,8 +44,8 @@ pub enum AddressError {
     #[error("an address must not carry a user name or password; put the key in `api_key`")]
     UserInfo,
     /// It has a query or fragment.
-    #[error("the address `{0}` must not have a query or fragment")]
-    Query(String),
+    #[error("an address must not have a query or fragment; put a key in `api_key`")]
+    Query,
     /// Plain `http` to a public host.
     #[error("`{0}` would send the key in the clear; use `https`, or a loopback or private address")]
     Cleartext(String),
@@ -78,7 +78,7 @@ impl BaseUrl {
             return Err(AddressError::UserInfo);
         }
         if text.contains(['?', '#']) {
-            return Err(AddressError::Query(text.to_owned()));
+            return Err(AddressError::Query);
         }
         let parts = text.parse::<Uri>().map_err(|_| malformed())?.into_parts();
         let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else {

@@ -11,6 +11,7 @@ use crate::Vendor;
 use crate::access::{Access, AwsKeys};
 use crate::framing;
 use crate::google::{self, ServiceAccount};
+use crate::masked::masked;
 use crate::role::AwsRole;
 
 /// The header of a client that becomes a member of the body at some clouds.
@@ -22,6 +23,7 @@ pub struct HttpUpstream {
     client: Client,
     base_url: BaseUrl,
     access: Access,
+    key: Option<Secret>,
     key_source: Option<String>,
 }
 
@@ -47,7 +49,7 @@ impl HttpUpstream {
         client: Client,
     ) -> Result<Self, SetUpError> {
         let access = key.map(|key| Access::key(vendor.auth, key)).transpose()?.unwrap_or(Access::Open);
-        Ok(Self { vendor, client, base_url: base_url.clone(), access, key_source })
+        Ok(Self { vendor, client, base_url: base_url.clone(), access, key: key.cloned(), key_source })
     }
 
     /// With a signature over each call in place of a key.
@@ -125,6 +127,9 @@ impl Upstream for HttpUpstream {
             let mut request = self.request(call)?;
             self.access.put_on(&mut request, &body).await?;
             let mut answer = self.client.send(request).await?;
+            if let Some(key) = self.key.as_ref().filter(|_| answer.status >= 400) {
+                answer.body = masked(answer.body, key);
+            }
             if answer.content_type.as_deref().is_some_and(|kind| kind.starts_with(framing::CONTENT_TYPE)) {
                 answer.body = framing::as_events(answer.body);
                 answer.content_type = Some("text/event-stream".to_owned());

@@ -10,6 +10,7 @@ mod family;
 mod framing;
 mod google;
 mod http_upstream;
+mod masked;
 mod prices;
 mod profile;
 mod renewed;

@@ -1,5 +1,6 @@
 //! Where the rooms are put together: a checked configuration becomes a catalogue, an engine and a surface.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -7,13 +8,13 @@ use steersman_core::{Rates, Recorder, Secret};
 use steersman_engine::{Admit, Backoff, Catalog, Engine, FormSettings, GuardSettings, Provider, Settings};
 use steersman_net::{Client, Limits};
 use steersman_providers::{HttpUpstream, Place, PriceTable};
-use steersman_store::{Retention, Store, StoreConfig, now_us};
+use steersman_store::{Retention, Store, StoreConfig, StoreError, now_us};
 
 use crate::answers::day;
 use crate::cli::Failure;
 use crate::cloud::Account;
 use crate::config::{Config, ConfigError, ModelConfig, ProviderConfig, SecretSource, SourceConfig};
-use crate::local::LocalModels;
+use crate::local::{self, LocalModels};
 use crate::served;
 use crate::tools::ToolHouse;
 
@@ -74,9 +75,13 @@ pub(crate) fn providers(config: &Config, client: &Client, local: &LocalModels) -
             None => Account::of(provider, &mut secrets)
                 .map_err(|cause| ComposeError::Account { name: provider.name.clone(), cause })?,
         };
-        catalog.add_provider(build(config, provider, key.as_ref(), account, &prices, client)?, models);
+        let serves = |model: &str| models.iter().any(|one| one == model) && catalog.candidate(model).is_err();
+        let own = own_rates(config, &provider.name, serves);
+        let provider = build(provider, key.as_ref(), account, (&prices, own), client)?;
+        catalog.add_provider(provider, models);
     }
-    local.add_to(&mut catalog, &own_rates(config, LOCAL).collect());
+    let own = own_rates(config, LOCAL, |model| catalog.candidate(model).is_err());
+    local.add_to(&mut catalog, &own);
     add_models(config, &mut catalog)?;
     for task in &config.tasks {
         catalog.add_task(&task.name, task.models.clone());
@@ -106,8 +111,23 @@ pub(crate) async fn store(config: &Config, data: &Path, secrets: Vec<Secret>) ->
         max_bytes: Some(config.retention_bytes.max(Retention::MIN_BYTES)),
         max_days: Some(u32::try_from(config.retention_days).unwrap_or(u32::MAX)),
     };
-    let settings = StoreConfig { retention, secrets, queue_records: config.store_queue, ..StoreConfig::new(engine) };
-    Ok(Store::open(settings).await?)
+    let settings =
+        StoreConfig { retention, secrets, queue_records: config.store_queue, ..StoreConfig::new(engine.clone()) };
+    Store::open(settings).await.map_err(|error| unusable(&engine, error))
+}
+
+/// A database that cannot be used: which one, why, and what to do about it.
+pub(crate) fn unusable(engine: &steersman_store::Engine, error: StoreError) -> Failure {
+    use steersman_store::Engine;
+    let hint = match engine {
+        Engine::Sqlite { .. } => "move the file away, or name another folder with `--data FOLDER` or `store.path`",
+        Engine::Postgres { .. } => "is the server up, and is `store.database_url` the address of its database?",
+    };
+    // These say what to do themselves.
+    let knows =
+        matches!(error, StoreError::NewerSchema { .. } | StoreError::OlderSchema { .. } | StoreError::InUse { .. });
+    let failure = Failure::new(format!("the database `{}`: {}", engine.place(), Failure::from(error).message()));
+    if knows { failure } else { failure.hint(hint) }
 }
 
 /// Where records are kept: PostgreSQL where an address is set, else SQLite in the data folder.
@@ -175,11 +195,10 @@ pub(crate) fn environment(name: &str) -> Option<String> {
 }
 
 fn build(
-    config: &Config,
     provider: &ProviderConfig,
     key: Option<&Secret>,
     account: Account,
-    prices: &PriceTable,
+    (prices, own): (&PriceTable, BTreeMap<String, Rates>),
     client: &Client,
 ) -> Result<Provider, ComposeError> {
     let vendor = provider.vendor;
@@ -189,7 +208,7 @@ fn build(
         .map_err(|cause| ComposeError::Provider { name: provider.name.clone(), cause })?;
     let upstream = account.equip(upstream);
     let mut rates = prices.card(vendor, place(provider), &day(now_us()));
-    own_rates(config, &provider.name).for_each(|(model, own)| rates.insert(model, own));
+    own.into_iter().for_each(|(model, own)| rates.insert(model, own));
     Ok(Provider {
         name: provider.name.as_str().into(),
         address: provider.base_url.to_string(),
@@ -203,16 +222,30 @@ fn build(
     })
 }
 
-/// The prices that are configured for models of a provider, by the names that it knows them by.
-fn own_rates(config: &Config, provider: &str) -> impl Iterator<Item = (String, Rates)> {
-    let priced = config.models.iter().filter_map(|model| Some((model, model.rates?)));
-    priced.flat_map(move |(model, rates)| {
+/// What whoever asks a provider for one of its own models pays, by the names that it knows them by: what is configured
+/// for them, and where several configured models are one of these at different prices, the one of the same name.
+/// `serves` says which names without a provider lead to it.
+fn own_rates(config: &Config, provider: &str, serves: impl Fn(&str) -> bool) -> BTreeMap<String, Rates> {
+    let mut found: BTreeMap<&str, Vec<(&str, Rates)>> = BTreeMap::new();
+    for (model, rates) in config.models.iter().filter_map(|model| Some((model, model.rates?))) {
         let targets = model.targets.iter().filter_map(|(target, _)| target.split_once('/'));
         let there = targets.filter(|(name, _)| *name == provider).map(|(_, upstream)| upstream);
-        let here = model.provider.as_ref().is_none_or(|name| name == provider);
-        let here = here.then(|| model.upstream.as_deref().unwrap_or(&model.name));
-        there.chain(here).map(move |upstream| (upstream.to_owned(), rates)).collect::<Vec<_>>()
-    })
+        let upstream = model.upstream.as_deref().unwrap_or(&model.name);
+        let here = match &model.provider {
+            Some(name) => name == provider,
+            None => model.targets.is_empty() && serves(upstream),
+        };
+        for upstream in there.chain(here.then_some(upstream)) {
+            found.entry(upstream).or_default().push((&model.name, rates));
+        }
+    }
+    let one = |(upstream, priced): (&str, Vec<(&str, Rates)>)| {
+        let (_, first) = priced.first()?;
+        let agreed = priced.iter().all(|(_, rates)| rates == first).then_some(*first);
+        let same = || priced.iter().find(|(name, _)| *name == upstream).map(|(_, rates)| *rates);
+        Some((upstream.to_owned(), agreed.or_else(same)?))
+    };
+    found.into_iter().filter_map(one).collect()
 }
 
 /// Where a cloud answers: at its address for all places, or in a region. A vendor without regions has one price list.
@@ -242,6 +275,10 @@ fn add_models(config: &Config, catalog: &mut Catalog) -> Result<(), ConfigError>
         }
         if model.thought.is_set() {
             catalog.set_thought(&model.name, model.thought.clone());
+        }
+        if let Some(own) = model.rates {
+            let is_local = catalog.candidate(&model.name).is_ok_and(|one| one.provider.name.as_str() == LOCAL);
+            catalog.set_rates(&model.name, if is_local { local::priced(own) } else { own });
         }
     }
     for model in config.models.iter().filter(|model| !model.fallbacks.is_empty()) {
@@ -285,5 +322,39 @@ mod tests {
         for secret in ["of-a-provider", "token-of-a", "key-of-b-0", "pass/word-1234"] {
             assert!(known.iter().any(|known| known.expose() == secret), "`{secret}` would be kept");
         }
+    }
+
+    #[test]
+    fn two_models_of_one_name_upstream_have_their_own_prices_and_no_price_goes_to_another_provider() {
+        let place = |name: &str| {
+            format!(
+                "[providers.{name}]\nkind = \"openai-compatible\"\nbase_url = \"http://127.0.0.1:1/v1\"\n\
+                 models = [\"f\", \"g\"]\n"
+            )
+        };
+        let model = |name: &str, served: &str, usd: u32| {
+            format!("[models.{name}]\n{served}\ninput_usd_per_million = {usd}\noutput_usd_per_million = {usd}\n")
+        };
+        let text = [
+            place("here"),
+            place("there"),
+            model("cheap", "provider = \"here\"\nupstream = \"f\"", 1),
+            model("dear", "provider = \"here\"\nupstream = \"f\"", 1_000),
+            model("g", "targets = [\"there/renamed\"]", 5),
+        ];
+        let document = Document::parse("steersman.toml", &text.concat()).unwrap();
+        let config = Config::from_document(&document, &|_| None).unwrap();
+        let (client, data) = (client(&config), tempfile::tempdir().unwrap());
+        let local = LocalModels::unstarted(&config, data.path(), &client);
+        let catalog = providers(&config, &client, &local).unwrap().catalog;
+        let price = |name: &str| {
+            let rates = catalog.candidate(name).unwrap().rates()?.input;
+            (1..=1_000_u32).find(|usd| steersman_core::Price::from_usd_per_million(f64::from(*usd)) == Some(rates))
+        };
+        assert_eq!((price("cheap"), price("dear"), price("here/f")), (Some(1), Some(1_000), None));
+        assert_eq!(
+            (price("g"), price("there/renamed"), price("here/g"), price("there/g")),
+            (Some(5), Some(5), None, None)
+        );
     }
 }

@@ -91,7 +91,7 @@ const FREE: Rates = {
 };
 
 /// Where nothing is said of its cache, a token that is kept from before costs nothing, and keeping one nothing more.
-fn priced(own: Rates) -> Rates {
+pub(crate) fn priced(own: Rates) -> Rates {
     Rates { cache_read: own.cache_read.or(FREE.cache_read), cache_write: own.cache_write.or(Some(own.input)), ..own }
 }
 
@@ -226,7 +226,7 @@ mod tests {
         };
         let cost = |name: &str| {
             let candidate = catalog.candidate(name).unwrap();
-            candidate.provider.cost(&candidate.model, None, &usage)
+            candidate.cost(None, &usage)
         };
         let priced = Usd::from_decimal(0.004);
         for name in ["priced", "named", "small", "local/small"] {

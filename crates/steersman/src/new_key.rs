@@ -57,6 +57,9 @@ pub(crate) enum NewKeyError {
         /// What should stand there.
         what: &'static str,
     },
+    /// A limit of none, which refuses every request.
+    #[error("`{0}` is 0, so every request with the key would be refused; leave it out for no limit")]
+    Nothing(&'static str),
     /// A sum below zero.
     #[error("`{0}` is less than nothing")]
     Negative(&'static str),
@@ -73,6 +76,10 @@ impl NewKey {
             Some(usd) if usd < Usd::ZERO => Err(NewKeyError::Negative(field)),
             usd => Ok(usd),
         };
+        let some = |field, count: Option<u64>| match count {
+            Some(0) => Err(NewKeyError::Nothing(field)),
+            count => Ok(count),
+        };
         Ok(KeyRules {
             id: String::new(),
             name,
@@ -80,8 +87,8 @@ impl NewKey {
             models: self.models,
             regions: self.regions,
             end_users: self.end_users,
-            requests_per_minute: self.requests_per_minute,
-            tokens_per_minute: self.tokens_per_minute,
+            requests_per_minute: some("requests_per_minute", self.requests_per_minute)?,
+            tokens_per_minute: some("tokens_per_minute", self.tokens_per_minute)?,
             usd_per_day: money("usd_per_day", self.usd_per_day)?,
             usd_per_month: money("usd_per_month", self.usd_per_month)?,
             usd_total: money("usd_total", self.usd_total)?,
@@ -132,6 +139,8 @@ mod tests {
         assert!(json(r#"{"name":"a","requests_per_minute":"10"}"#).is_err());
         let negative = json(r#"{"name":"a","usd_total":-1}"#).unwrap().rules();
         assert_eq!(negative.unwrap_err(), NewKeyError::Negative("usd_total"));
+        let never = json(r#"{"name":"a","requests_per_minute":0}"#).unwrap().rules();
+        assert_eq!(never.unwrap_err(), NewKeyError::Nothing("requests_per_minute"));
         assert_eq!(json(r#"{"name":" "}"#).unwrap().rules().unwrap_err(), NewKeyError::NoName);
         assert_eq!(json(r#"{"name":"a","usd_total":1}"#).unwrap().rules().unwrap().usd_total, Some(Usd::from_nanos(1)));
     }

@@ -102,7 +102,7 @@ fn check_prices(
     let judge = objective.judge.iter().map(|(judge, _)| judge);
     let asked = objective.plan.candidates.iter().chain([&objective.plan.reference]).chain(judge);
     for one in asked.filter_map(|model| catalog.candidate(model).ok()) {
-        if one.provider.rates.get(one.model.as_str()).is_none() {
+        if one.rates().is_none() {
             let place = ["tasks", task, "objective", "shadow_usd_per_day"];
             let message = format!("`{}` cannot hold: the price of `{}` is unknown", place.join("."), one.model);
             return Err(config.document.wrong(&place, &message).hint(

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// What a command says on stderr of a file with this text, and whether it was content.
 fn said(command: &[&str], text: &[u8]) -> (bool, String) {
@@ -119,6 +119,7 @@ fn a_wrong_value_of_the_right_kind_says_so_and_a_secret_is_not_repeated() {
      --> steersman.toml:2:12
     hint: write it up to and including the version: `https://h/v1`
     "#);
+    assert!(verdict(b"[store]\nqueue = 9223372036854775807\n").contains("`store.queue` must be at most 1000000"));
     assert!(verdict(b"[tasks.a]\nmodel = \"\"\n").starts_with("error: `tasks.a` needs a `model`"));
     let literal = b"[providers.openai]\nmodels = []\napi_key = \"sk-planted\"\n";
     insta::assert_snapshot!(verdict(literal), @r#"
@@ -127,7 +128,10 @@ fn a_wrong_value_of_the_right_kind_says_so_and_a_secret_is_not_repeated() {
     hint: put it into an environment variable, and write `api_key = "env:VARIABLE"`
     "#);
     let inline = b"[providers]\nbedrock = { region = \"r\", secret_access_key = \"planted\", api_key = \"planted\" }\n";
-    for text in [&literal[..], inline] {
+    let unquoted = b"[store]\ndatabase_url=postgres://user:planted@db/x\n";
+    let address = b"[providers.openai]\nbase_url = \"https://h/v1?key=planted\"\n";
+    let endpoint = b"[providers.openai]\nbase_url = \"https://u:planted@h/v1/messages\"\n";
+    for text in [&literal[..], inline, unquoted, address, endpoint] {
         assert!(!said(&["check"], text).1.contains("planted"), "{}", said(&["check"], text).1);
     }
 }
@@ -173,12 +177,13 @@ fn a_name_that_leads_nowhere_is_told_where_it_stands() {
 fn what_may_be_elsewhere_or_is_rarely_meant_is_a_warning_of_check() {
     let text = b"[tool_servers.shop]\ncommand = \"no-such-program\"\n\
         [tool_servers.api]\nurl = \"http://127.0.0.1:1\"\nopenapi = \"nowhere.yaml\"\n\
-        [limits]\nusd_per_day = 0\n";
+        [limits]\nusd_per_day = 0\n[store]\nretention_mb = 1\n";
     let (fine, check) = said(&["check"], text);
     assert!(fine, "{check}");
     assert!(check.contains("warning: `tool_servers.shop`: the program `no-such-program` is not here"), "{check}");
     assert!(check.contains("warning: `tool_servers.api`: the document `nowhere.yaml` is not here"), "{check}");
     assert!(check.contains("warning: `limits.usd_per_day` is 0: whatever has a price is refused"), "{check}");
+    assert!(check.contains("warning: `store.retention_mb` is less than 16"), "{check}");
     let text = b"[providers.openai]\napi_key = \"env:K\"\n[tasks.a]\nmodel = \"gpt-4o\"\ntools = [\"send\"]\n";
     let (fine, check) = said(&["check"], text);
     assert!(fine && check.contains("warning: `tasks.a.tools`: there is no `[tool_servers.NAME]`"), "{check}");
@@ -242,4 +247,41 @@ fn a_secret_that_is_not_here_is_a_warning_of_check_and_stops_the_start() {
     assert!(check.contains("warning: `[tls]`: the certificate `a.pem` cannot be read"), "{check}");
     let (fine, up) = said(&["up", "--listen", "127.0.0.1:0"], text);
     assert!(!fine && up.contains("error: "), "{up}");
+}
+
+#[test]
+fn a_database_that_cannot_be_used_is_named_by_doctor_and_up_without_its_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = |command: &[&str], url: &str| {
+        let text = if url.is_empty() { "" } else { "[store]\ndatabase_url = \"env:URL\"\n" };
+        std::fs::write(folder.path().join("steersman.toml"), text).unwrap();
+        let mut run = Command::new(env!("CARGO_BIN_EXE_steersman"));
+        run.args(command).args(["--config", "steersman.toml", "--data", "data"]).current_dir(folder.path());
+        let out = run.env_clear().env("URL", url).output().unwrap();
+        (out.status.success(), String::from_utf8_lossy(&[out.stdout, out.stderr].concat()).into_owned())
+    };
+    std::fs::create_dir(folder.path().join("data")).unwrap();
+    let (_, fine) = said(&["doctor"], "");
+    assert!(fine.contains("ok      database data/steersman.db, which the first start makes"), "{fine}");
+    std::fs::write(folder.path().join("data/steersman.db"), "this is text, and no database".repeat(99)).unwrap();
+    for (url, named) in [
+        ("", "the database `data/steersman.db`: "),
+        ("postgres://user:planted@127.0.0.1:1/records", "the database `127.0.0.1:1/records`: cannot "),
+        ("postgres//user:planted@127.0.0.1/records?a=b", "it is no address such as `postgres://user:password@"),
+    ] {
+        for command in [&["doctor"][..], &["up", "--listen", "127.0.0.1:0"]] {
+            let (ok, text) = said(command, url);
+            assert!(!ok && text.contains(named) && text.contains("hint: "), "{command:?} {url}: {text}");
+            assert!(!text.contains("planted"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_script_that_nobody_reads_to_its_end_ends_without_a_word() {
+    let mut run = Command::new(env!("CARGO_BIN_EXE_steersman"));
+    let mut child = run.args(["completions", "bash"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let out = child.wait_with_output().unwrap();
+    assert!(out.status.success() && out.stderr.is_empty(), "{}", String::from_utf8_lossy(&out.stderr));
 }

@@ -243,6 +243,41 @@ fn sigterm_lets_a_stream_under_way_end_and_takes_nothing_new() {
 }
 
 #[test]
+fn what_the_gateway_cuts_at_the_end_of_its_grace_hears_so_and_is_recorded_as_that() {
+    let script = "[default]\ntokens_per_second = 1\nanswer = { text = \"one two three four five six seven eight nine ten eleven twelve\" }";
+    let mut house = House::start_with(script, "[server]\nshutdown_grace_ms = 300\n");
+    let mut body = hello("small");
+    let mut whole = support::begin(house.address, "connection: close\r\n", &body.to_string());
+    body["stream"] = json!(true);
+    let mut stream = support::begin(house.address, "connection: close\r\n", &body.to_string());
+    stream.read_exact(&mut [0; 16]).unwrap();
+    support::until("both are under way", || house.bill().requests == 2);
+    assert!(!house.terminate().success(), "it was not drained");
+    let rest = read(&mut stream).body;
+    assert!(rest.contains("shutting_down") && !rest.contains("[DONE]"), "{rest}");
+    let refused = read(&mut whole);
+    assert!(refused.status == 503 && refused.body.contains("shutting_down"), "{} {}", refused.status, refused.body);
+    let codes: Vec<_> = house.log(2).iter().map(|row| row["code"].clone()).collect();
+    assert_eq!(codes, ["shutting_down", "shutting_down"]);
+}
+
+#[test]
+fn a_model_that_is_named_twice_is_refused_on_every_path_before_a_key_is_judged_by_one_of_them() {
+    let house = House::start("");
+    let body =
+        br#"{"model":"large","model":"small","input":"x","messages":[{"role":"user","content":"x"}],"max_tokens":5}"#;
+    for path in ["chat/completions", "responses", "messages", "embeddings", "images/generations"] {
+        let answer = post(house.address, &format!("/v1/{path}"), body);
+        assert!(
+            answer.status == 400 && answer.body.contains("`model` stands more than once"),
+            "{path}: {}",
+            answer.body
+        );
+    }
+    assert_eq!(house.bill().requests, 0);
+}
+
+#[test]
 fn records_survive_a_kill() {
     let mut house = House::start("");
     for _ in 0..5 {
@@ -255,6 +290,8 @@ fn records_survive_a_kill() {
     (house.gateway, house.address) = (gateway, address);
     assert_eq!(house.ask(&hello("small")).status, 200);
     assert_eq!(house.log(6).len(), 6);
+    let report = get(house.address, "/health").json();
+    assert!(report["records"]["lost_by_kill"].is_u64(), "{report}");
 }
 
 #[test]

@@ -228,7 +228,7 @@ fn a_changed_file_is_in_force_without_a_restart_and_a_bad_one_changes_nothing() 
     loop {
         let (_, ready) = house.send("GET", "/readyz", "", "", "");
         if ready.contains("not in force") {
-            assert!(ready.contains("lsiten"), "{ready}");
+            assert!(!ready.contains("lsiten"), "anyone may read it: {ready}");
             break;
         }
         assert!(Instant::now() < deadline, "{ready}");
@@ -268,4 +268,21 @@ fn the_page_of_tasks_shows_what_each_one_uses() {
         }
         assert!(Instant::now() < deadline, "{page}");
     }
+}
+
+#[test]
+fn a_key_for_a_team_or_a_model_that_is_not_there_is_made_with_a_warning_and_one_for_no_request_is_not_made() {
+    let house = House::start();
+    let create = |arguments: &[&str]| {
+        let mut run = Command::new(env!("CARGO_BIN_EXE_steersman"));
+        run.args(["keys", "create"]).args(arguments).arg("--data").arg(house.data.path());
+        let out = run.arg("--config").arg(house.data.path().join("steersman.toml")).output().unwrap();
+        (out.status.success(), String::from_utf8_lossy(&out.stderr).into_owned())
+    };
+    let (made, said) = create(&["a", "--team", "nobody", "--model", "smal", "--model", "sm*", "--model", "small"]);
+    assert!(made && said.contains("warning: there is no `[teams.nobody]`"), "{said}");
+    assert!(said.contains("warning: no model or task is called `smal`; did you mean `small`?"), "{said}");
+    assert_eq!(said.matches("warning").count(), 2, "{said}");
+    let (made, said) = create(&["b", "--requests-per-minute", "0"]);
+    assert!(!made && said.contains("`requests_per_minute` is 0"), "{said}");
 }

@@ -141,3 +141,26 @@ fn a_gateway_whose_log_is_read_no_more_still_drains() {
     assert!(gateway.wait().unwrap().success());
     runtime.block_on(sim.shutdown());
 }
+
+#[test]
+fn a_providers_key_that_is_not_there_is_not_taken_over_and_the_log_alone_names_it() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let sim = runtime.block_on(Sim::start(Script::from_toml(CALLS).unwrap())).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (file, mails, log) =
+        (folder.path().join("steersman.toml"), folder.path().join("mails"), folder.path().join("log"));
+    std::fs::write(&file, config(&sim, &mails, "[]", "")).unwrap();
+    let (mut gateway, address) = up(folder.path(), File::create(&log).unwrap().into());
+    let said = || std::fs::read_to_string(&log).unwrap();
+    std::fs::write(&file, config(&sim, &mails, "[]", "").replace("env:SIM_KEY", "env:ABSENT_KEY")).unwrap();
+    until("it is refused", || {
+        said().contains("`providers.sim`: the environment variable `ABSENT_KEY` is not set\nhint: ")
+    });
+    let ready = support::get(address, "/readyz").body;
+    assert!(ready.contains("file is not in force") && !ready.contains("ABSENT_KEY"), "{ready}");
+    let body = json!({ "model": "small", "messages": [{ "role": "user", "content": "tool_call_id" }] });
+    assert_eq!(post(address, "/v1/chat/completions", body.to_string().as_bytes()).status, 200, "the old key is used");
+    gateway.kill().unwrap();
+    gateway.wait().unwrap();
+    runtime.block_on(sim.shutdown());
+}

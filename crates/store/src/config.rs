@@ -25,6 +25,18 @@ pub enum Engine {
 }
 
 impl Engine {
+    /// Where it is, for messages: a file, or a server and a database without user and password.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match self {
+            Self::Sqlite { path } => path.display().to_string(),
+            Self::Postgres { url, .. } => crate::postgres::config_of(url).map_or_else(
+                |_| "the address in `store.database_url`".to_owned(),
+                |read| crate::postgres::place_of(&read),
+            ),
+        }
+    }
+
     /// What of it must not be kept: the address of a server, and the password in it.
     #[must_use]
     pub fn secrets(&self) -> Vec<Secret> {

@@ -16,7 +16,7 @@ use steersman_core::Secret;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Client, Config, Row, Statement};
@@ -28,6 +28,8 @@ use crate::value::{Cell, Value};
 
 /// Longer than the server's own limit, so that only a dead network reaches it.
 const STEP_TIMEOUT: Duration = Duration::from_secs(20);
+/// For a page that somebody waits for.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Set in each session: no statement and no lock holds the writer for longer.
 const SESSION: &str = "SET statement_timeout = '15s'; SET lock_timeout = '5s'; SET client_min_messages = 'warning'";
@@ -114,9 +116,26 @@ fn lost() -> DatabaseError {
 
 /// Reads a connection string.
 pub(crate) fn config_of(url: &Secret) -> Result<Config, StoreError> {
-    url.expose()
-        .parse()
-        .map_err(|error| StoreError::Database { doing: "read `database_url`", source: trouble_of(&error) })
+    let wrong = |_| StoreError::Database {
+        doing: "read `database_url`",
+        // The parser's own words may repeat a part of it.
+        source: DatabaseError::lasting("it is no address such as `postgres://user:password@host:5432/database`"),
+    };
+    url.expose().parse().map_err(wrong)
+}
+
+/// Hosts, ports and database of an address, without its user and its password.
+pub(crate) fn place_of(config: &Config) -> String {
+    let hosts = config.get_hosts().iter().enumerate().map(|(n, host)| {
+        let host = match host {
+            Host::Tcp(name) => name.clone(),
+            Host::Unix(path) => path.display().to_string(),
+        };
+        let ports = config.get_ports();
+        format!("{host}:{}", ports.get(n).or(ports.first()).unwrap_or(&5432))
+    });
+    let hosts: Vec<_> = hosts.collect();
+    format!("{}/{}", hosts.join(","), config.get_dbname().unwrap_or_default())
 }
 
 /// The writing session.
@@ -235,8 +254,12 @@ impl PostgresReaders {
         Self { config: Arc::new(config), idle: Arc::default(), permits: Arc::new(Semaphore::new(READERS)) }
     }
 
-    /// Asks once.
+    /// Asks once. Waiting for a place and for a session is a part of the time it has.
     pub(crate) async fn query(&self, sql: &str, values: &[Cell]) -> Result<Vec<Vec<Cell>>, DatabaseError> {
+        within(READ_TIMEOUT, self.query_in_turn(sql, values)).await
+    }
+
+    async fn query_in_turn(&self, sql: &str, values: &[Cell]) -> Result<Vec<Vec<Cell>>, DatabaseError> {
         let closed = |_| DatabaseError { trouble: Trouble::Lasting, message: "the store is closed".to_owned() };
         let _permit = self.permits.acquire().await.map_err(closed)?;
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
@@ -245,7 +268,7 @@ impl PostgresReaders {
             _ => Session::connect(&self.config).await?,
         };
         let values: Vec<Value<'_>> = values.iter().map(Cell::as_value).collect();
-        let rows = within(STEP_TIMEOUT, session.query(sql, &values)).await?;
+        let rows = session.query(sql, &values).await?;
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(session);
         Ok(rows)
     }

@@ -102,6 +102,7 @@ impl Queue {
             failed,
             queued: accepted.saturating_sub(written + failed),
             queue_records: self.capacity as u64,
+            lost_by_kill: 0,
             last_error: self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }

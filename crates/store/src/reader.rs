@@ -132,6 +132,15 @@ impl Reader {
         rows.into_iter().map(run_row).collect()
     }
 
+    /// What all processes that were killed had accepted and lost.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn lost_by_kill(&self) -> Result<u64, StoreError> {
+        let sql = "SELECT CAST(SUM(lost_by_kill) AS BIGINT) FROM runs";
+        Ok(first_number(&self.ask("count what kills lost", sql.to_owned(), vec![]).await?))
+    }
+
     /// What the store takes on disk.
     ///
     /// # Errors

@@ -301,6 +301,8 @@ pub struct RecorderStats {
     pub queued: u64,
     /// How many may wait.
     pub queue_records: u64,
+    /// What processes before this one had accepted and lost when they were killed.
+    pub lost_by_kill: u64,
     /// Why the last batch failed, in the database's words; `None` once a batch has been written again.
     pub last_error: Option<String>,
 }

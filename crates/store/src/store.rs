@@ -23,6 +23,7 @@ struct Inner {
     queue: Arc<Queue>,
     reader: Reader,
     state: State,
+    lost_by_kill: u64,
 }
 
 impl Drop for Inner {
@@ -47,7 +48,9 @@ impl Store {
         let (opened, state) = tokio::join!(opened, State::open(&engine));
         opened.map_err(|_| StoreError::Closed)??;
         let state = state?;
-        Ok(Self { inner: Arc::new(Inner { queue, reader, state }) })
+        // Opening has settled what was killed before.
+        let lost_by_kill = reader.lost_by_kill().await?;
+        Ok(Self { inner: Arc::new(Inner { queue, reader, state, lost_by_kill }) })
     }
 
     /// The reader.
@@ -65,7 +68,7 @@ impl Store {
     /// What became of the records so far. Costs a few atomic loads.
     #[must_use]
     pub fn stats(&self) -> RecorderStats {
-        self.inner.queue.stats()
+        RecorderStats { lost_by_kill: self.inner.lost_by_kill, ..self.inner.queue.stats() }
     }
 
     /// Waits until every record accepted before this call is written, or counted as failed.

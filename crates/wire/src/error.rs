@@ -12,6 +12,12 @@ pub enum DecodeError {
     /// The bytes are no JSON object.
     #[error("not valid JSON: {0}")]
     Json(#[from] JsonError),
+    /// A member of the request stands in it more than once.
+    #[error("`{param}` stands more than once, and readers disagree on which one counts")]
+    Repeated {
+        /// The member.
+        param: String,
+    },
     /// A member is missing.
     #[error("`{param}` is required")]
     Missing {
@@ -41,12 +47,21 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
+    /// A member stands more than once.
+    #[must_use]
+    pub fn repeated(key: &str) -> Self {
+        Self::Repeated { param: key.chars().take(80).collect() }
+    }
+
     /// The member that is at fault, if one is.
     #[must_use]
     pub fn param(&self) -> Option<&str> {
         match self {
             Self::Json(_) => None,
-            Self::Missing { param } | Self::Type { param, .. } | Self::Value { param, .. } => Some(param),
+            Self::Repeated { param }
+            | Self::Missing { param }
+            | Self::Type { param, .. }
+            | Self::Value { param, .. } => Some(param),
         }
     }
 

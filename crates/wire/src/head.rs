@@ -36,6 +36,20 @@ pub struct RequestHead<'a> {
     pub response_format: Option<&'a RawValue>,
 }
 
+/// A request's body. What stands in it more than once is refused: a provider may take another of the values than the
+/// one that models and budgets were judged by.
+pub(crate) fn opened(body: &[u8]) -> Result<RawObject<'_>, DecodeError> {
+    RawObject::parse(body).map_err(DecodeError::from).and_then(unambiguous)
+}
+
+/// The object, if no key stands in it more than once.
+pub(crate) fn unambiguous(object: RawObject<'_>) -> Result<RawObject<'_>, DecodeError> {
+    match object.repeated() {
+        Some(key) => Err(DecodeError::repeated(key)),
+        None => Ok(object),
+    }
+}
+
 /// A member that a client set; `null` stands for none.
 pub(crate) fn present<'a>(object: &RawObject<'a>, key: &str) -> Option<&'a RawValue> {
     object.get(key).filter(|raw| raw.get() != "null")

@@ -107,6 +107,14 @@ impl<'a> RawObject<'a> {
         self.members.iter().rev().find(|member| member.key == key).map(|member| member.value)
     }
 
+    /// The first key that stands more than once. Parsers disagree on which of its values counts, so whoever decides by
+    /// one must not hand on the others.
+    #[must_use]
+    pub fn repeated(&self) -> Option<&str> {
+        let mut known = std::collections::HashSet::with_capacity(self.members.len());
+        self.members.iter().map(|member| &*member.key).find(|key| !known.insert(*key))
+    }
+
     /// The object with `snake_case` keys read as `camelCase`: parsers of proto3 JSON take both, and clients write both.
     pub(crate) fn in_camel_case(mut self) -> Self {
         for member in &mut self.members {

@@ -327,3 +327,23 @@ fn both_spellings_of_gemini_names_say_the_same() {
     let head = steersman_wire::gemini::request_head(snake.as_bytes()).expect("a head");
     assert_eq!((head.max_output_tokens, head.system.len()), (Some(5), 1));
 }
+
+#[test]
+fn a_member_that_stands_twice_is_refused_in_every_dialect_since_readers_disagree_on_it() {
+    let conversation = "\"messages\":[],\"input\":[],\"contents\":[],\"max_tokens\":1";
+    for dialect in steersman_wire::DIALECTS {
+        let refused = |members: &str| match dialect.request_head(format!("{{{members},{conversation}}}").as_bytes()) {
+            Ok(_) => "fine".to_owned(),
+            Err(error) => format!("{}: {error}", error.code().name),
+        };
+        assert_eq!(refused("\"model\":\"a\""), "fine", "{}", dialect.name());
+        for twice in ["\"model\":\"a\",\"model\":\"b\"", "\"model\":\"a\",\"mod\\u0065l\":\"b\""] {
+            let said = refused(twice);
+            assert!(said.starts_with("invalid_request: `model` stands more than once"), "{}: {said}", dialect.name());
+        }
+    }
+    let both = r#"{"model":"m","contents":[],"generationConfig":{},"generation_config":{"maxOutputTokens":9}}"#;
+    let gemini = dialect(steersman_wire::gemini::NAME).expect("a dialect");
+    let error = gemini.request_head(both.as_bytes()).expect_err("two spellings of one key");
+    assert_eq!(error.param(), Some("generationConfig"));
+}

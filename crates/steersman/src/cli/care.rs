@@ -2,7 +2,8 @@
 //! configuration.
 //!
 //! A new configuration becomes a new pipeline beside the old one: requests under way end in the one they began in, and
-//! what is known of places, keys and budgets goes on. A file that is not valid changes nothing, and `/readyz` says why.
+//! what is known of places, keys and budgets goes on. A file that is not valid changes nothing; the log says why, and
+//! `/readyz` that it is so. What never happens here: a word of the file on the clients' port.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::config_file::{Loaded, load};
 use super::{Failure, talk};
 use crate::canaries::CanarySettings;
-use crate::config::AtStart;
+use crate::config::{AtStart, Config};
 use crate::drift::{AliasSettings, DriftKeeper};
 use crate::http::{Part, Surface, Tls};
 use crate::local::LocalModels;
@@ -39,6 +40,8 @@ pub(super) struct Care<'a> {
     pub(super) local: &'a LocalModels,
     /// Every key and password that the records' redactor knows.
     pub(super) secrets: Vec<Secret>,
+    /// The keys of providers that could not be had at the start, and why.
+    pub(super) missing: Vec<String>,
     /// What is done about other names of members.
     pub(super) aliases: AliasSettings,
     /// Where the settings of canaries go.
@@ -96,8 +99,8 @@ impl Care<'_> {
                 Some(aliases)
             }
             Err(failure) => {
-                talk::say(format!("the old configuration stays in force: {}", failure.message()));
-                self.surface.stale.set(Part::Configuration, Some(failure.message()));
+                talk::say(format!("the old configuration stays in force: {}", failure.whole()));
+                self.surface.stale.set(Part::Configuration, Some("`steersman check` and the log say why"));
                 None
             }
         }
@@ -120,11 +123,7 @@ impl Care<'_> {
     fn try_reload(&self) -> Result<(AliasSettings, Vec<String>), Failure> {
         let Loaded { config, .. } = load(self.file.as_deref())?;
         let providers = compose::providers(&config, &self.client, self.local)?;
-        let is_known = |secret: &Secret| self.secrets.iter().any(|known| known.expose() == secret.expose());
-        if !providers.secrets.iter().all(is_known) {
-            return Err(Failure::new("a provider has a key that was not there at the start")
-                .hint("restart, so that the records' redactor knows it"));
-        }
+        self.check_keys(&config, &providers.secrets)?;
         let now = AtStart::of(&config);
         let runs = |task: &str| self.at_start.has_objective(&now, task);
         let routes = objectives::routes(&config, &providers.catalog, &self.surface.objectives, runs)?;
@@ -139,6 +138,31 @@ impl Care<'_> {
         self.surface.replace_engine(engine.rerouted(routes));
         drop(self.canaries.send_replace(CanarySettings::of(&config)));
         Ok((config.aliases, self.at_start.waiting(&now)))
+    }
+}
+
+impl Care<'_> {
+    /// Refuses a provider's key that the start did not have: the records' redactor does not know it. One that cannot be
+    /// had is no better, unless the start had to do without it too.
+    fn check_keys(&self, config: &Config, of_providers: &[Secret]) -> Result<(), Failure> {
+        let wants_restart = |failure: Failure| failure.hint("a provider's new key wants a restart");
+        if let Some(missing) =
+            config.missing_keys(compose::environment).into_iter().find(|one| !self.missing.contains(one))
+        {
+            return Err(wants_restart(Failure::new(missing)));
+        }
+        let is_known = |secret: &Secret| self.secrets.iter().any(|known| known.expose() == secret.expose());
+        let own = config.providers.iter().filter_map(|provider| Some((&provider.name, provider.api_key.as_ref()?)));
+        for (name, source) in own {
+            if source.fetch(compose::environment).is_ok_and(|key| !is_known(&key)) {
+                let message = format!("`providers.{name}`: the key from `{source}` was not there at the start");
+                return Err(wants_restart(Failure::new(message)));
+            }
+        }
+        if of_providers.iter().all(is_known) {
+            return Ok(());
+        }
+        Err(wants_restart(Failure::new("an account of a provider has a key that was not there at the start")))
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use steersman_store::Retention;
 
 use super::{Command, Failure, config_file, parse};
 use crate::config::{Agent, of_nothing};
@@ -49,6 +50,10 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     missing.extend(loaded.config.tool_servers.iter().filter_map(|server| server.absent(path.as_deref())));
     missing.extend(of_nothing(&loaded.config.admission));
     missing.extend(served::unpriced(&loaded.config, &providers.catalog));
+    missing.extend((loaded.config.retention_bytes < Retention::MIN_BYTES).then(|| {
+        let least = Retention::MIN_BYTES >> 20;
+        format!("`store.retention_mb` is less than {least}, the least that records need: {least} is in force")
+    }));
     let acting = loaded.config.tasks.iter().filter(|task| !task.tools.is_empty());
     missing.extend(acting.filter(|_| loaded.config.tool_servers.is_empty()).map(|task| {
         format!("`tasks.{}.tools`: there is no `[tool_servers.NAME]`, so none of them is offered", task.name)

@@ -1,12 +1,11 @@
 //! `steersman completions`: the script that completes commands and options in a shell.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Args;
 use clap_complete::Shell;
 
-use super::{Command, Failure, definition, parse};
+use super::{Command, Failure, definition, parse, talk};
 
 pub(crate) static COMMAND: Command = Command {
     name: "completions",
@@ -26,6 +25,6 @@ struct Arguments {
 fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut definition(), "steersman", &mut script);
-    std::io::stdout().write_all(&script)?;
+    talk::write(&script)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -5,11 +5,12 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
+use steersman_store::{Engine, Reader, StoreError};
 
 use super::config_file::{data_folder, load};
 use super::records::Where;
 use super::{Command, Failure, parse};
-use crate::compose::environment;
+use crate::compose::{environment, store_engine, unusable};
 use crate::config::Config;
 use crate::local::{binary, models_folder};
 
@@ -55,6 +56,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         None => Finding::fine("no configuration file; the defaults hold".to_owned()),
     }];
     findings.push(data_finding(&data));
+    findings.push(database_finding(&loaded.config, &data)?);
     findings.push(listen_finding(loaded.config.listen, "`--listen` or `server.listen`"));
     let apart = loaded.config.surface.admin_apart(loaded.config.listen);
     findings.extend(apart.map(|at| listen_finding(at, "`admin.listen`")));
@@ -91,6 +93,31 @@ fn data_finding(data: &Path) -> Finding {
             "make it writable, or name another with `--data FOLDER` or `store.path`",
         ),
     }
+}
+
+/// Whether the records can be read where they are kept. Looks, and makes nothing.
+fn database_finding(config: &Config, data: &Path) -> Result<Finding, Failure> {
+    let failed = |failure: &Failure| {
+        Finding::missing(failure.message().to_owned(), failure.what_to_do().unwrap_or("start again once it is mended"))
+    };
+    let engine = match store_engine(config, data) {
+        Ok(engine) => engine,
+        Err(failure) => return Ok(failed(&failure)),
+    };
+    if let Engine::Sqlite { path } = &engine
+        && !path.exists()
+    {
+        return Ok(Finding::fine(format!("database {}, which the first start makes", path.display())));
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(match runtime.block_on(Reader::open(&engine)) {
+        Ok(_) => Finding::fine(format!("database {}", engine.place())),
+        // The next start makes or mends its tables.
+        Err(StoreError::OlderSchema { .. }) => {
+            Finding::fine(format!("database {}, of an older version", engine.place()))
+        }
+        Err(error) => failed(&unusable(&engine, error)),
+    })
 }
 
 fn listen_finding(at: SocketAddr, key: &str) -> Finding {

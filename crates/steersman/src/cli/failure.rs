@@ -31,12 +31,22 @@ impl Failure {
         &self.message
     }
 
+    /// What to do about it.
+    pub(crate) fn what_to_do(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    /// What happened, and what to do about it on a line of its own.
+    pub(crate) fn whole(&self) -> String {
+        match &self.hint {
+            Some(hint) => format!("{}\nhint: {hint}", self.message),
+            None => self.message.clone(),
+        }
+    }
+
     /// Writes it to stderr and gives the exit code.
     pub(crate) fn report(&self) -> ExitCode {
-        anstream::eprintln!("error: {}", self.message);
-        if let Some(hint) = &self.hint {
-            anstream::eprintln!("hint: {hint}");
-        }
+        anstream::eprintln!("error: {}", self.whole());
         ExitCode::from(self.status)
     }
 }

@@ -5,12 +5,16 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
+use steersman_core::nearest;
 use steersman_engine::KeyRules;
 use steersman_store::{State, now_us};
 
+use super::config_file::{data_folder, load};
 use super::records::{Where, with_state};
 use super::{Command, Failure, parse};
+use crate::compose;
 use crate::keys::{self, Made, StoredKey};
+use crate::local::LocalModels;
 use crate::new_key::{self, NewKey, NewKeyError};
 
 pub(crate) static COMMAND: Command = Command {
@@ -94,6 +98,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     match action {
         Action::Create(wanted) => {
             let rules = wanted.rules().map_err(|error| Failure::new(error.to_string()))?;
+            doubts(&place, &rules)?.iter().for_each(|doubt| anstream::eprintln!("warning: {doubt}"));
             let made = with_state(&place, async move |state| keys::create(&state, "cli", rules, now_us).await)?;
             show_made(&made, json);
         }
@@ -152,6 +157,38 @@ impl Wanted {
         };
         wanted.rules()
     }
+}
+
+/// What of a key's rules names nothing in the configuration. It may be there later, or at another gateway.
+fn doubts(place: &Where, rules: &KeyRules) -> Result<Vec<String>, Failure> {
+    let config = load(place.config.as_deref())?.config;
+    let mut doubts = Vec::new();
+    if let Some(team) = rules.team.as_ref().filter(|team| !config.admission.teams.iter().any(|(name, _)| name == *team))
+    {
+        doubts.push(format!("there is no `[teams.{team}]`, so the team of this key has no budget"));
+    }
+    let client = compose::client(&config);
+    let local = LocalModels::unstarted(&config, &data_folder(&config, place.data.as_deref())?, &client);
+    // What is wrong with the file itself, `check` and `up` say.
+    let Ok(compose::Providers { catalog, .. }) = compose::providers(&config, &client, &local) else {
+        return Ok(doubts);
+    };
+    let mut names: Vec<String> = catalog.models().map(|(name, _)| name.to_owned()).collect();
+    names.extend(catalog.tasks().map(|task| format!("task/{task}")));
+    for model in &rules.models {
+        let is_there = match model.strip_suffix('*') {
+            Some(start) => {
+                names.iter().any(|name| name.starts_with(start)) || catalog.candidate(&format!("{start}x")).is_ok()
+            }
+            None => names.contains(model) || catalog.candidate(model).is_ok(),
+        };
+        if !is_there {
+            let close = nearest(model, names.iter().map(String::as_str));
+            let close = close.first().map_or_else(String::new, |close| format!("; did you mean `{close}`?"));
+            doubts.push(format!("no model or task is called `{model}`{close}"));
+        }
+    }
+    Ok(doubts)
 }
 
 fn show_made(made: &Made, json: bool) {

@@ -50,9 +50,12 @@ impl Listeners {
 
     /// Serves until `stop` fires, then lets requests under way end within the grace. False if some did not.
     pub(super) async fn serve(self, surface: &Arc<Surface>, stop: CancellationToken) -> bool {
-        let Some(admin) = self.admin else { return self.clients.run(router(surface, Side::Both), stop).await };
-        let clients = self.clients.run(router(surface, Side::Clients), stop.clone());
-        let (clients, admin) = tokio::join!(clients, admin.run(router(surface, Side::Admin), stop));
+        let Some(admin) = self.admin else {
+            return self.clients.run(router(surface, Side::Both), stop, surface.cut.clone()).await;
+        };
+        let clients = self.clients.run(router(surface, Side::Clients), stop.clone(), surface.cut.clone());
+        let (clients, admin) =
+            tokio::join!(clients, admin.run(router(surface, Side::Admin), stop, surface.cut.clone()));
         clients && admin
     }
 }

@@ -137,7 +137,7 @@ fn print(row: &RequestRow, json: bool) -> Result<(), Failure> {
     let model = shown(row.model.as_deref().unwrap_or(&row.requested_model));
     let tokens = |count: Option<u64>| count.map_or_else(|| "?".to_owned(), |count| count.to_string());
     anstream::println!(
-        "{} {:<9} {:<24.24} {:>6}>{:<6} {:>10} {:>7} ms",
+        "{} {:<9} {:<24.24} {:>6}>{:<6} {:>10} {:>7} ms{}",
         row.id,
         row.outcome.as_str(),
         model,
@@ -145,6 +145,7 @@ fn print(row: &RequestRow, json: bool) -> Result<(), Failure> {
         tokens(row.usage.output_tokens),
         row.cost.map_or_else(|| "?".to_owned(), |cost: Usd| cost.to_string()),
         row.timing.total_us / 1_000,
+        row.code.as_ref().map_or_else(String::new, |code| format!(" {code}")),
     );
     Ok(())
 }

@@ -1,9 +1,8 @@
 //! `steersman man`: the manual page, written from the same table as the help.
 
-use std::io::Write;
 use std::process::ExitCode;
 
-use super::{Command, Failure, definition};
+use super::{Command, Failure, definition, talk};
 
 pub(crate) static COMMAND: Command = Command {
     name: "man",
@@ -16,6 +15,6 @@ pub(crate) static COMMAND: Command = Command {
 fn run() -> Result<ExitCode, Failure> {
     let mut page = Vec::new();
     clap_mangen::Man::new(definition()).render(&mut page)?;
-    std::io::stdout().write_all(&page)?;
+    talk::write(&page)?;
     Ok(ExitCode::SUCCESS)
 }

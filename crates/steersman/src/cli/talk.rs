@@ -20,6 +20,15 @@ pub(super) fn print(line: impl Display) {
     drop(writeln!(anstream::stdout(), "{line}"));
 }
 
+/// Writes a whole text on stdout. Whoever has read enough of it may close the pipe.
+pub(super) fn write(text: &[u8]) -> std::io::Result<()> {
+    let mut out = std::io::stdout();
+    match out.write_all(text).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
 /// Says a line on stderr, to whom it may concern.
 pub(super) fn say(line: impl Display) {
     drop(writeln!(anstream::stderr(), "{line}"));

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use steersman_core::Secret;
-use steersman_engine::{Admit, FairQueue};
+use steersman_engine::{Admit, Cut, FairQueue};
 use steersman_net::Client;
 use steersman_store::{Store, now_us};
 use tokio::signal::unix::{SignalKind, signal};
@@ -116,6 +116,7 @@ impl Up {
             pass_unknown: config.pass_unknown_paths,
             body_timeout: config.request_timeout,
             draining: draining.clone(),
+            cut: Cut::default(),
         });
         let gathering = tokio::spawn(objected.objectives.run(objected.finished, draining.clone()));
         let stop = stop_on_signal(draining.clone())?;
@@ -124,7 +125,11 @@ impl Up {
         let tls = listeners.tls.clone();
         let care = self.care(&surface, client, &local, secrets, tls, canaries).until(draining.clone());
         self.say_ready(&listeners, surface.engine().catalog().models().count());
-        let serving = listeners.serve(&surface, draining.clone());
+        let serving = async {
+            let drained = listeners.serve(&surface, draining.clone()).await;
+            store.state().end_is_near();
+            drained
+        };
         let recovering = recover(tools.as_deref(), &approvals, draining.clone());
         let (drained, (), (), cared) = tokio::join!(serving, recovering, rounds, care);
         cared?;
@@ -150,7 +155,8 @@ impl Up {
     ) -> Care<'a> {
         let (surface, file, aliases) = (Arc::clone(surface), self.file.clone(), self.config.aliases);
         let (seen, at_start) = (self.seen, &self.at_start);
-        Care { surface, file, seen, at_start, client, local, secrets, aliases, canaries, tls }
+        let missing = self.config.missing_keys(compose::environment);
+        Care { surface, file, seen, at_start, client, local, secrets, missing, aliases, canaries, tls }
     }
 
     fn say_ready(&self, listeners: &Listeners, models: usize) {

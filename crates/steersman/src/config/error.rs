@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use super::snippet::{HIDDEN, shown};
+
 /// One error in a configuration file.
 #[derive(Debug)]
 pub(crate) struct ConfigError {
@@ -19,8 +21,10 @@ struct Place {
     file: String,
     line: usize,
     column: usize,
+    /// What is shown of the line.
     text: String,
-    width: usize,
+    /// What is marked of that, in characters.
+    caret: Range<usize>,
 }
 
 impl ConfigError {
@@ -36,26 +40,23 @@ impl ConfigError {
         self
     }
 
-    /// Shows this in place of the line, which may hold a secret.
-    #[must_use]
-    pub(crate) fn showing(mut self, name: &str) -> Self {
-        if let Some(Place { column, text, width, .. }) = &mut self.place {
-            let key = format!("{name} = ");
-            (*text, *width) = (format!("{key:>width$}...", width = *column), 3);
-        }
-        self
-    }
-
-    /// Adds where it stands: a byte range of the file's text.
+    /// Adds where it stands: a byte range of the file's text. Of its line only what holds no secret is shown.
     #[must_use]
     pub(crate) fn at(mut self, file: &str, source: &str, span: &Range<usize>) -> Self {
         let before = source.get(..span.start).unwrap_or(source);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let text = source.get(line_start..).unwrap_or("").lines().next().unwrap_or("").to_owned();
+        let whole = source.get(line_start..).unwrap_or("").lines().next().unwrap_or("");
         let column = before.get(line_start..).unwrap_or("").chars().count();
         let marked = source.get(span.clone()).unwrap_or("").lines().next().unwrap_or("").chars().count();
         let line = before.matches('\n').count() + 1;
-        self.place = Some(Place { file: file.to_owned(), line, column, text, width: marked.max(1) });
+        let mut text = whole.get(..shown(whole)).unwrap_or("").to_owned();
+        let mut caret = column..column + marked.max(1);
+        if text.len() < whole.len() {
+            let hidden = text.chars().count();
+            text.push_str(HIDDEN);
+            caret = if column < hidden { column..caret.end.min(hidden) } else { hidden..hidden + HIDDEN.len() };
+        }
+        self.place = Some(Place { file: file.to_owned(), line, column, text, caret });
         self
     }
 }
@@ -63,11 +64,11 @@ impl ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
-        if let Some(Place { file, line, column, text, width }) = &self.place {
+        if let Some(Place { file, line, column, text, caret }) = &self.place {
             let gutter = line.to_string().len();
             write!(f, "\n{:gutter$}--> {file}:{line}:{}", "", column + 1)?;
             write!(f, "\n{:gutter$} |\n{line} | {text}", "")?;
-            write!(f, "\n{:gutter$} | {:column$}{}", "", "", "^".repeat(*width))?;
+            write!(f, "\n{:gutter$} | {:indent$}{}", "", "", "^".repeat(caret.len()), indent = caret.start)?;
         }
         Ok(())
     }

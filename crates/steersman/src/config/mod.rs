@@ -23,6 +23,7 @@ mod rules;
 mod secret;
 mod servers;
 mod settings;
+mod snippet;
 mod surface;
 mod thought;
 mod tools;

@@ -81,18 +81,25 @@ impl Config {
             ("admin.api_key".to_owned(), self.admin_key.as_ref()),
             ("store.database_url".to_owned(), self.database_url.as_ref()),
         ];
-        let of_providers = self.providers.iter().map(|provider| {
-            let source = provider.api_key.as_ref().or_else(|| provider.cloud.source());
-            (format!("providers.{}", provider.name), source)
-        });
         let of_tools = self
             .tool_servers
             .iter()
             .flat_map(|server| server.secrets().map(|source| (format!("tool_servers.{}", server.name), Some(source))));
-        let named = own.into_iter().chain(of_providers).chain(of_tools);
-        let missing = named.filter_map(|(place, source)| {
+        let missing = |(place, source): (String, Option<&SecretSource>)| {
             let error = source?.fetch(&environment).err()?;
             Some(format!("`{place}`: {error}"))
+        };
+        let mut all: Vec<_> = own.into_iter().filter_map(missing).collect();
+        all.extend(self.missing_keys(&environment));
+        all.extend(of_tools.filter_map(missing));
+        all
+    }
+
+    /// The keys of providers that cannot be fetched, likewise.
+    pub(crate) fn missing_keys(&self, environment: impl Fn(&str) -> Option<String>) -> Vec<String> {
+        let missing = self.providers.iter().filter_map(|provider| {
+            let source = provider.api_key.as_ref().or_else(|| provider.cloud.source())?;
+            Some(format!("`providers.{}`: {}", provider.name, source.fetch(&environment).err()?))
         });
         missing.collect()
     }

@@ -140,7 +140,7 @@ impl Config {
             database_url: read.secret(&["store", "database_url"])?,
             retention_days: read.integer(&["store", "retention_days"])?,
             retention_bytes: read.integer(&["store", "retention_mb"])?.saturating_mul(1 << 20),
-            store_queue: read.size(&["store", "queue"])?,
+            store_queue: queue(&read)?,
             connect_timeout: read.millis(&["timeouts", "connect_ms"])?,
             first_token_timeout: read.millis(&["timeouts", "first_token_ms"])?,
             idle_timeout: read.millis(&["timeouts", "idle_ms"])?,
@@ -188,6 +188,18 @@ impl Config {
         };
         Err(error.hint("set `server.api_key = \"env:STEERSMAN_API_KEY\"`, or listen on 127.0.0.1"))
     }
+}
+
+/// More records than its bytes can hold: the queue has a place for each from the start.
+const LONGEST_QUEUE: usize = 1_000_000;
+
+fn queue(read: &Reader<'_>) -> Result<usize, ConfigError> {
+    let place = ["store", "queue"];
+    let records = read.size(&place)?;
+    if records > LONGEST_QUEUE {
+        return Err(read.wrong(&place, &format!("`store.queue` must be at most {LONGEST_QUEUE}")));
+    }
+    Ok(records)
 }
 
 fn providers(
@@ -242,12 +254,12 @@ fn provider(
             .wrong(&at("kind"), &format!("`providers.{name}` needs a `base_url`"))
             .hint("write the address up to and including the version: `https://host/v1`"));
     }
+    let base_url = BaseUrl::parse(&address).map_err(|error| read.wrong(&at("base_url"), &error.to_string()))?;
     if let Some(base) = ENDPOINTS.iter().find_map(|end| address.trim_end_matches('/').strip_suffix(end)) {
         return Err(read
             .wrong(&at("base_url"), &format!("`providers.{name}.base_url` is the address of one endpoint"))
             .hint(format!("write it up to and including the version: `{base}`")));
     }
-    let base_url = BaseUrl::parse(&address).map_err(|error| read.wrong(&at("base_url"), &error.to_string()))?;
     let variable = vendor.key_env.filter(|variable| !cloud.has_account() || environment(variable).is_some());
     let api_key =
         read.secret(&at("api_key"))?.or_else(|| variable.map(|name| SecretSource::Environment(name.to_owned())));
@@ -365,7 +377,7 @@ mod tests {
         unknown key `lsiten` in `[server]`
          --> steersman.toml:2:1
           |
-        2 | lsiten = "127.0.0.1:1"
+        2 | lsiten = ...
           | ^^^^^^
         hint: did you mean `listen`? allowed here: `listen`, `api_key`, `hosts`, `max_body_bytes`, `pass_unknown_paths`, `request_timeout_ms`, `max_in_flight`, `max_held_mb`, `max_waiting`, `max_wait_ms`, `shutdown_grace_ms`
         "#);

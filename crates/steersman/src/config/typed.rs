@@ -76,7 +76,6 @@ impl Reader<'_> {
         SecretSource::parse(&text).map(Some).map_err(|error| {
             let name = path.last().copied().unwrap_or_default();
             self.wrong(path, &format!("`{}`: {error}", path.join(".")))
-                .showing(name)
                 .hint(format!("put it into an environment variable, and write `{name} = \"env:VARIABLE\"`"))
         })
     }

@@ -40,7 +40,17 @@ pub(super) fn router() -> Router<Arc<Surface>> {
 async fn serve(surface: &Surface, dialect: &'static dyn Dialect, request: Request) -> Response {
     match receive(surface, dialect, request).await {
         // On the heap: the layers above move their future several times, and this is the large part of it.
-        Ok((inbound, place)) => body::respond(Box::pin(surface.engine().serve(inbound)).await, place),
+        Ok((inbound, place)) => {
+            let engine = surface.engine();
+            let reply = tokio::select! {
+                biased;
+                reply = Box::pin(engine.serve(inbound)) => reply,
+                () = surface.cut.clone().made() => {
+                    return error::refuse(dialect, Code::SHUTTING_DOWN, Code::SHUTTING_DOWN.meaning, None);
+                }
+            };
+            body::respond(reply, place)
+        }
         Err(refused) => *refused,
     }
 }
@@ -84,6 +94,7 @@ pub(super) async fn receive(
         cache: steering.cache,
         tool_events: wants("tools"),
         previews: wants("previews"),
+        cut: surface.cut.clone(),
         headers: passed_through(dialect, &head.headers),
         ..Inbound::new(id, started_at_us, dialect, body)
     };

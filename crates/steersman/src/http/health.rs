@@ -46,6 +46,7 @@ pub(super) async fn report(State(surface): State<Arc<Surface>>) -> Json<Value> {
         "records": {
             "accepted": stats.accepted, "written": stats.written, "queued": stats.queued,
             "dropped": stats.dropped, "failed": stats.failed, "lost": stats.dropped + stats.failed,
+            "lost_by_kill": stats.lost_by_kill,
         },
     }))
 }

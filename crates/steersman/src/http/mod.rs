@@ -79,6 +79,8 @@ pub(crate) struct Surface {
     pub(crate) turned_away: TurnedAway,
     /// Set once the process has begun to shut down.
     pub(crate) draining: tokio_util::sync::CancellationToken,
+    /// When what is under way after the grace is cut.
+    pub(crate) cut: steersman_engine::Cut,
 }
 
 impl Surface {

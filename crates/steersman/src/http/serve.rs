@@ -13,6 +13,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
+use steersman_engine::Cut;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -35,6 +36,9 @@ pub(crate) struct ServerLimits {
 const MAX_HEADERS: usize = 100;
 const MAX_HEAD_BYTES: usize = 64 << 10;
 
+/// How long a client may take to hear that its request was cut.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
 /// A bound listener.
 pub(crate) struct Server {
     listener: TcpListener,
@@ -54,8 +58,8 @@ impl Server {
     }
 
     /// Serves until `stop` fires, then lets requests under way end within the grace. False if some did not: those are
-    /// cancelled, and gone when this returns.
-    pub(crate) async fn run(self, router: Router, stop: CancellationToken) -> bool {
+    /// cut, in time to say so, and gone when this returns.
+    pub(crate) async fn run(self, router: Router, stop: CancellationToken, cut: Cut) -> bool {
         let graceful = GracefulShutdown::new();
         let mut connections = JoinSet::new();
         let mut protocol = http1::Builder::new();
@@ -97,7 +101,12 @@ impl Server {
             });
         }
         drop(self.listener);
-        let drained = tokio::time::timeout(self.limits.grace, graceful.shutdown()).await.is_ok();
+        let mut ended = std::pin::pin!(graceful.shutdown());
+        let drained = tokio::time::timeout(self.limits.grace, &mut ended).await.is_ok();
+        if !drained {
+            cut.now();
+            drop(tokio::time::timeout(LAST_WORDS, ended).await);
+        }
         connections.shutdown().await;
         drained
     }
@@ -177,7 +186,7 @@ mod tests {
         };
         let server = Server::bind(SocketAddr::from(([127, 0, 0, 1], 0)), limits, None).await.unwrap();
         let (address, stop) = (server.address().unwrap(), CancellationToken::new());
-        let running = tokio::spawn(server.run(Router::new().route("/", get(handler)), stop.clone()));
+        let running = tokio::spawn(server.run(Router::new().route("/", get(handler)), stop.clone(), Cut::default()));
         let mut client = TcpStream::connect(address).await.unwrap();
         client.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
         let mut first = [0; 12];

@@ -8,6 +8,9 @@
 //! is one conditional statement (`UPDATE ... WHERE spent + held + $n <= cap`), never a read and then a write: several
 //! gateways may share one PostgreSQL.
 //!
+//! Nobody waits without end for a database that does not answer: a question has its patience, and once the process ends
+//! so has everything.
+//!
 //! What never happens here: a record of telemetry, a secret in the clear, an answer before its commit.
 
 pub mod answers;
@@ -20,13 +23,15 @@ mod writer;
 
 use std::path::PathBuf;
 use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
-use crate::driver::{DatabaseError, Driver};
+use crate::driver::{DatabaseError, Driver, Trouble};
 use crate::schema::Migration;
 use crate::sqlite::beside;
 use crate::{Engine, StoreError};
+use writer::{PATIENCE, Waiting};
 
 /// The version n of the state's schema is the n-th of these, counted from 1.
 pub(crate) const MIGRATIONS: &[Migration] = &[
@@ -53,10 +58,23 @@ pub(crate) trait Work: Send {
     fn settle(self: Box<Self>, committed: Result<(), DatabaseError>);
 }
 
+/// How long anything waits for the database once the process ends.
+const CLOSING_PATIENCE: Duration = Duration::from_secs(3);
+
 /// The state; cheap to clone.
 #[derive(Clone)]
 pub struct State {
-    sender: mpsc::SyncSender<Box<dyn Work>>,
+    sender: mpsc::SyncSender<Waiting>,
+    end: watch::Sender<End>,
+}
+
+/// How far the process has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum End {
+    Far,
+    Near,
+    /// The database kept somebody waiting for too long at the end: nobody else waits for it.
+    GivenUp,
 }
 
 /// Whether a piece of work changes anything.
@@ -104,7 +122,13 @@ impl State {
         let (sender, receiver) = mpsc::sync_channel(QUEUE);
         let opened = writer::start(engine.clone(), receiver)?;
         opened.await.map_err(|_| StoreError::Closed)??;
-        Ok(Self { sender })
+        Ok(Self { sender, end: watch::Sender::new(End::Far) })
+    }
+
+    /// From now on nothing waits longer than some seconds for a database that does not answer. For the end of the
+    /// process; what is given up is as after a crash.
+    pub fn end_is_near(&self) {
+        self.end.send_if_modified(|end| std::mem::replace(end, (*end).max(End::Near)) == End::Far);
     }
 
     /// Runs `work` in a transaction and returns its result once that is durable. `doing` names it in an error. `work`
@@ -133,7 +157,8 @@ impl State {
         F: FnMut(&mut dyn Driver) -> Result<(), DatabaseError> + Send + 'static,
     {
         let (answer, _) = oneshot::channel();
-        drop(self.sender.try_send(Box::new(Piece { doing: work, kind: Kind::Changes, result: None, answer })));
+        let work = Box::new(Piece { doing: work, kind: Kind::Changes, result: None, answer });
+        drop(self.sender.try_send(Waiting { work, since: Instant::now() }));
     }
 
     async fn hand_over<T, F>(&self, doing: &'static str, kind: Kind, work: F) -> Result<T, StoreError>
@@ -142,18 +167,47 @@ impl State {
         F: FnMut(&mut dyn Driver) -> Result<T, DatabaseError> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let piece: Box<dyn Work> = Box::new(Piece { doing: work, kind, result: None, answer });
-        match self.sender.try_send(piece) {
-            Ok(()) => {}
-            Err(mpsc::TrySendError::Full(piece)) => {
-                let sender = self.sender.clone();
-                let sent = tokio::task::spawn_blocking(move || sender.send(piece)).await;
-                sent.map_err(|_| StoreError::Closed)?.map_err(|_| StoreError::Closed)?;
+        let work = Box::new(Piece { doing: work, kind, result: None, answer });
+        let piece = Waiting { work, since: Instant::now() };
+        let work = async {
+            match self.sender.try_send(piece) {
+                Ok(()) => {}
+                Err(mpsc::TrySendError::Full(piece)) => {
+                    let sender = self.sender.clone();
+                    let sent = tokio::task::spawn_blocking(move || sender.send(piece)).await;
+                    sent.map_err(|_| StoreError::Closed)?.map_err(|_| StoreError::Closed)?;
+                }
+                Err(mpsc::TrySendError::Disconnected(_)) => return Err(StoreError::Closed),
             }
-            Err(mpsc::TrySendError::Disconnected(_)) => return Err(StoreError::Closed),
+            let result = answered.await.map_err(|_| StoreError::Closed)?;
+            result.map_err(|source| StoreError::Database { doing, source })
+        };
+        tokio::select! {
+            biased;
+            result = work => result,
+            () = self.patience_ends(kind) => {
+                let message = "the database did not answer in time".to_owned();
+                Err(StoreError::Database { doing, source: DatabaseError { trouble: Trouble::Passing, message } })
+            }
         }
-        let result = answered.await.map_err(|_| StoreError::Closed)?;
-        result.map_err(|source| StoreError::Database { doing, source })
+    }
+
+    /// Returns when whoever waits for the database has waited long enough: for a question at some time, for a change,
+    /// whose result somebody may build on, only once the process ends.
+    async fn patience_ends(&self, kind: Kind) {
+        let mut end = self.end.subscribe();
+        let given_up = async {
+            // The sender is `self`, so waiting cannot fail.
+            drop(end.wait_for(|end| *end >= End::Near).await);
+            tokio::select! {
+                _ = end.wait_for(|end| *end == End::GivenUp) => {}
+                () = tokio::time::sleep(CLOSING_PATIENCE) => { self.end.send_replace(End::GivenUp); }
+            }
+        };
+        match kind {
+            Kind::Changes => given_up.await,
+            Kind::Asks => drop(tokio::time::timeout(PATIENCE, given_up).await),
+        }
     }
 }
 
@@ -165,6 +219,8 @@ pub(crate) fn state_path(records: &std::path::Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::driver::Step;
+    use crate::sqlite::SqliteWriter;
     use crate::value::{Cell, Value};
 
     const INSERT: &str = "INSERT INTO state_commits (writer, batch, at_ms) VALUES ($1, 0, 0)";
@@ -198,5 +254,23 @@ mod tests {
         };
         let row = |name: &str| vec![Cell::Text(name.to_owned())];
         assert_eq!(state.ask("read rows", names).await.unwrap(), [row("first"), row("good"), row("late")]);
+    }
+
+    #[tokio::test]
+    async fn at_the_end_of_the_process_nobody_waits_for_a_locked_database_and_the_second_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine::Sqlite { path: folder.path().join("steersman.db") };
+        let state = State::open(&engine).await.unwrap();
+        let mut other = SqliteWriter::open(&folder.path().join("state.db"), None).unwrap();
+        other.transaction(Step::Begin).unwrap();
+        let change = || {
+            let change = |driver: &mut dyn Driver| driver.execute(INSERT, &[vec![Value::Text("late")]]).map(drop);
+            state.apply("write a row", change)
+        };
+        let begun = Instant::now();
+        let (waiting, ()) = tokio::join!(change(), async { state.end_is_near() });
+        assert!(waiting.is_err() && begun.elapsed() < PATIENCE, "{:?} after {:?}", waiting, begun.elapsed());
+        let later = Instant::now();
+        assert!(change().await.is_err() && later.elapsed() < Duration::from_millis(200), "{:?}", later.elapsed());
     }
 }

@@ -1,7 +1,8 @@
 //! The state's one thread: gathers what waits, commits it together, and only then answers.
 //!
 //! A transaction that meets a lock or a lost connection is tried again, whole, for as long as a person would wait. Work
-//! that arrives while one is under way joins it. Pieces hardly ever fail by themselves, so they stand side by side
+//! that arrives meanwhile joins it, and fails with it: it would wait for the same database. From then on each
+//! transaction is tried once, until one succeeds. Pieces hardly ever fail by themselves, so they stand side by side
 //! without savepoints, which cost two statements a piece; where one does fail, the transaction is made again with them,
 //! and it fails alone.
 //!
@@ -24,8 +25,8 @@ use crate::{Engine, StoreError};
 
 /// Pieces that share one transaction: more would only delay the first.
 const MAX_TOGETHER: usize = 512;
-/// How long one transaction is tried again.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a piece of work waits for a database that takes none.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
@@ -45,17 +46,24 @@ enum Between {
 /// Pieces that share a transaction, and where more of them come from.
 struct Group<'a> {
     pieces: Vec<Box<dyn Work>>,
-    more: &'a Receiver<Box<dyn Work>>,
+    more: &'a Receiver<Waiting>,
+    /// Since when its first piece waits.
+    since: Instant,
 }
 
 impl Group<'_> {
-    /// The n-th piece, with those that came meanwhile.
-    fn piece(&mut self, n: usize) -> Option<&mut Box<dyn Work>> {
+    /// Takes in what came meanwhile.
+    fn gather(&mut self) {
         while self.pieces.len() < MAX_TOGETHER
             && let Ok(next) = self.more.try_recv()
         {
-            self.pieces.push(next);
+            self.pieces.push(next.work);
         }
+    }
+
+    /// The n-th piece, with those that came meanwhile.
+    fn piece(&mut self, n: usize) -> Option<&mut Box<dyn Work>> {
+        self.gather();
         self.pieces.get_mut(n)
     }
 
@@ -64,9 +72,19 @@ impl Group<'_> {
     }
 }
 
+/// A piece of work in the queue.
+pub(super) struct Waiting {
+    pub(super) work: Box<dyn Work>,
+    /// Since when it waits.
+    pub(super) since: Instant,
+}
+
 /// The thread's state.
 struct Writer {
     driver: Box<dyn Driver>,
+    patience: Duration,
+    /// The last group failed for want of a database: the next one is not tried again.
+    down: bool,
     /// Random; names this process among those that share a database.
     id: String,
     /// Transactions committed so far.
@@ -76,7 +94,7 @@ struct Writer {
 /// Starts the thread; the answer comes when the state is open, or tells why it is not.
 pub(super) fn start(
     engine: Engine,
-    receiver: Receiver<Box<dyn Work>>,
+    receiver: Receiver<Waiting>,
 ) -> Result<oneshot::Receiver<Result<(), StoreError>>, StoreError> {
     let (opened, answer) = oneshot::channel();
     let work = move || match open(&engine) {
@@ -105,15 +123,17 @@ fn open(engine: &Engine) -> Result<Writer, StoreError> {
     let old = vec![Value::Int(unix_millis() - MARK_DAYS * 86_400_000)];
     let forgotten = driver.execute("DELETE FROM state_commits WHERE at_ms < $1", &[old]);
     forgotten.map_err(|source| StoreError::Database { doing: "open the state", source })?;
-    Ok(Writer { driver, id: format!("{:016x}", new_id()), batch: 0 })
+    Ok(Writer { driver, patience: PATIENCE, down: false, id: format!("{:016x}", new_id()), batch: 0 })
 }
 
 impl Writer {
     /// Serves until the last handle is gone.
-    fn serve(&mut self, receiver: &Receiver<Box<dyn Work>>) {
-        while let Ok(first) = receiver.recv() {
-            let mut group = Group { pieces: vec![first], more: receiver };
-            match self.commit_patiently(&mut group) {
+    fn serve(&mut self, receiver: &Receiver<Waiting>) {
+        while let Ok(Waiting { work, since }) = receiver.recv() {
+            let mut group = Group { pieces: vec![work], more: receiver, since };
+            let committed = self.commit_patiently(&mut group);
+            self.down = committed.as_ref().is_err_and(|error| error.trouble == Trouble::Passing);
+            match committed {
                 Ok(outcomes) => group.pieces.into_iter().zip(outcomes).for_each(|(work, outcome)| work.settle(outcome)),
                 Err(error) => group.pieces.into_iter().for_each(|work| work.settle(Err(error.clone()))),
             }
@@ -121,7 +141,6 @@ impl Writer {
     }
 
     fn commit_patiently(&mut self, group: &mut Group<'_>) -> Result<Outcomes, DatabaseError> {
-        let begun = Instant::now();
         let (mut pause, mut between) = (FIRST_PAUSE, Between::Nothing);
         loop {
             let mut outcomes = Vec::with_capacity(group.pieces.len());
@@ -137,7 +156,11 @@ impl Writer {
                 between = Between::Savepoints;
                 continue;
             }
-            if error.trouble != Trouble::Passing || begun.elapsed() >= PATIENCE {
+            if error.trouble != Trouble::Passing {
+                return Err(error);
+            }
+            group.gather();
+            if self.down || group.since.elapsed() >= self.patience {
                 return Err(error);
             }
             thread::sleep(pause);
@@ -201,4 +224,56 @@ const MARK_DAYS: i64 = 7;
 fn unix_millis() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use super::*;
+    use crate::state::{Kind, Piece};
+
+    type Answer = oneshot::Receiver<Result<(), DatabaseError>>;
+
+    fn piece() -> (Waiting, Answer) {
+        let (answer, answered) = oneshot::channel();
+        let doing = |driver: &mut dyn Driver| driver.query("SELECT 1", &[]).map(drop);
+        let work = Box::new(Piece { doing, kind: Kind::Changes, result: None, answer });
+        (Waiting { work, since: Instant::now() }, answered)
+    }
+
+    #[test]
+    fn what_waits_for_a_locked_database_fails_together_and_what_comes_after_it_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("steersman.db");
+        let engine = Engine::Sqlite { path: path.clone() };
+        drop(open(&engine).unwrap());
+        let mut other = SqliteWriter::open(&state_path(&path), None).unwrap();
+        let (sender, receiver) = sync_channel(64);
+        let (opened, is_open) = sync_channel(1);
+        let thread = thread::spawn(move || {
+            let mut writer = open(&engine).unwrap();
+            writer.patience = Duration::from_millis(500);
+            opened.send(()).unwrap();
+            writer.serve(&receiver);
+        });
+        is_open.recv().unwrap();
+        other.transaction(Step::Begin).unwrap();
+        let put = || {
+            let (waiting, answered) = piece();
+            sender.send(waiting).unwrap();
+            answered
+        };
+        let begun = Instant::now();
+        let waiting: Vec<Answer> = (0..20).map(|_| put()).collect();
+        assert!(waiting.into_iter().all(|one| one.blocking_recv().unwrap().is_err()));
+        assert!(begun.elapsed() < Duration::from_secs(5), "one after another: {:?}", begun.elapsed());
+        let later = Instant::now();
+        assert!(put().blocking_recv().unwrap().is_err());
+        assert!(later.elapsed() < Duration::from_millis(500), "it is known to be down: {:?}", later.elapsed());
+        other.transaction(Step::Rollback).unwrap();
+        assert!(put().blocking_recv().unwrap().is_ok(), "it is there again");
+        drop(sender);
+        thread.join().unwrap();
+    }
 }

@@ -2,15 +2,14 @@
 
 use crate::error::DecodeError;
 use crate::fields::as_text;
-use crate::head::{RequestHead, list_of, member_of, model_of, present, typed};
-use crate::json::RawObject;
+use crate::head::{RequestHead, list_of, member_of, model_of, opened, present, typed};
 
 /// Reads the head of a request body.
 ///
 /// # Errors
 /// [`DecodeError`] for what is no JSON object, has no `model` or `messages`, or a wrong type in a member named here.
 pub fn request_head(body: &[u8]) -> Result<RequestHead<'_>, DecodeError> {
-    let object = RawObject::parse(body)?;
+    let object = opened(body)?;
     let present = |key| present(&object, key);
     let (model, messages) = (model_of(&object)?, list_of(&object, "messages")?);
     let stream = typed(present("stream"), "stream", "a boolean")?.unwrap_or(false);

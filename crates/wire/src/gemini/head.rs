@@ -2,15 +2,16 @@
 
 use crate::error::DecodeError;
 use crate::fields::as_text;
-use crate::head::{RequestHead, list_of, member_of, model_of, present, typed};
-use crate::json::RawObject;
+use crate::head::{RequestHead, list_of, member_of, model_of, opened, present, typed, unambiguous};
 
 /// Reads the head of a request body.
 ///
 /// # Errors
 /// [`DecodeError`] for what is no JSON object, has no `model` or `contents`, or a wrong type in a member named here.
 pub fn request_head(body: &[u8]) -> Result<RequestHead<'_>, DecodeError> {
-    let object = RawObject::parse(body)?;
+    let object = opened(body)?;
+    // Both spellings of a key are one key.
+    unambiguous(object.clone().in_camel_case())?;
     let present = |key| present(&object, key);
     let (model, contents) = (model_of(&object)?, list_of(&object, "contents")?);
     let config = present("generationConfig").or_else(|| present("generation_config"));

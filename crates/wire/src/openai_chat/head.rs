@@ -7,15 +7,15 @@ use serde_json::value::RawValue;
 
 use crate::error::DecodeError;
 use crate::fields::as_text;
-use crate::head::{RequestHead, list_of, member_of, model_of, present, typed};
-use crate::json::{Key, RawObject};
+use crate::head::{RequestHead, list_of, member_of, model_of, opened, present, typed};
+use crate::json::Key;
 
 /// Reads the head of a request body.
 ///
 /// # Errors
 /// [`DecodeError`] for what is no JSON object, has no `model` or `messages`, or a wrong type in a member named here.
 pub fn request_head(body: &[u8]) -> Result<RequestHead<'_>, DecodeError> {
-    let object = RawObject::parse(body)?;
+    let object = opened(body)?;
     let present = |key| present(&object, key);
     let (model, messages) = (model_of(&object)?, list_of(&object, "messages")?);
     let limit = match typed(present("max_completion_tokens"), "max_completion_tokens", "a non-negative integer")? {

@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 
 use crate::error::DecodeError;
 use crate::fields::{Path, as_text};
-use crate::head::{RequestHead, member_of, model_of, present, typed};
+use crate::head::{RequestHead, member_of, model_of, opened, present, typed};
 use crate::json::{RawObject, elements, kind_of};
 
 /// Reads the head of a request body.
@@ -12,7 +12,7 @@ use crate::json::{RawObject, elements, kind_of};
 /// # Errors
 /// [`DecodeError`] for what is no JSON object, has no `model` or `input`, or a wrong type in a member named here.
 pub fn request_head(body: &[u8]) -> Result<RequestHead<'_>, DecodeError> {
-    let object = RawObject::parse(body)?;
+    let object = opened(body)?;
     let present = |key| present(&object, key);
     let path = Path::Root.member("input");
     let model = model_of(&object)?;
