@@ -3,12 +3,14 @@
 use std::borrow::Cow;
 use std::fmt::Debug;
 
+use serde_json::value::RawValue;
 use steersman_core::{ChatRequest, Event, Role};
 
 use crate::address::{Address, Named};
 use crate::answer::{Answer, AnswerDecoder, AnswerEncoder, AnswerOptions};
 use crate::error::{DecodeError, EncodeError, Encoded, ErrorBody};
 use crate::facts::FactsReader;
+use crate::form::Form;
 use crate::head::RequestHead;
 use crate::{anthropic, gemini, openai_chat, openai_responses};
 
@@ -100,6 +102,11 @@ pub trait Dialect: Debug + Send + Sync {
     /// # Errors
     /// [`DecodeError`], with the member at fault.
     fn request_head<'a>(&self, body: &'a [u8]) -> Result<RequestHead<'a>, DecodeError>;
+
+    /// The form that the answer is asked for in, told by [`RequestHead::response_format`]; `None` for free text.
+    fn form<'a>(&self, format: &'a RawValue) -> Option<Form<'a>> {
+        Form::of(format)
+    }
 
     /// Reads a whole request.
     ///

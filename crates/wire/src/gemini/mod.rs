@@ -32,6 +32,7 @@ pub use facts::GeminiFacts;
 pub use head::request_head;
 pub(crate) use seal::is_sealed_here;
 
+use serde_json::value::RawValue;
 use steersman_core::{FinishReason, Role};
 
 use crate::address::{Address, ByModel};
@@ -39,6 +40,9 @@ use crate::answer::{Answer, AnswerDecoder, AnswerEncoder, AnswerOptions};
 use crate::dialect::{Dialect, functions_of_the_module};
 use crate::error::Encoded;
 use crate::facts::FactsReader;
+use crate::form::{Form, SchemaForm};
+use crate::head::present;
+use crate::json::RawObject;
 
 /// The dialect's name.
 pub const NAME: &str = "google.gemini";
@@ -109,6 +113,12 @@ impl Dialect for Gemini {
 
     fn request_headers(&self) -> &'static [&'static str] {
         &["x-goog-api-client", "x-goog-user-project"]
+    }
+
+    fn form<'a>(&self, config: &'a RawValue) -> Option<Form<'a>> {
+        let config = RawObject::of(config).ok()?.in_camel_case();
+        let schema = schema::asked(|key| present(&config, key))?;
+        Some(Form::Schema(SchemaForm { schema, strict: true, name: None, description: None }))
     }
 
     fn encode_answer(&self, answer: &Answer, _options: &AnswerOptions) -> Encoded {
