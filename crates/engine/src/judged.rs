@@ -109,6 +109,7 @@ impl Judge<'_> {
             }
             let piece = next_piece(&mut streaming.body, idle, "idle").await;
             let piece = piece.map_err(|error| AttemptFailure::from_upstream(&error))?;
+            let piece = piece.or_else(|| streaming.ended());
             let (Some(piece), Some(attempt)) = (piece, recording.attempt()) else {
                 return Err(AttemptFailure::cut("the answer ended before it was complete"));
             };
@@ -137,7 +138,7 @@ enum Extent {
 }
 
 /// Keeps what the provider sent, where the client gets something else.
-fn keep_pieces(recording: &mut Recording, pieces: &[Bytes]) {
+pub(crate) fn keep_pieces(recording: &mut Recording, pieces: &[Bytes]) {
     if let Some(attempt) = recording.attempt() {
         attempt.keep(Bytes::from(pieces.concat()));
     }
@@ -177,7 +178,7 @@ impl WholeJudge<'_> {
         body: &[u8],
         options: &AnswerOptions,
     ) -> Result<Whole, AttemptFailure> {
-        let events = hearing.decode(body).map_err(|error| AttemptFailure::malformed(error.to_string()))?;
+        let events = hearing.decode(body).map_err(|error| AttemptFailure::unreadable(body, error))?;
         let judge = |checks: &Checks| {
             let answer = Answer::collect(&events);
             match self.guarded.map(|guarded| &guarded.handles).filter(|handles| handles.len() > 0) {

@@ -252,8 +252,9 @@ async fn a_stream_that_ends_without_its_end_marker_is_cut() {
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_does_not_begin_as_its_dialect_does_is_tried_again() {
     let garbage = ok(&[Act::Say("data: <html>busy</html>\n\n"), Act::Say(DONE)]);
-    let house = House::new(&openai_chat::OpenAiChat, vec![garbage, ok(&[Act::Say(HELLO), Act::Say(DONE)])]);
-    assert_eq!(text(house.ask(ASK_STREAMED).await).await, [HELLO, DONE].concat());
+    let house =
+        House::new(&openai_chat::OpenAiChat, vec![garbage, ok(&[Act::Say(HELLO), Act::Say(STOP), Act::Say(DONE)])]);
+    assert_eq!(text(house.ask(ASK_STREAMED).await).await, [HELLO, STOP, DONE].concat());
     assert_eq!(house.only_record().attempts[0].code, Some(Code::UPSTREAM_MALFORMED));
 }
 
@@ -272,7 +273,10 @@ async fn comments_alone_are_no_first_token() {
     let drip = [Act::Say(": working\n\n"), Act::Wait(3_000)];
     let house = House::new(
         &openai_chat::OpenAiChat,
-        vec![ok(&[&drip[..], &drip, &drip, &[Act::Say(HELLO)]].concat()), ok(&[Act::Say(HELLO), Act::Say(DONE)])],
+        vec![
+            ok(&[&drip[..], &drip, &drip, &[Act::Say(HELLO)]].concat()),
+            ok(&[Act::Say(HELLO), Act::Say(STOP), Act::Say(DONE)]),
+        ],
     );
     assert!(text(house.ask(ASK_STREAMED).await).await.ends_with(DONE));
     let record = house.only_record();
@@ -282,7 +286,10 @@ async fn comments_alone_are_no_first_token() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_leaves_is_recorded_with_the_attempt_under_way() {
-    let house = House::new(&openai_chat::OpenAiChat, vec![ok(&[Act::Say(HELLO), Act::Wait(1_000), Act::Say(DONE)])]);
+    let house = House::new(
+        &openai_chat::OpenAiChat,
+        vec![ok(&[Act::Say(HELLO), Act::Wait(1_000), Act::Say(STOP), Act::Say(DONE)])],
+    );
     let ReplyBody::Stream(mut stream) = house.ask(ASK_STREAMED).await.body else { panic!("a stream was asked for") };
     assert_eq!(stream.next().await.unwrap(), HELLO);
     drop(stream);
@@ -296,11 +303,11 @@ async fn a_client_that_leaves_is_recorded_with_the_attempt_under_way() {
 async fn a_client_that_leaves_after_the_end_marker_has_its_answer() {
     let house = House::new(
         &openai_chat::OpenAiChat,
-        vec![ok(&[Act::Say(HELLO), Act::Say(USAGE), Act::Say(DONE), Act::Wait(9_000)])],
+        vec![ok(&[Act::Say(HELLO), Act::Say(STOP), Act::Say(USAGE), Act::Say(DONE), Act::Wait(9_000)])],
     );
     let ReplyBody::Stream(mut stream) = house.ask(ASK_STREAMED).await.body else { panic!("a stream was asked for") };
     assert_eq!(stream.next().await.unwrap(), HELLO);
-    assert_eq!(stream.next().await.unwrap(), DONE);
+    assert_eq!(stream.next().await.unwrap(), [STOP, DONE].concat());
     drop(stream);
     assert_eq!(house.only_record().outcome, OutcomeKind::Accepted);
 }

@@ -73,6 +73,12 @@ fn finish_reason(word: &str, called: bool) -> FinishReason {
     }
 }
 
+/// Whether a `finishReason` says that the model's own words were of no use: there is no answer, and the same question
+/// mostly has one.
+fn is_failure(word: &str) -> bool {
+    matches!(word, "MALFORMED_FUNCTION_CALL" | "UNEXPECTED_TOOL_CALL" | "MALFORMED_RESPONSE")
+}
+
 /// The word of a reason.
 const fn finish_word(reason: FinishReason) -> &'static str {
     match reason {
