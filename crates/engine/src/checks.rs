@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use bytes::Bytes;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use steersman_core::{Code, ContentHash, FinishReason, Layer, Message, Part, Role};
+use steersman_core::{Code, ContentHash, FinishReason, Layer, Message, Part, Role, ToolCall};
 use steersman_structured::{
     Alias, Code as RepairCode, CompiledSchema, Conditions, Finish, Mode, Reading, Rejected, Repair, Rules, Source,
     read, read_with,
@@ -270,7 +270,12 @@ impl Checks {
                     // A refusal is an outcome of its own, and the client may read it.
                     Part::Refusal(_) => return Ok(Passed::default()),
                     Part::ToolCall(call) => {
-                        if let Some(form) = self.tools.get(&call.name) {
+                        let form = self.tools.get(&call.name);
+                        if form.is_some_and(|form| is_bare(call, form, conditions)) {
+                            // The one reading that no arguments have.
+                            let bare = || Revision { choice: index, call: Some(calls), text: "{}".to_owned() };
+                            passed.revisions.extend(self.may_repair().then(bare));
+                        } else if let Some(form) = form {
                             let place = Place::Arguments(&call.name);
                             let reading = read(&call.arguments, Some(&form.schema), conditions);
                             let revised = self.outcome(reading, &call.arguments, false, place, &mut passed);
@@ -421,6 +426,12 @@ impl Checks {
             }
         }
     }
+}
+
+/// Whether a call comes without arguments, and its schema wants none.
+fn is_bare(call: &ToolCall, form: &Form, conditions: Conditions) -> bool {
+    let none = call.arguments.trim().is_empty() && conditions.finish != Finish::Length;
+    none && matches!(read("{}", Some(&form.schema), conditions), Reading::Accepted(bare) if bare.unchanged())
 }
 
 /// The texts of a message, those of tool results among them.

@@ -311,7 +311,17 @@ pub(crate) fn revise(events: &[Event], revisions: &[Revision]) -> Vec<Event> {
     for event in events {
         let place = match event {
             Event::ToolCall { choice, index, .. } => {
+                let call = calls.iter().filter(|(of, _)| of == choice).count();
                 calls.push((*choice, *index));
+                if !has_arguments(events, *choice, *index) {
+                    let (choice, index) = (*choice, *index);
+                    revised.push(event.clone());
+                    let given = revisions
+                        .iter()
+                        .find(|revision| u32::try_from(revision.choice) == Ok(choice) && revision.call == Some(call));
+                    revised.extend(given.map(|given| Event::ToolArguments { choice, index, text: given.text.clone() }));
+                    continue;
+                }
                 None
             }
             Event::Text { choice, .. } => Some((*choice, None)),
@@ -334,6 +344,11 @@ pub(crate) fn revise(events: &[Event], revisions: &[Revision]) -> Vec<Event> {
         }
     }
     revised
+}
+
+fn has_arguments(events: &[Event], choice: u32, index: u32) -> bool {
+    let of_call = |event: &Event| matches!(event, Event::ToolArguments { choice: of, index: at, .. } if (*of, *at) == (choice, index));
+    events.iter().any(of_call)
 }
 
 fn with_text(event: &Event, text: &str) -> Event {

@@ -227,3 +227,29 @@ async fn a_whole_answer_that_cannot_be_read_is_kept_and_not_paid_for_again() {
     assert_eq!((record.code, record.attempts.len()), (Some(Code::UPSTREAM_MALFORMED), 1));
     assert_eq!(record.attempts[0].response_body.as_deref(), Some(strange.as_bytes()));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_call_without_arguments_has_none_where_none_are_wanted() {
+    let ask = |schema: &str, stream: bool| {
+        let tool = format!(r#"{{"type":"function","function":{{"name":"now","parameters":{schema}}}}}"#);
+        let turn = r#"{"role":"user","content":"what time is it"}"#;
+        format!(r#"{{"model":"m","stream":{stream},"messages":[{turn}],"tools":[{tool}]}}"#)
+    };
+    let call = r#"{"index":0,"id":"a","type":"function","function":{"name":"now","arguments":""}}"#;
+    let said = |key: &str, end: &str| {
+        format!(
+            r#"{{"id":"c","model":"m","choices":[{{"index":0,"{key}":{{"tool_calls":[{call}]}},"finish_reason":"{end}"}}]}}"#
+        )
+    };
+    let (free, bound) =
+        (r#"{"type":"object","properties":{"zone":{"type":"string"}}}"#, r#"{"type":"object","required":["zone"]}"#);
+    let (whole, streamed) = (said("message", "tool_calls"), format!("data: {}\n\n", said("delta", "tool_calls")));
+    for (kind, pieces, stream) in [(JSON, &[whole.as_str()][..], false), (EVENTS, &[&streamed, DONE], true)] {
+        let house = House::new(&openai_chat::OpenAiChat, &[(kind, pieces)]);
+        let (status, said) = house.text(&openai_chat::OpenAiChat, &ask(free, stream)).await;
+        assert!(status == 200 && said.contains(r#""arguments":"{}""#), "{said}");
+        assert_eq!(house.record().attempts.len(), 1, "it was not asked again");
+    }
+    let house = House::new(&openai_chat::OpenAiChat, &[(JSON, &[&whole]), (JSON, &[&whole])]);
+    assert_eq!(house.text(&openai_chat::OpenAiChat, &ask(bound, false)).await.0, 422, "something is missing");
+}
