@@ -250,7 +250,10 @@ impl AttemptFailure {
         let provider = &target.candidate.provider;
         let words = said.as_ref().map_or_else(|| format!("HTTP {status}"), |error| error.message.clone());
         let message = format!("`{}` answered: {words}", provider.name);
+        let has_no_room = status == 529 || said.as_ref().is_some_and(|said| said.kind == "overloaded_error");
         let (code, retryable) = match status {
+            400 | 413 if said.as_ref().is_some_and(ErrorBody::is_of_length) => (Code::CONTEXT_LENGTH_EXCEEDED, false),
+            500.. if has_no_room => (Code::UPSTREAM_OVERLOADED, true),
             401 | 403 => (Code::UPSTREAM_AUTH, false),
             429 => (Code::RATE_LIMITED, true),
             408 | 409 | 425 => (Code::UPSTREAM_ERROR, true),
@@ -262,7 +265,8 @@ impl AttemptFailure {
         } else {
             Refusal::new(code, message)
         };
-        if matches!(code.name, "upstream_refused" | "rate_limited") {
+        let is_of_request = matches!(code.name, "upstream_refused" | "context_length_exceeded" | "rate_limited");
+        if is_of_request || has_no_room && target.same_dialect {
             refusal.status = status;
             refusal.param = said.as_ref().and_then(|error| error.param.clone());
             refusal.body = (target.same_dialect && said.is_some()).then(|| body.clone());

@@ -502,6 +502,10 @@ pub(crate) fn refuse(inbound: &Inbound, refusal: &Refusal, mut recording: Record
     recording.fail(refusal.status, refusal.code);
     let mut headers =
         vec![("x-request-id", inbound.id.to_string()), ("x-steersman-code", refusal.code.name.to_owned())];
+    if !refusal.code.retryable {
+        // The official SDKs repeat a call by its status alone, unless they are told not to.
+        headers.push(("x-should-retry", "false".to_owned()));
+    }
     if let Some(seconds) = refusal.retry_after_s {
         headers.push(("retry-after", seconds.to_string()));
     }

@@ -130,6 +130,21 @@ impl ErrorBody {
         }
     }
 
+    /// Whether it says that a prompt is longer than its model's context: most providers have no code for that.
+    #[must_use]
+    pub fn is_of_length(&self) -> bool {
+        const WORDS: [&str; 5] = [
+            "prompt is too long",
+            "input length and `max_tokens` exceed",
+            "maximum context length",
+            "exceeds the maximum number of tokens",
+            "exceeds the context window",
+        ];
+        let message = self.message.to_ascii_lowercase();
+        self.code.as_deref() == Some(Code::CONTEXT_LENGTH_EXCEEDED.name)
+            || WORDS.iter().any(|words| message.contains(words))
+    }
+
     /// The HTTP status that its code or its kind stands for; `None` for words that none is known for.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
