@@ -43,6 +43,8 @@ pub struct Inbound {
     pub tool_events: bool,
     /// Whether a stream shows a held value while it grows.
     pub previews: bool,
+    /// The stored response that it goes on from, where the items of that stand in its body already.
+    pub previous_response_id: Option<String>,
     /// Client headers that the dialect lets through to a provider, lower case.
     pub headers: Vec<(String, String)>,
 }
@@ -68,6 +70,7 @@ impl Inbound {
             cache: None,
             tool_events: false,
             previews: false,
+            previous_response_id: None,
             headers: Vec::new(),
         }
     }
@@ -85,6 +88,7 @@ impl Inbound {
             include_usage,
             answer_id: Some(format!("resp_{}", id.strip_prefix("req_").unwrap_or(id))),
             request: self.body.clone(),
+            previous_response_id: self.previous_response_id.clone(),
         }
     }
 }

@@ -80,6 +80,7 @@ pub(crate) async fn recall(
                     let whole = RawValue::from_string(whole).ok().ok_or_else(|| unknown(&id))?;
                     let body = object.splice().remove("previous_response_id").set_raw("input", whole).finish();
                     inbound.body = Bytes::from(body);
+                    inbound.previous_response_id = Some(id);
                     return Ok(keeping(book, owner, inbound, input, before));
                 }
             }

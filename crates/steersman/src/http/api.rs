@@ -107,6 +107,7 @@ pub(super) async fn receive(
         cache: steering.cache,
         tool_events: wants("tools"),
         previews: wants("previews"),
+        previous_response_id: None,
         headers: passed_through(dialect, &head.headers),
     };
     Ok((inbound, place))
