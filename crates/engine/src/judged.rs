@@ -58,11 +58,12 @@ impl Judge<'_> {
     ) -> Result<(), AttemptFailure> {
         let began = Instant::now();
         let mut frames = std::mem::take(&mut streaming.first).bytes.to_vec();
-        if self.read(streaming, &mut pieces, &mut frames, idle, recording).await? == Extent::Enough {
+        let extent = self.read(streaming, &mut pieces, &mut frames, idle, recording).await;
+        if extent.inspect_err(|_| keep_pieces(recording, &pieces))? == Extent::Enough {
             streaming.first = Released { bytes: Bytes::from(frames), has_content: true };
             return Ok(());
         }
-        let events = events(self.hearing, &pieces)?;
+        let events = events(self.hearing, &pieces).inspect_err(|_| keep_pieces(recording, &pieces))?;
         let answer = Answer::collect(&events);
         let passed = self.checks.judge(&answer, &self.known).map_err(|held| {
             keep_pieces(recording, &pieces);
@@ -139,7 +140,7 @@ enum Extent {
 
 /// Keeps what the provider sent, where the client gets something else.
 pub(crate) fn keep_pieces(recording: &mut Recording, pieces: &[Bytes]) {
-    if let Some(attempt) = recording.attempt() {
+    if let Some(attempt) = recording.attempt().filter(|_| !pieces.is_empty()) {
         attempt.keep(Bytes::from(pieces.concat()));
     }
 }
@@ -313,16 +314,9 @@ pub(crate) fn revise(events: &[Event], revisions: &[Revision]) -> Vec<Event> {
             Event::ToolCall { choice, index, .. } => {
                 let call = calls.iter().filter(|(of, _)| of == choice).count();
                 calls.push((*choice, *index));
-                if !has_arguments(events, *choice, *index) {
-                    let (choice, index) = (*choice, *index);
-                    revised.push(event.clone());
-                    let given = revisions
-                        .iter()
-                        .find(|revision| u32::try_from(revision.choice) == Ok(choice) && revision.call == Some(call));
-                    revised.extend(given.map(|given| Event::ToolArguments { choice, index, text: given.text.clone() }));
-                    continue;
-                }
-                None
+                revised.push(event.clone());
+                revised.extend(first_arguments(events, revisions, (*choice, *index), call));
+                continue;
             }
             Event::Text { choice, .. } => Some((*choice, None)),
             Event::ToolArguments { choice, index, .. } => {
@@ -346,9 +340,20 @@ pub(crate) fn revise(events: &[Event], revisions: &[Revision]) -> Vec<Event> {
     revised
 }
 
-fn has_arguments(events: &[Event], choice: u32, index: u32) -> bool {
-    let of_call = |event: &Event| matches!(event, Event::ToolArguments { choice: of, index: at, .. } if (*of, *at) == (choice, index));
-    events.iter().any(of_call)
+/// The arguments that a call is given which came without any; those that came are replaced where they stand.
+fn first_arguments(
+    events: &[Event],
+    revisions: &[Revision],
+    (choice, index): (u32, u32),
+    call: usize,
+) -> Option<Event> {
+    let of_call = |revision: &&Revision| u32::try_from(revision.choice) == Ok(choice) && revision.call == Some(call);
+    let given = revisions.iter().find(of_call)?;
+    let came = |event: &Event| match event {
+        Event::ToolArguments { choice: of, index: at, .. } => (*of, *at) == (choice, index),
+        _ => false,
+    };
+    (!events.iter().any(came)).then(|| Event::ToolArguments { choice, index, text: given.text.clone() })
 }
 
 fn with_text(event: &Event, text: &str) -> Event {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
-use steersman_core::{ByteStream, ContentHash, UpstreamAnswer, UpstreamError};
+use steersman_core::{ByteStream, Code, ContentHash, UpstreamAnswer, UpstreamError};
 use steersman_wire::RequestHead;
 use steersman_wire::json::RawObject;
 use tokio::time::Instant;
@@ -288,7 +288,7 @@ impl Engine {
         let mut pieces = Vec::new();
         let began = self.await_first(&mut streaming, &mut pieces, until, recording).await;
         if let Err(mut failure) = began {
-            if !streaming.relay.has_begun() && !pieces.is_empty() {
+            if failure.refusal.code == Code::UPSTREAM_CUT && !streaming.relay.has_begun() {
                 failure = no_stream(target, kind.as_deref(), &pieces.concat().into(), recording).unwrap_or(failure);
             }
             keep_pieces(recording, &pieces);
