@@ -216,7 +216,7 @@ impl AttemptFailure {
                 ..ErrorBody::default()
             };
             let said = target.dialect.decode_error(body).unwrap_or_else(told);
-            return Some(Self::from_error(target, said.status().unwrap_or(500), retry_delay(body), Some(said), body));
+            return Some(Self::from_error(target, said.status().unwrap_or(500), retry_delay(body), Some(&said), body));
         }
         if facts.finishes.iter().any(|(_, reason)| *reason == FinishReason::Length)
             && is_starved(target.hearing(), body)
@@ -237,22 +237,22 @@ impl AttemptFailure {
     /// An error status. A provider's word on the client's own request is handed on in the client's dialect; its word on
     /// our key is not, since it may repeat a part of it.
     pub(crate) fn from_status(target: &Target, status: u16, retry_after: Option<Duration>, body: &Bytes) -> Self {
-        Self::from_error(target, status, retry_after, target.dialect.decode_error(body), body)
+        Self::from_error(target, status, retry_after, target.dialect.decode_error(body).as_ref(), body)
     }
 
     fn from_error(
         target: &Target,
         status: u16,
         retry_after: Option<Duration>,
-        said: Option<ErrorBody>,
+        said: Option<&ErrorBody>,
         body: &Bytes,
     ) -> Self {
         let provider = &target.candidate.provider;
-        let words = said.as_ref().map_or_else(|| format!("HTTP {status}"), |error| error.message.clone());
+        let words = said.map_or_else(|| format!("HTTP {status}"), |error| error.message.clone());
         let message = format!("`{}` answered: {words}", provider.name);
-        let has_no_room = status == 529 || said.as_ref().is_some_and(|said| said.kind == "overloaded_error");
+        let has_no_room = status == 529 || said.is_some_and(|said| said.kind == "overloaded_error");
         let (code, retryable) = match status {
-            400 | 413 if said.as_ref().is_some_and(ErrorBody::is_of_length) => (Code::CONTEXT_LENGTH_EXCEEDED, false),
+            400 | 413 if said.is_some_and(ErrorBody::is_of_length) => (Code::CONTEXT_LENGTH_EXCEEDED, false),
             500.. if has_no_room => (Code::UPSTREAM_OVERLOADED, true),
             401 | 403 => (Code::UPSTREAM_AUTH, false),
             429 => (Code::RATE_LIMITED, true),
@@ -268,7 +268,7 @@ impl AttemptFailure {
         let is_of_request = matches!(code.name, "upstream_refused" | "context_length_exceeded" | "rate_limited");
         if is_of_request || has_no_room && target.same_dialect {
             refusal.status = status;
-            refusal.param = said.as_ref().and_then(|error| error.param.clone());
+            refusal.param = said.and_then(|error| error.param.clone());
             refusal.body = (target.same_dialect && said.is_some()).then(|| body.clone());
         }
         refusal.retry_after_s = retry_after.map(|wish| wish.as_secs() + u64::from(wish.subsec_nanos() > 0));

@@ -52,7 +52,7 @@ impl Constraint {
 
 /// What is sent in place of the form.
 enum Sent {
-    AsSent,
+    Unchanged,
     Schema(Box<RawValue>),
     Tool(ToolSpec),
     Instruction { json_mode: bool, text: String },
@@ -75,7 +75,7 @@ pub(crate) fn constrain(
     let native = client.name() == provider.name();
     let as_sent = |asked, obtained| {
         let constraint = Constraint { asked, obtained, changes: Vec::new(), obstacle: None };
-        Some(Constrained { constraint, form: Sent::AsSent })
+        Some(Constrained { constraint, form: Sent::Unchanged })
     };
     let SchemaForm { schema, strict, name, description } = match client.form(head.response_format?)? {
         Form::Schema(form) => form,
@@ -96,7 +96,7 @@ pub(crate) fn constrain(
         lowered.level = Level::Prompt;
     }
     let form = match lowered.level {
-        Level::Strict if lowered.changes.is_empty() => Sent::AsSent,
+        Level::Strict if lowered.changes.is_empty() => Sent::Unchanged,
         Level::Strict => Sent::Schema(serde_json::value::to_raw_value(&lowered.schema).ok()?),
         Level::Tool => {
             let description = description.map(Cow::into_owned);
@@ -147,7 +147,7 @@ impl Constrained {
     /// Writes the form into a request that changes its dialect.
     pub(crate) fn write(&self, request: &mut ChatRequest) {
         match &self.form {
-            Sent::AsSent => {}
+            Sent::Unchanged => {}
             Sent::Schema(lowered) => {
                 if let Some(ResponseFormat::JsonSchema { schema, .. }) = &mut request.response_format {
                     schema.clone_from(lowered);
@@ -170,7 +170,7 @@ impl Constrained {
     /// was nothing to write.
     pub(crate) fn splice<'o, 'a>(&self, splice: Splice<'o, 'a>, object: &RawObject<'a>) -> (Splice<'o, 'a>, bool) {
         match &self.form {
-            Sent::AsSent => (splice, false),
+            Sent::Unchanged => (splice, false),
             Sent::Schema(lowered) => match relowered(object, lowered) {
                 Some(format) => (splice.set_raw("response_format", format), true),
                 None => (splice, false),

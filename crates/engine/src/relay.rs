@@ -32,10 +32,9 @@ pub(crate) struct Relay {
     /// Whether a frame with data came.
     begun: bool,
     done: bool,
-    failed: Option<Failure>,
-    /// Who reads it, and how.
-    client: &'static dyn Dialect,
-    options: AnswerOptions,
+    failed: Option<Box<Failure>>,
+    /// In the dialect of its client, and in which way.
+    read_in: Box<(&'static dyn Dialect, AnswerOptions)>,
 }
 
 /// Why an answer failed inside of its stream.
@@ -93,8 +92,7 @@ impl Relay {
             begun: false,
             done: false,
             failed: None,
-            client: prepared.dialect,
-            options,
+            read_in: Box::new((prepared.dialect, options)),
         }
     }
 
@@ -207,7 +205,8 @@ impl Relay {
             Path::Translate { encoder, .. } if begun => encoder.event(error, &mut frame),
             Path::Verbatim { frames, .. } if begun => return frames.error(error),
             _ => {
-                let mut encoder = self.client.answer_encoder(self.options.clone());
+                let (client, options) = &*self.read_in;
+                let mut encoder = client.answer_encoder(options.clone());
                 if begun {
                     // The provider's own frames have told the beginning.
                     encoder.event(&Event::Start { id: String::new(), model: String::new() }, &mut Vec::new());
@@ -223,7 +222,7 @@ impl Relay {
         let words = facts.error.as_ref().map(|error| (error.message.clone().into_owned(), true));
         let words = words.or_else(|| facts.cut.then(|| ("it ended without a reason to stop".to_owned(), false)));
         if let (Some((words, told)), None) = (words, &self.failed) {
-            self.failed = Some(Failure { words, told });
+            self.failed = Some(Box::new(Failure { words, told }));
         }
     }
 }
