@@ -68,6 +68,8 @@ codes! {
         "The provider refused the gateway's key.", "Check the key of this provider; `steersman doctor` says where it is read from.";
     UPSTREAM_REFUSED = "upstream_refused", 400, "invalid_request_error", false,
         "The provider refused the request as invalid.", "Read the provider's message; the request was passed on unchanged.";
+    CONTEXT_LENGTH_EXCEEDED = "context_length_exceeded", 400, "invalid_request_error", false,
+        "The prompt is longer than the model's context.", "Send less, or name a model with a longer context.";
     MODEL_NOT_ALLOWED = "model_not_allowed", 403, "permission_error", false,
         "The key may not use this model.", "Use a model that the key lists, or ask whoever made the key.";
     REGION_NOT_SERVED = "region_not_served", 403, "permission_error", false,
@@ -80,6 +82,8 @@ codes! {
         "The provider's rate limit was reached and the retries are spent.", "Wait as long as `retry-after` says.";
     UPSTREAM_ERROR = "upstream_error", 502, "upstream_error", true,
         "The provider answered with an error of its own.", "Try again; `steersman explain` shows each attempt.";
+    UPSTREAM_OVERLOADED = "upstream_overloaded", 503, "upstream_error", true,
+        "The provider has no room for more requests, and the retries are spent.", "Try again in a moment, or give the task a second provider.";
     UPSTREAM_UNREACHABLE = "upstream_unreachable", 502, "upstream_error", true,
         "No connection to the provider could be made.", "Check the network and the provider's `base_url`.";
     UPSTREAM_TIMEOUT = "upstream_timeout", 504, "upstream_error", true,

@@ -53,6 +53,7 @@ impl Apart<'_> {
             quoted: None,
             approved: None,
             guard: None,
+            previous_response_id: None,
             headers: Vec::new(),
             ..self.inbound.clone()
         };

@@ -8,13 +8,15 @@ use futures_util::StreamExt;
 use steersman_core::{
     AttemptRecord, ByteStream, Code, FinishReason, ModelName, Timing, UpstreamAnswer, UpstreamError, Usage,
 };
-use steersman_wire::{FrameFacts, retry_delay};
+use steersman_wire::json::RawObject;
+use steersman_wire::{ErrorBody, FrameFacts, openai_responses, retry_delay};
 
 use crate::catalog::Candidate;
 use crate::checks::Held;
 use crate::health::Turn;
 use crate::prepare::Target;
 use crate::refusal::Refusal;
+use crate::thought::is_starved;
 
 /// The largest error body that is read; a provider has no more to say than that.
 const MAX_ERROR_BYTES: usize = 64 << 10;
@@ -203,14 +205,55 @@ impl AttemptFailure {
         Self { refusal: Box::new(held.refusal.clone()), retryable: false, retry_after: None, held: Some(held) }
     }
 
+    /// What a whole answer of status 200 says against itself: an error in its place, no answer at all, or one that
+    /// thinking has starved. `None` for an answer.
+    pub(crate) fn of_answer(target: &Target, facts: &FrameFacts<'_>, body: &Bytes) -> Option<Self> {
+        let (says_nothing, ended) = (!facts.has_content, !facts.finishes.is_empty());
+        if let Some(error) = facts.error.as_ref().filter(|_| says_nothing || !ended) {
+            let told = || ErrorBody {
+                kind: error.kind.clone().into_owned(),
+                message: error.message.clone().into_owned(),
+                ..ErrorBody::default()
+            };
+            let said = target.dialect.decode_error(body).unwrap_or_else(told);
+            return Some(Self::from_error(target, said.status().unwrap_or(500), retry_delay(body), Some(&said), body));
+        }
+        if facts.finishes.iter().any(|(_, reason)| *reason == FinishReason::Length)
+            && is_starved(target.hearing(), body)
+        {
+            return Some(Self::starved());
+        }
+        // A response that is worked on in the background is told as one without an end.
+        let waits = target.dialect.name() == openai_responses::NAME;
+        (says_nothing && !ended && !waits).then(|| Self::malformed("the answer says nothing, and not why"))
+    }
+
+    /// A whole answer that could not be read. What is JSON was made by the model and paid for: the same again would
+    /// come out the same.
+    pub(crate) fn unreadable(body: &[u8], why: impl std::fmt::Display) -> Self {
+        Self { retryable: RawObject::parse(body).is_err(), ..Self::malformed(why.to_string()) }
+    }
+
     /// An error status. A provider's word on the client's own request is handed on in the client's dialect; its word on
     /// our key is not, since it may repeat a part of it.
     pub(crate) fn from_status(target: &Target, status: u16, retry_after: Option<Duration>, body: &Bytes) -> Self {
+        Self::from_error(target, status, retry_after, target.dialect.decode_error(body).as_ref(), body)
+    }
+
+    fn from_error(
+        target: &Target,
+        status: u16,
+        retry_after: Option<Duration>,
+        said: Option<&ErrorBody>,
+        body: &Bytes,
+    ) -> Self {
         let provider = &target.candidate.provider;
-        let said = target.dialect.decode_error(body);
-        let words = said.as_ref().map_or_else(|| format!("HTTP {status}"), |error| error.message.clone());
+        let words = said.map_or_else(|| format!("HTTP {status}"), |error| error.message.clone());
         let message = format!("`{}` answered: {words}", provider.name);
+        let has_no_room = status == 529 || said.is_some_and(|said| said.kind == "overloaded_error");
         let (code, retryable) = match status {
+            400 | 413 if said.is_some_and(ErrorBody::is_of_length) => (Code::CONTEXT_LENGTH_EXCEEDED, false),
+            500.. if has_no_room => (Code::UPSTREAM_OVERLOADED, true),
             401 | 403 => (Code::UPSTREAM_AUTH, false),
             429 => (Code::RATE_LIMITED, true),
             408 | 409 | 425 => (Code::UPSTREAM_ERROR, true),
@@ -222,9 +265,10 @@ impl AttemptFailure {
         } else {
             Refusal::new(code, message)
         };
-        if matches!(code.name, "upstream_refused" | "rate_limited") {
+        let is_of_request = matches!(code.name, "upstream_refused" | "context_length_exceeded" | "rate_limited");
+        if is_of_request || has_no_room && target.same_dialect {
             refusal.status = status;
-            refusal.param = said.as_ref().and_then(|error| error.param.clone());
+            refusal.param = said.and_then(|error| error.param.clone());
             refusal.body = (target.same_dialect && said.is_some()).then(|| body.clone());
         }
         refusal.retry_after_s = retry_after.map(|wish| wish.as_secs() + u64::from(wish.subsec_nanos() > 0));

@@ -10,13 +10,13 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use bytes::Bytes;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use steersman_core::{Code, ContentHash, FinishReason, Layer, Message, Part, Role};
+use steersman_core::{Code, ContentHash, FinishReason, Layer, Message, Part, Role, ToolCall};
 use steersman_structured::{
     Alias, Code as RepairCode, CompiledSchema, Conditions, Finish, Mode, Reading, Rejected, Repair, Rules, Source,
     read, read_with,
 };
 use steersman_wire::json::{RawObject, elements};
-use steersman_wire::{Answer, Dialect, RequestHead};
+use steersman_wire::{self as wire, Answer, Dialect, RequestHead};
 
 use crate::bulk::{self, BulkSettings, Reconciled};
 use crate::forms::TaskForm;
@@ -208,7 +208,8 @@ impl Checks {
         }
         let rules = task.map(|task| Arc::clone(&task.rules)).unwrap_or_default();
         let bulk = task.and_then(|task| task.bulk.clone());
-        let response = head.response_format.map(|format| response_schema(format, schemas)).transpose()?.flatten();
+        let form = head.response_format.and_then(|format| inbound.dialect.form(format));
+        let response = form.map(|form| response_schema(&form, schemas)).transpose()?;
         // A task with rules wants a document in any case.
         let response = response.or_else(|| (!rules.is_empty() || bulk.is_some()).then_some(None));
         let tools = head.tools.map(|tools| tool_schemas(tools, schemas)).transpose()?.unwrap_or_default();
@@ -269,7 +270,12 @@ impl Checks {
                     // A refusal is an outcome of its own, and the client may read it.
                     Part::Refusal(_) => return Ok(Passed::default()),
                     Part::ToolCall(call) => {
-                        if let Some(form) = self.tools.get(&call.name) {
+                        let form = self.tools.get(&call.name);
+                        if form.is_some_and(|form| is_bare(call, form, conditions)) {
+                            // The one reading that no arguments have.
+                            let bare = || Revision { choice: index, call: Some(calls), text: "{}".to_owned() };
+                            passed.revisions.extend(self.may_repair().then(bare));
+                        } else if let Some(form) = form {
                             let place = Place::Arguments(&call.name);
                             let reading = read(&call.arguments, Some(&form.schema), conditions);
                             let revised = self.outcome(reading, &call.arguments, false, place, &mut passed);
@@ -422,6 +428,12 @@ impl Checks {
     }
 }
 
+/// Whether a call comes without arguments, and its schema wants none.
+fn is_bare(call: &ToolCall, form: &Form, conditions: Conditions) -> bool {
+    let none = call.arguments.trim().is_empty() && conditions.finish != Finish::Length;
+    none && matches!(read("{}", Some(&form.schema), conditions), Reading::Accepted(bare) if bare.unchanged())
+}
+
 /// The texts of a message, those of tool results among them.
 fn texts(message: &Message) -> impl Iterator<Item = &str> {
     message.parts.iter().flat_map(|part| match part {
@@ -458,19 +470,11 @@ const fn finish(reason: Option<FinishReason>) -> Finish {
     }
 }
 
-/// `Some(None)` for any JSON object, `Some(Some(_))` for a schema, `None` for free text.
-#[expect(clippy::option_option, reason = "free text, any JSON, JSON of a schema")]
-fn response_schema(format: &RawValue, schemas: &Schemas) -> Result<Option<Option<Arc<Form>>>, Refusal> {
-    let Ok(object) = RawObject::of(format) else { return Ok(None) };
-    let kind = object.get("type").map_or("", |kind| kind.get().trim_matches('"'));
-    if kind == "json_object" {
-        return Ok(Some(None));
-    }
-    // OpenAI nests the schema below `json_schema`; others give it at once.
-    let nested = object.get("json_schema").and_then(|inner| RawObject::of(inner).ok()?.get("schema"));
-    match nested.or_else(|| object.get("schema")).or_else(|| object.get("responseJsonSchema")) {
-        Some(schema) => Ok(Some(Some(schemas.compile(schema, "response_format")?))),
-        None => Ok(None),
+/// `None` for any JSON object.
+fn response_schema(form: &wire::Form<'_>, schemas: &Schemas) -> Result<Option<Arc<Form>>, Refusal> {
+    match form {
+        wire::Form::Json => Ok(None),
+        wire::Form::Schema(form) => schemas.compile(&form.schema, "response_format").map(Some),
     }
 }
 

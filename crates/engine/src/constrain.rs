@@ -8,13 +8,15 @@
 //! What never happens here: no level is lost in silence. What was asked for, what was obtained and each keyword that
 //! was dropped stand on the record.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use steersman_core::{ChatRequest, Message, Part, ResponseFormat, Role, ToolSpec};
 use steersman_structured::{Asking, Change, Level, lower_for};
 use steersman_wire::json::{RawObject, Splice, elements};
-use steersman_wire::{Dialect, RequestHead, anthropic, openai_chat};
+use steersman_wire::{Dialect, Form, RequestHead, SchemaForm, anthropic, openai_chat};
 
 use crate::catalog::Candidate;
 use crate::forced;
@@ -49,8 +51,8 @@ impl Constraint {
 }
 
 /// What is sent in place of the form.
-enum Form {
-    AsSent,
+enum Sent {
+    Unchanged,
     Schema(Box<RawValue>),
     Tool(ToolSpec),
     Instruction { json_mode: bool, text: String },
@@ -59,7 +61,7 @@ enum Form {
 /// A form made ready for one provider.
 pub(crate) struct Constrained {
     pub(crate) constraint: Constraint,
-    form: Form,
+    form: Sent,
 }
 
 /// Reads the form of a request and finds its level. `None` for free text.
@@ -70,25 +72,16 @@ pub(crate) fn constrain(
     candidate: &Candidate,
 ) -> Option<Constrained> {
     let subset = candidate.provider.subset;
-    let format = RawObject::of(head.response_format?).ok()?;
-    // Gemini says by the member's name what its form is.
-    let kind: Option<String> = format.get("type").and_then(|kind| serde_json::from_str(kind.get()).ok());
-    let kind = kind.unwrap_or_default();
     let native = client.name() == provider.name();
     let as_sent = |asked, obtained| {
         let constraint = Constraint { asked, obtained, changes: Vec::new(), obstacle: None };
-        Some(Constrained { constraint, form: Form::AsSent })
+        Some(Constrained { constraint, form: Sent::Unchanged })
     };
-    let nested = format.get("json_schema").and_then(|inner| RawObject::of(inner).ok());
-    let member = |name: &str| nested.as_ref().and_then(|inner| inner.get(name)).or_else(|| format.get(name));
-    let Some(schema) = member("schema").or_else(|| format.get("responseJsonSchema")) else {
-        return match kind.as_str() {
-            "json_object" if provider.name() == anthropic::NAME => Some(json_in_the_prompt()),
-            "json_object" => as_sent("json", Level::JsonMode),
-            _ => None,
-        };
+    let SchemaForm { schema, strict, name, description } = match client.form(head.response_format?)? {
+        Form::Schema(form) => form,
+        Form::Json if provider.name() == anthropic::NAME => return Some(json_in_the_prompt()),
+        Form::Json => return as_sent("json", Level::JsonMode),
     };
-    let strict = member("strict").is_some_and(|strict| strict.get() == "true");
     let asked = if strict { "strict" } else { "schema" };
     // A client that speaks its provider's own language, or wants no enforcement, gets what it asks for.
     let level = subset.level_of(candidate.model.as_str());
@@ -102,12 +95,14 @@ pub(crate) fn constrain(
     if lowered.level == Level::JsonMode && provider.name() == anthropic::NAME {
         lowered.level = Level::Prompt;
     }
-    let text = |name| member(name).and_then(|text| serde_json::from_str::<String>(text.get()).ok());
     let form = match lowered.level {
-        Level::Strict if lowered.changes.is_empty() => Form::AsSent,
-        Level::Strict => Form::Schema(serde_json::value::to_raw_value(&lowered.schema).ok()?),
-        Level::Tool => Form::Tool(forced::tool(text("name").as_deref(), text("description"), schema.to_owned())),
-        level => Form::Instruction { json_mode: level == Level::JsonMode, text: instruction(schema.get()) },
+        Level::Strict if lowered.changes.is_empty() => Sent::Unchanged,
+        Level::Strict => Sent::Schema(serde_json::value::to_raw_value(&lowered.schema).ok()?),
+        Level::Tool => {
+            let description = description.map(Cow::into_owned);
+            Sent::Tool(forced::tool(name.as_deref(), description, schema.clone().into_owned()))
+        }
+        level => Sent::Instruction { json_mode: level == Level::JsonMode, text: instruction(schema.get()) },
     };
     let constraint =
         Constraint { asked, obtained: lowered.level, changes: lowered.changes, obstacle: lowered.obstacle };
@@ -141,7 +136,7 @@ fn thinking(head: &RequestHead<'_>, client: &dyn Dialect, thought: &Thought) -> 
 fn json_in_the_prompt() -> Constrained {
     let text = "Answer with one JSON object and with nothing else.".to_owned();
     let constraint = Constraint { asked: "json", obtained: Level::Prompt, changes: Vec::new(), obstacle: None };
-    Constrained { constraint, form: Form::Instruction { json_mode: false, text } }
+    Constrained { constraint, form: Sent::Instruction { json_mode: false, text } }
 }
 
 fn instruction(schema: &str) -> String {
@@ -152,18 +147,18 @@ impl Constrained {
     /// Writes the form into a request that changes its dialect.
     pub(crate) fn write(&self, request: &mut ChatRequest) {
         match &self.form {
-            Form::AsSent => {}
-            Form::Schema(lowered) => {
+            Sent::Unchanged => {}
+            Sent::Schema(lowered) => {
                 if let Some(ResponseFormat::JsonSchema { schema, .. }) = &mut request.response_format {
                     schema.clone_from(lowered);
                 }
             }
-            Form::Tool(tool) => {
+            Sent::Tool(tool) => {
                 request.response_format = None;
                 request.tool_choice = Some(forced::choice(tool));
                 request.tools = vec![tool.clone()];
             }
-            Form::Instruction { json_mode, text } => {
+            Sent::Instruction { json_mode, text } => {
                 request.response_format = json_mode.then_some(ResponseFormat::JsonObject);
                 let message = Message { role: Role::System, parts: vec![Part::Text(text.clone())] };
                 request.messages.insert(0, message);
@@ -175,19 +170,19 @@ impl Constrained {
     /// was nothing to write.
     pub(crate) fn splice<'o, 'a>(&self, splice: Splice<'o, 'a>, object: &RawObject<'a>) -> (Splice<'o, 'a>, bool) {
         match &self.form {
-            Form::AsSent => (splice, false),
-            Form::Schema(lowered) => match relowered(object, lowered) {
+            Sent::Unchanged => (splice, false),
+            Sent::Schema(lowered) => match relowered(object, lowered) {
                 Some(format) => (splice.set_raw("response_format", format), true),
                 None => (splice, false),
             },
-            Form::Tool(tool) => {
+            Sent::Tool(tool) => {
                 let function = serde_json::json!({"name": tool.name, "description": tool.description,
                     "parameters": tool.parameters});
                 let choice = serde_json::json!({"type": "function", "function": {"name": tool.name}});
                 let splice = splice.set("tools", &serde_json::json!([{"type": "function", "function": function}]));
                 (splice.set("tool_choice", &choice).remove("response_format"), true)
             }
-            Form::Instruction { json_mode, text } => {
+            Sent::Instruction { json_mode, text } => {
                 let Some(messages) = instructed(object, text) else { return (splice, false) };
                 let splice = splice.set_raw("messages", messages);
                 let format = serde_json::json!({"type": "json_object"});

@@ -297,6 +297,7 @@ impl Turn {
             Some("rate_limited") => Verdict::Throttled(wish),
             Some(
                 "upstream_error"
+                | "upstream_overloaded"
                 | "upstream_unreachable"
                 | "upstream_timeout"
                 | "upstream_cut"

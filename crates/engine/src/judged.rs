@@ -58,11 +58,12 @@ impl Judge<'_> {
     ) -> Result<(), AttemptFailure> {
         let began = Instant::now();
         let mut frames = std::mem::take(&mut streaming.first).bytes.to_vec();
-        if self.read(streaming, &mut pieces, &mut frames, idle, recording).await? == Extent::Enough {
+        let extent = self.read(streaming, &mut pieces, &mut frames, idle, recording).await;
+        if extent.inspect_err(|_| keep_pieces(recording, &pieces))? == Extent::Enough {
             streaming.first = Released { bytes: Bytes::from(frames), has_content: true };
             return Ok(());
         }
-        let events = events(self.hearing, &pieces)?;
+        let events = events(self.hearing, &pieces).inspect_err(|_| keep_pieces(recording, &pieces))?;
         let answer = Answer::collect(&events);
         let passed = self.checks.judge(&answer, &self.known).map_err(|held| {
             keep_pieces(recording, &pieces);
@@ -109,6 +110,7 @@ impl Judge<'_> {
             }
             let piece = next_piece(&mut streaming.body, idle, "idle").await;
             let piece = piece.map_err(|error| AttemptFailure::from_upstream(&error))?;
+            let piece = piece.or_else(|| streaming.ended());
             let (Some(piece), Some(attempt)) = (piece, recording.attempt()) else {
                 return Err(AttemptFailure::cut("the answer ended before it was complete"));
             };
@@ -137,8 +139,8 @@ enum Extent {
 }
 
 /// Keeps what the provider sent, where the client gets something else.
-fn keep_pieces(recording: &mut Recording, pieces: &[Bytes]) {
-    if let Some(attempt) = recording.attempt() {
+pub(crate) fn keep_pieces(recording: &mut Recording, pieces: &[Bytes]) {
+    if let Some(attempt) = recording.attempt().filter(|_| !pieces.is_empty()) {
         attempt.keep(Bytes::from(pieces.concat()));
     }
 }
@@ -177,7 +179,7 @@ impl WholeJudge<'_> {
         body: &[u8],
         options: &AnswerOptions,
     ) -> Result<Whole, AttemptFailure> {
-        let events = hearing.decode(body).map_err(|error| AttemptFailure::malformed(error.to_string()))?;
+        let events = hearing.decode(body).map_err(|error| AttemptFailure::unreadable(body, error))?;
         let judge = |checks: &Checks| {
             let answer = Answer::collect(&events);
             match self.guarded.map(|guarded| &guarded.handles).filter(|handles| handles.len() > 0) {
@@ -310,8 +312,11 @@ pub(crate) fn revise(events: &[Event], revisions: &[Revision]) -> Vec<Event> {
     for event in events {
         let place = match event {
             Event::ToolCall { choice, index, .. } => {
+                let call = calls.iter().filter(|(of, _)| of == choice).count();
                 calls.push((*choice, *index));
-                None
+                revised.push(event.clone());
+                revised.extend(first_arguments(events, revisions, (*choice, *index), call));
+                continue;
             }
             Event::Text { choice, .. } => Some((*choice, None)),
             Event::ToolArguments { choice, index, .. } => {
@@ -333,6 +338,22 @@ pub(crate) fn revise(events: &[Event], revisions: &[Revision]) -> Vec<Event> {
         }
     }
     revised
+}
+
+/// The arguments that a call is given which came without any; those that came are replaced where they stand.
+fn first_arguments(
+    events: &[Event],
+    revisions: &[Revision],
+    (choice, index): (u32, u32),
+    call: usize,
+) -> Option<Event> {
+    let of_call = |revision: &&Revision| u32::try_from(revision.choice) == Ok(choice) && revision.call == Some(call);
+    let given = revisions.iter().find(of_call)?;
+    let came = |event: &Event| match event {
+        Event::ToolArguments { choice: of, index: at, .. } => (*of, *at) == (choice, index),
+        _ => false,
+    };
+    (!events.iter().any(came)).then(|| Event::ToolArguments { choice, index, text: given.text.clone() })
 }
 
 fn with_text(event: &Event, text: &str) -> Event {

@@ -4,17 +4,18 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
-use steersman_core::{ByteStream, ContentHash, FinishReason, UpstreamAnswer, UpstreamError};
+use steersman_core::{ByteStream, Code, ContentHash, UpstreamAnswer, UpstreamError};
 use steersman_wire::RequestHead;
+use steersman_wire::json::RawObject;
 use tokio::time::Instant;
 
 use crate::admit::{Admitted, Asking};
-use crate::attempt::{AttemptFailure, read_error, read_whole};
+use crate::attempt::{Attempt, AttemptFailure, read_error, read_whole};
 use crate::best::Best;
 use crate::cache::GivenAgain;
 use crate::checks::Checks;
 use crate::engine::Engine;
-use crate::judged::{Judge, WholeJudge};
+use crate::judged::{Judge, WholeJudge, keep_pieces};
 use crate::live::Live;
 use crate::plan::Plan;
 use crate::prepare::{Prepared, Target, prepare};
@@ -25,7 +26,6 @@ use crate::relay::{Relay, Released};
 use crate::reply::{Inbound, Reply, ReplyBody};
 use crate::route::{Verdict, unaffordable};
 use crate::stored;
-use crate::thought::is_starved;
 
 /// An answer that is good enough to be released.
 pub(crate) enum Accepted {
@@ -53,6 +53,15 @@ pub(crate) struct Streaming {
     pub(crate) relay: Relay,
     /// What its first pieces gave.
     pub(crate) first: Released,
+}
+
+impl Streaming {
+    /// The body has come to its end: the piece that is missing from it, where it is complete but for its last line or
+    /// its end marker.
+    pub(crate) fn ended(&mut self) -> Option<Bytes> {
+        self.body = futures_util::stream::empty().boxed();
+        self.relay.missing()
+    }
 }
 
 impl Engine {
@@ -274,8 +283,39 @@ impl Engine {
         let flows =
             prepared.text_flows && !held && prepared.checks.as_ref().is_some_and(|checks| checks.is_of_calls_alone());
         let relay = Relay::new(prepared, target, inbound.answer_options(prepared.include_usage), flows);
-        let mut streaming = Streaming { body: answer.body, relay, first: Released::default() };
+        let (kind, body) = (answer.content_type, answer.body);
+        let mut streaming = Streaming { body, relay, first: Released::default() };
         let mut pieces = Vec::new();
+        let began = self.await_first(&mut streaming, &mut pieces, until, recording).await;
+        if let Err(mut failure) = began {
+            if failure.refusal.code == Code::UPSTREAM_CUT && !streaming.relay.has_begun() {
+                failure = no_stream(target, kind.as_deref(), &pieces.concat().into(), recording).unwrap_or(failure);
+            }
+            keep_pieces(recording, &pieces);
+            return Err(failure);
+        }
+        let no_form = held.then(Checks::none);
+        if let Some(checks) = prepared.checks.as_ref().or(no_form.as_ref()) {
+            let options = inbound.answer_options(prepared.include_usage);
+            let hearing = target.hearing();
+            let guarded = prepared.guarded.as_ref();
+            let known = self.known(prepared, target);
+            let (previews, shown) = (Previews::of(prepared, target), prepared.previews.as_deref());
+            let client = prepared.dialect;
+            let judge = Judge { checks, known, guarded, hearing, client, options, previews, shown, flows };
+            Box::pin(judge.hold(&mut streaming, pieces, self.settings.idle, recording)).await?;
+        }
+        Ok(streaming)
+    }
+
+    /// Reads up to the first frames that may be released.
+    async fn await_first(
+        &self,
+        streaming: &mut Streaming,
+        pieces: &mut Vec<Bytes>,
+        until: Instant,
+        recording: &mut Recording,
+    ) -> Result<(), AttemptFailure> {
         // Comments keep a connection awake and commit nobody: until data came, another place may still be asked.
         let mut early = BytesMut::new();
         while streaming.first.bytes.is_empty() {
@@ -284,6 +324,7 @@ impl Engine {
                 Ok(piece) => piece.transpose(),
             };
             let piece = piece.map_err(|error| AttemptFailure::from_upstream(&error))?;
+            let piece = piece.or_else(|| streaming.ended());
             let (Some(piece), Some(attempt)) = (piece, recording.attempt()) else {
                 return Err(AttemptFailure::cut("the answer ended before it began"));
             };
@@ -300,18 +341,7 @@ impl Engine {
             early.extend_from_slice(&streaming.first.bytes);
             streaming.first.bytes = early.freeze();
         }
-        let no_form = held.then(Checks::none);
-        if let Some(checks) = prepared.checks.as_ref().or(no_form.as_ref()) {
-            let options = inbound.answer_options(prepared.include_usage);
-            let hearing = target.hearing();
-            let guarded = prepared.guarded.as_ref();
-            let known = self.known(prepared, target);
-            let (previews, shown) = (Previews::of(prepared, target), prepared.previews.as_deref());
-            let client = prepared.dialect;
-            let judge = Judge { checks, known, guarded, hearing, client, options, previews, shown, flows };
-            Box::pin(judge.hold(&mut streaming, pieces, self.settings.idle, recording)).await?;
-        }
-        Ok(streaming)
+        Ok(())
     }
 
     /// Reads an unstreamed answer whole, judges it where it must be, and puts it into the client's dialect.
@@ -330,15 +360,12 @@ impl Engine {
             None => body,
         };
         let hearing = target.hearing();
-        let mut reader = target.dialect.facts_reader();
-        let facts = reader.body(&body).ok_or_else(|| AttemptFailure::malformed("the answer is not of the dialect"))?;
         let Some(attempt) = recording.attempt() else {
             return Err(AttemptFailure::cut("the attempt has ended"));
         };
-        attempt.learn(&facts);
-        if attempt.finish_reason() == Some(FinishReason::Length) && is_starved(hearing, &body) {
+        if let Some(failure) = look_at(target, &body, attempt) {
             attempt.keep(body);
-            return Err(AttemptFailure::starved());
+            return Err(failure);
         }
         if target.same_dialect && prepared.checks.is_none() && prepared.guarded.is_none() {
             return Ok(body);
@@ -377,7 +404,7 @@ impl Engine {
         headers.extend(prepared.guarded.as_ref().map(|guarded| ("x-steersman-guard", guarded.header())));
         let body = match accepted {
             Accepted::Live(streaming) => {
-                let live = Live::new(streaming, recording, prepared.dialect, self.settings.idle, deadline);
+                let live = Live::new(streaming, recording, self.settings.idle, deadline);
                 ReplyBody::Stream(Box::pin(live.into_stream()))
             }
             Accepted::Whole(body) => {
@@ -432,6 +459,30 @@ impl Engine {
     }
 }
 
+/// What a body says that was to be a stream and has no frame: an error, mostly, or a page of something in between.
+/// `None` for one that is cut within its first frame.
+fn no_stream(target: &Target, kind: Option<&str>, body: &Bytes, recording: &mut Recording) -> Option<AttemptFailure> {
+    let is_document = RawObject::parse(body).is_ok();
+    if let Some(failure) =
+        recording.attempt().filter(|_| is_document).and_then(|attempt| look_at(target, body, attempt))
+    {
+        return Some(failure);
+    }
+    let kind = kind.filter(|kind| !kind.starts_with("text/event-stream"));
+    let kind = kind.or_else(|| is_document.then_some("application/json"))?;
+    Some(AttemptFailure::malformed(format!("the provider sent `{kind}`, and no stream of events")))
+}
+
+/// Notes what a whole answer says of itself. Gives what is wrong with it, if it is no answer.
+fn look_at(target: &Target, body: &Bytes, attempt: &mut Attempt) -> Option<AttemptFailure> {
+    let mut reader = target.dialect.facts_reader();
+    let Some(facts) = reader.body(body) else {
+        return Some(AttemptFailure::unreadable(body, "the answer is not of the dialect"));
+    };
+    attempt.learn(&facts);
+    AttemptFailure::of_answer(target, &facts, body)
+}
+
 /// What becomes of an answer that could be released: under an objective it is weighed first.
 fn weigh(prepared: &Prepared, target: &Target, accepted: Accepted) -> Verdict {
     match &prepared.routed {
@@ -451,6 +502,10 @@ pub(crate) fn refuse(inbound: &Inbound, refusal: &Refusal, mut recording: Record
     recording.fail(refusal.status, refusal.code);
     let mut headers =
         vec![("x-request-id", inbound.id.to_string()), ("x-steersman-code", refusal.code.name.to_owned())];
+    if !refusal.code.retryable {
+        // The official SDKs repeat a call by its status alone, unless they are told not to.
+        headers.push(("x-should-retry", "false".to_owned()));
+    }
     if let Some(seconds) = refusal.retry_after_s {
         headers.push(("retry-after", seconds.to_string()));
     }

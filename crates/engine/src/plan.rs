@@ -103,7 +103,7 @@ impl<'a> Plan<'a> {
             return self.next_candidate(inbound, "escalation");
         }
         let code = failure.refusal.code;
-        if code == Code::UPSTREAM_REFUSED {
+        if code == Code::UPSTREAM_REFUSED || code == Code::CONTEXT_LENGTH_EXCEEDED {
             return self.next_candidate(inbound, "escalation");
         }
         // A storm of retries is what turns a bad minute into an outage.

@@ -42,8 +42,10 @@ pub struct Endpoint {
     pub path: String,
     /// Whether the same call may be made twice.
     pub repeatable: bool,
-    /// The provider that the client names; otherwise the body's `model` says where it goes.
+    /// The provider that the client names; otherwise the model says where it goes.
     pub provider: Option<String>,
+    /// The model that the path names; otherwise the body may name one.
+    pub model: Option<String>,
 }
 
 impl Endpoint {
@@ -98,11 +100,12 @@ impl Engine {
         if let Some(key) = object.as_ref().and_then(RawObject::repeated) {
             return Err(Refusal::from(DecodeError::repeated(key)));
         }
-        let asked: Option<String> =
+        let in_body: Option<String> =
             object.as_ref().and_then(|object| serde_json::from_str(object.get("model")?.get()).ok());
-        let candidate = match (&endpoint.provider, &asked) {
+        let asked = endpoint.model.as_ref().or(in_body.as_ref());
+        let candidate = match (&endpoint.provider, asked) {
             (Some(provider), _) => {
-                let model = asked.as_deref().unwrap_or("-");
+                let model = asked.map_or("-", String::as_str);
                 let own = model.strip_prefix(&format!("{provider}/")).unwrap_or(model);
                 self.catalog().candidate(&format!("{provider}/{own}"))?
             }
@@ -113,13 +116,14 @@ impl Engine {
             (None, None) => {
                 let path: String = endpoint.path.chars().take(120).collect();
                 let what = format!(
-                    "there is nothing at `/v1{path}`; to pass it on to a provider, name one in `x-steersman-provider`, \
-                     or a `model` in a JSON body"
+                    "there is nothing at `{}{path}`; to pass it on to a provider, name one in `x-steersman-provider`, \
+                     or a `model` in a JSON body",
+                    inbound.dialect.root()
                 );
                 return Err(Refusal::new(Code::NOT_FOUND, what));
             }
         };
-        let renamed = asked.is_some_and(|asked| asked != candidate.model.as_str());
+        let renamed = in_body.is_some_and(|named| named != candidate.model.as_str());
         let body = match object.filter(|_| renamed) {
             Some(object) => Bytes::from(object.splice().set("model", candidate.model.as_str()).finish()),
             None => inbound.body.clone(),

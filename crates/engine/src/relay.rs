@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use steersman_core::Event;
 use steersman_wire::openai_responses;
 use steersman_wire::sse::{Frame, SseDecoder};
-use steersman_wire::{AnswerDecoder, AnswerEncoder, AnswerOptions, FactsReader, FrameFacts, Loss};
+use steersman_wire::{AnswerDecoder, AnswerEncoder, AnswerOptions, Dialect, FactsReader, FrameFacts, Loss};
 
 use crate::attempt::{Attempt, AttemptFailure};
 use crate::extension;
@@ -32,7 +32,16 @@ pub(crate) struct Relay {
     /// Whether a frame with data came.
     begun: bool,
     done: bool,
-    failed: Option<String>,
+    failed: Option<Box<Failure>>,
+    /// In the dialect of its client, and in which way.
+    read_in: Box<(&'static dyn Dialect, AnswerOptions)>,
+}
+
+/// Why an answer failed inside of its stream.
+struct Failure {
+    words: String,
+    /// Whether the client has read it from the stream itself.
+    told: bool,
 }
 
 enum Path {
@@ -67,10 +76,10 @@ impl Relay {
             let watching = gate.map(|_| hearing.decoder());
             Path::Pass { strip_usage, watching }
         } else if target.same_dialect && !numbered {
-            let frames = Box::new(Verbatim::new(prepared.dialect.answer_encoder(options)));
+            let frames = Box::new(Verbatim::new(prepared.dialect.answer_encoder(options.clone())));
             Path::Verbatim { strip_usage, decoder: hearing.decoder(), frames }
         } else {
-            Path::Translate { decoder: hearing.decoder(), encoder: prepared.dialect.answer_encoder(options) }
+            Path::Translate { decoder: hearing.decoder(), encoder: prepared.dialect.answer_encoder(options.clone()) }
         };
         let decoder = SseDecoder::new(MAX_FRAME_BYTES);
         let gate = gate.map(|guarded| Box::new(Gate::new(Arc::clone(guarded))));
@@ -83,6 +92,7 @@ impl Relay {
             begun: false,
             done: false,
             failed: None,
+            read_in: Box::new((prepared.dialect, options)),
         }
     }
 
@@ -107,6 +117,10 @@ impl Relay {
             has_content |= facts.has_content;
             attempt.learn(&facts);
             self.note(&facts);
+            // The end marker of an answer that broke off would be a lie.
+            if facts.cut {
+                continue;
+            }
             match &mut self.path {
                 Path::Pass { strip_usage, watching } => {
                     watch(watching.as_deref_mut(), self.gate.as_deref_mut(), &frame);
@@ -163,15 +177,59 @@ impl Relay {
 
     /// The provider's own word that the answer failed, if it said so inside the stream.
     pub(crate) fn failure(&self) -> Option<&str> {
-        self.failed.as_deref()
+        self.failed.as_ref().map(|failure| failure.words.as_str())
+    }
+
+    /// Whether the client has read from the stream itself that the answer failed.
+    pub(crate) fn has_told_failure(&self) -> bool {
+        self.failed.as_ref().is_some_and(|failure| failure.told)
+    }
+
+    /// The rest of a body that has ended and is complete but for its last line end or its end marker.
+    pub(crate) fn missing(&mut self) -> Option<Bytes> {
+        let (mut missing, mut ended) = (Vec::new(), false);
+        if let Some(last) = self.decoder.incomplete() {
+            missing.extend_from_slice(b"\n\n");
+            if let Some(data) = last.data() {
+                ended = self.facts.frame(data).filter(|_| is_whole(data))?.done;
+            }
+        }
+        missing.extend_from_slice(self.facts.missing_end().filter(|_| !ended).unwrap_or_default());
+        (self.begun && !missing.is_empty()).then(|| missing.into())
+    }
+
+    /// The frame that ends a stream which cannot go on. `begun`: something was released before it.
+    pub(crate) fn error(&mut self, error: &Event, begun: bool) -> Bytes {
+        let mut frame = Vec::new();
+        match &mut self.path {
+            Path::Translate { encoder, .. } if begun => encoder.event(error, &mut frame),
+            Path::Verbatim { frames, .. } if begun => return frames.error(error),
+            _ => {
+                let (client, options) = &*self.read_in;
+                let mut encoder = client.answer_encoder(options.clone());
+                if begun {
+                    // The provider's own frames have told the beginning.
+                    encoder.event(&Event::Start { id: String::new(), model: String::new() }, &mut Vec::new());
+                }
+                encoder.event(error, &mut frame);
+            }
+        }
+        frame.into()
     }
 
     fn note(&mut self, facts: &FrameFacts<'_>) {
         self.done |= facts.done;
-        if let (Some(error), None) = (&facts.error, &self.failed) {
-            self.failed = Some(error.message.clone().into_owned());
+        let words = facts.error.as_ref().map(|error| (error.message.clone().into_owned(), true));
+        let words = words.or_else(|| facts.cut.then(|| ("it ended without a reason to stop".to_owned(), false)));
+        if let (Some((words, told)), None) = (words, &self.failed) {
+            self.failed = Some(Box::new(Failure { words, told }));
         }
     }
+}
+
+/// Whether the data of a frame without its blank line is all there.
+fn is_whole(data: &[u8]) -> bool {
+    data.trim_ascii() == b"[DONE]" || serde_json::from_slice::<serde::de::IgnoredAny>(data).is_ok()
 }
 
 /// Shows a frame to a guard that only observes. What it cannot read is none of the client's trouble.

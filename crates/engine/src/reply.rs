@@ -54,6 +54,8 @@ pub struct Inbound {
     pub previews: bool,
     /// When it is cut, however far it is.
     pub cut: Cut,
+    /// The stored response that it goes on from, where the items of that stand in its body already.
+    pub previous_response_id: Option<String>,
     /// Client headers that the dialect lets through to a provider, lower case.
     pub headers: Vec<(String, String)>,
 }
@@ -92,6 +94,7 @@ impl Inbound {
             tool_events: false,
             previews: false,
             cut: Cut::default(),
+            previous_response_id: None,
             headers: Vec::new(),
         }
     }
@@ -109,6 +112,7 @@ impl Inbound {
             include_usage,
             answer_id: Some(format!("resp_{}", id.strip_prefix("req_").unwrap_or(id))),
             request: self.body.clone(),
+            previous_response_id: self.previous_response_id.clone(),
         }
     }
 }

@@ -117,6 +117,7 @@ pub(crate) async fn recall(
                     inbound.whole = Some(Bytes::from(whole));
                 } else {
                     inbound.sent = Some(std::mem::replace(&mut inbound.body, Bytes::from(whole)));
+                    inbound.previous_response_id = Some(id);
                 }
             }
             // An id that we did not make may be the provider's own; what it stands for is not known here, and so not

@@ -68,6 +68,11 @@ impl Verbatim {
         leaving
     }
 
+    /// The frame of an error, behind what has left.
+    pub(crate) fn error(&mut self, error: &Event) -> Bytes {
+        self.write(std::slice::from_ref(error))
+    }
+
     fn write(&mut self, events: &[Event]) -> Bytes {
         let mut out = Vec::new();
         events.iter().for_each(|event| self.encoder.event(event, &mut out));

@@ -16,7 +16,7 @@ use steersman_engine::{
     Backoff, Catalog, Engine, FormSettings, Inbound, Policy, Provider, Reply, ReplyBody, Settings, TaskForm,
 };
 use steersman_structured::{AS_SENT, JSON_MODE, OPENAI, Subset};
-use steersman_wire::openai_chat;
+use steersman_wire::{Dialect, anthropic, gemini, openai_chat};
 
 /// Answers every call with what it was last given, under the version it was last given.
 #[derive(Default)]
@@ -66,18 +66,18 @@ impl House {
     }
 
     async fn ask(&self, model: &str, strict: bool, served: &str, content: &str) -> (Reply, Value) {
-        *self.says.now.lock().unwrap() = (served.to_owned(), content.to_owned());
         let schema = json!({"type": "object", "properties": {"category": {"type": "string", "minLength": 2},
             "note": {"type": "string"}}, "required": ["category"], "additionalProperties": false});
         let format = json!({"type": "json_schema", "json_schema": {"name": "t", "strict": strict, "schema": schema}});
         let body =
             json!({"model": model, "messages": [{"role": "user", "content": "sort"}], "response_format": format});
-        let inbound = Inbound::new(
-            RequestId::from_parts(1, [7; 10]),
-            1_000_000,
-            &openai_chat::OpenAiChat,
-            Bytes::from(body.to_string()),
-        );
+        self.send(&openai_chat::OpenAiChat, &body, served, content).await
+    }
+
+    async fn send(&self, client: &'static dyn Dialect, body: &Value, served: &str, content: &str) -> (Reply, Value) {
+        *self.says.now.lock().unwrap() = (served.to_owned(), content.to_owned());
+        let id = RequestId::from_parts(1, [7; 10]);
+        let inbound = Inbound::new(id, 1_000_000, client, Bytes::from(body.to_string()));
         let reply = self.engine.serve(inbound).await;
         let notes = self.records.0.lock().unwrap().last().unwrap().notes.clone();
         let note = notes.iter().find(|note| note.room == "structured");
@@ -109,6 +109,36 @@ async fn a_schema_is_lowered_into_its_providers_subset_and_the_answer_comes_back
 
     let (reply, _) = house.ask("m", true, "m-1", r#"{"category":"b","note":null}"#).await;
     assert_eq!(reply.status, 422, "what was dropped is still checked");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_schema_of_an_api_that_is_always_strict_is_written_in_the_providers_subset_and_its_answer_checked() {
+    let schema = json!({"type": "object", "properties": {"category": {"type": "string"}, "note": {"type": "string"}},
+        "required": ["category"]});
+    let contents = json!([{"role": "user", "parts": [{"text": "sort"}]}]);
+    let messages = json!([{"role": "user", "content": "sort"}]);
+    let of_gemini = |name: &str| json!({"model": "m", "contents": contents, "generationConfig": {name: schema}});
+    let of_claude = json!({"model": "m", "max_tokens": 9, "messages": messages,
+        "output_config": {"format": {"type": "json_schema", "schema": schema}}});
+    let requests: [(&'static dyn Dialect, Value); 4] = [
+        (&gemini::Gemini, of_gemini("responseJsonSchema")),
+        (&gemini::Gemini, of_gemini("response_json_schema")),
+        (&gemini::Gemini, of_gemini("responseSchema")),
+        (&anthropic::AnthropicMessages, of_claude),
+    ];
+    let house = House::new(&OPENAI, &[]);
+    for (client, body) in requests {
+        let (reply, note) =
+            house.send(client, &body, "m-1", "```json\n{\"category\":\"bug\",\"note\":null}\n```").await;
+        let ReplyBody::Whole(answer) = reply.body else { panic!("it was not streamed") };
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(answer.contains(r#""{\"category\":\"bug\"}""#), "{answer}");
+        let sent = &house.sent()["response_format"]["json_schema"];
+        assert_eq!((&sent["strict"], &sent["schema"]["required"]), (&json!(true), &json!(["category", "note"])));
+        assert_eq!(sent["schema"]["additionalProperties"], false);
+        assert_eq!(note["form"]["asked"], "strict");
+        assert_eq!(house.send(client, &body, "m-1", r#"{"note":"x"}"#).await.0.status, 422, "it has no reading");
+    }
 }
 
 #[tokio::test(start_paused = true)]

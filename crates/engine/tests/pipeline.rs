@@ -141,6 +141,7 @@ const STOP: &str =
 const USAGE: &str = "data: {\"id\":\"c1\",\"model\":\"m\",\"choices\":[],\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":2,\"total_tokens\":12}}\n\n";
 const DONE: &str = "data: [DONE]\n\n";
 const ASK: &str = r#"{"model":"m","messages":[{"role":"user","content":"hello"}],"odd": 1.50}"#;
+const ASK_SHORT: &str = r#"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"hello"}]}"#;
 const ASK_STREAMED: &str = r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"hello"}]}"#;
 
 #[tokio::test(start_paused = true)]
@@ -252,8 +253,9 @@ async fn a_stream_that_ends_without_its_end_marker_is_cut() {
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_does_not_begin_as_its_dialect_does_is_tried_again() {
     let garbage = ok(&[Act::Say("data: <html>busy</html>\n\n"), Act::Say(DONE)]);
-    let house = House::new(&openai_chat::OpenAiChat, vec![garbage, ok(&[Act::Say(HELLO), Act::Say(DONE)])]);
-    assert_eq!(text(house.ask(ASK_STREAMED).await).await, [HELLO, DONE].concat());
+    let house =
+        House::new(&openai_chat::OpenAiChat, vec![garbage, ok(&[Act::Say(HELLO), Act::Say(STOP), Act::Say(DONE)])]);
+    assert_eq!(text(house.ask(ASK_STREAMED).await).await, [HELLO, STOP, DONE].concat());
     assert_eq!(house.only_record().attempts[0].code, Some(Code::UPSTREAM_MALFORMED));
 }
 
@@ -272,7 +274,10 @@ async fn comments_alone_are_no_first_token() {
     let drip = [Act::Say(": working\n\n"), Act::Wait(3_000)];
     let house = House::new(
         &openai_chat::OpenAiChat,
-        vec![ok(&[&drip[..], &drip, &drip, &[Act::Say(HELLO)]].concat()), ok(&[Act::Say(HELLO), Act::Say(DONE)])],
+        vec![
+            ok(&[&drip[..], &drip, &drip, &[Act::Say(HELLO)]].concat()),
+            ok(&[Act::Say(HELLO), Act::Say(STOP), Act::Say(DONE)]),
+        ],
     );
     assert!(text(house.ask(ASK_STREAMED).await).await.ends_with(DONE));
     let record = house.only_record();
@@ -282,7 +287,10 @@ async fn comments_alone_are_no_first_token() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_leaves_is_recorded_with_the_attempt_under_way() {
-    let house = House::new(&openai_chat::OpenAiChat, vec![ok(&[Act::Say(HELLO), Act::Wait(1_000), Act::Say(DONE)])]);
+    let house = House::new(
+        &openai_chat::OpenAiChat,
+        vec![ok(&[Act::Say(HELLO), Act::Wait(1_000), Act::Say(STOP), Act::Say(DONE)])],
+    );
     let ReplyBody::Stream(mut stream) = house.ask(ASK_STREAMED).await.body else { panic!("a stream was asked for") };
     assert_eq!(stream.next().await.unwrap(), HELLO);
     drop(stream);
@@ -296,11 +304,11 @@ async fn a_client_that_leaves_is_recorded_with_the_attempt_under_way() {
 async fn a_client_that_leaves_after_the_end_marker_has_its_answer() {
     let house = House::new(
         &openai_chat::OpenAiChat,
-        vec![ok(&[Act::Say(HELLO), Act::Say(USAGE), Act::Say(DONE), Act::Wait(9_000)])],
+        vec![ok(&[Act::Say(HELLO), Act::Say(STOP), Act::Say(USAGE), Act::Say(DONE), Act::Wait(9_000)])],
     );
     let ReplyBody::Stream(mut stream) = house.ask(ASK_STREAMED).await.body else { panic!("a stream was asked for") };
     assert_eq!(stream.next().await.unwrap(), HELLO);
-    assert_eq!(stream.next().await.unwrap(), DONE);
+    assert_eq!(stream.next().await.unwrap(), [STOP, DONE].concat());
     drop(stream);
     assert_eq!(house.only_record().outcome, OutcomeKind::Accepted);
 }
@@ -326,8 +334,33 @@ async fn a_refused_key_is_not_repeated_to_the_client() {
     let house = House::new(&openai_chat::OpenAiChat, vec![refused]);
     let reply = house.ask(ASK).await;
     assert_eq!(reply.status, 502);
+    assert!(
+        reply.headers.contains(&("x-should-retry", "false".to_owned())),
+        "its status alone asks for it: {:?}",
+        reply.headers
+    );
     let said = text(reply).await;
     assert!(said.contains("upstream_auth") && !said.contains("planted"), "{said}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_provider_says_of_length_and_of_room_has_one_code_in_all_dialects() {
+    let says = |status, text| Scripted::Answer { status, retry_after_s: None, acts: vec![Act::Say(text)] };
+    let long = r#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 201000 tokens > 200000 maximum"}}"#;
+    let full = r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#;
+    let house = House::new(&anthropic::AnthropicMessages, vec![says(400, long)]);
+    let reply = house.ask(ASK_SHORT).await;
+    assert_eq!(reply.status, 400);
+    let said = text(reply).await;
+    assert!(said.contains(r#""code":"context_length_exceeded""#), "{said}");
+    let house = House::new(&anthropic::AnthropicMessages, vec![says(529, full), says(529, full), says(529, full)]);
+    let reply = house.ask(ASK_SHORT).await;
+    assert_eq!((reply.status, house.only_record().code), (503, Some(Code::UPSTREAM_OVERLOADED)));
+    let house = House::new(&anthropic::AnthropicMessages, vec![says(529, full), says(529, full), says(529, full)]);
+    let id = RequestId::from_parts(1, [7; 10]);
+    let own = Bytes::from_static(ASK_SHORT.as_bytes());
+    let reply = house.engine.serve(Inbound::new(id, 1_000_000, &anthropic::AnthropicMessages, own)).await;
+    assert_eq!((reply.status, text(reply).await.as_str()), (529, full), "in its own words");
 }
 
 #[tokio::test(start_paused = true)]

@@ -30,7 +30,8 @@ impl Call {
     fn cost(&self, candidate: &Candidate) -> Option<Usd> {
         let places = candidate.deployments.iter().map(|place| &place.provider).chain([&candidate.provider]);
         let provider = places.into_iter().find(|provider| provider.name.as_str() == self.provider)?;
-        provider.cost(&self.model, self.served.as_ref(), &self.usage)
+        let served = self.served.as_ref().unwrap_or(&self.model).as_str();
+        provider.rates.of_call(self.model.as_str(), candidate.rates.as_ref(), served)?.cost(&self.usage)
     }
 }
 

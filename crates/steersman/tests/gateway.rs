@@ -10,7 +10,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use support::{Answer, House, SECRET, get, post, raw, read, read_until, spawn, until};
+use support::{Answer, House, SECRET, get, post, post_with, raw, read, read_until, spawn, until};
 
 fn unix_millis() -> u128 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis()
@@ -164,6 +164,8 @@ fn bad_input_gets_the_right_status_and_disturbs_nothing() {
     check(&at(&[b' '; 5000]), 413, "body_too_large", "2000");
     check(&get(house.address, "/v1/completions"), 404, "not_found", "/v1/completions");
     check(&get(house.address, "/v1/chat/completions"), 405, "method_not_allowed", "GET");
+    let packed = post_with(house.address, "/v1/chat/completions", "content-encoding: gzip\r\n", b"\x1f\x8b");
+    check(&packed, 400, "invalid_request", "gzip");
 
     let slow = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: 50\r\n\r\n{";
     check(&raw(house.address, slow), 408, "request_timeout", "300ms");
@@ -350,4 +352,43 @@ fn who_follows_the_log_sees_a_slow_request_that_began_before_others() {
     assert_eq!(shown, wanted.into());
     follow.kill().unwrap();
     follow.wait().unwrap();
+}
+
+#[test]
+fn what_is_served_for_one_method_or_one_call_is_passed_on_for_any_other() {
+    let house = House::start("");
+    // The simulated provider knows none of these: that it is who says so shows that they reached it.
+    let reached = |answer: &Answer| answer.header("x-steersman-code") == Some("upstream_refused");
+    let model = br#"{"model":"small"}"#;
+    for path in ["/v1/responses/input_tokens", "/v1/responses/compact", "/v1/models"] {
+        let answer = post(house.address, path, model);
+        assert!(reached(&answer), "{path}: {} {}", answer.status, answer.body);
+    }
+    let at_sim = "x-steersman-provider: sim\r\n";
+    for path in ["/v1beta/models/x:countTokens", "/v1beta/files", "/v1beta/cachedContents", "/v1/models/x:embedContent"]
+    {
+        let answer = post_with(house.address, path, at_sim, b"{}");
+        assert!(reached(&answer), "{path}: {} {}", answer.status, answer.body);
+    }
+    let delete = format!("DELETE /v1/models/x HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{at_sim}\r\n");
+    let answer = raw(house.address, delete.as_bytes());
+    assert!(reached(&answer), "{} {}", answer.status, answer.body);
+    assert_eq!(get(house.address, "/v1beta/files").status, 404, "nobody is named who could have it");
+    let stream = post(house.address, "/v1beta/models/small:streamGenerateContent", b"{}");
+    assert!(stream.status == 404 && stream.body.contains("alt=sse"), "{}", stream.body);
+}
+
+#[test]
+fn an_answer_bears_its_id_under_the_name_of_every_sdk_and_a_scheme_is_read_in_any_case() {
+    let house = House::start_with("", "[server]\napi_key = \"env:SIM_KEY\"\n");
+    let body = hello("small").to_string();
+    for scheme in ["Bearer", "bearer", "BEARER"] {
+        let header = format!("authorization: {scheme} {SECRET}\r\n");
+        let answer = post_with(house.address, "/v1/chat/completions", &header, body.as_bytes());
+        assert_eq!(answer.status, 200, "{scheme}: {}", answer.body);
+        assert!(answer.header("request-id").is_some_and(|id| answer.header("x-request-id") == Some(id)));
+    }
+    for path in ["/v1/responses/compact", "/v1beta/files", "/v1/models/x:countTokens"] {
+        assert_eq!(post(house.address, path, b"{}").status, 401, "{path}: what is passed on wants the key as well");
+    }
 }

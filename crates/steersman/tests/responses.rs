@@ -55,6 +55,9 @@ fn a_conversation_goes_on_by_its_id_at_every_provider_and_after_a_restart() {
             let next = json!({ "model": model, "previous_response_id": id, "input": "go on", "max_output_tokens": 50 });
             let answer = respond(&house, &next);
             assert_eq!(said(&answer.json()), "go on", "{model}: {}", answer.body);
+            // What speaks the format itself was asked with the items alone, and its answer leaves as it came.
+            let said_before = json!((model != "native").then_some(id));
+            assert_eq!(answer.json()["previous_response_id"], said_before, "{model}");
             asked += 1;
             house.log(asked);
             let body = house.run(&["explain", answer.header("x-request-id").unwrap(), "--json"]);

@@ -40,6 +40,8 @@ pub struct AnswerOptions {
     pub answer_id: Option<String>,
     /// The client's request, for a dialect whose answers repeat it.
     pub request: bytes::Bytes,
+    /// The stored response that the request goes on from, where it does not say so itself.
+    pub previous_response_id: Option<String>,
 }
 
 /// A whole answer: its events, put together.

@@ -3,12 +3,14 @@
 use std::borrow::Cow;
 use std::fmt::Debug;
 
+use serde_json::value::RawValue;
 use steersman_core::{ChatRequest, Event, Role};
 
 use crate::address::{Address, Named};
 use crate::answer::{Answer, AnswerDecoder, AnswerEncoder, AnswerOptions};
 use crate::error::{DecodeError, EncodeError, Encoded, ErrorBody};
 use crate::facts::FactsReader;
+use crate::form::Form;
 use crate::head::RequestHead;
 use crate::{anthropic, gemini, openai_chat, openai_responses};
 
@@ -101,6 +103,11 @@ pub trait Dialect: Debug + Send + Sync {
     /// [`DecodeError`], with the member at fault.
     fn request_head<'a>(&self, body: &'a [u8]) -> Result<RequestHead<'a>, DecodeError>;
 
+    /// The form that the answer is asked for in, told by [`RequestHead::response_format`]; `None` for free text.
+    fn form<'a>(&self, format: &'a RawValue) -> Option<Form<'a>> {
+        Form::of(format)
+    }
+
     /// Reads a whole request.
     ///
     /// # Errors
@@ -148,7 +155,8 @@ pub fn dialect(name: &str) -> Option<&'static dyn Dialect> {
     DIALECTS.iter().copied().find(|dialect| dialect.name() == name)
 }
 
-/// The dialect that is served at this path, query included or not.
+/// The dialect that is served at this path, query included or not. Where a dialect has a version of its own, all below
+/// is its.
 #[must_use]
 pub fn dialect_at(path_and_query: &str) -> Option<&'static dyn Dialect> {
     let path = path_and_query.split('?').next().unwrap_or_default();
@@ -157,9 +165,31 @@ pub fn dialect_at(path_and_query: &str) -> Option<&'static dyn Dialect> {
         match dialect.address() {
             Address::Fixed(own) => below(Some(dialect.root())) == Some(own),
             Address::ByModel(form) => {
-                below(Some(dialect.root())).is_some_and(|rest| rest.starts_with(form.before))
+                below(Some(dialect.root())).is_some_and(|rest| rest.starts_with('/'))
                     || below(dialect.other_root()).is_some_and(|rest| form.fits(rest))
             }
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_header_that_belongs_to_a_key_goes_on_with_another() {
+        let bound = ["authorization", "cookie", "x-api-key", "x-goog-api-key", "openai-organization", "openai-project"];
+        for dialect in DIALECTS {
+            assert!(dialect.request_headers().iter().all(|name| !bound.contains(name)), "{dialect:?}");
+        }
+    }
+
+    #[test]
+    fn all_below_a_version_of_its_own_is_a_dialects() {
+        let name = |path| dialect_at(path).map(Dialect::name);
+        for path in ["/v1beta/files", "/v1beta/models/m:countTokens?alt=json", "/v1/models/m:generateContent"] {
+            assert_eq!(name(path), Some(gemini::NAME), "{path}");
+        }
+        assert_eq!((name("/v1/files"), name("/v1/models/m"), name("/v1betas/x")), (None, None, None));
+    }
 }

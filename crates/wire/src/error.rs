@@ -133,6 +133,55 @@ pub struct Encoded {
     pub losses: Vec<Loss>,
 }
 
+impl ErrorBody {
+    /// The error that an event tells. One of our own codes is written with its type, as in a body that is an error.
+    pub(crate) fn told(kind: &str, message: &str) -> Self {
+        let code = Code::named(kind);
+        Self {
+            kind: code.map_or(kind, |code| code.openai_type).to_owned(),
+            message: message.to_owned(),
+            param: None,
+            code: code.map(|code| code.name.to_owned()),
+        }
+    }
+
+    /// Whether it says that a prompt is longer than its model's context: most providers have no code for that.
+    #[must_use]
+    pub fn is_of_length(&self) -> bool {
+        const WORDS: [&str; 5] = [
+            "prompt is too long",
+            "input length and `max_tokens` exceed",
+            "maximum context length",
+            "exceeds the maximum number of tokens",
+            "exceeds the context window",
+        ];
+        let message = self.message.to_ascii_lowercase();
+        self.code.as_deref() == Some(Code::CONTEXT_LENGTH_EXCEEDED.name)
+            || WORDS.iter().any(|words| message.contains(words))
+    }
+
+    /// The HTTP status that its code or its kind stands for; `None` for words that none is known for.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        let words = [self.code.as_deref(), Some(self.kind.as_str())];
+        words.into_iter().flatten().find_map(|word| match word {
+            "invalid_request_error" | "invalid_prompt" | "INVALID_ARGUMENT" | "FAILED_PRECONDITION" => Some(400),
+            "authentication_error" | "UNAUTHENTICATED" => Some(401),
+            "permission_error" | "PERMISSION_DENIED" => Some(403),
+            "not_found_error" | "NOT_FOUND" => Some(404),
+            "request_too_large" => Some(413),
+            "rate_limit_error" | "rate_limit_exceeded" | "RESOURCE_EXHAUSTED" => Some(429),
+            "server_error" | "api_error" | "INTERNAL" => Some(500),
+            "overloaded_error" | "UNAVAILABLE" => Some(503),
+            "timeout_error" | "DEADLINE_EXCEEDED" => Some(504),
+            word => {
+                let number = word.parse().ok().filter(|status| (400..600).contains(status));
+                number.or_else(|| Code::named(word).map(|code| code.status))
+            }
+        })
+    }
+}
+
 /// A provider's error, in the terms all dialects share.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ErrorBody {

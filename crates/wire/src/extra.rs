@@ -69,6 +69,12 @@ pub(crate) fn is_spelling(name: &str) -> bool {
     SPELLINGS.contains(&name) || name.ends_with("/role")
 }
 
+/// Whether an entry tells what a function gives back. No other dialect has a word for it, and the results themselves
+/// say it.
+fn tells_of_results(name: &str, member: &str) -> bool {
+    name.starts_with("/tools/") && matches!(member, "response" | "responseJsonSchema")
+}
+
 /// What is kept of one request, by name or pointer.
 pub(crate) type Extra = Vec<(String, Box<RawValue>)>;
 
@@ -142,7 +148,7 @@ impl<'r> Extras<'r> {
                 continue;
             }
             let inert = matches!(value.get(), "null" | "false");
-            if whole_tool || !(inert || ADVICE.contains(&member)) {
+            if whole_tool || !(inert || ADVICE.contains(&member) || tells_of_results(name, member)) {
                 let what = if whole_tool { "this kind of tool" } else { "this member" };
                 return Err(EncodeError::Unsupported { param: param_of(name), dialect, what });
             }

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use steersman_core::{FinishReason, Usage};
 
 /// What one frame, or one whole body, says.
@@ -28,6 +29,8 @@ pub struct FrameFacts<'a> {
     pub usage_only: bool,
     /// Whether it marks the end of the stream.
     pub done: bool,
+    /// Whether that end came before any answer said why it ends.
+    pub cut: bool,
     /// The provider's error, if it is one.
     pub error: Option<ErrorFacts<'a>>,
 }
@@ -35,8 +38,9 @@ pub struct FrameFacts<'a> {
 impl FrameFacts<'_> {
     /// Whether it carries content, and beside it at most the names that every frame repeats.
     pub(crate) fn is_of_content_alone(&self) -> bool {
-        let Self { id: _, model: _, usage, finishes, has_content, has_refusal, usage_only, done, error } = self;
-        let more = usage.is_some() || error.is_some() || !finishes.is_empty() || *has_refusal || *usage_only || *done;
+        let Self { id: _, model: _, usage, finishes, has_content, has_refusal, usage_only, done, cut, error } = self;
+        let more =
+            usage.is_some() || error.is_some() || !finishes.is_empty() || *has_refusal || *usage_only || *done || *cut;
         *has_content && !more
     }
 }
@@ -79,6 +83,12 @@ pub trait FactsReader: Send {
     /// The facts of the next frame's data. One that repeats the frame before but for its text does not tell id and
     /// model again.
     fn frame<'a>(&mut self, data: &'a [u8]) -> Option<FrameFacts<'a>>;
+
+    /// The end marker that is missing from a stream that ends here: all of its answers have said why they end. `None`
+    /// where it is cut, and where the dialect has no marker apart from that.
+    fn missing_end(&self) -> Option<&'static [u8]> {
+        None
+    }
 
     /// The facts of an answer that was not streamed, or of an error body.
     fn body<'a>(&mut self, body: &'a [u8]) -> Option<FrameFacts<'a>>;
@@ -146,54 +156,12 @@ pub(crate) struct Presence(pub(crate) bool);
 
 impl<'de> Deserialize<'de> for Presence {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct PresenceVisitor;
-        impl<'de> Visitor<'de> for PresenceVisitor {
-            type Value = Presence;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("any value")
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Presence(!text.is_empty()))
-            }
-
-            fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-                Ok(Presence(true))
-            }
-
-            fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-                Ok(Presence(true))
-            }
-
-            fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-                Ok(Presence(true))
-            }
-
-            fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-                Ok(Presence(true))
-            }
-
-            fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Presence(false))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                let mut any = false;
-                while seq.next_element::<IgnoredAny>()?.is_some() {
-                    any = true;
-                }
-                Ok(Presence(any))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut any = false;
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
-                    any = true;
-                }
-                Ok(Presence(any))
-            }
-        }
-        deserializer.deserialize_any(PresenceVisitor)
+        // Its text is not decoded: half a character in an answer is the client's to read.
+        let value = <&RawValue>::deserialize(deserializer)?.get();
+        let is_empty = |open: char, close: char| {
+            let inner = value.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
+            inner.is_some_and(|inner| inner.trim_ascii().is_empty())
+        };
+        Ok(Self(!(matches!(value, "null" | "\"\"") || is_empty('[', ']') || is_empty('{', '}'))))
     }
 }

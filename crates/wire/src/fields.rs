@@ -118,7 +118,9 @@ impl<'a, 'p> Fields<'a, 'p> {
     }
 
     pub(crate) fn string(&mut self, key: &str) -> Result<Option<String>, DecodeError> {
-        self.typed(key, "a string")
+        let Some(value) = self.take(key) else { return Ok(None) };
+        let text = as_text(value).ok_or_else(|| self.path.member(key).wrong_type("a string", value))?;
+        Ok(Some(text.into_owned()))
     }
 
     pub(crate) fn required_string(&mut self, key: &str) -> Result<String, DecodeError> {
@@ -171,7 +173,31 @@ impl<'a, 'p> Fields<'a, 'p> {
     }
 }
 
-/// A string value as text, if it is one.
+/// A string value as text, if it is one; half a character in it is read as U+FFFD.
 pub(crate) fn as_text(value: &RawValue) -> Option<Cow<'_, str>> {
-    json::text::deserialize(value).ok()
+    let mended = || {
+        let is_text = json::kind_of(value.get()) == "a string";
+        serde_json::from_str(&json::without_lone_surrogates(is_text.then(|| value.get())?)).ok().map(Cow::Owned)
+    };
+    json::text::deserialize(value).ok().or_else(mended)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_a_character_is_read_as_a_replacement_and_a_whole_one_as_itself() {
+        for (json, expected) in [
+            (r#""a\ud83d""#, Some("a\u{fffd}")),
+            (r#""\ude00b""#, Some("\u{fffd}b")),
+            (r#""\ud83d\ud83d\ude00\n\\ud83d""#, Some("\u{fffd}\u{1f600}\n\\ud83d")),
+            (r#""\ud83d\u0041""#, Some("\u{fffd}A")),
+            ("7", None),
+            ("null", None),
+        ] {
+            let value = RawValue::from_string(json.to_owned()).expect("JSON");
+            assert_eq!(as_text(&value).as_deref(), expected, "{json}");
+        }
+    }
 }

@@ -187,6 +187,27 @@ pub fn without_blanks(json: &str) -> String {
     json.chars().filter(|c| keeps(*c)).collect()
 }
 
+/// JSON with U+FFFD in the place of each half of a surrogate pair whose other half is missing: models write such an
+/// escape where a token ends within a character, and no text can hold it.
+pub(crate) fn without_lone_surrogates(json: &str) -> String {
+    let unit = |escape: &str| u16::from_str_radix(escape.strip_prefix("\\u")?.get(..4)?, 16).ok();
+    let (mut out, mut rest) = (String::with_capacity(json.len()), json);
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
+        out.push_str(before);
+        let low = || escape.get(6..).and_then(unit).is_some_and(|unit| (0xDC00..0xE000).contains(&unit));
+        let (written, length) = match unit(escape) {
+            Some(0xD800..0xDC00) if low() => (escape.get(..12), 12),
+            Some(0xD800..0xE000) => (Some("\\ufffd"), 6),
+            _ => (escape.get(..2), 2),
+        };
+        out.push_str(written.unwrap_or(escape));
+        rest = escape.get(length..).unwrap_or_default();
+    }
+    out.push_str(rest);
+    out
+}
+
 /// What kind of JSON value a text begins, with its article: `an object`, `a string`.
 #[must_use]
 pub fn kind_of(json: &str) -> &'static str {

@@ -285,6 +285,17 @@ fn what_gemini_alone_can_ask_for_is_refused_by_name_elsewhere() {
 }
 
 #[test]
+fn what_a_function_of_gemini_gives_back_is_left_out_elsewhere_and_named() {
+    let declaration = r#"{"name":"f","parameters":{"type":"OBJECT"},"response":{"type":"STRING"}}"#;
+    let body = format!(r#"{{"model":"m","contents":[],"tools":[{{"function_declarations":[{declaration}]}}]}}"#);
+    for name in ["openai.chat", "openai.responses", "anthropic.messages"] {
+        let text = written(name, &gemini(&body));
+        assert!(text.contains("tools[0].response: left out"), "{name}: {text}");
+    }
+    assert!(written("google.gemini", &gemini(&body)).contains(r#""response":{"type":"STRING"}"#));
+}
+
+#[test]
 fn a_signature_of_gemini_finds_its_way_back_through_every_other_dialect() {
     let answer = include_bytes!("golden/gemini_thinking_tools.sse");
     let frames: Vec<&[u8]> = answer.split(|b| *b == b'\n').filter_map(|line| line.strip_prefix(b"data: ")).collect();

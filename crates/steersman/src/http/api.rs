@@ -14,12 +14,12 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use steersman_core::{Code, RequestId};
 use steersman_engine::{Crowded, Inbound, Pass};
 use steersman_store::now_us;
-use steersman_wire::{Address, DIALECTS, Dialect, dialect_at, openai_chat};
+use steersman_wire::{Address, DIALECTS, Dialect, Named, dialect_at, openai_chat};
 
 use super::credential::Credential;
 use super::steering::{Steering, SteeringError};
 use super::turned_away::turn_away;
-use super::{Surface, body};
+use super::{Surface, body, error, passed};
 
 /// One address for each dialect: whoever adds a dialect serves it.
 pub(super) fn router() -> Router<Arc<Surface>> {
@@ -27,17 +27,30 @@ pub(super) fn router() -> Router<Arc<Surface>> {
         let handler = move |State(surface): State<Arc<Surface>>, request: Request| async move {
             serve(&surface, dialect, request).await
         };
+        let handlers = post(handler).fallback(passed::missed);
         // The last part is named as for the lists of models, which stand at the same path for another method.
         let path = match dialect.address() {
             Address::Fixed(path) => path.to_owned(),
             Address::ByModel(form) => format!("{}{{*id}}", form.before),
         };
         let roots = [Some(dialect.root()), dialect.other_root()];
-        roots.into_iter().flatten().fold(router, |router, root| router.route(&format!("{root}{path}"), post(handler)))
+        roots
+            .into_iter()
+            .flatten()
+            .fold(router, |router, root| router.route(&format!("{root}{path}"), handlers.clone()))
     })
 }
 
 async fn serve(surface: &Surface, dialect: &'static dyn Dialect, request: Request) -> Response {
+    if let (Address::ByModel(form), None) = (dialect.address(), named(dialect, request.uri())) {
+        let path = request.uri().path();
+        if !path.ends_with(form.stream.split('?').next().unwrap_or_default()) {
+            // Another call at a model: it counts tokens, or embeds.
+            return passed::other(surface, request).await;
+        }
+        let message = format!("there is nothing at `{path}`; a stream is asked for by `{}`", form.stream);
+        return error::refuse(dialect, Code::NOT_FOUND, &message, None);
+    }
     match receive(surface, dialect, request).await {
         // On the heap: the layers above move their future several times, and this is the large part of it.
         Ok((inbound, place)) => {
@@ -68,6 +81,10 @@ pub(super) async fn receive(
     }
     let (head, body) = request.into_parts();
     let steering = Steering::read(&head.headers).map_err(|wrong| refuse(SteeringError::CODE, &wrong.to_string()))?;
+    if let Some(coding) = text(&head.headers, "content-encoding").filter(|coding| coding != "identity") {
+        let message = format!("the body is packed (`content-encoding: {coding}`); send it as it is");
+        return Err(refuse(Code::INVALID_REQUEST, &message));
+    }
     let credential = head.extensions.get::<Credential>().map(|Credential(hash)| *hash);
     let most = surface.max_body_bytes as u64;
     let promised = hyper::body::Body::size_hint(&body).upper().unwrap_or(most);
@@ -77,7 +94,11 @@ pub(super) async fn receive(
     let entered = surface.queue.enter(credential, promised).await;
     let mut place = entered.map_err(|why| Box::new(crowded(surface, dialect, why)))?;
     let body = read_body(surface, body).await.map_err(|(code, message)| refuse(code, &message))?;
-    let body = name_in_body(dialect, &head.uri, body).map_err(|(code, message)| refuse(code, &message))?;
+    // What is no object is told so where the request is read.
+    let body = match named(dialect, &head.uri) {
+        Some(named) => named.into_body(&body).map_or(body, Bytes::from),
+        None => body,
+    };
     place.holds(body.len() as u64);
     let wants = |events| steering.events.as_deref().is_some_and(|wanted| wanted.contains(events));
     let id = RequestId::new(u64::try_from(started_at_us / 1_000).unwrap_or(0));
@@ -101,16 +122,9 @@ pub(super) async fn receive(
     Ok((inbound, place))
 }
 
-/// The body with what the path says of the call, for a dialect whose path says it.
-fn name_in_body(dialect: &dyn Dialect, uri: &Uri, body: Bytes) -> Result<Bytes, (&'static Code, String)> {
-    let path = uri.path_and_query().map_or(uri.path(), |path| path.as_str());
-    let Address::ByModel(form) = dialect.address() else { return Ok(body) };
-    let Some(named) = dialect.named(path) else {
-        let known = format!("`{}` and `{}`", form.whole, form.stream);
-        return Err((Code::NOT_FOUND, format!("there is nothing at `{path}`; calls end with {known}")));
-    };
-    // What is no object is told so where the request is read.
-    Ok(named.into_body(&body).map_or(body, Bytes::from))
+/// What the path says of a call for an answer, for a dialect whose path says it.
+fn named(dialect: &dyn Dialect, uri: &Uri) -> Option<Named> {
+    dialect.named(uri.path_and_query().map_or(uri.path(), |path| path.as_str()))
 }
 
 /// The dialect whose address this is; the first one's errors serve all other addresses.

@@ -31,6 +31,10 @@ pub(super) fn respond(reply: Reply, place: Pass) -> Response {
     }
     for (name, value) in reply.headers {
         if let Ok(value) = HeaderValue::from_str(&value) {
+            if name == "x-request-id" {
+                // The SDKs of Anthropic look for it under this name.
+                headers.insert(HeaderName::from_static("request-id"), value.clone());
+            }
             headers.insert(HeaderName::from_static(name), value);
         }
     }

@@ -79,6 +79,7 @@ fn given(headers: &HeaderMap) -> Option<&str> {
     static API_KEY: HeaderName = HeaderName::from_static("x-api-key");
     static GOOGLE_API_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
     let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    let bearer = text(&header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
+    let scheme = text(&header::AUTHORIZATION).and_then(|value| value.split_once(' '));
+    let bearer = scheme.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, key)| key.trim_start());
     bearer.or_else(|| text(&API_KEY)).or_else(|| text(&GOOGLE_API_KEY))
 }

@@ -18,7 +18,7 @@ use steersman_wire::gemini::Gemini;
 use steersman_wire::openai_chat::OpenAiChat;
 
 use super::credential::Credential;
-use super::{Surface, error};
+use super::{Surface, error, passed};
 
 /// The header that every client of the Anthropic API sends.
 const ANTHROPIC_VERSION: &str = "anthropic-version";
@@ -28,7 +28,10 @@ const GOOGLE_HEADERS: [&str; 2] = ["x-goog-api-client", "x-goog-api-key"];
 /// Below the version of each dialect.
 pub(super) fn router() -> Router<Arc<Surface>> {
     [OpenAiChat.root(), Gemini.root()].into_iter().fold(Router::new(), |router, root| {
-        router.route(&format!("{root}/models"), get(list)).route(&format!("{root}/models/{{*id}}"), get(retrieve))
+        // Its other methods are those of calls, which stand at the same paths.
+        router
+            .route(&format!("{root}/models"), get(list).fallback(passed::missed))
+            .route(&format!("{root}/models/{{*id}}"), get(retrieve))
     })
 }
 

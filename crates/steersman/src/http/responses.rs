@@ -14,7 +14,7 @@ use steersman_engine::{BookError, ResponseBook};
 use steersman_wire::openai_responses::OpenAiResponses;
 
 use super::credential::Credential;
-use super::{Surface, error};
+use super::{Surface, error, passed};
 
 /// The store's state as the engine's book of responses.
 pub(crate) struct Book {
@@ -37,8 +37,8 @@ impl ResponseBook for Book {
 
 pub(super) fn router() -> Router<Arc<Surface>> {
     Router::new()
-        .route("/v1/responses/{id}", get(retrieve).delete(delete))
-        .route("/v1/responses/{id}/input_items", get(input_items))
+        .route("/v1/responses/{id}", get(retrieve).delete(delete).fallback(passed::missed))
+        .route("/v1/responses/{id}/input_items", get(input_items).fallback(passed::missed))
 }
 
 /// What a virtual key came with, if it did: it decides whose responses are seen.

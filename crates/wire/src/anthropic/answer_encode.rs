@@ -7,7 +7,7 @@ use steersman_core::{Event, FinishReason, Part, Usage};
 
 use super::{NAME, usage};
 use crate::answer::{Answer, AnswerEncoder, WHOLE_PART};
-use crate::error::{Encoded, Loss};
+use crate::error::{Encoded, ErrorBody, Loss};
 use crate::json::RawObject;
 use crate::sse;
 use crate::write::{self, Object};
@@ -123,8 +123,7 @@ impl AnswerEncoder for MessagesAnswerEncoder {
             Event::Usage(report) => self.usage.update(report),
             Event::Foreign { dialect, name, json, .. } => self.foreign(dialect, name, json, out),
             Event::Error { kind, message } => {
-                let error = crate::ErrorBody { kind: kind.clone(), message: message.clone(), ..Default::default() };
-                sse::write_frame(out, Some("error"), &super::encode_error(&error));
+                sse::write_frame(out, Some("error"), &super::encode_error(&ErrorBody::told(kind, message)));
             }
             Event::Done => self.done(out),
         }

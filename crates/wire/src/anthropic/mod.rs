@@ -18,6 +18,7 @@ pub use error::{decode_error, encode_error};
 pub use facts::MessagesFacts;
 pub use head::request_head;
 
+use serde_json::value::RawValue;
 use steersman_core::{FinishReason, Reasoning};
 
 use crate::address::Address;
@@ -25,6 +26,7 @@ use crate::answer::{Answer, AnswerDecoder, AnswerEncoder, AnswerOptions};
 use crate::dialect::{Dialect, functions_of_the_module};
 use crate::error::Encoded;
 use crate::facts::FactsReader;
+use crate::form::Form;
 use crate::write::Object;
 
 /// The dialect's name.
@@ -70,6 +72,10 @@ impl Dialect for AnthropicMessages {
 
     fn request_headers(&self) -> &'static [&'static str] {
         &["anthropic-version", "anthropic-beta", "idempotency-key"]
+    }
+
+    fn form<'a>(&self, format: &'a RawValue) -> Option<Form<'a>> {
+        Form::of(format).map(Form::strictly)
     }
 
     fn encode_answer(&self, answer: &Answer, _options: &AnswerOptions) -> Encoded {

@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 use steersman_core::{Event, FinishReason};
 
 use super::usage::{COUNTS, WireUsage};
-use super::{NAME, OWN_ID, finish_reason, finish_word, seal};
+use super::{NAME, OWN_ID, finish_reason, finish_word, is_failure, seal};
 use crate::answer::{AnswerDecoder, WHOLE_PART};
 use crate::aside::{self, Told};
 use crate::error::DecodeError;
@@ -119,6 +119,12 @@ impl GeminiAnswerDecoder {
             }
         }
         let finish = fields.take("finishReason");
+        if let Some(word) = finish.and_then(as_text).filter(|word| is_failure(word)) {
+            let message = fields.string("finishMessage")?.unwrap_or_else(|| word.clone().into_owned());
+            events.push(Event::Error { kind: word.into_owned(), message });
+            self.candidates.get_mut(slot).into_iter().for_each(|candidate| candidate.ended = true);
+            return Ok(());
+        }
         for (name, value) in fields.rest() {
             self.tell(Some(choice), name, value, events);
         }

@@ -166,8 +166,7 @@ impl AnswerEncoder for GeminiAnswerEncoder {
                 if self.envelope.usage.is_some() {
                     chunk(out, &self.envelope, true, |_| {});
                 }
-                let error = ErrorBody { kind: kind.clone(), message: message.clone(), ..ErrorBody::default() };
-                sse::write_frame(out, None, &super::encode_error(&error));
+                sse::write_frame(out, None, &super::encode_error(&ErrorBody::told(kind, message)));
             }
             Event::Done => self.done(out),
             event => {

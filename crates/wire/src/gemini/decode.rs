@@ -301,8 +301,7 @@ fn decode_config(mut config: Fields<'_, '_>, request: &mut ChatRequest, extra: &
         let text = as_text(raw).ok_or_else(|| stops.element(i).wrong_type("a string", raw))?;
         request.stop.push(text.into_owned());
     }
-    let older = config.take("responseSchema").map(schema::read);
-    let schema = config.take("responseJsonSchema").map(ToOwned::to_owned).or(older);
+    let schema = schema::asked(|key| config.take(key)).map(Cow::into_owned);
     let json = |raw: &RawValue| as_text(raw).is_some_and(|kind| kind == "application/json" || kind == "text/plain");
     let kind = config.take_if("responseMimeType", json).and_then(as_text);
     request.response_format = match (schema, kind.as_deref()) {

@@ -1,7 +1,5 @@
 //! The error object: `{"error": {"code", "message", "status"}}`, as all of Google's APIs write it.
 
-use steersman_core::Code;
-
 use crate::error::ErrorBody;
 use crate::openai_chat;
 use crate::write;
@@ -9,7 +7,7 @@ use crate::write;
 /// Writes an error body. The dialect has no place for `param`; the message names the member.
 #[must_use]
 pub fn encode_error(error: &ErrorBody) -> Vec<u8> {
-    let status = error.code.as_deref().and_then(Code::named).map_or_else(|| status_of(&error.kind), |code| code.status);
+    let status = error.status().unwrap_or(400);
     let mut body = Vec::new();
     write::object(&mut body, |out| {
         out.object("error", |out| {
@@ -19,20 +17,6 @@ pub fn encode_error(error: &ErrorBody) -> Vec<u8> {
         });
     });
     body
-}
-
-/// The HTTP status of another dialect's kind of error.
-fn status_of(kind: &str) -> u16 {
-    match kind {
-        "authentication_error" | "UNAUTHENTICATED" => 401,
-        "permission_error" | "PERMISSION_DENIED" => 403,
-        "not_found_error" | "NOT_FOUND" => 404,
-        "rate_limit_error" | "rate_limit_exceeded" | "RESOURCE_EXHAUSTED" => 429,
-        "overloaded_error" | "UNAVAILABLE" => 503,
-        "timeout_error" | "DEADLINE_EXCEEDED" => 504,
-        "server_error" | "api_error" | "INTERNAL" => 500,
-        _ => Code::named(kind).map_or(400, |code| code.status),
-    }
 }
 
 /// Google's word for a status. Source: google.rpc.Code.

@@ -3,9 +3,9 @@
 use serde::Deserialize;
 use steersman_core::FinishReason;
 
-use super::finish_reason;
 use super::usage::WireUsage;
-use crate::facts::{FactsReader, FrameFacts, Presence, Text, WireError};
+use super::{finish_reason, is_failure};
+use crate::facts::{ErrorFacts, FactsReader, FrameFacts, Presence, Text, WireError};
 
 /// Reads the facts of one Gemini answer. It remembers which candidates spoke, called and ended: the wire has no end
 /// marker.
@@ -42,7 +42,12 @@ impl FactsReader for GeminiFacts {
             }
             if let Some(word) = candidate.finish_reason.0 {
                 seen.ended = true;
-                facts.finishes.push((index, finish_reason(&word, seen.called)));
+                if is_failure(&word) {
+                    let message = candidate.finish_message.0.unwrap_or_else(|| word.clone());
+                    facts.error = Some(ErrorFacts { kind: word, message });
+                } else {
+                    facts.finishes.push((index, finish_reason(&word, seen.called)));
+                }
             }
         }
         let blocked = chunk.prompt_feedback.is_some_and(|feedback| feedback.block_reason.0.is_some());
@@ -86,6 +91,8 @@ struct Candidate<'a> {
     content: Option<Content>,
     #[serde(borrow, default)]
     finish_reason: Text<'a>,
+    #[serde(borrow, default)]
+    finish_message: Text<'a>,
 }
 
 #[derive(Deserialize)]

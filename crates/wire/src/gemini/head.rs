@@ -1,8 +1,12 @@
 //! The head of a Gemini request: one shallow scan. Its path has been moved into its body.
 
+use serde_json::value::RawValue;
+
+use super::schema;
 use crate::error::DecodeError;
 use crate::fields::as_text;
 use crate::head::{RequestHead, list_of, member_of, model_of, opened, present, typed, unambiguous};
+use crate::json::RawObject;
 
 /// Reads the head of a request body.
 ///
@@ -19,9 +23,6 @@ pub fn request_head(body: &[u8]) -> Result<RequestHead<'_>, DecodeError> {
     let limit = "generationConfig.maxOutputTokens";
     let most = member_of(config, "maxOutputTokens").or_else(|| member_of(config, "max_output_tokens"));
     let count = member_of(config, "candidateCount").or_else(|| member_of(config, "candidate_count"));
-    let schema = ["responseJsonSchema", "response_json_schema", "responseSchema"]
-        .iter()
-        .any(|key| member_of(config, key).is_some());
     Ok(RequestHead {
         model,
         stream: typed(present("stream"), "stream", "a boolean")?.unwrap_or(false),
@@ -32,7 +33,14 @@ pub fn request_head(body: &[u8]) -> Result<RequestHead<'_>, DecodeError> {
         messages: contents,
         system: system.into_iter().collect(),
         tools: present("tools"),
-        response_format: config.filter(|_| schema),
+        response_format: config.filter(|config| asks_for_schema(config)),
         object,
+    })
+}
+
+fn asks_for_schema(config: &RawValue) -> bool {
+    RawObject::of(config).is_ok_and(|config| {
+        let config = config.in_camel_case();
+        schema::is_asked(|key| present(&config, key))
     })
 }

@@ -32,6 +32,7 @@ pub use facts::GeminiFacts;
 pub use head::request_head;
 pub(crate) use seal::is_sealed_here;
 
+use serde_json::value::RawValue;
 use steersman_core::{FinishReason, Role};
 
 use crate::address::{Address, ByModel};
@@ -39,6 +40,9 @@ use crate::answer::{Answer, AnswerDecoder, AnswerEncoder, AnswerOptions};
 use crate::dialect::{Dialect, functions_of_the_module};
 use crate::error::Encoded;
 use crate::facts::FactsReader;
+use crate::form::{Form, SchemaForm};
+use crate::head::present;
+use crate::json::RawObject;
 
 /// The dialect's name.
 pub const NAME: &str = "google.gemini";
@@ -67,6 +71,12 @@ fn finish_reason(word: &str, called: bool) -> FinishReason {
         | "MODEL_ARMOR" => FinishReason::ContentFilter,
         _ => FinishReason::Other,
     }
+}
+
+/// Whether a `finishReason` says that the model's own words were of no use: there is no answer, and the same question
+/// mostly has one.
+fn is_failure(word: &str) -> bool {
+    matches!(word, "MALFORMED_FUNCTION_CALL" | "UNEXPECTED_TOOL_CALL" | "MALFORMED_RESPONSE")
 }
 
 /// The word of a reason.
@@ -109,6 +119,12 @@ impl Dialect for Gemini {
 
     fn request_headers(&self) -> &'static [&'static str] {
         &["x-goog-api-client", "x-goog-user-project"]
+    }
+
+    fn form<'a>(&self, config: &'a RawValue) -> Option<Form<'a>> {
+        let config = RawObject::of(config).ok()?.in_camel_case();
+        let schema = schema::asked(|key| present(&config, key))?;
+        Some(Form::Schema(SchemaForm { schema, strict: true, name: None, description: None }))
     }
 
     fn encode_answer(&self, answer: &Answer, _options: &AnswerOptions) -> Encoded {

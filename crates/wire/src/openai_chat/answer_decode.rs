@@ -203,7 +203,13 @@ impl ChoiceState {
         let name = function.string("name")?.filter(|name| !name.is_empty());
         let arguments = function.string("arguments")?.unwrap_or_default();
         let known = match (wire_index, &id) {
-            (Some(index), _) => self.calls.iter().position(|(known, _)| *known == Some(index)),
+            // Some vendors give every call the index 0: another id under another beginning is another call.
+            (Some(index), Some(id)) if name.is_some() => {
+                let same =
+                    |(at, known): &(Option<u64>, String)| *at == Some(index) && (known.is_empty() || known == id);
+                self.calls.iter().rposition(same)
+            }
+            (Some(index), _) => self.calls.iter().rposition(|(known, _)| *known == Some(index)),
             (None, Some(id)) => self.calls.iter().position(|(_, known)| known == id),
             (None, None) if name.is_none() => self.calls.len().checked_sub(1),
             (None, None) => None,
@@ -226,4 +232,40 @@ impl ChoiceState {
 
 fn foreign(choice: Option<u32>, name: impl Into<String>, value: &RawValue) -> Event {
     aside::foreign(NAME, choice, name, value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn calls(chunks: &[&str]) -> Vec<(String, String)> {
+        let mut decoder = ChatAnswerDecoder::default();
+        let events = chunks.iter().flat_map(|call| {
+            let chunk = format!(r#"{{"choices":[{{"index":0,"delta":{{"tool_calls":[{call}]}}}}]}}"#);
+            decoder.frame(None, chunk.as_bytes()).expect("a chunk")
+        });
+        let answer = crate::Answer::collect(&events.collect::<Vec<_>>());
+        let parts = answer.choices.into_iter().flat_map(|choice| choice.parts);
+        let call =
+            |part| if let steersman_core::Part::ToolCall(call) = part { Some((call.id, call.arguments)) } else { None };
+        parts.filter_map(call).collect()
+    }
+
+    #[test]
+    fn calls_that_share_an_index_are_told_apart_by_their_ids() {
+        let two = [
+            r#"{"index":0,"id":"a","function":{"name":"f","arguments":""}}"#,
+            r#"{"index":0,"function":{"arguments":"{\"x\":1}"}}"#,
+            r#"{"index":0,"id":"b","function":{"name":"f","arguments":"{\"x\""}}"#,
+            r#"{"index":0,"function":{"arguments":":2}"}}"#,
+        ];
+        let told = |id: &str, arguments: &str| (id.to_owned(), arguments.to_owned());
+        assert_eq!(calls(&two), [told("a", r#"{"x":1}"#), told("b", r#"{"x":2}"#)]);
+        let one = [
+            r#"{"index":0,"id":"a","function":{"name":"f","arguments":"{"}}"#,
+            r#"{"index":0,"id":"a","function":{"name":"f","arguments":"}"}}"#,
+            r#"{"index":0,"id":"z","function":{"arguments":" "}}"#,
+        ];
+        assert_eq!(calls(&one), [told("a", "{} ")], "an id that is repeated, or that changes with each piece");
+    }
 }

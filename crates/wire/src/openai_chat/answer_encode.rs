@@ -8,7 +8,7 @@ use steersman_core::{Event, FinishReason, Part, Reasoning, ToolCall, Usage};
 
 use super::{NAME, usage};
 use crate::answer::{Answer, AnswerEncoder, AnswerOptions, Choice};
-use crate::error::{Encoded, Loss};
+use crate::error::{Encoded, ErrorBody, Loss};
 use crate::sse;
 use crate::write::{self, Object};
 
@@ -174,8 +174,7 @@ impl AnswerEncoder for ChatAnswerEncoder {
             Event::Foreign { choice, dialect, name, json } => self.foreign(*choice, dialect, name, json, out),
             Event::Usage(report) => self.usage.get_or_insert_default().update(report),
             Event::Error { kind, message } => {
-                let error = crate::ErrorBody { kind: kind.clone(), message: message.clone(), ..Default::default() };
-                sse::write_frame(out, None, &super::encode_error(&error));
+                sse::write_frame(out, None, &super::encode_error(&ErrorBody::told(kind, message)));
             }
             Event::Done => self.done(out),
         }

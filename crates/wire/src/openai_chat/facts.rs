@@ -5,14 +5,18 @@ use steersman_core::FinishReason;
 
 use super::usage::WireUsage;
 use crate::facts::{FactsReader, FrameFacts, Presence, Text, WireError};
+use crate::sse;
 use crate::usual::Usual;
 
-/// Reads the facts of one chat completion answer. It remembers in which choices a refusal was told: a stream's last
-/// chunk says `stop` for it.
+/// Reads the facts of one chat completion answer. It remembers in which choices a refusal was told (a stream's last
+/// chunk says `stop` for it), which of them spoke and which have ended: some providers forget the end marker, and others
+/// write it behind an answer that broke off.
 #[derive(Debug, Default)]
 pub struct ChatFacts {
     /// One bit a choice; those from the 128th on share the last.
     refused: u128,
+    spoke: u128,
+    ended: u128,
     /// A frame with nothing but text.
     usual: Usual,
 }
@@ -20,7 +24,7 @@ pub struct ChatFacts {
 impl FactsReader for ChatFacts {
     fn frame<'a>(&mut self, data: &'a [u8]) -> Option<FrameFacts<'a>> {
         if data.trim_ascii() == b"[DONE]" {
-            return Some(FrameFacts { done: true, ..FrameFacts::default() });
+            return Some(FrameFacts { done: true, cut: self.ended == 0, ..FrameFacts::default() });
         }
         if self.usual.is_like(data) {
             return Some(FrameFacts { has_content: true, ..FrameFacts::default() });
@@ -32,6 +36,10 @@ impl FactsReader for ChatFacts {
         Some(facts)
     }
 
+    fn missing_end(&self) -> Option<&'static [u8]> {
+        (self.spoke != 0 && self.spoke & !self.ended == 0).then_some(sse::DONE)
+    }
+
     fn body<'a>(&mut self, body: &'a [u8]) -> Option<FrameFacts<'a>> {
         let answer: Answer<'a> = serde_json::from_slice(body).ok()?;
         let mut facts = FrameFacts { id: answer.id.0, model: answer.model.0, ..FrameFacts::default() };
@@ -41,12 +49,14 @@ impl FactsReader for ChatFacts {
         for (position, choice) in (0..).zip(answer.choices) {
             let index = choice.index.unwrap_or(position);
             let bit = 1_u128 << index.min(127);
+            self.spoke |= bit;
             for said in [choice.delta, choice.message].into_iter().flatten() {
                 facts.has_content |= said.has_content();
                 facts.has_refusal |= said.refusal.0;
                 self.refused |= if said.refusal.0 { bit } else { 0 };
             }
             if let Some(word) = choice.finish_reason.0 {
+                self.ended |= bit;
                 facts.finishes.push((index, finish_reason(&word, self.refused & bit != 0)));
             }
         }
@@ -155,8 +165,30 @@ mod tests {
             let told = reader.frame(frame.as_bytes()).expect("facts");
             let alone = ChatFacts::default().frame(frame.as_bytes()).expect("facts");
             let (id, model) = (alone.id.clone(), alone.model.clone());
-            assert_eq!(FrameFacts { id, model, ..told }, alone, "{frame}");
+            let cut = told.cut;
+            assert_eq!(FrameFacts { id, model, ..told }, FrameFacts { cut, ..alone }, "{frame}");
         }
         assert_eq!(like, 2, "the second text and the second piece of arguments");
+    }
+    #[test]
+    fn an_answer_has_ended_once_each_of_its_choices_says_why() {
+        let said = |index: u32, end: &str| {
+            format!(r#"{{"choices":[{{"index":{index},"delta":{{}},"finish_reason":{end}}}]}}"#)
+        };
+        let mut reader = ChatFacts::default();
+        for (frame, complete) in [
+            (said(0, "null"), false),
+            (said(1, "null"), false),
+            (said(0, "\"stop\""), false),
+            (said(1, "\"stop\""), true),
+        ] {
+            reader.frame(frame.as_bytes()).expect("facts");
+            assert_eq!(reader.missing_end().is_some(), complete, "{frame}");
+        }
+        let end = reader.frame(b"[DONE]").expect("facts");
+        assert_eq!((end.done, end.cut), (true, false));
+        let mut broken = ChatFacts::default();
+        broken.frame(said(0, "null").as_bytes()).expect("facts");
+        assert!(broken.frame(b"[DONE]").expect("facts").cut, "a marker says nothing of why");
     }
 }

@@ -62,7 +62,8 @@ impl Dialect for OpenAiChat {
     }
 
     fn request_headers(&self) -> &'static [&'static str] {
-        &["openai-organization", "openai-project", "openai-beta", "x-client-request-id", "idempotency-key"]
+        // An organisation or a project belongs to a key, and the key is the gateway's.
+        &["openai-beta", "x-client-request-id", "idempotency-key"]
     }
 
     fn encode_answer(&self, answer: &Answer, options: &AnswerOptions) -> Encoded {

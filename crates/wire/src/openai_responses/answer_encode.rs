@@ -312,6 +312,8 @@ impl AnswerEncoder for ResponsesAnswerEncoder {
             Event::Usage(report) => self.usage.get_or_insert_default().update(report),
             Event::Foreign { dialect, name, json, .. } => self.foreign(dialect, name, json, out),
             Event::Error { kind, message } => {
+                // The SDKs know of no response before it was created.
+                self.start(out);
                 self.failed = Some((kind.clone(), message.clone()));
                 self.frame(out, "error", |_, data| {
                     data.string("code", kind);

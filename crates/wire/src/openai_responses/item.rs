@@ -87,7 +87,14 @@ impl Envelope {
             let value = request.as_ref().and_then(|request| request.get(key));
             value.filter(|value| value.get() != "null").map(|value| value.get().to_owned())
         };
-        let repeated = REPEATED.iter().map(|(key, silent)| (*key, given(key).unwrap_or_else(|| (*silent).to_owned())));
+        let known = |key: &str| {
+            let previous = options.previous_response_id.as_ref().filter(|_| key == "previous_response_id")?;
+            Some(serde_json::Value::from(previous.as_str()).to_string())
+        };
+        let silent = |(key, silent): &(&'static str, &str)| {
+            (*key, given(key).or_else(|| known(key)).unwrap_or_else(|| (*silent).to_owned()))
+        };
+        let repeated = REPEATED.iter().map(silent);
         let id = options.answer_id.clone().unwrap_or_default();
         Self { id, model: String::new(), created_unix_s: options.created_unix_s, repeated: repeated.collect() }
     }
