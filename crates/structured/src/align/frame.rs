@@ -20,7 +20,7 @@ use crate::schema::{Property, Shape, ShapeId, Types};
 /// What may be left to repair in a value that is put into its frame.
 const SEAMLESS_PRICE_MAX: u32 = 2;
 /// Frames inside frames.
-const FRAMES_MAX: usize = 3;
+pub(super) const FRAMES_MAX: usize = 3;
 /// What may be left to repair inside a frame, besides a half for each node: drift is systematic.
 const INNER_PRICE_MAX: u32 = 8;
 
@@ -161,9 +161,11 @@ impl Aligner<'_> {
         price.filter(|price| *price <= inner_price_max(node))
     }
 
-    fn price_of_document(&self, document: &Document, id: ShapeId) -> Option<u32> {
-        let mut inner = Aligner { shapes: self.shapes, edits: Vec::new() };
-        inner.price_of_part(document.root(), id)
+    fn price_of_document(&mut self, document: &Document, id: ShapeId) -> Option<u32> {
+        let mut inner = Aligner { shapes: self.shapes, edits: Vec::new(), memo: self.memo.of_another() };
+        let price = inner.price_of_part(document.root(), id);
+        self.memo.take_steps_of(&inner.memo);
+        price
     }
 
     /// The price of the whole answer in the one member that it can be, or `None`. The member is the only one that is
@@ -222,8 +224,9 @@ impl Aligner<'_> {
     }
 
     /// Frames of containers stand around the whole answer, not around its parts.
-    fn at_root(&self, depth: usize) -> bool {
-        depth == 0 || self.edits.iter().any(|e| matches!(e.code, Code::Envelope | Code::SchemaEcho) && e.start == 0)
+    pub(super) fn at_root(&self, depth: usize) -> bool {
+        let frame = |e: &Edit| matches!(e.code, Code::Envelope | Code::SchemaEcho) && e.start == 0;
+        depth == 0 || self.edits.first().is_some_and(frame)
     }
 }
 

@@ -13,6 +13,7 @@ mod enums;
 mod format;
 mod frame;
 mod letters;
+mod memo;
 mod numbers;
 mod object;
 mod regroup;
@@ -25,6 +26,7 @@ use crate::document::{Document, Kind, Node, encode};
 use crate::record::Edit;
 use crate::schema::{Place, Shape, ShapeId, Shapes, Types, equals};
 use enums::Match;
+use memo::{Memo, Seen};
 
 pub(crate) use numbers::integral;
 pub(crate) use words::Name;
@@ -66,8 +68,13 @@ impl Misfit {
 
 /// The edits that lead to the schema's form, in order, and their price.
 pub(crate) fn align(document: &Document, shapes: &Shapes) -> Result<(Vec<Edit>, u32), Misfit> {
-    let mut aligner = Aligner { shapes, edits: Vec::new() };
-    let price = aligner.value(document.root(), 0, 0)?;
+    let mut aligner = Aligner { shapes, edits: Vec::new(), memo: Memo::for_nodes(document.nodes()) };
+    let price = aligner.value(document.root(), 0, 0);
+    if aligner.memo.is_spent() {
+        let message = "too much to align: so many forms come into question that the search was given up".to_owned();
+        return Err(Misfit::new(document.root(), "too_much", message));
+    }
+    let price = price?;
     let mut edits = aligner.edits;
     edits.sort_by_key(|edit| (edit.start, edit.end));
     match currency::contradiction(document, &edits) {
@@ -79,11 +86,34 @@ pub(crate) fn align(document: &Document, shapes: &Shapes) -> Result<(Vec<Edit>, 
 struct Aligner<'s> {
     shapes: &'s Shapes,
     edits: Vec<Edit>,
+    memo: Memo,
 }
 
 impl<'s> Aligner<'s> {
-    /// Aligns a value; on failure the edits are as before.
+    /// Aligns a value; on failure the edits are as before. Branches and renamed members ask for the same value under
+    /// the same shape again and again, so what came of it is kept.
     fn value(&mut self, node: Node<'_>, id: ShapeId, depth: usize) -> Result<u32, Misfit> {
+        if !self.memo.spend(1) {
+            return Err(Misfit::new(node, "too_much", "too much to align".to_owned()));
+        }
+        if depth == 0 || !matches!(node.kind(), Kind::Object | Kind::Array) {
+            return self.searched(node, id, depth);
+        }
+        let seen = Seen::new(node, id, depth, self.at_root(depth));
+        if let Some(known) = self.memo.known(&seen) {
+            return known.map(|(price, edits)| {
+                self.edits.extend(edits.iter().cloned());
+                price
+            });
+        }
+        let before = self.edits.len();
+        let found = self.searched(node, id, depth);
+        let kept = self.edits.get(before..).unwrap_or_default();
+        self.memo.keep(seen, found.as_ref().map(|price| (*price, kept)).map_err(Clone::clone));
+        found
+    }
+
+    fn searched(&mut self, node: Node<'_>, id: ShapeId, depth: usize) -> Result<u32, Misfit> {
         let before = self.edits.len();
         let direct = self.direct(node, id, depth);
         let Err(misfit) = direct else { return direct };
@@ -305,14 +335,35 @@ impl<'s> Aligner<'s> {
         }
     }
 
+    /// The branches that list the very word which the node has under a name, where the others list only other words
+    /// under it: `{"type": "text"}` is no `div`.
+    fn told_by_a_tag(&self, node: Node<'_>, union: &Shape) -> Option<Vec<ShapeId>> {
+        let lists = |branch: ShapeId, name: &str| {
+            let property = self.shapes.shape(branch)?.properties.iter().find(|p| p.name == name && p.required)?;
+            self.shapes.shape(property.shape)?.listed.as_ref()
+        };
+        node.members().filter(|(_, value)| value.kind() == Kind::String).find_map(|(key, value)| {
+            let name = key.as_str()?;
+            let listed: Option<Vec<_>> = union.branches.iter().map(|id| Some((*id, lists(*id, &name)?))).collect();
+            let takes = |listed: &[serde_json::Value]| listed.iter().any(|word| equals(value, word));
+            let taken = listed?.into_iter().filter(|(_, listed)| takes(listed)).map(|(id, _)| id);
+            let taken: Vec<ShapeId> = taken.collect();
+            (!taken.is_empty()).then_some(taken)
+        })
+    }
+
     /// The cheapest branch, if no other is within the margin.
     fn branches(&mut self, node: Node<'_>, shape: &Shape, depth: usize) -> Result<u32, Misfit> {
         let before = self.edits.len();
         let mut ways: Vec<(u32, Vec<Edit>)> = Vec::new();
         let mut last = None;
+        let told = self.told_by_a_tag(node, shape);
         for &branch in &shape.branches {
             if depth > crate::schema::DEPTH_MAX {
                 break;
+            }
+            if told.as_ref().is_some_and(|told| !told.contains(&branch)) {
+                continue;
             }
             match self.value(node, branch, depth + 1) {
                 Ok(price) => {

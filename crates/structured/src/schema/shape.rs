@@ -156,6 +156,11 @@ impl Shapes {
         self.all.iter().any(map)
     }
 
+    /// Whether a value may have one of several forms anywhere.
+    pub(crate) fn has_unions(&self) -> bool {
+        self.all.iter().any(|shape| shape.branches.len() > 1)
+    }
+
     pub(crate) fn shape(&self, id: ShapeId) -> Option<&Shape> {
         self.all.get(id)
     }
