@@ -154,6 +154,7 @@ impl<'a> Lexer<'a> {
         let (i, _) = c.skip(self.i);
         match c.at(i) {
             b'}' | b']' => true,
+            b'"' => c.quoted_key(i).is_some(),
             b',' => {
                 let (j, _) = c.skip(i + 1);
                 matches!(c.at(j), b'{' | b'[') || c.quoted_key(j).is_some() || c.plain_element(j)

@@ -28,7 +28,7 @@ use lexer::Lexer;
 use token::Kind;
 
 pub(crate) use brackets::Op;
-pub(crate) use cursor_api::bare_key_at;
+pub(crate) use cursor_api::{bare_key_at, key_at};
 pub(crate) use elision::is_elision;
 pub(crate) use lexer::{Junk, MEMBERS_LEFT_OUT};
 pub(crate) use token::{Ambiguity, Cut, Frame};
@@ -46,6 +46,19 @@ mod cursor_api {
     pub(crate) fn bare_key_at(text: &str, at: usize) -> bool {
         let c = Cursor::new(text);
         c.quoted_key(at).is_some() || c.bare_key(at).is_some()
+    }
+
+    /// The key that a text begins with, and whether a quote stands at it.
+    pub(crate) fn key_at(text: &str) -> Option<(&str, bool)> {
+        let c = Cursor::new(text);
+        if c.quoted_key(0).is_some() {
+            let bare = |mark: char| !mark.is_alphanumeric() && !matches!(mark, '_' | '$');
+            // In words, backticks only set a name off.
+            return Some((text.get(..c.plain_string(0)?)?.trim_matches(bare), true)).filter(|_| c.at(0) != b'`');
+        }
+        c.bare_key(0)?;
+        let end = c.word_end(0);
+        Some((text.get(..end)?, c.quote(end).is_some()))
     }
 }
 
@@ -77,6 +90,11 @@ pub(crate) struct Draft {
 impl Draft {
     pub(crate) fn is_broken(&self) -> bool {
         matches!(self.readings, Readings::None)
+    }
+
+    /// More brackets close it than it opened.
+    pub(crate) fn has_bracket_to_spare(&self) -> bool {
+        matches!(&self.readings, Readings::One(edits) if edits.iter().any(|edit| edit.code == Code::ExtraBracket))
     }
 
     /// The edits of the only reading that nothing speaks against.
