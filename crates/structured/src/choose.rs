@@ -347,4 +347,19 @@ mod tests {
             assert!(value(text, Mode::Safe).is_some(), "{text}");
         }
     }
+
+    #[test]
+    fn a_list_of_documents_has_all_of_them() {
+        const ROWS: usize = 5000;
+        let schema = json!({"type": "array", "items": {"type": "object", "required": ["a"],
+            "properties": {"a": {"type": "integer"}}, "additionalProperties": false}});
+        let schema = CompiledSchema::new(&schema).expect("a schema");
+        let rows: Vec<String> = (0..ROWS).map(|row| format!("{{\"a\":{row}}}")).collect();
+        for mark in ["\n", ",\n"] {
+            let Reading::Accepted(accepted) = read(&rows.join(mark), Some(&schema), Conditions::default()) else {
+                panic!("the rows are a list");
+            };
+            assert_eq!((accepted.document().root().len(), accepted.repairs().len()), (ROWS, ROWS + 1));
+        }
+    }
 }

@@ -6,6 +6,7 @@
 //! What never happens here: no recursion, no going back further than the token at hand, no bracket written or
 //! dropped.
 
+use super::Reach;
 use super::cursor::Cursor;
 use super::token::{Ambiguity, Comma, Cut, Frame, Kind, Token};
 use super::undecided::Words;
@@ -56,10 +57,11 @@ pub(super) struct Lexer<'a> {
     pub(super) first_close: Option<(usize, usize)>,
     comma_seen: bool,
     line_seen: Option<usize>,
+    reach: Reach,
 }
 
 impl<'a> Lexer<'a> {
-    pub(super) fn new(text: &'a str, start: usize) -> Self {
+    pub(super) fn new(text: &'a str, start: usize, reach: Reach) -> Self {
         // A short document in a long text must not pay for all of it.
         let rough = (text.len().saturating_sub(start) / 7 + 8).min(TOKENS_EXPECTED_MAX);
         Self {
@@ -77,6 +79,7 @@ impl<'a> Lexer<'a> {
             first_close: None,
             comma_seen: false,
             line_seen: line_start(text, start),
+            reach,
         }
     }
 
@@ -154,6 +157,7 @@ impl<'a> Lexer<'a> {
         let (i, _) = c.skip(self.i);
         match c.at(i) {
             b'}' | b']' => true,
+            _ if self.reach == Reach::Brackets => false,
             b'"' => c.quoted_key(i).is_some(),
             b',' => {
                 let (j, _) = c.skip(i + 1);

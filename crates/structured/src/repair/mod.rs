@@ -78,6 +78,8 @@ pub(crate) struct Draft {
     /// Where the document starts and ends in the text.
     pub(crate) start: usize,
     pub(crate) end: usize,
+    /// How far the text was read, to find the end.
+    pub(crate) seen: usize,
     pub(crate) readings: Readings,
     pub(crate) ambiguous: Vec<Ambiguity>,
     pub(crate) cut: Option<Cut>,
@@ -110,14 +112,23 @@ impl Draft {
     }
 }
 
+/// How far a document is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Up to the bracket that closes it.
+    Brackets,
+    /// Also behind it, where the text goes on as if that had been one too many.
+    Behind,
+}
+
 /// Reads the document that begins at `start`.
-pub(crate) fn draft(text: &str, start: usize) -> Result<Draft, Junk> {
-    drafted(Lexer::new(text, start), start)
+pub(crate) fn draft(text: &str, start: usize, reach: Reach) -> Result<Draft, Junk> {
+    drafted(Lexer::new(text, start, reach), start)
 }
 
 /// Reads the document whose first key stands at `start`, without the brace before it.
 pub(crate) fn headless_draft(text: &str, start: usize) -> Result<Draft, Junk> {
-    drafted(Lexer::new(text, start).headless(), start)
+    drafted(Lexer::new(text, start, Reach::Behind).headless(), start)
 }
 
 fn drafted(mut lexer: Lexer<'_>, start: usize) -> Result<Draft, Junk> {
@@ -174,7 +185,16 @@ fn drafted(mut lexer: Lexer<'_>, start: usize) -> Result<Draft, Junk> {
 fn draft_of(mut lexer: Lexer<'_>, start: usize, cut: Option<Cut>, read: impl FnOnce(Words) -> Readings) -> Draft {
     let words = lexer.take_words();
     let tokens = words.tokens.len();
-    Draft { start, end: lexer.i, readings: read(words), ambiguous: lexer.ambiguous, cut, words: None, tokens }
+    Draft {
+        start,
+        end: lexer.i,
+        seen: lexer.i,
+        readings: read(words),
+        ambiguous: lexer.ambiguous,
+        cut,
+        words: None,
+        tokens,
+    }
 }
 
 /// The reading in which the last brackets were forgotten: only where the text ends with one that was not, or with a
@@ -217,11 +237,12 @@ fn shortened(lexer: &mut Lexer<'_>, tokens: usize, end: usize, start: usize) -> 
     lexer.edits.retain(|edit| edit.start < end);
     lexer.commas.retain(|comma| (comma.start as usize) < end);
     lexer.ambiguous.retain(|doubt| doubt.at < end);
-    lexer.i = end;
+    let seen = std::mem::replace(&mut lexer.i, end).max(end);
     let readings = Readings::One(edits(&lexer.take_words(), None));
     Some(Draft {
         start,
         end,
+        seen,
         readings,
         ambiguous: std::mem::take(&mut lexer.ambiguous),
         cut: None,
