@@ -41,7 +41,7 @@ impl Aligner<'_> {
         if node.kind() != Kind::Object || depth > FRAMES_MAX {
             return None;
         }
-        let declared = |key: &str| shape.properties.iter().any(|p| p.name == key);
+        let declared = |key: &str| shape.property(key).is_some();
         let (inner, code) = frame_of(node, &declared)?;
         let container = matches!(inner.kind(), Kind::Object | Kind::Array) || enclosed(inner).is_some();
         let wants_container = shape.types.has(Types::OBJECT) || shape.types.has(Types::ARRAY);
@@ -148,7 +148,7 @@ impl Aligner<'_> {
     fn is_own(&self, name: &str, id: ShapeId) -> bool {
         const NAMING: [&str; 8] = ["type", "name", "id", "role", "status", "index", "text", "content"];
         let Some(shape) = self.shapes.shape(id).filter(|_| !NAMING.contains(&name)) else { return false };
-        let declares = |shape: &Shape| shape.properties.iter().any(|p| p.name == name);
+        let declares = |shape: &Shape| shape.property(name).is_some();
         let near = shape.branches.iter().chain(&shape.items).filter_map(|id| self.shapes.shape(*id));
         let further = near.clone().flat_map(|shape| shape.branches.iter().chain(&shape.items));
         declares(shape) || near.clone().any(declares) || further.filter_map(|id| self.shapes.shape(*id)).any(declares)
@@ -187,7 +187,7 @@ impl Aligner<'_> {
         let mut places = shape.properties.iter().filter(takes);
         let (place, others) = (places.next()?, places.next());
         let alone = others.is_none() && shape.properties.iter().all(|p| p.required == (p.name == place.name));
-        let known = node.members().any(|(key, _)| shape.properties.iter().any(|p| key.is_text(&p.name)));
+        let known = node.members().any(|(key, _)| key.as_str().is_some_and(|key| shape.property(&key).is_some()));
         if !alone || known || node.is_empty() {
             return None;
         }

@@ -45,12 +45,16 @@ pub(super) struct Memo {
 
 impl Memo {
     pub(super) fn for_nodes(nodes: usize) -> Self {
-        Self { known: BTreeMap::new(), steps_left: nodes.saturating_mul(STEPS_PER_NODE).saturating_add(STEPS) }
+        Self::of_steps(nodes.saturating_mul(STEPS_PER_NODE).saturating_add(STEPS))
+    }
+
+    const fn of_steps(steps_left: usize) -> Self {
+        Self { known: BTreeMap::new(), steps_left }
     }
 
     /// For a document inside this one: it has the steps that are left.
     pub(super) fn of_another(&self) -> Self {
-        Self { known: BTreeMap::new(), steps_left: self.steps_left }
+        Self::of_steps(self.steps_left)
     }
 
     pub(super) fn take_steps_of(&mut self, other: &Self) {
@@ -73,5 +77,30 @@ impl Memo {
 
     pub(super) fn keep(&mut self, seen: Seen, found: Result<(u32, &[Edit]), Misfit>) {
         self.known.insert(seen, found.map(|(price, edits)| (price, edits.into())));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::Memo;
+    use crate::align::align_within;
+    use crate::document::Document;
+    use crate::schema::Shapes;
+
+    /// Rows whose keys drifted, aligned in so many steps.
+    fn rule(rows: usize, steps: usize) -> Option<&'static str> {
+        let schema = json!({"type": "array", "items": {"type": "object", "additionalProperties": false,
+            "required": ["day", "place"], "properties": {"day": {"type": "string"}, "place": {"type": "string"}}}});
+        let text = format!("[{}]", vec![r#"{"Day":"Monday","Place":"Oslo"}"#; rows].join(","));
+        let document = Document::parse(text).expect("JSON");
+        align_within(&document, &Shapes::of(&schema), Memo::of_steps(steps)).err().map(|misfit| misfit.rule)
+    }
+
+    #[test]
+    fn an_alignment_that_takes_too_many_steps_is_given_up() {
+        assert_eq!(rule(100, 1500), None);
+        assert_eq!(rule(200, 1500), Some("too_much"));
     }
 }

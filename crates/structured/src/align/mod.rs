@@ -28,6 +28,7 @@ use crate::schema::{Place, Shape, ShapeId, Shapes, Types, equals};
 use enums::Match;
 use memo::{Memo, Seen};
 
+pub(crate) use enums::Listed;
 pub(crate) use numbers::integral;
 pub(crate) use words::Name;
 
@@ -68,7 +69,11 @@ impl Misfit {
 
 /// The edits that lead to the schema's form, in order, and their price.
 pub(crate) fn align(document: &Document, shapes: &Shapes) -> Result<(Vec<Edit>, u32), Misfit> {
-    let mut aligner = Aligner { shapes, edits: Vec::new(), memo: Memo::for_nodes(document.nodes()) };
+    align_within(document, shapes, Memo::for_nodes(document.nodes()))
+}
+
+fn align_within(document: &Document, shapes: &Shapes, memo: Memo) -> Result<(Vec<Edit>, u32), Misfit> {
+    let mut aligner = Aligner { shapes, edits: Vec::new(), memo };
     let price = aligner.value(document.root(), 0, 0);
     if aligner.memo.is_spent() {
         let message = "too much to align: so many forms come into question that the search was given up".to_owned();
@@ -305,7 +310,9 @@ impl<'s> Aligner<'s> {
                 return Ok(EASY);
             }
         }
-        let members: Vec<&str> = listed.iter().filter_map(serde_json::Value::as_str).collect();
+        if !self.memo.spend(listed.len()) {
+            return Err(Misfit::new(node, "enum", format!("`{}` is no listed value", excerpt(node))));
+        }
         let found = match node.kind() {
             Kind::String => node.as_str().unwrap_or_default().into_owned(),
             Kind::Number | Kind::Bool => node.raw().to_owned(),
@@ -317,9 +324,10 @@ impl<'s> Aligner<'s> {
             }
             _ => return Err(Misfit::new(node, "enum", format!("`{}` is no listed value", excerpt(node)))),
         };
-        match enums::nearest(&found, &members, &shape.name) {
+        let members = shape.words();
+        match enums::nearest(&found, members, &shape.name) {
             Match::One(i, price) => {
-                let member = members.get(i).copied().unwrap_or("");
+                let member = members.text(i);
                 self.replace(
                     node,
                     encode(member),
@@ -328,8 +336,8 @@ impl<'s> Aligner<'s> {
                 Ok(price)
             }
             Match::Two(a, b) => {
-                let name = |i: usize| members.get(i).copied().unwrap_or("");
-                Err(Misfit::tie(node, "enum", &format!("`{}`", excerpt(node)), name(a), name(b)))
+                let (a, b) = (members.text(a), members.text(b));
+                Err(Misfit::tie(node, "enum", &format!("`{}`", excerpt(node)), a, b))
             }
             _ => Err(Misfit::new(node, "enum", format!("`{}` is near no listed value", excerpt(node)))),
         }
@@ -339,7 +347,7 @@ impl<'s> Aligner<'s> {
     /// under it: `{"type": "text"}` is no `div`.
     fn told_by_a_tag(&self, node: Node<'_>, union: &Shape) -> Option<Vec<ShapeId>> {
         let lists = |branch: ShapeId, name: &str| {
-            let property = self.shapes.shape(branch)?.properties.iter().find(|p| p.name == name && p.required)?;
+            let property = self.shapes.shape(branch)?.property(name).filter(|p| p.required)?;
             self.shapes.shape(property.shape)?.listed.as_ref()
         };
         node.members().filter(|(_, value)| value.kind() == Kind::String).find_map(|(key, value)| {

@@ -104,7 +104,7 @@ fn lifted(members: &[(Cow<'_, str>, Node<'_>)], shape: &Shape) -> Option<String>
 }
 
 fn declared(shape: &Shape, name: &str) -> bool {
-    shape.properties.iter().any(|p| p.name == name)
+    shape.property(name).is_some()
 }
 
 fn distinct(places: &Vec<&Property>) -> bool {
@@ -191,11 +191,13 @@ fn counted(text: &str, items: &Shape) -> Option<String> {
 
 /// Words of the schema's list, parted by commas and the like.
 fn listed(text: &str, items: &Shape) -> Option<String> {
-    let Some(listed) = items.listed.as_ref() else { return counted(text, items) };
-    let members: Vec<&str> = listed.iter().filter_map(serde_json::Value::as_str).collect();
+    if items.listed.is_none() {
+        return counted(text, items);
+    }
+    let members = items.words();
     let parts: Vec<&str> = text.split([',', ';', '|', '\n']).map(str::trim).filter(|part| !part.is_empty()).collect();
-    let word = |part: &&str| match enums::nearest(part, &members, &items.name) {
-        enums::Match::One(i, price) if price <= STYLE => members.get(i).map(|member| encode(member)),
+    let word = |part: &&str| match enums::nearest(part, members, &items.name) {
+        enums::Match::One(i, price) if price <= STYLE => Some(encode(members.text(i))),
         _ => None,
     };
     let words: Vec<String> = parts.iter().map(word).collect::<Option<_>>()?;

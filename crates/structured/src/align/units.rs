@@ -279,12 +279,6 @@ fn is_natural(id: UnitId, member: &[String]) -> bool {
     UNITS.get(usize::from(id)).is_some_and(|unit| unit.members.iter().any(|m| *m == joined || *m == last))
 }
 
-/// Whether two words name one unit: `°C` and `celsius`, `grams` and `g`.
-pub(super) fn same(a: &str, b: &str) -> bool {
-    let ours = marked(a);
-    marked(b).iter().any(|id| ours.contains(id))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -237,8 +237,7 @@ impl CompiledSchema {
         if document.root().kind() != Kind::Object {
             return None;
         }
-        let declared =
-            |name: &str| self.shapes.shape(0).is_some_and(|root| root.properties.iter().any(|p| p.name == name));
+        let declared = |name: &str| self.shapes.shape(0).is_some_and(|root| root.property(name).is_some());
         refusal::in_document(document.root(), &declared).or_else(|| refusal::in_place_of_an_answer(document.root()))
     }
 }

@@ -7,10 +7,11 @@
 use super::exact::Exact;
 use super::forced::{self, Missing};
 use super::sieve::{Sieve, Skeleton};
-use crate::align::Name;
+use crate::align::{Listed, Name};
 use crate::repair::Words;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 /// Index of a shape in its table.
 pub(crate) type ShapeId = usize;
@@ -76,7 +77,11 @@ pub(crate) struct Shape {
     pub(crate) types: Types,
     /// `enum` or `const`.
     pub(crate) listed: Option<Vec<Value>>,
+    /// The texts among them, taken apart when the first near miss comes.
+    words: OnceLock<Listed>,
     pub(crate) properties: Vec<Property>,
+    /// Where each declared member stands among them.
+    places: BTreeMap<String, usize>,
     /// Unknown members are forbidden.
     pub(crate) closed: bool,
     /// They are forbidden whatever other keywords say.
@@ -102,7 +107,9 @@ impl Shape {
         Self {
             types: Types::ALL,
             listed: None,
+            words: OnceLock::new(),
             properties: Vec::new(),
+            places: BTreeMap::new(),
             closed: false,
             sealed: false,
             additional: None,
@@ -114,6 +121,22 @@ impl Shape {
             maximum: None,
             name: name.to_owned(),
         }
+    }
+
+    /// The texts that it lists.
+    pub(crate) fn words(&self) -> &Listed {
+        let listed = self.listed.iter().flatten().filter_map(Value::as_str);
+        self.words.get_or_init(|| Listed::of(listed))
+    }
+
+    /// The place of the declared member of this name.
+    pub(crate) fn place_of(&self, name: &str) -> Option<usize> {
+        self.places.get(name).copied()
+    }
+
+    /// The declared member of this name.
+    pub(crate) fn property(&self, name: &str) -> Option<&Property> {
+        self.properties.get(self.place_of(name)?)
     }
 }
 
@@ -196,6 +219,7 @@ impl<'s> Builder<'s> {
         if shape.branches.is_empty() || !self.references_stand_alone() {
             self.merge(&mut shape, map, name, depth);
         }
+        shape.places = shape.properties.iter().enumerate().map(|(i, p)| (p.name.clone(), i)).collect();
         if let Some(slot) = self.all.get_mut(id) {
             *slot = shape;
         }

@@ -95,7 +95,7 @@ impl Looks<'_> {
             looks = looks.saturating_add(self.at(node, *branch, depth + 1));
         }
         for (key, value) in node.members() {
-            let declared = shape.properties.iter().find(|p| key.is_text(&p.name)).map(|p| p.shape);
+            let declared = key.as_str().and_then(|key| shape.property(&key)).map(|p| p.shape);
             if let Some(id) = declared.or(shape.additional) {
                 looks = looks.saturating_add(self.at(value, id, depth + 1));
             }
