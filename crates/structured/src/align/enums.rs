@@ -10,7 +10,8 @@
 use super::letters::{latin, narrow};
 use super::synonyms;
 use super::units::{self, UnitId};
-use super::words::{INFLECTION, STYLE, inflected, is_contrast, stem, typing_error, words};
+use super::vocabulary::is_contrast;
+use super::words::{INFLECTION, STYLE, inflected, stem, typing_error, words};
 
 /// What came of the search.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -19,6 +19,7 @@ mod object;
 mod regroup;
 mod synonyms;
 mod units;
+mod vocabulary;
 mod words;
 
 use crate::code::Code;
@@ -30,7 +31,7 @@ use memo::{Memo, Seen};
 
 pub(crate) use enums::Listed;
 pub(crate) use numbers::integral;
-pub(crate) use words::Name;
+pub(crate) use words::{Name, stems};
 
 /// Two ways whose prices differ by less are equally good.
 pub(crate) const MARGIN: u32 = 2;

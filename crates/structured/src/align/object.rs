@@ -6,7 +6,7 @@
 //!
 //! What never happens here: no required member is filled from anywhere but the text.
 
-use super::words::{LOOSE, Name, STYLE, key_distance};
+use super::words::{LOOSE, Name, Nouns, STYLE, key_distance};
 use super::{Aligner, MARGIN, Misfit};
 use crate::code::Code;
 use crate::document::{Kind, Node, encode};
@@ -39,8 +39,9 @@ struct Member<'d> {
 }
 
 impl Member<'_> {
-    fn distance(&self, property: &Property) -> Option<u32> {
-        key_distance(self.parts.as_ref()?, &property.parts).filter(|price| property.required || *price != LOOSE)
+    fn distance(&self, property: &Property, shape: &Shape) -> Option<u32> {
+        let nouns = Nouns { stems: &shape.nouns, boolean: property.boolean };
+        key_distance(self.parts.as_ref()?, &property.parts, &nouns).filter(|price| property.required || *price != LOOSE)
     }
 
     /// A null where the member may be absent.
@@ -159,7 +160,7 @@ impl Aligner<'_> {
         let part = |p: &Property| member.parts.as_ref().is_some_and(|parts| p.parts.says_all_of(parts));
         let free = || shape.properties.iter().zip(open).filter(|(_, open)| **open).map(|(p, _)| p);
         let parted = free().filter(|p| part(p)).find(|p| self.price_of(member.value, p, depth).is_some());
-        let near = |p: &&Property| member.distance(p).is_some() || slip(p);
+        let near = |p: &&Property| member.distance(p, shape).is_some() || slip(p);
         if let Some(disguised) = free().find(near).or(parted) {
             return Err(Misfit::new(
                 member.value,
@@ -243,7 +244,7 @@ impl Aligner<'_> {
                     return Vec::new();
                 }
                 let told = || self.is_predicate(member, property).or_else(|| self.is_graded(member, property));
-                let Some(name) = member.distance(property).or_else(told) else { continue };
+                let Some(name) = member.distance(property, shape).or_else(told) else { continue };
                 if !shape.closed && !property.required && name > STYLE {
                     continue;
                 }
@@ -320,7 +321,8 @@ const EASY_VALUE: u32 = 3;
 /// The declared member that this one is in another spelling, with another value.
 fn contradicted<'w, 'a, 'd>(whole: &'w Whole<'a, 'd>, member: &Member<'_>) -> Option<(&'w Member<'d>, &'a Property)> {
     whole.members.iter().filter(|other| other.parts.is_none()).find_map(|other| {
-        let property = whole.property_of(other).filter(|property| member.distance(property) == Some(STYLE))?;
+        let property =
+            whole.property_of(other).filter(|property| member.distance(property, whole.shape) == Some(STYLE))?;
         let differ =
             !says_nothing(other.value) && !says_nothing(member.value) && !says_the_same(other.value, member.value);
         differ.then_some((other, property))
@@ -398,5 +400,26 @@ mod tests {
         let open = json!({"type": "object", "required": ["credit"], "additionalProperties": false,
             "properties": {"credit": {"type": "number"}}});
         assert!(aligned(&open, r#"{"credit_score":700}"#).is_err());
+    }
+
+    #[test]
+    fn a_word_before_a_name_has_to_be_the_schemas_own_or_say_nothing() {
+        let schema = |name: &str, kind: &str| {
+            json!({"type": "object", "title": "Ticket", "required": [name], "additionalProperties": false,
+                "properties": {name: {"type": kind}}})
+        };
+        for (found, declared, kind, value, taken) in [
+            ("ticket_escalated", "escalated", "boolean", "true", true),
+            ("final_total", "total", "number", "5", true),
+            ("invoice_total", "total", "number", "5", true),
+            ("lacks_consent", "consent", "boolean", "true", false),
+            ("consent", "lacks_consent", "boolean", "true", false),
+            ("never_expires", "expires", "boolean", "true", false),
+            ("discount_price", "price", "number", "5", false),
+            ("emergency_phone", "phone", "string", "\"555\"", false),
+        ] {
+            let found_text = format!("{{\"{found}\":{value}}}");
+            assert_eq!(aligned(&schema(declared, kind), &found_text).is_ok(), taken, "{found} for {declared}");
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use super::enums;
 use super::numbers;
-use super::words::{Name, STYLE, key_distance};
+use super::words::{Name, Nouns, STYLE, key_distance};
 use super::{Aligner, FRAME};
 use crate::announce::names_no_answer;
 use crate::code::Code;
@@ -113,12 +113,14 @@ fn distinct(places: &Vec<&Property>) -> bool {
 
 /// The only member of `shape` that is called `name`, in any style, or `outer` and `name` together.
 fn place<'s>(name: &str, outer: &str, shape: &'s Shape, free: &dyn Fn(&Property) -> bool) -> Option<&'s Property> {
-    let style = |name: &Name, p: &Property| key_distance(name, &p.parts).is_some_and(|price| price <= STYLE);
+    let style =
+        |name: &Name, p: &Property| key_distance(name, &p.parts, &Nouns::default()).is_some_and(|price| price <= STYLE);
     let (own, joined) = (Name::of(name), Name::of(&format!("{outer}_{name}")));
     let inside =
         |p: &Property| style(&Name::of(&format!("{outer}_{}", p.name)), p) || style(&own, p) || style(&joined, p);
-    let prefixed =
-        |p: &Property| key_distance(&own, &Name::of(&format!("{outer}_{}", p.name))).is_some_and(|n| n <= STYLE);
+    let prefixed = |p: &Property| {
+        key_distance(&own, &Name::of(&format!("{outer}_{}", p.name)), &Nouns::default()).is_some_and(|n| n <= STYLE)
+    };
     let mut found = shape.properties.iter().filter(|p| free(p) && (inside(p) || prefixed(p)));
     let only = found.next()?;
     found.next().is_none().then_some(only)

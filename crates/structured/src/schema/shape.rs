@@ -7,7 +7,7 @@
 use super::exact::Exact;
 use super::forced::{self, Missing};
 use super::sieve::{Sieve, Skeleton};
-use crate::align::{Listed, Name};
+use crate::align::{Listed, Name, stems};
 use crate::repair::Words;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -40,6 +40,11 @@ impl Types {
         self == other
     }
 
+    /// A boolean, or null beside it.
+    fn is_boolean(self) -> bool {
+        self.has(Self::BOOL) && !self.has(Self(Self::ALL.0 & !(Self::BOOL.0 | Self::NULL.0)))
+    }
+
     pub(crate) fn either(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
@@ -69,6 +74,8 @@ pub(crate) struct Property {
     pub(crate) parts: Name,
     pub(crate) shape: ShapeId,
     pub(crate) required: bool,
+    /// It says yes or no, or nothing.
+    pub(crate) boolean: bool,
 }
 
 /// What is known of one subschema.
@@ -100,6 +107,8 @@ pub(crate) struct Shape {
     pub(crate) maximum: Option<String>,
     /// The name it stands under, for phrases like `high priority` and units like `weight_kg`.
     pub(crate) name: String,
+    /// The stems of what the schema calls it: by that name, by its title, and where it is defined.
+    pub(crate) nouns: Vec<String>,
 }
 
 impl Shape {
@@ -120,6 +129,7 @@ impl Shape {
             patterned: false,
             maximum: None,
             name: name.to_owned(),
+            nouns: stems(name),
         }
     }
 
@@ -237,7 +247,11 @@ impl<'s> Builder<'s> {
         }
         let id = self.all.len();
         self.known.insert(key, id);
-        self.build(schema, name, depth + 1)
+        self.build(schema, name, depth + 1);
+        if let (Some(shape), Some((_, defined))) = (self.all.get_mut(id), target.rsplit_once('/')) {
+            shape.nouns.extend(stems(defined));
+        }
+        id
     }
 
     fn merge(&mut self, shape: &mut Shape, map: &'s Map<String, Value>, name: &str, depth: usize) {
@@ -265,6 +279,7 @@ impl<'s> Builder<'s> {
         if let Some(only) = map.get("const") {
             shape.listed = Some(vec![only.clone()]);
         }
+        shape.nouns.extend(map.get("title").and_then(Value::as_str).map(stems).unwrap_or_default());
         self.members(shape, map, depth);
         // Behind `prefixItems` it speaks of the rest alone.
         if let Some(items) = map.get("items").filter(|items| items.is_object() && !map.contains_key("prefixItems")) {
@@ -293,7 +308,9 @@ impl<'s> Builder<'s> {
         for (name, schema) in map.get("properties").and_then(Value::as_object).into_iter().flatten() {
             let id = self.build(schema, name, depth + 1);
             shape.properties.retain(|p| p.name != *name);
-            shape.properties.push(Property { name: name.clone(), parts: Name::of(name), shape: id, required: false });
+            let boolean = self.all.get(id).is_some_and(|shape| shape.types.is_boolean());
+            let parts = Name::of(name);
+            shape.properties.push(Property { name: name.clone(), parts, shape: id, required: false, boolean });
         }
         for property in &mut shape.properties {
             property.required |= required.contains(&property.name.as_str());
