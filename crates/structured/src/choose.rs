@@ -15,7 +15,7 @@ use crate::document::{Document, Kind, Node};
 use crate::outcome::{Layer, Reading, Rejected, Truncated};
 use crate::read::{Finish, Mode, Reader};
 use crate::record::Edit;
-use crate::repair::{Draft, Readings, is_elision};
+use crate::repair::{COMMA_IN_NUMBER, Draft, Readings, is_elision};
 use crate::schema::{CompiledSchema, Property};
 use crate::template;
 
@@ -223,7 +223,8 @@ impl Reader<'_> {
             [a, b] => self.text.get(a.end..b.start).is_some_and(is_list_mark),
             _ => false,
         };
-        let sound = drafts.iter().all(|d| d.ambiguous.is_empty() && d.cut.is_none());
+        let certain = |d: &Draft| d.ambiguous.iter().all(|doubt| doubt.what == COMMA_IN_NUMBER);
+        let sound = drafts.iter().all(|d| certain(d) && d.cut.is_none());
         if self.conditions.mode == Mode::Strict || !sound || !drafts.windows(2).all(gap) {
             return None;
         }
@@ -344,6 +345,14 @@ mod tests {
         for text in
             ["{\"id\":1}\n\nNote: the total is open.", "{\"id\":1}}\n\nI hope this helps!", "{\"id\":1}\n{\"a\":[1,2]}"]
         {
+            assert!(value(text, Mode::Safe).is_some(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_bare_number_with_one_comma_is_two_numbers_to_strict() {
+        for (text, strict) in [(r#"{"id":1,234}"#, None), (r#"{"id":1,234,567}"#, Some(r#"{"id":1234567}"#))] {
+            assert_eq!(value(text, Mode::Strict).as_deref(), strict, "{text}");
             assert!(value(text, Mode::Safe).is_some(), "{text}");
         }
     }

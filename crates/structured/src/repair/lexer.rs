@@ -35,6 +35,8 @@ pub(crate) struct Junk {
 
 /// A doubt that a schema settles in which no object may have other members.
 pub(crate) const MEMBERS_LEFT_OUT: &str = "an omission of members";
+/// A doubt that only `strict` has: where a key should follow, digits behind a comma belong to the number.
+pub(crate) const COMMA_IN_NUMBER: &str = "a comma in a number";
 /// Room for so many tokens is made at once.
 const TOKENS_EXPECTED_MAX: usize = 1024;
 

@@ -30,7 +30,7 @@ use token::Kind;
 pub(crate) use brackets::Op;
 pub(crate) use cursor_api::{bare_key_at, key_at};
 pub(crate) use elision::is_elision;
-pub(crate) use lexer::{Junk, MEMBERS_LEFT_OUT};
+pub(crate) use lexer::{COMMA_IN_NUMBER, Junk, MEMBERS_LEFT_OUT};
 pub(crate) use token::{Ambiguity, Cut, Frame};
 pub(crate) use undecided::{Undecided, Word, Words};
 
