@@ -1,7 +1,7 @@
 //! Whether what stands behind a document belongs to it: members behind a bracket that was closed too early.
 //!
-//! `{"id":1}` with `"total": 5}` behind it has lost a member if the words are taken for prose. A key that the document does not
-//! have and a bracket that nothing opened are no prose, whatever else stands there.
+//! `{"id":1}` with `"total": 5}` behind it has lost a member if the words are taken for prose. A key that the document
+//! does not have and a bracket that nothing opened are no prose, whatever else stands there.
 //!
 //! What never happens here: no repair. Where one edit makes the brackets nest, the parser has found it before.
 

@@ -191,8 +191,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Another document has nothing but members that the schema declares and the chosen one leaves out: they are parts of
-    /// one answer.
+    /// Another document has nothing but members that the schema declares and the chosen one leaves out: they are parts
+    /// of one answer.
     fn has_other_members(&self, pick: usize, outcomes: &[Reading]) -> bool {
         let Some(Reading::Accepted(accepted)) = outcomes.get(pick) else { return false };
         let own = accepted.document().root();

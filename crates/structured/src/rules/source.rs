@@ -70,8 +70,8 @@ enum Side {
     Behind,
 }
 
-/// Whether the letters beside an id, the nearest first, belong to a longer one: `12` is no part of `12.5`, `0.12`, `-12` and
-/// `1,012`, `a/b` none of `a/b/c`, and both end a sentence.
+/// Whether the letters beside an id, the nearest first, belong to a longer one: `12` is no part of `12.5`, `0.12` and
+/// `-12`, `012` none of `1,012`, `a/b` none of `a/b/c`, and each may end a sentence.
 fn goes_on(id: &str, mut beside: impl Iterator<Item = char>, side: Side) -> bool {
     let (next, beyond) = (beside.next(), beside.next());
     let Some(mark) = next else { return false };
