@@ -9,12 +9,13 @@
 use std::borrow::Cow;
 
 use crate::announce::{self, Fact, Said};
+use crate::behind;
 use crate::code::Code;
 use crate::document::{Document, Kind, Node};
 use crate::outcome::{Layer, Reading, Rejected, Truncated};
 use crate::read::{Finish, Mode, Reader};
 use crate::record::Edit;
-use crate::repair::{Draft, Readings, is_elision};
+use crate::repair::{COMMA_IN_NUMBER, Draft, Readings, is_elision};
 use crate::schema::{CompiledSchema, Property};
 use crate::template;
 
@@ -25,10 +26,14 @@ const CHOICES_MAX: usize = 12;
 const DENIED: &str = "denied";
 const TAKEN_BACK: &str = "taken_back";
 const EXAMPLE: &str = "example";
+const GOES_ON: &str = "goes_on";
 
 /// Whether it was the words around a document that made it no answer.
 pub(crate) fn is_disowned(rejected: &Rejected) -> bool {
-    rejected.violations.iter().any(|violation| matches!(violation.rule.as_str(), DENIED | TAKEN_BACK | EXAMPLE))
+    rejected
+        .violations
+        .iter()
+        .any(|violation| matches!(violation.rule.as_str(), DENIED | TAKEN_BACK | EXAMPLE | GOES_ON))
 }
 
 impl Reader<'_> {
@@ -68,11 +73,18 @@ impl Reader<'_> {
         self.unless_taken_back(reading, behind)
     }
 
-    /// An answer, unless the words behind it take it back without another one.
+    /// An answer, unless it goes on behind its last bracket, or the words there take it back without another one.
     fn unless_taken_back(&self, reading: Reading, behind: &str) -> Reading {
         let Reading::Accepted(accepted) = &reading else { return reading };
         if !behind.contains(char::is_alphanumeric) {
             return reading;
+        }
+        let root = accepted.document().root();
+        let is_absent = |key: &str| root.get(key).is_none();
+        let is_missing = |key: &str| is_absent(key) && self.declared().any(|property| property.name == key);
+        if behind::goes_on(behind, &is_absent, &is_missing) {
+            let message = "members or brackets of the document stand behind its last bracket".to_owned();
+            return Reading::Rejected(Rejected::one(Layer::Syntax, GOES_ON, String::new(), message));
         }
         let answer = spoken_of(accepted.document());
         // `[1] Offsets omitted.` is a note.
@@ -136,7 +148,9 @@ impl Reader<'_> {
         if let Some(list) = self.in_a_row(drafts) {
             return self.unless_taken_back(list, self.behind(drafts));
         }
-        if drafts.len() > CHOICES_MAX {
+        // A bracket too many behind one of them says that another was closed too early.
+        let surplus = drafts.iter().any(|draft| draft.has_bracket_to_spare());
+        if drafts.len() > CHOICES_MAX || surplus {
             return self.undecided(drafts);
         }
         let outcomes: Vec<Reading> = drafts.iter().map(|d| self.one(d)).collect();
@@ -167,6 +181,7 @@ impl Reader<'_> {
         let last = pick.filter(|pick| fitting.iter().all(|other| other <= pick));
         let last = last.filter(|_| self.chosen(drafts, &accepted).is_none());
         let behind = last.and_then(|pick| drafts.get(pick)).and_then(|draft| self.text.get(draft.end..));
+        let pick = pick.filter(|pick| !self.has_other_members(*pick, &outcomes));
         match pick.and_then(|i| outcomes.into_iter().nth(i)) {
             Some(reading) => match behind {
                 Some(behind) => self.unless_taken_back(reading, behind),
@@ -174,6 +189,22 @@ impl Reader<'_> {
             },
             None => self.undecided(drafts),
         }
+    }
+
+    /// Another document has nothing but members that the schema declares and the chosen one leaves out: they are parts
+    /// of one answer.
+    fn has_other_members(&self, pick: usize, outcomes: &[Reading]) -> bool {
+        let Some(Reading::Accepted(accepted)) = outcomes.get(pick) else { return false };
+        let own = accepted.document().root();
+        let left_out = |key: &str| own.get(key).is_none() && self.declared().any(|property| property.name == key);
+        outcomes.iter().any(|other| {
+            let Reading::Rejected(Rejected { best: Some(text), .. }) = other else { return false };
+            let part = Document::parse(text.as_str());
+            part.is_ok_and(|part| {
+                let mut keys = part.root().members().filter_map(|(key, _)| key.as_str()).peekable();
+                keys.peek().is_some() && keys.all(|key| left_out(&key))
+            })
+        })
     }
 
     fn undecided(&self, drafts: &[&Draft]) -> Reading {
@@ -192,7 +223,8 @@ impl Reader<'_> {
             [a, b] => self.text.get(a.end..b.start).is_some_and(is_list_mark),
             _ => false,
         };
-        let sound = drafts.iter().all(|d| d.ambiguous.is_empty() && d.cut.is_none());
+        let certain = |d: &Draft| d.ambiguous.iter().all(|doubt| doubt.what == COMMA_IN_NUMBER);
+        let sound = drafts.iter().all(|d| certain(d) && d.cut.is_none());
         if self.conditions.mode == Mode::Strict || !sound || !drafts.windows(2).all(gap) {
             return None;
         }
@@ -274,4 +306,69 @@ fn is_list_mark(gap: &str) -> bool {
     let number = mark.trim_end_matches(['.', ')']);
     matches!(mark, "" | "-" | "*" | "•" | "+")
         || (number.len() < mark.len() && !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::{CompiledSchema, Conditions, Mode, Reading, read};
+
+    fn value(text: &str, mode: Mode) -> Option<String> {
+        let schema = json!({"type": "object", "required": ["id"], "additionalProperties": false, "properties": {
+            "id": {"type": "integer"}, "note": {"type": "string"}, "total": {"type": "number"},
+            "items": {"type": "array", "items": {"type": "object", "properties": {"sku": {"type": "string"}}}}}});
+        let schema = CompiledSchema::new(&schema).expect("a schema");
+        match read(text, Some(&schema), Conditions { mode, ..Conditions::default() }) {
+            Reading::Accepted(accepted) => Some(accepted.document().text().to_owned()),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn members_behind_a_bracket_that_was_closed_too_early_are_not_dropped() {
+        for (text, want) in [
+            ("{\"id\":1\n}\n\"total\":5\n}", Some("{\"id\":1,\n\n\"total\":5\n}")),
+            (r#"{"id":1} "total":5}"#, Some(r#"{"id":1, "total":5}"#)),
+            (r#"{"id":1},"total":5}"#, Some(r#"{"id":1,"total":5}"#)),
+            (r#"{"id":1}, "total": 5"#, None),
+            (r#"{"id":1, }note": "x", "total": 5}"#, None),
+            (r#"{"id":1}, note: "x", total: 5}"#, None),
+            (r#"{"id":1,"items":[{"sku":"a"}]}],"total":5}"#, None),
+            (r#"{"id":1,"items":[}"sku":"b"}]}"#, None),
+            ("{\"id\":1}\ntotal: 5", None),
+            ("{\"id\":1}\n{\"total\":5}", None),
+        ] {
+            assert_eq!(value(text, Mode::Safe).as_deref(), want, "{text}");
+            assert_eq!(value(text, Mode::Strict), None, "{text}");
+        }
+        for text in
+            ["{\"id\":1}\n\nNote: the total is open.", "{\"id\":1}}\n\nI hope this helps!", "{\"id\":1}\n{\"a\":[1,2]}"]
+        {
+            assert!(value(text, Mode::Safe).is_some(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_bare_number_with_one_comma_is_two_numbers_to_strict() {
+        for (text, strict) in [(r#"{"id":1,234}"#, None), (r#"{"id":1,234,567}"#, Some(r#"{"id":1234567}"#))] {
+            assert_eq!(value(text, Mode::Strict).as_deref(), strict, "{text}");
+            assert!(value(text, Mode::Safe).is_some(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_list_of_documents_has_all_of_them() {
+        const ROWS: usize = 5000;
+        let schema = json!({"type": "array", "items": {"type": "object", "required": ["a"],
+            "properties": {"a": {"type": "integer"}}, "additionalProperties": false}});
+        let schema = CompiledSchema::new(&schema).expect("a schema");
+        let rows: Vec<String> = (0..ROWS).map(|row| format!("{{\"a\":{row}}}")).collect();
+        for mark in ["\n", ",\n"] {
+            let Reading::Accepted(accepted) = read(&rows.join(mark), Some(&schema), Conditions::default()) else {
+                panic!("the rows are a list");
+            };
+            assert_eq!((accepted.document().root().len(), accepted.repairs().len()), (ROWS, ROWS + 1));
+        }
+    }
 }

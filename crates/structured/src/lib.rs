@@ -12,6 +12,7 @@ mod alias;
 mod align;
 mod announce;
 mod batch;
+mod behind;
 mod choose;
 mod code;
 mod document;

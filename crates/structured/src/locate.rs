@@ -6,7 +6,7 @@
 //!
 //! What never happens here: no choice between documents. The reader chooses, with the schema in hand.
 
-use crate::repair::{Cut, Draft, Junk, draft, headless_draft};
+use crate::repair::{Cut, Draft, Junk, Reach, draft, headless_draft};
 
 /// All documents of a text, in order, and what stopped the search.
 #[derive(Debug, Default)]
@@ -15,8 +15,9 @@ pub(crate) struct Found {
     pub(crate) junk: Option<Junk>,
 }
 
-/// More documents than this in one answer are as good as none.
-const DRAFTS_MAX: usize = 4096;
+/// What is read behind a document, in case it was closed too early, comes to so many times the text. Then each document
+/// ends where its brackets do.
+const LOOKS_BEHIND: usize = 32;
 /// Words a bracket in prose may hold (`{name}`, `[1]`) before it counts as a document.
 const PROSE_TOKENS: usize = 2;
 
@@ -35,11 +36,13 @@ pub(crate) fn documents(text: &str) -> Found {
         }
         return found;
     }
-    while found.drafts.len() < DRAFTS_MAX {
-        let Some(start) = next_opening(text, at) else { break };
-        match draft(text, start) {
+    let mut behind = 0;
+    while let Some(start) = next_opening(text, at) {
+        let reach = if behind < text.len() * LOOKS_BEHIND { Reach::Behind } else { Reach::Brackets };
+        match draft(text, start, reach) {
             Ok(draft) => {
                 at = draft.end.max(start + 1);
+                behind += draft.seen - draft.end;
                 let prose = draft.is_broken() && (draft.tokens <= PROSE_TOKENS + 1 || is_aside(text, &found, &draft));
                 // What is cut reaches to the end: a bracket inside it opens no document of its own.
                 let broken = draft.is_broken();

@@ -16,7 +16,7 @@ use crate::locate::{Found, documents};
 use crate::outcome::{Accepted, Layer, Reading, Rejected, Truncated, Violation};
 use crate::record::{Edit, Pass, Risk, apply};
 use crate::refusal;
-use crate::repair::{Ambiguity, Cut, Draft, MEMBERS_LEFT_OUT, Readings};
+use crate::repair::{Ambiguity, COMMA_IN_NUMBER, Cut, Draft, MEMBERS_LEFT_OUT, Readings};
 use crate::schema::CompiledSchema;
 use crate::template;
 
@@ -254,6 +254,7 @@ impl Reader<'_> {
     pub(crate) fn one(&self, draft: &Draft) -> Reading {
         let settled = |doubt: &&Ambiguity| match self.schema {
             Some(_) if doubt.what == "number" => false,
+            _ if doubt.what == COMMA_IN_NUMBER => self.conditions.mode == Mode::Strict,
             // Without a schema, or where every member is declared, the ellipsis says nothing.
             schema if doubt.what == MEMBERS_LEFT_OUT => schema.is_some_and(CompiledSchema::has_maps),
             _ => true,

@@ -10,6 +10,7 @@ use steersman_core::pointer_token;
 use crate::code::Code;
 use serde::Serialize;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// How much of the author's meaning a change could lose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -103,16 +104,18 @@ pub fn replay(input: &str, repairs: &[Repair]) -> Option<String> {
 
 /// Dresses up the edits of a chain of passes. `output` is the delivered text.
 pub(crate) fn repairs(passes: &[Pass], output: &crate::Document) -> Vec<Repair> {
+    let shifts: Vec<Shifts<'_>> = passes.iter().map(Shifts::of).collect();
+    let mut places = Places::of(output);
     let mut all = Vec::new();
     for (pass, step) in passes.iter().enumerate() {
         for edit in &step.edits {
-            let place = follow(passes, pass, edit.start);
+            let place = shifts.iter().skip(pass).fold(edit.start, |at, shifts| shifts.carry(at));
             all.push(Repair {
                 code: edit.code,
                 pass,
                 start: edit.start,
                 end: edit.end,
-                pointer: pointer_at(output, place),
+                pointer: places.pointer(place),
                 before: step.text.get(edit.start..edit.end).unwrap_or("").to_owned(),
                 after: edit.after.clone().into_owned(),
                 risk: edit.code.risk(),
@@ -122,43 +125,95 @@ pub(crate) fn repairs(passes: &[Pass], output: &crate::Document) -> Vec<Repair> 
     all
 }
 
-/// Carries an offset from the text of `pass` through all later edits to the output text.
-fn follow(passes: &[Pass], pass: usize, offset: usize) -> usize {
-    let mut at = offset;
-    for step in passes.iter().skip(pass) {
-        let mut out = at;
-        for edit in step.edits.iter().take_while(|edit| edit.start < at) {
-            let removed = edit.end.min(at) - edit.start;
-            out = out + edit.after.len() - removed;
-        }
-        at = out;
+/// Where the offsets of one pass's text are in the next.
+struct Shifts<'p> {
+    edits: &'p [Edit],
+    /// Bytes written and removed by the edits before each one.
+    before: Vec<(usize, usize)>,
+}
+
+impl<'p> Shifts<'p> {
+    fn of(pass: &'p Pass) -> Self {
+        let sum = |sum: &mut (usize, usize), edit: &Edit| {
+            let before = *sum;
+            *sum = (sum.0 + edit.after.len(), sum.1 + edit.end.saturating_sub(edit.start));
+            Some(before)
+        };
+        Self { edits: &pass.edits, before: pass.edits.iter().scan((0, 0), sum).collect() }
     }
-    at
+
+    fn carry(&self, at: usize) -> usize {
+        let last = self.edits.partition_point(|edit| edit.start < at).checked_sub(1);
+        let found = last.and_then(|last| Some((self.edits.get(last)?, self.before.get(last)?)));
+        found.map_or(at, |(edit, (written, removed))| {
+            (at + written + edit.after.len()).saturating_sub(removed + edit.end.min(at) - edit.start)
+        })
+    }
 }
 
 /// The pointer of the innermost value that covers a byte of the document.
 pub(crate) fn pointer_at(doc: &crate::Document, at: usize) -> String {
-    let mut pointer = String::new();
-    let mut node = doc.root();
-    loop {
-        let covers = |n: crate::Node<'_>| n.span().0 <= at && at <= n.span().1;
-        let member = node.members().find(|(k, v)| k.span().0 <= at && at <= v.span().1);
-        let step = match member {
-            Some((key, value)) => {
-                let name = key.as_str().unwrap_or_default();
-                pointer.push('/');
-                pointer.push_str(&pointer_token(&name));
-                Some(value)
-            }
-            None => node.items().enumerate().find(|(_, n)| covers(*n)).map(|(i, n)| {
-                pointer.push('/');
-                pointer.push_str(&i.to_string());
-                n
-            }),
-        };
-        match step {
-            Some(inner) => node = inner,
-            None => return pointer,
+    Places::of(doc).pointer(at)
+}
+
+/// A member or an element: its name or number, where it starts and ends, and the value.
+type Child<'d> = (Cow<'d, str>, usize, usize, crate::Node<'d>);
+
+/// The pointers of many places in one document. What stands in a container is listed once.
+struct Places<'d> {
+    document: &'d crate::Document,
+    inside: BTreeMap<usize, Vec<Child<'d>>>,
+}
+
+impl<'d> Places<'d> {
+    fn of(document: &'d crate::Document) -> Self {
+        Self { document, inside: BTreeMap::new() }
+    }
+
+    fn pointer(&mut self, at: usize) -> String {
+        let mut pointer = String::new();
+        let mut node = self.document.root();
+        loop {
+            let inside = self.inside.entry(node.span().0).or_insert_with(|| children(node));
+            let first = inside.partition_point(|(_, _, end, _)| *end < at);
+            let Some((name, _, _, value)) = inside.get(first).filter(|(_, start, ..)| *start <= at) else {
+                return pointer;
+            };
+            pointer.push('/');
+            pointer.push_str(&pointer_token(name));
+            node = *value;
         }
+    }
+}
+
+fn children(node: crate::Node<'_>) -> Vec<Child<'_>> {
+    let members =
+        node.members().map(|(key, value)| (key.as_str().unwrap_or_default(), key.span().0, value.span().1, value));
+    let items =
+        node.items().enumerate().map(|(i, item)| (Cow::Owned(i.to_string()), item.span().0, item.span().1, item));
+    members.chain(items).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Document;
+
+    #[test]
+    fn places_are_found_through_passes_and_containers() {
+        let output = Document::parse(r#"{"a":[1,{"b/c":"x"}],"d":2}"#).expect("JSON");
+        for (at, want) in
+            [(0, ""), (1, "/a"), (6, "/a/0"), (7, "/a/0"), (8, "/a/1"), (11, "/a/1/b~1c"), (25, "/d"), (27, "")]
+        {
+            assert_eq!(pointer_at(&output, at), want, "{at}");
+        }
+        let edits = vec![
+            Edit::new(0, 2, "", Code::Wrapper),
+            Edit::new(4, 4, "abc", Code::BareKey),
+            Edit::new(6, 9, "x", Code::Number),
+        ];
+        let pass = Pass { text: "0123456789".to_owned(), edits };
+        let carried: Vec<usize> = (0..11).map(|at| Shifts::of(&pass).carry(at)).collect();
+        assert_eq!(carried, [0, 0, 0, 1, 2, 6, 7, 8, 8, 8, 9]);
     }
 }

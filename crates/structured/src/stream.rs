@@ -76,6 +76,8 @@ pub struct Stream<'s> {
     open: Vec<u8>,
     /// The last certain byte and the brackets open there.
     sure: (usize, usize),
+    /// The end of a number that the text behind its delimiter may still make another one (`1,234`, `12 000`).
+    held: Option<usize>,
     /// Where the word or text that is under way began.
     began: usize,
     previews: Previews,
@@ -94,6 +96,7 @@ impl<'s> Stream<'s> {
             state: State::Value,
             open: Vec::new(),
             sure: (0, 0),
+            held: None,
             began: 0,
             previews,
             shown: 0,
@@ -194,14 +197,31 @@ impl<'s> Stream<'s> {
                 if !whole || !vouched(word, |word| self.voucher.scalar(word)) {
                     return State::Loose;
                 }
-                self.state = self.complete(self.at);
+                if matches!(word.first(), Some(b'-' | b'0'..=b'9')) {
+                    (self.held, self.state) = (Some(self.at), State::After);
+                } else {
+                    self.state = self.complete(self.at);
+                }
                 self.between(byte)
             }
             _ => self.between(byte),
         }
     }
 
+    /// A number is one once a bracket, the key behind its comma, or in a list its comma came.
+    fn release_number(&mut self, byte: u8) {
+        let ends = match self.state {
+            State::Key => byte == b'"',
+            State::After => matches!(byte, b'}' | b']') || (byte == b',' && self.open.last() == Some(&b'[')),
+            _ => false,
+        };
+        if ends && let Some(end) = self.held.take() {
+            self.complete(end);
+        }
+    }
+
     fn between(&mut self, byte: u8) -> State {
+        self.release_number(byte);
         match (self.state, byte) {
             (state, b' ' | b'\n' | b'\r' | b'\t') => state,
             (State::Key | State::FirstKey, b'"') => self.begin(State::Text { key: true }),
@@ -292,5 +312,26 @@ fn holds(shown: Node<'_>, whole: Node<'_>) -> bool {
         }
         Kind::String => shown.as_str() == whole.as_str(),
         _ => shown.raw() == whole.raw(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Previews, Stream};
+
+    #[test]
+    fn a_number_is_shown_once_nothing_behind_its_comma_can_belong_to_it() {
+        for (text, shown) in [
+            (r#"{"n":1,"#, None),
+            (r#"{"n":1,234"#, None),
+            (r#"{"n":12 000"#, None),
+            (r#"{"n":1, ""#, Some(r#"{"n":1}"#)),
+            (r#"{"n":1 }"#, Some(r#"{"n":1 }"#)),
+            ("[1,2", Some("[1]")),
+        ] {
+            let mut stream = Stream::new(Previews::Shown, None);
+            stream.push(text.as_bytes());
+            assert_eq!(stream.partial().as_deref(), shown, "{text}");
+        }
     }
 }

@@ -154,8 +154,7 @@ fn is_listed(document: &Document, node: Node<'_>, shapes: &Shapes) -> bool {
     for step in pointer.split('/').skip(1) {
         let name = pointer_key(step);
         let inner = at.iter().filter_map(|id| shapes.shape(*id)).flat_map(|shape| {
-            let declared =
-                shape.properties.iter().find(|property| property.name == name).map(|property| property.shape);
+            let declared = shape.property(&name).map(|property| property.shape);
             let item = shape.items.filter(|_| name.bytes().all(|byte| byte.is_ascii_digit()));
             declared.or(shape.additional).into_iter().chain(item)
         });

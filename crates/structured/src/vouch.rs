@@ -128,7 +128,7 @@ impl<'s> Voucher<'s> {
         if !frame.object {
             return self.shapes_of(form).find_map(|shape| shape.items).map_or(Step::Anything, Step::Shape);
         }
-        let named = |shape: &Shape| shape.properties.iter().find(|p| p.name == frame.key).map(|p| p.shape);
+        let named = |shape: &Shape| shape.property(&frame.key).map(|p| p.shape);
         if let Some(id) = self.shapes_of(form).find_map(named) {
             return Step::Shape(id);
         }

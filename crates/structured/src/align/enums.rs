@@ -8,8 +8,10 @@
 //! What never happens here: no synonym (`resolved` is not `completed`), no nearest member for its own sake.
 
 use super::letters::{latin, narrow};
-use super::words::{INFLECTION, STYLE, inflected, is_contrast, stem, typing_error, words};
-use super::{synonyms, units};
+use super::synonyms;
+use super::units::{self, UnitId};
+use super::vocabulary::is_contrast;
+use super::words::{INFLECTION, STYLE, inflected, stem, typing_error, words};
 
 /// What came of the search.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +25,7 @@ pub(super) enum Match {
 }
 
 /// A price and the test that a member has to pass for it.
-type Rung<'a> = (u32, &'a dyn Fn(&str) -> bool);
+type Rung<'a> = (u32, &'a dyn Fn(&Word) -> bool);
 
 const LOOK_ALIKE: u32 = 6;
 const SAME_THING: u32 = 3;
@@ -84,23 +86,75 @@ const KINDS: [&str; 14] = [
     "related",
 ];
 
-pub(super) fn nearest(found: &str, members: &[&str], name: &str) -> Match {
-    let found = undecorated(found, members);
+/// The words of a list, each taken apart once.
+#[derive(Debug)]
+pub(crate) struct Listed(Vec<Word>);
+
+/// A word taken apart.
+#[derive(Debug)]
+struct Word {
+    text: String,
+    lower: String,
+    /// Letters and digits in lower case.
+    plain: String,
+    words: Vec<String>,
+    stems: Vec<String>,
+    signs: Vec<char>,
+    units: Vec<UnitId>,
+    language: Option<usize>,
+}
+
+impl Listed {
+    pub(crate) fn of<'w>(words: impl Iterator<Item = &'w str>) -> Self {
+        Self(words.map(Word::of).collect())
+    }
+
+    /// The word of this number.
+    pub(super) fn text(&self, at: usize) -> &str {
+        self.0.get(at).map_or("", |word| &word.text)
+    }
+
+    fn contains(&self, text: &str) -> bool {
+        self.0.iter().any(|word| word.text == text)
+    }
+}
+
+impl Word {
+    fn of(text: &str) -> Self {
+        let words = words(text);
+        Self {
+            text: text.to_owned(),
+            lower: text.to_lowercase(),
+            plain: plain(text),
+            stems: words.iter().map(|word| stem(word)).collect(),
+            words,
+            signs: signs(text),
+            units: units::marked(text),
+            language: synonyms::language(text),
+        }
+    }
+}
+
+pub(super) fn nearest(found: &str, members: &Listed, name: &str) -> Match {
+    let text = undecorated(found, members);
+    let found = Word::of(text);
+    let look_alike = (!text.is_ascii()).then(|| plain(&latin(text)));
+    let unit = |m: &Word| found.units.iter().any(|unit| m.units.contains(unit));
     let rungs: [Rung<'_>; 7] = [
-        (STYLE, &|m| plain(found) == plain(m) && !plain(m).is_empty() && signs(found) == signs(m)),
-        (LOOK_ALIKE, &|m| !found.is_ascii() && m.is_ascii() && plain(&latin(found)) == plain(m)),
-        (INFLECTION, &|m| inflection(found, m)),
-        (SAME_THING, &|m| units::same(found, m) || synonyms::is_same_language(found, m)),
-        (ABBREVIATION, &|m| abbreviation(found, m)),
-        (PHRASE, &|m| leads(found, m, members, name)),
-        (TYPING, &|m| slip(found, m, members)),
+        (STYLE, &|m| found.plain == m.plain && !m.plain.is_empty() && found.signs == m.signs),
+        (LOOK_ALIKE, &|m| m.text.is_ascii() && look_alike.as_ref() == Some(&m.plain)),
+        (INFLECTION, &|m| inflection(&found, m)),
+        (SAME_THING, &|m| unit(m) || (found.language.is_some() && found.language == m.language)),
+        (ABBREVIATION, &|m| abbreviation(&found, m)),
+        (PHRASE, &|m| leads(&found, m, members, name)),
+        (TYPING, &|m| slip(&found, m, members)),
     ];
     for (price, near) in rungs {
-        let hits: Vec<usize> = (0..members.len()).filter(|&i| members.get(i).is_some_and(|m| near(m))).collect();
-        match hits.as_slice() {
-            [] => {}
-            [only] => return Match::One(*only, price),
-            [a, b, ..] => return Match::Two(*a, *b),
+        let mut hits = members.0.iter().enumerate().filter(|(_, m)| near(m)).map(|(i, _)| i);
+        match (hits.next(), hits.next()) {
+            (None, _) => {}
+            (Some(only), None) => return Match::One(only, price),
+            (Some(a), Some(b)) => return Match::Two(a, b),
         }
     }
     Match::None
@@ -108,7 +162,7 @@ pub(super) fn nearest(found: &str, members: &[&str], name: &str) -> Match {
 
 /// Without the marks of emphasis around it, the number of a list before it, and the position that taggers write before
 /// a class (`B-LOC`).
-fn undecorated<'f>(found: &'f str, members: &[&str]) -> &'f str {
+fn undecorated<'f>(found: &'f str, members: &Listed) -> &'f str {
     let mut text = found.trim();
     for mark in ["**", "__", "*", "`", "\"", "'", "_"] {
         if let Some(inner) = text.strip_prefix(mark).and_then(|rest| rest.strip_suffix(mark)).filter(|t| !t.is_empty())
@@ -116,15 +170,15 @@ fn undecorated<'f>(found: &'f str, members: &[&str]) -> &'f str {
             text = inner.trim();
         }
     }
-    if !members.iter().any(|member| member.ends_with('!')) {
+    if !members.0.iter().any(|member| member.text.ends_with('!')) {
         text = text.trim_end_matches('!').trim_end();
     }
     let digits = text.trim_start_matches('(').trim_start_matches(|c: char| c.is_ascii_digit());
     let numbered = digits.len() < text.len() && digits.starts_with([')', '.', ':', ' ']);
     let label = digits.trim_start_matches([')', '.', ':', ' ', '-', '–']);
     if numbered
-        && members.iter().any(|m| plain(m) == plain(label))
-        && !members.iter().any(|m| m.contains(|c: char| c.is_ascii_digit()))
+        && members.0.iter().any(|m| m.plain == plain(label))
+        && !members.0.iter().any(|m| m.text.contains(|c: char| c.is_ascii_digit()))
     {
         return label;
     }
@@ -132,7 +186,7 @@ fn undecorated<'f>(found: &'f str, members: &[&str]) -> &'f str {
         return class;
     }
     match text.split_once('-') {
-        Some((position, class)) if "BIESLU".contains(position) && position.len() == 1 && members.contains(&class) => {
+        Some((position, class)) if "BIESLU".contains(position) && position.len() == 1 && members.contains(class) => {
             class
         }
         _ => text,
@@ -150,8 +204,8 @@ fn of_type(text: &str) -> Option<&str> {
 
 /// Word by word the same, but for words that are the unmistakable beginning of the member's (`med` for `medium`), or a
 /// usual short form of it or for it (`rectangle` for `rect`).
-fn abbreviation(found: &str, member: &str) -> bool {
-    let (a, b) = (words(found), words(member));
+fn abbreviation(found: &Word, member: &Word) -> bool {
+    let (a, b) = (&found.words, &member.words);
     // What ends in a vowel is a word of its own (`java`), but for the `o` of clipped ones (`info`).
     let clipped = |x: &String| !x.ends_with(['a', 'e', 'i', 'u']);
     let short = |x: &String, y: &String| {
@@ -159,10 +213,7 @@ fn abbreviation(found: &str, member: &str) -> bool {
             || synonyms::is_short_for(x, y)
             || synonyms::is_short_for(y, x)
     };
-    a.len() == b.len()
-        && a != b
-        && signs(found) == signs(member)
-        && a.iter().zip(&b).all(|(x, y)| x == y || short(x, y))
+    a.len() == b.len() && a != b && found.signs == member.signs && a.iter().zip(b).all(|(x, y)| x == y || short(x, y))
 }
 
 /// Letters and digits in lower case.
@@ -181,22 +232,20 @@ fn signs(text: &str) -> Vec<char> {
     if negative { [marks, vec!['-']].concat() } else { marks }
 }
 
-fn inflection(found: &str, member: &str) -> bool {
-    let (a, b) = (words(found), words(member));
-    a.len() == b.len()
-        && !a.is_empty()
-        && signs(found) == signs(member)
-        && a.iter()
-            .zip(&b)
-            .all(|(x, y)| stem(x) == stem(y) && inflected(x, y) && x.chars().any(char::is_alphabetic) || x == y)
+fn inflection(found: &Word, member: &Word) -> bool {
+    let words = found.words.iter().zip(&member.words);
+    let mut both = words.zip(found.stems.iter().zip(&member.stems));
+    found.words.len() == member.words.len()
+        && !found.words.is_empty()
+        && found.signs == member.signs
+        && both.all(|((x, y), (s, t))| x == y || (s == t && inflected(x, y) && x.chars().any(char::is_alphabetic)))
 }
 
 /// `bug - the app crashes`, `high (urgent)`, `high priority` for a member named `priority`.
-fn leads(found: &str, member: &str, members: &[&str], name: &str) -> bool {
-    let text = found.trim();
-    let lower = text.to_lowercase();
-    let Some(rest) = lower.strip_prefix(member.to_lowercase().as_str()) else {
-        return trails(&lower, member, members, name);
+fn leads(found: &Word, member: &Word, members: &Listed, name: &str) -> bool {
+    let lower = found.lower.trim();
+    let Some(rest) = lower.strip_prefix(member.lower.as_str()) else {
+        return trails(lower, member, members, name);
     };
     if rest.is_empty() || doubtful(rest, member, members) {
         return false;
@@ -206,7 +255,7 @@ fn leads(found: &str, member: &str, members: &[&str], name: &str) -> bool {
     let tail = words(rest);
     let says_nothing = |w: &String| own_name.contains(w) || KINDS.contains(&w.as_str());
     let named = rest.starts_with([' ', '-', '_']) && !tail.is_empty() && tail.iter().all(says_nothing);
-    explained || named || is_completed(member, rest)
+    explained || named || is_completed(&member.text, rest)
 }
 
 /// `delayed by 25 minutes`, `escalated to the manager`: what was done, and by whom, to whom or why.
@@ -216,8 +265,8 @@ fn is_completed(member: &str, rest: &str) -> bool {
 }
 
 /// `category: bug`: the member's own name before it.
-fn trails(lower: &str, member: &str, members: &[&str], name: &str) -> bool {
-    let Some(head) = lower.strip_suffix(member.to_lowercase().as_str()) else { return false };
+fn trails(lower: &str, member: &Word, members: &Listed, name: &str) -> bool {
+    let Some(head) = lower.strip_suffix(member.lower.as_str()) else { return false };
     let own_name = words(name);
     let before = words(head);
     head.ends_with([' ', ':', '='])
@@ -232,23 +281,28 @@ pub(super) fn is_doubtful(text: &str) -> bool {
 }
 
 /// The words around the member deny it, doubt it, or name another.
-fn doubtful(rest: &str, member: &str, members: &[&str]) -> bool {
+fn doubtful(rest: &str, member: &Word, members: &Listed) -> bool {
     let others = words(rest);
     let doubt =
         rest.contains(['?', '/', '|']) || rest.contains("n't") || others.iter().any(|w| DOUBTS.contains(&w.as_str()));
     let stems: Vec<String> = others.iter().map(|w| stem(w)).collect();
-    let second = members.iter().filter(|m| **m != member).any(|m| {
-        let parts: Vec<String> = words(m).iter().map(|w| stem(w)).collect();
-        !parts.is_empty() && stems.windows(parts.len()).any(|window| window == parts.as_slice())
-    });
+    let second = members
+        .0
+        .iter()
+        .filter(|m| m.text != member.text)
+        .any(|m| !m.stems.is_empty() && stems.windows(m.stems.len()).any(|window| window == m.stems.as_slice()));
     doubt || second
 }
 
-fn slip(found: &str, member: &str, members: &[&str]) -> bool {
-    let (a, b) = (plain(found), plain(member));
+fn slip(found: &Word, member: &Word, members: &Listed) -> bool {
+    let (a, b) = (found.plain.as_str(), member.plain.as_str());
     // Another member as near as that would make it a guess.
-    let alone = members.iter().filter(|m| **m != member).all(|m| !typing_error(&plain(m), &b, 3));
-    signs(found) == signs(member) && typing_error(&a, &b, 5) && stem(&a) != stem(&b) && alone && !negated(&a, &b)
+    let others = || members.0.iter().filter(|m| m.text != member.text);
+    typing_error(a, b, 5)
+        && found.signs == member.signs
+        && stem(a) != stem(b)
+        && !negated(a, b)
+        && others().all(|m| !typing_error(&m.plain, b, 3))
 }
 
 fn negated(a: &str, b: &str) -> bool {
@@ -264,6 +318,7 @@ mod tests {
     #[test]
     fn a_near_miss_is_taken_only_if_it_can_be_one_member() {
         let members = ["billing", "bug", "other", "in_progress", "completed", "open"];
+        let nearest = |found: &str, members: &[&str], name| nearest(found, &Listed::of(members.iter().copied()), name);
         let hit = |found: &str| match nearest(found, &members, "ticket_category") {
             Match::One(i, _) => members.get(i).copied(),
             _ => None,

@@ -20,7 +20,7 @@ use crate::schema::{Property, Shape, ShapeId, Types};
 /// What may be left to repair in a value that is put into its frame.
 const SEAMLESS_PRICE_MAX: u32 = 2;
 /// Frames inside frames.
-const FRAMES_MAX: usize = 3;
+pub(super) const FRAMES_MAX: usize = 3;
 /// What may be left to repair inside a frame, besides a half for each node: drift is systematic.
 const INNER_PRICE_MAX: u32 = 8;
 
@@ -41,7 +41,7 @@ impl Aligner<'_> {
         if node.kind() != Kind::Object || depth > FRAMES_MAX {
             return None;
         }
-        let declared = |key: &str| shape.properties.iter().any(|p| p.name == key);
+        let declared = |key: &str| shape.property(key).is_some();
         let (inner, code) = frame_of(node, &declared)?;
         let container = matches!(inner.kind(), Kind::Object | Kind::Array) || enclosed(inner).is_some();
         let wants_container = shape.types.has(Types::OBJECT) || shape.types.has(Types::ARRAY);
@@ -148,7 +148,7 @@ impl Aligner<'_> {
     fn is_own(&self, name: &str, id: ShapeId) -> bool {
         const NAMING: [&str; 8] = ["type", "name", "id", "role", "status", "index", "text", "content"];
         let Some(shape) = self.shapes.shape(id).filter(|_| !NAMING.contains(&name)) else { return false };
-        let declares = |shape: &Shape| shape.properties.iter().any(|p| p.name == name);
+        let declares = |shape: &Shape| shape.property(name).is_some();
         let near = shape.branches.iter().chain(&shape.items).filter_map(|id| self.shapes.shape(*id));
         let further = near.clone().flat_map(|shape| shape.branches.iter().chain(&shape.items));
         declares(shape) || near.clone().any(declares) || further.filter_map(|id| self.shapes.shape(*id)).any(declares)
@@ -161,9 +161,11 @@ impl Aligner<'_> {
         price.filter(|price| *price <= inner_price_max(node))
     }
 
-    fn price_of_document(&self, document: &Document, id: ShapeId) -> Option<u32> {
-        let mut inner = Aligner { shapes: self.shapes, edits: Vec::new() };
-        inner.price_of_part(document.root(), id)
+    fn price_of_document(&mut self, document: &Document, id: ShapeId) -> Option<u32> {
+        let mut inner = Aligner { shapes: self.shapes, edits: Vec::new(), memo: self.memo.of_another() };
+        let price = inner.price_of_part(document.root(), id);
+        self.memo.take_steps_of(&inner.memo);
+        price
     }
 
     /// The price of the whole answer in the one member that it can be, or `None`. The member is the only one that is
@@ -185,7 +187,7 @@ impl Aligner<'_> {
         let mut places = shape.properties.iter().filter(takes);
         let (place, others) = (places.next()?, places.next());
         let alone = others.is_none() && shape.properties.iter().all(|p| p.required == (p.name == place.name));
-        let known = node.members().any(|(key, _)| shape.properties.iter().any(|p| key.is_text(&p.name)));
+        let known = node.members().any(|(key, _)| key.as_str().is_some_and(|key| shape.property(&key).is_some()));
         if !alone || known || node.is_empty() {
             return None;
         }
@@ -222,8 +224,9 @@ impl Aligner<'_> {
     }
 
     /// Frames of containers stand around the whole answer, not around its parts.
-    fn at_root(&self, depth: usize) -> bool {
-        depth == 0 || self.edits.iter().any(|e| matches!(e.code, Code::Envelope | Code::SchemaEcho) && e.start == 0)
+    pub(super) fn at_root(&self, depth: usize) -> bool {
+        let frame = |e: &Edit| matches!(e.code, Code::Envelope | Code::SchemaEcho) && e.start == 0;
+        depth == 0 || self.edits.first().is_some_and(frame)
     }
 }
 

@@ -13,11 +13,13 @@ mod enums;
 mod format;
 mod frame;
 mod letters;
+mod memo;
 mod numbers;
 mod object;
 mod regroup;
 mod synonyms;
 mod units;
+mod vocabulary;
 mod words;
 
 use crate::code::Code;
@@ -25,9 +27,11 @@ use crate::document::{Document, Kind, Node, encode};
 use crate::record::Edit;
 use crate::schema::{Place, Shape, ShapeId, Shapes, Types, equals};
 use enums::Match;
+use memo::{Memo, Seen};
 
+pub(crate) use enums::Listed;
 pub(crate) use numbers::integral;
-pub(crate) use words::Name;
+pub(crate) use words::{Name, stems};
 
 /// Two ways whose prices differ by less are equally good.
 pub(crate) const MARGIN: u32 = 2;
@@ -66,8 +70,17 @@ impl Misfit {
 
 /// The edits that lead to the schema's form, in order, and their price.
 pub(crate) fn align(document: &Document, shapes: &Shapes) -> Result<(Vec<Edit>, u32), Misfit> {
-    let mut aligner = Aligner { shapes, edits: Vec::new() };
-    let price = aligner.value(document.root(), 0, 0)?;
+    align_within(document, shapes, Memo::for_nodes(document.nodes()))
+}
+
+fn align_within(document: &Document, shapes: &Shapes, memo: Memo) -> Result<(Vec<Edit>, u32), Misfit> {
+    let mut aligner = Aligner { shapes, edits: Vec::new(), memo };
+    let price = aligner.value(document.root(), 0, 0);
+    if aligner.memo.is_spent() {
+        let message = "too much to align: so many forms come into question that the search was given up".to_owned();
+        return Err(Misfit::new(document.root(), "too_much", message));
+    }
+    let price = price?;
     let mut edits = aligner.edits;
     edits.sort_by_key(|edit| (edit.start, edit.end));
     match currency::contradiction(document, &edits) {
@@ -79,11 +92,34 @@ pub(crate) fn align(document: &Document, shapes: &Shapes) -> Result<(Vec<Edit>, 
 struct Aligner<'s> {
     shapes: &'s Shapes,
     edits: Vec<Edit>,
+    memo: Memo,
 }
 
 impl<'s> Aligner<'s> {
-    /// Aligns a value; on failure the edits are as before.
+    /// Aligns a value; on failure the edits are as before. Branches and renamed members ask for the same value under
+    /// the same shape again and again, so what came of it is kept.
     fn value(&mut self, node: Node<'_>, id: ShapeId, depth: usize) -> Result<u32, Misfit> {
+        if !self.memo.spend(1) {
+            return Err(Misfit::new(node, "too_much", "too much to align".to_owned()));
+        }
+        if depth == 0 || !matches!(node.kind(), Kind::Object | Kind::Array) {
+            return self.searched(node, id, depth);
+        }
+        let seen = Seen::new(node, id, depth, self.at_root(depth));
+        if let Some(known) = self.memo.known(&seen) {
+            return known.map(|(price, edits)| {
+                self.edits.extend(edits.iter().cloned());
+                price
+            });
+        }
+        let before = self.edits.len();
+        let found = self.searched(node, id, depth);
+        let kept = self.edits.get(before..).unwrap_or_default();
+        self.memo.keep(seen, found.as_ref().map(|price| (*price, kept)).map_err(Clone::clone));
+        found
+    }
+
+    fn searched(&mut self, node: Node<'_>, id: ShapeId, depth: usize) -> Result<u32, Misfit> {
         let before = self.edits.len();
         let direct = self.direct(node, id, depth);
         let Err(misfit) = direct else { return direct };
@@ -275,7 +311,9 @@ impl<'s> Aligner<'s> {
                 return Ok(EASY);
             }
         }
-        let members: Vec<&str> = listed.iter().filter_map(serde_json::Value::as_str).collect();
+        if !self.memo.spend(listed.len()) {
+            return Err(Misfit::new(node, "enum", format!("`{}` is no listed value", excerpt(node))));
+        }
         let found = match node.kind() {
             Kind::String => node.as_str().unwrap_or_default().into_owned(),
             Kind::Number | Kind::Bool => node.raw().to_owned(),
@@ -287,9 +325,10 @@ impl<'s> Aligner<'s> {
             }
             _ => return Err(Misfit::new(node, "enum", format!("`{}` is no listed value", excerpt(node)))),
         };
-        match enums::nearest(&found, &members, &shape.name) {
+        let members = shape.words();
+        match enums::nearest(&found, members, &shape.name) {
             Match::One(i, price) => {
-                let member = members.get(i).copied().unwrap_or("");
+                let member = members.text(i);
                 self.replace(
                     node,
                     encode(member),
@@ -298,11 +337,28 @@ impl<'s> Aligner<'s> {
                 Ok(price)
             }
             Match::Two(a, b) => {
-                let name = |i: usize| members.get(i).copied().unwrap_or("");
-                Err(Misfit::tie(node, "enum", &format!("`{}`", excerpt(node)), name(a), name(b)))
+                let (a, b) = (members.text(a), members.text(b));
+                Err(Misfit::tie(node, "enum", &format!("`{}`", excerpt(node)), a, b))
             }
             _ => Err(Misfit::new(node, "enum", format!("`{}` is near no listed value", excerpt(node)))),
         }
+    }
+
+    /// The branches that list the very word which the node has under a name, where the others list only other words
+    /// under it: `{"type": "text"}` is no `div`.
+    fn told_by_a_tag(&self, node: Node<'_>, union: &Shape) -> Option<Vec<ShapeId>> {
+        let lists = |branch: ShapeId, name: &str| {
+            let property = self.shapes.shape(branch)?.property(name).filter(|p| p.required)?;
+            self.shapes.shape(property.shape)?.listed.as_ref()
+        };
+        node.members().filter(|(_, value)| value.kind() == Kind::String).find_map(|(key, value)| {
+            let name = key.as_str()?;
+            let listed: Option<Vec<_>> = union.branches.iter().map(|id| Some((*id, lists(*id, &name)?))).collect();
+            let takes = |listed: &[serde_json::Value]| listed.iter().any(|word| equals(value, word));
+            let taken = listed?.into_iter().filter(|(_, listed)| takes(listed)).map(|(id, _)| id);
+            let taken: Vec<ShapeId> = taken.collect();
+            (!taken.is_empty()).then_some(taken)
+        })
     }
 
     /// The cheapest branch, if no other is within the margin.
@@ -310,9 +366,13 @@ impl<'s> Aligner<'s> {
         let before = self.edits.len();
         let mut ways: Vec<(u32, Vec<Edit>)> = Vec::new();
         let mut last = None;
+        let told = self.told_by_a_tag(node, shape);
         for &branch in &shape.branches {
             if depth > crate::schema::DEPTH_MAX {
                 break;
+            }
+            if told.as_ref().is_some_and(|told| !told.contains(&branch)) {
+                continue;
             }
             match self.value(node, branch, depth + 1) {
                 Ok(price) => {

@@ -6,13 +6,14 @@
 //!
 //! What never happens here: no required member is filled from anywhere but the text.
 
-use super::words::{LOOSE, Name, STYLE, key_distance};
+use super::words::{LOOSE, Name, Nouns, STYLE, key_distance};
 use super::{Aligner, MARGIN, Misfit};
 use crate::code::Code;
 use crate::document::{Kind, Node, encode};
 use crate::record::Edit;
 use crate::schema::{Property, Shape, Types};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// A name and value further apart than this are different things.
 const KEY_PRICE_MAX: u32 = 9;
@@ -28,6 +29,8 @@ const NULL: u32 = 1;
 struct Member<'d> {
     key: Node<'d>,
     value: Node<'d>,
+    /// Its number among all members of the text.
+    place: usize,
     name: Cow<'d, str>,
     /// The name taken apart, of a member that is not declared under it.
     parts: Option<Name>,
@@ -36,59 +39,80 @@ struct Member<'d> {
 }
 
 impl Member<'_> {
-    fn distance(&self, property: &Property) -> Option<u32> {
-        key_distance(self.parts.as_ref()?, &property.parts).filter(|price| property.required || *price != LOOSE)
+    fn distance(&self, property: &Property, shape: &Shape) -> Option<u32> {
+        let nouns = Nouns { stems: &shape.nouns, boolean: property.boolean };
+        key_distance(self.parts.as_ref()?, &property.parts, &nouns).filter(|price| property.required || *price != LOOSE)
+    }
+
+    /// A null where the member may be absent.
+    fn is_null_of(&self, property: &Property) -> bool {
+        self.value.kind() == Kind::Null && !property.required && self.name == property.name
+    }
+}
+
+/// An object, what it holds and what it could hold.
+struct Whole<'a, 'd> {
+    node: Node<'d>,
+    shape: &'a Shape,
+    members: Vec<Member<'d>>,
+    /// The members that go, by their places in the text.
+    dropped: Vec<(usize, Code)>,
+}
+
+impl<'a> Whole<'a, '_> {
+    /// Which declared members no member is, so far.
+    fn open(&self) -> Vec<bool> {
+        let mut open = vec![true; self.shape.properties.len()];
+        for member in &self.members {
+            if let Some(slot) = member.property.and_then(|i| open.get_mut(i)) {
+                *slot = false;
+            }
+        }
+        open
+    }
+
+    fn property_of(&self, member: &Member<'_>) -> Option<&'a Property> {
+        self.shape.properties.get(member.property?)
     }
 }
 
 impl Aligner<'_> {
     pub(super) fn object(&mut self, node: Node<'_>, shape: &Shape, depth: usize) -> Result<u32, Misfit> {
-        let mut members: Vec<Member<'_>> = Vec::new();
-        for (key, value) in node.members() {
-            let name = key.as_str().unwrap_or_default();
-            let property = shape.properties.iter().position(|p| p.name == name);
-            if let Some(twin) = members.iter().find(|m| m.name == name) {
-                if twin.value.raw() != value.raw() {
-                    return Err(Misfit::tie(
-                        value,
-                        "duplicate_key",
-                        &format!("`{name}` stands twice and"),
-                        twin.value.raw(),
-                        value.raw(),
-                    ));
-                }
-                self.drop_member(node, key, value, Code::DuplicateMember);
-                continue;
-            }
-            let unknown = property.is_none() && !shape.properties.is_empty();
-            members.push(Member { key, value, parts: unknown.then(|| Name::of(&name)), name, property });
+        let mut whole = gathered(node, shape)?;
+        let mut price = self.rename(&mut whole, depth)?;
+        price += self.members(&mut whole, depth)?;
+        let open = whole.open();
+        if let Some((property, _)) = shape.properties.iter().zip(open).find(|(p, open)| p.required && *open) {
+            let message = format!("`{}` is missing, and nothing in the text stands for it", property.name);
+            return Err(Misfit::new(node, "required", message));
         }
-        let mut price = self.rename(node, shape, &mut members, depth)?;
-        price += self.members(node, shape, &members, depth)?;
-        let missing = shape
-            .properties
-            .iter()
-            .enumerate()
-            .find(|(i, p)| p.required && !members.iter().any(|m| m.property == Some(*i)));
-        match missing {
-            Some((_, p)) => Err(Misfit::new(
-                node,
-                "required",
-                format!("`{}` is missing, and nothing in the text stands for it", p.name),
-            )),
-            None => Ok(price),
-        }
+        self.drop_members(&whole);
+        Ok(price)
     }
 
-    fn members(&mut self, node: Node<'_>, shape: &Shape, members: &[Member<'_>], depth: usize) -> Result<u32, Misfit> {
+    fn members(&mut self, whole: &mut Whole<'_, '_>, depth: usize) -> Result<u32, Misfit> {
+        let shape = whole.shape;
+        let unknown = whole.members.iter().filter(|member| member.property.is_none()).count();
+        if shape.closed && unknown * 2 > whole.members.len() {
+            let message = "most members are unknown: this is another object".to_owned();
+            return Err(Misfit::new(whole.node, "additionalProperties", message));
+        }
+        let open = whole.open();
         let mut price = 0;
-        let mut dropped = 0;
-        for member in members {
-            match member.property.and_then(|i| shape.properties.get(i)) {
-                Some(property) => price += self.member(node, member, property, depth)?,
+        let mut dropped = Vec::new();
+        for member in &whole.members {
+            match whole.property_of(member) {
+                Some(property) => match self.value(member.value, property.shape, depth + 1) {
+                    Ok(of_value) => price += of_value,
+                    Err(_) if member.is_null_of(property) => {
+                        dropped.push((member.place, Code::NullDropped));
+                        price += NULL;
+                    }
+                    Err(misfit) => return Err(misfit),
+                },
                 None if shape.closed => {
-                    dropped += 1;
-                    self.leave_out(node, shape, members, member, depth)?;
+                    self.may_go(whole, &open, member, depth)?;
+                    dropped.push((member.place, Code::ExtraMember));
                     price += DROP;
                 }
                 None => {
@@ -98,49 +122,23 @@ impl Aligner<'_> {
                 }
             }
         }
-        let kept = members.len() - dropped;
-        if dropped > kept {
-            return Err(Misfit::new(
-                node,
-                "additionalProperties",
-                "most members are unknown: this is another object".to_owned(),
-            ));
-        }
+        whole.dropped.append(&mut dropped);
         Ok(price)
     }
 
-    fn member(
-        &mut self,
-        node: Node<'_>,
-        member: &Member<'_>,
-        property: &Property,
-        depth: usize,
-    ) -> Result<u32, Misfit> {
-        let before = self.edits.len();
-        match self.value(member.value, property.shape, depth + 1) {
-            Ok(price) => Ok(price),
-            Err(_) if member.value.kind() == Kind::Null && !property.required && member.name == property.name => {
-                self.edits.truncate(before);
-                self.drop_member(node, member.key, member.value, Code::NullDropped);
-                Ok(NULL)
-            }
-            Err(misfit) => Err(misfit),
-        }
-    }
-
     /// A forbidden member goes, unless it may be a missing one in disguise.
-    fn leave_out(
+    fn may_go(
         &mut self,
-        node: Node<'_>,
-        shape: &Shape,
-        members: &[Member<'_>],
+        whole: &Whole<'_, '_>,
+        open: &[bool],
         member: &Member<'_>,
         depth: usize,
     ) -> Result<(), Misfit> {
-        let open = |i: usize| !members.iter().any(|m| m.property == Some(i));
+        let shape = whole.shape;
+        self.memo.spend(shape.properties.len());
         // What another member was renamed to may as well be this one, if they differ.
-        let rival = members.iter().filter(|m| m.parts.is_some()).find_map(|other| {
-            let property = shape.properties.get(other.property?)?;
+        let rival = whole.members.iter().filter(|m| m.parts.is_some()).find_map(|other| {
+            let property = whole.property_of(other)?;
             let parts = member.parts.as_ref()?;
             let named = parts.says_all_of(&property.parts) || property.parts.says_all_of(parts);
             let (ours, theirs) = (other.value.raw().trim_matches('"'), member.value.raw().trim_matches('"'));
@@ -151,28 +149,25 @@ impl Aligner<'_> {
             let message = format!("{} is of another unit than `{}`", member.value.raw(), property.name);
             return Err(Misfit::new(member.value, "unit", message));
         }
-        let rival = rival.or_else(|| contradicted(shape, members, member));
+        let rival = rival.or_else(|| contradicted(whole, member));
         if let Some((other, property)) = rival {
             let what = format!("`{}`", property.name);
-            return Err(Misfit::tie(node, "required", &what, &other.name, &member.name));
+            return Err(Misfit::tie(whole.node, "required", &what, &other.name, &member.name));
         }
         // Too short to be renamed, and still too near to be something else: `clas` for `class`.
         let slip = |p: &Property| member.parts.as_ref().is_some_and(|parts| parts.is_slip_of(&p.parts));
         // `date`, where nobody said `start_date` or `end_date`: it is one of them.
         let part = |p: &Property| member.parts.as_ref().is_some_and(|parts| p.parts.says_all_of(parts));
-        let parted = shape.properties.iter().enumerate().filter(|(i, p)| open(*i) && part(p));
-        let parted: Vec<(usize, &Property)> = parted.collect();
-        let parted = parted.into_iter().find(|(_, p)| self.price_of(member.value, p, depth).is_some());
-        let near = |(i, p): &(usize, &Property)| open(*i) && (member.distance(p).is_some() || slip(p));
-        let disguised = shape.properties.iter().enumerate().find(near).or(parted);
-        if let Some((_, p)) = disguised {
+        let free = || shape.properties.iter().zip(open).filter(|(_, open)| **open).map(|(p, _)| p);
+        let parted = free().filter(|p| part(p)).find(|p| self.price_of(member.value, p, depth).is_some());
+        let near = |p: &&Property| member.distance(p, shape).is_some() || slip(p);
+        if let Some(disguised) = free().find(near).or(parted) {
             return Err(Misfit::new(
                 member.value,
                 "additionalProperties",
-                format!("`{}` may be `{}`, which does not fit", member.name, p.name),
+                format!("`{}` may be `{}`, which does not fit", member.name, disguised.name),
             ));
         }
-        self.drop_member(node, member.key, member.value, Code::ExtraMember);
         Ok(())
     }
 
@@ -206,35 +201,10 @@ impl Aligner<'_> {
     }
 
     /// Assigns unknown keys to missing members.
-    fn rename(
-        &mut self,
-        node: Node<'_>,
-        shape: &Shape,
-        members: &mut [Member<'_>],
-        depth: usize,
-    ) -> Result<u32, Misfit> {
-        let person = shape.properties.iter().any(|property| property.parts.is_personal());
-        // What name and value cost, the two, and what the name costs: the value is counted where it is aligned.
-        let mut pairs: Vec<(u32, usize, usize, u32)> = Vec::new();
-        for (m, member) in members.iter().enumerate().filter(|(_, m)| m.property.is_none()) {
-            for (p, property) in shape.properties.iter().enumerate() {
-                let taken = || members.iter().any(|other| other.property == Some(p));
-                let told = || self.is_predicate(member, property).or_else(|| self.is_graded(member, property));
-                let Some(name) = member.distance(property).or_else(told).filter(|_| !taken()) else { continue };
-                if !shape.closed && !property.required && name > STYLE {
-                    continue;
-                }
-                if person && member.parts.as_ref().is_some_and(|parts| parts.is_of_nobody(&property.parts)) {
-                    continue;
-                }
-                let Some(value) = self.price_of(member.value, property, depth) else { continue };
-                // Drift is systematic: a large value may hold the same easy change many times over.
-                let size = u32::try_from(member.value.nodes() / 2).unwrap_or(u32::MAX / 4);
-                if name + value <= KEY_PRICE_MAX + EASY_VALUE + size {
-                    pairs.push((name + value, m, p, name));
-                }
-            }
-        }
+    fn rename(&mut self, whole: &mut Whole<'_, '_>, depth: usize) -> Result<u32, Misfit> {
+        let (node, shape) = (whole.node, whole.shape);
+        let mut pairs = self.near(whole, depth);
+        let members = &mut whole.members;
         pairs.sort_unstable();
         let mut total = 0;
         while let Some(&(price, m, p, of_name)) = pairs.first() {
@@ -260,6 +230,38 @@ impl Aligner<'_> {
         Ok(total)
     }
 
+    /// Unknown keys and missing members that may be one: what name and value cost, the two, and what the name costs.
+    /// The value is counted where it is aligned.
+    fn near(&mut self, whole: &Whole<'_, '_>, depth: usize) -> Vec<(u32, usize, usize, u32)> {
+        let shape = whole.shape;
+        let person = shape.properties.iter().any(|property| property.parts.is_personal());
+        let open = whole.open();
+        let free = || shape.properties.iter().zip(&open).enumerate().filter(|(_, (_, open))| **open);
+        let mut pairs = Vec::new();
+        for (m, member) in whole.members.iter().enumerate().filter(|(_, m)| m.parts.is_some()) {
+            for (p, (property, _)) in free() {
+                if !self.memo.spend(1) {
+                    return Vec::new();
+                }
+                let told = || self.is_predicate(member, property).or_else(|| self.is_graded(member, property));
+                let Some(name) = member.distance(property, shape).or_else(told) else { continue };
+                if !shape.closed && !property.required && name > STYLE {
+                    continue;
+                }
+                if person && member.parts.as_ref().is_some_and(|parts| parts.is_of_nobody(&property.parts)) {
+                    continue;
+                }
+                let Some(value) = self.price_of(member.value, property, depth) else { continue };
+                // Drift is systematic: a large value may hold the same easy change many times over.
+                let size = u32::try_from(member.value.nodes() / 2).unwrap_or(u32::MAX / 4);
+                if name + value <= KEY_PRICE_MAX + EASY_VALUE + size {
+                    pairs.push((name + value, m, p, name));
+                }
+            }
+        }
+        pairs
+    }
+
     /// What aligning the value would cost, without doing it. A null says nothing about which member it is.
     fn price_of(&mut self, value: Node<'_>, property: &Property, depth: usize) -> Option<u32> {
         let before = self.edits.len();
@@ -269,36 +271,61 @@ impl Aligner<'_> {
         price.or_else(|| (value.kind() == Kind::Null && !property.required && !nullable).then_some(NULL))
     }
 
-    /// Takes a member out with the comma that belongs to it.
-    fn drop_member(&mut self, object: Node<'_>, key: Node<'_>, value: Node<'_>, code: Code) {
-        let all: Vec<(usize, usize)> = object.members().map(|(k, v)| (k.span().0, v.span().1)).collect();
-        let at = all.iter().position(|(start, _)| *start == key.span().0).unwrap_or(0);
-        let (mut start, mut end) = (key.span().0, value.span().1);
-        let dropped = |span: &(usize, usize)| self.edits.iter().any(|e| e.start <= span.0 && e.end >= span.1);
-        let kept_before = all.iter().take(at).rev().find(|span| !dropped(span));
-        match (kept_before, all.get(at + 1)) {
-            (_, Some(next)) if kept_before.is_none() => end = next.0,
-            (Some(_), _) => start = all.get(at.saturating_sub(1)).map_or(start, |prev| prev.1),
-            _ => {}
+    /// Takes members out, each with the comma that belongs to it: the one before it, or the one behind it where all
+    /// before it go.
+    fn drop_members(&mut self, whole: &Whole<'_, '_>) {
+        if whole.dropped.is_empty() {
+            return;
         }
-        self.edits.push(Edit::new(start, end, "", code));
+        let dropped: BTreeMap<usize, Code> = whole.dropped.iter().copied().collect();
+        let all: Vec<(usize, usize)> = whole.node.members().map(|(k, v)| (k.span().0, v.span().1)).collect();
+        let mut kept = false;
+        for (place, &(start, end)) in all.iter().enumerate() {
+            let Some(code) = dropped.get(&place) else {
+                kept = true;
+                continue;
+            };
+            let before = place.checked_sub(1).filter(|_| kept).and_then(|place| all.get(place));
+            let behind = all.get(place + 1).filter(|_| !kept);
+            let from = before.map_or(start, |before| before.1);
+            let to = behind.map_or(end, |behind| behind.0);
+            self.edits.push(Edit::new(from, to, "", *code));
+        }
     }
+}
+
+/// The members of an object; a key that stands twice has to say the same.
+fn gathered<'a, 'd>(node: Node<'d>, shape: &'a Shape) -> Result<Whole<'a, 'd>, Misfit> {
+    let mut whole = Whole { node, shape, members: Vec::new(), dropped: Vec::new() };
+    let mut known: BTreeMap<Cow<'_, str>, Node<'_>> = BTreeMap::new();
+    for (place, (key, value)) in node.members().enumerate() {
+        let name = key.as_str().unwrap_or_default();
+        if let Some(twin) = known.insert(name.clone(), value) {
+            if twin.raw() != value.raw() {
+                let what = format!("`{name}` stands twice and");
+                return Err(Misfit::tie(value, "duplicate_key", &what, twin.raw(), value.raw()));
+            }
+            whole.dropped.push((place, Code::DuplicateMember));
+            continue;
+        }
+        let property = shape.place_of(&name);
+        let parts = (property.is_none() && !shape.properties.is_empty()).then(|| Name::of(&name));
+        whole.members.push(Member { key, value, place, parts, name, property });
+    }
+    Ok(whole)
 }
 
 /// What the value of a renamed key may cost besides.
 const EASY_VALUE: u32 = 3;
 
 /// The declared member that this one is in another spelling, with another value.
-fn contradicted<'m, 'd, 'p>(
-    shape: &'p Shape,
-    members: &'m [Member<'d>],
-    member: &Member<'_>,
-) -> Option<(&'m Member<'d>, &'p Property)> {
-    members.iter().filter(|other| other.parts.is_none()).find_map(|other| {
-        let property = shape.properties.get(other.property?)?;
+fn contradicted<'w, 'a, 'd>(whole: &'w Whole<'a, 'd>, member: &Member<'_>) -> Option<(&'w Member<'d>, &'a Property)> {
+    whole.members.iter().filter(|other| other.parts.is_none()).find_map(|other| {
+        let property =
+            whole.property_of(other).filter(|property| member.distance(property, whole.shape) == Some(STYLE))?;
         let differ =
             !says_nothing(other.value) && !says_nothing(member.value) && !says_the_same(other.value, member.value);
-        (member.distance(property) == Some(STYLE) && differ).then_some((other, property))
+        differ.then_some((other, property))
     })
 }
 
@@ -373,5 +400,26 @@ mod tests {
         let open = json!({"type": "object", "required": ["credit"], "additionalProperties": false,
             "properties": {"credit": {"type": "number"}}});
         assert!(aligned(&open, r#"{"credit_score":700}"#).is_err());
+    }
+
+    #[test]
+    fn a_word_before_a_name_has_to_be_the_schemas_own_or_say_nothing() {
+        let schema = |name: &str, kind: &str| {
+            json!({"type": "object", "title": "Ticket", "required": [name], "additionalProperties": false,
+                "properties": {name: {"type": kind}}})
+        };
+        for (found, declared, kind, value, taken) in [
+            ("ticket_escalated", "escalated", "boolean", "true", true),
+            ("final_total", "total", "number", "5", true),
+            ("invoice_total", "total", "number", "5", true),
+            ("lacks_consent", "consent", "boolean", "true", false),
+            ("consent", "lacks_consent", "boolean", "true", false),
+            ("never_expires", "expires", "boolean", "true", false),
+            ("discount_price", "price", "number", "5", false),
+            ("emergency_phone", "phone", "string", "\"555\"", false),
+        ] {
+            let found_text = format!("{{\"{found}\":{value}}}");
+            assert_eq!(aligned(&schema(declared, kind), &found_text).is_ok(), taken, "{found} for {declared}");
+        }
     }
 }

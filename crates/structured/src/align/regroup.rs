@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use super::enums;
 use super::numbers;
-use super::words::{Name, STYLE, key_distance};
+use super::words::{Name, Nouns, STYLE, key_distance};
 use super::{Aligner, FRAME};
 use crate::announce::names_no_answer;
 use crate::code::Code;
@@ -104,7 +104,7 @@ fn lifted(members: &[(Cow<'_, str>, Node<'_>)], shape: &Shape) -> Option<String>
 }
 
 fn declared(shape: &Shape, name: &str) -> bool {
-    shape.properties.iter().any(|p| p.name == name)
+    shape.property(name).is_some()
 }
 
 fn distinct(places: &Vec<&Property>) -> bool {
@@ -113,12 +113,14 @@ fn distinct(places: &Vec<&Property>) -> bool {
 
 /// The only member of `shape` that is called `name`, in any style, or `outer` and `name` together.
 fn place<'s>(name: &str, outer: &str, shape: &'s Shape, free: &dyn Fn(&Property) -> bool) -> Option<&'s Property> {
-    let style = |name: &Name, p: &Property| key_distance(name, &p.parts).is_some_and(|price| price <= STYLE);
+    let style =
+        |name: &Name, p: &Property| key_distance(name, &p.parts, &Nouns::default()).is_some_and(|price| price <= STYLE);
     let (own, joined) = (Name::of(name), Name::of(&format!("{outer}_{name}")));
     let inside =
         |p: &Property| style(&Name::of(&format!("{outer}_{}", p.name)), p) || style(&own, p) || style(&joined, p);
-    let prefixed =
-        |p: &Property| key_distance(&own, &Name::of(&format!("{outer}_{}", p.name))).is_some_and(|n| n <= STYLE);
+    let prefixed = |p: &Property| {
+        key_distance(&own, &Name::of(&format!("{outer}_{}", p.name)), &Nouns::default()).is_some_and(|n| n <= STYLE)
+    };
     let mut found = shape.properties.iter().filter(|p| free(p) && (inside(p) || prefixed(p)));
     let only = found.next()?;
     found.next().is_none().then_some(only)
@@ -191,11 +193,13 @@ fn counted(text: &str, items: &Shape) -> Option<String> {
 
 /// Words of the schema's list, parted by commas and the like.
 fn listed(text: &str, items: &Shape) -> Option<String> {
-    let Some(listed) = items.listed.as_ref() else { return counted(text, items) };
-    let members: Vec<&str> = listed.iter().filter_map(serde_json::Value::as_str).collect();
+    if items.listed.is_none() {
+        return counted(text, items);
+    }
+    let members = items.words();
     let parts: Vec<&str> = text.split([',', ';', '|', '\n']).map(str::trim).filter(|part| !part.is_empty()).collect();
-    let word = |part: &&str| match enums::nearest(part, &members, &items.name) {
-        enums::Match::One(i, price) if price <= STYLE => members.get(i).map(|member| encode(member)),
+    let word = |part: &&str| match enums::nearest(part, members, &items.name) {
+        enums::Match::One(i, price) if price <= STYLE => Some(encode(members.text(i))),
         _ => None,
     };
     let words: Vec<String> = parts.iter().map(word).collect::<Option<_>>()?;

@@ -187,13 +187,10 @@ const LANGUAGES: [(&str, &[&str]); 18] = [
     ("uk", &["ukrainian", "українська", "ukr"]),
 ];
 
-/// Whether two words name one language: `tr`, `Turkish`, `tr-TR`.
-pub(super) fn is_same_language(a: &str, b: &str) -> bool {
-    let of = |word: &str| {
-        let word = word.trim().to_lowercase();
-        let code =
-            word.split_once(['-', '_']).filter(|(_, region)| region.len() == 2).map_or(word.as_str(), |(code, _)| code);
-        LANGUAGES.iter().position(|(own, names)| *own == code || names.contains(&word.as_str()))
-    };
-    matches!((of(a), of(b)), (Some(x), Some(y)) if x == y)
+/// The number of the language that a word names by its code, in English or in itself.
+pub(super) fn language(word: &str) -> Option<usize> {
+    let word = word.trim().to_lowercase();
+    let code =
+        word.split_once(['-', '_']).filter(|(_, region)| region.len() == 2).map_or(word.as_str(), |(code, _)| code);
+    LANGUAGES.iter().position(|(own, names)| *own == code || names.contains(&word.as_str()))
 }

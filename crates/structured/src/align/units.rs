@@ -199,6 +199,11 @@ static UNITS: [Unit; 65] = [
     ),
 ];
 
+/// Parts of a currency: an amount of dollars is no number of these.
+const MINOR: [&str; 15] = [
+    "cent", "cents", "penny", "pence", "pennies", "minor", "satoshi", "satoshis", "sats", "wei", "gwei", "paise",
+    "kopeks", "centavos", "centimes",
+];
 /// What lasts, so that `min` behind it are minutes.
 const LASTING: [&str; 8] = ["duration", "time", "timeout", "length", "delay", "runtime", "interval", "estimate"];
 
@@ -238,11 +243,19 @@ pub(super) fn belongs(mark: &str, member: &[String]) -> bool {
     if is_quotient_of(mark, member) {
         return true;
     }
-    let units = marked(mark);
+    let units = exactly_marked(mark);
+    let minor = member.iter().any(|word| MINOR.contains(&word.as_str()));
     match named(member) {
-        Some(own) => units.contains(&own),
-        None => units.iter().any(|&id| is_currency(id) || is_natural(id, member)),
+        Some(own) => units.contains(&own) && !(minor && is_currency(own)),
+        None => units.iter().any(|&id| (is_currency(id) && !minor) || is_natural(id, member)),
     }
+}
+
+/// The units of a mark whose case is not another unit's: `Mb` are megabits and `M` are millions or nautical miles,
+/// `MB` and `m` are what they say.
+fn exactly_marked(mark: &str) -> Vec<UnitId> {
+    const OTHERS: [&str; 10] = ["M", "Mb", "Gb", "Kb", "kb", "Tb", "mb", "gb", "Mg", "Ms"];
+    if OTHERS.contains(&mark.trim().trim_end_matches('.')) { Vec::new() } else { marked(mark) }
 }
 
 /// `mg/L` for `result_mg_l`: the name says both units, in their order.
@@ -279,12 +292,6 @@ fn is_natural(id: UnitId, member: &[String]) -> bool {
     UNITS.get(usize::from(id)).is_some_and(|unit| unit.members.iter().any(|m| *m == joined || *m == last))
 }
 
-/// Whether two words name one unit: `°C` and `celsius`, `grams` and `g`.
-pub(super) fn same(a: &str, b: &str) -> bool {
-    let ours = marked(a);
-    marked(b).iter().any(|id| ours.contains(id))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -310,6 +317,14 @@ mod tests {
             ("mg/L", "result_mg_per_l", true),
             ("mg/dL", "result_mg_l", false),
             ("L/mg", "result_mg_l", false),
+            ("$", "price_usd", true),
+            ("$", "price_cents", false),
+            ("$", "price_usd_cents", false),
+            ("$", "amount_minor", false),
+            ("£", "fee_pence", false),
+            ("MB", "size_mb", true),
+            ("Mb", "size_mb", false),
+            ("M", "distance_m", false),
         ] {
             assert_eq!(belongs(mark, &words(member)), goes, "{mark} for {member}");
         }

@@ -7,6 +7,7 @@
 //! What never happens here: no statistics and no embedding. The rules are listed, and each has a price.
 
 use super::letters::{folded, latin};
+use super::vocabulary::{ADDS_NOTHING, FILLERS, GENERICS, NOBODY, PERSONAL, RECORDS, RELATIVES, SORTS, is_contrast};
 use super::{synonyms, units};
 
 /// Prices in quarters of an ordinary edit; see `docs/structured.md` for how they were chosen.
@@ -20,127 +21,6 @@ const GENERIC: u32 = 6;
 const SYNONYM: u32 = 6;
 /// A word that stands for another in most records: enough only for a member that must be there.
 pub(super) const LOOSE: u32 = 9;
-
-/// Words that tell one thing from its sibling: never bridged.
-const CONTRASTS: [&str; 108] = [
-    "was",
-    "were",
-    "will",
-    "had",
-    "first",
-    "last",
-    "middle",
-    "min",
-    "max",
-    "minimum",
-    "maximum",
-    "start",
-    "end",
-    "begin",
-    "from",
-    "to",
-    "old",
-    "new",
-    "prev",
-    "previous",
-    "next",
-    "current",
-    "before",
-    "after",
-    "not",
-    "non",
-    "no",
-    "un",
-    "pre",
-    "post",
-    "total",
-    "avg",
-    "average",
-    "mean",
-    "median",
-    "sub",
-    "parent",
-    "child",
-    "source",
-    "target",
-    "src",
-    "dst",
-    "dest",
-    "origin",
-    "destination",
-    "in",
-    "out",
-    "inner",
-    "outer",
-    "upper",
-    "lower",
-    "left",
-    "right",
-    "home",
-    "work",
-    "primary",
-    "secondary",
-    "billing",
-    "shipping",
-    "internal",
-    "external",
-    "expected",
-    "actual",
-    "estimated",
-    "ideal",
-    "original",
-    "updated",
-    "created",
-    "deleted",
-    "requested",
-    "approved",
-    "net",
-    "gross",
-    "input",
-    "output",
-    "mother",
-    "father",
-    "sender",
-    "recipient",
-    "receiver",
-    "buyer",
-    "seller",
-    "issue",
-    "due",
-    "alternate",
-    "alt",
-    "secondary",
-    "other",
-    "second",
-    "third",
-    "anti",
-    "without",
-    "except",
-    "excluded",
-    "included",
-    "is",
-    "monthly",
-    "yearly",
-    "annual",
-    "daily",
-    "weekly",
-    "departure",
-    "arrival",
-    "partial",
-    "running",
-    "maiden",
-    "mental",
-    "pet",
-];
-
-pub(super) fn is_contrast(word: &str) -> bool {
-    CONTRASTS.contains(&word)
-}
-
-/// Words that add nothing to the word before them.
-const GENERICS: [&str; 10] = ["value", "text", "data", "info", "field", "list", "address", "name", "string", "number"];
-/// Words that only hold a name together.
-const FILLERS: [&str; 4] = ["of", "the", "a", "an"];
 
 /// The words of a name in lower case.
 pub(super) fn words(name: &str) -> Vec<String> {
@@ -166,6 +46,11 @@ pub(super) fn words(name: &str) -> Vec<String> {
     out
 }
 
+/// The stems of its words.
+pub(crate) fn stems(name: &str) -> Vec<String> {
+    words(name).iter().map(|word| stem(word)).collect()
+}
+
 /// A name taken apart, once.
 #[derive(Debug, Clone)]
 pub(crate) struct Name {
@@ -183,7 +68,7 @@ impl Name {
         let words = words(text);
         let joined = words.concat();
         Self {
-            stems: words.iter().map(|word| stem(word)).collect(),
+            stems: stems(text),
             digits: digits(&joined),
             meanings: synonyms::meanings(&joined),
             unit: units::named(&words),
@@ -192,55 +77,6 @@ impl Name {
         }
     }
 }
-
-/// Whom an object beside the answer may be about.
-const RELATIVES: [&str; 18] = [
-    "mother", "father", "parent", "child", "spouse", "wife", "husband", "partner", "brother", "sister", "sibling",
-    "son", "daughter", "friend", "pet", "owner", "contact", "manager",
-];
-
-/// What only a person has.
-const PERSONAL: [&str; 14] = [
-    "age",
-    "birthday",
-    "birthdate",
-    "birth",
-    "dob",
-    "gender",
-    "sex",
-    "firstname",
-    "lastname",
-    "surname",
-    "nationality",
-    "occupation",
-    "hobbies",
-    "salary",
-];
-/// What has a name and is nobody.
-const NOBODY: [&str; 22] = [
-    "company",
-    "organization",
-    "organisation",
-    "employer",
-    "firm",
-    "business",
-    "school",
-    "university",
-    "product",
-    "item",
-    "team",
-    "city",
-    "country",
-    "street",
-    "project",
-    "department",
-    "brand",
-    "store",
-    "file",
-    "event",
-    "location",
-    "pet",
-];
 
 impl Name {
     /// Whether it names what only a person has.
@@ -293,8 +129,9 @@ impl Name {
     }
 }
 
-/// The price of taking one key for another; `None` if they are not near.
-pub(super) fn key_distance(found: &Name, declared: &Name) -> Option<u32> {
+/// The price of taking one key for another; `None` if they are not near. A word before the declared name has to be one
+/// of `nouns`, which are the schema's own words for the object, or to add nothing: `tax_total` is no `total`.
+pub(super) fn key_distance(found: &Name, declared: &Name, nouns: &Nouns<'_>) -> Option<u32> {
     let (a, b) = (found.words.as_slice(), declared.words.as_slice());
     let (joined_a, joined_b) = (found.joined.as_str(), declared.joined.as_str());
     if joined_a == joined_b {
@@ -329,12 +166,33 @@ pub(super) fn key_distance(found: &Name, declared: &Name) -> Option<u32> {
     if found.meanings & declared.meanings != 0 {
         return Some(if synonyms::is_same_word(found.meanings, declared.meanings) { SYNONYM } else { LOOSE });
     }
-    let partial = if a.len() < b.len() { added(stems_a, stems_b, b) } else { added(stems_b, stems_a, a) };
+    let partial = if a.len() < b.len() {
+        added(found, declared, &|word| !nouns.boolean || nouns.add_nothing(word))
+    } else {
+        added(declared, found, &|word| nouns.add_nothing(word) || SORTS.contains(&joined_b))
+    };
     partial
         .or_else(|| unit_added(found, declared))
         .or_else(|| abbreviated(found, declared))
         .or_else(|| one_word_synonym(a, b))
         .or_else(|| typing_error(joined_a, joined_b, 5).then_some(TYPING))
+}
+
+/// The schema's own words for an object.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Nouns<'s> {
+    /// Stems.
+    pub(super) stems: &'s [String],
+    /// The member says yes or no: a word more may turn it round, whoever adds it.
+    pub(super) boolean: bool,
+}
+
+impl Nouns<'_> {
+    /// Whether a word before the name of a member says nothing that the schema does not.
+    fn add_nothing(&self, word: &str) -> bool {
+        let known = [&ADDS_NOTHING[..], &RECORDS[..], &FILLERS[..]];
+        known.iter().any(|words| words.contains(&word)) || self.stems.contains(&stem(word))
+    }
 }
 
 /// The same name with the unit spelled otherwise, or with one that the declared name leaves open: `duration_in_minutes`
@@ -357,20 +215,19 @@ fn unit_added(found: &Name, declared: &Name) -> Option<u32> {
     (found.unit.is_some() && !ours.is_empty() && ours == theirs).then_some(GENERIC)
 }
 
-/// The longer name is the shorter one with words before it, or with an empty word behind it.
-fn added(short: &[String], long: &[String], long_words: &[String]) -> Option<u32> {
-    let extra = long.len().checked_sub(short.len()).filter(|n| *n > 0)?;
-    if short.is_empty() {
+/// The longer name is the shorter one with words before it that may stand there, or with an empty word behind it.
+fn added(short: &Name, long: &Name, may_lead: &dyn Fn(&str) -> bool) -> Option<u32> {
+    let extra = long.stems.len().checked_sub(short.stems.len()).filter(|n| *n > 0)?;
+    if short.stems.is_empty() {
         return None;
     }
-    let contrast = |range: std::ops::Range<usize>| {
-        long_words.get(range).is_some_and(|ws| ws.iter().any(|w| CONTRASTS.contains(&w.as_str())))
-    };
-    if long.ends_with(short) && !contrast(0..extra) {
+    let mut leading = long.words.iter().take(extra);
+    if long.stems.ends_with(&short.stems) && leading.all(|word| !is_contrast(word) && may_lead(word)) {
         return Some(WORD + u32::try_from(extra).unwrap_or(9) - 1);
     }
-    let generic = long_words.get(short.len()..).is_some_and(|ws| ws.iter().all(|w| GENERICS.contains(&w.as_str())));
-    (long.starts_with(short) && generic && extra == 1).then_some(GENERIC)
+    let mut trailing = long.words.iter().skip(short.stems.len());
+    let generic = trailing.all(|word| GENERICS.contains(&word.as_str()));
+    (long.stems.starts_with(&short.stems) && generic && extra == 1).then_some(GENERIC)
 }
 
 /// Word by word the same, where one may be the beginning of the other (`desc`, `max_temp`) or its usual abbreviation.
@@ -381,7 +238,7 @@ fn abbreviated(a: &Name, b: &Name) -> Option<u32> {
     let mut short = 0;
     let stems = a.stems.iter().zip(&b.stems);
     for ((x, y), _) in a.words.iter().zip(&b.words).zip(stems).filter(|(_, (x, y))| x != y) {
-        if !is_abbreviation(x, y) || CONTRASTS.contains(&x.as_str()) || CONTRASTS.contains(&y.as_str()) {
+        if !is_abbreviation(x, y) || is_contrast(x) || is_contrast(y) {
             return None;
         }
         short += 1;
@@ -516,9 +373,12 @@ mod tests {
 
     #[test]
     fn names_of_the_same_thing_are_near_and_siblings_are_not() {
+        let stems = ["ticket".to_owned()];
+        let ticket = Nouns { stems: &stems, boolean: false };
         let near = [
             "ticketCategory ticket_category",
             "category ticket_category",
+            "ticket_category category",
             "tags tag",
             "number_of_bed number_of_beds",
             "desc description",
@@ -531,7 +391,7 @@ mod tests {
         ];
         for pair in near {
             let (a, b) = pair.split_once(' ').expect("a pair");
-            assert!(key_distance(&Name::of(a), &Name::of(b)).is_some(), "{pair}");
+            assert!(key_distance(&Name::of(a), &Name::of(b), &ticket).is_some(), "{pair}");
         }
         let far = [
             "first_name last_name",
@@ -545,10 +405,13 @@ mod tests {
             "start_date end_date",
             "timeout_s timeout_ms",
             "timeout timeout_ms",
+            "tax_total total",
+            "fathers_age age",
+            "refunded_amount amount",
         ];
         for pair in far {
             let (a, b) = pair.split_once(' ').expect("a pair");
-            assert_eq!(key_distance(&Name::of(a), &Name::of(b)), None, "{pair}");
+            assert_eq!(key_distance(&Name::of(a), &Name::of(b), &ticket), None, "{pair}");
         }
     }
 

@@ -3,7 +3,7 @@
 //! What never happens here: no number is rounded and no precision lost; a number with two possible readings
 //! (`007`, `NaN`) becomes a string with a doubt attached, which only a schema can settle.
 
-use super::lexer::{Expect, Junk, Lexer};
+use super::lexer::{COMMA_IN_NUMBER, Expect, Junk, Lexer};
 use super::token::{Ambiguity, Cut, Frame, Kind};
 use crate::code::Code;
 use crate::document::number_len;
@@ -130,7 +130,7 @@ impl Lexer<'_> {
         true
     }
 
-    /// `1,234.50` as the value of a member: no key begins with a digit group, so the commas group digits.
+    /// `1,234.50` and `1,234,567` as the value of a member: no key begins with a digit group, so the commas group digits.
     fn thousands(&mut self, start: usize, end: usize) -> usize {
         let c = self.cursor;
         let head = c.slice(start, end).trim_start_matches('-');
@@ -155,6 +155,15 @@ impl Lexer<'_> {
         }
         if !c.delimiter(c.skip(stop).0) || c.at(stop - 1) == b'.' {
             return end;
+        }
+        // One comma may as well be a decimal one.
+        if stop == end + 4 {
+            self.ambiguous.push(Ambiguity {
+                at: start,
+                what: COMMA_IN_NUMBER,
+                first: "it groups digits".to_owned(),
+                second: "it is a decimal comma".to_owned(),
+            });
         }
         self.edits.push(Edit::new(start, stop, c.slice(start, stop).replace(',', ""), Code::Number));
         stop

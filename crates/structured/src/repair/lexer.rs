@@ -6,6 +6,7 @@
 //! What never happens here: no recursion, no going back further than the token at hand, no bracket written or
 //! dropped.
 
+use super::Reach;
 use super::cursor::Cursor;
 use super::token::{Ambiguity, Comma, Cut, Frame, Kind, Token};
 use super::undecided::Words;
@@ -34,6 +35,8 @@ pub(crate) struct Junk {
 
 /// A doubt that a schema settles in which no object may have other members.
 pub(crate) const MEMBERS_LEFT_OUT: &str = "an omission of members";
+/// A doubt that only `strict` has: where a key should follow, digits behind a comma belong to the number.
+pub(crate) const COMMA_IN_NUMBER: &str = "a comma in a number";
 /// Room for so many tokens is made at once.
 const TOKENS_EXPECTED_MAX: usize = 1024;
 
@@ -56,10 +59,11 @@ pub(super) struct Lexer<'a> {
     pub(super) first_close: Option<(usize, usize)>,
     comma_seen: bool,
     line_seen: Option<usize>,
+    reach: Reach,
 }
 
 impl<'a> Lexer<'a> {
-    pub(super) fn new(text: &'a str, start: usize) -> Self {
+    pub(super) fn new(text: &'a str, start: usize, reach: Reach) -> Self {
         // A short document in a long text must not pay for all of it.
         let rough = (text.len().saturating_sub(start) / 7 + 8).min(TOKENS_EXPECTED_MAX);
         Self {
@@ -77,6 +81,7 @@ impl<'a> Lexer<'a> {
             first_close: None,
             comma_seen: false,
             line_seen: line_start(text, start),
+            reach,
         }
     }
 
@@ -154,6 +159,8 @@ impl<'a> Lexer<'a> {
         let (i, _) = c.skip(self.i);
         match c.at(i) {
             b'}' | b']' => true,
+            _ if self.reach == Reach::Brackets => false,
+            b'"' => c.quoted_key(i).is_some(),
             b',' => {
                 let (j, _) = c.skip(i + 1);
                 matches!(c.at(j), b'{' | b'[') || c.quoted_key(j).is_some() || c.plain_element(j)

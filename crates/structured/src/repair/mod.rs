@@ -28,9 +28,9 @@ use lexer::Lexer;
 use token::Kind;
 
 pub(crate) use brackets::Op;
-pub(crate) use cursor_api::bare_key_at;
+pub(crate) use cursor_api::{bare_key_at, key_at};
 pub(crate) use elision::is_elision;
-pub(crate) use lexer::{Junk, MEMBERS_LEFT_OUT};
+pub(crate) use lexer::{COMMA_IN_NUMBER, Junk, MEMBERS_LEFT_OUT};
 pub(crate) use token::{Ambiguity, Cut, Frame};
 pub(crate) use undecided::{Undecided, Word, Words};
 
@@ -46,6 +46,19 @@ mod cursor_api {
     pub(crate) fn bare_key_at(text: &str, at: usize) -> bool {
         let c = Cursor::new(text);
         c.quoted_key(at).is_some() || c.bare_key(at).is_some()
+    }
+
+    /// The key that a text begins with, and whether a quote stands at it.
+    pub(crate) fn key_at(text: &str) -> Option<(&str, bool)> {
+        let c = Cursor::new(text);
+        if c.quoted_key(0).is_some() {
+            let bare = |mark: char| !mark.is_alphanumeric() && !matches!(mark, '_' | '$');
+            // In words, backticks only set a name off.
+            return Some((text.get(..c.plain_string(0)?)?.trim_matches(bare), true)).filter(|_| c.at(0) != b'`');
+        }
+        c.bare_key(0)?;
+        let end = c.word_end(0);
+        Some((text.get(..end)?, c.quote(end).is_some()))
     }
 }
 
@@ -65,6 +78,8 @@ pub(crate) struct Draft {
     /// Where the document starts and ends in the text.
     pub(crate) start: usize,
     pub(crate) end: usize,
+    /// How far the text was read, to find the end.
+    pub(crate) seen: usize,
     pub(crate) readings: Readings,
     pub(crate) ambiguous: Vec<Ambiguity>,
     pub(crate) cut: Option<Cut>,
@@ -77,6 +92,11 @@ pub(crate) struct Draft {
 impl Draft {
     pub(crate) fn is_broken(&self) -> bool {
         matches!(self.readings, Readings::None)
+    }
+
+    /// More brackets close it than it opened.
+    pub(crate) fn has_bracket_to_spare(&self) -> bool {
+        matches!(&self.readings, Readings::One(edits) if edits.iter().any(|edit| edit.code == Code::ExtraBracket))
     }
 
     /// The edits of the only reading that nothing speaks against.
@@ -92,14 +112,23 @@ impl Draft {
     }
 }
 
+/// How far a document is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Up to the bracket that closes it.
+    Brackets,
+    /// Also behind it, where the text goes on as if that had been one too many.
+    Behind,
+}
+
 /// Reads the document that begins at `start`.
-pub(crate) fn draft(text: &str, start: usize) -> Result<Draft, Junk> {
-    drafted(Lexer::new(text, start), start)
+pub(crate) fn draft(text: &str, start: usize, reach: Reach) -> Result<Draft, Junk> {
+    drafted(Lexer::new(text, start, reach), start)
 }
 
 /// Reads the document whose first key stands at `start`, without the brace before it.
 pub(crate) fn headless_draft(text: &str, start: usize) -> Result<Draft, Junk> {
-    drafted(Lexer::new(text, start).headless(), start)
+    drafted(Lexer::new(text, start, Reach::Behind).headless(), start)
 }
 
 fn drafted(mut lexer: Lexer<'_>, start: usize) -> Result<Draft, Junk> {
@@ -156,7 +185,16 @@ fn drafted(mut lexer: Lexer<'_>, start: usize) -> Result<Draft, Junk> {
 fn draft_of(mut lexer: Lexer<'_>, start: usize, cut: Option<Cut>, read: impl FnOnce(Words) -> Readings) -> Draft {
     let words = lexer.take_words();
     let tokens = words.tokens.len();
-    Draft { start, end: lexer.i, readings: read(words), ambiguous: lexer.ambiguous, cut, words: None, tokens }
+    Draft {
+        start,
+        end: lexer.i,
+        seen: lexer.i,
+        readings: read(words),
+        ambiguous: lexer.ambiguous,
+        cut,
+        words: None,
+        tokens,
+    }
 }
 
 /// The reading in which the last brackets were forgotten: only where the text ends with one that was not, or with a
@@ -199,11 +237,12 @@ fn shortened(lexer: &mut Lexer<'_>, tokens: usize, end: usize, start: usize) -> 
     lexer.edits.retain(|edit| edit.start < end);
     lexer.commas.retain(|comma| (comma.start as usize) < end);
     lexer.ambiguous.retain(|doubt| doubt.at < end);
-    lexer.i = end;
+    let seen = std::mem::replace(&mut lexer.i, end).max(end);
     let readings = Readings::One(edits(&lexer.take_words(), None));
     Some(Draft {
         start,
         end,
+        seen,
         readings,
         ambiguous: std::mem::take(&mut lexer.ambiguous),
         cut: None,

@@ -112,9 +112,23 @@ fn time(text: &Value) -> Answer {
 /// Whether no element of a list stands in it twice.
 fn unique(list: &Value) -> Answer {
     let Value::List(items) = list else { return Err(wrong("unique", "wants a list")) };
-    let mut seen: Vec<String> = items.iter().map(|item| format!("{item:?}")).collect();
+    let mut seen: Vec<String> = items.iter().map(spelled).collect();
     seen.sort_unstable();
     Ok(Value::Bool(seen.windows(2).all(|pair| matches!(pair, [a, b] if a != b))))
+}
+
+/// A value as text, its members in the order of their names.
+fn spelled(value: &Value) -> String {
+    match value {
+        Value::List(items) => format!("[{}]", items.iter().map(spelled).collect::<Vec<_>>().join(",")),
+        Value::Map(map) => {
+            let mut members: Vec<String> =
+                map.map.iter().map(|(key, value)| format!("{key:?}:{}", spelled(value))).collect();
+            members.sort_unstable();
+            format!("{{{}}}", members.join(","))
+        }
+        value => format!("{value:?}"),
+    }
 }
 
 fn words(function: &str, value: &Value) -> Result<Arc<String>, ExecutionError> {

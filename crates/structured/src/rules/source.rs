@@ -57,14 +57,39 @@ impl Source {
             return false;
         }
         memchr::memmem::find_iter(self.0.as_bytes(), id.as_bytes()).any(|start| {
-            let before = self.0.get(..start).and_then(|head| head.chars().next_back());
-            let mut after = self.0.get(start + id.len()..).unwrap_or_default().chars();
-            let (next, beyond) = (after.next(), after.next());
-            let in_word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
-            // `12` is no part of `12.5` or `0.12`, and ends a sentence in `12.`
-            let decimal = next == Some('.') && beyond.is_some_and(|c| c.is_ascii_digit());
-            !(in_word(before) || in_word(next) || decimal && id.ends_with(|c: char| c.is_ascii_digit()))
+            let (head, tail) =
+                (self.0.get(..start).unwrap_or_default(), self.0.get(start + id.len()..).unwrap_or_default());
+            !(goes_on(id, head.chars().rev(), Side::Before) || goes_on(id, tail.chars(), Side::Behind))
         })
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Before,
+    Behind,
+}
+
+/// Whether the letters beside an id, the nearest first, belong to a longer one: `12` is no part of `12.5`, `0.12` and
+/// `-12`, `012` none of `1,012`, `a/b` none of `a/b/c`, and each may end a sentence.
+fn goes_on(id: &str, mut beside: impl Iterator<Item = char>, side: Side) -> bool {
+    let (next, beyond) = (beside.next(), beside.next());
+    let Some(mark) = next else { return false };
+    let number = id.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b','));
+    let digit = beyond.is_some_and(|c| c.is_ascii_digit());
+    let word = beyond.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    match mark {
+        c if c.is_alphanumeric() || c == '_' => true,
+        '.' if number => digit,
+        // Three digits behind a comma are a group of a larger number.
+        ',' if number && digit && side == Side::Before => id.bytes().take_while(u8::is_ascii_digit).count() == 3,
+        ',' if number && digit => {
+            let more = beside.take_while(char::is_ascii_digit).take(3).count();
+            more == 2
+        }
+        '-' | '+' if number => side == Side::Before && !word,
+        '/' | '@' | '.' | '-' if id.contains(['/', '@']) => word,
+        _ => false,
     }
 }
 
@@ -86,6 +111,39 @@ fn normalise(text: &str, out: &mut String) {
             '…' => out.push_str("..."),
             '\u{feff}' | '\u{200b}' | '\u{ad}' => {}
             c => out.push(c),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Source;
+
+    #[test]
+    fn an_id_inside_a_longer_one_is_not_mentioned() {
+        for (text, id) in [
+            ("at 5.25 each", "25"),
+            ("1,234 items", "234"),
+            ("1,234 items", "1"),
+            ("down by -5 today", "5"),
+            ("12.5", "12"),
+            ("see a/b/c", "a/b"),
+            ("bob@x.org", "bob@x"),
+            ("A-12", "A-1"),
+        ] {
+            assert!(!Source::of([text]).mentions(id), "{id} in {text}");
+        }
+        for (text, id) in [
+            ("the 25.", "25"),
+            ("1,2,3", "2"),
+            ("item-5", "5"),
+            ("(5)", "5"),
+            ("see a/b.", "a/b"),
+            ("mail bob@x.org, soon", "bob@x.org"),
+            ("5.25 EUR", "5.25"),
+            ("-5", "-5"),
+        ] {
+            assert!(Source::of([text]).mentions(id), "{id} in {text}");
         }
     }
 }

@@ -78,6 +78,13 @@ fn quotations_and_ids_must_occur_in_the_source() {
 }
 
 #[test]
+fn two_objects_are_one_whatever_the_order_of_their_members() {
+    let rule = r#"{"check": "unique(value)", "message": "twice"}"#;
+    check(rule, r#"[{"a": 1, "b": [2, 3]}, {"b": [2, 3], "a": 1}]"#, "", &[" twice"]);
+    check(rule, r#"[{"a": 1, "b": [2, 3]}, {"b": [3, 2], "a": 1}]"#, "", &[]);
+}
+
+#[test]
 fn a_rule_that_is_none_is_refused_with_its_place() {
     let wrong = |rule: &str| {
         let table: RuleTable = serde_json::from_str(&format!(r#"{{"r": {rule}}}"#)).expect("a table");

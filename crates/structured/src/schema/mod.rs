@@ -9,14 +9,15 @@ mod flat;
 mod forced;
 mod shape;
 mod sieve;
+mod violations;
 
 use std::collections::BTreeMap;
 
 use crate::align::align;
 use crate::document::{Document, Kind};
-use crate::outcome::{Accepted, Layer, Reading, Rejected, Violation};
+use crate::outcome::{Accepted, Layer, Reading, Rejected};
 use crate::read::Mode;
-use crate::record::{Pass, apply, pointer_at};
+use crate::record::{Pass, apply};
 use crate::refusal;
 pub(crate) use exact::{Exact, Place, equals};
 use flat::{Flat, Verdict};
@@ -71,11 +72,6 @@ const PASSES_MAX: usize = 4;
 /// Alignment may cost so much, and so much more for each scalar: drift is systematic, damage is not.
 const PRICE_MAX: u32 = 16;
 const PRICE_PER_NODE: u32 = 2;
-/// Violations reported at most.
-const VIOLATIONS_MAX: usize = 50;
-/// The validator quotes the value it complains of, which may be the whole document.
-const MESSAGE_CHARS_MAX: usize = 240;
-
 /// A document that satisfies its schema is the answer, but for a key that says two things.
 fn unless_contradictory(document: Document, passes: Vec<Pass>) -> Reading {
     match document.conflicting_duplicates().first() {
@@ -91,13 +87,6 @@ fn unless_contradictory(document: Document, passes: Vec<Pass>) -> Reading {
 fn original(passes: &[Pass], before: usize, current: &Document) -> Document {
     let text = passes.get(before).map(|pass| pass.text.as_str());
     text.and_then(|text| Document::parse(text).ok()).unwrap_or_else(|| current.clone())
-}
-
-fn short(message: &str) -> String {
-    match message.char_indices().nth(MESSAGE_CHARS_MAX) {
-        Some((end, _)) => format!("{}...", message.get(..end).unwrap_or_default()),
-        None => message.to_owned(),
-    }
 }
 
 impl CompiledSchema {
@@ -248,41 +237,7 @@ impl CompiledSchema {
         if document.root().kind() != Kind::Object {
             return None;
         }
-        let declared =
-            |name: &str| self.shapes.shape(0).is_some_and(|root| root.properties.iter().any(|p| p.name == name));
+        let declared = |name: &str| self.shapes.shape(0).is_some_and(|root| root.property(name).is_some());
         refusal::in_document(document.root(), &declared).or_else(|| refusal::in_place_of_an_answer(document.root()))
-    }
-
-    /// All violations of the text as it stood, with what alignment says about the first obstacle.
-    fn rejected(&self, document: Document, misfit: Option<(&Document, crate::align::Misfit)>) -> Rejected {
-        let mut violations: Vec<Violation> = self
-            .dated
-            .as_deref()
-            .unwrap_or(&self.validator)
-            .iter_errors(Place::Value(document.root()))
-            .take(VIOLATIONS_MAX)
-            .map(|error| Violation {
-                layer: Layer::Schema,
-                pointer: error.instance_path().to_string(),
-                rule: error.schema_path().to_string().rsplit('/').next().unwrap_or("").to_owned(),
-                message: short(&error.to_string()),
-                suggestion: None,
-            })
-            .collect();
-        let mut readings = Vec::new();
-        if let Some((current, misfit)) = misfit {
-            let pointer = pointer_at(current, misfit.at);
-            let suggestion = (!misfit.readings.is_empty()).then(|| misfit.readings.join(" or "));
-            readings = misfit.readings;
-            let violation = Violation {
-                layer: Layer::Schema,
-                pointer,
-                rule: misfit.rule.to_owned(),
-                message: misfit.message,
-                suggestion,
-            };
-            violations.push(violation);
-        }
-        Rejected { layer: Layer::Schema, violations, readings, best: Some(document.into_text()) }
     }
 }

@@ -7,10 +7,11 @@
 use super::exact::Exact;
 use super::forced::{self, Missing};
 use super::sieve::{Sieve, Skeleton};
-use crate::align::Name;
+use crate::align::{Listed, Name, stems};
 use crate::repair::Words;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 /// Index of a shape in its table.
 pub(crate) type ShapeId = usize;
@@ -37,6 +38,11 @@ impl Types {
 
     pub(crate) fn is_only(self, other: Self) -> bool {
         self == other
+    }
+
+    /// A boolean, or null beside it.
+    fn is_boolean(self) -> bool {
+        self.has(Self::BOOL) && !self.has(Self(Self::ALL.0 & !(Self::BOOL.0 | Self::NULL.0)))
     }
 
     pub(crate) fn either(self, other: Self) -> Self {
@@ -68,6 +74,8 @@ pub(crate) struct Property {
     pub(crate) parts: Name,
     pub(crate) shape: ShapeId,
     pub(crate) required: bool,
+    /// It says yes or no, or nothing.
+    pub(crate) boolean: bool,
 }
 
 /// What is known of one subschema.
@@ -76,7 +84,11 @@ pub(crate) struct Shape {
     pub(crate) types: Types,
     /// `enum` or `const`.
     pub(crate) listed: Option<Vec<Value>>,
+    /// The texts among them, taken apart when the first near miss comes.
+    words: OnceLock<Listed>,
     pub(crate) properties: Vec<Property>,
+    /// Where each declared member stands among them.
+    places: BTreeMap<String, usize>,
     /// Unknown members are forbidden.
     pub(crate) closed: bool,
     /// They are forbidden whatever other keywords say.
@@ -95,6 +107,8 @@ pub(crate) struct Shape {
     pub(crate) maximum: Option<String>,
     /// The name it stands under, for phrases like `high priority` and units like `weight_kg`.
     pub(crate) name: String,
+    /// The stems of what the schema calls it: by that name, by its title, and where it is defined.
+    pub(crate) nouns: Vec<String>,
 }
 
 impl Shape {
@@ -102,7 +116,9 @@ impl Shape {
         Self {
             types: Types::ALL,
             listed: None,
+            words: OnceLock::new(),
             properties: Vec::new(),
+            places: BTreeMap::new(),
             closed: false,
             sealed: false,
             additional: None,
@@ -113,7 +129,24 @@ impl Shape {
             patterned: false,
             maximum: None,
             name: name.to_owned(),
+            nouns: stems(name),
         }
+    }
+
+    /// The texts that it lists.
+    pub(crate) fn words(&self) -> &Listed {
+        let listed = self.listed.iter().flatten().filter_map(Value::as_str);
+        self.words.get_or_init(|| Listed::of(listed))
+    }
+
+    /// The place of the declared member of this name.
+    pub(crate) fn place_of(&self, name: &str) -> Option<usize> {
+        self.places.get(name).copied()
+    }
+
+    /// The declared member of this name.
+    pub(crate) fn property(&self, name: &str) -> Option<&Property> {
+        self.properties.get(self.place_of(name)?)
     }
 }
 
@@ -156,6 +189,11 @@ impl Shapes {
         self.all.iter().any(map)
     }
 
+    /// Whether a value may have one of several forms anywhere.
+    pub(crate) fn has_unions(&self) -> bool {
+        self.all.iter().any(|shape| shape.branches.len() > 1)
+    }
+
     pub(crate) fn shape(&self, id: ShapeId) -> Option<&Shape> {
         self.all.get(id)
     }
@@ -191,6 +229,7 @@ impl<'s> Builder<'s> {
         if shape.branches.is_empty() || !self.references_stand_alone() {
             self.merge(&mut shape, map, name, depth);
         }
+        shape.places = shape.properties.iter().enumerate().map(|(i, p)| (p.name.clone(), i)).collect();
         if let Some(slot) = self.all.get_mut(id) {
             *slot = shape;
         }
@@ -208,7 +247,11 @@ impl<'s> Builder<'s> {
         }
         let id = self.all.len();
         self.known.insert(key, id);
-        self.build(schema, name, depth + 1)
+        self.build(schema, name, depth + 1);
+        if let (Some(shape), Some((_, defined))) = (self.all.get_mut(id), target.rsplit_once('/')) {
+            shape.nouns.extend(stems(defined));
+        }
+        id
     }
 
     fn merge(&mut self, shape: &mut Shape, map: &'s Map<String, Value>, name: &str, depth: usize) {
@@ -236,6 +279,7 @@ impl<'s> Builder<'s> {
         if let Some(only) = map.get("const") {
             shape.listed = Some(vec![only.clone()]);
         }
+        shape.nouns.extend(map.get("title").and_then(Value::as_str).map(stems).unwrap_or_default());
         self.members(shape, map, depth);
         // Behind `prefixItems` it speaks of the rest alone.
         if let Some(items) = map.get("items").filter(|items| items.is_object() && !map.contains_key("prefixItems")) {
@@ -264,7 +308,9 @@ impl<'s> Builder<'s> {
         for (name, schema) in map.get("properties").and_then(Value::as_object).into_iter().flatten() {
             let id = self.build(schema, name, depth + 1);
             shape.properties.retain(|p| p.name != *name);
-            shape.properties.push(Property { name: name.clone(), parts: Name::of(name), shape: id, required: false });
+            let boolean = self.all.get(id).is_some_and(|shape| shape.types.is_boolean());
+            let parts = Name::of(name);
+            shape.properties.push(Property { name: name.clone(), parts, shape: id, required: false, boolean });
         }
         for property in &mut shape.properties {
             property.required |= required.contains(&property.name.as_str());
