@@ -1,8 +1,8 @@
 //! One request's record while it is being made.
 //!
 //! Whoever holds the [`Recording`] owns the request's fate: [`Recording::deliver`] or [`Recording::fail`] says how it
-//! ended, and dropping it without that says that the client went away, or that the gateway did. Either way the record is
-//! offered exactly once, with the attempt that was under way.
+//! ended, and dropping it without that says that the client went away, or that the gateway did. Either way the record
+//! is offered exactly once, with the attempt that was under way.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;

@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use steersman_core::{
-    BoxFuture, ContentHash, OutcomeKind, Price, Rates, RequestId, RequestRecord, Timing, Upstream, UpstreamAnswer,
-    UpstreamCall, UpstreamError, Usage,
+    BoxFuture, ContentHash, Event, FinishReason, OutcomeKind, Price, Rates, RequestId, RequestRecord, Timing, Upstream,
+    UpstreamAnswer, UpstreamCall, UpstreamError, Usage,
 };
 use steersman_engine::{Candidate, Catalog, Provider};
 use steersman_routing::{ObjectivePlan, Watched};
 use steersman_store::{Engine, Redactor, State, now_us};
 use steersman_wire::openai_chat::OpenAiChat;
+use steersman_wire::{Answer, AnswerOptions, Dialect as _};
 
 use crate::labels::{Call, Cell, Row};
 use crate::measured::Measured;
@@ -49,19 +50,23 @@ struct Says;
 
 impl Upstream for Says {
     fn call(&self, _call: UpstreamCall) -> BoxFuture<'_, Result<UpstreamAnswer, UpstreamError>> {
-        let body = futures_util::stream::iter([Ok(Bytes::from(said("delivery").to_string()))]);
+        let body = futures_util::stream::iter([Ok(Bytes::from(said("delivery")))]);
         Box::pin(async {
             Ok(UpstreamAnswer { status: 200, content_type: None, retry_after: None, body: Box::pin(body) })
         })
     }
 }
 
-fn said(text: &str) -> serde_json::Value {
-    serde_json::json!({
-        "model": "m",
-        "choices": [{ "index": 0, "finish_reason": "stop", "message": { "role": "assistant", "content": text } }],
-        "usage": { "prompt_tokens": 100, "completion_tokens": 1, "total_tokens": 101 },
-    })
+fn said(text: &str) -> Vec<u8> {
+    let usage = Usage { input_tokens: Some(100), output_tokens: Some(1), ..Usage::default() };
+    let events = [
+        Event::Start { id: "a".to_owned(), model: "m".to_owned() },
+        Event::Text { choice: 0, text: text.to_owned() },
+        Event::Finish { choice: 0, reason: FinishReason::Stop },
+        Event::Usage(usage),
+        Event::Done,
+    ];
+    OpenAiChat.encode_answer(&Answer::collect(&events), &AnswerOptions::default()).body
 }
 
 /// `small` and `big`, which the provider `p` knows by these names.
@@ -140,7 +145,7 @@ pub(crate) fn record(asked: &str, answered: &str) -> RequestRecord {
         fingerprint: ContentHash::of(b"system"),
         parameters: "{}".to_owned(),
         request_body: Bytes::from(body.to_string()),
-        response_body: Bytes::from(said(answered).to_string()),
+        response_body: Bytes::from(said(answered)),
         attempts: Vec::new(),
         notes: Vec::new(),
     }

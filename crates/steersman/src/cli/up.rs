@@ -125,17 +125,11 @@ impl Up {
         let tls = listeners.tls.clone();
         let care = self.care(&surface, client, &local, secrets, tls, canaries).until(draining.clone());
         self.say_ready(&listeners, surface.engine().catalog().models().count());
-        let serving = async {
-            let drained = listeners.serve(&surface, draining.clone()).await;
-            store.state().end_is_near();
-            drained
-        };
+        let serving = served(listeners, &surface, draining.clone());
         let recovering = recover(tools.as_deref(), &approvals, draining.clone());
         let (drained, (), (), cared) = tokio::join!(serving, recovering, rounds, care);
         cared?;
-        if let Some(tools) = &tools {
-            tools.shutdown().await;
-        }
+        close(tools.as_deref()).await;
         tokio::join!(admit.close(), cache.flush(now_us()), approvals.close());
         stop.abort();
         gathering.await.unwrap_or_else(|error| tracing::warn!(%error, "the objectives ended early"));
@@ -220,6 +214,19 @@ async fn admission(store: &Store) -> Result<Arc<Admit>, Failure> {
     let admit = Arc::new(Admit::new(Arc::new(store.state().clone())));
     admit.replace_keys(keys::ring(store.state()).await.map_err(|error| Failure::new(error.to_string()))?);
     Ok(admit)
+}
+
+/// Serves until the last request has ended. From then on nobody waits long for a database that is down.
+async fn served(listeners: Listeners, surface: &Arc<Surface>, draining: CancellationToken) -> bool {
+    let drained = listeners.serve(surface, draining).await;
+    surface.store.state().end_is_near();
+    drained
+}
+
+async fn close(tools: Option<&ToolHouse>) {
+    if let Some(tools) = tools {
+        tools.shutdown().await;
+    }
 }
 
 async fn farewell(store: &Store, drained: bool) {

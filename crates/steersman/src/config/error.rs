@@ -13,7 +13,7 @@ pub(crate) struct ConfigError {
     /// What would be right.
     pub(crate) hint: Option<String>,
     /// Where it stands, if it stands in a file.
-    place: Option<Place>,
+    place: Option<Box<Place>>,
 }
 
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl ConfigError {
             text.push_str(HIDDEN);
             caret = if column < hidden { column..caret.end.min(hidden) } else { hidden..hidden + HIDDEN.len() };
         }
-        self.place = Some(Place { file: file.to_owned(), line, column, text, caret });
+        self.place = Some(Box::new(Place { file: file.to_owned(), line, column, text, caret }));
         self
     }
 }
@@ -64,7 +64,7 @@ impl ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
-        if let Some(Place { file, line, column, text, caret }) = &self.place {
+        if let Some(Place { file, line, column, text, caret }) = self.place.as_deref() {
             let gutter = line.to_string().len();
             write!(f, "\n{:gutter$}--> {file}:{line}:{}", "", column + 1)?;
             write!(f, "\n{:gutter$} |\n{line} | {text}", "")?;

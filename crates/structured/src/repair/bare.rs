@@ -130,7 +130,7 @@ impl Lexer<'_> {
         true
     }
 
-    /// `1,234.50` and `1,234,567` as the value of a member: no key begins with a digit group, so the commas group digits.
+    /// `1,234.50` and `1,234,567` as the value of a member: no key begins with digits, so the commas group them.
     fn thousands(&mut self, start: usize, end: usize) -> usize {
         let c = self.cursor;
         let head = c.slice(start, end).trim_start_matches('-');

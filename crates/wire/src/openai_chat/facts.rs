@@ -9,8 +9,8 @@ use crate::sse;
 use crate::usual::Usual;
 
 /// Reads the facts of one chat completion answer. It remembers in which choices a refusal was told (a stream's last
-/// chunk says `stop` for it), which of them spoke and which have ended: some providers forget the end marker, and others
-/// write it behind an answer that broke off.
+/// chunk says `stop` for it), which of them spoke and which have ended: some providers forget the end marker, and
+/// others write it behind an answer that broke off.
 #[derive(Debug, Default)]
 pub struct ChatFacts {
     /// One bit a choice; those from the 128th on share the last.
