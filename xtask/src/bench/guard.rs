@@ -81,6 +81,7 @@ const FOLDERS: &[(&str, bool)] = &[
     ("heldout_development_34", false),
     ("agentdojo_twin_8", false),
     ("agentdojo_rest_twin_7", false),
+    ("agentdojo_twin_9", false),
     ("values", true),
     ("heldout_final_2", true),
     ("heldout_final_4", true),
