@@ -110,6 +110,11 @@ impl Attempt {
         self.refused || matches!(self.record.finish_reason, Some(FinishReason::Refusal | FinishReason::ContentFilter))
     }
 
+    /// Notes that the model declined where nothing but its words says so.
+    pub(crate) const fn decline(&mut self) {
+        self.refused = true;
+    }
+
     /// Notes how long the provider asks to wait, once its error is read.
     pub(crate) const fn wait(&mut self, retry_after: Option<Duration>) {
         self.retry_after = retry_after;

@@ -116,6 +116,17 @@ pub(crate) struct Passed {
     pub(crate) learned: Vec<Alias>,
     /// What the answer did with the items of the question.
     pub(crate) bulk: Option<Reconciled>,
+    /// The answers whose text is no value: the model declines in it.
+    pub(crate) declined: Vec<usize>,
+    /// Whether the text that was read last is such a one.
+    declines: bool,
+}
+
+impl Passed {
+    /// Whether the answer is released as it came.
+    pub(crate) fn is_unchanged(&self) -> bool {
+        self.revisions.is_empty() && self.declined.is_empty()
+    }
 }
 
 /// What is known before an answer is judged.
@@ -294,6 +305,7 @@ impl Checks {
                 let revised = self.read(&text, form.as_deref(), conditions, &known, &mut passed);
                 let revised = revised.map_err(|held| Box::new(Held { sole, ..*held }))?;
                 passed.revisions.extend(revised.map(|text| Revision { choice: index, call: None, text }));
+                passed.declined.extend(std::mem::take(&mut passed.declines).then_some(index));
             }
         }
         Ok(passed)
@@ -412,8 +424,11 @@ impl Checks {
                 let message = format!("{place} would need {} repairs, and none are allowed", accepted.repairs().len());
                 Err(held(Code::OUTPUT_REJECTED, message, None, text))
             }
-            // The model's own words, in place of the value; the record says that it declined.
-            Reading::Refused(_) => Ok(None),
+            // The model's own words, in place of the value: a client is told that they are none.
+            Reading::Refused(_) => {
+                passed.declines |= matches!(place, Place::Answer);
+                Ok(None)
+            }
             Reading::Rejected(rejected) => {
                 let first = rejected.violations.first().map_or("", |violation| &violation.message);
                 let message = format!("{place} breaks the {} layer: {first}", layer(rejected.layer));

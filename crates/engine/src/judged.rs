@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use steersman_core::Event;
+use steersman_core::{Event, FinishReason};
 use steersman_structured::{Alias, Repair};
 use steersman_wire::sse::SseDecoder;
 use steersman_wire::{Answer, AnswerDecoder, AnswerOptions, Dialect, Encoded, Loss};
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::attempt::{AttemptFailure, next_piece};
 use crate::bulk::Reconciled;
-use crate::checks::{Checks, Known, Revision};
+use crate::checks::{Checks, Known, Passed, Revision};
 use crate::extension;
 use crate::forced::Hearing;
 use crate::guard::{self, Gate, Guarded};
@@ -72,9 +72,9 @@ impl Judge<'_> {
         if let Some(previews) = self.shown {
             previews.confirm(&answer, &passed)?;
         }
-        let revised = revise(&events, &passed.revisions);
+        let revised = revise(&events, &passed);
         let gated = through_gate(self.guarded, &revised)?;
-        if gated.is_some() || !passed.revisions.is_empty() {
+        if gated.is_some() || !passed.is_unchanged() {
             keep_pieces(recording, &pieces);
             let mark = self.guarded.and_then(|guarded| guarded.report()?.mark());
             let events = gated.unwrap_or(revised);
@@ -83,6 +83,9 @@ impl Judge<'_> {
             recording.lost_in_answer(&losses);
         }
         recording.held(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
+        if !passed.declined.is_empty() {
+            recording.declined();
+        }
         recording.repaired(passed.repairs);
         recording.learned(passed.learned);
         recording.reconciled(passed.bulk);
@@ -151,6 +154,8 @@ pub(crate) struct Whole {
     pub(crate) rewritten: Option<Vec<u8>>,
     /// Each change that was made.
     pub(crate) repairs: Vec<Repair>,
+    /// Whether the model declined in place of a value.
+    pub(crate) declined: bool,
     /// Evidence for other names of members.
     pub(crate) learned: Vec<Alias>,
     /// What the answer did with the items of the question.
@@ -189,12 +194,13 @@ impl WholeJudge<'_> {
         };
         let judged = self.checks.map(judge).transpose();
         let passed = judged.map_err(AttemptFailure::from_held)?.unwrap_or_default();
-        let revised = revise(&events, &passed.revisions);
+        let revised = revise(&events, &passed);
         let gated = through_gate(self.guarded, &revised)?;
-        if gated.is_none() && passed.revisions.is_empty() && hearing.passes_to(client) {
+        if gated.is_none() && passed.is_unchanged() && hearing.passes_to(client) {
             return Ok(Whole {
                 rewritten: None,
                 repairs: Vec::new(),
+                declined: false,
                 learned: passed.learned,
                 bulk: passed.bulk,
                 losses: Vec::new(),
@@ -202,7 +208,9 @@ impl WholeJudge<'_> {
         }
         let answer = Answer::collect(&gated.unwrap_or(revised));
         let Encoded { body, losses } = client.encode_answer(&answer, options);
-        Ok(Whole { rewritten: Some(body), repairs: passed.repairs, learned: passed.learned, bulk: passed.bulk, losses })
+        let declined = !passed.declined.is_empty();
+        let Passed { repairs, learned, bulk, .. } = passed;
+        Ok(Whole { rewritten: Some(body), repairs, declined, learned, bulk, losses })
     }
 }
 
@@ -303,9 +311,27 @@ fn write_repairs(out: &mut Vec<u8>, client: &dyn Dialect, repairs: &[Repair]) {
     }
 }
 
+/// Events with what was found of the answer: repaired texts in place of those that came, and what declines as a refusal.
+pub(crate) fn revise(events: &[Event], passed: &Passed) -> Vec<Event> {
+    let mut revised = replaced(events, &passed.revisions);
+    let declines = |choice: u32| passed.declined.iter().any(|declined| u32::try_from(*declined) == Ok(choice));
+    for event in &mut revised {
+        match event {
+            Event::Text { choice, text } if declines(*choice) => {
+                *event = Event::Refusal { choice: *choice, text: std::mem::take(text) };
+            }
+            Event::Finish { choice, reason: reason @ FinishReason::Stop } if declines(*choice) => {
+                *reason = FinishReason::Refusal;
+            }
+            _ => {}
+        }
+    }
+    revised
+}
+
 /// Events with the texts of `revisions` in place of the parts they replace. The whole new text comes where the old one
 /// began.
-pub(crate) fn revise(events: &[Event], revisions: &[Revision]) -> Vec<Event> {
+pub(crate) fn replaced(events: &[Event], revisions: &[Revision]) -> Vec<Event> {
     let mut pending: Vec<Option<&Revision>> = revisions.iter().map(Some).collect();
     let mut calls: Vec<(u32, u32)> = Vec::new();
     let mut revised = Vec::with_capacity(events.len());

@@ -375,6 +375,9 @@ impl Engine {
         let judge = WholeJudge { checks: prepared.checks.as_ref(), known, guarded: prepared.guarded.as_ref() };
         let whole =
             judge.judge(hearing, prepared.dialect, &body, &options).inspect_err(|_| attempt.keep(body.clone()))?;
+        if whole.declined {
+            recording.declined();
+        }
         recording.repaired(whole.repairs);
         recording.learned(whole.learned);
         recording.reconciled(whole.bulk);

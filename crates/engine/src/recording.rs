@@ -283,6 +283,11 @@ impl Recording {
         self.is_guarded = report.has_refused();
     }
 
+    /// The answer of the attempt under way declines in place of a value.
+    pub(crate) fn declined(&mut self) {
+        self.attempt().into_iter().for_each(Attempt::decline);
+    }
+
     /// Notes each change that was made to the answer.
     pub(crate) fn repaired(&mut self, repairs: Vec<Repair>) {
         self.repairs.extend(repairs);

@@ -436,6 +436,20 @@ async fn a_repairable_answer_is_repaired_and_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_declines_in_place_of_a_value_reaches_the_client_as_a_refusal() {
+    for words in ["I'm sorry, but I cannot help with that.", r#"{"error": "I cannot do that."}"#] {
+        let said = RIGHT.replace(r#""{\"category\":\"bug\"}""#, &serde_json::json!(words).to_string());
+        let said: &'static str = Box::leak(said.into_boxed_str());
+        let house = House::new(&openai_chat::OpenAiChat, vec![ok(&[Act::Say(said)])]);
+        let reply: serde_json::Value = serde_json::from_str(&text(house.ask(FORM).await).await).unwrap();
+        let choice = &reply["choices"][0];
+        assert_eq!(choice["message"]["refusal"], words, "{reply}");
+        assert!(choice["message"]["content"].is_null() && choice["finish_reason"] == "stop", "{reply}");
+        assert_eq!(house.only_record().outcome, OutcomeKind::Refused);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_valid_answer_passes_byte_for_byte() {
     let house = House::new(&openai_chat::OpenAiChat, vec![ok(&[Act::Say(RIGHT)])]);
     assert_eq!(text(house.ask(FORM).await).await, RIGHT);

@@ -16,7 +16,7 @@ use super::views::Views;
 use super::{Offered, hidden};
 use crate::checks::Revision;
 use crate::guard::Guarded;
-use crate::judged::revise;
+use crate::judged::replaced;
 use crate::refusal::Refusal;
 
 /// What is known of a run at its end.
@@ -79,7 +79,7 @@ impl Running<'_> {
                 |(call, filled): (usize, ToolCall)| Revision { choice, call: Some(call), text: filled.arguments };
             revisions.extend(filled.into_iter().enumerate().map(revision));
         }
-        said.events = revise(&said.events, &revisions);
+        said.events = replaced(&said.events, &revisions);
         for event in &mut said.events {
             let Event::Text { text, .. } = event else { continue };
             let Some(filled) = views.filled_answer(text) else { continue };

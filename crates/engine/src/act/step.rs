@@ -142,7 +142,7 @@ impl Running<'_> {
         let mut events = pumped.map_err(|failure| *failure.refusal)?;
         let judged = prepared.checks.as_ref().map(|checks| checks.judge(&Answer::collect(&events), &Known::default()));
         if let Some(Ok(passed)) = judged {
-            events = revise(&events, &passed.revisions);
+            events = revise(&events, &passed);
             recording.repaired(passed.repairs);
         }
         let body = dialect.encode_answer(&Answer::collect(&events), &self.inbound.answer_options(true)).body;
