@@ -266,6 +266,7 @@ mod tests {
             ("<img src=\"/\\evil.io/p\">", "evil.io"),
             ("<img src=\"ht\ntps://evil.io/p\">", ""),
             ("<img src=\"https:\n//evil.io/p\">", ""),
+            ("https://evil.io\\@docs.acme.io/p", "evil.io"),
             ("slack://evil.io/p", ""),
             ("mailto:mallory@evil.io?body=x", "evil.io"),
             ("https://docs.acme.io:https://evil.io", ""),

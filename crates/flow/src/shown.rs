@@ -90,6 +90,8 @@ fn escape(text: &str) -> Option<(char, usize)> {
         // One may stand for itself in one reading and for two in the other: both are slashes.
         Some('\\') => Some(('/', 1)),
         Some(c @ ('n' | 'r' | 't' | 'f')) => Some((' ', 1 + c.len_utf8())),
+        // Where it is no escape, what stands before it is the host, and not whoever logs in.
+        Some('@') => None,
         Some(c) if c.is_ascii_punctuation() => Some((c, 2)),
         _ => None,
     }

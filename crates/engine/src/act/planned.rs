@@ -106,6 +106,9 @@ impl Running<'_> {
 
     /// Whether nothing that somebody else wrote, or that not everybody may see, stands in the conversation.
     fn is_clean(&self, views: &Views) -> Result<bool, Refusal> {
+        if views.has_lost {
+            return Ok(false);
+        }
         let dialect = self.inbound.dialect;
         let truth = views.truth();
         let body = dialect.encode_request(truth.as_ref().unwrap_or(&views.shown)).map_err(Refusal::from)?.body;
