@@ -311,7 +311,7 @@ fn write_repairs(out: &mut Vec<u8>, client: &dyn Dialect, repairs: &[Repair]) {
     }
 }
 
-/// Events with what was found of the answer: repaired texts in place of those that came, and what declines as a refusal.
+/// Events with what was found of the answer: repaired texts in place of those that came, what declines as a refusal.
 pub(crate) fn revise(events: &[Event], passed: &Passed) -> Vec<Event> {
     let mut revised = replaced(events, &passed.revisions);
     let declines = |choice: u32| passed.declined.iter().any(|declined| u32::try_from(*declined) == Ok(choice));
