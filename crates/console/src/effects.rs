@@ -1,6 +1,6 @@
 //! Effects that wait for a person: calls to approve, and calls whose outcome is unknown.
 //!
-//! What never happens here: a value of a call as a browser would draw it, and not as it is sent ([`visible`]).
+//! What never happens here: a value of a call as a browser would draw it, and not as it is sent ([`visible()`]).
 
 use maud::{Markup, html};
 
