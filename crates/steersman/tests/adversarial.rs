@@ -165,12 +165,7 @@ fn bytes_that_are_no_text_and_documents_that_never_end_are_refused_where_they_li
     let house = House::start("");
     let mut invalid = ASK.as_bytes().to_vec();
     invalid[10] = 0xff;
-    let cases: [(&[u8], &str); 4] = [
-        (&invalid, "UTF-8"),
-        (&b"[".repeat(100_000), "nested"),
-        (br#"{"model":"small","messages":[{"role":"user","content":"\ud800"}]}"#, ""),
-        (b"\xef\xbb\xbf{}", ""),
-    ];
+    let cases: [(&[u8], &str); 3] = [(&invalid, "UTF-8"), (&b"[".repeat(100_000), "nested"), (b"\xef\xbb\xbf{}", "")];
     for path in ["/v1/chat/completions", "/v1/responses", "/v1/messages"] {
         for (bytes, word) in &cases {
             let answer = post(house.address, path, bytes);
@@ -179,5 +174,8 @@ fn bytes_that_are_no_text_and_documents_that_never_end_are_refused_where_they_li
             assert!(answer.body.contains(word), "{path} {shown}: {}", answer.body);
         }
     }
+    // Half a surrogate is a text to the SDKs: it goes on as it came, and is read as U+FFFD.
+    let half = br#"{"model":"small","messages":[{"role":"user","content":"\ud800"}]}"#;
+    assert_eq!(post(house.address, "/v1/chat/completions", half).status, 200);
     assert_unharmed(&house);
 }

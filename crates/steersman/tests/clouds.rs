@@ -130,7 +130,7 @@ fn a_gemini_client_reaches_every_dialect_by_the_model_in_its_path() {
         let streamed = post(clouds.address, &path("streamGenerateContent?alt=sse"), body.to_string().as_bytes());
         assert!(streamed.body.contains("functionCall") && streamed.body.contains("finishReason"), "{}", streamed.body);
     }
-    let missing = post(clouds.address, "/v1beta/models/gemini-2.5-flash:countTokens", b"{}");
+    let missing = post(clouds.address, "/v1beta/models/nobodys-model:countTokens", b"{}");
     assert_eq!((missing.status, &missing.json()["error"]["status"]), (404, &json!("NOT_FOUND")), "{}", missing.body);
 }
 

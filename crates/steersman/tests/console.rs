@@ -85,8 +85,9 @@ fn an_address_that_means_nothing_says_so_on_a_page() {
 fn a_long_body_is_a_short_page_and_a_download_of_its_very_bytes() {
     let house = House::start("");
     let words = "word ".repeat(200_000);
-    let sent =
-        format!(r#"{{"model":"nobody","top_p":0.10,"top_p":0.10,"messages":[{{"role":"user","content":"{words}"}}]}}"#);
+    let sent = format!(
+        r#"{{"model":"nobody","top_p":0.10,"metadata":{{"n":1.0,"n":1.0}},"messages":[{{"role":"user","content":"{words}"}}]}}"#
+    );
     let refused = post(house.address, CHAT, sent.as_bytes());
     assert_eq!(refused.status, 404, "{}", refused.body);
     let row = house.log(1)[0].clone();
@@ -94,7 +95,7 @@ fn a_long_body_is_a_short_page_and_a_download_of_its_very_bytes() {
     let path = format!("/console/requests/{}", row["id"].as_str().unwrap());
     let page = get(house.address, &path);
     assert!(page.status == 200 && page.body.len() < 400_000, "{} bytes", page.body.len());
-    assert!(page.body.contains("&quot;top_p&quot;: 0.10,\n  &quot;top_p&quot;: 0.10"), "as it was sent");
+    assert!(page.body.contains("&quot;n&quot;: 1.0,\n    &quot;n&quot;: 1.0"), "as it was sent");
     let saved = get(house.address, &format!("{path}/bytes/request"));
     assert!(saved.header("content-disposition").unwrap().starts_with("attachment"), "{}", saved.head);
     assert!(saved.body == sent, "{} bytes", saved.body.len());

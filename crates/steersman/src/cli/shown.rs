@@ -11,7 +11,7 @@ use steersman_console::visible;
 
 /// The text on one line, with everything spelled out that is no visible character.
 pub(super) fn shown(text: &str) -> String {
-    visible(text).replace('\n', "\\n").replace('\t', "\\t")
+    visible(text).replace('\r', "\\u000d").replace('\n', "\\n").replace('\t', "\\t")
 }
 
 /// A value as JSON for people: the same value, in characters that can be seen.
