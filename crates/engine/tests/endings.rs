@@ -18,7 +18,8 @@ use steersman_core::{
 use steersman_engine::{Backoff, Catalog, Engine, Inbound, Provider, Reply, ReplyBody, Settings};
 use steersman_wire::{Dialect, anthropic, gemini, openai_chat, openai_responses};
 
-/// Gives one answer of status 200 a call: its content type, and its body in pieces.
+/// Gives one answer of status 200 a call: its content type, and its body in pieces, a millisecond of the paused clock
+/// apart.
 #[derive(Default)]
 struct Script(Mutex<VecDeque<(&'static str, Vec<String>)>>);
 

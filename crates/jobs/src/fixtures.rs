@@ -3,6 +3,7 @@
 //! What never happens here: a socket.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ use steersman_wire::{Answer, AnswerOptions, Dialect as _};
 
 use crate::labels::{Call, Cell, Row};
 use crate::measured::Measured;
-use crate::objectives::Objectives;
+use crate::objectives::{LABEL, Objectives};
 use crate::settings::{Evaluator, ObjectiveSettings};
 
 /// An objective without arms, for tests.
@@ -123,6 +124,14 @@ pub(crate) fn label(settings: &ObjectiveSettings, number: i64) -> Row {
         arms: arms.map(|((name, candidate), cost)| (name.clone(), cell(candidate, cost))).collect(),
         measured: Measured::of(settings),
         propensity: 1.0,
+    }
+}
+
+/// Puts these labels into the state, as a gateway before this one did.
+pub(crate) async fn keep_labels(state: &State, settings: &ObjectiveSettings, numbers: Range<i64>) {
+    for number in numbers {
+        let row = serde_json::json!(label(settings, number)).to_string();
+        state.put_document(LABEL, &format!("triage/{number}"), None, &row, number).await.unwrap();
     }
 }
 

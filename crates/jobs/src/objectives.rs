@@ -396,7 +396,7 @@ mod tests {
     use steersman_routing::Phase;
 
     use super::*;
-    use crate::fixtures::{label, nobody, opened, priced, state};
+    use crate::fixtures::{keep_labels, label, nobody, opened, priced, state};
 
     #[tokio::test]
     async fn a_clients_word_is_kept_without_secrets_and_a_later_one_takes_its_place() {
@@ -467,10 +467,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state = state(folder.path()).await;
         let here = priced(["a", "b"]);
-        for number in 0..300 {
-            let row = serde_json::json!(label(&here, number)).to_string();
-            state.put_document(LABEL, &format!("triage/{number}"), None, &row, number).await.unwrap();
-        }
+        keep_labels(&state, &here, 0..300).await;
         let objectives = opened(&state, here.clone()).await;
         assert_eq!(objectives.board("triage").unwrap().read().phase, Phase::Armed);
         assert_eq!(objectives.recording("triage").await.unwrap().len(), 300);
@@ -493,10 +490,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state = state(folder.path()).await;
         let settings = priced(["a", "b"]);
-        for number in 0..300 {
-            let row = serde_json::json!(label(&settings, number)).to_string();
-            state.put_document(LABEL, &format!("triage/{number}"), None, &row, number).await.unwrap();
-        }
+        keep_labels(&state, &settings, 0..300).await;
         let objectives = opened(&state, settings.clone()).await;
         let armed = objectives.board("triage").unwrap().read();
         assert_eq!(armed.phase, Phase::Armed);
@@ -546,10 +540,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state = state(folder.path()).await;
         let settings = priced(["a", "b"]);
-        for number in 0..300 {
-            let row = serde_json::json!(label(&settings, number)).to_string();
-            state.put_document(LABEL, &format!("triage/{number}"), None, &row, number).await.unwrap();
-        }
+        keep_labels(&state, &settings, 0..300).await;
         let standing = opened(&state, settings.clone()).await.standings()["triage"].clone();
         assert!(standing.relative_cost.is_some_and(|cost| cost < 0.9), "{standing:?}");
         // The dear model and the cheap one change prices: nobody is asked for the sake of a saving of yesterday.

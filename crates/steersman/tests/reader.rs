@@ -387,6 +387,28 @@ fn what_a_client_marks_as_quoted_stands_behind_a_handle() {
 }
 
 #[test]
+fn a_result_of_a_trusted_tool_that_is_marked_as_quoted_is_read_too() {
+    let house = mailbox_with("[tools.note]\neffect = \"read\"\nuntrusted = false\n");
+    let mut tools = mail_tools();
+    let note = json!({ "name": "note", "parameters": { "type": "object", "properties": {} } });
+    tools.as_array_mut().unwrap().push(json!({ "type": "function", "function": note }));
+    let ask = |messages: &Value, headers: &str| {
+        let body = json!({ "model": "task/inbox", "messages": messages, "tools": tools }).to_string();
+        let answer = post_with(house.address, "/v1/chat/completions", headers, body.as_bytes());
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.json()["choices"][0]["message"].clone()
+    };
+    let asked = user("What does the note say? [[note {}]]");
+    let called = ask(&json!([asked]), "");
+    let result = json!({ "role": "tool", "tool_call_id": called["tool_calls"][0]["id"], "content": INJECTED });
+    let turns = json!([asked, called, result]);
+    let marked = ask(&turns, "x-steersman-quoted: /messages/2 web\r\n");
+    assert_eq!(marked["content"], format!("It says: {INJECTED}"), "{marked}");
+    quarantined_in(&house, 2);
+    assert_eq!(ask(&turns, "")["content"], "LEAKED", "the operator trusts this tool");
+}
+
+#[test]
 fn a_request_may_ask_for_a_reader_and_hears_why_it_cannot_have_one() {
     let tools = "[\"read_inbox\", \"send_mail\"]";
     let wanted = "x-steersman-guard: reader\r\n";

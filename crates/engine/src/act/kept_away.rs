@@ -169,6 +169,8 @@ impl Running<'_> {
                     return Some(Wanted { text, result: None });
                 };
                 let contract = self.engine.guard.contract(tool);
+                let is_marked = result.parts.iter().any(|part| matches!(part, Part::Text(text) if is_quoted(text)));
+                let told_more = told_more || is_marked;
                 let is_kept_away = contract.untrusted || told_more;
                 is_kept_away.then_some(Wanted { text, result: Some((contract, result.is_error, told_more)) })
             }

@@ -176,11 +176,14 @@ impl Gate {
     /// What the canonical form does not model: a call of another form waits like any other.
     fn hear_foreign(&mut self, event: &Event, choice: u32, means: Foreign, out: &mut Vec<Event>) {
         match means {
-            Foreign::Words => out.push(self.without_links(event)),
+            Foreign::Words => out.extend(self.without_links(event)),
             Foreign::Brought => {
-                let guard = self.heard.get_or_insert_with(|| Box::new(self.guarded.guard.clone()));
-                guard.push_quoted("a tool of the provider's", "");
-                self.report.context = guard.label().integrity.name();
+                if self.heard.is_none() {
+                    let mut guard = Box::new(self.guarded.guard.clone());
+                    guard.push_quoted("a tool of the provider's", "");
+                    self.report.context = guard.label().integrity.name();
+                    self.heard = Some(guard);
+                }
                 out.push(event.clone());
             }
             Foreign::Call { name, input, json } => {
@@ -199,15 +202,16 @@ impl Gate {
         }
     }
 
-    /// Words of another form, their links taken out of action as those of a text.
-    fn without_links(&mut self, event: &Event) -> Event {
-        let Event::Foreign { choice, dialect, name, json } = event else { return event.clone() };
+    /// Words of another form, their links taken out of action as those of a text. Nothing where that breaks the form.
+    fn without_links(&mut self, event: &Event) -> Option<Event> {
+        let Event::Foreign { choice, dialect, name, json } = event else { return None };
         let answer = self.guard().check_answer(json);
-        if answer.neutralised.is_empty() || serde_json::from_str::<serde::de::IgnoredAny>(&answer.text).is_err() {
-            return event.clone();
+        if answer.neutralised.is_empty() {
+            return Some(event.clone());
         }
         self.note_links(answer.neutralised);
-        Event::Foreign { choice: *choice, dialect, name: name.clone(), json: answer.text }
+        let is_json = serde_json::from_str::<serde::de::IgnoredAny>(&answer.text).is_ok();
+        is_json.then(|| Event::Foreign { choice: *choice, dialect, name: name.clone(), json: answer.text })
     }
 
     fn note_links(&mut self, links: Vec<String>) {

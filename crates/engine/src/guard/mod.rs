@@ -226,7 +226,7 @@ impl GuardRoom {
         conversation.extend(fold::conversation(&request, &quoted, history));
         fold::all_marks_count(&quoted, &conversation)?;
         let new = || Guard::new(tools, Arc::clone(&self.settings.policy));
-        let mut guard = aside(body.len(), || fold::fold(&self.folds, said, new, &conversation));
+        let mut guard = beside_others(body.len(), || fold::fold(&self.folds, said, new, &conversation));
         let approved = if history == History::Application { fold::approvals(inbound)? } else { Vec::new() };
         approved.iter().for_each(|hash| guard.approve_call(*hash));
         Ok(Some(Arc::new(Guarded {
@@ -355,7 +355,7 @@ impl Guarded {
 
 /// Works on a body of this many bytes. What takes long does not keep other requests waiting, where the runtime can do
 /// that.
-fn aside<T>(length: usize, work: impl FnOnce() -> T) -> T {
+fn beside_others<T>(length: usize, work: impl FnOnce() -> T) -> T {
     const LONG: usize = 1 << 18;
     let many =
         || tokio::runtime::Handle::try_current().is_ok_and(|now| now.runtime_flavor() == RuntimeFlavor::MultiThread);
