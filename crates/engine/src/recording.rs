@@ -436,7 +436,9 @@ impl Recording {
         }
         record.cost = total_cost(&record.attempts);
         if let Some(admitted) = self.admitted.take() {
-            admitted.settle(record.cost, record.usage.total_tokens());
+            // What was answered from the cache or refused by every provider took none.
+            let is_free = record.attempts.iter().all(|attempt| attempt.status.is_some_and(|status| status >= 400));
+            admitted.settle(record.cost, if is_free { Some(0) } else { record.usage.total_tokens() });
         }
         let is_whole = self.released.is_whole();
         record.response_body = std::mem::take(&mut self.released).whole();

@@ -47,7 +47,8 @@ impl Verbatim {
         }
         self.waiting.push_back(Waiting { raw, events });
         self.released.extend(released);
-        if gate.has_changed() {
+        // Behind the provider's own error comes nothing that what waits could leave with.
+        if gate.has_changed() || self.released.iter().any(|event| matches!(event, Event::Error { .. })) {
             self.rewriting = true;
             self.waiting.clear();
             let rest = std::mem::take(&mut self.released);

@@ -146,7 +146,7 @@ async fn a_complete_stream_that_lacks_its_marker_or_its_last_line_end_is_complet
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_breaks_off_says_so_once_in_the_words_of_its_client() {
     let half = "data: {\"id\":\"c\",\"choi";
-    for pieces in [&[HELLO][..], &[HELLO, half], &[HELLO, DONE]] {
+    for pieces in [&[HELLO][..], &[HELLO, half], &[HELLO, DONE], &[HELLO, "\n"]] {
         let house = House::new(&openai_chat::OpenAiChat, &[(EVENTS, pieces)]);
         let said = house.text(&openai_chat::OpenAiChat, STREAM).await.1;
         assert!(said.starts_with(HELLO) && !said.contains("[DONE]"), "{said}");

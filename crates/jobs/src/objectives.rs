@@ -90,8 +90,9 @@ impl Objectives {
     async fn keep_alarm(&self, name: &str) -> Result<(), StoreError> {
         let Some(task) = self.tasks.get(name) else { return Ok(()) };
         let Some(alarmed) = task.alarmed() else { return Ok(()) };
-        self.put_over(ALARM, name, &serde_json::json!(alarmed).to_string()).await?;
-        task.alarm_is_kept(alarmed);
+        if self.put_over(ALARM, name, &serde_json::json!(alarmed).to_string()).await? {
+            task.alarm_is_kept(alarmed);
+        }
         Ok(())
     }
 
@@ -102,14 +103,10 @@ impl Objectives {
         }
     }
 
-    /// Writes a document in the place of one that may be there.
-    async fn put_over(&self, kind: &'static str, name: &str, content: &str) -> Result<(), StoreError> {
-        if self.state.put_document(kind, name, None, content, now_us()).await?.is_none()
-            && let Some(before) = self.state.document(kind, name).await?
-        {
-            self.state.put_document(kind, name, Some(before.version), content, now_us()).await?;
-        }
-        Ok(())
+    /// Writes a document in the place of one that may be there. `false` where another was written meanwhile.
+    async fn put_over(&self, kind: &'static str, name: &str, content: &str) -> Result<bool, StoreError> {
+        let before = self.state.document(kind, name).await?.map(|before| before.version);
+        Ok(self.state.put_document(kind, name, before, content, now_us()).await?.is_some())
     }
 
     /// Deletes what has waited for its other half since before `until_us`.
@@ -243,14 +240,15 @@ impl Objectives {
     /// count among the day's.
     async fn hold(&self, name: &str, task: &Task, day: i64, most: Option<Usd>) -> Option<purse::Held> {
         let held = purse::hold(&self.state, name, task.settings.shadow_usd_per_day, most).await;
-        let held = held.unwrap_or_else(|error| {
-            tracing::warn!(%error, task = name, "no shadow calls: their cost cannot be held");
-            None
-        });
-        if held.is_none() {
-            task.did_not_ask(day);
+        match held {
+            Ok(Some(held)) => return Some(held),
+            Ok(None) => task.did_not_ask(day, true),
+            Err(error) => {
+                tracing::warn!(%error, task = name, "no shadow calls: their cost cannot be held");
+                task.did_not_ask(day, false);
+            }
         }
-        held
+        None
     }
 
     async fn shadow(&self, record: &RequestRecord) {
@@ -270,15 +268,15 @@ impl Objectives {
         }
         let Some(mut row) = gathered.row else { return };
         let reference = row.arms.last().and_then(|(_, cell)| cell.answer.clone());
-        if reference.is_none() {
-            task.gave_no_answer();
-        }
         let done = match (task.settings.evaluator, reference) {
             (Evaluator::Agreement, Some(reference)) => {
                 row.grade(&reference);
                 self.keep(task, &row).await
             }
-            (Evaluator::Agreement, None) => Ok(()),
+            (Evaluator::Agreement, None) => {
+                task.gave_no_answer();
+                Ok(())
+            }
             (Evaluator::Truth, _) => self.wait_for_truth(task, row).await,
         };
         if let Err(error) = done {
@@ -345,20 +343,20 @@ impl Objectives {
         let content = self.clean(&serde_json::json!(row).to_string());
         let name = format!("{}/{}", row.task, row.id);
         let place = task.line.begin(now_us());
-        if self.state.put_document(LABEL, &name, None, &content, place.at_us()).await?.is_none() {
-            return Ok(());
-        }
+        let written = self.state.put_document(LABEL, &name, None, &content, place.at_us()).await;
         // What is counted is what a restart will read.
-        if let Ok(kept) = serde_json::from_str(&content) {
-            place.fill(kept);
+        match serde_json::from_str(&content).ok().filter(|_| matches!(written, Ok(Some(_)))) {
+            Some(kept) => place.fill(kept),
+            None => drop(place),
         }
+        // Labels behind a place that came to nothing have waited for it.
         let counting = Arc::clone(task);
         // The label that fits the router costs a second; the runtime's threads have requests to serve.
         if let Err(error) = tokio::task::spawn_blocking(move || counting.count()).await {
             tracing::error!(%error, "a label was kept and could not be counted; it will be after a restart");
         }
         self.try_to_keep_alarm(&row.task).await;
-        self.matched(&row.id).await
+        if written?.is_some() { self.matched(&row.id).await } else { Ok(()) }
     }
 }
 

@@ -127,9 +127,9 @@ impl Task {
 
     /// Notes an alarm that this raises, so that it outlives the process.
     fn hearing(&self, evidence: &mut Evidence, hear: impl FnOnce(&mut Objective)) {
-        let before = evidence.objective.alarm();
+        let before = evidence.objective.alarms();
         hear(&mut evidence.objective);
-        if let Some(alarm) = evidence.objective.alarm().filter(|alarm| before != Some(*alarm)) {
+        if let Some(alarm) = evidence.objective.alarm().filter(|_| evidence.objective.alarms() > before) {
             evidence.after_us = evidence.counted_us;
             *lock(&self.alarmed) = Some(Alarmed { alarm, after_us: evidence.after_us });
         }
@@ -245,9 +245,9 @@ impl Task {
         lock(&self.today).told(day, booked)
     }
 
-    /// A request that was counted has asked nobody, since the day's money did not cover it.
-    pub(crate) fn did_not_ask(&self, day: i64) {
-        lock(&self.today).did_not_ask(day);
+    /// A request that was counted has asked nobody. `broke`: the day's money did not cover it.
+    pub(crate) fn did_not_ask(&self, day: i64, broke: bool) {
+        lock(&self.today).did_not_ask(day, broke);
     }
 }
 

@@ -39,11 +39,11 @@ impl Today {
         may
     }
 
-    /// A request that was counted has asked nobody, since the day's money did not cover it.
-    pub(crate) const fn did_not_ask(&mut self, day: i64) {
+    /// A request that was counted has asked nobody. `broke`: the day's money did not cover it.
+    pub(crate) const fn did_not_ask(&mut self, day: i64, broke: bool) {
         if self.day == day {
             self.requests = self.requests.saturating_sub(1);
-            self.broke = true;
+            self.broke |= broke;
         }
     }
 

@@ -43,6 +43,8 @@ pub struct Objective {
     of_streams: Option<Proving>,
     phase: Phase,
     alarm: Option<Alarm>,
+    /// How many there were.
+    alarms: u64,
     unfit: Option<FitError>,
     /// Arms of whose calls no label has told a cost where the router was fitted.
     unpriced: Vec<String>,
@@ -67,6 +69,7 @@ impl Objective {
             of_streams: None,
             phase: Phase::Collecting,
             alarm: None,
+            alarms: 0,
             unfit: None,
             unpriced: Vec::new(),
             signals: Signals::default(),
@@ -109,6 +112,12 @@ impl Objective {
     #[must_use]
     pub const fn alarm(&self) -> Option<Alarm> {
         self.alarm
+    }
+
+    /// How many alarms were raised so far: the same one may be again.
+    #[must_use]
+    pub const fn alarms(&self) -> u64 {
+        self.alarms
     }
 
     /// Hears a client's score of an answer, in `[0, 1]`, and whether it was the reference's. Where scores are watched,
@@ -228,6 +237,7 @@ impl Objective {
     fn disarm(&mut self, alarm: Alarm) {
         self.phase = Phase::Disarmed;
         self.alarm = Some(alarm);
+        self.alarms += 1;
         self.rows = Traffic::default();
         (self.proving, self.of_streams) = (None, None);
         self.prove_pinned();

@@ -76,7 +76,7 @@ pub(crate) fn unpriced(config: &Config, catalog: &Catalog) -> Vec<String> {
         let Some(objective) = &task.objective else { continue };
         for model in objective.plan.candidates.iter().chain([&objective.plan.reference]) {
             let Ok(one) = catalog.candidate(model) else { continue };
-            let lacks = match one.provider.rates.get(one.model.as_str()) {
+            let lacks = match one.rates() {
                 None => "its price is unknown, so nothing shows what it saves",
                 Some(rates) if rates.cache_read.is_none() => {
                     "it has no `cache_read_usd_per_million`, so calls with cached tokens have no known cost"

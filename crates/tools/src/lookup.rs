@@ -5,9 +5,11 @@
 use serde_json::{Map, Value, json};
 use steersman_scope::{Dispatch, Lookup};
 
+use crate::schema::Arguments;
+
 /// Those of a call's arguments, its body's members among them, that the schema of the look-up names, and the key as
-/// `effect_key` if it names that.
-pub(crate) fn arguments(schema: &Value, dispatch: &Dispatch) -> Value {
+/// `effect_key` if it names that. `None` where that is less than the schema asks for: it would be another question.
+pub(crate) fn arguments(schema: &Value, dispatch: &Dispatch) -> Option<Value> {
     let mut arguments = Map::new();
     let named = schema.get("properties").and_then(Value::as_object);
     let given = |name: &String| dispatch.arguments.get(name).or_else(|| dispatch.arguments.get("body")?.get(name));
@@ -18,19 +20,17 @@ pub(crate) fn arguments(schema: &Value, dispatch: &Dispatch) -> Value {
             arguments.insert(name.clone(), value.clone());
         }
     }
-    Value::Object(arguments)
+    let arguments = Value::Object(arguments);
+    Arguments::of(schema).check(&arguments).is_ok().then_some(arguments)
 }
 
-/// What an answer says, by its value (where it brought one beside its text) or its text.
-pub(crate) fn found(value: Option<Value>, text: String) -> Lookup {
-    let value = value.or_else(|| serde_json::from_str(&text).ok());
-    let value = value.map(|value| value.get("result").cloned().unwrap_or(value));
-    let absent = match &value {
-        Some(Value::Null | Value::Bool(false)) => true,
-        Some(Value::Array(items)) => items.is_empty(),
-        Some(Value::Object(members)) => members.get("found").and_then(Value::as_bool) == Some(false),
-        Some(_) => false,
-        None => text.trim().is_empty(),
+/// What an answer with this value says: nothing, or `{"found": false}`, is a "no".
+pub(crate) fn found(value: &Value, text: String) -> Lookup {
+    let absent = match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.get("found").and_then(Value::as_bool) == Some(false),
+        Value::Number(_) | Value::String(_) | Value::Bool(true) => false,
     };
     if absent { Lookup::Absent } else { Lookup::Happened(text) }
 }

@@ -1,8 +1,8 @@
 //! All tools of the gateway: every source with its listing, judged against contracts and pins.
 //!
-//! A name belongs to the server that it was reviewed at, else to the one that had it last, else to the first in the
-//! configuration: a contract says something of one server's tool, and no other server gets its calls because that one
-//! is away.
+//! A name belongs to the server that it was reviewed at, else to the first in the configuration that listed it when it
+//! was last asked: a contract says something of one server's tool, and no other server gets its calls because that one
+//! is away, or because another task asked for something else.
 //!
 //! What never happens here: a task is silently offered less than it names because a server does not answer.
 
@@ -47,6 +47,9 @@ pub struct Listing {
 #[derive(Default)]
 struct Known(Option<(Arc<Live>, Vec<Offer>)>);
 
+/// The names of each server's tools, as models see them.
+type Listed = BTreeMap<String, BTreeSet<String>>;
+
 enum Held {
     Mcp(Arc<McpServer>, Limiter, Mutex<Known>),
     OpenApi(Arc<OpenApi>, Limiter),
@@ -88,8 +91,8 @@ pub struct Toolbox {
     root: Arc<Root>,
     /// The server that each name was reviewed at.
     reviewed: BTreeMap<String, String>,
-    /// The server that had each name last.
-    owners: Mutex<BTreeMap<String, String>>,
+    /// What each server listed when it was last asked.
+    listed: Mutex<Listed>,
 }
 
 impl Toolbox {
@@ -114,7 +117,7 @@ impl Toolbox {
                 reviewed.entry(shown_name(source.prefix(), remote)).or_insert_with(|| source.name().to_owned());
             }
         }
-        Self { sources, contracts, lock, root, reviewed, owners: Mutex::default() }
+        Self { sources, contracts, lock, root, reviewed, listed: Mutex::default() }
     }
 
     /// Whether there is nothing in it.
@@ -149,24 +152,37 @@ impl Toolbox {
         Ok(all.filter(|offer| offer.standing.is_usable() && is_wanted(offer)).collect())
     }
 
-    /// The servers that these tools are of; `None` where it is not known of one of them.
+    /// The servers that these tools are of; `None` where it is not known of one of them, or where one of a server may
+    /// be another's that was never asked.
     fn owners_of(&self, wanted: &[String]) -> Option<BTreeSet<String>> {
-        wanted.iter().map(|name| name.strip_suffix("/*").map(str::to_owned).or_else(|| self.owner(name))).collect()
+        let listed = self.listed();
+        let whole = |server: &str| {
+            let mut before = self.sources.iter().map(Held::name).take_while(|name| *name != server);
+            before.all(|name| listed.contains_key(name)).then(|| server.to_owned())
+        };
+        let owner = |name: &String| name.strip_suffix("/*").map_or_else(|| self.owner(&listed, name), whole);
+        wanted.iter().map(owner).collect()
     }
 
-    /// The server whose tool is known by this name.
-    fn owner(&self, name: &str) -> Option<String> {
-        self.reviewed.get(name).cloned().or_else(|| self.owners().get(name).cloned())
+    /// The server whose tool is known by this name, by what they have listed. `None` as long as one that was never
+    /// asked may have it.
+    fn owner(&self, listed: &Listed, name: &str) -> Option<String> {
+        let lists = |server: &str| listed.get(server).map(|names| names.contains(name));
+        let reviewed = self.reviewed.get(name).filter(|server| lists(server).unwrap_or(true));
+        reviewed.cloned().or_else(|| {
+            let first = self.sources.iter().map(Held::name).find(|server| lists(server) != Some(false))?;
+            lists(first)?.then(|| first.to_owned())
+        })
     }
 
-    fn owners(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
-        self.owners.lock().unwrap_or_else(PoisonError::into_inner)
+    fn listed(&self) -> MutexGuard<'_, Listed> {
+        self.listed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether no wanted tool is, or may be, of a server that does not answer.
     fn are_reachable(&self, wanted: &[String], listings: &[Listing]) -> Result<(), Unreachable> {
         for name in wanted.iter().filter(|name| !is_listed(name, listings)) {
-            let owner = name.strip_suffix("/*").map(str::to_owned).or_else(|| self.owner(name));
+            let owner = name.strip_suffix("/*").map(str::to_owned).or_else(|| self.owner(&self.listed(), name));
             for listing in listings.iter().filter(|listing| owner.as_ref().is_none_or(|owner| *owner == listing.server))
             {
                 if let Some(why) = &listing.error {
@@ -183,42 +199,28 @@ impl Toolbox {
         let is_asked = |source: &&Held| servers.is_none_or(|servers| servers.contains(source.name()));
         let asked = self.sources.iter().filter(is_asked).map(|source| self.listing(source));
         let mut listings = futures_util::future::join_all(asked).await;
-        let owners = self.assign(&listings);
+        let mut listed = self.listed();
+        for listing in listings.iter().filter(|listing| listing.error.is_none()) {
+            let names = listing.tools.iter().map(|offer| offer.spec.name.clone()).collect();
+            listed.insert(listing.server.clone(), names);
+        }
         for listing in &mut listings {
             let mut seen = BTreeSet::new();
             for offer in &mut listing.tools {
-                let by = owners.get(&offer.spec.name).unwrap_or(&listing.server);
-                if *by != listing.server || !seen.insert(offer.spec.name.clone()) {
-                    offer.standing = Standing::Taken { by: by.clone() };
+                // Of several that were never asked the first that lists it has it.
+                let by = self.owner(&listed, &offer.spec.name).unwrap_or_else(|| self.first(&listed, offer));
+                if by != listing.server || !seen.insert(offer.spec.name.clone()) {
+                    offer.standing = Standing::Taken { by };
                 }
             }
         }
         listings
     }
 
-    /// Who has each name now. The server where it was reviewed keeps it while that one lists it or does not answer,
-    /// the one that had it last while that one does not answer.
-    fn assign(&self, listings: &[Listing]) -> BTreeMap<String, String> {
-        let answer = |server: &str| listings.iter().find(|listing| listing.server == server && listing.error.is_none());
-        let mut known = self.owners();
-        // Of those that answer it is learnt anew.
-        known.retain(|_, server| answer(server).is_none());
-        let mut owners = BTreeMap::new();
-        for listing in listings {
-            for name in listing.tools.iter().map(|offer| &offer.spec.name) {
-                if owners.contains_key(name) {
-                    continue;
-                }
-                let keeps = |server: &&String| {
-                    **server == listing.server || answer(server).is_none_or(|listing| lists(listing, name))
-                };
-                let owner =
-                    self.reviewed.get(name).filter(keeps).or_else(|| known.get(name)).unwrap_or(&listing.server);
-                owners.insert(name.clone(), owner.clone());
-            }
-        }
-        known.extend(owners.clone());
-        owners
+    /// The first server of those that were asked which listed this tool's name.
+    fn first(&self, listed: &Listed, offer: &Offer) -> String {
+        let lists = |server: &&str| listed.get(*server).is_some_and(|names| names.contains(&offer.spec.name));
+        self.sources.iter().map(Held::name).find(lists).unwrap_or(&offer.server).to_owned()
     }
 
     /// Ends every child process and waits for that.
@@ -278,10 +280,6 @@ impl Toolbox {
         };
         Some(said.offer(&server.spec.name, &self.lock, listed, Arc::new(tool), limiter))
     }
-}
-
-fn lists(listing: &Listing, name: &str) -> bool {
-    listing.tools.iter().any(|offer| offer.spec.name == name)
 }
 
 /// Whether a wanted tool is listed by whoever has its name, usable or not.

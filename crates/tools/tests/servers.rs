@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use steersman_core::{Contract, Effect, Idempotency};
+use steersman_core::{BoxFuture, Contract, Effect, Idempotency};
 use steersman_net::{BaseUrl, Client, Limits};
-use steersman_scope::{Child, Dispatch, EffectKey, Fault, Root, RunId, Scope, Slot, ToolFault};
+use steersman_scope::{Child, Dispatch, EffectKey, Fault, Lookup, Root, RunId, Scope, Slot, Tool, ToolFault};
 use steersman_tools::{Lock, Offer, OpenApi, ServerSpec, Source, Standing, Toolbox, Way};
 
-/// What a server answers to a method: a status, and the message or event stream that it sends.
+/// What a server answers to a method: a status, and the message or event stream that it sends, or a `bare` text.
 type Answers = dyn Fn(&str, &Value) -> (u16, Value) + Send + Sync;
 
 /// An MCP server; each test changes its answers as it goes.
@@ -70,20 +70,24 @@ fn serve(mut connection: TcpStream, answers: &Mutex<Box<Answers>>, listed: &Atom
             head.push_str(&line.to_lowercase());
             line.clear();
         }
+        if head.is_empty() {
+            return;
+        }
         let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
-        let Some(length) = length else { return };
-        let mut body = vec![0; length];
+        let mut body = vec![0; length.unwrap_or(0)];
         reader.read_exact(&mut body).unwrap();
-        let message: Value = serde_json::from_slice(&body).unwrap();
+        let message: Value = serde_json::from_slice(&body).unwrap_or_default();
         let method = message["method"].as_str().unwrap_or_default();
         listed.fetch_add(usize::from(method == "tools/list"), Ordering::SeqCst);
         let (status, mut answer) = answers.lock().unwrap()(method, &message["params"]);
         let before = answer.as_object_mut().and_then(|answer| answer.remove("before"));
+        let bare = answer["bare"].as_str().map(str::to_owned);
         answer["jsonrpc"] = json!("2.0");
         answer["id"] = message["id"].clone();
-        let (kind, text) = match before {
-            Some(before) => ("text/event-stream", format!("data: {before}\n\ndata: {answer}\n\n")),
-            None => ("application/json", answer.to_string()),
+        let (kind, text) = match (before, bare) {
+            (Some(before), _) => ("text/event-stream", format!("data: {before}\n\ndata: {answer}\n\n")),
+            (None, Some(bare)) => ("text/html", bare),
+            (None, None) => ("application/json", answer.to_string()),
         };
         let session = if method == "initialize" { "mcp-session-id: one\r\n" } else { "" };
         let length = text.len();
@@ -107,15 +111,25 @@ fn toolbox(servers: &[(&str, &Server)], contracts: Vec<Contract>, lock: Lock) ->
     Toolbox::new(servers.iter().map(source).collect(), contracts, lock, &Client::new(Limits::default()))
 }
 
+type Asked<T> = BoxFuture<'static, Result<T, ToolFault>>;
+
 async fn call(offer: &Offer) -> Result<String, ToolFault> {
     call_with(offer, json!({})).await
 }
 
 async fn call_with(offer: &Offer, arguments: Value) -> Result<String, ToolFault> {
+    dispatched(offer, arguments, |tool, dispatch| Box::pin(async move { tool.call(dispatch).await })).await
+}
+
+async fn dispatched<T: std::fmt::Debug + Send + 'static>(
+    offer: &Offer,
+    arguments: Value,
+    ask: fn(Arc<dyn Tool>, Dispatch) -> Asked<T>,
+) -> Result<T, ToolFault> {
     let (tool, root) = (Arc::clone(&offer.tool), Root::unlimited("test"));
     let key = EffectKey::of(&Slot { run: RunId::from("r"), path: "s".into(), index: 0 }, "t", "{}");
-    let child = Child::<String, ToolFault>::new("call", move |scope: Scope| async move {
-        tool.call(Dispatch { key: Some(key), arguments, scope }).await
+    let child = Child::<T, ToolFault>::new("call", move |scope: Scope| async move {
+        ask(tool, Dispatch { key: Some(key), arguments, scope }).await
     });
     let called = root.scope("call").run(child).await;
     root.shutdown().await;
@@ -207,6 +221,20 @@ async fn a_task_is_refused_for_its_own_servers_alone_and_does_not_ask_others() {
 }
 
 #[tokio::test]
+async fn who_owns_a_name_does_not_depend_on_which_task_came_first() {
+    let first = Server::of(json!([tool("pay", ""), tool("find", "")]));
+    let second = Server::of(json!([tool("pay", ""), tool("other", "")]));
+    for asked in [&["second/*"][..], &["first/*"], &["other"], &["pay"]] {
+        let toolbox = toolbox(&[("first", &first), ("second", &second)], Vec::new(), Lock::default());
+        toolbox.offered(&names(asked)).await.unwrap();
+        let listings = toolbox.listings().await;
+        assert!(!matches!(standing(&listings, "first"), Standing::Taken { .. }), "{asked:?}");
+        assert_eq!(standing(&listings, "second"), Standing::Taken { by: "first".to_owned() }, "{asked:?}");
+        assert_eq!(toolbox.offered(&names(&["pay"])).await.unwrap()[0].server, "first", "{asked:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_a_call_cannot_carry_makes_no_repetition_safe() {
     let header = Idempotency::Keyed { header: Some("Idempotency-Key".to_owned()), argument: None };
     let argument = |name: &str| Idempotency::Keyed { header: None, argument: Some(name.to_owned()) };
@@ -249,16 +277,20 @@ async fn what_an_error_proves_depends_on_what_the_tool_does() {
 
 #[tokio::test]
 async fn a_server_that_has_forgotten_the_session_is_asked_again_over_a_new_one() {
-    let server = Server::of(json!([tool("pay", "")]));
-    let toolbox = toolbox(&[("bank", &server)], Vec::new(), Lock::default());
-    let offer = toolbox.offered(&names(&["pay"])).await.unwrap().remove(0);
-    let begun = AtomicUsize::new(0);
-    server.now(move |method, params| {
-        begun.fetch_add(usize::from(method == "initialize"), Ordering::SeqCst);
-        let status = if begun.load(Ordering::SeqCst) == 0 { 404 } else { 200 };
-        (status, usual(method, params, &json!([tool("pay", "")])))
-    });
-    assert_eq!(call(&offer).await.as_deref(), Ok("pay"));
+    for (status, says, is_asked) in [(404, "", true), (400, "No valid session ID", true), (400, "bad order", false)] {
+        let server = Server::of(json!([tool("pay", "")]));
+        let toolbox = toolbox(&[("bank", &server)], Vec::new(), Lock::default());
+        let offer = toolbox.offered(&names(&["pay"])).await.unwrap().remove(0);
+        let begun = AtomicUsize::new(0);
+        server.now(move |method, params| {
+            begun.fetch_add(usize::from(method == "initialize"), Ordering::SeqCst);
+            if begun.load(Ordering::SeqCst) == 0 && method == "tools/call" {
+                return (status, json!({ "error": { "message": says } }));
+            }
+            (200, usual(method, params, &json!([tool("pay", "")])))
+        });
+        assert_eq!(call(&offer).await.is_ok(), is_asked, "{status} {says}");
+    }
 }
 
 #[tokio::test]
@@ -295,5 +327,39 @@ async fn a_status_that_anyone_on_the_way_may_give_proves_nothing_of_a_write() {
         let offer = toolbox.offered(&names(&["pay"])).await.unwrap().remove(0);
         let ended = call_with(&offer, json!({ "body": {} })).await;
         assert_eq!(matches!(ended, Err(ToolFault::Lost(_))), is_lost, "{effect:?} {status}: {ended:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_look_up_is_believed_only_where_it_asked_the_question_and_its_server_answered_it() {
+    let schema = json!({ "type": "string" });
+    let parameter = json!({ "name": "order", "in": "query", "required": true, "schema": schema });
+    let document = json!({ "paths": {
+        "/pay": { "post": { "operationId": "pay", "parameters": [parameter] } },
+        "/paid": { "get": { "operationId": "paid", "parameters": [parameter] } } } });
+    let page = json!({ "bare": "<html>sign in</html>" });
+    for (answer, arguments, says) in [
+        (json!({ "found": true }), json!({ "order": "7" }), Some(true)),
+        (json!({ "found": false }), json!({ "order": "7" }), Some(false)),
+        (json!({ "found": false }), json!({}), None),
+        (json!({ "result": null, "state": "done" }), json!({ "order": "7" }), Some(true)),
+        (page, json!({ "order": "7" }), None),
+        (json!({ "bare": "" }), json!({ "order": "7" }), Some(false)),
+    ] {
+        let server = Server::with(move |_, _| (200, answer.clone()));
+        let (base, client) = (BaseUrl::parse(&server.url).unwrap(), Client::new(Limits::default()));
+        let api = OpenApi::read("bank", &document, base, None, "", 4, client.clone()).unwrap();
+        let idempotency = Idempotency::Lookup { tool: "paid".to_owned() };
+        let contract = Contract { idempotency, ..Contract::unknown("pay") };
+        let toolbox = Toolbox::new(vec![Source::OpenApi(Box::new(api))], vec![contract], Lock::default(), &client);
+        let offer = toolbox.offered(&names(&["pay"])).await.unwrap().remove(0);
+        let ask = |tool: Arc<dyn Tool>, dispatch| -> Asked<_> { Box::pin(async move { tool.look_up(dispatch).await }) };
+        let found = dispatched(&offer, arguments.clone(), ask).await.unwrap();
+        let said = match found {
+            Lookup::Happened(_) => Some(true),
+            Lookup::Absent => Some(false),
+            Lookup::Unsupported => None,
+        };
+        assert_eq!(said, says, "{arguments} {found:?}");
     }
 }

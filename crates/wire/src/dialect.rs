@@ -178,7 +178,8 @@ mod tests {
 
     #[test]
     fn no_header_that_belongs_to_a_key_goes_on_with_another() {
-        let bound = ["authorization", "cookie", "x-api-key", "x-goog-api-key", "openai-organization", "openai-project"];
+        let keys = ["authorization", "cookie", "x-api-key", "x-goog-api-key"];
+        let bound = [&keys[..], &["openai-organization", "openai-project", "x-goog-user-project"]].concat();
         for dialect in DIALECTS {
             assert!(dialect.request_headers().iter().all(|name| !bound.contains(name)), "{dialect:?}");
         }

@@ -197,11 +197,11 @@ impl SseDecoder {
         Ok(Some(Frame::read(raw, true)))
     }
 
-    /// What has come of a frame that is not complete; `None` between two frames.
+    /// What has come of a frame that is not complete; `None` between two frames, where a blank line more begins none.
     #[must_use]
     pub fn incomplete(&self) -> Option<Frame> {
         let raw = [&self.carry[..], &self.chunk[..]].concat();
-        (!raw.is_empty()).then(|| Frame::read(raw.into(), false))
+        (!raw.trim_ascii().is_empty()).then(|| Frame::read(raw.into(), false))
     }
 
     /// What is left when the stream has ended: a frame without its blank line. The standard throws it away; some

@@ -357,4 +357,6 @@ fn a_member_that_stands_twice_is_refused_in_every_dialect_since_readers_disagree
     let gemini = dialect(steersman_wire::gemini::NAME).expect("a dialect");
     let error = gemini.request_head(both.as_bytes()).expect_err("two spellings of one key");
     assert_eq!(error.param(), Some("generationConfig"));
+    let inside = r#"{"model":"m","contents":[],"generationConfig":{"max_output_tokens":1,"maxOutputTokens":9}}"#;
+    assert_eq!(gemini.request_head(inside.as_bytes()).expect_err("the same inside").param(), Some("maxOutputTokens"));
 }

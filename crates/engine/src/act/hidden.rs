@@ -57,17 +57,21 @@ pub(super) async fn keep(
     call_ids: &[&str],
     steps: Vec<Step>,
 ) -> Result<(), Refusal> {
-    let mark = mark(owner, call_ids);
-    room.runs.save(owner, &mark, RunWrite::New, String::new()).await.map_err(|error| down(&error))?;
-    let name = name(dialect, before, call_ids);
+    // Written anew each time: it is to last as long as what it speaks of.
+    put(room, owner, &mark(owner, call_ids), String::new()).await?;
     let content = serde_json::to_string(&Kept { steps }).unwrap_or_default();
+    put(room, owner, &name(dialect, before, call_ids), content).await
+}
+
+/// Writes a document, in the place of one that may be there.
+async fn put(room: &ToolRoom, owner: &str, name: &str, content: String) -> Result<(), Refusal> {
     let mut write = RunWrite::New;
     for _ in 0..3 {
-        let saved = room.runs.save(owner, &name, write, content.clone()).await.map_err(|error| down(&error))?;
+        let saved = room.runs.save(owner, name, write, content.clone()).await.map_err(|error| down(&error))?;
         if saved.is_some() {
             return Ok(());
         }
-        let known = room.runs.load(&name).await.map_err(|error| down(&error))?;
+        let known = room.runs.load(name).await.map_err(|error| down(&error))?;
         write = known.map_or(RunWrite::New, |(version, text)| RunWrite::Over { version, bytes: text.len() });
     }
     Err(down(&RunsDown("somebody else keeps steps of the same conversation".to_owned())))

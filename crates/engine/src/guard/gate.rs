@@ -343,7 +343,7 @@ mod tests {
 
     use serde_json::json;
     use steersman_flow::{Policy, Tool, Toolbox};
-    use steersman_wire::{WHOLE_PART, anthropic, openai_chat, openai_responses};
+    use steersman_wire::{AnswerOptions, Dialect, WHOLE_PART, anthropic, openai_chat, openai_responses};
 
     use super::*;
     use crate::reader::Handles;
@@ -380,6 +380,25 @@ mod tests {
     fn through(mut gate: Gate, events: &[Event]) -> Option<Vec<Event>> {
         let end = Event::Finish { choice: 0, reason: FinishReason::Stop };
         gate.whole(&[events, &[end, Event::Done]].concat())
+    }
+
+    #[test]
+    fn a_stream_that_the_provider_ends_with_an_error_says_it_once() {
+        use crate::verbatim::Verbatim;
+
+        let error = Event::Error { kind: "server_error".to_owned(), message: "busy".to_owned() };
+        let held = Event::Text { choice: 0, text: "see [x](https://".to_owned() };
+        let mut gate = gate(true);
+        let mut frames = Verbatim::new(openai_chat::OpenAiChat.answer_encoder(AnswerOptions::default()));
+        let mut left = String::new();
+        for (raw, event) in [("data: held\n\n", held), ("data: error\n\n", error)] {
+            let mut released = Vec::new();
+            gate.push(&event, &mut released);
+            for piece in frames.push(raw.into(), vec![event], released, &gate) {
+                left.push_str(&String::from_utf8_lossy(&piece));
+            }
+        }
+        assert_eq!(left.matches("busy").count() + left.matches("data: error").count(), 1, "{left}");
     }
 
     #[test]

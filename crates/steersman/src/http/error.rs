@@ -7,6 +7,7 @@ use steersman_engine::Refusal;
 use steersman_wire::{Address, DIALECTS, Dialect};
 
 use super::api::dialect_of;
+use super::steering::decoded;
 use super::turned_away::turn_away;
 
 /// Served paths that belong to no dialect.
@@ -46,12 +47,48 @@ pub(super) fn meant(path: &str) -> Option<String> {
     while let Some(shorter) = rest.strip_prefix("v1/") {
         rest = shorter;
     }
+    served().find(|served| served.strip_prefix("/v1/") == Some(rest) && *served != path)
+}
+
+/// Whether a path is one of those served below `/v1`, or below one of them, written in another way or below another
+/// dialect's version: there it would reach the provider unread, stored responses of others among them.
+pub(super) fn is_in_disguise(path: &str) -> bool {
+    let plain = plain(path);
+    let Some((root, rest)) = DIALECTS.iter().find_map(|dialect| Some((dialect.root(), below(dialect.root(), &plain)?)))
+    else {
+        return false;
+    };
+    let is_served = |served: &str| below(served, rest).is_some();
+    (root != "/v1" || plain != path)
+        // Below a version of its own Gemini has models of its own.
+        && served().any(|served| served != "/v1/models" && below("/v1", &served).is_some_and(is_served))
+}
+
+/// What stands behind a beginning that ends at a slash.
+fn below<'a>(beginning: &str, path: &'a str) -> Option<&'a str> {
+    path.strip_prefix(beginning).filter(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// A path as a server may read it: without escapes, empty segments and steps back.
+fn plain(path: &str) -> String {
+    let mut segments = Vec::new();
+    let unescaped: Vec<String> = path.split('/').map(|segment| decoded(segment.to_owned())).collect();
+    for segment in unescaped.iter().flat_map(|segment| segment.split(['/', '\\'])) {
+        match segment {
+            "" | "." => {}
+            ".." => drop(segments.pop()),
+            segment => segments.push(segment.to_ascii_lowercase()),
+        }
+    }
+    format!("/{}", segments.join("/"))
+}
+
+fn served() -> impl Iterator<Item = String> {
     let served = DIALECTS.iter().filter_map(|dialect| match dialect.address() {
         Address::Fixed(path) => Some(format!("{}{path}", dialect.root())),
         Address::ByModel(_) => None,
     });
-    let mut served = served.chain(OTHERS.map(str::to_owned));
-    served.find(|served| served.strip_prefix("/v1/") == Some(rest) && *served != path)
+    served.chain(OTHERS.map(str::to_owned))
 }
 
 pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> Response {
@@ -61,7 +98,26 @@ pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use super::meant;
+    use super::{is_in_disguise, meant};
+
+    #[test]
+    fn what_is_served_is_not_passed_unread_in_another_spelling() {
+        for path in [
+            "/v1beta/responses/resp_x",
+            "/v1beta//responses/resp_x/",
+            "/v1beta/chat/completions",
+            "/v1/%72esponses/resp_x",
+            "/v1/files/../responses/resp_x",
+            "/v1/files/%2e%2e/responses/resp_x",
+            "/v1/Responses/resp_x",
+        ] {
+            assert!(is_in_disguise(path), "{path}");
+        }
+        for path in ["/v1beta/models/m:countTokens", "/v1beta/files", "/v1/files", "/v1/responses/compact", "/v1/Files"]
+        {
+            assert!(!is_in_disguise(path), "{path}");
+        }
+    }
 
     #[test]
     fn a_wrong_base_url_is_told_the_right_path() {

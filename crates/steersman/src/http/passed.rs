@@ -58,7 +58,8 @@ pub(super) async fn missed(State(surface): State<Arc<Surface>>, request: Request
 
 /// Any other call, passed on to a provider.
 pub(super) async fn other(surface: &Surface, request: Request) -> Response {
-    if !surface.pass_unknown || error::meant(request.uri().path()).is_some() {
+    let path = request.uri().path();
+    if !surface.pass_unknown || error::meant(path).is_some() || error::is_in_disguise(path) {
         return error::not_found(request.uri().clone()).await;
     }
     pass(surface, api::dialect_of(request.uri().path()), "raw", false, request).await
@@ -85,6 +86,11 @@ async fn pass(
     };
     if let Some(refused) = stranger(surface, protocol, provider.as_deref(), &inbound.body) {
         return refused;
+    }
+    if protocol == "raw" && goes_on(&inbound.body) {
+        let message =
+            "whose response `previous_response_id` is can be told at `/v1/responses` alone; send its messages";
+        return turn_away(dialect, Code::INVALID_REQUEST, message, Some("previous_response_id"));
     }
     inbound.headers =
         HEADERS.iter().filter_map(|name| Some(((*name).to_owned(), api::text(&headers, name)?))).collect();
@@ -126,6 +132,12 @@ fn stranger(surface: &Surface, protocol: &str, provider: Option<&str>, body: &[u
             format!("`{}` does not count tokens before a call; its answers say what they took", asked.provider.name);
         turn_away(&AnthropicMessages, Code::UNSUPPORTED, &message, Some("model"))
     })
+}
+
+/// Whether a body goes on from a response that is stored, perhaps another tenant's.
+fn goes_on(body: &[u8]) -> bool {
+    let object = RawObject::parse(body).ok();
+    object.is_some_and(|object| object.get("previous_response_id").is_some_and(|id| id.get() != "null"))
 }
 
 fn method(method: &Method) -> Option<&'static str> {

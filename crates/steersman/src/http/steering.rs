@@ -82,7 +82,7 @@ impl Steering {
 }
 
 /// A name with its `%C3%A4` read. What is no such sequence, or would be no UTF-8, stays as it was sent.
-fn decoded(sent: String) -> String {
+pub(super) fn decoded(sent: String) -> String {
     let mut bytes = Vec::with_capacity(sent.len());
     let mut rest = sent.as_bytes();
     while let [first, after @ ..] = rest {

@@ -405,8 +405,12 @@ mod tests {
     #[test]
     fn a_word_before_a_name_has_to_be_the_schemas_own_or_say_nothing() {
         let schema = |name: &str, kind: &str| {
+            let value = match kind.strip_suffix('?') {
+                Some(kind) => json!({"anyOf": [{"type": kind}, {"type": "null"}]}),
+                None => json!({"type": kind}),
+            };
             json!({"type": "object", "title": "Ticket", "required": [name], "additionalProperties": false,
-                "properties": {name: {"type": kind}}})
+                "properties": {name: value}})
         };
         for (found, declared, kind, value, taken) in [
             ("ticket_escalated", "escalated", "boolean", "true", true),
@@ -415,6 +419,7 @@ mod tests {
             ("lacks_consent", "consent", "boolean", "true", false),
             ("consent", "lacks_consent", "boolean", "true", false),
             ("never_expires", "expires", "boolean", "true", false),
+            ("lacks_consent", "consent", "boolean?", "true", false),
             ("discount_price", "price", "number", "5", false),
             ("emergency_phone", "phone", "string", "\"555\"", false),
         ] {

@@ -302,13 +302,26 @@ impl<'s> Builder<'s> {
         shape.patterned |= map.contains_key("pattern") || map.contains_key("format");
     }
 
+    /// Whether a value of this shape says yes or no, or nothing.
+    fn is_boolean(&self, id: ShapeId) -> bool {
+        let Some(shape) = self.all.get(id) else { return false };
+        if shape.branches.is_empty() {
+            return shape.types.is_boolean();
+        }
+        let is_null = |id: &ShapeId| {
+            self.all.get(*id).is_some_and(|shape| shape.branches.is_empty() && shape.types.is_only(Types::NULL))
+        };
+        let mut others = shape.branches.iter().filter(|id| !is_null(id)).peekable();
+        others.peek().is_some() && others.all(|id| self.is_boolean(*id))
+    }
+
     fn members(&mut self, shape: &mut Shape, map: &'s Map<String, Value>, depth: usize) {
         let required: Vec<&str> =
             map.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
         for (name, schema) in map.get("properties").and_then(Value::as_object).into_iter().flatten() {
             let id = self.build(schema, name, depth + 1);
             shape.properties.retain(|p| p.name != *name);
-            let boolean = self.all.get(id).is_some_and(|shape| shape.types.is_boolean());
+            let boolean = self.is_boolean(id);
             let parts = Name::of(name);
             shape.properties.push(Property { name: name.clone(), parts, shape: id, required: false, boolean });
         }

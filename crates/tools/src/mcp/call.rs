@@ -114,7 +114,7 @@ impl Tool for McpTool {
     }
 
     /// Calls the look-up tool with those of the call's arguments that its schema names, and the key as `effect_key` if
-    /// it names that. An error, nothing, or `{"found": false}` means that the effect has not happened.
+    /// it names that. Nothing, or `{"found": false}`, means that the effect has not happened; an error says nothing.
     fn look_up(&self, dispatch: Dispatch) -> BoxFuture<'_, Result<Lookup, ToolFault>> {
         Box::pin(async move {
             let Idempotency::Lookup { tool } = &self.contract.idempotency else { return Ok(Lookup::Unsupported) };
@@ -122,7 +122,7 @@ impl Tool for McpTool {
             let Some((remote, schema)) = named(&live.tools, &self.server.spec.prefix, tool) else {
                 return Ok(Lookup::Unsupported);
             };
-            let arguments = lookup::arguments(schema, &dispatch);
+            let Some(arguments) = lookup::arguments(schema, &dispatch) else { return Ok(Lookup::Unsupported) };
             let result = self.ask(&dispatch, remote, &arguments).await?;
             Ok(found(&result))
         })
@@ -141,8 +141,21 @@ pub(crate) fn named<'l>(tools: &'l [Value], prefix: &str, name: &str) -> Option<
 fn found(result: &Value) -> Lookup {
     match result.get("isError").and_then(Value::as_bool) {
         Some(true) => Lookup::Unsupported,
-        _ => lookup::found(result.get("structuredContent").cloned(), text_of(result)),
+        _ => {
+            let (value, text) = (result.get("structuredContent").cloned(), text_of(result));
+            match value.or_else(|| serde_json::from_str(&text).ok()) {
+                Some(value) => lookup::found(bare(&value), text),
+                None if text.trim().is_empty() => Lookup::Absent,
+                None => Lookup::Happened(text),
+            }
+        }
     }
+}
+
+/// Servers put a result that is no object into one, since the protocol wants one.
+fn bare(value: &Value) -> &Value {
+    let alone = value.as_object().filter(|members| members.len() == 1);
+    alone.and_then(|members| members.get("result")).unwrap_or(value)
 }
 
 /// The text of a result, that of embedded resources included; a link is its address, and what is no text is named.

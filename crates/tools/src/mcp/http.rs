@@ -87,14 +87,20 @@ impl HttpLink {
             429 => Err(CallFault::Throttled(answer.retry_after)),
             // Whoever stands before the server says so too, when the server is slow and acts all the same.
             408 => Err(CallFault::Lost("the server's answer did not come in time (HTTP 408)".to_owned())),
-            // The protocol says 404; servers that look the session up themselves say 400.
-            404 | 400 if has_session => {
-                self.pending.end("the server has forgotten the session");
-                Err(not_sent("the server has forgotten the session".to_owned()))
+            404 if has_session => Err(self.forgotten()),
+            // The protocol says 404; servers that look the session up themselves say 400, and that it is why.
+            400 if has_session && start_of(answer.body).await.to_ascii_lowercase().contains("session") => {
+                Err(self.forgotten())
             }
             status @ 400..=499 => Err(not_sent(format!("the server refused the request with HTTP {status}"))),
             status => Err(CallFault::Lost(format!("the server failed with HTTP {status}"))),
         }
+    }
+
+    fn forgotten(&self) -> CallFault {
+        const WHY: &str = "the server has forgotten the session";
+        self.pending.end(WHY);
+        CallFault::NotSent(WHY.to_owned())
     }
 
     async fn in_stream(&self, mut body: ByteStream, id: u64) -> Found {
@@ -113,6 +119,16 @@ impl HttpLink {
         }
         Err(CallFault::Lost("the stream ended before the answer".to_owned()))
     }
+}
+
+/// The first words of an error.
+async fn start_of(mut body: ByteStream) -> String {
+    const ENOUGH: usize = 4 << 10;
+    let mut start = BytesMut::new();
+    while let (true, Some(Ok(piece))) = (start.len() < ENOUGH, body.next().await) {
+        start.extend_from_slice(&piece);
+    }
+    String::from_utf8_lossy(&start).into_owned()
 }
 
 fn fault(error: &UpstreamError) -> CallFault {

@@ -47,7 +47,7 @@ struct Answer {
 
 impl HttpTool {
     /// The arguments with the key where the contract wants it: in a parameter, else in the body.
-    pub(super) fn with_key(&self, dispatch: &Dispatch) -> Value {
+    pub(super) fn with_key(&self, dispatch: &Dispatch) -> Result<Value, ToolFault> {
         let mut arguments = dispatch.arguments.clone();
         if let (Idempotency::Keyed { argument: Some(name), .. }, Some(key)) = (&self.contract.idempotency, dispatch.key)
         {
@@ -58,11 +58,10 @@ impl HttpTool {
                 }
                 (false, None) => None,
             };
-            if let Some(place) = place {
-                place.insert(name.clone(), Value::String(key.to_string()));
-            }
+            let nowhere = || ToolFault::Failed(format!("`body` is no object, so it cannot carry `{name}`"));
+            place.ok_or_else(nowhere)?.insert(name.clone(), Value::String(key.to_string()));
         }
-        arguments
+        Ok(arguments)
     }
 
     pub(super) fn request(&self, dispatch: &Dispatch) -> Result<Request<Full<Bytes>>, String> {
@@ -76,7 +75,7 @@ impl HttpTool {
     }
 
     async fn send(&self, dispatch: Dispatch) -> Result<String, ToolFault> {
-        let dispatch = Dispatch { arguments: self.with_key(&dispatch), ..dispatch };
+        let dispatch = Dispatch { arguments: self.with_key(&dispatch)?, ..dispatch };
         self.arguments.check(&dispatch.arguments)?;
         let request = self.request(&dispatch).map_err(ToolFault::Failed)?;
         let Answer { status, retry_after, text } = self.reach.ask(request).await?;
@@ -98,11 +97,14 @@ impl HttpTool {
     /// is what it answers; anyone on the way may answer a 404.
     async fn ask_whether(&self, dispatch: Dispatch) -> Result<Lookup, ToolFault> {
         let Some(asked) = &self.lookup else { return Ok(Lookup::Unsupported) };
-        let arguments = lookup::arguments(asked.schema(), &dispatch);
+        let Some(arguments) = lookup::arguments(asked.schema(), &dispatch) else { return Ok(Lookup::Unsupported) };
         let request = write(&self.reach, asked, &arguments).map_err(ToolFault::Failed)?;
         let answer = self.reach.ask(request).await?;
         match answer.status {
-            200..=299 => Ok(lookup::found(None, answer.text)),
+            200..=299 if answer.text.trim().is_empty() => Ok(Lookup::Absent),
+            // What is no JSON is a page of whoever stands before the server.
+            200..=299 => Ok(serde_json::from_str(&answer.text)
+                .map_or(Lookup::Unsupported, |value| lookup::found(&value, answer.text))),
             404 if asked.tells_absence => Ok(Lookup::Absent),
             400..=499 => Ok(Lookup::Unsupported),
             status => Err(ToolFault::NotSent(format!("HTTP {status}"))),

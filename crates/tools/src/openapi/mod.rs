@@ -369,7 +369,7 @@ mod tests {
             };
             let child = Child::<Value, String>::new("call", move |scope| async move {
                 let arguments = json!({ "body": { "order": 1 } });
-                Ok(tool.with_key(&Dispatch { key: Some(key), arguments, scope }))
+                tool.with_key(&Dispatch { key: Some(key), arguments, scope }).map_err(|fault| fault.to_string())
             });
             let sent = root.scope("call").run(child).await.unwrap();
             let place = if name == "tag" { "/tag" } else { "/body/request_id" };

@@ -1,7 +1,5 @@
 //! The head of a Gemini request: one shallow scan. Its path has been moved into its body.
 
-use serde_json::value::RawValue;
-
 use super::schema;
 use crate::error::DecodeError;
 use crate::fields::as_text;
@@ -16,31 +14,25 @@ pub fn request_head(body: &[u8]) -> Result<RequestHead<'_>, DecodeError> {
     let object = opened(body)?;
     // Both spellings of a key are one key.
     unambiguous(object.clone().in_camel_case())?;
-    let present = |key| present(&object, key);
     let (model, contents) = (model_of(&object)?, list_of(&object, "contents")?);
-    let config = present("generationConfig").or_else(|| present("generation_config"));
-    let system = present("systemInstruction").or_else(|| present("system_instruction"));
+    let config = present(&object, "generationConfig").or_else(|| present(&object, "generation_config"));
+    let system = present(&object, "systemInstruction").or_else(|| present(&object, "system_instruction"));
+    let inside = config.and_then(|config| RawObject::of(config).ok());
+    let inside = inside.map(|config| unambiguous(config.in_camel_case())).transpose()?;
+    let said = |key: &str| present(inside.as_ref()?, key);
     let limit = "generationConfig.maxOutputTokens";
-    let most = member_of(config, "maxOutputTokens").or_else(|| member_of(config, "max_output_tokens"));
-    let count = member_of(config, "candidateCount").or_else(|| member_of(config, "candidate_count"));
     Ok(RequestHead {
         model,
-        stream: typed(present("stream"), "stream", "a boolean")?.unwrap_or(false),
+        stream: typed(present(&object, "stream"), "stream", "a boolean")?.unwrap_or(false),
         include_usage: true,
-        task: member_of(present("labels"), "task").and_then(as_text),
-        max_output_tokens: typed(most, limit, "a non-negative integer")?,
-        choices: typed(count, "generationConfig.candidateCount", "a non-negative integer")?.unwrap_or(1),
+        task: member_of(present(&object, "labels"), "task").and_then(as_text),
+        max_output_tokens: typed(said("maxOutputTokens"), limit, "a non-negative integer")?,
+        choices: typed(said("candidateCount"), "generationConfig.candidateCount", "a non-negative integer")?
+            .unwrap_or(1),
         messages: contents,
         system: system.into_iter().collect(),
-        tools: present("tools"),
-        response_format: config.filter(|config| asks_for_schema(config)),
+        tools: present(&object, "tools"),
+        response_format: config.filter(|_| schema::is_asked(said)),
         object,
-    })
-}
-
-fn asks_for_schema(config: &RawValue) -> bool {
-    RawObject::of(config).is_ok_and(|config| {
-        let config = config.in_camel_case();
-        schema::is_asked(|key| present(&config, key))
     })
 }

@@ -118,7 +118,7 @@ impl Dialect for Gemini {
     }
 
     fn request_headers(&self) -> &'static [&'static str] {
-        &["x-goog-api-client", "x-goog-user-project"]
+        &["x-goog-api-client"]
     }
 
     fn form<'a>(&self, config: &'a RawValue) -> Option<Form<'a>> {
