@@ -35,8 +35,6 @@ pub(crate) static DOUBTS: WordList = WordList::new(
 /// Words that say of what opens a sentence what it is, has or thinks.
 static STATES: WordList =
     WordList::new("is are was were has had will would should expects wants hopes believes thinks says");
-/// Words beside which it is not sure whether something is to be done.
-static UNSURE: WordList = WordList::new("case ever lest hardly seldom believes thinks hopes supposedly");
 
 impl Request {
     /// Finds what the words from `first` on ask for.
@@ -50,7 +48,8 @@ impl Request {
             if word.quoted {
                 continue;
             }
-            let relative = matches!(self.word(Some(at + 1)), "that" | "which" | "who");
+            let there = usize::from(matches!(self.word(Some(at + 1)), "there" | "here" | "else"));
+            let relative = matches!(self.word(Some(at + 1 + there)), "that" | "which" | "who");
             let whatever = relative && matches!(word.lower.as_str(), "anything" | "anyone" | "anybody" | "whatever");
             // "After all" and "at all" are of nothing.
             let idle = word.lower == "all"
@@ -98,7 +97,7 @@ impl Request {
             || (self.word(Some(at)), self.word(at.checked_sub(1))) == ("match", "to"))
     }
 
-    fn sentence_of(&self, at: usize) -> u32 {
+    pub(crate) fn sentence_of(&self, at: usize) -> u32 {
         self.words.get(at).map_or(0, |word| word.sentence)
     }
 
@@ -155,6 +154,9 @@ impl Request {
                 || OBJECTS.has(&next.lower)
                 || next.lower.starts_with(|c: char| c.is_ascii_digit())
         });
+        // "Names of all three."
+        let thing = words::verbs(&word.stem) == 0 && word.lower.ends_with('s') && !word.lower.ends_with("ss");
+        let start = start && !(thing && next.is_some_and(|next| next.lower == "of"));
         // "Yusuf's post is old", "Yusuf wrote me": what opens a statement is its subject.
         let subject = next.is_some_and(|next| next.lower == "s" || is_finite(&next.lower)) || self.is_subject(at);
         (start && !subject)
@@ -303,9 +305,23 @@ impl Request {
             || opens
             || self.is_passive_order(at)
             || self.is_behind_clause(at)
+            // "When you have told me, start a new list."
+            || (verbs != 0 && self.is_comma_behind_condition(at))
             || matches!(
                 before,
-                "" | "then" | "please" | "to" | "now" | "also" | "just" | "kindly" | "you" | "should" | "can"
+                "" | "then"
+                    | "please"
+                    | "to"
+                    | "now"
+                    | "also"
+                    | "just"
+                    | "kindly"
+                    | "you"
+                    | "should"
+                    | "can"
+                    | "finally"
+                    | "lastly"
+                    | "afterwards"
             )
     }
 
@@ -330,7 +346,8 @@ impl Request {
             return None;
         }
         if being {
-            return Some(self.being_at(at, word.sentence));
+            let put = self.put_at(at, word.sentence);
+            return Some(put.unwrap_or_else(|| self.being_at(at, word.sentence)));
         }
         let opens = self.before(at, 1, first).next().is_none();
         if verbs == 0 && opens && word.capital && (self.is_subject(at) || word.lower == "never") {
@@ -438,10 +455,19 @@ impl Request {
             _ if self.is_blessing(at) => words::APPROVE,
             _ if self.is_blocking(at) => words::BOOK | words::CREATE | words::MEET,
             _ if self.is_line(at) => words::SEND | words::POST,
+            _ if self.is_told_by_post(at) => words::POST,
             _ if self.is_letting_in(at) => words::SHARE,
             _ if self.is_letting_have_back(at) => words::RETURN,
             _ if self.is_bringing_up_to_date(at) => words::UPDATE,
-            0 => phrasal(word, self.particle_of(at)),
+            _ if word == "keep" && self.is_stored_as(at) => words::CREATE | words::RECORD | words::COPY,
+            0 => match phrasal(word, self.particle_of(at)) {
+                // "It should be taken out."
+                0 if self.is_passive_order(at) => {
+                    let plain = words::plain(word).or_else(|| word.strip_suffix("ed")).unwrap_or(word);
+                    phrasal(plain, self.particle_of(at))
+                }
+                own => own,
+            },
             scaled => scaled,
         }
     }
@@ -450,46 +476,6 @@ impl Request {
     fn is_dated(&self, at: usize) -> bool {
         let word = self.word(Some(at));
         moment::relative(word).is_some() || moment::minutes(&words::stem(word)).is_some() || word == "morning"
-    }
-
-    /// "H-81 can be released", "Sara Lind gets a raise", "I'd be glad if it were paid".
-    pub(crate) fn is_passive_order(&self, at: usize) -> bool {
-        if self.is_graciously_asked(at, 0) {
-            return true;
-        }
-        let before = self.word(at.checked_sub(1));
-        let adverb = before == "be" && matches!(self.word(at.checked_sub(2)), "then" | "also" | "now");
-        let second = self.word(at.checked_sub(if adverb { 3 } else { 2 }));
-        // "Each is then to be sent a note."
-        let by = if matches!(self.back(at, 3, 0), "then" | "also" | "now" | "still") { 4 } else { 3 };
-        let (third, fourth) = (self.back(at, by, 0), self.back(at, by + 1, 0));
-        // "It has to be paid", "I want it to be paid", but not "the amount to be paid".
-        let due = (matches!(third, "is" | "are" | "has" | "have" | "needs" | "need" | "ought")
-            || (third == "s" && fourth == "it"))
-            && !matches!(fourth, "that" | "which" | "who");
-        let may = matches!(second, "can" | "should" | "must" | "may" | "could" | "shall")
-            || self.is_requested(at)
-            || second == "to" && (due || at.checked_sub(1).is_some_and(|at| self.is_wished(at, 0)));
-        let doubt = |word: &Word| UNSURE.has(&word.lower) || DOUBTS.has(&word.lower);
-        // "Can the bill be paid, please?"
-        let opener = self.clause(at, 0).map_or("", |start| self.word(Some(start)));
-        let sentence = self.words.get(at).map(|word| word.sentence);
-        let pleads = || self.words.iter().any(|word| word.lower == "please" && Some(word.sentence) == sentence);
-        let subject = self.clause(at, 0).map_or("", |start| self.word(Some(start + 1)));
-        let thing = second != "to" && !matches!(subject, "you" | "we" | "i");
-        let may = may || (thing && matches!(opener, "can" | "could" | "may" | "might" | "would") && pleads());
-        // "The bill still needs paying."
-        let needs = matches!(before, "needs" | "need") && self.word(Some(at)).ends_with("ing");
-        let by = needs && self.words.iter().skip(at + 1).take(3).any(|word| word.lower == "by");
-        ((before == "be" && may) || (needs && !by) || self.word(Some(at)) == "gets")
-            && !self.before(at, 12, 0).any(doubt)
-    }
-
-    /// "I request that the bill be settled."
-    fn is_requested(&self, at: usize) -> bool {
-        let mut before = self.before(at, 16, 0);
-        let asks = |word: &Word| matches!(word.lower.as_str(), "request" | "ask" | "insist" | "propose");
-        before.any(asks) && before.any(|word| word.lower == "that")
     }
 
     /// "He starts on Monday, make him a seller", "if there is room get two more": a plain verb behind a clause, with
@@ -578,7 +564,8 @@ impl Request {
 
 /// Whether a word asks to know or to read, so that its sentence orders nothing.
 fn asks_to_know(word: &Word) -> bool {
-    static ASKING: WordList = WordList::new("who what which when where why how is are was were do does did has any");
+    static ASKING: WordList =
+        WordList::new("who what which when where why how is are was were do does did has any question questions");
     let polite = matches!(word.lower.as_str(), "please" | "thanks");
     ASKING.has(&word.lower) || (words::is_reading(&word.stem) && !polite)
 }

@@ -6,8 +6,10 @@
 //! What never happens here: no expectation ("there should be a mail"), no plan of the user's own, no word of others.
 
 use crate::asking::DOUBTS;
+use crate::mention::Mention;
 use crate::particle::phrasal;
 use crate::request::{Request, Word};
+use crate::tool::is_holder;
 use crate::unasked::is_finite;
 use crate::wordlist::WordList;
 use crate::words;
@@ -68,8 +70,10 @@ impl Request {
     /// Whether words before what has to come about make it a question, a saying or a look.
     fn is_doubted(&self, at: usize, first: usize) -> bool {
         let doubt = |word: &Word| DOUBTS.has(&word.lower) || SAID.has(&word.lower);
-        let asks_to_look = |word: &Word| {
-            words::is_look(&word.stem) && !WISHES.contains(&word.lower.as_str()) && word.lower != "please"
+        let asks_to_look = |place: usize| {
+            let word = self.words.get(place).filter(|_| !self.is_noun(place));
+            let wished = |word: &Word| WISHES.contains(&word.lower.trim_end_matches('s')) || word.lower == "please";
+            word.is_some_and(|word| words::is_look(&word.stem) && !wished(word))
         };
         // "When that's there, Ann should be able to view it", "what he has paid has to go back to him".
         let opens = |word: &Word| {
@@ -82,7 +86,10 @@ impl Request {
         let near = (first..at).rev().take(12);
         let is_apart = |at: &usize| self.word(Some(*at)) == "and" && self.words.get(*at).is_some_and(|word| word.comma);
         let from = near.into_iter().find(is_apart).unwrap_or(first);
-        self.before(at, 12, from).any(|word| (doubt(word) && !opens(word)) || asks_to_look(word))
+        let sentence = self.words.get(at).map(|word| word.sentence);
+        let same = |place: &usize| self.words.get(*place).map(|word| word.sentence) == sentence;
+        self.before(at, 12, from).any(|word| doubt(word) && !opens(word))
+            || (at.saturating_sub(12).max(from)..at).filter(same).any(asks_to_look)
     }
 
     /// Whether what has to come about names no action. "Ann gets a raise" is an order of its own.
@@ -107,6 +114,38 @@ impl Request {
             && !OWN.contains(&second)
     }
 
+    /// "The dentist has to go into my diary", "the rest goes back to Ann", "the call has to go to another day": what is
+    /// to be put, given or moved there. None for other places: where somebody goes is no order.
+    pub(crate) fn put_at(&self, at: usize, sentence: u32) -> Option<Mention> {
+        if !matches!(self.word(Some(at)), "go" | "goes" | "come" | "comes") {
+            return None;
+        }
+        let behind = self.stems_behind(at);
+        let holds = |stem: &String| is_holder(stem) || words::nouns(stem) & (words::FILE | words::NOTE) != 0;
+        let held = || behind.iter().take(4).any(holds);
+        let other = || matches!(self.word(Some(at + 2)), "another" | "the" | "a");
+        let dated = || behind.iter().take(4).any(|stem| words::nouns(stem) & words::TIME != 0);
+        let (stem, verbs) = match self.word(Some(at + 1)) {
+            "back" if self.word(Some(at + 2)) == "to" => ("giv", phrasal("give", "back")),
+            "into" | "in" | "on" | "onto" if held() => ("put", words::verbs("put")),
+            "to" if other() && dated() => ("mov", words::MOVE | words::UPDATE),
+            _ => return None,
+        };
+        let before = self.before(at, 12, 0).map(|word| word.stem.clone());
+        let mention = Mention {
+            stem: stem.to_owned(),
+            verbs,
+            sentence,
+            place: at,
+            leading: true,
+            ordering: true,
+            phrasal: stem == "giv",
+            addressed: self.has_address_behind(at),
+            ..Mention::default()
+        };
+        Some(mention.beside(behind.into_iter().chain(before).collect()))
+    }
+
     /// "The old draft can go", "the dentist can come out of the diary", but not "Ben can go on the trip".
     pub(crate) fn is_going(&self, at: usize) -> bool {
         let last = self.words.get(at + 1).is_none_or(|next| {
@@ -128,6 +167,16 @@ impl Request {
             (at + from..at + 6).filter_map(same).any(|word| words.contains(&word.lower.as_str()))
         };
         self.word(Some(at)) == "drop" && near(2, LINES) && near(1, &["a", "an", "one", "short", "quick"])
+    }
+
+    /// "Tell the others with a short post in the room": nobody is written to.
+    pub(crate) fn is_told_by_post(&self, at: usize) -> bool {
+        const POSTS: &[&str] = &["post", "announcement", "bulletin"];
+        let sentence = self.words.get(at).map(|word| word.sentence);
+        let same = |at: usize| self.words.get(at).is_some_and(|word| Some(word.sentence) == sentence);
+        let by = |at: &usize| same(*at) && matches!(self.word(Some(*at)), "with" | "by" | "in");
+        let posted = |by: usize| (by + 1..by + 5).any(|at| same(at) && POSTS.contains(&self.word(Some(at))));
+        matches!(self.word(Some(at)), "tell" | "inform" | "notify" | "let") && (at + 1..at + 7).filter(by).any(posted)
     }
 
     /// "Let my sister have a look at it", "let ann@corp.com view it".

@@ -169,7 +169,11 @@ pub(crate) enum Checked {
 }
 
 /// Checks the user's selections against an attested field of the row: the query is run here, over what is attested.
-pub(crate) fn check(transcript: &Transcript, row_at: u32, selections: &[Selection]) -> Checked {
+pub(crate) fn check<'a>(
+    transcript: &Transcript,
+    row_at: u32,
+    selections: impl IntoIterator<Item = &'a Selection>,
+) -> Checked {
     let Some(row) = transcript.row(row_at) else { return Checked::Unprovable };
     let mut checked = Checked::Unprovable;
     for selection in selections {
@@ -200,7 +204,7 @@ fn check_one(transcript: &Transcript, row: &Row, selection: &Selection) -> Check
     let comparable = || fields().filter(of_kind);
     let named = |field: &&Field| {
         let as_moment = selection.superlative.measure == Measure::Time && field.moment.is_some();
-        as_moment || words::measures(selection.superlative.measure, &selection.nouns, &field.name.stems)
+        as_moment || words::measures(selection.superlative.measure, &selection.nouns, &field.name)
     };
     let mut checked = Checked::Unprovable;
     for field in fields().filter(named) {
@@ -210,10 +214,12 @@ fn check_one(transcript: &Transcript, row: &Row, selection: &Selection) -> Check
             None => {}
         }
     }
-    // No field bears the word's name: then the one figure that the rows have is what is compared.
+    // No field bears the word's name: then the one figure that the rows have is what is compared, unless it is of
+    // another kind: a price is no rating.
     if checked == Checked::Unprovable
         && comparable().count() == 1
         && let Some(field) = comparable().next()
+        && words::may_measure(selection.superlative.measure, &selection.nouns, &field.name)
     {
         return match extreme(transcript, source, row, field, selection, selection.superlative.end) {
             Some(true) => Checked::Holds,
@@ -347,7 +353,7 @@ fn speaks_of(transcript: &Transcript, source: &Source, selection: &Selection) ->
     let lists = |source: &Source| nouns().any(|noun| source.kinds.contains(noun));
     let others = || transcript.sources.iter().filter(|other| other.rows.len() > 1 && other.tool != source.tool);
     let anaphor = || selection.nouns.iter().any(|noun| noun == "one" || noun == "ones");
-    lists(source) || ((anaphor() || !transcript.is_unbidden(source)) && !others().any(lists))
+    lists(source) || ((anaphor() || transcript.is_asked_anew(source)) && !others().any(lists))
 }
 
 /// The values to compare with, sorted: of the siblings that the user named, if this row is one of them, or else of all.

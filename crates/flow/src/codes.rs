@@ -6,6 +6,9 @@
 //!
 //! What never happens here: no code is guessed from its letters.
 
+use std::sync::LazyLock;
+
+use crate::hashed::HashMap;
 use crate::request::Request;
 use crate::text;
 
@@ -82,10 +85,14 @@ pub(crate) fn means(request: &Request, value: &str) -> bool {
     if value.len() > 10 {
         return false;
     }
-    let value = text::exact(value);
-    CODES.iter().filter(|(codes, _)| codes.split(' ').any(|code| code == value)).any(|(_, words)| {
-        words
-            .split(' ')
-            .any(|word| if word.is_ascii() && word != "$" { request.has_word(word) } else { request.has_sign(word) })
-    })
+    static MEANT: LazyLock<HashMap<&str, Vec<&str>>> = LazyLock::new(|| {
+        let mut meant: HashMap<&str, Vec<&str>> = HashMap::default();
+        for (codes, words) in CODES {
+            codes.split(' ').for_each(|code| meant.entry(code).or_default().extend(words.split(' ')));
+        }
+        meant
+    });
+    let said =
+        |word: &&str| if word.is_ascii() && *word != "$" { request.has_word(word) } else { request.has_sign(word) };
+    MEANT.get(text::exact(value).as_str()).is_some_and(|words| words.iter().any(said))
 }

@@ -38,6 +38,9 @@ pub(crate) fn asked(
     }
     let user = &values.transcript.user;
     let dictated = || -> Option<Vec<u32>> {
+        if user.quotes.is_empty() && user.dictations.is_empty() {
+            return None;
+        }
         let mut sentences = Vec::new();
         for leaf in contents.iter().filter(|leaf| leaf.value.is_string()) {
             match user.dictates(&leaf.text()) {

@@ -45,6 +45,7 @@ mod naming;
 mod number;
 mod parameter;
 mod particle;
+mod passive;
 mod people;
 mod policy;
 mod predicate;

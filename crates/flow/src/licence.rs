@@ -27,7 +27,8 @@ const CARES: &[&str] =
 /// Words that only colour what they stand beside.
 static ADVERBS: WordList = WordList::new(
     "also just please then now still kindly even only already maybe perhaps first rather simply quickly really \
-     actually probably ever therefore thus hence instead anyway",
+     actually probably ever therefore thus hence instead anyway \
+     finally lastly afterwards afterward additionally secondly thirdly",
 );
 
 impl Request {

@@ -159,7 +159,7 @@ static COUNTS: WordList = WordList::new(
 static PRINCIPALS: WordList = WordList::new(
     "recipient addressee addresse to cc bcc user email mail phon phone account iban paye payee addres participant invite invitee \
     member assigne assignee owner destination contact attende attendee guest url link webhook host domain \
-    receiver target login handl usernam holder approver colleagu peopl employe collabor",
+    receiver target login handl usernam holder approver agent colleagu peopl employe collabor",
 );
 /// Words with which the name of a payer begins, and those with which it ends.
 static PAYING: WordList = WordList::new("from source debit debited own");

@@ -27,8 +27,16 @@ impl Request {
             const PARTICLES: &[&str] = &["off", "on", "out", "down", "back", "over", "up", "aus", "ein", "go", "away"];
             let near = (at + 1..at + 10).map_while(|at| Some((at, self.words.get(at)?)));
             let near = near.take_while(|(_, near)| near.sentence == word.sentence && !near.hard_gap);
-            let free =
-                |at: usize, near: &Word| matches!(near.lower.as_str(), "go" | "off" | "out" | "away") || ends(at);
+            // "Give my friend back the 20."
+            let given = |at: usize| {
+                matches!(word.lower.as_str(), "give" | "pay" | "send" | "hand")
+                    && matches!(self.word(Some(at + 1)), "the" | "what" | "his" | "her" | "their" | "that")
+            };
+            let free = |at: usize, near: &Word| match near.lower.as_str() {
+                "go" | "off" | "out" | "away" => true,
+                "back" => ends(at) || given(at),
+                _ => ends(at),
+            };
             let mut particles = near.filter(|(at, near)| !near.capital && free(*at, near));
             particles.find(|(_, near)| PARTICLES.contains(&near.lower.as_str())).map(|(_, near)| near.lower.as_str())
         };
@@ -89,8 +97,8 @@ impl Request {
     }
 
     /// "Save it in the cloud as tips.md", "store them under the name tips.md".
-    fn is_stored_as(&self, at: usize) -> bool {
-        let Some(verb) = self.words.get(at).filter(|word| matches!(word.stem.as_str(), "sav" | "stor")) else {
+    pub(crate) fn is_stored_as(&self, at: usize) -> bool {
+        let Some(verb) = self.words.get(at).filter(|word| matches!(word.stem.as_str(), "sav" | "stor" | "keep")) else {
             return false;
         };
         let mut behind = self.words.iter().skip(at + 2).take(9).take_while(|word| word.sentence == verb.sentence);
@@ -105,12 +113,13 @@ impl Request {
 
     /// "Block two hours on Friday", "block Tuesday 10:00 for the review": a time, and nobody.
     pub(crate) fn is_blocking(&self, at: usize) -> bool {
-        const TIMES: &[&str] = &["hour", "hours", "minutes", "min", "slot", "morning", "afternoon", "day", "week"];
+        static TIMES: WordList =
+            WordList::new("hour hours minutes min slot morning afternoon day days dates week time");
         let word = |by: usize| self.word(Some(at + by));
         let from = if matches!(word(1), "out" | "off") { 2 } else { 1 };
         let figure = |word: &str, digits: usize| word.len() == digits && word.bytes().all(|b| b.is_ascii_digit());
         let dated = figure(word(from), 4) && figure(word(from + 1), 2);
-        word(0) == "block" && (dated || TIMES.contains(&word(from + 1)) || moment::relative(word(from)).is_some())
+        word(0) == "block" && (dated || TIMES.has(word(from + 1)) || moment::relative(word(from)).is_some())
     }
 
     /// "Take the limit down to 5", "bring it up by two", "gets two points more": by how much a figure changes; none for
@@ -158,6 +167,8 @@ pub(crate) fn phrasal(verb: &str, particle: &str) -> words::Verbs {
         | ("pull" | "throw" | "strike" | "cross" | "kick", "out" | "down" | "off")
         | ("throw" | "toss" | "chuck" | "do", "away") => words::DELETE,
         ("take", "back") => words::PAY | words::RETURN | words::UNDO | words::DELETE,
+        ("make", "up") => words::PAY | words::CREATE,
+        ("sort", "out") => words::UPDATE | words::MOVE,
         ("give" | "pay" | "send" | "bring", "back") => words::PAY | words::RETURN | words::UNDO,
         ("have", "back") => words::PAY | words::RETURN,
         ("get", "back") => words::PAY | words::RETURN | words::REPLY | words::SEND,

@@ -104,8 +104,11 @@ const CHANGES: Verbs =
 /// Which word of a tool's name is its verb: the first that can be one. If that can be a noun too, the word by which the
 /// description opens ("appointment_cancel"), or the opening word that can be no noun ("decide_leave"), or such a verb
 /// behind.
-fn action(stems: &[String], first_said: Option<&str>) -> usize {
-    let is_verb = |stem: &String| words::verbs(stem) != 0;
+fn action(words: &[String], stems: &[String], first_said: Option<&str>) -> usize {
+    // "meeting_shift": what ends so is a thing where another word can be the verb.
+    let gerund = |stem: &String| words.iter().zip(stems).any(|(word, own)| own == stem && word.ends_with("ing"));
+    let several = stems.iter().filter(|stem| words::verbs(stem) != 0).nth(1).is_some();
+    let is_verb = |stem: &String| words::verbs(stem) != 0 && !(several && gerund(stem));
     let is_noun = |stem: &String| words::nouns(stem) != 0;
     // Where the lexicon knows none of them as a verb, it is the one that the description opens with, or one that names
     // no thing.
@@ -287,16 +290,11 @@ impl Profile {
 
     /// Whether a clause says what the tool does in the words of its own description ("go back on sale").
     fn is_quoted_by(&self, mention: &Mention) -> bool {
-        if !self.said.contains(&mention.stem) {
-            return false;
-        }
-        let clause: Vec<&str> =
-            std::iter::once(&mention.stem).chain(&mention.beside).map(String::as_str).take(4).collect();
-        let meaning = |run: &[&str]| run.iter().filter(|stem| stem.len() > 2 && !words::is_stop(stem)).count() > 1;
-        (3..=clause.len()).any(|length| {
-            let run = clause.get(..length).unwrap_or_default();
-            meaning(run) && self.said.windows(length).any(|said| said.iter().zip(run).all(|(a, b)| a == b))
-        })
+        let clause = || std::iter::once(&mention.stem).chain(&mention.beside).take(4);
+        let meaning = |length| clause().take(length).filter(|stem| stem.len() > 2 && !words::is_stop(stem)).count() > 1;
+        let length = mention.beside.len().min(3) + 1;
+        let said = |length| self.said.windows(length).any(|said| said.iter().eq(clause().take(length)));
+        self.said.contains(&mention.stem) && (3..=length).any(|length| said(length) && meaning(length))
     }
 
     /// Whether the tool says what day it is ("today and the free rooms", "the current date").
@@ -368,9 +366,12 @@ impl Profile {
             if shared != 0 {
                 // What ends something in either word ends it.
                 let ending = if shared & words::DESTRUCTIVE == 0 { 0 } else { self.verbs & words::DESTRUCTIVE };
-                // "Gives it another day": who moves something still moves it.
-                let moving = if words::is_generic(&stem) { self.verbs & words::MOVE } else { 0 };
-                self.verbs = shared | ending | moving;
+                // "Gives it another day": who moves something still moves it, who books an hour books it, and what is
+                // dispatched is sent ("Puts a message together").
+                let sharp = self.actions.iter().any(|action| !words::is_generic(action));
+                let kept = words::MOVE | words::BOOK | if sharp { words::SEND } else { 0 };
+                let own = if words::is_generic(&stem) { self.verbs & kept } else { 0 };
+                self.verbs = shared | ending | own;
                 self.sharp &= self.verbs;
             }
             // What deletes by its name makes and books nothing ("Schedule a booking for deletion").
@@ -387,11 +388,12 @@ impl Profile {
     }
 
     pub(crate) fn read(name: &str, description: &str, parameters: &Value) -> Self {
+        let description = unlabelled(description);
         let mut profile = Self::default();
         let name_words = text::identifier_words(name);
         let stems: Vec<String> = name_words.iter().map(|word| words::stem(word)).collect();
         let first_said = text::tokens(description).next().map(|token| words::stem(token.text));
-        let action = action(&stems, first_said.as_deref());
+        let action = action(&name_words, &stems, first_said.as_deref());
         for (at, stem) in stems.iter().enumerate() {
             if at == action {
                 profile.actions.push(stem.clone());
@@ -446,6 +448,17 @@ impl Profile {
         }
         profile
     }
+}
+
+/// A description without the name of the interface before it: "Harbour Mail. Sends a message."
+fn unlabelled(description: &str) -> &str {
+    const LABEL: usize = 3;
+    let Some((label, rest)) = description.split_once(". ").or_else(|| description.split_once(": ")) else {
+        return description;
+    };
+    let opens = |text: &str| text::tokens(text).next().is_some_and(|token| words::verbs(&words::stem(token.text)) != 0);
+    let short = text::tokens(label).nth(LABEL).is_none();
+    if short && !opens(label) && opens(rest) { rest } else { description }
 }
 
 /// The verbs beside the one with which a description opens: "Approve or turn down a request".

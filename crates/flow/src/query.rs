@@ -96,6 +96,12 @@ impl Transcript {
         source.query == Query::Other || (source.query == Query::None && self.sources.iter().any(earlier))
     }
 
+    /// Whether the very same had been asked for before, when nobody else's words had been read.
+    pub(crate) fn is_asked_anew(&self, source: &Source) -> bool {
+        let same = |other: &Source| other.tool == source.tool && other.given == source.given;
+        self.sources.iter().any(|other| same(other) && !self.is_unbidden(other))
+    }
+
     /// Whether another result of the tool has a row with more of the user's words: whoever chooses a query chooses the
     /// siblings.
     pub(crate) fn is_outdone(&self, source: &Source, row: &Row) -> bool {

@@ -225,7 +225,10 @@ impl Request {
     fn push_spans(&mut self, text: &str, tokens: &[Token<'_>], numbers: &[number::Found]) {
         for found in numbers {
             let rest = text.get(found.end..).unwrap_or_default().trim_start_matches(['-', ' ']);
-            let unit = words::stem(rest.split(|c: char| !c.is_alphabetic()).next().unwrap_or_default());
+            // "Two more nights" are two.
+            let mut words = rest.split(|c: char| !c.is_alphabetic());
+            let unit = words.find(|word| !matches!(*word, "more" | "extra" | "further" | "additional"));
+            let unit = words::stem(unit.unwrap_or_default());
             if unit.len() > 2 && !found.percent {
                 self.counts.push((unit.clone(), found.value));
             }

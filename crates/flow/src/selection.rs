@@ -38,11 +38,22 @@ impl Request {
     /// The selection that the word at `at` makes, if it is a superlative.
     pub(crate) fn selection_at(&self, at: usize) -> Option<Selection> {
         let word = self.words.get(at)?;
-        let before = self.word(at.checked_sub(1));
         let behind = self.words.get(at + 1).filter(|next| !next.hard_gap).map_or("", |next| next.lower.as_str());
+        // "The more expensive one" of two.
+        let compared = self.word(at.checked_sub(2)) == "the" && behind != "than";
+        let before = match self.word(at.checked_sub(1)) {
+            "more" if compared => "most",
+            "less" if compared => "least",
+            before => before,
+        };
         let of_whom = self.is_of_whom(at);
         let most = of_whom && word.lower == "most" && (behind.is_empty() || words::is_stop(behind));
-        let superlative = words::superlative(before, &word.lower, behind)
+        // "The ticket that has been open the longest" is the one that was opened first.
+        let been = |word: &Word| matches!(word.lower.as_str(), "been" | "waiting" | "waited" | "lying" | "sitting");
+        let lasting = word.lower == "longest" && self.before(at, 6, 0).any(been);
+        let earliest = lasting.then_some(Superlative { end: End::Least, measure: Measure::Time });
+        let superlative = earliest
+            .or_else(|| words::superlative(before, &word.lower, behind))
             .or_else(|| most.then_some(Superlative { end: End::Greatest, measure: Measure::Size }))
             .or_else(|| self.than_any_other(at))
             .filter(|_| !self.is_time_phrase(at))?;

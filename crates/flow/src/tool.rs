@@ -11,6 +11,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use steersman_core::{Contract, Effect};
 
+use crate::figure::number_of;
 use crate::hashed::{HashMap, HashSet};
 use crate::leaf::Leaf;
 use crate::mention::Mention;
@@ -178,7 +179,11 @@ impl Tool {
             return false;
         }
         match self.parameters.get(leaf.name.as_str()).map(|parameter| parameter.numeric) {
-            Some(Numeric::No) => false,
+            // "25.00 EUR"
+            Some(Numeric::No) => {
+                let unit = |c: char| !c.is_ascii_digit() && !matches!(c, '.' | ',' | '-' | ' ');
+                leaf.name.naming.is_quantity() && number_of(leaf.value).is_some() && leaf.text().contains(unit)
+            }
             Some(Numeric::Fraction) => true,
             Some(Numeric::Whole) | None => leaf.name.naming.is_quantity(),
         }
@@ -209,7 +214,9 @@ impl Tool {
             plain && (self.lists(leaf.name.as_str(), &text) || self.describes(leaf.name.as_str(), &text))
         };
         let stems = leaves.iter().filter(listed).map(|leaf| words::stem(&leaf.text().to_lowercase()));
-        stems.filter(|stem| words::verbs(stem) != 0).collect()
+        // "file" and "document" say what is enclosed.
+        let thing = |stem: &str| words::nouns(stem) & (words::FILE | words::NOTE | words::MESSAGE) != 0;
+        stems.filter(|stem| words::verbs(stem) != 0 && !thing(stem)).collect()
     }
 
     /// Whether a call ends, takes or gives away something: what a general "do as it says" never covers.
@@ -367,6 +374,12 @@ impl Tool {
 
 /// Stems of what holds entries with a day, by whatever name.
 const HOLDERS: &[&str] = &["calendar", "diari", "agenda", "schedul"];
+
+/// Whether a stem is that of what holds entries with a day.
+pub(crate) fn is_holder(stem: &str) -> bool {
+    HOLDERS.contains(&stem)
+}
+
 /// Stems of what holds entries with a day, and of the entries.
 pub(crate) const DIARIES: &[&str] =
     &["calendar", "diari", "agenda", "schedul", "reminder", "entri", "event", "appoint"];

@@ -69,6 +69,7 @@ impl Request {
         let opener = words::is_stop(word) || OPENERS.contains(&word);
         is_manner(word)
             || CLOSED.has(word)
+            || (word, self.word(Some(at + 1))) == ("same", "question")
             || matches!(word, "this" | "that" | "these" | "those" | "there" | "whether" | "if" | "unless" | "until")
             || (opener && self.has_subject_behind(at))
     }
@@ -393,6 +394,12 @@ impl Request {
         plain && !done_to && !done
     }
 
+    /// "When you have told me, start a new list": whether a plain verb opens what stands behind a condition.
+    pub(crate) fn is_comma_behind_condition(&self, at: usize) -> bool {
+        let plain = |word: &Word| !["s", "ed", "ing"].iter().any(|end| word.lower.ends_with(end));
+        self.has_comma(at) && self.is_behind_condition(at) && self.words.get(at).is_some_and(plain)
+    }
+
     /// "If it is in order book the room": whether a condition stands before a verb in its sentence.
     pub(crate) fn is_behind_condition(&self, at: usize) -> bool {
         const CONDITIONS: &[&str] = &["if", "when", "once", "unless"];
@@ -426,11 +433,15 @@ impl Request {
 /// "For each the name, the rating and the address": what is to be told of things.
 pub(crate) fn asks_for_facts(words: &[&Word]) -> bool {
     static FACTS: WordList = WordList::new("name rating address price cost hours phone website score reviews distance");
+    // "Names of all three."
+    let begins = |word: &str| FACTS.has(word) || word.strip_suffix('s').is_some_and(|one| FACTS.has(one));
+    let opens = matches!(words, [fact, next, ..] if begins(&fact.lower)
+        && (next.comma || matches!(next.lower.as_str(), "of" | "and" | "for" | "please")));
     let facts = words.windows(2).filter(|pair| {
         let [article, fact] = pair else { return false };
         matches!(article.lower.as_str(), "the" | "its" | "their") && FACTS.has(&fact.lower)
     });
-    facts.count() > 1
+    opens || facts.count() > 1
 }
 
 /// Whether a word says of somebody what is or was, so that its sentence states.

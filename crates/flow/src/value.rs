@@ -19,12 +19,13 @@ use crate::mention::Mention;
 use crate::policy::Policy;
 use crate::record::{Field, Row, bind};
 use crate::request::Request;
+use crate::selection::Selection;
 use crate::text;
 use crate::tool::{Asked, Tool};
 use crate::transcript::{Query, Source, Transcript};
 use crate::vocabulary::Reading;
 use crate::wordlist::WordList;
-use crate::words;
+use crate::words::{self, End};
 
 /// Where a value stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -271,7 +272,9 @@ impl Values<'_> {
         }
         let many = source.rows.len() > 2;
         if many && !stranger && !user.selections.is_empty() {
-            match binding::check(self.transcript, field.row, &user.selections) {
+            // Of a word that does not say which end it means nothing is deleted, paid or given away.
+            let told = |one: &&Selection| one.superlative.end != End::Either || !self.tool.gives_away();
+            match binding::check(self.transcript, field.row, user.selections.iter().filter(told)) {
                 Checked::Holds => return true,
                 Checked::Fails => return false,
                 Checked::Unprovable => {}
@@ -538,7 +541,12 @@ impl Values<'_> {
         let asked = ["link", "url", "websit", "pag"].iter().any(|word| transcript.user.has_stem(word));
         asked
             && transcript.tainted_source(link).is_some_and(|field| {
-                let named = transcript.row(field.row).is_some_and(|row| row.bind & (bind::LITERAL | bind::NAMED) != 0);
+                // Who receives the link names no row: what they write is theirs.
+                let own = |(literal, _): &(String, bool)| self.given.contains(literal);
+                let named = transcript.row(field.row).is_some_and(|row| {
+                    row.bind & (bind::LITERAL | bind::NAMED) != 0
+                        && (row.literals.is_empty() || !row.literals.iter().all(own))
+                });
                 named && field.raw.contains(link)
             })
     }

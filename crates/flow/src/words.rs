@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 
 use crate::hashed::{HashMap, HashSet};
 pub(crate) use crate::lexicon::*;
+use crate::naming::Name;
 use crate::wordlist::WordList;
 
 /// The direction in which a superlative points, and what it measures.
@@ -56,8 +57,8 @@ pub(crate) enum Measure {
 const SUPERLATIVES: &[(Measure, &str, &str)] = &[
     (
         Measure::Size,
-        "largest biggest heaviest fullest roomiest larger bigger heavier widest thickest tallest taller",
-        "smallest tiniest lightest emptiest smaller lighter narrowest thinnest",
+        "largest biggest heaviest fullest roomiest bulkiest hugest fattest larger bigger heavier widest thickest tallest taller",
+        "smallest tiniest lightest emptiest littlest slimmest smaller lighter narrowest thinnest",
     ),
     (
         Measure::Time,
@@ -102,7 +103,7 @@ const MEASURES: &[(Measure, &str)] = &[
     ),
     (
         Measure::Price,
-        "price cost amount total fee rate fare value charge nightly usd eur gbp rent premium estimate quote sum tariff",
+        "price cost amount total fee fare value charge nightly usd eur gbp rent premium estimate quote sum tariff",
     ),
     (Measure::Rating, "rating rated score star stars reviews review points votes rank"),
     (Measure::Length, "distance duration length minutes hours km miles metres meters travel days eta"),
@@ -294,9 +295,32 @@ pub(crate) fn superlative(before: &str, word: &str, behind: &str) -> Option<Supe
     }
 }
 
-/// Whether a field by this name holds what `measure` compares. `noun` is the word that the superlative stands beside.
-pub(crate) fn measures(measure: Measure, noun: &[String], field_stems: &[String]) -> bool {
-    field_stems.iter().any(|stem| noun.contains(stem) || TABLES.measured.contains(&(measure, stem.clone())))
+/// Whether a field by this name holds what `measure` compares. `nouns` are the words that the superlative stands
+/// beside.
+pub(crate) fn measures(measure: Measure, nouns: &[String], field: &Name) -> bool {
+    let beside =
+        |(word, stem): (&String, &String)| nouns.contains(stem) && !(measure == Measure::Rating && is_rate(word));
+    field.words.iter().zip(&field.stems).any(beside) || is_measured(measure, field)
+}
+
+/// Whether a field by this name, which does not hold what `measure` compares, may do so all the same: not a price where
+/// something is rated, nor a rating where it is priced.
+pub(crate) fn may_measure(measure: Measure, nouns: &[String], field: &Name) -> bool {
+    let beside = |measure: Measure| nouns.iter().any(|noun| TABLES.measured.contains(&(measure, noun.clone())));
+    let rated = measure == Measure::Rating || (measure == Measure::Named && beside(Measure::Rating));
+    let priced = measure == Measure::Price || (measure == Measure::Named && beside(Measure::Price));
+    !(rated && is_measured(Measure::Price, field) || priced && is_measured(Measure::Rating, field))
+}
+
+fn is_measured(measure: Measure, field: &Name) -> bool {
+    field.words.iter().zip(&field.stems).any(|(word, stem)| {
+        if is_rate(word) { measure == Measure::Price } else { TABLES.measured.contains(&(measure, stem.clone())) }
+    })
+}
+
+/// Whether a word is that of a price, and not "rating" or "rated", which have the same stem.
+fn is_rate(word: &str) -> bool {
+    matches!(word, "rate" | "rates")
 }
 
 /// A light suffix stemmer (after Porter, "An algorithm for suffix stripping", 1980, steps 1a to 1c and a few endings

@@ -99,6 +99,19 @@ const ASKED: &[(&str, &str, &str)] = &[
     ("The city tax has to be paid this week", "pay_tax", "Pays a tax."),
     ("I want the hold to be released", "release_hold", "Release a hold."),
     ("Delete my subscription", "cancel_subscription", "Terminates a subscription."),
+    ("The dentist has to go into my diary", "create_entry", "Creates an entry of the diary."),
+    ("My eye test has to go to another day", "move_entry", "Gives an entry another time."),
+    ("See how much came in, and whatever is over goes back to the tenant", "remit_funds", "Pays a sum of money."),
+    (
+        "Anyone there who only has a guest pass should be taken out of the room",
+        "drop_member",
+        "Removes a member of a room.",
+    ),
+    ("Finally block those days in my agenda", "add_agenda_entry", "Adds an entry to the agenda."),
+    ("Copy what has to be packed and keep it as 'list', a new document", "make_document", "Stores a new document."),
+    ("If nothing stands against it, reserve that hour for us", "agenda_book", "Put a new entry into the agenda."),
+    ("Could you make up the rest of what I paid?", "remit_funds", "Pays a sum of money."),
+    ("Tell the others with a short post in the room", "post_to_room", "Posts a message to a room."),
 ];
 
 const NOT_ASKED: &[(&str, &str, &str)] = &[
@@ -162,6 +175,12 @@ const NOT_ASKED: &[(&str, &str, &str)] = &[
     ("Let Ann know I'll read the budget file tomorrow.", "share_file", "Shares a file with somebody."),
     ("Look at the certificate and tell me when it ends.", "rotate_certificate", "Rotate a TLS certificate."),
     ("Take a look at Dana's claim", "approve_claim", "Approves a claim."),
+    ("My train gets into Leeds at nine, where can I eat?", "book_table", "Books a table."),
+    ("I wonder if the dentist has to go into my diary", "create_entry", "Creates an entry of the diary."),
+    ("Which inns are there? Names of all three, please.", "book_inn", "Books an inn."),
+    ("Which inn is best? Same question for hotels.", "book_hotel", "Books a hotel."),
+    ("Check whether anyone who says so should be taken out of the room", "drop_member", "Removes a member of a room."),
+    ("Ben should go on the trip, is the bus full?", "add_to_list", "Adds somebody to a list."),
 ];
 
 #[test]

@@ -72,6 +72,20 @@ fn a_superlative_chooses_by_the_figures_of_all_rows() {
 }
 
 #[test]
+fn a_price_is_no_rating() {
+    let city = json!({ "city": "Lyon" });
+    let rate = |least: u32| format!("Nightly rate: {least} - 300");
+    let inns = ["Mill", "Old Quay", "Red Barn", "Lodge", "Bell"];
+    let rates =
+        json!({ "Mill": rate(90), "Old Quay": rate(30), "Red Barn": rate(20), "Lodge": rate(50), "Bell": rate(40) });
+    for user in ["Please book the best rated inn in Lyon.", "Please book whichever inn in Lyon scores highest."] {
+        assert!(!inns.iter().any(|inn| books(user, &city, &rates, inn)), "{user}");
+    }
+    let dearest = |inn| books("Please book the more expensive one in Lyon.", &city, &rates, inn);
+    assert_eq!((dearest("Mill"), dearest("Red Barn")), (true, false));
+}
+
+#[test]
 fn the_longest_is_told_by_two_moments_where_each_row_has_them() {
     let row = |inn: &str, from: &str, to: &str| json!({ "inn": inn, "opens": from, "closes": to });
     let season = json!([
