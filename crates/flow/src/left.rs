@@ -15,6 +15,10 @@ use crate::words;
 impl Request {
     /// Marks the orders that some tool explains, and those that none does. Run whenever the user has said something.
     pub(crate) fn leave_open(&mut self, tools: &Toolbox) {
+        for mention in &mut self.mentions {
+            mention.signs.clear();
+            mention.signs = tools.iter().map(|tool| tool.signs(mention)).collect();
+        }
         let explained = |mention: &Mention| tools.iter().any(|tool| tool.has_effect() && tool.explains(self, mention));
         let explained: Vec<bool> = self.mentions.iter().map(explained).collect();
         // Beside an order that a tool explains, or a request for advice, a wish says what that is for ("I need a
@@ -40,8 +44,8 @@ impl Request {
 }
 
 /// How well the tools that fit a clause best fit it, and whether that is one tool.
-fn best(tools: &Toolbox, mention: &Mention) -> (usize, bool) {
-    let points = || tools.iter().filter(|tool| tool.has_effect()).map(|tool| tool.points(mention));
+fn best(tools: &Toolbox, mention: &Mention) -> (u8, bool) {
+    let points = || tools.iter().filter(|tool| tool.has_effect()).map(|tool| tool.signs(mention).points());
     let most = points().max().unwrap_or_default();
     (most, points().filter(|points| *points == most).nth(1).is_none())
 }

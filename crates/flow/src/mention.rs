@@ -2,13 +2,14 @@
 //!
 //! What never happens here: no judgement. These are places in the text with what stands beside them.
 
+use crate::profile::Signs;
 use crate::text;
 use crate::words::{self, Nouns, Verbs};
 
 /// A verb by which the user asks for an action.
 ///
-/// What depends on the tools at hand (`explained`, `open`, `reads`, `asks`, `best`, `placed`, `loose`) is found by
-/// `left`, once they are known.
+/// What depends on the tools at hand (`explained`, `open`, `reads`, `asks`, `signs`, `best`, `placed`, `loose`) is
+/// found by `left`, once they are known.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Mention {
     pub(crate) stem: String,
@@ -45,8 +46,10 @@ pub(crate) struct Mention {
     pub(crate) reads: bool,
     /// Whether it asks for something to be done, whatever the word.
     pub(crate) asks: bool,
+    /// How well each tool at hand fits it, in their order.
+    pub(crate) signs: Vec<Signs>,
     /// How well the tools at hand that fit it best fit it, and whether that is one tool.
-    pub(crate) best: (usize, bool),
+    pub(crate) best: (u8, bool),
     /// Whether the object of a tool at hand whose verb can be meant stands beside it.
     pub(crate) placed: bool,
     /// Whether an address stands behind it in its sentence.

@@ -69,13 +69,15 @@ pub(crate) enum Fit {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Signs {
     /// For what its verb says.
-    verb: usize,
+    verb: u8,
     /// For its objects and arguments that stand beside the verb.
-    object: usize,
+    object: u8,
+    /// Whether the clause has a run of its description's words.
+    quoted: bool,
 }
 
 impl Signs {
-    pub(crate) const fn points(self) -> usize {
+    pub(crate) const fn points(self) -> u8 {
         self.verb + self.object
     }
 
@@ -92,7 +94,7 @@ impl Signs {
 
 /// How many points less than the best a tool may have and still be what a clause asks for: one sign of a kind, or an
 /// argument's name. Chosen by what it costs the benign tasks of the development suites: none.
-const SLACK: usize = 1;
+const SLACK: u8 = 1;
 
 /// How many words of a description are kept.
 const SAID: usize = 60;
@@ -149,7 +151,7 @@ impl Profile {
     }
 
     /// Whether a verb of the user's means this tool, given how clearly the user names its object.
-    pub(crate) fn is_meant_by(&self, mention: &Mention, fit: Fit) -> bool {
+    pub(crate) fn is_meant_by(&self, mention: &Mention, signs: Signs, fit: Fit) -> bool {
         let generic = mention.is_generic();
         let either = self.nouns | self.weak_nouns;
         let same = self.actions.contains(&mention.stem);
@@ -169,9 +171,8 @@ impl Profile {
         let placed =
             fit >= Fit::Kind || (fit == Fit::Beside && (!generic || same)) || (same && (mention.pronoun || !generic));
         // A tool that names no object acts on what the words point back at ("order it", "put it on the shelf").
-        let placed =
-            placed || (self.objects.is_empty() && mention.pronoun && self.signs(mention).points() >= mention.best.0);
-        telling || paying || changing || self.is_quoted_by(mention) || ((same || alike || as_verb) && placed)
+        let placed = placed || (self.objects.is_empty() && mention.pronoun && signs.points() >= mention.best.0);
+        telling || paying || changing || signs.quoted || ((same || alike || as_verb) && placed)
     }
 
     /// Whether the tool sends or posts, rather than that it lets others see what is there.
@@ -187,11 +188,11 @@ impl Profile {
     }
 
     /// Whether a verb of the user's can mean this tool's action, whatever its object.
-    pub(crate) fn is_like(&self, mention: &Mention) -> bool {
+    pub(crate) fn is_like(&self, mention: &Mention, signs: Signs) -> bool {
         self.actions.contains(&mention.stem)
             || mention.verbs & self.verbs != 0
             || self.is_done_by(mention)
-            || self.is_quoted_by(mention)
+            || signs.quoted
     }
 
     /// Whether the tool's object stands as the user's verb ("Quote them"), for a tool that makes or sends such objects.
@@ -257,7 +258,7 @@ impl Profile {
 
     /// Whether no other tool at hand fits a clause clearly better.
     pub(crate) fn is_among_best(&self, mention: &Mention, signs: Signs) -> bool {
-        let Signs { verb, object } = signs;
+        let Signs { verb, object, .. } = signs;
         // A tool whose name has no object ("remind_me") is named by its verb.
         let whole = self.objects.is_empty() && verb >= mention.best.0;
         let going = matches!(mention.stem.as_str(), "go" | "com");
@@ -310,13 +311,14 @@ impl Profile {
     /// How well this tool fits a clause.
     pub(crate) fn signs(&self, mention: &Mention) -> Signs {
         let generic = mention.is_generic();
-        let same = self.actions.contains(&mention.stem) || self.is_quoted_by(mention);
+        let quoted = self.is_quoted_by(mention);
+        let same = quoted || self.actions.contains(&mention.stem);
         let changing = self.verbs & words::UPDATE != 0 && mention.verbs & CHANGES != 0;
         let alike = mention.verbs & self.verbs != 0 || self.is_done_by(mention) || self.is_argument(mention);
         let either = self.nouns | self.weak_nouns;
         let telling = mention.verbs & words::SEND != 0 && self.sends() && self.tells(either);
         let sharp = mention.verbs & self.sharp != 0 || telling;
-        let verb: usize = match (same, alike || changing || telling) {
+        let verb: u8 = match (same, alike || changing || telling) {
             (true, _) => 3,
             (false, true) if sharp => 2,
             (false, true) => 1,
@@ -331,10 +333,10 @@ impl Profile {
         // The last word of a compound names the thing.
         let object = match self.objects.last() {
             Some(head) if mention.beside.contains(head) => 2,
-            _ => usize::from(self.objects_in(mention) > 0 || kind()),
+            _ => u8::from(self.objects_in(mention) > 0 || kind()),
         };
         let argument = self.names.iter().any(|stem| mention.beside.contains(stem) && !self.objects.contains(stem));
-        Signs { verb, object: object + usize::from(argument) }
+        Signs { verb, object: object + u8::from(argument), quoted }
     }
 
     /// A description opens with what the tool does, also in a word that the lexicon does not know.

@@ -18,7 +18,7 @@ use crate::mention::Mention;
 use crate::naming::Name;
 use crate::parameter::{Numeric, Parameter};
 pub(crate) use crate::profile::{Evidence, Level};
-use crate::profile::{Fit, Profile};
+use crate::profile::{Fit, Profile, Signs};
 use crate::request::Request;
 use crate::words::{self, Verbs};
 
@@ -29,6 +29,8 @@ pub struct Tool {
     pub contract: Contract,
     pub(crate) known: bool,
     profile: Profile,
+    /// Its place among the tools of its agent.
+    place: Option<usize>,
     /// Arguments, and members of the objects in them, by their names.
     parameters: HashMap<String, Parameter>,
     /// The members of the objects in each argument, by the schema.
@@ -77,6 +79,7 @@ impl Tool {
             profile: Profile::read(&contract.name, description, parameters),
             contract,
             known: true,
+            place: None,
             parameters: HashMap::default(),
             members: HashMap::default(),
         };
@@ -274,14 +277,14 @@ impl Tool {
             if reads {
                 return false;
             }
-            let signs = profile.signs(mention);
+            let signs = if actions.is_empty() { self.signs(mention) } else { profile.signs(mention) };
             if !stands && !signs.name_it() {
                 return false;
             }
             let among_best = profile.is_among_best(mention, signs);
-            among_best && profile.is_meant_by(mention, fit)
+            among_best && profile.is_meant_by(mention, signs, fit)
                 || among_best
-                    && profile.is_like(mention)
+                    && profile.is_like(mention, signs)
                     && evidence.level > Level::None
                     && (!mention.is_generic()
                         || !mention.explained
@@ -321,18 +324,20 @@ impl Tool {
                 profile.objects.contains(stem)
                     || words::nouns(stem) & (profile.nouns | profile.weak_nouns) & !words::BROAD != 0
             });
-        profile.is_meant_by(mention, self.fit(request)) && (beside || !words::is_generic(&mention.stem))
+        profile.is_meant_by(mention, self.signs(mention), self.fit(request))
+            && (beside || !words::is_generic(&mention.stem))
     }
 
-    /// How many words of a clause name this tool's object or one of its arguments.
-    pub(crate) fn points(&self, mention: &Mention) -> usize {
-        self.profile.signs(mention).points()
+    /// How well this tool fits a clause. Cost: an index, once the tools at hand have been looked at.
+    pub(crate) fn signs(&self, mention: &Mention) -> Signs {
+        let known = self.place.and_then(|place| mention.signs.get(place));
+        known.copied().unwrap_or_else(|| self.profile.signs(mention))
     }
 
     /// Whether a clause has this tool's object beside a verb that can mean its action.
     pub(crate) fn is_placed_by(&self, mention: &Mention) -> bool {
         let head = self.profile.objects.last().is_some_and(|head| mention.beside.contains(head));
-        head && self.profile.is_like(mention)
+        head && self.profile.is_like(mention, self.signs(mention))
     }
 
     /// Whether a word names this tool's object, or what its description says that it is for.
@@ -396,7 +401,8 @@ impl Toolbox {
     #[must_use]
     pub fn new(tools: impl IntoIterator<Item = Tool>) -> Self {
         let mut toolbox = Self::default();
-        for tool in tools {
+        for mut tool in tools {
+            tool.place = Some(toolbox.tools.len());
             if let Ok(at) = u32::try_from(toolbox.tools.len())
                 && !toolbox.by_name.contains_key(&tool.contract.name)
             {

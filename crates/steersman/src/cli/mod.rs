@@ -102,7 +102,7 @@ pub(crate) fn definition() -> clap::Command {
 
 /// Parses the arguments, runs the command and turns a failure into a message, a hint and an exit code.
 pub(crate) fn run() -> ExitCode {
-    let matches = definition().get_matches();
+    let matches = definition().try_get_matches().unwrap_or_else(|error| with_tip(error).exit());
     let Some((name, arguments)) = matches.subcommand() else {
         return ExitCode::from(2);
     };
@@ -113,6 +113,21 @@ pub(crate) fn run() -> ExitCode {
     let command = COMMANDS.iter().find(|command| command.name == name);
     let result = command.map_or(Ok(ExitCode::from(2)), |command| (command.run)(arguments));
     result.unwrap_or_else(|failure| failure.report())
+}
+
+/// `steersman up prod.toml` is told how a file is named.
+fn with_tip(mut error: clap::Error) -> clap::Error {
+    use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+    let file = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(given)) if error.kind() == ErrorKind::UnknownArgument => given.clone(),
+        _ => return error,
+    };
+    if file.ends_with(".toml") {
+        let tip = format!("a configuration is named with `--config {file}`").into();
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
+    }
+    error
 }
 
 /// `steersman log | head` is no failure: whoever reads may stop reading, and the macros that print would panic then.
@@ -150,5 +165,11 @@ mod tests {
                 assert!(read.is_ok(), "`{example}` is no command line: {read:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_file_without_its_option_is_told_which() {
+        let error = definition().try_get_matches_from(["steersman", "up", "prod.toml"]).unwrap_err();
+        assert!(with_tip(error).to_string().contains("tip: a configuration is named with `--config prod.toml`"));
     }
 }
