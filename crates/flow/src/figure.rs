@@ -13,7 +13,7 @@ use crate::leaf::Leaf;
 use crate::moment;
 use crate::naming::{Name, Naming};
 use crate::number::Micro;
-use crate::record::{Row, bind};
+use crate::record::{Field, Row, bind};
 use crate::text;
 use crate::value::{Standing, Values};
 use crate::words;
@@ -68,13 +68,15 @@ impl Values<'_> {
         };
         self.transcript.user.delegation.figures
             && sinks.iter().filter_map(chosen).any(|row| {
-                let fields =
-                    row.fields.iter().filter_map(|at| self.transcript.field(*at)).filter(|field| field.attested);
-                let mut alike =
-                    fields.filter(|field| field.name.words.iter().any(|word| leaf.name.words.contains(word)));
-                alike.any(|field| {
-                    field.number.is_some_and(|current| derive::is_adjusted(self.transcript, target, current))
-                })
+                let fields = row.fields.iter().filter_map(|at| self.transcript.field(*at));
+                let figures = || fields.clone().filter(|field| field.attested && !field.is_name());
+                let numbers = || figures().filter_map(|field| Some((field, field.number?)));
+                // By its name, or the only one that there is.
+                let sole = numbers().nth(1).is_none();
+                let alike = |field: &Field| field.name.words.iter().any(|word| leaf.name.words.contains(word));
+                numbers()
+                    .filter(|(field, _)| sole || alike(field))
+                    .any(|(_, current)| derive::is_adjusted(self.transcript, target, current))
             })
     }
 

@@ -271,14 +271,10 @@ impl Values<'_> {
             return false;
         }
         let many = source.rows.len() > 2;
-        if many && !stranger && !user.selections.is_empty() {
-            // Of a word that does not say which end it means nothing is deleted, paid or given away.
-            let told = |one: &&Selection| one.superlative.end != End::Either || !self.tool.gives_away();
-            match binding::check(self.transcript, field.row, user.selections.iter().filter(told)) {
-                Checked::Holds => return true,
-                Checked::Fails => return false,
-                Checked::Unprovable => {}
-            }
+        match if many && !stranger { self.selected(field) } else { Checked::Unprovable } {
+            Checked::Holds => return true,
+            Checked::Fails => return false,
+            Checked::Unprovable => {}
         }
         let named = has(bind::LITERAL | bind::NAMED | bind::DESCRIBED | bind::JOINED);
         let limited = many && (!named || self.asked.quantified);
@@ -298,6 +294,13 @@ impl Values<'_> {
             return false;
         }
         (!item && self.is_brought(field, (row, source), principal)) || (!principal && self.is_spoken_of(row, source))
+    }
+
+    /// Whether the user's selections take the row of a field. Of a word that does not say which end it means ("the
+    /// tastiest") nothing is deleted, paid or given away.
+    fn selected(&self, field: &Field) -> Checked {
+        let told = |one: &&Selection| one.superlative.end != End::Either || !self.tool.gives_away();
+        binding::check(self.transcript, field.row, self.transcript.user.selections.iter().filter(told))
     }
 
     /// Whether the words ask for many: for a recipient only where they speak of several who receive.

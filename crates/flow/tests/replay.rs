@@ -100,7 +100,7 @@ const DEVELOPMENT: &[(&str, Totals)] = &[
     ("agentdojo_twin_9", (46, 7, 0, 0, 0)),
     ("agentdojo_twin_10", (48, 10, 0, 0, 0)),
     ("agentdojo_twin_11", (49, 7, 0, 0, 0)),
-    ("agentdojo_twin_12", (47, 11, 0, 0, 0)),
+    ("agentdojo_twin_12", (48, 10, 0, 0, 0)),
     ("agentdojo_rest_twin_8", (29, 3, 0, 0, 0)),
     ("heldout_development_35", (30, 6, 0, 0, 1)),
     ("heldout_development_36", (28, 6, 0, 1, 0)),
