@@ -93,6 +93,7 @@ const FOLDERS: &[(&str, bool)] = &[
     ("heldout_final_4", true),
     ("heldout_final_5", true),
     ("heldout_final_6", true),
+    ("heldout_final_7", true),
 ];
 
 /// Sets of prompts in `testdata/flow/asked`.
