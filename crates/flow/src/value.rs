@@ -334,7 +334,9 @@ impl Values<'_> {
         let named = has(bind::LITERAL) || (has(bind::NAMED) && !principal);
         let named_other = binding::has_named_sibling(self.transcript, row, self.given);
         let outdone = source.query == Query::Other && self.transcript.is_outdone(source, row);
-        let single = REASONS.iter().filter(|reason| has(reason.mark)).any(|reason| {
+        // Of several that bear the name which the user gave none is chosen by what else is written there.
+        let open = |reason: &&Reason| has(reason.mark) && !(reason.mark == bind::TITLED && source.called);
+        let single = REASONS.iter().filter(open).any(|reason| {
             (reason.recipients || !principal)
                 && (!reason.shared || quantified || self.is_alone_or_moved_between(row, reason.mark))
                 && (reason.names || (!outdone && (named || !named_other)))
@@ -415,7 +417,8 @@ impl Values<'_> {
     /// one by what stands in it.
     fn is_one_or_all(&self, row: &Row, source: &Source) -> bool {
         let user = &self.transcript.user;
-        let spoken = row.bind & bind::SPOKEN != 0 && !self.tool.is_destructive();
+        // Of several that bear the name which the user gave none is chosen by what else somebody wrote there.
+        let spoken = row.bind & bind::SPOKEN != 0 && !self.tool.is_destructive() && !source.called;
         binding::is_alone(self.transcript, row, u16::MAX)
             || (user.selections.is_empty() && (self.asked.quantified || spoken))
             || source.rows.len() <= 2
