@@ -15,8 +15,8 @@ use crate::words;
 impl Request {
     /// Marks the orders that some tool explains, and those that none does. Run whenever the user has said something.
     pub(crate) fn leave_open(&mut self, tools: &Toolbox) {
-        for mention in &mut self.mentions {
-            mention.signs.clear();
+        // The words of earlier messages and the tools stay what they were.
+        for mention in self.mentions.iter_mut().filter(|mention| mention.signs.is_empty()) {
             mention.signs = tools.iter().map(|tool| tool.signs(mention)).collect();
         }
         let explained = |mention: &Mention| tools.iter().any(|tool| tool.has_effect() && tool.explains(self, mention));

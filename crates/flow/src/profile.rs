@@ -372,8 +372,8 @@ impl Profile {
                 // dispatched is sent ("Puts a message together").
                 let sharp = self.actions.iter().any(|action| !words::is_generic(action));
                 let kept = words::MOVE | words::BOOK | if sharp { words::SEND } else { 0 };
-                let own = if words::is_generic(&stem) { self.verbs & kept } else { 0 };
-                self.verbs = shared | ending | own;
+                let kept = if words::is_generic(&stem) { self.verbs & kept } else { 0 };
+                self.verbs = shared | ending | kept;
                 self.sharp &= self.verbs;
             }
             // What deletes by its name makes and books nothing ("Schedule a booking for deletion").
